@@ -1,0 +1,137 @@
+//! Canary splits: configured against observed (`GET /api/v1/canaries`, event `canaries`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Diagnostic, ObjectRef, graph::Sources};
+
+/// What the counts say about the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The observed shares are consistent with the weights.
+    Consistent,
+    /// Outside the 99.9 % interval in two consecutive windows.
+    Diverging,
+    /// Too few requests to say.
+    TooLittleTraffic,
+    /// The present weights have not reached every proxy yet.
+    Settling,
+    /// Counts are not to be had (Prometheus or the operator is away).
+    Unknown,
+}
+
+/// One destination of a weighted route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Share {
+    /// Destination host as written.
+    pub host: String,
+    /// Subset; empty when there is none.
+    pub subset: String,
+    /// Weight as configured, in percent of the route's total.
+    pub configured_percent: f64,
+    /// Requests counted since the present weights were acknowledged.
+    pub requests: u64,
+    /// Observed share in percent; `None` without requests.
+    pub observed_percent: Option<f64>,
+    /// 95 % interval of the observed share (Wilson), in percent.
+    pub interval: Option<(f64, f64)>,
+    /// Requests per second over the last minute.
+    pub rate: f64,
+    /// Error share over the same time, 0 to 1.
+    pub error_share: Option<f64>,
+    /// 95th percentile in milliseconds over the same time.
+    pub p95_ms: Option<f64>,
+}
+
+/// A route that takes some requests before the weighted one by what they carry, such as testers by header.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TesterRoute {
+    /// Route id in metrics.
+    pub route: String,
+    /// What matches, in words, such as `x-canary: true`.
+    pub matches: String,
+    /// Where it goes, such as `order-service v2`.
+    pub destination: String,
+    /// Requests counted over the same time as the split.
+    pub requests: u64,
+}
+
+/// One weighted route of one VirtualService.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Canary {
+    /// The VirtualService.
+    pub object: ObjectRef,
+    /// Index in `spec.http`.
+    pub route_index: usize,
+    /// Route id in metrics.
+    pub route: String,
+    /// The destinations in the order they are written.
+    pub shares: Vec<Share>,
+    /// Routes that come first and go to one of the same hosts.
+    pub testers: Vec<TesterRoute>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The verdict as a sentence.
+    pub sentence: String,
+    /// Since when requests are counted (last acknowledgement of the present weights), milliseconds since the epoch.
+    pub since_ms: Option<u64>,
+    /// Identifies the bytes that an edit must start from.
+    pub revision: String,
+    /// The query behind the counts.
+    pub query: String,
+}
+
+/// Answer of `GET /api/v1/canaries`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Canaries {
+    /// One per weighted route, ordered by object.
+    pub canaries: Vec<Canary>,
+    /// Completeness.
+    pub sources: Sources,
+}
+
+/// Body of `POST /api/v1/canaries/preview` and `…/apply`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WeightEdit {
+    /// The VirtualService.
+    pub object: ObjectRef,
+    /// Index in `spec.http`.
+    pub route_index: usize,
+    /// New weights, in the order the destinations are written.
+    pub weights: Vec<u32>,
+    /// The revision the user saw; the edit is refused if the file changed since.
+    pub revision: String,
+}
+
+/// Answer of `POST /api/v1/canaries/preview`: what applying would do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditPreview {
+    /// Unified diff of the file, empty when nothing would change.
+    pub diff: String,
+    /// Findings that the change would add.
+    pub new_findings: Vec<Diagnostic>,
+    /// Findings that the change would mend.
+    pub mended_findings: Vec<Diagnostic>,
+    /// Requests per second that would move to another destination.
+    pub moved_rate: Option<f64>,
+    /// The same change with kubectl, to copy.
+    pub command: String,
+}
+
+/// Answer of `POST /api/v1/canaries/apply` and `POST /api/v1/edits/{id}/undo`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditResult {
+    /// Names the edit for undo.
+    pub id: String,
+    /// The revision after it.
+    pub revision: String,
+    /// Until when undo is offered, milliseconds since the Unix epoch.
+    pub undo_until_ms: u64,
+}

@@ -1,0 +1,100 @@
+//! Configuration objects and their findings, and what the page asks first (`GET /api/v1/meta`, `/api/v1/config`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Diagnostic, ObjectRef};
+
+/// Answer of `GET /api/v1/meta`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meta {
+    /// Weft's version.
+    pub version: String,
+    /// The directory or cluster that is shown.
+    pub name: String,
+    /// Whether people sign in; `false` until that is built.
+    pub sign_in: bool,
+    /// Prometheus' address, for links.
+    pub prometheus_url: String,
+    /// Namespaces that are known.
+    pub namespaces: Vec<String>,
+}
+
+/// One row of the configuration list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigRow {
+    /// The object.
+    pub object: ObjectRef,
+    /// File it stands in, if any.
+    pub file: Option<String>,
+    /// One-based line where its document starts.
+    pub line: Option<u32>,
+    /// When that file changed last, milliseconds since the Unix epoch.
+    pub changed_at_ms: Option<u64>,
+    /// Findings about it, worst first.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// Answer of `GET /api/v1/config`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigList {
+    /// Objects, ordered by kind, namespace and name.
+    pub rows: Vec<ConfigRow>,
+    /// Findings that belong to no object: files that could not be read. The last good version of such a file is what
+    /// stays in force.
+    pub file_findings: Vec<Diagnostic>,
+}
+
+/// Answer of `GET /api/v1/config/object?apiVersion=…&kind=…&namespace=…&name=…`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigObject {
+    /// The row of the list.
+    pub row: ConfigRow,
+    /// The document as it stands in its file.
+    pub yaml: String,
+    /// Line of the file at which `yaml` begins.
+    pub first_line: u32,
+    /// The same with kubectl, to copy.
+    pub command: String,
+}
+
+/// An error of the API (RFC 9457), `application/problem+json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A short code to copy, such as `conflict`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// One sentence: what went wrong.
+    pub title: String,
+    /// What to do.
+    pub detail: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// Event `status`: the state of what the console depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Whether Prometheus answers; the words say what to do when not.
+    pub prometheus: Dependency,
+    /// Whether the operator answers.
+    pub operator: Dependency,
+    /// Findings by severity: errors, warnings, infos.
+    pub findings: (usize, usize, usize),
+    /// Share of requests that are mutual TLS over the last minute, 0 to 1.
+    pub mtls_share: Option<f64>,
+}
+
+/// One dependency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dependency {
+    /// Whether it answered last time.
+    pub up: bool,
+    /// What is wrong and what to do, when it is not.
+    pub problem: Option<String>,
+}

@@ -1,0 +1,22 @@
+//! Nouns that two programs share: identities, names, traffic labels, diagnostics, and the JSON shapes that the
+//! console's server and page exchange. serde only; builds for wasm.
+
+pub mod canary;
+pub mod config;
+pub mod diagnostic;
+pub mod graph;
+pub mod hostname;
+pub mod metrics;
+pub mod object;
+pub mod ports;
+pub mod spiffe;
+pub mod sync;
+pub mod trace;
+pub mod workload;
+pub mod xds;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use hostname::Hostname;
+pub use object::ObjectRef;
+pub use spiffe::SpiffeId;
+pub use workload::WorkloadRef;

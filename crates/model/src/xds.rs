@@ -1,0 +1,59 @@
+//! Names inside xDS resources that the control plane writes and the proxy reads. Cluster names are Istio's.
+
+/// Key of Weft's own entries in `filter_metadata`: a Struct whose fields are the `META_*` names below.
+pub const WEFT_METADATA: &str = "weft.dev";
+/// Key of Istio's entries in `filter_metadata` (clusters: `services`; endpoints: `workload`).
+pub const ISTIO_METADATA: &str = "istio";
+/// Route metadata: `namespace/name` of the VirtualService.
+pub const META_VIRTUAL_SERVICE: &str = "virtual_service";
+/// Route metadata: what [`route_id`] gives.
+pub const META_ROUTE: &str = "route";
+/// Cluster metadata: the subset's name, absent when there is none.
+pub const META_SUBSET: &str = "subset";
+/// `envoy.transport_socket_match` metadata key and value of endpoints that have a proxy, as Istio names them.
+pub const TLS_MODE_KEY: &str = "tlsMode";
+/// Value of [`TLS_MODE_KEY`].
+pub const TLS_MODE_ISTIO: &str = "istio";
+/// The label that says a WorkloadEntry or pod has a proxy that speaks mutual TLS, as Istio names it.
+pub const TLS_MODE_LABEL: &str = "security.istio.io/tlsMode";
+/// SDS name of the proxy's own certificate.
+pub const SDS_WORKLOAD: &str = "default";
+/// SDS name of the roots that peers are verified against.
+pub const SDS_ROOTS: &str = "ROOTCA";
+/// SDS name prefix of a gateway's `credentialName`.
+pub const SDS_SECRET_PREFIX: &str = "kubernetes://";
+/// Cluster that drops everything (unknown hosts with REGISTRY_ONLY).
+pub const BLACK_HOLE_CLUSTER: &str = "BlackHoleCluster";
+/// Cluster that goes to the original destination (unknown hosts with ALLOW_ANY).
+pub const PASSTHROUGH_CLUSTER: &str = "PassthroughCluster";
+/// Cluster that opaque inbound connections for the application use when no listener names their port.
+pub const INBOUND_PASSTHROUGH_CLUSTER: &str = "InboundPassthroughCluster";
+/// Type URL of workload table entries (Istio's workload API, `weft_wire::workload::Workload`).
+pub const WORKLOAD_TYPE_URL: &str = "type.googleapis.com/istio.workload.Workload";
+
+/// ALPN protocols that a client proxy offers to a server proxy for HTTP, by version.
+pub const ALPN_ISTIO_H2: &str = "istio-h2";
+/// HTTP/1.1 between proxies.
+pub const ALPN_ISTIO_HTTP11: &str = "istio-http/1.1";
+/// HTTP/1.0 between proxies.
+pub const ALPN_ISTIO_HTTP10: &str = "istio-http/1.0";
+/// Opaque TCP between proxies.
+pub const ALPN_ISTIO: &str = "istio";
+
+/// `outbound|8080|v1|order-service.default.svc.cluster.local`; an empty subset leaves its place empty.
+pub fn outbound_cluster(port: u16, subset: &str, host: &str) -> String {
+    format!("outbound|{port}|{subset}|{host}")
+}
+
+/// `inbound|8080||`: the application behind this proxy, on its own port.
+pub fn inbound_cluster(port: u16) -> String {
+    format!("inbound|{port}||")
+}
+
+/// How a route of a VirtualService is named in metrics: its `name` if it has one, else `http[N]`.
+pub fn route_id(index: usize, name: Option<&str>) -> String {
+    match name {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => format!("http[{index}]"),
+    }
+}
