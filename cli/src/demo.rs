@@ -1,0 +1,143 @@
+//! `weft demo`: the whole mesh on this machine as separate processes, without root.
+
+mod directory;
+mod plan;
+mod process;
+mod ready;
+mod report;
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use weft_runtime::{Shutdown, StartupError};
+
+use self::{directory::Directory, plan::Plan, process::Supervisor};
+
+/// Flags of `weft demo`.
+#[derive(clap::Args)]
+pub struct DemoArgs {
+    /// Stop by itself after this long, such as 60s.
+    #[arg(long = "for", value_parser = humantime::parse_duration)]
+    run_for: Option<Duration>,
+    /// How to say that all is ready.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+    /// The console listens on 127.0.0.1 at this port plus 1, Prometheus at plus 2; instances own addresses of
+    /// 127.A.B.0/24 with A and B its high and low byte. Demos with different bases run side by side.
+    #[arg(long, default_value_t = 20000, value_parser = clap::value_parser!(u16).range(1024..=65533))]
+    port_base: u16,
+    /// The manifests to start from; they are copied, never changed.
+    #[arg(long, env = "WEFT_DEMO_MANIFESTS", default_value = "demo")]
+    manifests: PathBuf,
+    /// The console's page, as `cargo xtask frontend` builds it.
+    #[arg(long, env = "WEFT_ASSETS", default_value = "frontend/dist")]
+    assets: PathBuf,
+    /// Requests per second that shoppers send.
+    #[arg(long, default_value_t = 30.0)]
+    rate: f64,
+    /// Lifetime of workload certificates, at least 60s.
+    #[arg(long, default_value = "24h")]
+    cert_ttl: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// One line of JSON once all is ready; everything else goes to standard error.
+    Json,
+}
+
+/// Runs the demo until a signal, `--for`, or a failed start.
+pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    // One thread: children are bound to the life of the thread that starts them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let shutdown = Shutdown::new();
+        shutdown.on_signals()?;
+        demo(args, shutdown).await
+    })
+}
+
+async fn demo(args: DemoArgs, shutdown: Shutdown) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    if !(args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0) {
+        return Err(StartupError::new("cannot send requests", format!("--rate {}", args.rate), "give a rate from 0.1 to 10000").into());
+    }
+    let plan = Plan::new(args.port_base);
+    let programs = process::Programs::find()?;
+    let mut directory = Directory::create(&plan, &args.manifests)?;
+    let mut supervisor = Supervisor::new(programs, directory.logs());
+    let say = |text: &str| match args.output {
+        Output::Text => println!("{text}"),
+        Output::Json => eprintln!("{text}"),
+    };
+    let outcome = tokio::select! {
+        outcome = start(&args, &plan, &directory, &mut supervisor, &say) => outcome.map(Some),
+        () = shutdown.wait() => Ok(None),
+    };
+    let outcome = match outcome {
+        Ok(Some(())) => {
+            match args.output {
+                Output::Text => println!("{}", report::text(&plan, &directory, started.elapsed())),
+                Output::Json => println!("{}", report::json(&plan, &directory, &supervisor)?),
+            }
+            let ends = async {
+                match args.run_for {
+                    Some(limit) => tokio::time::sleep(limit).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = shutdown.wait() => Ok(()),
+                () = ends => Ok(()),
+                error = supervisor.watch(&directory, &say) => Err(error),
+            }
+        }
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    say("Stopping.");
+    supervisor.stop().await;
+    directory.remove().context("cannot remove the demo's directory")?;
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn start(
+    args: &DemoArgs,
+    plan: &Plan,
+    directory: &Directory,
+    supervisor: &mut Supervisor,
+    say: &impl Fn(&str),
+) -> anyhow::Result<()> {
+    say(&format!("Manifests   {} (a copy; edit it and the mesh follows)", directory.manifests().display()));
+    say("Starting    operator and Prometheus");
+    supervisor.spawn(process::operator(plan, directory, &args.cert_ttl), directory).await?;
+    std::fs::write(directory.prometheus().join("prometheus.yml"), process::scrape_config(plan))?;
+    supervisor.spawn(process::prometheus(plan, directory), directory).await?;
+    ready::http_ok(supervisor, &plan.operator_admin(), "/healthz/ready", "operator").await?;
+    say("Starting    application and proxies");
+    for instance in &plan.instances {
+        if let Some(app) = process::app(plan, instance) {
+            supervisor.spawn(app, directory).await?;
+        }
+        if instance.proxy.is_some() {
+            supervisor.spawn(process::proxy(plan, directory, instance), directory).await?;
+        }
+    }
+    supervisor.spawn(process::console(plan, directory, &args.assets), directory).await?;
+    for instance in plan.instances.iter().filter(|instance| instance.proxy.is_some()) {
+        ready::http_ok(supervisor, &plan.readiness(instance), "/healthz/ready", instance.name).await?;
+    }
+    ready::http_ok(supervisor, &plan.prometheus(), "/-/ready", "Prometheus").await?;
+    ready::http_ok(supervisor, &plan.console(), "/healthz/ready", "console").await?;
+    say("Starting    load");
+    supervisor.spawn(process::load(plan, args.rate), directory).await?;
+    supervisor.spawn(process::legacy(plan), directory).await?;
+    ready::first_answer(supervisor, plan).await
+}

@@ -1,0 +1,125 @@
+//! One service: it waits as long as its work takes, calls its dependencies side by side, and answers with JSON that
+//! tells who served what.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use serde_json::{Value, json};
+use weft_runtime::{Shutdown, StartupError};
+
+/// Flags of `serve`.
+#[derive(clap::Args, Clone)]
+pub struct ServeArgs {
+    /// Service name, told in answers.
+    #[arg(long)]
+    name: String,
+    /// Version, told in answers.
+    #[arg(long, default_value = "v1")]
+    version: String,
+    /// Where to listen.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// Where calls to other services go; the Host header names the service.
+    #[arg(long)]
+    egress: Option<SocketAddr>,
+    /// A dependency, `service/path`; may be given several times.
+    #[arg(long = "calls")]
+    calls: Vec<String>,
+    /// Least time that the work takes, in milliseconds.
+    #[arg(long, default_value_t = 2)]
+    latency_ms: u64,
+    /// How much longer it may take, in milliseconds.
+    #[arg(long, default_value_t = 6)]
+    jitter_ms: u64,
+    /// Every so-manieth request fails with 500; 0 means none does.
+    #[arg(long, default_value_t = 0)]
+    fail_every: u64,
+}
+
+struct Service {
+    args: ServeArgs,
+    client: Client<HttpConnector, Empty<Bytes>>,
+    served: AtomicU64,
+}
+
+/// Headers that an application passes on so that traces connect and testers stay testers.
+const PASSED_ON: [&str; 8] =
+    ["x-request-id", "traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid", "x-canary", "x-test-fault"];
+/// An answer of a dependency is small; anything longer is a mistake.
+const ANSWER_LIMIT: usize = 256 * 1024;
+
+/// Serves until shutdown.
+pub async fn run(args: ServeArgs, shutdown: Shutdown) -> anyhow::Result<()> {
+    if args.egress.is_none() && !args.calls.is_empty() {
+        return Err(StartupError::new("cannot call other services", "--calls without --egress", "give --egress IP:PORT").into());
+    }
+    let listener = weft_runtime::admin::bind(args.listen, "--listen").await?;
+    let client = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(20))
+        .build(HttpConnector::new());
+    let service = Arc::new(Service { args, client, served: AtomicU64::new(0) });
+    weft_runtime::admin::serve(listener, Router::new().fallback(answer).with_state(service), shutdown).await?;
+    Ok(())
+}
+
+async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let args = &service.args;
+    let count = service.served.fetch_add(1, Ordering::Relaxed) + 1;
+    let work = args.latency_ms + rand::random_range(0..=args.jitter_ms);
+    tokio::time::sleep(Duration::from_millis(work)).await;
+    let mut calls = Vec::with_capacity(args.calls.len());
+    let mut failed = args.fail_every > 0 && count.is_multiple_of(args.fail_every);
+    if !failed {
+        for call in &args.calls {
+            let (status, body) = service.call(call, request.headers()).await;
+            failed |= !status.is_success();
+            calls.push(json!({ "call": call, "status": status.as_u16(), "answer": body }));
+        }
+    }
+    let status = if failed { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
+    let body = json!({ "service": args.name, "version": args.version, "path": request.uri().path(), "calls": calls });
+    (status, [("x-served-by", format!("{} {}", args.name, args.version))], Json(body)).into_response()
+}
+
+impl Service {
+    /// Calls `service/path`. A call that gets no answer counts as 502 with the reason as its body.
+    async fn call(&self, target: &str, incoming: &HeaderMap) -> (StatusCode, Value) {
+        let (host, path) = target.split_once('/').unwrap_or((target, ""));
+        let Some(egress) = self.args.egress else { return (StatusCode::BAD_GATEWAY, Value::Null) };
+        let mut request = http::Request::get(format!("http://{egress}/{path}")).header(header::HOST, host);
+        for name in PASSED_ON {
+            if let Some(value) = incoming.get(name) {
+                request = request.header(name, value);
+            }
+        }
+        let answer = async {
+            let request = request.body(Empty::new()).map_err(|error| error.to_string())?;
+            let response = self.client.request(request).await.map_err(|error| error.to_string())?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_LIMIT);
+            let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+            let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+            Ok::<_, String>((status, serde_json::from_slice(&bytes).unwrap_or_else(|_| text())))
+        };
+        answer.await.unwrap_or_else(|reason| (StatusCode::BAD_GATEWAY, Value::String(reason)))
+    }
+}
