@@ -1,1 +1,10 @@
-//! Skeleton.
+//! Decisions about one request or connection, and the reading of xDS into the types that they are made from.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number: the time since the process started and random bits
+//! are arguments. Deciding about a request allocates nothing unless a header or path has to be rewritten.
+
+pub mod authz;
+pub mod config;
+pub mod facts;
+pub mod flags;
+pub mod route;
