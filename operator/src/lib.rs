@@ -1,1 +1,5 @@
-//! Skeleton.
+//! The control plane: turns a directory of YAML into xDS for every connected proxy, and is their certificate authority.
+
+pub mod ca;
+pub mod metrics;
+pub mod server;
