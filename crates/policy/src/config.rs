@@ -11,6 +11,7 @@ mod matcher;
 mod retry;
 mod route;
 mod secret;
+mod set;
 mod tls;
 mod workload;
 
@@ -23,5 +24,6 @@ pub use matcher::*;
 pub use retry::*;
 pub use route::*;
 pub use secret::*;
+pub use set::*;
 pub use tls::*;
 pub use workload::*;

@@ -4,7 +4,10 @@
 //! are arguments. Deciding about a request allocates nothing unless a header or path has to be rewritten.
 
 pub mod authz;
+pub mod balance;
 pub mod config;
 pub mod facts;
 pub mod flags;
+pub mod read;
 pub mod route;
+pub mod upstream;

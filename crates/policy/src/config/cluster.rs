@@ -33,6 +33,8 @@ pub struct Cluster {
     pub keepalive: Option<Keepalive>,
     /// Share of usable endpoints, in percent, below which all are used; 0 never does.
     pub panic_threshold: f64,
+    /// Whether localities are weighted against each other (`locality_weighted_lb_config`).
+    pub locality_weighted: bool,
     /// Services that it stands for, for metrics.
     pub services: Vec<ServiceRef>,
     /// Subset of a DestinationRule.
@@ -144,8 +146,10 @@ pub struct OutlierSettings {
     pub base_ejection: Duration,
     /// Longest ejection.
     pub max_ejection: Duration,
-    /// Share of hosts that may be out at once; one always may.
+    /// Share of hosts that may be out at once.
     pub max_ejection_percent: u32,
+    /// Whether one host may be out whatever the share says (`always_eject_one_host`).
+    pub always_eject_one: bool,
     /// Chance in percent that a host is ejected when 5xx are found.
     pub enforcing_5xx: u32,
     /// The same for gateway failures.

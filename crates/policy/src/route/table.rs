@@ -48,6 +48,11 @@ pub(crate) enum HostChange {
 }
 
 impl RouteTable {
+    /// A table whose virtual hosts came before itself.
+    pub(crate) fn awaited(name: Arc<str>) -> Self {
+        Self { name, on_demand: true, ..Self::default() }
+    }
+
     /// Takes the virtual hosts that a RouteConfiguration brings itself. Fails with the first domain that two of them
     /// claim.
     pub(crate) fn with_hosts(mut self, hosts: Vec<Arc<VirtualHost>>) -> Result<Self, Arc<str>> {

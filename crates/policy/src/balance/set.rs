@@ -1,0 +1,200 @@
+//! Picking within a set of hosts of one priority and health.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use super::{PickRequest, consistent::Consistent, mix};
+use crate::{
+    config::{Balance, Cluster},
+    upstream::{Host, Upstream},
+};
+
+/// Longest schedule of weighted round robin; weights are scaled down to fit.
+const LONGEST_SCHEDULE: u64 = 4096;
+
+/// Hosts that can stand in for each other.
+#[derive(Debug, Default)]
+pub(super) struct Set {
+    /// Positions in the cluster's hosts.
+    members: Box<[u32]>,
+    /// Running sums of the members' weights; empty when all weigh the same.
+    sums: Box<[u64]>,
+    /// Order of weighted round robin, as positions in `members`; empty when all weigh the same.
+    schedule: Box<[u32]>,
+    consistent: Option<Box<Consistent>>,
+}
+
+impl Set {
+    pub(super) fn new(cluster: &Cluster, hosts: &[Arc<Host>], members: Vec<u32>, overprovisioning: u32) -> Self {
+        let mut set = Self { members: members.into(), ..Self::default() };
+        let weights = set.weights(cluster, hosts, overprovisioning);
+        if weights.windows(2).any(|w| w[0] != w[1]) {
+            let mut sum = 0;
+            set.sums = weights
+                .iter()
+                .map(|w| {
+                    sum += w;
+                    sum
+                })
+                .collect();
+            if cluster.balance == Balance::RoundRobin {
+                set.schedule = schedule(&weights);
+            }
+        }
+        set.consistent = Consistent::new(cluster.balance, set.members(hosts), &weights).map(Box::new);
+        set
+    }
+
+    /// Effective weights: those of the endpoints, within those of their localities when these are weighted.
+    fn weights(&self, cluster: &Cluster, hosts: &[Arc<Host>], overprovisioning: u32) -> Vec<u64> {
+        let endpoint = |at: u32| &hosts[at as usize].endpoint;
+        self.members
+            .iter()
+            .map(|at| {
+                let me = endpoint(*at);
+                let own = u64::from(me.weight.max(1));
+                let Some(locality) = me.locality_weight.filter(|_| cluster.locality_weighted) else { return own };
+                let peers = self.members.iter().map(|p| endpoint(*p)).filter(|p| p.locality == me.locality);
+                let (usable, sum) = peers.fold((0, 0), |(n, sum), p| (n + 1, sum + u64::from(p.weight.max(1))));
+                let everyone =
+                    hosts.iter().filter(|h| h.endpoint.priority == me.priority && h.endpoint.locality == me.locality);
+                let health = super::priority::share(usable, everyone.count() as u32, overprovisioning);
+                // A fixed point of 2^16 keeps small shares apart; weights are at most 2^32.
+                ((u64::from(locality) * own * health) as u128 * 65_536 / (100 * u128::from(sum.max(1)))).max(1) as u64
+            })
+            .collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn members<'h>(&self, hosts: &'h [Arc<Host>]) -> impl ExactSizeIterator<Item = &'h Arc<Host>> {
+        self.members.iter().map(|at| &hosts[*at as usize])
+    }
+
+    /// A host by the cluster's policy among those that `wanted` lets through; `None` when there is none.
+    pub(super) fn pick<'u>(
+        &self,
+        policy: Balance,
+        upstream: &'u Upstream,
+        request: &PickRequest<'_>,
+        wanted: impl Fn(&Host) -> bool,
+    ) -> Option<&'u Arc<Host>> {
+        if self.members.is_empty() {
+            return None;
+        }
+        let host = |member: usize| &upstream.hosts[self.members[member] as usize];
+        let picked = match policy {
+            Balance::RoundRobin | Balance::ClusterProvided => {
+                let turn = upstream.state.cursor.fetch_add(1, Relaxed);
+                let member = self.turn(turn);
+                return if wanted(host(member)) { Some(host(member)) } else { self.any(turn, upstream, &wanted) };
+            }
+            Balance::LeastRequest { choices } => {
+                let mut best: Option<usize> = None;
+                let mut random = mix(request.random);
+                for _ in 0..choices.clamp(2, 16) {
+                    let member = self.draw(random);
+                    random = mix(random);
+                    if wanted(host(member)) && best.is_none_or(|b| self.busy(member, upstream) < self.busy(b, upstream))
+                    {
+                        best = Some(member);
+                    }
+                }
+                best
+            }
+            Balance::Random => Some(self.draw(mix(request.random))).filter(|m| wanted(host(*m))),
+            Balance::RingHash { .. } | Balance::Maglev { .. } => {
+                let hash = request.hash.unwrap_or_else(|| mix(request.random));
+                self.consistent.as_ref().and_then(|c| c.find(hash, |member| wanted(host(member))))
+            }
+        };
+        match picked {
+            Some(member) => Some(host(member)),
+            None => self.any(mix(request.random), upstream, &wanted),
+        }
+    }
+
+    /// Whose turn it is in round robin.
+    fn turn(&self, turn: u64) -> usize {
+        match self.schedule.len() as u64 {
+            0 => (turn % self.members.len() as u64) as usize,
+            len => self.schedule[(turn % len) as usize] as usize,
+        }
+    }
+
+    /// A member by weight.
+    fn draw(&self, random: u64) -> usize {
+        match self.sums.last() {
+            None => (random % self.members.len() as u64) as usize,
+            Some(total) => {
+                let at = random % total;
+                self.sums.partition_point(|sum| *sum <= at)
+            }
+        }
+    }
+
+    fn weight(&self, member: usize) -> u64 {
+        match self.sums.get(member) {
+            None => 1,
+            Some(sum) => sum - member.checked_sub(1).map_or(0, |before| self.sums[before]),
+        }
+    }
+
+    /// How busy a member is for its weight; comparable within a set.
+    fn busy(&self, member: usize, upstream: &Upstream) -> u128 {
+        let active = upstream.hosts[self.members[member] as usize].state.active();
+        // Scaled by 2^32, so that the division does not hide differences.
+        (u128::from(active) + 1) * (1 << 32) / u128::from(self.weight(member).max(1))
+    }
+
+    /// By weight among the wanted ones, in one pass to sum them up and one to find it.
+    fn any<'u>(&self, random: u64, upstream: &'u Upstream, wanted: impl Fn(&Host) -> bool) -> Option<&'u Arc<Host>> {
+        let wanted = |m: &usize| wanted(&upstream.hosts[self.members[*m] as usize]);
+        let total: u64 = (0..self.members.len()).filter(wanted).map(|m| self.weight(m)).sum();
+        let mut at = random.checked_rem(total)?;
+        for member in (0..self.members.len()).filter(wanted) {
+            match at.checked_sub(self.weight(member)) {
+                Some(rest) => at = rest,
+                None => return upstream.hosts.get(self.members[member] as usize),
+            }
+        }
+        // Ejections may change between the two passes.
+        (0..self.members.len()).find(wanted).and_then(|m| upstream.hosts.get(self.members[m] as usize))
+    }
+}
+
+/// Smooth weighted round robin (nginx's): each round everybody gains its weight, the richest goes and pays the total.
+fn schedule(weights: &[u64]) -> Box<[u32]> {
+    let divisor = weights.iter().copied().fold(0, gcd).max(1);
+    let total: u64 = weights.iter().map(|w| w / divisor).sum();
+    let limit = LONGEST_SCHEDULE.max(weights.len() as u64);
+    let scaled: Vec<i128> = if total <= limit {
+        weights.iter().map(|w| i128::from(w / divisor)).collect()
+    } else {
+        weights
+            .iter()
+            .map(|w| i128::from(*w / divisor) * i128::from(limit) / i128::from(total))
+            .map(|w| w.max(1))
+            .collect()
+    };
+    let sum: i128 = scaled.iter().sum();
+    let mut credit = vec![0i128; scaled.len()];
+    let mut order = Vec::with_capacity(sum as usize);
+    for _ in 0..sum {
+        let mut richest = 0;
+        for (at, weight) in scaled.iter().enumerate() {
+            credit[at] += weight;
+            if credit[at] > credit[richest] {
+                richest = at;
+            }
+        }
+        credit[richest] -= sum;
+        order.push(richest as u32);
+    }
+    order.into()
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
