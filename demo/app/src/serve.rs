@@ -49,9 +49,12 @@ pub struct ServeArgs {
     /// How much longer it may take, in milliseconds.
     #[arg(long, default_value_t = 6)]
     jitter_ms: u64,
-    /// Every so-manieth request fails with 500; 0 means none does.
+    /// Every so-manieth request fails; 0 means none does.
     #[arg(long, default_value_t = 0)]
     fail_every: u64,
+    /// The status of requests that fail.
+    #[arg(long, default_value = "500")]
+    fail_status: StatusCode,
 }
 
 struct Service {
@@ -95,8 +98,8 @@ async fn answer(State(service): State<Arc<Service>>, request: Request) -> Respon
             calls.push(json!({ "call": call, "status": status.as_u16(), "answer": body }));
         }
     }
-    let status = if failed { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
-    let body = json!({ "service": args.name, "version": args.version, "path": request.uri().path(), "calls": calls });
+    let status = if failed { args.fail_status } else { StatusCode::OK };
+    let body = json!({ "service": args.name, "version": args.version, "path": request.uri().path(), "count": count, "calls": calls });
     (status, [("x-served-by", format!("{} {}", args.name, args.version))], Json(body)).into_response()
 }
 

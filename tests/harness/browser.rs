@@ -1,0 +1,132 @@
+//! A real Chromium, driven by ChromeDriver.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+    time::Duration,
+};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    process::{Process, tool},
+    wait::{ensure, until},
+};
+
+/// A browser with one page.
+pub struct Browser {
+    /// The WebDriver session.
+    pub page: Client,
+    _driver: Process,
+    _dir: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts one with a new profile; `dark` prefers the dark theme.
+    pub async fn start(width: u32, height: u32, dark: bool) -> Self {
+        let dir = tempfile::Builder::new().prefix("weft-browser-").tempdir().expect("temporary directory");
+        let port = free_port();
+        let driver = Process::start(
+            "chromedriver",
+            &tool("chromedriver", "chromium-driver"),
+            [format!("--port={port}")],
+            dir.path(),
+        );
+        let mut args = vec![
+            "--headless=new".to_owned(),
+            "--no-sandbox".into(),
+            "--disable-gpu".into(),
+            "--disable-quic".into(),
+            "--disable-dev-shm-usage".into(),
+            "--no-first-run".into(),
+            "--disable-background-networking".into(),
+            "--disable-component-update".into(),
+            "--disable-sync".into(),
+            format!("--window-size={width},{height}"),
+            format!("--user-data-dir={}", dir.path().join("profile").display()),
+        ];
+        if dark {
+            args.push("--force-dark-mode".into());
+            args.push("--blink-settings=preferredColorScheme=0".into());
+        }
+        let mut capabilities = Map::new();
+        let binary = tool("chromium", "chromium");
+        capabilities.insert("goog:chromeOptions".into(), json!({ "args": args, "binary": binary }));
+        capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
+        let url = format!("http://127.0.0.1:{port}");
+        let page = until("ChromeDriver answers", Duration::from_secs(30), || {
+            let (capabilities, url) = (capabilities.clone(), url.clone());
+            async move {
+                let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+                builder.capabilities(capabilities).connect(&url).await.map_err(|error| error.to_string())
+            }
+        })
+        .await;
+        Self { page, _driver: driver, _dir: dir }
+    }
+
+    /// Opens an address.
+    pub async fn open(&self, url: &str) {
+        self.page.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// Waits for an element.
+    pub async fn wait_for(&self, css: &str) -> fantoccini::elements::Element {
+        self.page
+            .wait()
+            .at_most(Duration::from_secs(20))
+            .for_element(Locator::Css(css))
+            .await
+            .unwrap_or_else(|error| panic!("{css} is not on the page: {error}"))
+    }
+
+    /// Waits until an element's text satisfies `accept`; gives the text.
+    pub async fn text_where(&self, what: &str, css: &str, limit: Duration, accept: impl Fn(&str) -> bool) -> String {
+        until(what, limit, || async {
+            let element = self.page.find(Locator::Css(css)).await.map_err(|error| format!("{css}: {error}"))?;
+            let text = element.text().await.map_err(|error| error.to_string())?;
+            ensure(accept(&text), || text.clone())?;
+            Ok(text)
+        })
+        .await
+    }
+
+    /// An attribute, waiting until `accept` takes it.
+    pub async fn attribute_where(
+        &self,
+        what: &str,
+        css: &str,
+        name: &str,
+        limit: Duration,
+        accept: impl Fn(&str) -> bool,
+    ) -> String {
+        until(what, limit, || async {
+            let element = self.page.find(Locator::Css(css)).await.map_err(|error| format!("{css}: {error}"))?;
+            let value = element.attr(name).await.map_err(|error| error.to_string())?.unwrap_or_default();
+            ensure(accept(&value), || value.clone())?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Runs a script and gives its result.
+    pub async fn script(&self, script: &str) -> Value {
+        self.page.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Saves what the page looks like.
+    pub async fn screenshot(&self, path: &Path) {
+        let png = self.page.screenshot().await.expect("screenshot");
+        std::fs::write(path, png).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// Ends the session, so that Chromium goes with it.
+    pub async fn close(self) {
+        self.page.clone().close().await.expect("the session ends");
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}

@@ -1,0 +1,89 @@
+//! `weft demo`, driven as a script drives it.
+
+use std::{net::TcpListener, path::PathBuf, time::Duration};
+
+use serde_json::Value;
+
+use crate::process::{Process, program, root};
+
+/// A running demo.
+pub struct Demo {
+    /// The line that it printed when all was ready.
+    pub ready: Value,
+    process: Process,
+    _dir: tempfile::TempDir,
+}
+
+/// A port base whose console and Prometheus ports are free now.
+pub fn free_base() -> u16 {
+    loop {
+        let probe = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let base = probe.local_addr().expect("address").port();
+        let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if (1024..65_000).contains(&base) && free(base + 1) && free(base + 2) {
+            return base;
+        }
+    }
+}
+
+impl Demo {
+    /// Starts one at a free port base and waits until it is ready.
+    pub fn start(flags: &[&str]) -> Self {
+        Self::start_at(free_base(), flags)
+    }
+
+    /// Starts one at a port base.
+    pub fn start_at(base: u16, flags: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("weft-demo-test-").tempdir().expect("temporary directory");
+        let mut args = vec![
+            "demo".to_owned(),
+            "--output=json".into(),
+            format!("--port-base={base}"),
+            format!("--manifests={}", root().join("demo").display()),
+            format!("--assets={}", root().join("frontend/dist").display()),
+        ];
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        let mut process = Process::start("demo", &program("weft"), args, dir.path());
+        let ready = loop {
+            process.assert_running();
+            let output = process.output();
+            if let Some(line) = output.lines().find(|line| line.starts_with('{')) {
+                break serde_json::from_str(line).expect("the ready line is JSON");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        Self { ready, process, _dir: dir }
+    }
+
+    /// An address or path from the ready line, by JSON pointer.
+    pub fn text(&self, pointer: &str) -> String {
+        let value = self.ready.pointer(pointer).and_then(Value::as_str);
+        value.unwrap_or_else(|| panic!("no {pointer} in {}", self.ready)).to_owned()
+    }
+
+    /// The address behind `http://…` at a JSON pointer.
+    pub fn address(&self, pointer: &str) -> std::net::SocketAddr {
+        self.text(pointer).trim_start_matches("http://").parse().expect("an address")
+    }
+
+    /// The manifests' directory.
+    pub fn manifests(&self) -> PathBuf {
+        self.text("/manifests").into()
+    }
+
+    /// Process ids by workload and role.
+    pub fn pids(&self) -> Vec<(String, String, u32)> {
+        let list = self.ready["processes"].as_array().expect("processes");
+        list.iter()
+            .map(|process| {
+                let text = |key: &str| process[key].as_str().expect("text").to_owned();
+                (text("workload"), text("role"), process["pid"].as_u64().expect("pid") as u32)
+            })
+            .collect()
+    }
+
+    /// The process itself.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}

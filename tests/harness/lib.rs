@@ -1,0 +1,12 @@
+//! What the suite is built on: estates of real operators, proxies, applications, Prometheus and Chromium, each with
+//! addresses and a directory of its own.
+
+pub mod browser;
+pub mod chapter;
+pub mod demo;
+pub mod estate;
+pub mod http;
+pub mod load;
+pub mod process;
+pub mod prometheus;
+pub mod wait;

@@ -1,0 +1,25 @@
+//! Waiting on conditions.
+
+use std::time::{Duration, Instant};
+
+/// Asks again and again until `condition` gives a value; panics with `what` and the last refusal when `limit` is over.
+pub async fn until<T, F>(what: &str, limit: Duration, mut condition: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
+    let started = Instant::now();
+    loop {
+        match condition().await {
+            Ok(value) => return value,
+            Err(reason) if started.elapsed() >= limit => {
+                panic!("{what}: not within {limit:?}; last: {reason}")
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// `Ok` when `holds`, else the refusal that `reason` tells.
+pub fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(reason()) }
+}

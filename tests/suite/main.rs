@@ -1,0 +1,3 @@
+//! End-to-end tests with real components. They need what `scripts/bootstrap` installs and what `make test` builds.
+
+mod chapter;
