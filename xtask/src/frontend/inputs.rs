@@ -9,8 +9,15 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 /// Files and folders that the page is made from.
-const INPUTS: [&str; 7] =
-    ["frontend", "crates/model", "xtask/src/frontend", "xtask/src/frontend.rs", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"];
+const INPUTS: [&str; 7] = [
+    "frontend",
+    "crates/model",
+    "xtask/src/frontend",
+    "xtask/src/frontend.rs",
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+];
 
 /// Hexadecimal SHA-256 over the names and bytes of everything that the page is made from.
 pub fn digest(root: &Path) -> Result<String> {

@@ -16,10 +16,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("crates/runtime", &["crates/model"]),
     ("operator", CRATES),
     ("proxy", &["crates/model", "crates/wire", "crates/policy", "crates/runtime"]),
-    (
-        "console",
-        &["crates/model", "crates/api", "crates/source", "crates/mesh", "crates/lint", "crates/runtime"],
-    ),
+    ("console", &["crates/model", "crates/api", "crates/source", "crates/mesh", "crates/lint", "crates/runtime"]),
     ("frontend", &["crates/model"]),
     ("cli", CRATES),
     ("demo/app", &["crates/runtime"]),

@@ -1,0 +1,227 @@
+//! Points, rectangles and curves, in CSS pixels of the unscaled scene.
+
+use std::ops::{Add, Mul, Sub};
+
+/// A point or a vector.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// To the right.
+    pub x: f64,
+    /// Downwards.
+    pub y: f64,
+}
+
+impl Point {
+    /// From its parts.
+    pub const fn new(x: f64, y: f64) -> Self {
+        Self { x, y }
+    }
+
+    /// Distance to `other`.
+    pub fn distance(self, other: Self) -> f64 {
+        (self.x - other.x).hypot(self.y - other.y)
+    }
+}
+
+impl Add for Point {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self::new(self.x + other.x, self.y + other.y)
+    }
+}
+
+impl Sub for Point {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self::new(self.x - other.x, self.y - other.y)
+    }
+}
+
+impl Mul<f64> for Point {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        Self::new(self.x * factor, self.y * factor)
+    }
+}
+
+/// An upright rectangle.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rect {
+    /// Left.
+    pub x: f64,
+    /// Top.
+    pub y: f64,
+    /// Width.
+    pub w: f64,
+    /// Height.
+    pub h: f64,
+}
+
+impl Rect {
+    /// Of a size, around a centre.
+    pub fn around(centre: Point, w: f64, h: f64) -> Self {
+        Self { x: centre.x - w / 2.0, y: centre.y - h / 2.0, w, h }
+    }
+
+    /// The smallest rectangle that holds both.
+    pub fn union(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let (right, bottom) = ((self.x + self.w).max(other.x + other.w), (self.y + self.h).max(other.y + other.h));
+        Self { x, y, w: right - x, h: bottom - y }
+    }
+
+    /// Larger by `by` on each side.
+    pub fn grow(self, by: f64) -> Self {
+        Self { x: self.x - by, y: self.y - by, w: self.w + 2.0 * by, h: self.h + 2.0 * by }
+    }
+
+    /// Whether both share some area.
+    pub fn meets(self, other: Self) -> bool {
+        self.x < other.x + other.w && other.x < self.x + self.w && self.y < other.y + other.h && other.y < self.y + self.h
+    }
+
+    /// The area that both share.
+    pub fn overlap(self, other: Self) -> f64 {
+        let w = (self.x + self.w).min(other.x + other.w) - self.x.max(other.x);
+        let h = (self.y + self.h).min(other.y + other.h) - self.y.max(other.y);
+        w.max(0.0) * h.max(0.0)
+    }
+
+    /// Whether `point` lies inside.
+    pub fn holds(self, point: Point) -> bool {
+        point.x >= self.x && point.x <= self.x + self.w && point.y >= self.y && point.y <= self.y + self.h
+    }
+
+    /// The middle.
+    pub fn centre(self) -> Point {
+        Point::new(self.x + self.w / 2.0, self.y + self.h / 2.0)
+    }
+}
+
+/// One cubic Bézier piece.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cubic {
+    /// Start.
+    pub from: Point,
+    /// First control point.
+    pub a: Point,
+    /// Second control point.
+    pub b: Point,
+    /// End.
+    pub to: Point,
+}
+
+impl Cubic {
+    /// The point at `t` of 0 to 1.
+    pub fn at(&self, t: f64) -> Point {
+        let u = 1.0 - t;
+        self.from * (u * u * u) + self.a * (3.0 * u * u * t) + self.b * (3.0 * u * t * t) + self.to * (t * t * t)
+    }
+}
+
+/// Samples for each piece of a curve: enough that particles do not visibly cut corners.
+const SAMPLES: usize = 24;
+
+/// A curve of cubic pieces that can be walked at even speed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// The pieces, each starting where the one before it ends.
+    pub pieces: Vec<Cubic>,
+    /// Points along the curve with their distance from its start.
+    walk: Vec<(f64, Point)>,
+}
+
+impl Curve {
+    /// Measures the pieces.
+    pub fn new(pieces: Vec<Cubic>) -> Self {
+        let mut walk: Vec<(f64, Point)> = Vec::with_capacity(pieces.len() * SAMPLES + 1);
+        for piece in &pieces {
+            for step in 0..=SAMPLES {
+                let point = piece.at(step as f64 / SAMPLES as f64);
+                let distance = walk.last().map_or(0.0, |(distance, last)| distance + last.distance(point));
+                if step > 0 || walk.is_empty() {
+                    walk.push((distance, point));
+                }
+            }
+        }
+        Self { pieces, walk }
+    }
+
+    /// Through all `points`, level at each of them, as an edge that goes left to right.
+    pub fn level(points: &[Point]) -> Self {
+        let pieces = points.windows(2).map(|pair| {
+            let (from, to) = (pair[0], pair[1]);
+            let reach = ((to.x - from.x) * 0.5).max(24.0);
+            Cubic { from, a: Point::new(from.x + reach, from.y), b: Point::new(to.x - reach, to.y), to }
+        });
+        Self::new(pieces.collect())
+    }
+
+    /// Length in pixels.
+    pub fn length(&self) -> f64 {
+        self.walk.last().map_or(0.0, |(distance, _)| *distance)
+    }
+
+    /// The point at `distance` from the start, held to the ends.
+    pub fn at(&self, distance: f64) -> Point {
+        let index = self.walk.partition_point(|(walked, _)| *walked < distance);
+        let Some(&(end, to)) = self.walk.get(index) else {
+            return self.walk.last().map(|(_, point)| *point).unwrap_or_default();
+        };
+        let Some(&(start, from)) = index.checked_sub(1).and_then(|before| self.walk.get(before)) else { return to };
+        let part = if end > start { (distance - start) / (end - start) } else { 0.0 };
+        from + (to - from) * part
+    }
+
+    /// How far `point` is from the curve.
+    pub fn distance(&self, point: Point) -> f64 {
+        self.walk
+            .windows(2)
+            .map(|pair| {
+                let (from, to) = (pair[0].1, pair[1].1);
+                let (line, length) = (to - from, from.distance(to).powi(2).max(f64::MIN_POSITIVE));
+                let t = (((point.x - from.x) * line.x + (point.y - from.y) * line.y) / length).clamp(0.0, 1.0);
+                point.distance(from + line * t)
+            })
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// The smallest rectangle that holds the sampled curve.
+    pub fn bounds(&self) -> Option<Rect> {
+        let rects = self.walk.iter().map(|(_, point)| Rect { x: point.x, y: point.y, w: 0.0, h: 0.0 });
+        rects.reduce(Rect::union)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_straight_curve_is_walked_evenly() {
+        let curve = Curve::level(&[Point::new(0.0, 5.0), Point::new(100.0, 5.0), Point::new(200.0, 5.0)]);
+        assert!((curve.length() - 200.0).abs() < 1e-6);
+        assert!((curve.at(50.0).x - 50.0).abs() < 1e-6);
+        assert_eq!(curve.at(-3.0), Point::new(0.0, 5.0));
+        assert_eq!(curve.at(900.0), Point::new(200.0, 5.0));
+        assert!((curve.distance(Point::new(100.0, 9.0)) - 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_empty_curve_is_harmless() {
+        let curve = Curve::level(&[]);
+        assert_eq!((curve.length(), curve.at(1.0), curve.bounds()), (0.0, Point::default(), None));
+        assert_eq!(curve.distance(Point::default()), f64::INFINITY);
+    }
+
+    #[test]
+    fn rectangles_meet_only_with_area() {
+        let a = Rect { x: 0.0, y: 0.0, w: 10.0, h: 10.0 };
+        assert!(!a.meets(Rect { x: 10.0, ..a }) && a.meets(Rect { x: 9.0, ..a }));
+        assert_eq!(a.overlap(Rect { x: 9.0, ..a }), 10.0);
+        assert_eq!(a.union(a.grow(2.0)), a.grow(2.0));
+    }
+}

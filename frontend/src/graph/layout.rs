@@ -1,0 +1,96 @@
+//! Where nodes stand: layered left to right in the direction of calls (Sugiyama, Tagawa, Toda 1981), namespaces in
+//! boxes of their own, and nothing moves unless the topology changed.
+
+mod bands;
+mod keep;
+mod order;
+mod place;
+mod rank;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weft_model::graph::Graph;
+
+use super::geometry::{Point, Rect};
+
+/// Size of a node.
+pub const NODE: (f64, f64) = (188.0, 56.0);
+/// From one column's left edge to the next: leaves room for an edge's label.
+pub const COLUMN: f64 = NODE.0 + 132.0;
+/// From one row's top to the next.
+pub const ROW: f64 = NODE.1 + 32.0;
+/// Between a namespace's box and its nodes: left and right, top (for the name), bottom.
+pub const PADDING: (f64, f64, f64) = (20.0, 40.0, 20.0);
+
+/// What is laid out: only this decides about positions, never a number that is measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Topology {
+    /// Node ids, in order, each with its namespace; empty for nodes that stand outside of any box.
+    pub nodes: Vec<(String, String)>,
+    /// Edges as indices into `nodes`; self-calls and doubles left out.
+    pub edges: Vec<(usize, usize)>,
+}
+
+impl Topology {
+    /// Of a graph.
+    pub fn of(graph: &Graph) -> Self {
+        let nodes: BTreeMap<&str, &str> =
+            graph.nodes.iter().map(|node| (node.id.as_str(), node.namespace.as_str())).collect();
+        let index: BTreeMap<&str, usize> = nodes.keys().enumerate().map(|(index, id)| (*id, index)).collect();
+        let edges: BTreeSet<(usize, usize)> = graph
+            .edges
+            .iter()
+            .filter_map(|edge| Some((*index.get(edge.source.as_str())?, *index.get(edge.destination.as_str())?)))
+            .filter(|(source, destination)| source != destination)
+            .collect();
+        Self {
+            nodes: nodes.into_iter().map(|(id, namespace)| (id.to_owned(), namespace.to_owned())).collect(),
+            edges: edges.into_iter().collect(),
+        }
+    }
+
+    /// The edges by the names of their ends.
+    fn links(&self) -> BTreeSet<(String, String)> {
+        self.edges.iter().map(|(from, to)| (self.nodes[*from].0.clone(), self.nodes[*to].0.clone())).collect()
+    }
+}
+
+/// Positions by node id, and the points that long edges are led through.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layout {
+    /// Centres of nodes.
+    pub nodes: BTreeMap<String, Point>,
+    /// Bends of edges, by source and destination, from left to right.
+    pub bends: BTreeMap<(String, String), Vec<Point>>,
+    /// The edges that it was made for.
+    pub links: BTreeSet<(String, String)>,
+}
+
+impl Layout {
+    /// The rectangle of a node.
+    pub fn rect(&self, id: &str) -> Option<Rect> {
+        self.nodes.get(id).map(|centre| Rect::around(*centre, NODE.0, NODE.1))
+    }
+}
+
+/// Lays out `topology`. What stood somewhere in `previous` stays there, unless new calls would then run backwards.
+pub fn layout(topology: &Topology, previous: Option<&Layout>) -> Layout {
+    let fresh = || full(topology);
+    let Some(previous) = previous.filter(|previous| !previous.nodes.is_empty()) else { return fresh() };
+    keep::adapt(topology, previous, fresh)
+}
+
+/// The rectangle around a namespace's nodes.
+pub fn surround(rects: impl Iterator<Item = Rect>) -> Option<Rect> {
+    let inner = rects.reduce(Rect::union)?;
+    let (side, top, bottom) = PADDING;
+    Some(Rect { x: inner.x - side, y: inner.y - top, w: inner.w + 2.0 * side, h: inner.h + top + bottom })
+}
+
+fn full(topology: &Topology) -> Layout {
+    let (ranks, edges) = rank::ranks(topology);
+    let grid = order::order(topology, &ranks, &edges);
+    place::place(topology, &grid)
+}

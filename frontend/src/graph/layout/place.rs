@@ -1,0 +1,143 @@
+//! Coordinates: columns at even distances, rows as straight as their order allows.
+
+use std::collections::BTreeMap;
+
+use super::{COLUMN, Layout, NODE, PADDING, ROW, Topology, order::Grid, order::Slot};
+use crate::graph::geometry::Point;
+
+const PASSES: usize = 16;
+/// Height that a bend takes.
+const BEND: f64 = 28.0;
+/// Between the boxes of two bands.
+const BETWEEN: f64 = 28.0;
+
+/// Turns the ordered grid into points.
+pub fn place(topology: &Topology, grid: &Grid) -> Layout {
+    let mut y = vec![0.0; grid.slots.len()];
+    let mut top = 0.0;
+    for band in 0..grid.bands {
+        let columns: Vec<Vec<usize>> = grid
+            .columns
+            .iter()
+            .map(|column| column.iter().copied().filter(|slot| grid.band[*slot] == band).collect())
+            .collect();
+        settle(grid, &columns, &mut y);
+        let slots = || columns.iter().flatten().copied();
+        let first = slots().map(|slot| y[slot] - size(grid, slot) / 2.0).fold(f64::INFINITY, f64::min);
+        let last = slots().map(|slot| y[slot] + size(grid, slot) / 2.0).fold(f64::NEG_INFINITY, f64::max);
+        if first > last {
+            continue;
+        }
+        for slot in slots() {
+            y[slot] += top - first;
+        }
+        top += last - first + PADDING.1 + PADDING.2 + BETWEEN;
+    }
+    let point = |slot: usize| Point::new(grid.column[slot] as f64 * COLUMN, y[slot].round());
+    let mut out = Layout { links: topology.links(), ..Layout::default() };
+    for (index, (id, _)) in topology.nodes.iter().enumerate() {
+        out.nodes.insert(id.clone(), point(index));
+    }
+    for link in &grid.links {
+        let bends: Vec<Point> =
+            link.path.iter().filter(|slot| matches!(grid.slots[**slot], Slot::Bend(_))).map(|slot| point(*slot)).collect();
+        if !bends.is_empty() {
+            let name = |index: usize| topology.nodes[index].0.clone();
+            out.bends.insert((name(link.ends.0), name(link.ends.1)), bends);
+        }
+    }
+    out
+}
+
+fn size(grid: &Grid, slot: usize) -> f64 {
+    match grid.slots[slot] {
+        Slot::Node(_) => NODE.1,
+        Slot::Bend(_) => BEND,
+    }
+}
+
+/// Moves the slots of one band towards the middle of their neighbours, again and again, without changing any order.
+fn settle(grid: &Grid, columns: &[Vec<usize>], y: &mut [f64]) {
+    let gap = ROW - NODE.1;
+    for column in columns {
+        let mut at = 0.0;
+        for slot in column {
+            y[*slot] = at + size(grid, *slot) / 2.0;
+            at += size(grid, *slot) + gap;
+        }
+        for slot in column {
+            y[*slot] -= at / 2.0;
+        }
+    }
+    let member: BTreeMap<usize, ()> = columns.iter().flatten().map(|slot| (*slot, ())).collect();
+    let mut near: BTreeMap<usize, [Vec<(usize, f64)>; 2]> = BTreeMap::new();
+    for link in &grid.links {
+        for pair in link.path.windows(2) {
+            if !member.contains_key(&pair[0]) || !member.contains_key(&pair[1]) {
+                continue;
+            }
+            let bends = pair.iter().filter(|slot| matches!(grid.slots[**slot], Slot::Bend(_))).count();
+            let weight = [1.0, 2.0, 8.0][bends];
+            near.entry(pair[1]).or_default()[0].push((pair[0], weight));
+            near.entry(pair[0]).or_default()[1].push((pair[1], weight));
+        }
+    }
+    for pass in 0..PASSES {
+        let side = pass % 2;
+        let mut indices: Vec<usize> = (0..columns.len()).collect();
+        if side == 1 {
+            indices.reverse();
+        }
+        for index in indices {
+            let wishes: Vec<(f64, f64)> = columns[index]
+                .iter()
+                .map(|slot| {
+                    let sides = near.get(slot);
+                    // The last passes look both ways, which centres a caller on all whom it calls.
+                    let both = pass + 4 >= PASSES;
+                    let around: Vec<(usize, f64)> = sides
+                        .map(|sides| if both { sides.concat() } else { sides[side].clone() })
+                        .unwrap_or_default();
+                    let weight: f64 = around.iter().map(|(_, weight)| weight).sum();
+                    if weight == 0.0 {
+                        return (y[*slot], 0.1);
+                    }
+                    (around.iter().map(|(other, weight)| y[*other] * weight).sum::<f64>() / weight, weight)
+                })
+                .collect();
+            let steps: Vec<f64> = columns[index]
+                .windows(2)
+                .map(|pair| (size(grid, pair[0]) + size(grid, pair[1])) / 2.0 + gap)
+                .collect();
+            for (slot, at) in columns[index].iter().zip(closest(&wishes, &steps)) {
+                y[*slot] = at;
+            }
+        }
+    }
+}
+
+/// The positions nearest to the wishes (position, weight) that keep the order and at least `steps` between neighbours:
+/// isotonic regression by pooling adjacent violators.
+pub fn closest(wishes: &[(f64, f64)], steps: &[f64]) -> Vec<f64> {
+    let mut offsets = Vec::with_capacity(wishes.len());
+    let mut offset = 0.0;
+    for index in 0..wishes.len() {
+        offsets.push(offset);
+        offset += steps.get(index).copied().unwrap_or(0.0);
+    }
+    // Each pool: sum of weighted wishes, weight, members.
+    let mut pools: Vec<(f64, f64, usize)> = Vec::new();
+    for ((wish, weight), offset) in wishes.iter().zip(&offsets) {
+        let mut pool = ((wish - offset) * weight, *weight, 1);
+        while let Some(last) = pools.last() {
+            if last.0 / last.1 <= pool.0 / pool.1 {
+                break;
+            }
+            pool = (pool.0 + last.0, pool.1 + last.1, pool.2 + last.2);
+            pools.pop();
+        }
+        pools.push(pool);
+    }
+    let values = pools.into_iter().flat_map(|(sum, weight, members)| std::iter::repeat_n(sum / weight, members));
+    values.zip(offsets).map(|(value, offset)| value + offset).collect()
+}

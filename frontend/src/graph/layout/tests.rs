@@ -1,0 +1,165 @@
+use super::*;
+
+fn topology(nodes: &[(&str, &str)], edges: &[(&str, &str)]) -> Topology {
+    let mut nodes: Vec<(String, String)> = nodes.iter().map(|(id, ns)| ((*id).to_owned(), (*ns).to_owned())).collect();
+    nodes.sort();
+    let index = |name: &str| nodes.iter().position(|(id, _)| id == name).unwrap();
+    let mut edges: Vec<(usize, usize)> = edges.iter().map(|(from, to)| (index(from), index(to))).collect();
+    edges.sort_unstable();
+    Topology { nodes, edges }
+}
+
+fn shop() -> Topology {
+    topology(
+        &[
+            ("gateway", "istio-system"),
+            ("storefront", "shop"),
+            ("checkout", "shop"),
+            ("order-v1", "shop"),
+            ("order-v2", "shop"),
+            ("payment", "shop"),
+            ("inventory", "shop"),
+            ("legacy", "billing"),
+            ("unknown", ""),
+        ],
+        &[
+            ("gateway", "storefront"),
+            ("gateway", "order-v1"),
+            ("storefront", "checkout"),
+            ("checkout", "order-v1"),
+            ("checkout", "order-v2"),
+            ("order-v1", "payment"),
+            ("order-v2", "payment"),
+            ("order-v1", "inventory"),
+            ("order-v2", "inventory"),
+            ("legacy", "payment"),
+            ("unknown", "storefront"),
+        ],
+    )
+}
+
+fn check_disjoint(topology: &Topology, layout: &Layout) {
+    let rects: Vec<Rect> = layout.nodes.keys().map(|id| layout.rect(id).unwrap()).collect();
+    for (index, a) in rects.iter().enumerate() {
+        assert!(rects[index + 1..].iter().all(|b| !a.meets(*b)), "two nodes overlap");
+    }
+    let mut boxes: BTreeMap<&str, Vec<Rect>> = BTreeMap::new();
+    for (id, namespace) in &topology.nodes {
+        let name = if namespace.is_empty() { id } else { namespace };
+        boxes.entry(name).or_default().push(layout.rect(id).unwrap());
+    }
+    let boxes: Vec<Rect> = boxes.into_values().map(|rects| surround(rects.into_iter()).unwrap()).collect();
+    for (index, a) in boxes.iter().enumerate() {
+        assert!(boxes[index + 1..].iter().all(|b| !a.meets(*b)), "two boxes overlap");
+    }
+}
+
+#[test]
+fn calls_run_from_left_to_right_and_boxes_stay_apart() {
+    let topology = shop();
+    let layout = layout(&topology, None);
+    check_disjoint(&topology, &layout);
+    for (from, to) in &layout.links {
+        assert!(layout.nodes[from].x < layout.nodes[to].x, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_caller_stands_next_to_whom_it_calls() {
+    let layout = layout(&shop(), None);
+    assert_eq!(layout.nodes["payment"].x - layout.nodes["legacy"].x, COLUMN);
+}
+
+#[test]
+fn long_calls_are_led_around_nodes() {
+    let layout = layout(&shop(), None);
+    let bends = &layout.bends[&("gateway".to_owned(), "order-v1".to_owned())];
+    for bend in bends {
+        assert!(layout.nodes.keys().all(|id| !layout.rect(id).unwrap().holds(*bend)), "{bend:?} lies under a node");
+    }
+}
+
+#[test]
+fn cycles_are_broken() {
+    let topology = topology(&[("a", "n"), ("b", "n"), ("c", "n")], &[("a", "b"), ("b", "c"), ("c", "a"), ("c", "b")]);
+    let layout = layout(&topology, None);
+    check_disjoint(&topology, &layout);
+    assert_eq!(layout.nodes.len(), 3);
+}
+
+#[test]
+fn the_same_topology_moves_nothing() {
+    let topology = shop();
+    let mut first = layout(&topology, None);
+    first.nodes.get_mut("payment").unwrap().y += 40.0;
+    assert_eq!(layout(&topology, Some(&first)), first);
+    let quiet = Topology { edges: topology.edges[1..].to_vec(), ..topology.clone() };
+    let second = layout(&quiet, Some(&first));
+    assert_eq!(second.nodes, first.nodes);
+    assert_eq!(layout(&topology, Some(&second)).nodes, first.nodes);
+}
+
+#[test]
+fn a_new_node_appears_in_place() {
+    let old = shop();
+    let before = layout(&old, None);
+    let mut nodes: Vec<(&str, &str)> = old.nodes.iter().map(|(id, ns)| (id.as_str(), ns.as_str())).collect();
+    let mut edges: Vec<(&str, &str)> = before.links.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    nodes.push(("order-v3", "shop"));
+    edges.extend([("checkout", "order-v3"), ("order-v3", "payment")]);
+    let new = topology(&nodes, &edges);
+    let after = layout(&new, Some(&before));
+    check_disjoint(&new, &after);
+    assert!(before.nodes.iter().all(|(id, point)| after.nodes[id] == *point));
+    assert_eq!(after.nodes["order-v3"].x, after.nodes["order-v1"].x);
+}
+
+#[test]
+fn what_is_gone_leaves_the_rest_alone() {
+    let old = shop();
+    let before = layout(&old, None);
+    let nodes: Vec<(&str, &str)> =
+        old.nodes.iter().filter(|(id, _)| id != "legacy").map(|(id, ns)| (id.as_str(), ns.as_str())).collect();
+    let links = before.links.iter().filter(|(from, _)| from != "legacy");
+    let edges: Vec<(&str, &str)> = links.map(|(from, to)| (from.as_str(), to.as_str())).collect();
+    let after = layout(&topology(&nodes, &edges), Some(&before));
+    assert!(!after.nodes.contains_key("legacy"));
+    assert!(after.nodes.iter().all(|(id, point)| before.nodes[id] == *point));
+}
+
+#[test]
+fn first_calls_bring_idle_workloads_into_order() {
+    let full = shop();
+    let idle = Topology { nodes: full.nodes.clone(), edges: vec![] };
+    let before = layout(&idle, None);
+    check_disjoint(&idle, &before);
+    let after = layout(&full, Some(&before));
+    check_disjoint(&full, &after);
+    assert!(after.links.iter().all(|(from, to)| after.nodes[from].x < after.nodes[to].x));
+}
+
+#[test]
+fn many_nodes_are_laid_out_in_time() {
+    let names: Vec<String> = (0..400).map(|index| format!("n{index:03}")).collect();
+    let spaces: Vec<String> = (0..400).map(|index| format!("ns{}", index % 7)).collect();
+    let nodes: Vec<(&str, &str)> = names.iter().zip(&spaces).map(|(id, ns)| (id.as_str(), ns.as_str())).collect();
+    let edges: Vec<(&str, &str)> =
+        (1..400).flat_map(|index| [(index / 3, index), (index / 7, index)]).map(|(a, b)| (nodes[a].0, nodes[b].0)).collect();
+    let topology = Topology { edges: { let mut e = topology(&nodes, &edges).edges; e.retain(|(a, b)| a != b); e.dedup(); e }, ..topology(&nodes, &[]) };
+    let started = std::time::Instant::now();
+    let layout = layout(&topology, None);
+    check_disjoint(&topology, &layout);
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+#[test]
+fn wishes_are_met_as_far_as_the_order_allows() {
+    let at = place::closest(&[(10.0, 1.0), (0.0, 1.0), (50.0, 1.0)], &[10.0, 10.0]);
+    assert_eq!(at, [0.0, 10.0, 50.0]);
+    assert!(place::closest(&[], &[]).is_empty());
+}
+
+#[test]
+fn nothing_gives_nothing() {
+    assert_eq!(layout(&Topology::default(), None), Layout::default());
+}

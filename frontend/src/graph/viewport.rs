@@ -1,0 +1,92 @@
+//! Which part of the scene the canvas shows.
+
+use super::geometry::{Point, Rect};
+
+/// Zoom limits: below, names cannot be read at all; above, nothing new is seen.
+const LIMITS: (f64, f64) = (0.15, 2.5);
+/// One press of a zoom key.
+pub const STEP: f64 = 1.25;
+
+/// screen = scene × scale + offset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Viewport {
+    /// CSS pixels on screen for one of the scene.
+    pub scale: f64,
+    /// Where the scene's origin stands on screen.
+    pub offset: Point,
+}
+
+impl Default for Viewport {
+    fn default() -> Self {
+        Self { scale: 1.0, offset: Point::default() }
+    }
+}
+
+impl Viewport {
+    /// A point of the canvas in the scene.
+    pub fn scene(&self, screen: Point) -> Point {
+        (screen - self.offset) * (1.0 / self.scale)
+    }
+
+    /// A point of the scene on the canvas.
+    pub fn screen(&self, scene: Point) -> Point {
+        scene * self.scale + self.offset
+    }
+
+    /// Moves what is seen by so many pixels.
+    pub fn pan(&mut self, by: Point) {
+        self.offset = self.offset + by;
+    }
+
+    /// Zooms by `factor`; what is under `anchor` stays there.
+    pub fn zoom(&mut self, factor: f64, anchor: Point) {
+        let fixed = self.scene(anchor);
+        self.scale = (self.scale * factor).clamp(LIMITS.0, LIMITS.1);
+        self.offset = anchor - fixed * self.scale;
+    }
+
+    /// Shows all of `bounds` on a canvas of `width` × `height`, never larger than life.
+    pub fn fit(bounds: Rect, width: f64, height: f64, margin: f64) -> Self {
+        if bounds.w <= 0.0 || bounds.h <= 0.0 || width <= 0.0 || height <= 0.0 {
+            return Self::default();
+        }
+        let room = |space: f64| (space - 2.0 * margin).max(40.0);
+        let scale = (room(width) / bounds.w).min(room(height) / bounds.h).clamp(LIMITS.0, 1.0);
+        let centre = bounds.centre();
+        Self { scale, offset: Point::new(width / 2.0, height / 2.0) - centre * scale }
+    }
+
+    /// Whether at least a corner of `bounds` is seen.
+    pub fn sees(&self, bounds: Rect, width: f64, height: f64) -> bool {
+        let corner = self.screen(Point::new(bounds.x, bounds.y));
+        let seen = Rect { x: corner.x, y: corner.y, w: bounds.w * self.scale, h: bounds.h * self.scale };
+        seen.meets(Rect { x: 0.0, y: 0.0, w: width, h: height })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zooming_keeps_the_anchor() {
+        let mut view = Viewport { scale: 0.8, offset: Point::new(13.0, -7.0) };
+        let anchor = Point::new(300.0, 200.0);
+        let before = view.scene(anchor);
+        view.zoom(1.7, anchor);
+        assert!(view.scene(anchor).distance(before) < 1e-9);
+        view.zoom(1e9, anchor);
+        assert_eq!(view.scale, LIMITS.1);
+        assert!(view.scene(anchor).distance(before) < 1e-9);
+    }
+
+    #[test]
+    fn fitting_centres_and_does_not_enlarge() {
+        let bounds = Rect { x: 100.0, y: 50.0, w: 200.0, h: 100.0 };
+        let view = Viewport::fit(bounds, 1000.0, 800.0, 20.0);
+        assert_eq!(view.scale, 1.0);
+        assert!(view.screen(bounds.centre()).distance(Point::new(500.0, 400.0)) < 1e-9);
+        assert!(view.sees(bounds, 1000.0, 800.0));
+        assert_eq!(Viewport::fit(Rect::default(), 10.0, 10.0, 1.0), Viewport::default());
+    }
+}

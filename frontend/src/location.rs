@@ -1,0 +1,258 @@
+//! The view as it stands in the address: `#/graph?ns=shop&window=300&select=node:shop/cart-v1`. Whoever opens a copied
+//! link sees exactly what its sender saw.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write;
+
+/// A room of the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Room {
+    /// The service graph.
+    #[default]
+    Graph,
+    /// Weighted routes.
+    Canaries,
+    /// Objects and findings.
+    Configuration,
+    /// Traces.
+    Traces,
+}
+
+impl Room {
+    /// All rooms, in the order of the rail.
+    pub const ALL: [Self; 4] = [Self::Graph, Self::Canaries, Self::Configuration, Self::Traces];
+
+    /// The room's name in the address.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Graph => "graph",
+            Self::Canaries => "canaries",
+            Self::Configuration => "configuration",
+            Self::Traces => "traces",
+        }
+    }
+
+    /// The room's name in the rail.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Graph => "Graph",
+            Self::Canaries => "Canaries",
+            Self::Configuration => "Configuration",
+            Self::Traces => "Traces",
+        }
+    }
+
+    /// The second key after `g` that goes there.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Graph => "g",
+            Self::Canaries => "c",
+            Self::Configuration => "o",
+            Self::Traces => "t",
+        }
+    }
+}
+
+/// What the labels on edges say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Label {
+    /// Requests per second.
+    #[default]
+    Rate,
+    /// Error share.
+    Errors,
+    /// 95th percentile.
+    P95,
+    /// Share of all that the source sends.
+    Share,
+}
+
+impl Label {
+    /// All choices, in the order of the switch.
+    pub const ALL: [Self; 4] = [Self::Rate, Self::Errors, Self::P95, Self::Share];
+
+    /// The choice in the address.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::Errors => "errors",
+            Self::P95 => "p95",
+            Self::Share => "share",
+        }
+    }
+
+    /// The choice on the switch.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Rate => "Rate",
+            Self::Errors => "Errors",
+            Self::P95 => "p95",
+            Self::Share => "Share",
+        }
+    }
+}
+
+/// Windows that are offered, in seconds.
+pub const WINDOWS: [(u64, &str); 4] = [(60, "1m"), (300, "5m"), (900, "15m"), (3600, "1h")];
+
+/// Everything that the address restores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// The room.
+    pub room: Room,
+    /// Length of the window in seconds, one of [`WINDOWS`].
+    pub window_s: u64,
+    /// Namespaces that are shown; empty for all.
+    pub namespaces: Vec<String>,
+    /// What is selected: `node:<id>`, `edge:<id>`, an object's key or a trace id, as the room says; empty for nothing.
+    pub select: String,
+    /// The text in the room's search field.
+    pub find: String,
+    /// Labels on the graph's edges.
+    pub label: Label,
+    /// Closed locks are drawn, too.
+    pub locks: bool,
+    /// The graph as a list.
+    pub list: bool,
+    /// Traces: only this workload, `namespace/name`; empty for all.
+    pub workload: String,
+    /// Traces: only those that failed.
+    pub errors: bool,
+    /// Traces: at least this many milliseconds.
+    pub min_ms: u64,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            room: Room::Graph,
+            window_s: WINDOWS[0].0,
+            namespaces: Vec::new(),
+            select: String::new(),
+            find: String::new(),
+            label: Label::Rate,
+            locks: false,
+            list: false,
+            workload: String::new(),
+            errors: false,
+            min_ms: 0,
+        }
+    }
+}
+
+impl View {
+    /// Reads an address's fragment, with or without its `#`. What is not understood is left at its default.
+    pub fn parse(fragment: &str) -> Self {
+        let fragment = fragment.trim_start_matches('#').trim_start_matches('/');
+        let (path, query) = fragment.split_once('?').unwrap_or((fragment, ""));
+        let mut view = Self::default();
+        if let Some(room) = Room::ALL.into_iter().find(|room| room.slug() == path) {
+            view.room = room;
+        }
+        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            let value = decode(value);
+            match name {
+                "window" => {
+                    let window = WINDOWS.iter().find(|(seconds, _)| seconds.to_string() == value);
+                    view.window_s = window.map_or(view.window_s, |(seconds, _)| *seconds);
+                }
+                "ns" => view.namespaces = value.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+                "select" => view.select = value,
+                "find" => view.find = value,
+                "label" => {
+                    view.label = Label::ALL.into_iter().find(|label| label.slug() == value).unwrap_or_default();
+                }
+                "locks" => view.locks = value == "1",
+                "list" => view.list = value == "1",
+                "workload" => view.workload = value,
+                "errors" => view.errors = value == "1",
+                "min" => view.min_ms = value.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+        view
+    }
+
+    /// The fragment, `#` included; defaults are left out.
+    pub fn fragment(&self) -> String {
+        let plain = Self::default();
+        let mut out = format!("#/{}", self.room.slug());
+        let mut separator = '?';
+        let mut put = |name: &str, value: &str, differs: bool| {
+            if differs {
+                let _ = write!(out, "{separator}{name}={}", encode(value));
+                separator = '&';
+            }
+        };
+        put("ns", &self.namespaces.join(","), !self.namespaces.is_empty());
+        put("window", &self.window_s.to_string(), self.window_s != plain.window_s);
+        put("select", &self.select, !self.select.is_empty());
+        put("find", &self.find, !self.find.is_empty());
+        put("label", self.label.slug(), self.label != plain.label);
+        put("locks", "1", self.locks);
+        put("list", "1", self.list);
+        put("workload", &self.workload, !self.workload.is_empty());
+        put("errors", "1", self.errors);
+        put("min", &self.min_ms.to_string(), self.min_ms > 0);
+        out
+    }
+
+    /// The same scope in another room, with nothing selected.
+    pub fn enter(&self, room: Room) -> Self {
+        Self {
+            room,
+            window_s: self.window_s,
+            namespaces: self.namespaces.clone(),
+            label: self.label,
+            locks: self.locks,
+            ..Self::default()
+        }
+    }
+
+    /// Whether `namespace` is in scope; what has none always is.
+    pub fn shows(&self, namespace: &str) -> bool {
+        namespace.is_empty() || self.namespaces.is_empty() || self.namespaces.iter().any(|name| name == namespace)
+    }
+}
+
+/// Percent-encodes what a query value may not hold, and leaves what people like to read.
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b',' => {
+                out.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut index = 0;
+    while index < bytes.len() {
+        let code = bytes.get(index + 1..index + 3).and_then(|pair| std::str::from_utf8(pair).ok());
+        match (bytes[index], code.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                index += 3;
+            }
+            (b'+', _) => {
+                out.push(b' ');
+                index += 1;
+            }
+            (byte, _) => {
+                out.push(byte);
+                index += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

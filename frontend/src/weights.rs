@@ -1,0 +1,84 @@
+//! Arithmetic of the canary slider.
+
+/// Where the slider comes to rest by itself.
+pub const SNAPS: [u32; 7] = [0, 1, 5, 10, 25, 50, 100];
+
+/// How near a dragged value must come to a snap, in percent.
+const PULL: u32 = 2;
+
+/// The value that a drag to `percent` gives: a snap when one is near, else `percent` itself. Near the ends the snaps
+/// lie close together and only an exact hit counts.
+pub fn snap(percent: u32) -> u32 {
+    let percent = percent.min(100);
+    let nearest = SNAPS.into_iter().min_by_key(|snap| snap.abs_diff(percent)).unwrap_or(percent);
+    let pull = if percent < 8 { 0 } else { PULL };
+    if nearest.abs_diff(percent) <= pull { nearest } else { percent }
+}
+
+/// Weights of a route with two destinations when the second gets `percent`.
+pub fn pair(percent: u32) -> Vec<u32> {
+    let percent = percent.min(100);
+    vec![100 - percent, percent]
+}
+
+/// Percentages as whole numbers that add up to 100, the largest remainders rounded up.
+pub fn whole(percentages: &[f64]) -> Vec<u32> {
+    let total: f64 = percentages.iter().filter(|percent| percent.is_finite()).sum();
+    if total <= 0.0 {
+        return vec![0; percentages.len()];
+    }
+    let exact: Vec<f64> =
+        percentages.iter().map(|percent| if percent.is_finite() { percent * 100.0 / total } else { 0.0 }).collect();
+    let mut out: Vec<u32> = exact.iter().map(|percent| percent.floor() as u32).collect();
+    let mut order: Vec<usize> = (0..exact.len()).collect();
+    order.sort_by(|a, b| (exact[*b] - exact[*b].floor()).total_cmp(&(exact[*a] - exact[*a].floor())).then(a.cmp(b)));
+    let missing = 100u32.saturating_sub(out.iter().sum());
+    for index in order.into_iter().take(missing as usize) {
+        out[index] += 1;
+    }
+    out
+}
+
+/// What is wrong with weights that were typed, in words; `None` when they may be applied.
+pub fn fault(weights: &[Option<u32>]) -> Option<String> {
+    if weights.iter().any(Option::is_none) {
+        return Some("Each weight is a whole number from 0 to 100.".to_owned());
+    }
+    let sum: u32 = weights.iter().flatten().fold(0, |sum, weight| sum.saturating_add(*weight));
+    match sum {
+        100 => None,
+        0..100 => Some(format!("The weights add up to {sum}; {} are missing.", 100 - sum)),
+        _ => Some(format!("The weights add up to {sum}; {} are too many.", sum - 100)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drag_rests_on_snaps() {
+        assert_eq!([snap(9), snap(12), snap(13), snap(48), snap(99), snap(100)], [10, 10, 13, 50, 100, 100]);
+        assert_eq!([snap(0), snap(1), snap(2), snap(3), snap(5), snap(7)], [0, 1, 2, 3, 5, 7]);
+        assert_eq!(snap(400), 100);
+    }
+
+    #[test]
+    fn shares_become_whole_numbers() {
+        assert_eq!(whole(&[90.0, 10.0]), [90, 10]);
+        assert_eq!(whole(&[100.0 / 3.0; 3]), [34, 33, 33]);
+        assert_eq!(whole(&[0.0, 0.0]), [0, 0]);
+        assert_eq!(whole(&[f64::NAN, 1.0]), [0, 100]);
+        assert_eq!(pair(10), [90, 10]);
+        assert_eq!(pair(300), [0, 100]);
+    }
+
+    #[test]
+    fn sums_are_checked_in_words() {
+        assert_eq!(fault(&[Some(90), Some(10)]), None);
+        assert_eq!(fault(&[Some(90), Some(5)]).as_deref(), Some("The weights add up to 95; 5 are missing."));
+        assert_eq!(fault(&[Some(90), Some(20)]).as_deref(), Some("The weights add up to 110; 10 are too many."));
+        assert!(fault(&[None, Some(20)]).is_some());
+        assert!(fault(&[Some(u32::MAX), Some(u32::MAX)]).is_some());
+    }
+}

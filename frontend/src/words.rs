@@ -1,0 +1,186 @@
+//! What codes, flags, marks and states mean, in words.
+
+use weft_model::graph::{Health, Lock, NodeKind};
+use weft_model::{Severity, canary::Verdict};
+
+/// A state of health as one word, also used as `data-health`.
+pub fn health(health: Health) -> &'static str {
+    match health {
+        Health::Idle => "idle",
+        Health::Unknown => "unknown",
+        Health::Healthy => "healthy",
+        Health::Degraded => "degraded",
+        Health::Failing => "failing",
+    }
+}
+
+/// What kind of node it is, in words.
+pub fn node_kind(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Workload => "Workload with a proxy",
+        NodeKind::Unmeshed => "Workload without a proxy",
+        NodeKind::Gateway => "Gateway",
+        NodeKind::External => "Host outside the mesh",
+    }
+}
+
+/// The state of encryption, as used in `data-lock`.
+pub fn lock(lock: Lock) -> &'static str {
+    match lock {
+        Lock::Mtls => "mtls",
+        Lock::Mixed => "mixed",
+        Lock::Plaintext => "plaintext",
+        Lock::Unknown => "unknown",
+    }
+}
+
+/// The state of encryption as a sentence.
+pub fn lock_sentence(lock: Lock, plaintext_share: Option<f64>) -> String {
+    match (lock, plaintext_share) {
+        (Lock::Mtls, _) => "All requests are mutual TLS.".to_owned(),
+        (Lock::Mixed, Some(share)) => format!("{} of requests are plaintext.", crate::format::share(share)),
+        (Lock::Mixed, None) => "Some requests are plaintext.".to_owned(),
+        (Lock::Plaintext, _) => "All requests are plaintext: anyone on the path can read and change them.".to_owned(),
+        (Lock::Unknown, _) => "Not known: the destination has no proxy, or has reported nothing yet.".to_owned(),
+    }
+}
+
+/// A verdict as used in `data-verdict`.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Consistent => "consistent",
+        Verdict::Diverging => "diverging",
+        Verdict::TooLittleTraffic => "too-little-traffic",
+        Verdict::Settling => "settling",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+/// A verdict as a short title.
+pub fn verdict_title(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Consistent => "Consistent",
+        Verdict::Diverging => "Diverging",
+        Verdict::TooLittleTraffic => "Too little traffic",
+        Verdict::Settling => "Settling",
+        Verdict::Unknown => "Not known",
+    }
+}
+
+/// The state of health whose colour and shape a verdict takes.
+pub fn verdict_health(verdict: Verdict) -> Health {
+    match verdict {
+        Verdict::Consistent => Health::Healthy,
+        Verdict::Diverging => Health::Failing,
+        Verdict::TooLittleTraffic | Verdict::Settling => Health::Idle,
+        Verdict::Unknown => Health::Unknown,
+    }
+}
+
+/// The state of health whose colour and shape a finding takes.
+pub fn severity_health(severity: Severity) -> Health {
+    match severity {
+        Severity::Error => Health::Failing,
+        Severity::Warning => Health::Degraded,
+        Severity::Info => Health::Idle,
+    }
+}
+
+/// The title of a node's mark.
+pub fn badge(kind: &str) -> &str {
+    match kind {
+        "canary" => "Canary",
+        "fault" => "Fault injection",
+        "circuit-breaker" => "Circuit breaker",
+        "missing-sidecar" => "No proxy",
+        "lint" => "Finding",
+        other => other,
+    }
+}
+
+/// A response flag of the access log in words; `None` when it is not one that we know.
+pub fn response_flag(flag: &str) -> Option<&'static str> {
+    Some(match flag {
+        "DC" => "The caller closed the connection before the answer was complete.",
+        "DPE" => "The caller broke the protocol.",
+        "DI" => "A fault rule delayed the request.",
+        "FI" => "A fault rule aborted the request.",
+        "LR" => "The proxy reset the stream.",
+        "NC" => "The route names a cluster that does not exist.",
+        "NR" => "No route matches the request.",
+        "OM" => "The proxy is short of memory.",
+        "RL" => "The rate limit is reached.",
+        "SI" => "The stream was idle for too long.",
+        "UAEX" => "An authorization policy denied the request.",
+        "UC" => "The destination closed the connection.",
+        "UF" => "The destination did not accept the connection.",
+        "UH" => "No healthy endpoint is left.",
+        "UMSDR" => "The request took longer than its whole time limit.",
+        "UO" => "The circuit breaker is open: too many requests at once.",
+        "UPE" => "The destination broke the protocol.",
+        "UR" => "The destination reset the stream.",
+        "URX" => "All retries are used up.",
+        "UT" => "The destination did not answer in time.",
+        _ => return None,
+    })
+}
+
+/// Response flags as they stand in the label (`URX,UF`), each in words.
+pub fn response_flags(flags: &str) -> Vec<(String, &'static str)> {
+    let flags = flags.split(',').map(str::trim).filter(|flag| !flag.is_empty() && *flag != "-");
+    flags.map(|flag| (flag.to_owned(), response_flag(flag).unwrap_or("No explanation is known."))).collect()
+}
+
+/// A response code in words.
+pub fn response_code(code: &str) -> &'static str {
+    match code {
+        "0" => "no answer",
+        "400" => "bad request",
+        "401" => "not authenticated",
+        "403" => "forbidden",
+        "404" => "not found",
+        "408" => "request timeout",
+        "409" => "conflict",
+        "429" => "too many requests",
+        "500" => "application error",
+        "501" => "not implemented",
+        "502" => "bad gateway",
+        "503" => "not available",
+        "504" => "gateway timeout",
+        _ => match code.as_bytes().first() {
+            Some(b'1') => "informational",
+            Some(b'2') => "success",
+            Some(b'3') => "redirect",
+            Some(b'4') => "caller's error",
+            Some(b'5') => "server's error",
+            _ => "",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_told_apart() {
+        let words = response_flags("URX,UF");
+        assert_eq!(words.len(), 2);
+        assert_eq!(words[0], ("URX".to_owned(), "All retries are used up."));
+        assert!(response_flags("-").is_empty());
+        assert!(response_flags("").is_empty());
+        assert_eq!(response_flags("XX")[0].1, "No explanation is known.");
+    }
+
+    #[test]
+    fn a_mixed_lock_says_how_much() {
+        assert_eq!(lock_sentence(Lock::Mixed, Some(0.25)), "25 % of requests are plaintext.");
+    }
+
+    #[test]
+    fn codes_have_words() {
+        assert_eq!(response_code("503"), "not available");
+        assert_eq!(response_code("418"), "caller's error");
+        assert_eq!(response_code("-"), "");
+    }
+}
