@@ -39,6 +39,10 @@ pub struct Workload {
     pub app_flags: Vec<String>,
     /// Whether an application runs behind it.
     pub serves: bool,
+    /// Ports beside HTTP on 8080: (name, number). The name tells the protocol; the application's is 1000 above.
+    pub ports: Vec<(String, u16)>,
+    /// Opaque TCP that it calls: (`namespace/host`, port).
+    pub tcp_calls: Vec<(String, u16)>,
 }
 
 impl Workload {
@@ -53,6 +57,8 @@ impl Workload {
             gateway: false,
             app_flags: Vec::new(),
             serves: true,
+            ports: Vec::new(),
+            tcp_calls: Vec::new(),
         }
     }
 
@@ -78,6 +84,18 @@ impl Workload {
     /// Only calls others: no application behind it, the test itself dials its egress address.
     pub fn client(mut self) -> Self {
         self.serves = false;
+        self
+    }
+
+    /// A further port; the test itself listens 1000 above it on the instance's address.
+    pub fn port(mut self, name: &str, number: u16) -> Self {
+        self.ports.push((name.into(), number));
+        self
+    }
+
+    /// Calls opaque TCP at `namespace/host`.
+    pub fn calls_tcp(mut self, host: &str, port: u16) -> Self {
+        self.tcp_calls.push((host.into(), port));
         self
     }
 
@@ -226,9 +244,10 @@ impl Estate {
             if !services.contains(&(namespace, app)) && (workload.serves || workload.gateway) {
                 services.push((namespace, app));
                 let ports = if workload.gateway {
-                    "[{name: http, port: 80, targetPort: 8080}, {name: https, port: 443, targetPort: 8443}]"
+                    "[{name: http, port: 80, targetPort: 8080}, {name: https, port: 443, targetPort: 8443}]".to_owned()
                 } else {
-                    "[{name: http, port: 8080, targetPort: 8080}]"
+                    let further = workload.ports.iter().map(|(name, port)| format!(", {{name: {name}, port: {port}}}"));
+                    format!("[{{name: http, port: 8080, targetPort: 8080}}{}]", further.collect::<String>())
                 };
                 writeln!(
                     text,
@@ -247,12 +266,25 @@ impl Estate {
             .expect("text");
             if workload.proxy && !workload.gateway {
                 let egress = self.ip(self.host(&format!("{namespace}/{name}")) + 100);
-                let ingress = "[{port: {number: 8080, protocol: HTTP, name: http}, defaultEndpoint: '0.0.0.0:9080', captureMode: NONE}]";
+                let listen = |port: u16, name: &str| {
+                    let protocol = name.split('-').next().unwrap_or(name).to_uppercase();
+                    format!("port: {{number: {port}, protocol: {protocol}, name: {name}}}")
+                };
+                let mut ingress = format!("{{{}, defaultEndpoint: '0.0.0.0:9080', captureMode: NONE}}", listen(8080, "http"));
+                for (name, port) in &workload.ports {
+                    let endpoint = port + 1000;
+                    write!(ingress, ", {{{}, defaultEndpoint: '0.0.0.0:{endpoint}', captureMode: NONE}}", listen(*port, name))
+                        .expect("text");
+                }
+                let mut calls = format!("{{{}, bind: {egress}, captureMode: NONE, hosts: ['*/*']}}", listen(8080, "http"));
+                for (host, port) in &workload.tcp_calls {
+                    write!(calls, ", {{{}, bind: {egress}, captureMode: NONE, hosts: ['{host}']}}", listen(*port, "tcp"))
+                        .expect("text");
+                }
                 writeln!(
                     text,
                     "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-                     spec:\n  workloadSelector: {{labels: {{instance: {name}}}}}\n  ingress: {ingress}\n  \
-                     egress: [{{port: {{number: 8080, protocol: HTTP, name: http}}, bind: {egress}, captureMode: NONE, hosts: ['*/*']}}]\n---"
+                     spec:\n  workloadSelector: {{labels: {{instance: {name}}}}}\n  ingress: [{ingress}]\n  egress: [{calls}]\n---"
                 )
                 .expect("text");
             }
