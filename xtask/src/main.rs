@@ -1,6 +1,7 @@
 //! Development tasks that need more than a shell line: `cargo xtask frontend` builds the page, `cargo xtask layers`
 //! checks that crates depend only on what ARCHITECTURE.md lets them.
 
+mod bench;
 mod frontend;
 mod layers;
 mod workspace;
@@ -26,12 +27,15 @@ enum Task {
     },
     /// Checks the dependencies between crates against the table in ARCHITECTURE.md.
     Layers,
+    /// Measures our proxy beside HAProxy and Envoy and prints the ratios.
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Frontend { out } => frontend::build(out),
         Task::Layers => layers::check(),
+        Task::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
