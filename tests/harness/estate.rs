@@ -41,8 +41,8 @@ pub struct Workload {
     pub serves: bool,
     /// Ports beside HTTP on 8080: (name, number). The name tells the protocol; the application's is 1000 above.
     pub ports: Vec<(String, u16)>,
-    /// Opaque TCP that it calls: (`namespace/host`, port).
-    pub tcp_calls: Vec<(String, u16)>,
+    /// Further egress listeners: (port name, hosts as a Sidecar writes them, port).
+    pub calls: Vec<(String, String, u16)>,
 }
 
 impl Workload {
@@ -58,7 +58,7 @@ impl Workload {
             app_flags: Vec::new(),
             serves: true,
             ports: Vec::new(),
-            tcp_calls: Vec::new(),
+            calls: Vec::new(),
         }
     }
 
@@ -93,9 +93,9 @@ impl Workload {
         self
     }
 
-    /// Calls opaque TCP at `namespace/host`.
-    pub fn calls_tcp(mut self, host: &str, port: u16) -> Self {
-        self.tcp_calls.push((host.into(), port));
+    /// Calls `host` (`namespace/name` or `*/*`) on a further port; `name` tells the protocol.
+    pub fn calls(mut self, name: &str, host: &str, port: u16) -> Self {
+        self.calls.push((name.into(), host.into(), port));
         self
     }
 
@@ -277,8 +277,8 @@ impl Estate {
                         .expect("text");
                 }
                 let mut calls = format!("{{{}, bind: {egress}, captureMode: NONE, hosts: ['*/*']}}", listen(8080, "http"));
-                for (host, port) in &workload.tcp_calls {
-                    write!(calls, ", {{{}, bind: {egress}, captureMode: NONE, hosts: ['{host}']}}", listen(*port, "tcp"))
+                for (name, host, port) in &workload.calls {
+                    write!(calls, ", {{{}, bind: {egress}, captureMode: NONE, hosts: ['{host}']}}", listen(*port, name))
                         .expect("text");
                 }
                 writeln!(

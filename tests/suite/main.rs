@@ -4,4 +4,5 @@ mod chapter;
 mod demo;
 mod garbage;
 mod lint;
+mod protocols;
 mod resilience;
