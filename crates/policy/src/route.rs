@@ -5,5 +5,7 @@ mod matching;
 mod table;
 
 use domains::DomainIndex;
+pub(crate) use domains::without_port;
+pub(crate) use matching::parameter;
 pub(crate) use table::HostChange;
 pub use table::RouteTable;

@@ -165,6 +165,17 @@ pub enum ForwardClientCert {
     AlwaysForwardOnly,
 }
 
+/// Details of a client certificate in `x-forwarded-client-cert` (`set_current_client_cert_details`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientCertDetails {
+    /// `Subject`.
+    pub subject: bool,
+    /// `URI`.
+    pub uri: bool,
+    /// `DNS`.
+    pub dns: bool,
+}
+
 /// How many requests start a trace. Parts per ten thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampling {
@@ -201,6 +212,12 @@ pub struct HttpChain {
     pub forward_client_cert: ForwardClientCert,
     /// Whether the peer's address, not `x-forwarded-for`, is the client's (edge proxies).
     pub use_remote_address: bool,
+    /// Whether the peer's address is appended to `x-forwarded-for`.
+    pub append_forwarded_for: bool,
+    /// Whether a caller's `x-request-id` is kept.
+    pub preserve_request_id: bool,
+    /// Which details of the client's certificate `x-forwarded-client-cert` tells, beside its hash.
+    pub client_cert_details: ClientCertDetails,
     /// Proxies in front of this one whose `x-forwarded-for` entries are believed.
     pub xff_trusted_hops: u32,
     /// How to normalize paths before anything looks at them.

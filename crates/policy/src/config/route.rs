@@ -219,6 +219,8 @@ pub struct Fault {
     pub headers: Vec<HeaderMatch>,
     /// Faults in force at once in this process; `None` is unlimited.
     pub max_active: Option<u32>,
+    /// Faults in force.
+    pub active: Arc<std::sync::atomic::AtomicU32>,
 }
 
 /// An injected delay.

@@ -1,4 +1,6 @@
 //! TLS settings. Certificates are named, never held here.
+//!
+//! Files at the proxy have names too, Istio's: `file-cert:<chain>~<key>` and `file-root:<roots>`.
 
 use std::sync::Arc;
 

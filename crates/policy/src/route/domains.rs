@@ -93,7 +93,7 @@ fn claim(map: &mut HashMap<Arc<str>, u32>, key: Arc<str>, host: u32) -> bool {
 }
 
 /// An authority without its port.
-pub(super) fn without_port(authority: &str) -> &str {
+pub(crate) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && !open_v6(host) => host,
         _ => authority,

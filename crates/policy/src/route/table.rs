@@ -18,7 +18,10 @@ pub struct RouteTable {
     pub ignore_port: bool,
     /// Whether virtual hosts arrive one by one (VHDS).
     pub on_demand: bool,
-    /// Header changes of the whole table; they come after those of virtual host and route.
+    /// Whether header changes are applied from the table to the cluster, so that the most specific has the last word,
+    /// instead of the other way round (`most_specific_header_mutations_wins`).
+    pub most_specific_wins: bool,
+    /// Header changes of the whole table; see [`RouteTable::request_ops`].
     pub request_headers: HeaderOps,
     /// The same for responses.
     pub response_headers: HeaderOps,
