@@ -1,116 +1,10 @@
-//! The request path's one error type, and Envoy's response flags.
+//! The request path's one error type.
 
 use std::{error::Error as StdError, fmt};
 
 use http::StatusCode;
 
-/// A set of Envoy's response flags
-/// (<https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage#response-flags>).
-/// Shown as Envoy shows them: joined by commas, `-` when there are none.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Flags(u32);
-
-macro_rules! flags {
-    ($($(#[$doc:meta])* $name:ident = $bit:literal, $short:literal;)*) => {
-        impl Flags {
-            $($(#[$doc])* pub const $name: Flags = Flags(1 << $bit);)*
-        }
-        /// In the order in which Envoy writes them.
-        const NAMES: &[(Flags, &str)] = &[$((Flags::$name, $short)),*];
-    };
-}
-
-flags! {
-    /// No healthy upstream host.
-    NO_HEALTHY_UPSTREAM = 0, "UH";
-    /// A request or per-try timeout.
-    UPSTREAM_TIMEOUT = 1, "UT";
-    /// The stream was reset by this proxy.
-    LOCAL_RESET = 2, "LR";
-    /// The upstream reset the stream.
-    UPSTREAM_RESET = 3, "UR";
-    /// The upstream connection could not be made.
-    UPSTREAM_CONNECT_FAILURE = 4, "UF";
-    /// The upstream closed the connection during the request.
-    UPSTREAM_CLOSED = 5, "UC";
-    /// A connection pool limit was reached.
-    UPSTREAM_OVERFLOW = 6, "UO";
-    /// No route matched.
-    NO_ROUTE = 7, "NR";
-    /// A delay was injected.
-    DELAY_INJECTED = 8, "DI";
-    /// An abort was injected.
-    FAULT_INJECTED = 9, "FI";
-    /// A rate limit refused the request.
-    RATE_LIMITED = 10, "RL";
-    /// An authorization policy refused the request.
-    DENIED = 11, "UAEX";
-    /// The client went away before the end.
-    DOWNSTREAM_CLOSED = 12, "DC";
-    /// All retries were used up.
-    RETRY_LIMIT = 13, "URX";
-    /// Nothing moved on the stream for too long.
-    IDLE_TIMEOUT = 14, "SI";
-    /// The client broke the protocol.
-    DOWNSTREAM_PROTOCOL = 15, "DPE";
-    /// A connection lived longer than it may.
-    DURATION_TIMEOUT = 16, "DT";
-    /// The upstream broke the protocol.
-    UPSTREAM_PROTOCOL = 17, "UPE";
-    /// The route names a cluster that is not there.
-    NO_CLUSTER = 18, "NC";
-    /// This proxy is overloaded or stopping.
-    OVERLOAD = 19, "OM";
-}
-
-impl Flags {
-    /// No flag.
-    pub const NONE: Flags = Flags(0);
-
-    /// Whether no flag is set.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether all of `other` are set.
-    pub const fn contains(self, other: Flags) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Adds the flags of `other`.
-    pub fn insert(&mut self, other: Flags) {
-        self.0 |= other.0;
-    }
-}
-
-impl std::ops::BitOr for Flags {
-    type Output = Flags;
-    fn bitor(self, other: Flags) -> Flags {
-        Flags(self.0 | other.0)
-    }
-}
-
-impl fmt::Display for Flags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("-");
-        }
-        let mut first = true;
-        for (_, name) in NAMES.iter().filter(|(flag, _)| self.contains(*flag)) {
-            if !std::mem::take(&mut first) {
-                f.write_str(",")?;
-            }
-            f.write_str(name)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Flags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+use weft_policy::flags::Flag;
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,28 +162,28 @@ impl Kind {
     }
 
     /// The response flag, as Envoy sets it.
-    pub const fn flag(self) -> Flags {
+    pub const fn flag(self) -> Flag {
         match self {
-            Kind::NoRoute => Flags::NO_ROUTE,
-            Kind::NoCluster => Flags::NO_CLUSTER,
-            Kind::NoHealthyUpstream => Flags::NO_HEALTHY_UPSTREAM,
-            Kind::ConnectFailed | Kind::ConnectTimeout | Kind::UpstreamTls => Flags::UPSTREAM_CONNECT_FAILURE,
-            Kind::Overflow => Flags::UPSTREAM_OVERFLOW,
-            Kind::UpstreamReset | Kind::RefusedStream => Flags::UPSTREAM_RESET,
-            Kind::UpstreamClosed => Flags::UPSTREAM_CLOSED,
-            Kind::UpstreamProtocol => Flags::UPSTREAM_PROTOCOL,
-            Kind::PerTryTimeout | Kind::RequestTimeout => Flags::UPSTREAM_TIMEOUT,
-            Kind::Denied => Flags::DENIED,
-            Kind::ClientGone => Flags::DOWNSTREAM_CLOSED,
+            Kind::NoRoute => Flag::NoRoute,
+            Kind::NoCluster => Flag::NoCluster,
+            Kind::NoHealthyUpstream => Flag::NoHealthyUpstream,
+            Kind::ConnectFailed | Kind::ConnectTimeout | Kind::UpstreamTls => Flag::UpstreamConnectionFailure,
+            Kind::Overflow => Flag::UpstreamOverflow,
+            Kind::UpstreamReset | Kind::RefusedStream => Flag::UpstreamRemoteReset,
+            Kind::UpstreamClosed => Flag::UpstreamConnectionTermination,
+            Kind::UpstreamProtocol => Flag::UpstreamProtocolError,
+            Kind::PerTryTimeout | Kind::RequestTimeout => Flag::UpstreamRequestTimeout,
+            Kind::Denied => Flag::UnauthorizedExternal,
+            Kind::ClientGone => Flag::DownstreamConnectionTermination,
             Kind::BadRequest
             | Kind::HeadTooLarge
             | Kind::HeadTimeout
             | Kind::DownstreamTls
             | Kind::PlaintextRefused
-            | Kind::TlsRefused => Flags::DOWNSTREAM_PROTOCOL,
-            Kind::NoFilterChain => Flags::NO_ROUTE,
-            Kind::TooManyConnections => Flags::OVERLOAD,
-            Kind::Internal => Flags::LOCAL_RESET,
+            | Kind::TlsRefused => Flag::DownstreamProtocolError,
+            Kind::NoFilterChain => Flag::NoRoute,
+            Kind::TooManyConnections => Flag::OverloadManager,
+            Kind::Internal => Flag::LocalReset,
         }
     }
 
@@ -365,7 +259,7 @@ pub struct Error {
     /// Whether another attempt could succeed.
     pub retryable: bool,
     /// The response flag that the access log and the metrics show.
-    pub flag: Flags,
+    pub flag: Flag,
     /// What lies beneath, if anything does.
     #[source]
     pub source: Option<Box<dyn StdError + Send + Sync>>,
@@ -392,12 +286,6 @@ impl From<Kind> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn flags_read_as_envoy_writes_them() {
-        assert_eq!(Flags::NONE.to_string(), "-");
-        assert_eq!((Flags::RETRY_LIMIT | Flags::UPSTREAM_CONNECT_FAILURE).to_string(), "UF,URX");
-    }
 
     #[test]
     fn every_kind_has_a_label_of_its_own() {

@@ -1,6 +1,29 @@
 //! Logging to standard error.
 
+use std::sync::OnceLock;
+
 use tracing_subscriber::{EnvFilter, fmt};
+
+/// Replaces the filter of the subscriber that [`init`] installed.
+type Reload = Box<dyn Fn(EnvFilter) -> Result<(), FilterError> + Send + Sync>;
+
+static RELOAD: OnceLock<Reload> = OnceLock::new();
+
+/// Why the filter was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    /// Not a filter.
+    #[error("not a log filter: {0}")]
+    Syntax(#[from] tracing_subscriber::filter::ParseError),
+    /// Logging was never set up, or has ended.
+    #[error("logging is not set up")]
+    NotInstalled,
+}
+
+/// Changes what is logged while the program runs; takes what `--log` takes.
+pub fn set_filter(filter: &str) -> Result<(), FilterError> {
+    RELOAD.get().ok_or(FilterError::NotInstalled)?(EnvFilter::try_new(filter)?)
+}
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -31,10 +54,22 @@ pub fn init(args: &LogArgs) {
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
     let builder = fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(true);
-    let installed = match args.log_format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let (installed, reload): (_, Reload) = match args.log_format {
+        LogFormat::Text => {
+            let builder = builder.with_ansi(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), Box::new(move |filter| handle.reload(filter).map_err(|_| FilterError::NotInstalled)))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (builder.try_init(), Box::new(move |filter| handle.reload(filter).map_err(|_| FilterError::NotInstalled)))
+        }
     };
+    if installed.is_ok() {
+        // A second call installs nothing, so the cell is still empty here.
+        let _ = RELOAD.set(reload);
+    }
     if let (Ok(()), Some(error)) = (installed, problem) {
         tracing::warn!(filter = args.filter, %error, "log filter not understood, using info");
     }

@@ -1,0 +1,187 @@
+//! Command line. Each flag can also be given as `WEFT_<FLAG>`.
+
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use weft_runtime::{StartupError, log::LogArgs};
+
+use crate::{
+    state::{NodeInfo, Role},
+    telemetry::{AccessLogTarget, Endpoint},
+};
+
+/// The mesh's proxy: carries one workload's traffic, or a gateway's, as the operator says.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "weft-proxy", version)]
+pub struct Flags {
+    /// The operator's ADS and certificate port.
+    #[arg(long, env = "WEFT_CONTROL_PLANE", value_name = "HOST:PORT")]
+    pub control_plane: String,
+    /// Name of this instance's WorkloadEntry or pod.
+    #[arg(long, env = "WEFT_WORKLOAD", value_name = "NAME")]
+    pub workload: String,
+    /// Its namespace.
+    #[arg(long, env = "WEFT_NAMESPACE", value_name = "NAMESPACE", default_value = "default")]
+    pub namespace: String,
+    /// Its service account.
+    #[arg(long, env = "WEFT_SERVICE_ACCOUNT", value_name = "NAME", default_value = "default")]
+    pub service_account: String,
+    /// The address that this instance owns; listeners bind there and peers are dialled from it.
+    #[arg(long, env = "WEFT_ADDRESS", value_name = "IP")]
+    pub address: IpAddr,
+    /// Whether this is a workload's proxy or a gateway.
+    #[arg(long, env = "WEFT_ROLE", value_enum, default_value_t = Role::Sidecar)]
+    pub role: Role,
+    /// File with the join token that the first certificate is asked for with.
+    #[arg(long, env = "WEFT_JOIN_TOKEN_FILE", value_name = "FILE")]
+    pub join_token_file: PathBuf,
+    /// Trust domain of the mesh.
+    #[arg(long, env = "WEFT_TRUST_DOMAIN", default_value = "cluster.local")]
+    pub trust_domain: String,
+    /// DNS suffix of services.
+    #[arg(long, env = "WEFT_DOMAIN", default_value = "cluster.local")]
+    pub domain: String,
+    /// Namespace of the operator and of mesh-wide objects.
+    #[arg(long, env = "WEFT_ROOT_NAMESPACE", default_value = "istio-system")]
+    pub root_namespace: String,
+    /// Name of this cluster in metrics.
+    #[arg(long, env = "WEFT_CLUSTER_ID", default_value = "Kubernetes")]
+    pub cluster_id: String,
+    /// Collector that spans are posted to (OTLP/HTTP); none without it.
+    #[arg(long, env = "WEFT_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+    /// Where the access log goes: a file, `-` for standard output, or `off`.
+    #[arg(long, env = "WEFT_ACCESS_LOG", value_name = "PATH|-|off", default_value = "-")]
+    pub access_log: String,
+    /// Worker threads.
+    #[arg(long, env = "WEFT_CONCURRENCY", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// How long open requests may take after SIGTERM.
+    #[arg(long, env = "WEFT_DRAIN_TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub drain_time: Duration,
+    /// Logging.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+impl Flags {
+    /// Who this proxy is. Names end up in certificates and metrics, so they must be DNS names.
+    pub fn node(&self) -> Result<NodeInfo, StartupError> {
+        let named = [
+            ("--workload", &self.workload),
+            ("--namespace", &self.namespace),
+            ("--service-account", &self.service_account),
+            ("--trust-domain", &self.trust_domain),
+            ("--domain", &self.domain),
+            ("--root-namespace", &self.root_namespace),
+        ];
+        for (flag, value) in named {
+            if !is_dns_name(value) {
+                return Err(StartupError::new(
+                    format!("cannot use {flag} {value:?}"),
+                    "it is not a DNS name",
+                    "use lower-case letters, digits, '-' and '.'",
+                ));
+            }
+        }
+        if self.address.is_unspecified() {
+            return Err(StartupError::new(
+                format!("cannot use --address {}", self.address),
+                "it is no address of one machine",
+                "name the address that this workload instance owns",
+            ));
+        }
+        Ok(NodeInfo {
+            workload: self.workload.clone(),
+            namespace: self.namespace.clone(),
+            service_account: self.service_account.clone(),
+            address: self.address,
+            role: self.role,
+            trust_domain: self.trust_domain.clone(),
+            domain: self.domain.clone(),
+            root_namespace: self.root_namespace.clone(),
+            cluster: self.cluster_id.clone(),
+        })
+    }
+
+    /// Where the operator is.
+    pub fn control_plane(&self) -> Result<String, StartupError> {
+        let (host, port) = self.control_plane.rsplit_once(':').unwrap_or((&self.control_plane, ""));
+        if host.is_empty() || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+            return Err(StartupError::new(
+                format!("cannot use --control-plane {:?}", self.control_plane),
+                "it is not HOST:PORT",
+                "name the operator's address, such as 127.0.0.2:15012",
+            ));
+        }
+        Ok(self.control_plane.clone())
+    }
+
+    /// Where spans go.
+    pub fn collector(&self) -> Result<Option<Endpoint>, StartupError> {
+        let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
+        url.parse().map(Some).map_err(|error| {
+            let remedy = "name an OTLP/HTTP collector, such as http://127.0.0.1:4318";
+            StartupError::new("cannot use --otlp-endpoint", error, remedy)
+        })
+    }
+
+    /// Where the access log goes.
+    pub fn access_log(&self) -> AccessLogTarget {
+        AccessLogTarget::parse(&self.access_log)
+    }
+}
+
+fn is_dns_name(name: &str) -> bool {
+    let label = |label: &str| {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(inner) && !label.starts_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(more: &[&str]) -> Flags {
+        let base = [
+            "weft-proxy",
+            "--control-plane",
+            "127.0.0.2:15012",
+            "--workload",
+            "a-1",
+            "--address",
+            "127.0.0.9",
+            "--join-token-file",
+            "t",
+        ];
+        Flags::try_parse_from(base.iter().chain(more)).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_sensible() {
+        let flags = flags(&[]);
+        assert_eq!(flags.drain_time, Duration::from_secs(5));
+        assert_eq!(flags.access_log(), AccessLogTarget::Stdout);
+        assert_eq!(flags.node().unwrap().id(), "sidecar~127.0.0.9~a-1.default~default.svc.cluster.local");
+        assert!(flags.collector().unwrap().is_none());
+    }
+
+    #[test]
+    fn bad_values_name_the_remedy() {
+        for more in [["--namespace", "A"], ["--service-account", "../x"], ["--address", "0.0.0.0"]] {
+            let error = Flags::try_parse_from(
+                ["weft-proxy", "--control-plane", "c:1", "--workload", "w", "--join-token-file", "t"]
+                    .into_iter()
+                    .chain(more)
+                    .chain(if more[0] == "--address" { vec![] } else { vec!["--address", "127.0.0.9"] }),
+            )
+            .unwrap()
+            .node()
+            .unwrap_err();
+            assert!(error.to_string().contains(more[0]), "{error}");
+        }
+        assert!(flags(&["--otlp-endpoint", "https://x"]).collector().is_err());
+    }
+}

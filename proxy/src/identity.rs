@@ -1,0 +1,102 @@
+//! The proxy's certificate: asked for with a join token at first, then renewed with itself at half of its life. The key
+//! is made here, stays in memory and is never written or logged.
+
+mod pinned;
+mod request;
+mod token;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rand::Rng;
+use weft_runtime::{Shutdown, StartupError};
+
+pub use request::RequestError;
+pub use token::{InvalidToken, JoinToken};
+
+use crate::{backoff::Backoff, control_plane::ControlPlane, state::Shared, tls::Identity};
+
+/// Keeps the identity in force fresh.
+pub struct Keeper {
+    shared: Arc<Shared>,
+    control_plane: ControlPlane,
+    token_file: PathBuf,
+}
+
+impl Keeper {
+    /// Reads the join token once, so that a file that is missing or damaged is a startup error.
+    pub fn new(shared: Arc<Shared>, control_plane: ControlPlane, token_file: PathBuf) -> Result<Self, StartupError> {
+        JoinToken::read(&token_file).map_err(|error| {
+            StartupError::new(
+                format!("cannot read the join token {}", token_file.display()),
+                error,
+                "make one with `weft ca token` and name its file with --join-token-file",
+            )
+        })?;
+        Ok(Self { shared, control_plane, token_file })
+    }
+
+    /// Asks, waits for half of the lifetime, asks again; until shutdown.
+    pub async fn run(self, shutdown: Shutdown) {
+        tokio::select! {
+            () = shutdown.wait() => {}
+            () = async { loop { self.renew_once().await; } } => {}
+        }
+    }
+
+    async fn renew_once(&self) {
+        let mut backoff = Backoff::default();
+        let identity = loop {
+            match self.ask().await {
+                Ok(identity) => break identity,
+                Err(error) => {
+                    self.shared.stats.certificate(false);
+                    let wait = backoff.wait();
+                    tracing::warn!(
+                        control_plane = self.control_plane.address(), %error, remedy = error.remedy(),
+                        retry_in_ms = wait.as_millis() as u64, "no certificate"
+                    );
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        };
+        let wait = renew_after(&identity, SystemTime::now(), rand::rng().random_range(0.9..1.1));
+        tracing::info!(
+            spiffe = %identity.spiffe, serial = identity.serial, renew_in_s = wait.as_secs(), "certificate issued"
+        );
+        self.shared.stats.certificate(true);
+        self.shared.identity.store(Some(Arc::new(identity)));
+        tokio::time::sleep(wait).await;
+    }
+
+    /// With the certificate while there is a good one, else with the token.
+    async fn ask(&self) -> Result<Identity, RequestError> {
+        let node = &self.shared.node;
+        let present = self.shared.identity.load_full();
+        if let Some(identity) = present.filter(|identity| identity.not_after > SystemTime::now()) {
+            match request::with_certificate(&self.control_plane, node, &identity).await {
+                Err(RequestError::Refused(status)) => {
+                    tracing::warn!(%status, "renewal by certificate refused, trying the join token");
+                }
+                other => return other,
+            }
+        }
+        // Read anew each time: the file may have been replaced by a fresh token.
+        let token = JoinToken::read(&self.token_file)?;
+        request::with_token(&self.control_plane, node, &token).await
+    }
+}
+
+/// Half of what is left, times `jitter` (about 1). A clock that is ahead sees little time left, so the certificate's
+/// own lifetime bounds the wait from below.
+fn renew_after(identity: &Identity, now: SystemTime, jitter: f64) -> Duration {
+    let lifetime = identity.not_after.duration_since(identity.not_before).unwrap_or_default();
+    let left = identity.not_after.duration_since(now).unwrap_or_default();
+    left.clamp(lifetime / 10, lifetime).mul_f64(jitter / 2.0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! One certificate request.
+
+use std::{sync::Arc, time::Duration};
+
+use http::uri::PathAndQuery;
+use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
+use sha2::{Digest, Sha256};
+use tonic::{Code, Status, client::Grpc, metadata::MetadataValue};
+use tonic_prost::ProstCodec;
+use weft_wire::ca::{CREATE_CERTIFICATE, IstioCertificateRequest, IstioCertificateResponse};
+
+use super::{InvalidToken, JoinToken, pinned};
+use crate::{
+    control_plane::{ConnectError, ControlPlane},
+    state::NodeInfo,
+    tls::{self, Identity},
+};
+
+/// Longest time for the call.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why no certificate was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The token file.
+    #[error("join token: {0}")]
+    Token(#[from] InvalidToken),
+    /// The operator cannot be reached, or is not the one that the token or the roots vouch for.
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    /// The certificate authority does not accept who asks.
+    #[error("refused: {}", .0.message())]
+    Refused(Status),
+    /// The call failed otherwise.
+    #[error("{}: {}", .0.code(), .0.message())]
+    Call(Status),
+    /// The request could not be made.
+    #[error("{0}")]
+    Csr(#[from] rcgen::Error),
+    /// The answer is of no use.
+    #[error("the certificate authority's answer is unusable: {0}")]
+    Answer(String),
+    /// TLS cannot be set up.
+    #[error("{0}")]
+    Tls(#[from] tls::Error),
+}
+
+impl RequestError {
+    /// What an operator of the mesh can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Token(_) | Self::Refused(_) => "make a fresh join token with `weft ca token`",
+            Self::Connect(ConnectError::Tls(..)) => {
+                "check that --control-plane is this mesh's operator and that the token was made for its root"
+            }
+            Self::Connect(_) => "check that the operator runs and that --control-plane names its address",
+            _ => "see the operator's log",
+        }
+    }
+}
+
+/// With a join token, over TLS that is verified by the root hash in it.
+pub async fn with_token(
+    control_plane: &ControlPlane,
+    node: &NodeInfo,
+    token: &JoinToken,
+) -> Result<Identity, RequestError> {
+    let config = pinned::config(token.root_hash(), node.operator_spiffe()).map_err(tls::Error::from)?;
+    let identity = ask(control_plane, node, config, Some(token)).await?;
+    let pinned = |root: &CertificateDer<'_>| Sha256::digest(root)[..] == token.root_hash();
+    if !identity.root_certificates.iter().any(pinned) {
+        return Err(RequestError::Answer("the token's root is not among the roots".into()));
+    }
+    Ok(identity)
+}
+
+/// With the present certificate.
+pub async fn with_certificate(
+    control_plane: &ControlPlane,
+    node: &NodeInfo,
+    identity: &Identity,
+) -> Result<Identity, RequestError> {
+    let config = tls::operator_config(identity, &node.operator_spiffe())?;
+    ask(control_plane, node, config, None).await
+}
+
+async fn ask(
+    control_plane: &ControlPlane,
+    node: &NodeInfo,
+    config: rustls::ClientConfig,
+    token: Option<&JoinToken>,
+) -> Result<Identity, RequestError> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    let csr = params.serialize_request(&key)?.pem()?;
+    let mut request = tonic::Request::new(IstioCertificateRequest { csr, ..IstioCertificateRequest::default() });
+    request.set_timeout(TIMEOUT);
+    if let Some(token) = token {
+        let mut bearer = MetadataValue::try_from(token.bearer()).map_err(|_| InvalidToken::Form)?;
+        bearer.set_sensitive(true);
+        request.metadata_mut().insert("authorization", bearer);
+    }
+    let link = control_plane.connect(Arc::new(config)).await?;
+    let mut grpc = Grpc::with_origin(link, control_plane.origin());
+    let call = async {
+        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let path = PathAndQuery::from_static(CREATE_CERTIFICATE);
+        let codec = ProstCodec::<IstioCertificateRequest, IstioCertificateResponse>::default();
+        grpc.unary(request, path, codec).await
+    };
+    let answer = tokio::time::timeout(TIMEOUT, call).await;
+    let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
+    let answer = answer.map_err(|status| match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => RequestError::Refused(status),
+        _ => RequestError::Call(status),
+    })?;
+    read(&answer.into_inner().cert_chain, key, node)
+}
+
+/// The last string holds the roots, all before it the chain, leaf first.
+fn read(chain: &[String], key: KeyPair, node: &NodeInfo) -> Result<Identity, RequestError> {
+    let unusable = |why: &str| RequestError::Answer(why.to_owned());
+    let (roots, chain) = chain.split_last().ok_or_else(|| unusable("it is empty"))?;
+    let chain = chain.iter().map(|pem| certificates(pem)).collect::<Result<Vec<_>, _>>()?.concat();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let identity = Identity::new(chain, certificates(roots)?, key)?;
+    if identity.spiffe != node.spiffe() {
+        return Err(RequestError::Answer(format!("it is for {}, not {}", identity.spiffe, node.spiffe())));
+    }
+    Ok(identity)
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, RequestError> {
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| RequestError::Answer(error.to_string()))
+}

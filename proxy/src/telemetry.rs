@@ -1,0 +1,25 @@
+//! Counting and telling: metric series per worker thread, summed when they are scraped; the access log; spans.
+
+mod access_log;
+mod exposition;
+mod facts;
+mod otlp;
+mod record;
+mod recorder;
+mod series;
+mod stats;
+mod trace;
+
+pub use access_log::{AccessLog, AccessLogTarget};
+pub use exposition::exposition;
+pub use facts::{Edge, Facts, Service};
+pub use otlp::{Endpoint, Exporter, InvalidEndpoint, SpanSink};
+pub use record::{LogFields, Reporter, RequestRecord, Security, TcpRecord};
+pub use recorder::{Recorder, TcpSeries};
+pub use stats::Stats;
+pub use trace::{SpanId, TraceContext, TraceId};
+
+pub use weft_policy::{
+    flags::{Flag, Flags as ResponseFlags},
+    upstream::Limit as Overflow,
+};

@@ -1,0 +1,113 @@
+//! The access log: one JSON object a line with Istio's default fields, written by a thread of its own. A worker never
+//! waits for the disk: when the queue is full, lines are dropped and counted.
+
+mod line;
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
+    },
+};
+
+use line::Line;
+
+use super::{RequestRecord, TcpRecord};
+
+/// Lines that may wait for the writer.
+const QUEUE: usize = 4096;
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// Nowhere.
+    Off,
+    /// Standard output (`-`).
+    Stdout,
+    /// A file; lines are appended.
+    File(PathBuf),
+}
+
+impl AccessLogTarget {
+    /// Reads the flag: `off`, `-` or a path.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "off" | "" => Self::Off,
+            "-" => Self::Stdout,
+            path => Self::File(path.into()),
+        }
+    }
+}
+
+/// Takes lines from all workers. Clones write to the same place.
+#[derive(Clone, Default)]
+pub struct AccessLog {
+    queue: Option<SyncSender<Vec<u8>>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl AccessLog {
+    /// Opens `target` and starts its writer.
+    pub fn open(target: &AccessLogTarget) -> io::Result<Self> {
+        let output: Box<dyn Write + Send> = match target {
+            AccessLogTarget::Off => return Ok(Self::default()),
+            AccessLogTarget::Stdout => Box::new(io::stdout()),
+            AccessLogTarget::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
+        };
+        let (queue, lines) = sync_channel(QUEUE);
+        let log = Self { queue: Some(queue), dropped: Arc::default() };
+        let dropped = log.dropped.clone();
+        std::thread::Builder::new().name("access-log".into()).spawn(move || write(output, &lines, &dropped))?;
+        Ok(log)
+    }
+
+    /// Lines dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn request(&self, record: &RequestRecord) {
+        self.send(|| Line::of_request(record).to_json());
+    }
+
+    pub(super) fn tcp(&self, record: &TcpRecord) {
+        self.send(|| Line::of_tcp(record).to_json());
+    }
+
+    fn send(&self, line: impl FnOnce() -> Vec<u8>) {
+        let Some(queue) = &self.queue else { return };
+        if queue.try_send(line()).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Writes lines as they come; what has piled up is written in one go.
+fn write(mut output: Box<dyn Write + Send>, lines: &Receiver<Vec<u8>>, dropped: &AtomicU64) {
+    let mut batch = Vec::new();
+    while let Ok(line) = lines.recv() {
+        let mut count = 1;
+        batch.clear();
+        batch.extend_from_slice(&line);
+        while batch.len() < 64 * 1024 {
+            match lines.try_recv() {
+                Ok(line) => {
+                    batch.extend_from_slice(&line);
+                    count += 1;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        if let Err(error) = output.write_all(&batch).and_then(|()| output.flush()) {
+            tracing::warn!(%error, lines = count, "cannot write the access log");
+            dropped.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

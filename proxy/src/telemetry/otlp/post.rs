@@ -1,0 +1,100 @@
+//! One POST to the collector.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Longest time for one batch, connecting included.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where spans are posted.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    authority: String,
+    host: String,
+    path: String,
+}
+
+/// Why a collector's URL cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEndpoint {
+    /// Not a URL.
+    #[error("{0:?} is not a URL")]
+    NotUrl(String),
+    /// Not plain HTTP.
+    #[error("{0:?} is not an http:// URL")]
+    Scheme(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostError {
+    #[error("cannot connect: {0}")]
+    Connect(#[source] std::io::Error),
+    #[error("{0}")]
+    Http(#[from] hyper::Error),
+    #[error("{0}")]
+    Request(#[from] http::Error),
+    #[error("the collector answered {0}")]
+    Status(StatusCode),
+    #[error("no answer within {} s", TIMEOUT.as_secs())]
+    Timeout,
+}
+
+impl FromStr for Endpoint {
+    type Err = InvalidEndpoint;
+    /// Takes the base URL of OTLP/HTTP, to which `/v1/traces` is added, or a URL that already ends so.
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        let uri: Uri = url.parse().map_err(|_| InvalidEndpoint::NotUrl(url.into()))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(InvalidEndpoint::Scheme(url.into()));
+        }
+        let authority = uri.authority().ok_or_else(|| InvalidEndpoint::NotUrl(url.into()))?;
+        let base = uri.path().trim_end_matches('/').trim_end_matches("/v1/traces");
+        Ok(Self {
+            authority: format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(4318)),
+            host: authority.as_str().to_owned(),
+            path: format!("{base}/v1/traces"),
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.host, self.path)
+    }
+}
+
+impl Endpoint {
+    /// Posts one message; any 2xx is success.
+    pub(super) async fn post(&self, body: Vec<u8>) -> Result<(), PostError> {
+        tokio::time::timeout(TIMEOUT, self.send(body)).await.map_err(|_| PostError::Timeout)?
+    }
+
+    async fn send(&self, body: Vec<u8>) -> Result<(), PostError> {
+        let stream = TcpStream::connect(&self.authority).await.map_err(PostError::Connect)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let request = Request::post(&self.path)
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, "application/x-protobuf")
+            .header(header::USER_AGENT, concat!("weft-proxy/", env!("CARGO_PKG_VERSION")))
+            .body(Full::new(Bytes::from(body)))?;
+        let exchange = async {
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            // Read to the end, so that the collector is not reset in the middle of its answer.
+            let mut rest = response.into_body();
+            while let Some(frame) = rest.frame().await {
+                frame?;
+            }
+            drop(sender);
+            if status.is_success() { Ok(()) } else { Err(PostError::Status(status)) }
+        };
+        let (sent, closed) = tokio::join!(exchange, connection);
+        sent?;
+        Ok(closed?)
+    }
+}

@@ -1,0 +1,211 @@
+//! TLS towards endpoints and towards the operator.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        ResolvesClientCert, Resumption, WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_cert_signed_by_trust_anchor,
+    },
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+    sign::CertifiedKey,
+};
+use weft_model::{SpiffeId, xds};
+use weft_policy::config::{Config, SecretContent, StringMatch, TlsVersion, UpstreamTls, accepts_san};
+
+use super::{Error, Identity, names_of, pem, provider};
+
+/// What will be spoken inside; decides the ALPN offer together with the cluster's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Offer {
+    /// What the cluster's settings list.
+    Configured,
+    /// HTTP/1.1: `istio-http/1.1` to a proxy, `http/1.1` to anything else.
+    Http1,
+    /// HTTP/2: `istio-h2` to a proxy, `h2` to anything else.
+    Http2,
+    /// Opaque bytes: `istio` to a proxy, to anything else what the settings list.
+    Opaque,
+}
+
+/// Sessions remembered per configuration, so that reconnecting to an endpoint is cheap.
+const SESSIONS: usize = 64;
+
+/// The configuration for an endpoint.
+pub(super) fn build(
+    config: &Config,
+    identity: Option<&Identity>,
+    tls: &UpstreamTls,
+    offer: Offer,
+) -> Result<ClientConfig, Error> {
+    let mesh = tls.certificate.as_deref() == Some(xds::SDS_WORKLOAD);
+    let verifier = verifier(config, identity, tls)?;
+    let builder = builder(mesh, tls.min_version)?.dangerous().with_custom_certificate_verifier(verifier);
+    let mut built = match &tls.certificate {
+        None => builder.with_no_client_auth(),
+        Some(name) => builder.with_client_cert_resolver(Arc::new(Always(certificate(config, identity, name)?))),
+    };
+    built.alpn_protocols = alpn(mesh, tls, offer);
+    built.enable_sni = !tls.sni.is_empty();
+    built.resumption = Resumption::in_memory_sessions(SESSIONS);
+    Ok(built)
+}
+
+fn builder(
+    mesh: bool,
+    lowest: TlsVersion,
+) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
+    let only_1_3 = mesh || lowest == TlsVersion::V1_3;
+    let versions = if only_1_3 { &[&rustls::version::TLS13][..] } else { rustls::ALL_VERSIONS };
+    ClientConfig::builder_with_provider(provider().clone()).with_protocol_versions(versions)
+}
+
+fn alpn(mesh: bool, tls: &UpstreamTls, offer: Offer) -> Vec<Vec<u8>> {
+    let configured = || tls.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let one = |name: &str| vec![name.as_bytes().to_vec()];
+    match (offer, mesh) {
+        (Offer::Http1, true) => one(xds::ALPN_ISTIO_HTTP11),
+        (Offer::Http2, true) => one(xds::ALPN_ISTIO_H2),
+        (Offer::Opaque, true) => one(xds::ALPN_ISTIO),
+        (Offer::Http1, false) => one("http/1.1"),
+        (Offer::Http2, false) => one("h2"),
+        (Offer::Configured | Offer::Opaque, _) => configured(),
+    }
+}
+
+/// A named certificate: our own, or a secret's.
+pub(super) fn certificate(
+    config: &Config,
+    identity: Option<&Identity>,
+    name: &Arc<str>,
+) -> Result<Arc<CertifiedKey>, Error> {
+    if &**name == xds::SDS_WORKLOAD {
+        return identity.map(|identity| identity.key.clone()).ok_or(Error::NoIdentity);
+    }
+    let secret = config.secrets.get(name).ok_or_else(|| Error::NoSecret(name.clone()))?;
+    match &secret.content {
+        SecretContent::Certificate { chain, key } => pem::certified_key(name, chain, key),
+        SecretContent::Roots(_) => Err(Error::WrongSecret(name.clone(), "certificate with key")),
+    }
+}
+
+/// Named roots: the mesh's, or a secret's.
+pub(super) fn roots(
+    config: &Config,
+    identity: Option<&Identity>,
+    name: &Arc<str>,
+) -> Result<Arc<RootCertStore>, Error> {
+    if &**name == xds::SDS_ROOTS {
+        return identity.map(|identity| identity.roots.clone()).ok_or(Error::NoIdentity);
+    }
+    let secret = config.secrets.get(name).ok_or_else(|| Error::NoSecret(name.clone()))?;
+    match &secret.content {
+        SecretContent::Roots(pem) => Ok(Arc::new(pem::roots(name, pem)?)),
+        SecretContent::Certificate { .. } => Err(Error::WrongSecret(name.clone(), "roots")),
+    }
+}
+
+fn verifier(
+    config: &Config,
+    identity: Option<&Identity>,
+    tls: &UpstreamTls,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let Some(name) = &tls.roots else {
+        return Ok(Arc::new(ByNames { roots: None, names: tls.server_san.clone() }));
+    };
+    let roots = roots(config, identity, name)?;
+    // A public server with no names given is verified the way a browser does: its DNS name must be the SNI.
+    if tls.server_san.is_empty() && &**name != xds::SDS_ROOTS && !tls.sni.is_empty() {
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider().clone()).build();
+        return Ok(verifier.map_err(|error| Error::Roots(error.to_string()))?);
+    }
+    Ok(Arc::new(ByNames { roots: Some(roots), names: tls.server_san.clone() }))
+}
+
+/// The configuration for the operator: our certificate, HTTP/2, and the operator's identity demanded.
+pub fn operator_config(identity: &Identity, operator: &SpiffeId) -> Result<ClientConfig, Error> {
+    let names = vec![StringMatch::Exact(operator.to_string().into())];
+    let verifier = Arc::new(ByNames { roots: Some(identity.roots.clone()), names });
+    let mut config = builder(true, TlsVersion::V1_3)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_client_cert_resolver(Arc::new(Always(identity.key.clone())));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+/// Presents one certificate whatever the server hints at.
+#[derive(Debug)]
+struct Always(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Always {
+    fn resolve(&self, _root_hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// Verifies the chain against the roots and then the certificate's own names, not the SNI, as a mesh does.
+#[derive(Debug)]
+struct ByNames {
+    roots: Option<Arc<RootCertStore>>,
+    names: Vec<StringMatch>,
+}
+
+impl ServerCertVerifier for ByNames {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(roots) = &self.roots {
+            verify_server_cert_signed_by_trust_anchor(
+                &ParsedCertificate::try_from(end_entity)?,
+                roots,
+                intermediates,
+                now,
+                provider().signature_verification_algorithms.all,
+            )?;
+        }
+        let names = names_of(end_entity);
+        if accepts_san(&self.names, names.iter().map(String::as_str)) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(CertificateError::NotValidForName.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! This proxy's certificate.
+
+use std::{sync::Arc, time::SystemTime};
+
+use rustls::{
+    RootCertStore,
+    pki_types::CertificateDer,
+    sign::{CertifiedKey, SigningKey},
+};
+use rustls_pki_types::PrivateKeyDer;
+use weft_model::SpiffeId;
+
+use super::{Error, provider, spiffe::spiffe_of};
+
+/// A certificate with its key and the roots that peers are verified against. Immutable; a renewal makes a new one.
+pub struct Identity {
+    /// Who the certificate says we are.
+    pub spiffe: SpiffeId,
+    /// Certificate chain with key.
+    pub(super) key: Arc<CertifiedKey>,
+    /// Roots of the mesh.
+    pub roots: Arc<RootCertStore>,
+    /// The roots as they came, for the admin page.
+    pub root_certificates: Vec<CertificateDer<'static>>,
+    /// Start of validity.
+    pub not_before: SystemTime,
+    /// End of validity.
+    pub not_after: SystemTime,
+    /// Serial number, hexadecimal.
+    pub serial: String,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("spiffe", &self.spiffe).field("serial", &self.serial).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Reads what the certificate authority issued: `chain` leaf first, without the roots.
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        roots: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, Error> {
+        let bad = |why: &str| Error::Pem("certificate".into(), why.to_owned());
+        let leaf = chain.first().ok_or_else(|| bad("the chain is empty"))?;
+        let spiffe = spiffe_of(leaf).ok_or_else(|| bad("the leaf carries no SPIFFE identity of this mesh's form"))?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(leaf).map_err(|error| bad(&error.to_string()))?;
+        let validity = parsed.validity();
+        let at = |seconds: i64| {
+            SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+        };
+        let (not_before, not_after) = (at(validity.not_before.timestamp()), at(validity.not_after.timestamp()));
+        let serial = parsed.tbs_certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect();
+        let signer: Arc<dyn SigningKey> = provider().key_provider.load_private_key(key)?;
+        let key = CertifiedKey::new(chain, signer);
+        key.keys_match()?;
+        let mut store = RootCertStore::empty();
+        for root in &roots {
+            store.add(root.clone()).map_err(|error| Error::Roots(error.to_string()))?;
+        }
+        if store.is_empty() {
+            return Err(Error::Roots("the answer carried none".into()));
+        }
+        Ok(Self {
+            spiffe,
+            key: Arc::new(key),
+            roots: Arc::new(store),
+            root_certificates: roots,
+            not_before,
+            not_after,
+            serial,
+        })
+    }
+
+    /// Certificates, leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.key.cert
+    }
+}
