@@ -123,3 +123,12 @@ impl Resources {
         self.0.entry(resource.type_url).or_default().entry(resource.name.clone()).or_insert_with(|| Arc::new(resource));
     }
 }
+
+impl FromIterator<Resource> for Resources {
+    /// Collects resources; the first of a name stays.
+    fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
+        let mut collected = Self::default();
+        resources.into_iter().for_each(|resource| collected.insert(resource));
+        collected
+    }
+}

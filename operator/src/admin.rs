@@ -1,0 +1,145 @@
+//! The admin port: metrics, readiness, and what the operator knows about proxies.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use weft_model::{
+    ObjectRef,
+    sync::{ObjectAck, ProxySync},
+};
+
+use crate::{
+    ads::{AckBook, Kind, Registry, registry::Connected},
+    metrics::Metrics,
+};
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct Admin {
+    /// Connected proxies.
+    pub registry: Arc<Registry>,
+    /// Acknowledgements by object.
+    pub acks: Arc<AckBook>,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Whether the configuration was read and the ports are open.
+    pub ready: Arc<AtomicBool>,
+}
+
+/// The routes of the admin port.
+pub fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz/ready", get(ready))
+        .route("/debug/syncz", get(syncz))
+        .route("/debug/acks", get(acks))
+        .route("/debug/config_dump", get(config_dump))
+        .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    match admin.metrics.encode() {
+        Ok(text) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+    match admin.ready.load(Ordering::Acquire) {
+        true => (StatusCode::OK, "ready\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+    }
+}
+
+async fn syncz(State(admin): State<Admin>) -> Json<Vec<ProxySync>> {
+    Json(admin.registry.list())
+}
+
+async fn acks(State(admin): State<Admin>) -> Json<Vec<ObjectAck>> {
+    Json(admin.acks.list())
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    proxy: Option<String>,
+}
+
+/// `GET /debug/config_dump?proxy=<node id or namespace/workload>`.
+#[derive(Serialize)]
+struct ConfigDump {
+    proxy: ProxySync,
+    resources: Vec<DumpedResource>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DumpedResource {
+    kind: &'static str,
+    name: String,
+    version: String,
+    /// `acked`, `pending` or `refused`; `unasked` when the proxy has not asked for the type.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    origins: Vec<ObjectRef>,
+    bytes: usize,
+    /// The encoded message in base64; left out for secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+}
+
+async fn config_dump(State(admin): State<Admin>, Query(wanted): Query<Wanted>) -> Response {
+    let Some(name) = wanted.proxy else {
+        let hint = "say which proxy: ?proxy=<node id> or ?proxy=<namespace>/<workload>; /debug/syncz lists them\n";
+        return (StatusCode::BAD_REQUEST, hint).into_response();
+    };
+    match admin.registry.find(&name) {
+        Some(connected) => Json(dump(&connected)).into_response(),
+        None => {
+            (StatusCode::NOT_FOUND, format!("no proxy {name} is connected; /debug/syncz lists them\n")).into_response()
+        }
+    }
+}
+
+fn dump(connected: &Connected) -> ConfigDump {
+    let proxy = connected.sync();
+    let progress = connected.progress.lock().clone();
+    let mut resources = Vec::with_capacity(progress.target.len());
+    for kind in Kind::ALL {
+        let asked = progress.types.iter().any(|state| state.kind == kind.name());
+        for (name, resource) in progress.target.of(kind.type_url()) {
+            let missing = progress.missing.get(&(kind, name.clone()));
+            let state = match missing {
+                _ if !asked => "unasked",
+                None => "acked",
+                Some(None) => "pending",
+                Some(Some(_)) => "refused",
+            };
+            resources.push(DumpedResource {
+                kind: kind.name(),
+                name: name.clone(),
+                version: resource.version.clone(),
+                state,
+                reason: missing.cloned().flatten(),
+                origins: resource.origins.clone(),
+                bytes: resource.value.len(),
+                value: (kind != Kind::Sds).then(|| STANDARD.encode(&resource.value)),
+            });
+        }
+    }
+    ConfigDump { proxy, resources }
+}

@@ -1,0 +1,119 @@
+//! Which proxies are connected, and how far each is.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+use tokio_util::sync::CancellationToken;
+use weft_mesh::Resources;
+use weft_model::{SpiffeId, sync::ProxySync, sync::TypeSync};
+
+use super::{kind::Kind, node::NodeInfo, published::unix_ms};
+
+/// Names one stream of one proxy for as long as the operator runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProxyId(u64);
+
+/// How far a proxy is, as its stream last wrote it down.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// By type.
+    pub types: Vec<TypeSync>,
+    /// What it should have.
+    pub target: Arc<Resources>,
+    /// What it has not, by type and name: the reason if it refused, else nothing.
+    pub missing: BTreeMap<(Kind, String), Option<String>>,
+}
+
+/// One connected proxy.
+#[derive(Debug)]
+pub struct Connected {
+    /// Its stream.
+    pub id: ProxyId,
+    /// What it said of itself, confirmed by its certificate.
+    pub node: NodeInfo,
+    /// The identity that its certificate proves.
+    pub identity: SpiffeId,
+    /// When, in milliseconds since the Unix epoch.
+    pub connected_at_ms: u64,
+    /// How far it is.
+    pub progress: Mutex<Progress>,
+    /// Ends its stream because a newer one of the same proxy has come.
+    pub superseded: CancellationToken,
+}
+
+/// All connected proxies.
+#[derive(Debug, Default)]
+pub struct Registry {
+    next: AtomicU64,
+    proxies: RwLock<BTreeMap<ProxyId, Arc<Connected>>>,
+}
+
+impl Registry {
+    /// Enters a proxy. An older stream of the same node is told to end: after a broken connection it may not know yet.
+    pub fn enter(&self, node: NodeInfo, identity: SpiffeId) -> Arc<Connected> {
+        let id = ProxyId(self.next.fetch_add(1, Ordering::Relaxed));
+        let connected = Arc::new(Connected {
+            id,
+            node,
+            identity,
+            connected_at_ms: unix_ms(),
+            progress: Mutex::default(),
+            superseded: CancellationToken::new(),
+        });
+        let mut proxies = self.proxies.write();
+        for older in proxies.values().filter(|older| older.node.id == connected.node.id) {
+            older.superseded.cancel();
+        }
+        proxies.insert(id, Arc::clone(&connected));
+        connected
+    }
+
+    /// Takes a proxy out.
+    pub fn leave(&self, id: ProxyId) {
+        self.proxies.write().remove(&id);
+    }
+
+    /// Connected proxies at present.
+    pub fn len(&self) -> usize {
+        self.proxies.read().len()
+    }
+
+    /// Whether no proxy is connected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Connected proxies by node id.
+    pub fn list(&self) -> Vec<ProxySync> {
+        let mut rows: Vec<_> = self.proxies.read().values().map(|proxy| proxy.sync()).collect();
+        rows.sort_by(|a, b| a.node.cmp(&b.node));
+        rows
+    }
+
+    /// The proxy with this node id, or that serves this `namespace/workload`.
+    pub fn find(&self, name: &str) -> Option<Arc<Connected>> {
+        let proxies = self.proxies.read();
+        let mut newest_first = proxies.values().rev();
+        newest_first.find(|proxy| proxy.node.id == name || proxy.node.workload.to_string() == name).cloned()
+    }
+}
+
+impl Connected {
+    /// Its row in `/debug/syncz`.
+    pub fn sync(&self) -> ProxySync {
+        ProxySync {
+            node: self.node.id.clone(),
+            workload: self.node.workload.clone(),
+            identity: self.identity.to_string(),
+            version: self.node.version.clone(),
+            connected_at_ms: self.connected_at_ms,
+            types: self.progress.lock().types.clone(),
+        }
+    }
+}
