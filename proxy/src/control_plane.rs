@@ -157,3 +157,6 @@ impl tower::Service<http::Request<tonic::body::Body>> for Link {
         Box::pin(self.sender.send_request(request))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

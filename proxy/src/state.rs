@@ -3,6 +3,8 @@
 mod drain;
 mod node;
 mod readiness;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::{
     sync::Arc,

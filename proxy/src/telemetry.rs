@@ -8,6 +8,8 @@ mod record;
 mod recorder;
 mod series;
 mod stats;
+#[cfg(test)]
+mod testing;
 mod trace;
 
 pub use access_log::{AccessLog, AccessLogTarget};

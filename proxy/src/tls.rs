@@ -74,3 +74,6 @@ pub fn server_config(shared: &Shared, tls: &Arc<DownstreamTls>) -> Result<Arc<ru
         server::build(&config, identity.as_deref(), tls, &shared.node.trust_domain)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,5 +61,3 @@ pub(super) fn label(labels: &mut String, name: &str, value: &str) {
     labels.push('"');
 }
 
-#[cfg(test)]
-mod tests;

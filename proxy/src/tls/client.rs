@@ -207,5 +207,3 @@ impl ServerCertVerifier for ByNames {
     }
 }
 
-#[cfg(test)]
-mod tests;

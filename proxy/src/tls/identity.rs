@@ -78,4 +78,9 @@ impl Identity {
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.key.cert
     }
+
+    #[cfg(test)]
+    pub(crate) fn certified(&self) -> CertifiedKey {
+        (*self.key).clone()
+    }
 }
