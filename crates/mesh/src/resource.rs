@@ -122,6 +122,12 @@ impl Resources {
     pub(crate) fn insert(&mut self, resource: Resource) {
         self.0.entry(resource.type_url).or_default().entry(resource.name.clone()).or_insert_with(|| Arc::new(resource));
     }
+
+    /// The same with a resource that other proxies have too.
+    pub(crate) fn insert_shared(&mut self, resource: &Arc<Resource>) {
+        let named = self.0.entry(resource.type_url).or_default();
+        named.entry(resource.name.clone()).or_insert_with(|| Arc::clone(resource));
+    }
 }
 
 impl FromIterator<Resource> for Resources {

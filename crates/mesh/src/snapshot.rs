@@ -9,7 +9,7 @@ mod workload;
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use weft_api::{
@@ -20,7 +20,7 @@ use weft_api::{
 };
 use weft_model::{Hostname, WorkloadRef};
 
-use crate::Settings;
+use crate::{Resource, Settings};
 
 pub use mesh_config::{MeshSettings, PathNormalization};
 pub use service::{InlineEndpoint, Service, ServicePort, TargetPort, Visibility};
@@ -50,6 +50,7 @@ pub struct Snapshot {
     peer_authentications: Table<PeerAuthentication>,
     authorization_policies: Table<AuthorizationPolicy>,
     request_authentications: Table<RequestAuthentication>,
+    workload_table: OnceLock<Vec<Arc<Resource>>>,
 }
 
 impl Snapshot {
@@ -177,5 +178,10 @@ impl Snapshot {
     /// The host that a name in an object of `namespace` means.
     pub fn resolve_host(&self, name: &str, namespace: &str) -> Hostname {
         Hostname::resolve(name, namespace, &self.settings.domain)
+    }
+
+    /// The workload table, which is the same for every proxy and so made once.
+    pub(crate) fn workload_table(&self, make: impl FnOnce(&Self) -> Vec<Arc<Resource>>) -> &[Arc<Resource>] {
+        self.workload_table.get_or_init(|| make(self))
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use k8s_openapi::{api::core::v1, apimachinery::pkg::util::intstr::IntOrString};
@@ -79,6 +79,7 @@ impl Snapshot {
             peer_authentications: Table::new(kinds.peer_authentications),
             authorization_policies: Table::new(kinds.authorization_policies),
             request_authentications: Table::new(kinds.request_authentications),
+            workload_table: OnceLock::new(),
         }
     }
 }

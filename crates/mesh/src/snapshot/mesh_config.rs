@@ -27,8 +27,8 @@ pub struct MeshSettings {
     pub retries: Retry,
     /// How long a connection may take to open.
     pub connect_timeout: Duration,
-    /// How long to wait for a connection's first bytes; zero is without end.
-    pub detection_timeout: Duration,
+    /// How long to wait for a connection's first bytes; zero is without end, `None` the proxy's own default.
+    pub detection_timeout: Option<Duration>,
     /// Probes of idle connections.
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Whether HTTP/1.1 is sent on as HTTP/2.
@@ -75,7 +75,7 @@ impl MeshSettings {
             auto_mtls: config.enable_auto_mtls.unwrap_or(true),
             retries: config.default_http_retry_policy.clone().unwrap_or_else(|| Retry { attempts: 2, ..Retry::default() }),
             connect_timeout: config.connect_timeout.map_or(Duration::from_secs(10), Duration::from),
-            detection_timeout: config.protocol_detection_timeout.map_or(Duration::ZERO, Duration::from),
+            detection_timeout: config.protocol_detection_timeout.map(Duration::from),
             tcp_keepalive: config.tcp_keepalive.clone(),
             h2_upgrade: config.h2_upgrade_policy == Some(H2UpgradePolicy::Upgrade),
             path_normalization: path_normalization(config.path_normalization.as_ref()),

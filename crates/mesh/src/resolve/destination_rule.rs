@@ -1,0 +1,162 @@
+//! Which DestinationRule holds for a client and a host, and what of it holds for a port of a subset.
+
+use std::collections::BTreeMap;
+
+use weft_api::networking::{
+    DestinationRule, Subset, TrafficPolicy,
+    traffic_policy::{ClientTls, ConnectionPool, LoadBalancer, OutlierDetection, RetryBudget},
+};
+use weft_model::Hostname;
+
+use crate::{
+    Proxy, Snapshot,
+    snapshot::{Service, Typed, Visibility},
+};
+
+/// The rules for one host, merged: the oldest policy, and the subsets of all.
+#[derive(Clone, Debug, Default)]
+pub struct Rules<'a> {
+    rules: Vec<&'a Typed<DestinationRule>>,
+}
+
+/// The policy for one port of one subset. Sections are taken whole from the most specific place.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Policy<'a> {
+    /// How an endpoint is chosen.
+    pub load_balancer: Option<&'a LoadBalancer>,
+    /// Bounds.
+    pub connection_pool: Option<&'a ConnectionPool>,
+    /// Ejection.
+    pub outlier_detection: Option<&'a OutlierDetection>,
+    /// TLS.
+    pub tls: Option<&'a ClientTls>,
+    /// Bound of concurrent retries.
+    pub retry_budget: Option<&'a RetryBudget>,
+}
+
+/// The rules that hold: those of the client's namespace, else of the service's, else of the root namespace; within one, an
+/// exact host before the longest wildcard. Rules that select workloads come before those that do not.
+pub fn rules<'a>(snapshot: &'a Snapshot, proxy: &Proxy, host: &Hostname, service: Option<&Service>) -> Rules<'a> {
+    let client = proxy.namespace();
+    let mut namespaces = vec![client];
+    namespaces.extend(service.map(|s| s.namespace.as_str()));
+    namespaces.push(&snapshot.settings().root_namespace);
+    let mut seen: Vec<&str> = Vec::new();
+    for namespace in namespaces {
+        if seen.contains(&namespace) {
+            continue;
+        }
+        seen.push(namespace);
+        let rules = in_namespace(snapshot, proxy, host, namespace);
+        if !rules.is_empty() {
+            return Rules { rules };
+        }
+    }
+    Rules::default()
+}
+
+fn in_namespace<'a>(
+    snapshot: &'a Snapshot,
+    proxy: &Proxy,
+    host: &Hostname,
+    namespace: &str,
+) -> Vec<&'a Typed<DestinationRule>> {
+    let defaults = &snapshot.mesh().config.default_destination_rule_export_to;
+    for pattern in patterns(host) {
+        let usable: Vec<_> = snapshot
+            .destination_rules_of(&pattern)
+            .filter(|r| r.namespace() == namespace)
+            .filter(|r| Visibility::read(&r.export_to, namespace, defaults).includes(proxy.namespace()))
+            .collect();
+        let selecting = usable.iter().copied().find(|r| {
+            r.workload_selector.as_ref().is_some_and(|s| namespace == proxy.namespace() && s.selects(&proxy.labels))
+        });
+        if let Some(rule) = selecting {
+            return vec![rule];
+        }
+        let general: Vec<_> = usable.into_iter().filter(|r| r.workload_selector.is_none()).collect();
+        if !general.is_empty() {
+            return general;
+        }
+    }
+    Vec::new()
+}
+
+/// The host itself, then every wildcard that covers it, longest first.
+pub fn patterns(host: &Hostname) -> Vec<Hostname> {
+    let mut patterns = vec![host.clone()];
+    let mut rest = host.as_str().trim_start_matches("*.");
+    while let Some((_, parent)) = rest.split_once('.') {
+        patterns.push(Hostname::new(format!("*.{parent}")));
+        rest = parent;
+    }
+    patterns.push(Hostname::new("*"));
+    patterns.dedup();
+    patterns
+}
+
+impl<'a> Rules<'a> {
+    /// The rules, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Typed<DestinationRule>> + '_ {
+        self.rules.iter().copied()
+    }
+
+    /// The subsets by name; of several of one name, the oldest rule's.
+    pub fn subsets(&self) -> BTreeMap<&'a str, &'a Subset> {
+        let mut subsets = BTreeMap::new();
+        for rule in &self.rules {
+            for subset in &rule.spec.subsets {
+                subsets.entry(subset.name.as_str()).or_insert(subset);
+            }
+        }
+        subsets
+    }
+
+    /// The policy for a port, and for a subset if one is given.
+    pub fn policy(&self, port: u16, subset: Option<&'a Subset>) -> Policy<'a> {
+        let general = self.rules.iter().find_map(|r| r.spec.traffic_policy.as_ref());
+        let mut policy = Policy::default();
+        for layer in general.into_iter().chain(subset.and_then(|s| s.traffic_policy.as_ref())) {
+            policy.overlay(layer, port);
+        }
+        policy
+    }
+}
+
+impl<'a> Policy<'a> {
+    /// A section that `layer` has replaces ours; settings of the port replace all of them, and what they leave out falls
+    /// back to the defaults, as Istio documents it.
+    fn overlay(&mut self, layer: &'a TrafficPolicy, port: u16) {
+        let on_port = layer.port_level_settings.iter().find(|p| {
+            p.port.as_ref().is_some_and(|selector| selector.number == u32::from(port))
+        });
+        self.retry_budget = layer.retry_budget.as_ref().or(self.retry_budget);
+        match on_port {
+            Some(settings) => {
+                self.load_balancer = settings.load_balancer.as_ref();
+                self.connection_pool = settings.connection_pool.as_ref();
+                self.outlier_detection = settings.outlier_detection.as_ref();
+                self.tls = settings.tls.as_ref();
+            }
+            None => {
+                self.load_balancer = layer.load_balancer.as_ref().or(self.load_balancer);
+                self.connection_pool = layer.connection_pool.as_ref().or(self.connection_pool);
+                self.outlier_detection = layer.outlier_detection.as_ref().or(self.outlier_detection);
+                self.tls = layer.tls.as_ref().or(self.tls);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_are_tried_longest_first() {
+        let found: Vec<String> = patterns(&"a.b.c".into()).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["a.b.c", "*.b.c", "*.c", "*"]);
+        let found: Vec<String> = patterns(&"*.b.c".into()).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["*.b.c", "*.c", "*"]);
+    }
+}

@@ -1,0 +1,219 @@
+//! What one proxy sees: its Sidecar, and the services and VirtualServices that this and `exportTo` let through.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use weft_api::networking::{
+    Sidecar, VirtualService,
+    sidecar::{EgressListener, OutboundMode},
+    virtual_service::Destination,
+};
+use weft_model::Hostname;
+
+use super::{delegate, labels_match};
+use crate::{
+    Proxy, Snapshot,
+    snapshot::{Service, Typed, Visibility},
+};
+
+/// A proxy, the snapshot it is seen in, and the Sidecar that holds for it.
+#[derive(Clone, Debug)]
+pub struct Scope<'a> {
+    /// Everything that is desired.
+    pub snapshot: &'a Snapshot,
+    /// Whose view this is.
+    pub proxy: &'a Proxy,
+    /// The Sidecar that selects the proxy's workload, the namespace's, or the mesh's.
+    pub sidecar: Option<&'a Typed<Sidecar>>,
+}
+
+/// The services and VirtualServices that one egress listener knows.
+#[derive(Clone, Debug)]
+pub struct Egress<'a> {
+    /// The listener; `None` stands for what holds without a Sidecar: everything.
+    pub listener: Option<&'a EgressListener>,
+    /// By host. Of several services with one host, the proxy's own namespace wins, then Kubernetes', then the first.
+    pub services: BTreeMap<Hostname, Arc<Service>>,
+    patterns: Vec<HostPattern>,
+}
+
+impl<'a> Scope<'a> {
+    /// Finds the Sidecar that holds: one that selects the workload, then one of the namespace without a selector, then
+    /// one of the root namespace without a selector. Gateways have none.
+    pub fn new(snapshot: &'a Snapshot, proxy: &'a Proxy) -> Self {
+        let sidecar = match proxy.kind {
+            crate::ProxyKind::Gateway => None,
+            crate::ProxyKind::Sidecar => effective_sidecar(snapshot, proxy),
+        };
+        Self { snapshot, proxy, sidecar }
+    }
+
+    /// What happens to hosts that are not known.
+    pub fn outbound_mode(&self) -> OutboundMode {
+        self.sidecar
+            .and_then(|s| s.outbound_traffic_policy.as_ref())
+            .map_or(self.snapshot.mesh().outbound, |policy| policy.mode)
+    }
+
+    /// The egress listeners in order. Without a Sidecar, or with one that lists none, a single one that knows everything.
+    pub fn egress(&self) -> Vec<Egress<'a>> {
+        match self.sidecar {
+            Some(sidecar) if !sidecar.egress.is_empty() => {
+                let namespace = sidecar.namespace();
+                sidecar.spec.egress.iter().map(|listener| self.known(Some(listener), namespace)).collect()
+            }
+            _ => vec![self.known(None, self.proxy.namespace())],
+        }
+    }
+
+    fn known(&self, listener: Option<&'a EgressListener>, namespace: &str) -> Egress<'a> {
+        let patterns: Vec<HostPattern> = match listener {
+            // `.` means the namespace of the workload, also in a Sidecar of the root namespace.
+            Some(listener) => {
+                let own = if namespace == self.snapshot.settings().root_namespace { self.proxy.namespace() } else { namespace };
+                listener.hosts.iter().filter_map(|host| HostPattern::read(host, own)).collect()
+            }
+            None => vec![HostPattern { namespace: None, host: Hostname::new("*") }],
+        };
+        let mut services: BTreeMap<Hostname, Arc<Service>> = BTreeMap::new();
+        for service in self.snapshot.services() {
+            if service.visibility.includes(self.proxy.namespace())
+                && patterns.iter().any(|p| p.matches(&service.namespace, &service.host))
+            {
+                let own = service.namespace == self.proxy.namespace();
+                match services.get(&service.host) {
+                    Some(chosen) if !own || chosen.namespace == self.proxy.namespace() => {}
+                    _ => {
+                        services.insert(service.host.clone(), Arc::clone(service));
+                    }
+                }
+            }
+        }
+        Egress { listener, services, patterns }
+    }
+
+    /// The service that a destination of this host means to the proxy, whether or not its Sidecar lists it: a destination
+    /// that a visible VirtualService names is meant to be reached.
+    pub fn service(&self, host: &Hostname) -> Option<&'a Arc<Service>> {
+        let seen = || {
+            self.snapshot.services_of(host).iter().filter(|s| s.visibility.includes(self.proxy.namespace()))
+        };
+        seen().find(|s| s.namespace == self.proxy.namespace()).or_else(|| seen().next())
+    }
+
+    /// Every service that the proxy may send to: those that its egress listeners know, and the destinations of the
+    /// VirtualServices that they know.
+    pub fn reachable(&self, egress: &[Egress<'_>]) -> BTreeMap<Hostname, Arc<Service>> {
+        let mut services = BTreeMap::new();
+        for listener in egress {
+            for (host, service) in &listener.services {
+                services.entry(host.clone()).or_insert_with(|| Arc::clone(service));
+            }
+        }
+        for vs in self.snapshot.virtual_services().iter().filter(|vs| vs.in_mesh() && self.sees(vs)) {
+            let mut hosts = vs.hosts.iter().map(|h| self.snapshot.resolve_host(h, vs.namespace()));
+            if hosts.any(|host| egress.iter().any(|e| e.knows(vs.namespace(), &host))) {
+                self.add_destinations(vs, &mut services);
+            }
+        }
+        services
+    }
+
+    /// Adds the services that a VirtualService and its delegates send to, copies included.
+    pub fn add_destinations(
+        &self,
+        virtual_service: &Typed<VirtualService>,
+        services: &mut BTreeMap<Hostname, Arc<Service>>,
+    ) {
+        let mut add = |destination: &Destination, namespace: &str| {
+            let host = self.snapshot.resolve_host(&destination.host, namespace);
+            if let Some(service) = self.service(&host) {
+                services.entry(host).or_insert_with(|| Arc::clone(service));
+            }
+        };
+        for owned in delegate::routes(self.snapshot, virtual_service) {
+            let route = &owned.route;
+            let copies = route.mirror.iter().chain(route.mirrors.iter().map(|m| &m.destination));
+            for destination in route.route.iter().map(|r| &r.destination).chain(copies) {
+                add(destination, owned.owner.namespace());
+            }
+        }
+        let tcp = virtual_service.tcp.iter().flat_map(|r| &r.route);
+        let tls = virtual_service.tls.iter().flat_map(|r| &r.route);
+        for route in tcp.chain(tls) {
+            add(&route.destination, virtual_service.namespace());
+        }
+    }
+
+    /// Whether the proxy's namespace sees a VirtualService.
+    pub fn sees(&self, virtual_service: &Typed<VirtualService>) -> bool {
+        let defaults = &self.snapshot.mesh().config.default_virtual_service_export_to;
+        Visibility::read(&virtual_service.export_to, virtual_service.namespace(), defaults)
+            .includes(self.proxy.namespace())
+    }
+}
+
+impl Egress<'_> {
+    /// Whether a VirtualService of `namespace` for `host` is known here.
+    pub fn knows(&self, namespace: &str, host: &Hostname) -> bool {
+        self.patterns.iter().any(|p| p.matches(namespace, host))
+    }
+}
+
+fn effective_sidecar<'a>(snapshot: &'a Snapshot, proxy: &Proxy) -> Option<&'a Typed<Sidecar>> {
+    let selector = |s: &Typed<Sidecar>| s.workload_selector.as_ref().map(|w| w.labels.clone()).unwrap_or_default();
+    let sidecars = snapshot.sidecars();
+    let own = || sidecars.in_namespace(proxy.namespace());
+    own()
+        .find(|s| {
+            let labels = selector(s);
+            !labels.is_empty() && labels_match(&labels, &proxy.labels)
+        })
+        .or_else(|| own().find(|s| selector(s).is_empty()))
+        .or_else(|| sidecars.in_namespace(&snapshot.settings().root_namespace).find(|s| selector(s).is_empty()))
+}
+
+/// An entry of `egress[].hosts`.
+#[derive(Clone, Debug, PartialEq)]
+struct HostPattern {
+    /// `None` is any.
+    namespace: Option<String>,
+    host: Hostname,
+}
+
+impl HostPattern {
+    /// `namespace/host`, where namespace may be `*`, `.` or `~`; without a slash, the host in any namespace. `~` gives
+    /// nothing.
+    fn read(text: &str, own: &str) -> Option<Self> {
+        let (namespace, host) = text.split_once('/').unwrap_or(("*", text));
+        let namespace = match namespace {
+            "~" => return None,
+            "*" => None,
+            "." => Some(own.to_owned()),
+            other => Some(other.to_owned()),
+        };
+        Some(Self { namespace, host: Hostname::new(host) })
+    }
+
+    fn matches(&self, namespace: &str, host: &Hostname) -> bool {
+        self.namespace.as_deref().is_none_or(|n| n == namespace) && (self.host.covers(host) || host.covers(&self.host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn egress_hosts_name_namespace_and_host() {
+        let read = |t: &str| HostPattern::read(t, "shop");
+        assert_eq!(read("~/*"), None);
+        let own = read("./*").unwrap();
+        assert!(own.matches("shop", &"a.shop.svc.cluster.local".into()));
+        assert!(!own.matches("pay", &"a.pay.svc.cluster.local".into()));
+        let star = read("*/*.example.com").unwrap();
+        assert!(star.matches("any", &"api.example.com".into()));
+        assert!(!star.matches("any", &"example.com".into()));
+        assert!(read("*/api.example.com").unwrap().matches("x", &"*.example.com".into()));
+        assert!(read("example.com").unwrap().matches("x", &"example.com".into()));
+    }
+}

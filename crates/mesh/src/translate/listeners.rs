@@ -1,0 +1,123 @@
+//! Listeners: where a proxy accepts connections, and what it does with each kind of them.
+
+pub(super) mod gateway;
+pub(super) mod inbound;
+pub(super) mod l4;
+pub(super) mod outbound;
+
+use std::time::Duration;
+
+use envoy_types::pb::envoy::{
+    config::{
+        core::v3::{TrafficDirection, TransportSocket},
+        listener::v3::{Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, listener_filter},
+    },
+    extensions::filters::listener::{http_inspector::v3::HttpInspector, tls_inspector::v3::TlsInspector},
+};
+
+use super::{endpoints, proto};
+use crate::{
+    Resources,
+    canonical::pack_plain,
+    resource::{Resource, type_url},
+};
+
+const TLS: &str = "tls";
+const RAW: &str = "raw_buffer";
+/// What the HTTP inspector calls what it finds.
+const PLAINTEXT_HTTP: [&str; 3] = ["http/1.0", "http/1.1", "h2c"];
+
+/// One kind of connection and what is done with it.
+#[derive(Default)]
+struct Chain {
+    name: String,
+    /// `tls`, `raw_buffer`, or any.
+    transport: &'static str,
+    alpn: Vec<String>,
+    server_names: Vec<String>,
+    tls: Option<TransportSocket>,
+    filters: Vec<Filter>,
+}
+
+impl Chain {
+    fn into_proto(self) -> FilterChain {
+        let criteria = FilterChainMatch {
+            transport_protocol: self.transport.to_owned(),
+            application_protocols: self.alpn,
+            server_names: self.server_names,
+            ..FilterChainMatch::default()
+        };
+        FilterChain {
+            name: self.name,
+            filter_chain_match: (criteria != FilterChainMatch::default()).then_some(criteria),
+            transport_socket: self.tls,
+            filters: self.filters,
+            ..FilterChain::default()
+        }
+    }
+}
+
+fn names(list: &[&str]) -> Vec<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A bound address.
+struct Bound {
+    /// IP address, or `unix:///path`.
+    address: String,
+    port: u16,
+    direction: TrafficDirection,
+    chains: Vec<Chain>,
+    /// How long to peek; `None` is the proxy's own default.
+    peek: Option<Duration>,
+}
+
+impl Bound {
+    fn name(&self) -> String {
+        listener_name(&self.address, self.port)
+    }
+
+    /// Adds the listener. It peeks as far as its chains need it.
+    fn add(self, out: &mut Resources) {
+        if self.chains.is_empty() {
+            return;
+        }
+        let name = self.name();
+        let mut inspectors = Vec::new();
+        if self.chains.iter().any(|c| !c.transport.is_empty() || !c.server_names.is_empty()) {
+            inspectors.push(inspector("envoy.filters.listener.tls_inspector", pack_plain(&TlsInspector::default())));
+        }
+        if self.chains.iter().any(|c| c.transport != TLS && !c.alpn.is_empty()) {
+            inspectors.push(inspector("envoy.filters.listener.http_inspector", pack_plain(&HttpInspector {})));
+        }
+        let peeks = !inspectors.is_empty();
+        let listener = Listener {
+            name: name.clone(),
+            address: Some(endpoints::address(&self.address, self.port)),
+            traffic_direction: self.direction as i32,
+            listener_filters: inspectors,
+            listener_filters_timeout: self.peek.filter(|_| peeks).map(proto::duration),
+            // A client that waits for the server to speak first gets the chain for opaque bytes.
+            continue_on_listener_filters_timeout: peeks,
+            filter_chains: self.chains.into_iter().map(Chain::into_proto).collect(),
+            ..Listener::default()
+        };
+        out.insert(Resource::new(name, type_url::LISTENER, &listener, Default::default()));
+    }
+}
+
+/// `<ip>_<port>`; a Unix socket is named by its path.
+fn listener_name(address: &str, port: u16) -> String {
+    match address.strip_prefix("unix://") {
+        Some(path) => path.to_owned(),
+        None => format!("{address}_{port}"),
+    }
+}
+
+fn inspector(name: &str, config: envoy_types::pb::google::protobuf::Any) -> ListenerFilter {
+    ListenerFilter {
+        name: name.to_owned(),
+        config_type: Some(listener_filter::ConfigType::TypedConfig(config)),
+        ..ListenerFilter::default()
+    }
+}
