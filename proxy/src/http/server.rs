@@ -1,0 +1,245 @@
+//! The downstream side of HTTP: one connection, served to its end. The only file that knows which codec serves it.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Sleep, sleep_until},
+};
+
+use super::{Activity, LocalExecutor, Phase, ResponseBody, Watched};
+use crate::{
+    error::{Error, Kind},
+    listener::{Signal, Stream},
+};
+
+/// The most header fields of a request; more are answered with 431. hyper parses this many without allocating.
+pub const MAX_HEADERS: usize = 100;
+/// How long idle connections stay open once draining has begun, so that a request on its way to them is still served.
+const DRAIN_GRACE: Duration = Duration::from_millis(1000);
+/// A connection is never without a limit, even where the configuration switches its own off.
+const FAR: Duration = Duration::from_secs(24 * 3600);
+
+/// Which protocol a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1 or 1.0.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// Limits of one downstream connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A request head must arrive within.
+    pub head: Duration,
+    /// A connection without requests is closed after.
+    pub idle: Option<Duration>,
+    /// A connection takes no more requests after.
+    pub age: Option<Duration>,
+    /// Size of a request head in bytes.
+    pub head_bytes: usize,
+    /// HTTP/2 streams.
+    pub streams: u32,
+}
+
+/// Serves requests until the connection ends. `Ok` is an orderly end.
+pub async fn serve<S, F>(
+    stream: Stream,
+    protocol: Protocol,
+    limits: Limits,
+    activity: Arc<Activity>,
+    signal: &Rc<Signal>,
+    service: S,
+) -> Result<(), Error>
+where
+    S: Fn(Request<Incoming>) -> F + 'static,
+    F: Future<Output = Result<Response<ResponseBody>, Error>> + 'static,
+{
+    let io = TokioIo::new(Watched::new(stream, activity.clone()));
+    let mut clock = Clock { limits, activity, signal, told: false, h2: protocol == Protocol::Http2 };
+    let mut alarm = pin!(sleep_until((Instant::now() + limits.head).into()));
+    match protocol {
+        Protocol::Http1 => {
+            let mut connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(None)
+                .max_buf_size(limits.head_bytes + 4096)
+                .max_header_size(limits.head_bytes)
+                .pipeline_flush(true)
+                .serve_connection(io, service_fn(service))
+                .with_upgrades();
+            let ended = poll_fn(|cx| {
+                clock.signal.register(cx.waker());
+                loop {
+                    if let Poll::Ready(result) = std::pin::Pin::new(&mut connection).poll(cx) {
+                        return Poll::Ready(result.map_err(classify));
+                    }
+                    match clock.check(alarm.as_mut(), cx) {
+                        Tick::Wait => return Poll::Pending,
+                        Tick::Close => std::pin::Pin::new(&mut connection).graceful_shutdown(),
+                        Tick::HeadTimeout => return Poll::Ready(Err(Kind::HeadTimeout.into())),
+                    }
+                }
+            })
+            .await;
+            if let Err(error) = &ended
+                && error.kind == Kind::HeadTimeout
+                && let Some(parts) = connection.into_parts()
+            {
+                // The client may have gone long ago; then nobody misses the answer.
+                let mut stream = parts.io.into_inner().into_inner();
+                let _ = stream
+                    .write_all(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .await;
+                let _ = stream.shutdown().await;
+            }
+            ended
+        }
+        Protocol::Http2 => {
+            let mut connection = pin!(
+                http2::Builder::new(LocalExecutor)
+                    .timer(TokioTimer::new())
+                    .max_concurrent_streams(limits.streams)
+                    .max_header_list_size(limits.head_bytes as u32)
+                    .initial_stream_window_size(256 * 1024)
+                    .initial_connection_window_size(1024 * 1024)
+                    .max_send_buf_size(256 * 1024)
+                    .serve_connection(io, service_fn(service))
+            );
+            poll_fn(|cx| {
+                clock.signal.register(cx.waker());
+                loop {
+                    if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                        return Poll::Ready(result.map_err(classify));
+                    }
+                    match clock.check(alarm.as_mut(), cx) {
+                        Tick::Wait => return Poll::Pending,
+                        Tick::Close => connection.as_mut().graceful_shutdown(),
+                        Tick::HeadTimeout => return Poll::Ready(Err(Kind::HeadTimeout.into())),
+                    }
+                }
+            })
+            .await
+        }
+    }
+}
+
+enum Tick {
+    Wait,
+    Close,
+    HeadTimeout,
+}
+
+/// All time limits of a connection on one alarm. The alarm is moved only when it rings: a request costs no timer.
+struct Clock<'a> {
+    limits: Limits,
+    activity: Arc<Activity>,
+    signal: &'a Rc<Signal>,
+    /// Whether the codec was told to finish.
+    told: bool,
+    h2: bool,
+}
+
+impl Clock<'_> {
+    fn check(&mut self, mut alarm: std::pin::Pin<&mut Sleep>, cx: &mut std::task::Context<'_>) -> Tick {
+        if !self.told && self.signal.draining() {
+            if self.h2 {
+                return self.close();
+            }
+            // HTTP/1.1 cannot say goodbye between requests: the next answer will carry `connection: close`.
+            let close = self.signal.since() + DRAIN_GRACE;
+            if Instant::now() >= close {
+                return self.close();
+            }
+            if alarm.deadline().into_std() > close {
+                alarm.as_mut().reset(close.into());
+            }
+        }
+        while alarm.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let (phase, since) = self.activity.phase();
+            let mut next = now + FAR;
+            if !self.told {
+                if self.signal.draining() && now >= self.signal.since() + DRAIN_GRACE {
+                    return self.close();
+                }
+                if let Some(age) = self.limits.age {
+                    let due = self.activity.born() + age;
+                    if now >= due {
+                        return self.close();
+                    }
+                    next = next.min(due);
+                }
+                if let (Phase::Idle, Some(idle)) = (phase, self.limits.idle) {
+                    if now >= since + idle {
+                        return self.close();
+                    }
+                    next = next.min(since + idle);
+                } else if let Some(idle) = self.limits.idle {
+                    next = next.min(now + idle);
+                }
+            }
+            if !self.h2 {
+                match phase {
+                    Phase::Head if now >= since + self.limits.head => return Tick::HeadTimeout,
+                    Phase::Head => next = next.min(since + self.limits.head),
+                    // The next head may begin at once.
+                    Phase::Idle | Phase::Busy => next = next.min(now + self.limits.head),
+                }
+            }
+            alarm.as_mut().reset(next.max(now + Duration::from_millis(1)).into());
+        }
+        Tick::Wait
+    }
+
+    fn close(&mut self) -> Tick {
+        self.told = true;
+        Tick::Close
+    }
+}
+
+/// hyper's errors in our words.
+fn classify(error: hyper::Error) -> Error {
+    let kind = if error.is_parse_too_large() {
+        Kind::HeadTooLarge
+    } else if error.is_parse() {
+        Kind::BadRequest
+    } else if error.is_timeout() {
+        Kind::HeadTimeout
+    } else if error.is_user() {
+        // Our own service or body said so, and has counted it.
+        Kind::Internal
+    } else if h2_protocol_error(&error) {
+        Kind::BadRequest
+    } else {
+        Kind::ClientGone
+    };
+    Error::caused(kind, error)
+}
+
+fn h2_protocol_error(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(h2) = inner.downcast_ref::<h2::Error>() {
+            return h2.is_library() && !h2.is_io() && h2.reason().is_some_and(|reason| reason != h2::Reason::NO_ERROR);
+        }
+        source = inner.source();
+    }
+    false
+}

@@ -1,0 +1,68 @@
+//! Accepting connections and handing them to workers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    error::Kind,
+    state::Shared,
+    workers::{Connection, Dispatcher},
+};
+
+/// Downstream connections that the process holds at most; more are closed at once and counted.
+pub const MAX_CONNECTIONS: usize = 20_000;
+/// After an error that says that the process is out of something, accepting pauses.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts until told to stop.
+pub async fn run(
+    socket: TcpListener,
+    name: &Arc<str>,
+    shared: &Arc<Shared>,
+    dispatcher: &Dispatcher,
+    stop: &CancellationToken,
+) {
+    let errors = AtomicUsize::new(0);
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = socket.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if connection_error(&error) => continue,
+            Err(error) => {
+                if errors.fetch_add(1, Ordering::Relaxed) % 100 == 0 {
+                    tracing::warn!(listener = %name, %error, "cannot accept connections; raise the limit of open files");
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        shared.stats.accepted();
+        if shared.drain.live() >= MAX_CONNECTIONS {
+            shared.stats.refused();
+            shared.stats.malformed(Kind::TooManyConnections);
+            continue;
+        }
+        let (Ok(local), Ok(stream)) = (stream.local_addr(), stream.into_std()) else { continue };
+        let connection = Connection { stream, peer, local, listener: name.clone() };
+        if dispatcher.dispatch(connection).is_err() {
+            shared.stats.refused();
+        }
+    }
+}
+
+/// Errors of one connection that its client caused before it was accepted.
+fn connection_error(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,211 @@
+//! The life of a downstream connection: look, choose a chain, finish the TLS handshake, serve.
+
+use std::{
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use futures::future::LocalBoxFuture;
+use sha2::{Digest, Sha256};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::{TlsAcceptor, TlsStream};
+use weft_policy::config::{ChainKind, Codec, FilterChain, HttpChain, Listener, Transport};
+
+use super::{Chain, Hello, Look, Peer, Registration, Seen, Stream, Tcp, choose, downstream::Beginning, peek};
+use crate::{
+    error::{Error, Kind},
+    http::server::Protocol,
+    outbound, tls,
+    workers::{Connection, Worker},
+};
+
+/// A client must finish its TLS handshake within.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// First bytes are waited for at most so long where the configuration sets no limit.
+const LONGEST_PEEK: Duration = Duration::from_secs(3600);
+/// First bytes of a connection whose protocol is declared are waited for at most so long.
+const FIRST_BYTES: Duration = Duration::from_secs(60);
+
+/// Serves one connection to its end: the workers' handler.
+pub fn serve(worker: Rc<Worker>, connection: Connection) -> LocalBoxFuture<'static, ()> {
+    Box::pin(async move {
+        let shared = worker.shared.clone();
+        let (peer, name) = (connection.peer, connection.listener.clone());
+        if let Err(error) = run(worker, connection).await {
+            shared.stats.malformed(error.kind);
+            let source = error.source.as_ref().map(ToString::to_string);
+            tracing::debug!(%peer, listener = %name, kind = %error.kind, source, "connection ended");
+        }
+    })
+}
+
+async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
+    let Connection { stream, peer, local, listener } = connection;
+    let Some(listener) = worker.shared.config.load().listeners.get(&listener).cloned() else {
+        // Removed between accept and here.
+        return Ok(());
+    };
+    let mut stream = TcpStream::from_std(stream).map_err(|error| Error::caused(Kind::Internal, error))?;
+    // Only changes how soon packets leave.
+    let _ = stream.set_nodelay(true);
+    let registration = Registration::enter(&worker.shared, listener.name.clone());
+    let begun = (SystemTime::now(), Instant::now());
+
+    let (seen, bytes) = look(&listener, &mut stream, peer).await?;
+    let Some(seen) = seen else { return Ok(()) };
+    let (transport, hello, protocols) = told(seen);
+    let beginning = Beginning { worker, listener, peer, local, transport, hello, protocols, begun, registration };
+    let facts = beginning.facts();
+    let Some(chain) = choose(&beginning.listener, &facts, &beginning.protocols) else {
+        return Err(refusal(&beginning.listener, transport).into());
+    };
+    let settings = chain.tls.clone();
+    let kind = Followed::of(chain);
+    match settings {
+        None if transport == Transport::Tls && matches!(kind, Followed::Http(_)) => Err(Kind::TlsRefused.into()),
+        None => dispatch(beginning, kind, Stream::Tcp(Tcp::with_seen(stream, bytes)), None, false).await,
+        Some(_) if transport == Transport::Raw => Err(Kind::PlaintextRefused.into()),
+        Some(settings) => {
+            let config = tls::server_config(&beginning.worker.shared, &settings);
+            let config = config.map_err(|error| Error::caused(Kind::DownstreamTls, error))?;
+            let session = timeout(HANDSHAKE, TlsAcceptor::from(config).accept(Tcp::with_seen(stream, bytes))).await;
+            let session = match session {
+                Ok(Ok(session)) => session,
+                Ok(Err(error)) => return Err(Error::caused(Kind::DownstreamTls, error)),
+                Err(_) => return Err(Kind::DownstreamTls.into()),
+            };
+            let (identity, h2) = {
+                let (_, session) = session.get_ref();
+                let h2 = matches!(session.alpn_protocol(), Some(b"h2" | b"istio-h2"));
+                (identity_of(session), h2)
+            };
+            let stream = Stream::Tls(Box::new(TlsStream::Server(session)));
+            dispatch(beginning, kind, stream, identity, h2).await
+        }
+    }
+}
+
+/// What follows TLS, kept apart from the listener that it came from.
+enum Followed {
+    Http(Arc<HttpChain>),
+    Tcp(Arc<weft_policy::config::TcpChain>),
+}
+
+impl Followed {
+    fn of(chain: &FilterChain) -> Self {
+        match &chain.kind {
+            ChainKind::Http(http) => Self::Http(http.clone()),
+            ChainKind::Tcp(tcp) => Self::Tcp(tcp.clone()),
+        }
+    }
+}
+
+async fn dispatch(
+    beginning: Beginning,
+    kind: Followed,
+    mut stream: Stream,
+    identity: Option<Peer>,
+    h2: bool,
+) -> Result<(), Error> {
+    let terminated = stream.tls().is_some();
+    let peeked = beginning.protocols.iter().any(|protocol| protocol == "h2c");
+    match kind {
+        Followed::Tcp(chain) => {
+            let downstream = beginning.downstream(identity, terminated);
+            outbound::tcp::serve(downstream, &chain, stream).await;
+            Ok(())
+        }
+        Followed::Http(chain) => {
+            let protocol = match chain.codec {
+                Codec::Http1 => Protocol::Http1,
+                Codec::Http2 => Protocol::Http2,
+                Codec::Auto if h2 || peeked => Protocol::Http2,
+                Codec::Auto if terminated || !beginning.protocols.is_empty() => Protocol::Http1,
+                Codec::Auto => match sniff(&mut stream).await? {
+                    Some(protocol) => protocol,
+                    None => return Ok(()),
+                },
+            };
+            let listener = beginning.listener.clone();
+            let downstream = beginning.downstream(identity, terminated);
+            outbound::http::serve(downstream, Chain::new(listener, chain.clone()), &chain, protocol, stream).await
+        }
+    }
+}
+
+/// Tells HTTP/2 with prior knowledge from HTTP/1 on a plaintext connection. `None`: closed without a byte.
+async fn sniff(stream: &mut Stream) -> Result<Option<Protocol>, Error> {
+    let Stream::Tcp(tcp) = stream else { return Ok(Some(Protocol::Http1)) };
+    let look = Look { tls: false, http: true, timeout: FIRST_BYTES };
+    let (seen, bytes) = peek(tcp.get_mut(), look).await.map_err(|error| Error::caused(Kind::ClientGone, error))?;
+    tcp.set_seen(bytes);
+    Ok(match seen {
+        Seen::Closed => None,
+        Seen::Http2 => Some(Protocol::Http2),
+        // The codec answers what is not HTTP with 400.
+        _ => Some(Protocol::Http1),
+    })
+}
+
+/// Looks at the first bytes as far as the listener needs it. `None`: closed without a byte.
+async fn look(listener: &Listener, stream: &mut TcpStream, peer: SocketAddr) -> Result<(Option<Seen>, Bytes), Error> {
+    let tls = listener.peek_tls || needs_hello(listener);
+    if !tls && !listener.peek_http {
+        return Ok((Some(Seen::Opaque), Bytes::new()));
+    }
+    let timeout = if listener.peek_timeout.is_zero() { LONGEST_PEEK } else { listener.peek_timeout };
+    let looked = peek(stream, Look { tls, http: listener.peek_http, timeout }).await;
+    let (seen, bytes) = looked.map_err(|error: io::Error| Error::caused(Kind::ClientGone, error))?;
+    if seen == Seen::Closed {
+        return Ok((None, bytes));
+    }
+    if seen == Seen::Opaque && bytes.is_empty() {
+        tracing::trace!(%peer, listener = %listener.name, "no byte came in time, the server speaks first");
+        if !listener.continue_on_peek_timeout {
+            return Err(Kind::HeadTimeout.into());
+        }
+    }
+    Ok((Some(seen), bytes))
+}
+
+/// Chains that terminate TLS, or that are told apart by it, cannot be chosen without the ClientHello.
+fn needs_hello(listener: &Listener) -> bool {
+    listener.chains.iter().chain(&listener.default_chain).any(|chain| {
+        chain.tls.is_some() || chain.criteria.transport.is_some() || !chain.criteria.server_names.is_empty()
+    })
+}
+
+/// What was seen, in the terms of chain criteria.
+fn told(seen: Seen) -> (Transport, Hello, Vec<String>) {
+    match seen {
+        Seen::Tls(mut hello) => {
+            let protocols = std::mem::take(&mut hello.alpn);
+            (Transport::Tls, hello, protocols)
+        }
+        Seen::Http1 => (Transport::Raw, Hello::default(), vec!["http/1.1".into()]),
+        Seen::Http2 => (Transport::Raw, Hello::default(), vec!["h2c".into()]),
+        Seen::Opaque | Seen::Closed => (Transport::Raw, Hello::default(), Vec::new()),
+    }
+}
+
+/// Why no chain takes a connection, in words that tell people what to look for.
+fn refusal(listener: &Listener, transport: Transport) -> Kind {
+    let terminates = listener.chains.iter().chain(&listener.default_chain).any(|chain| chain.tls.is_some());
+    match transport {
+        Transport::Raw if terminates => Kind::PlaintextRefused,
+        Transport::Tls if !terminates => Kind::TlsRefused,
+        _ => Kind::NoFilterChain,
+    }
+}
+
+fn identity_of(session: &rustls::ServerConnection) -> Option<Peer> {
+    let certificate = session.peer_certificates()?.first()?;
+    let spiffe = tls::spiffe_of(certificate)?;
+    let digest = Sha256::digest(certificate);
+    let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(Peer { uri: spiffe.to_string().into(), spiffe, hash: hash.into() })
+}

@@ -1,0 +1,15 @@
+//! The path of a request through the proxy, and of opaque connections. Inbound traffic takes the same path: its route
+//! leads to the application, and its filters ask who calls.
+
+mod admit;
+mod answer;
+mod attempt;
+mod edge;
+mod fault;
+mod forward;
+pub mod http;
+mod mirror;
+pub mod tcp;
+mod upgrade;
+
+pub use edge::{edge, service};

@@ -1,0 +1,61 @@
+//! Whom a request goes to, as labels.
+
+use std::{rc::Rc, sync::Arc};
+
+use weft_model::{SpiffeId, metrics::UNKNOWN};
+use weft_policy::{
+    config::{EndpointAddress, ServiceRef},
+    upstream::Host,
+};
+
+use crate::{
+    inbound::facts,
+    state::Shared,
+    telemetry::{Edge, Facts, Reporter, Security, Service},
+    workers::Worker,
+};
+
+/// Labels of what this workload (or gateway) asks of others; as much of the destination as is known.
+pub fn edge(worker: &Worker, host: Option<&Host>, proven: Option<&SpiffeId>, to: Option<&ServiceRef>) -> Rc<Edge> {
+    let shared = &worker.shared;
+    let unknown: Arc<str> = UNKNOWN.into();
+    let own = shared.identity.load();
+    // Istio's source tells principals only where the connection proved them.
+    let source_principal = match (proven, own.as_ref()) {
+        (Some(_), Some(own)) => own.spiffe.to_string().into(),
+        _ => unknown.clone(),
+    };
+    worker.recorder.edge(Edge {
+        reporter: Reporter::Source,
+        source: shared.facts.load_full(),
+        source_principal,
+        destination: host.map_or_else(Facts::unknown, |host| destination(shared, host)),
+        destination_principal: proven.map_or(unknown, |id| id.to_string().into()),
+        service: service(to),
+        security: Security::Unknown,
+    })
+}
+
+/// The workload behind an endpoint: by the workload table, else by what the endpoint's metadata says.
+fn destination(shared: &Shared, host: &Host) -> Arc<Facts> {
+    if let EndpointAddress::Socket(address) = host.address()
+        && let Some(row) = shared.config.load().workload(address.ip())
+    {
+        return Arc::new(facts(row));
+    }
+    let Some(workload) = &host.endpoint.workload else { return Facts::unknown() };
+    Arc::new(Facts {
+        canonical_service: workload.canonical_service.clone(),
+        canonical_revision: workload.canonical_revision.clone(),
+        cluster: workload.cluster.clone(),
+        ..Facts::named(&workload.name, &workload.namespace)
+    })
+}
+
+/// A service as labels.
+pub fn service(of: Option<&ServiceRef>) -> Arc<Service> {
+    match of {
+        None => Service::unknown(),
+        Some(of) => Arc::new(Service { host: of.host.clone(), name: of.name.clone(), namespace: of.namespace.clone() }),
+    }
+}
