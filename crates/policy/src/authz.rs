@@ -100,12 +100,17 @@ impl Rbac {
 
 /// Runs filters in order. The first refusal ends it and is returned, naming the policy (none when nothing allowed it).
 pub fn refused_request<'a>(filters: &'a [Arc<Rbac>], request: &RequestFacts<'_>) -> Option<Verdict<'a>> {
-    filters.iter().map(|f| f.check_request(request)).find(|v| !v.allowed)
+    deciding(filters).map(|f| f.check_request(request)).find(|v| !v.allowed)
 }
 
 /// The same for an opaque connection.
 pub fn refused_connection<'a>(filters: &'a [Arc<Rbac>], connection: &ConnectionFacts<'_>) -> Option<Verdict<'a>> {
-    filters.iter().map(|f| f.check_connection(connection)).find(|v| !v.allowed)
+    deciding(filters).map(|f| f.check_connection(connection)).find(|v| !v.allowed)
+}
+
+/// Filters that only tell cannot refuse.
+fn deciding(filters: &[Arc<Rbac>]) -> impl Iterator<Item = &Arc<Rbac>> {
+    filters.iter().filter(|f| f.action != RbacAction::Log)
 }
 
 impl Policy {

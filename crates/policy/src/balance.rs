@@ -28,6 +28,8 @@ pub struct PickRequest<'a> {
     pub random: u64,
     /// Hosts to leave out while there are others (those that earlier attempts tried).
     pub avoid: &'a [Arc<Host>],
+    /// Whether their whole priorities are left out while there are others.
+    pub avoid_priorities: bool,
 }
 
 /// No host can be picked.
@@ -65,6 +67,13 @@ impl Balancer {
         if hosts.is_empty() {
             return Err(NoHost::Empty);
         }
+        if request.avoid_priorities && !request.avoid.is_empty() {
+            let tried = |p: u32| request.avoid.iter().any(|h| h.endpoint.priority == p);
+            let elsewhere = self.elsewhere(upstream, request, |h| !tried(h.endpoint.priority));
+            if let Some(host) = elsewhere {
+                return Ok(host);
+            }
+        }
         let chosen = self.choose(upstream, request.random).ok_or(NoHost::Unhealthy)?;
         let wanted = |h: &Host| chosen.panic || !h.state.is_ejected();
         let picked = if request.avoid.is_empty() {
@@ -73,14 +82,21 @@ impl Balancer {
             let fresh = |h: &Host| wanted(h) && !avoided(h.address(), request.avoid);
             chosen.set.pick(self.policy, upstream, request, fresh).or_else(|| {
                 // Another priority's host that was not tried is better than one that was.
-                self.elsewhere(upstream, request).or_else(|| chosen.set.pick(self.policy, upstream, request, wanted))
+                self.elsewhere(upstream, request, |_| true)
+                    .or_else(|| chosen.set.pick(self.policy, upstream, request, wanted))
             })
         };
         picked.ok_or(NoHost::Unhealthy)
     }
 
-    fn elsewhere<'u>(&self, upstream: &'u Upstream, request: &PickRequest<'_>) -> Option<&'u Arc<Host>> {
-        let fresh = |h: &Host| h.is_available() && !avoided(h.address(), request.avoid);
+    /// An available host of any priority that was not tried.
+    fn elsewhere<'u>(
+        &self,
+        upstream: &'u Upstream,
+        request: &PickRequest<'_>,
+        wanted: impl Fn(&Host) -> bool,
+    ) -> Option<&'u Arc<Host>> {
+        let fresh = |h: &Host| h.is_available() && !avoided(h.address(), request.avoid) && wanted(h);
         let sets = self.priorities.iter().flat_map(|p| [&p.healthy, &p.degraded]);
         sets.into_iter().find_map(|set| set.pick(self.policy, upstream, request, fresh))
     }

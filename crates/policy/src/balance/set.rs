@@ -1,10 +1,13 @@
 //! Picking within a set of hosts of one priority and health.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use super::{PickRequest, consistent::Consistent, mix};
 use crate::{
-    config::{Balance, Cluster},
+    config::{Balance, Cluster, Endpoint, Locality},
     upstream::{Host, Upstream},
 };
 
@@ -25,8 +28,9 @@ pub(super) struct Set {
 
 impl Set {
     pub(super) fn new(cluster: &Cluster, hosts: &[Arc<Host>], members: Vec<u32>, overprovisioning: u32) -> Self {
+        let weights = weights(cluster, hosts, &members, overprovisioning);
+        let (members, weights): (Vec<u32>, Vec<u64>) = members.into_iter().zip(weights).filter(|(_, w)| *w > 0).unzip();
         let mut set = Self { members: members.into(), ..Self::default() };
-        let weights = set.weights(cluster, hosts, overprovisioning);
         if weights.windows(2).any(|w| w[0] != w[1]) {
             let mut sum = 0;
             set.sums = weights
@@ -42,26 +46,6 @@ impl Set {
         }
         set.consistent = Consistent::new(cluster.balance, set.members(hosts), &weights).map(Box::new);
         set
-    }
-
-    /// Effective weights: those of the endpoints, within those of their localities when these are weighted.
-    fn weights(&self, cluster: &Cluster, hosts: &[Arc<Host>], overprovisioning: u32) -> Vec<u64> {
-        let endpoint = |at: u32| &hosts[at as usize].endpoint;
-        self.members
-            .iter()
-            .map(|at| {
-                let me = endpoint(*at);
-                let own = u64::from(me.weight.max(1));
-                let Some(locality) = me.locality_weight.filter(|_| cluster.locality_weighted) else { return own };
-                let peers = self.members.iter().map(|p| endpoint(*p)).filter(|p| p.locality == me.locality);
-                let (usable, sum) = peers.fold((0, 0), |(n, sum), p| (n + 1, sum + u64::from(p.weight.max(1))));
-                let everyone =
-                    hosts.iter().filter(|h| h.endpoint.priority == me.priority && h.endpoint.locality == me.locality);
-                let health = super::priority::share(usable, everyone.count() as u32, overprovisioning);
-                // A fixed point of 2^16 keeps small shares apart; weights are at most 2^32.
-                ((u64::from(locality) * own * health) as u128 * 65_536 / (100 * u128::from(sum.max(1)))).max(1) as u64
-            })
-            .collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -162,6 +146,38 @@ impl Set {
         // Ejections may change between the two passes.
         (0..self.members.len()).find(wanted).and_then(|m| upstream.hosts.get(self.members[m] as usize))
     }
+}
+
+/// Effective weights: those of the endpoints, within those of their localities when these are weighted (0 where the
+/// locality has none).
+fn weights(cluster: &Cluster, hosts: &[Arc<Host>], members: &[u32], overprovisioning: u32) -> Vec<u64> {
+    let endpoint = |at: u32| &hosts[at as usize].endpoint;
+    let own = |e: &Endpoint| u64::from(e.weight.max(1));
+    if !cluster.locality_weighted {
+        return members.iter().map(|at| own(endpoint(*at))).collect();
+    }
+    // Of each locality: usable members, the sum of their weights, and everyone.
+    let mut localities: HashMap<&Locality, (usize, u64, u32)> = HashMap::new();
+    for member in members.iter().map(|at| endpoint(*at)) {
+        let (usable, sum, _) = localities.entry(&member.locality).or_default();
+        *usable += 1;
+        *sum += own(member);
+    }
+    let priority = members.first().map_or(0, |at| endpoint(*at).priority);
+    for host in hosts.iter().filter(|h| h.endpoint.priority == priority) {
+        if let Some((_, _, everyone)) = localities.get_mut(&*host.endpoint.locality) {
+            *everyone += 1;
+        }
+    }
+    let weight = |at: &u32| {
+        let me = endpoint(*at);
+        let (usable, sum, everyone) = localities.get(&*me.locality).copied().unwrap_or_default();
+        let locality = u128::from(me.locality_weight.unwrap_or(0));
+        let health = u128::from(super::priority::share(usable, everyone, overprovisioning));
+        // In units of 2^-16 of a locality's weight, so that small shares stay apart.
+        (locality * health * u128::from(own(me)) * 65_536 / (100 * u128::from(sum.max(1)))) as u64
+    };
+    members.iter().map(weight).collect()
 }
 
 /// Smooth weighted round robin (nginx's): each round everybody gains its weight, the richest goes and pays the total.

@@ -23,6 +23,8 @@ pub struct Cluster {
     pub protocol: UpstreamProtocol,
     /// Requests after which a connection is closed; `None` is unlimited.
     pub max_requests_per_connection: Option<u32>,
+    /// Streams that one HTTP/2 connection may have open; `None` leaves it to the server.
+    pub max_concurrent_streams: Option<u32>,
     /// An unused connection is closed after.
     pub idle_timeout: Option<Duration>,
     /// A connection is closed after this age.

@@ -27,6 +27,10 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Whose traffic.
     pub direction: Direction,
+    /// Whether to bind it; one that is not only serves connections that another listener hands over.
+    pub bind: bool,
+    /// Whether a captured connection's original destination decides (`original_dst`).
+    pub original_destination: bool,
     /// Whether to look for a ClientHello before choosing a chain (`tls_inspector`).
     pub peek_tls: bool,
     /// Whether to look for an HTTP preface before choosing a chain (`http_inspector`).
@@ -57,6 +61,8 @@ pub struct FilterChain {
     pub criteria: ChainMatch,
     /// TLS to terminate, if any.
     pub tls: Option<Arc<DownstreamTls>>,
+    /// Time for the TLS handshake.
+    pub handshake_timeout: Option<Duration>,
     /// What follows.
     pub kind: ChainKind,
 }
@@ -194,6 +200,8 @@ pub struct HttpChain {
     pub stat_prefix: Arc<str>,
     /// Routes.
     pub routes: RouteSource,
+    /// Network authorization filters, for the connection before its first request.
+    pub connection_authz: Vec<Arc<Rbac>>,
     /// Authorization filters in order; every one must let the request pass.
     pub authz: Vec<Arc<Rbac>>,
     /// Whether route faults are in force (the fault filter is present).
@@ -214,6 +222,8 @@ pub struct HttpChain {
     pub use_remote_address: bool,
     /// Whether the peer's address is appended to `x-forwarded-for`.
     pub append_forwarded_for: bool,
+    /// Whether a request without `x-request-id` gets one.
+    pub generate_request_id: bool,
     /// Whether a caller's `x-request-id` is kept.
     pub preserve_request_id: bool,
     /// Which details of the client's certificate `x-forwarded-client-cert` tells, beside its hash.
@@ -234,6 +244,8 @@ pub struct HttpChain {
     pub drain_timeout: Duration,
     /// A connection is drained after this age.
     pub max_connection_duration: Option<Duration>,
+    /// A connection is drained after so many requests; `None` is unlimited.
+    pub max_requests_per_connection: Option<u32>,
     /// Header section limit in KiB.
     pub max_request_headers_kb: u32,
     /// Streams that one HTTP/2 connection may have open.
@@ -281,4 +293,8 @@ pub struct TcpChain {
     pub idle_timeout: Option<Duration>,
     /// Connection attempts before giving up; at least 1.
     pub max_connect_attempts: u32,
+    /// A connection is closed after this age.
+    pub max_duration: Option<Duration>,
+    /// Whether consistent hashing goes by the client's address.
+    pub hash_source_ip: bool,
 }

@@ -1,6 +1,6 @@
 //! Retry policy of a route.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::HeaderMatch;
 
@@ -81,10 +81,6 @@ pub struct RetryPolicy {
     pub max_interval: Duration,
     /// Whether hosts tried before are avoided (`previous_hosts`).
     pub avoid_previous_hosts: bool,
-    /// Whether localities tried before are avoided (`previous_priorities`).
+    /// Whether priorities tried before are avoided (`previous_priorities`).
     pub avoid_previous_priorities: bool,
-    /// Picks before an avoided host is taken after all.
-    pub host_selection_attempts: u32,
-    /// Name of the route for logs.
-    pub label: Option<Arc<str>>,
 }

@@ -20,10 +20,22 @@ pub struct VirtualHost {
     pub request_headers: HeaderOps,
     /// The same for responses.
     pub response_headers: HeaderOps,
-    /// Whether plaintext requests are redirected.
-    pub require_tls: bool,
+    /// Which plaintext requests are redirected to https.
+    pub require_tls: RequireTls,
     /// Whether requests tell the upstream which attempt they are (`x-envoy-attempt-count`).
     pub include_attempt_count: bool,
+}
+
+/// Which plaintext requests are redirected to https.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequireTls {
+    /// None.
+    #[default]
+    No,
+    /// Those from outside the mesh.
+    External,
+    /// All.
+    All,
 }
 
 /// A route.
@@ -73,8 +85,10 @@ pub struct Forward {
     pub append_forwarded_host: bool,
     /// Limit from the end of the request to the end of the response; `None` is switched off.
     pub timeout: Option<Duration>,
-    /// A stream on which nothing moves is given up after; `None` uses the chain's.
+    /// A stream on which nothing moves is given up after; `None` uses the chain's, `Some(0)` switches it off.
     pub idle_timeout: Option<Duration>,
+    /// A stream is given up at this age.
+    pub max_stream_duration: Option<Duration>,
     /// Cap for a caller's `grpc-timeout`; `Some(0)` takes it as it is, `None` ignores it.
     pub max_grpc_timeout: Option<Duration>,
     /// Retries.
@@ -83,8 +97,8 @@ pub struct Forward {
     pub mirrors: Vec<Mirror>,
     /// What consistent hashing goes by, in order.
     pub hash: Vec<HashPolicy>,
-    /// Whether `upgrade:` (WebSocket) may pass.
-    pub upgrades: bool,
+    /// Upgrades (lower case) that are allowed or forbidden here whatever the chain says.
+    pub upgrades: Vec<(Arc<str>, bool)>,
     /// Status when the cluster does not exist (503 by default).
     pub cluster_not_found: StatusCode,
 }
@@ -166,7 +180,7 @@ pub enum RedirectPath {
 pub struct DirectResponse {
     /// Status.
     pub status: StatusCode,
-    /// Body; at most 4 KiB as read.
+    /// Body; at most 1 MiB as read.
     pub body: Arc<[u8]>,
 }
 
@@ -177,6 +191,8 @@ pub struct Mirror {
     pub cluster: Arc<str>,
     /// How many.
     pub share: Fraction,
+    /// Whether its authority gets `-shadow`.
+    pub host_suffix: bool,
 }
 
 /// What a request is hashed by.

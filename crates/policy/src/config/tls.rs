@@ -21,6 +21,8 @@ pub struct DownstreamTls {
     pub client_san: Vec<StringMatch>,
     /// Lowest version.
     pub min_version: TlsVersion,
+    /// Highest version.
+    pub max_version: TlsVersion,
 }
 
 /// TLS that a connection to an endpoint speaks.
@@ -38,6 +40,8 @@ pub struct UpstreamTls {
     pub alpn: Vec<Arc<str>>,
     /// Lowest version.
     pub min_version: TlsVersion,
+    /// Highest version.
+    pub max_version: TlsVersion,
 }
 
 /// TLS protocol versions in use.
@@ -49,7 +53,16 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// Whether one of a certificate's names satisfies one of the matchers. No matchers accept everything.
+/// Whether one of a certificate's names satisfies one of the matchers. No matchers accept everything. A `*.` name
+/// covers one label more, as in RFC 6125 §6.4.3.
 pub fn accepts_san<'a>(matchers: &[StringMatch], names: impl IntoIterator<Item = &'a str>) -> bool {
-    matchers.is_empty() || names.into_iter().any(|name| matchers.iter().any(|m| m.matches(name)))
+    matchers.is_empty() || names.into_iter().any(|name| matchers.iter().any(|m| m.matches(name) || covers(name, m)))
+}
+
+fn covers(name: &str, matcher: &StringMatch) -> bool {
+    let (StringMatch::Exact(wanted) | StringMatch::ExactNoCase(wanted)) = matcher else { return false };
+    match (name.strip_prefix("*."), wanted.split_once('.')) {
+        (Some(parent), Some((label, rest))) => !label.is_empty() && rest.eq_ignore_ascii_case(parent),
+        _ => false,
+    }
 }
