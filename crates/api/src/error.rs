@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use weft_model::ObjectRef;
+use weft_model::{Diagnostic, ObjectRef, Severity};
+
+use crate::code;
 
 /// One thing that is wrong with one object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +35,24 @@ impl fmt::Display for ObjectError {
             write!(f, " ({suggestion})")?;
         }
         Ok(())
+    }
+}
+
+impl ObjectError {
+    /// The same as a finding, yet without a place.
+    pub fn diagnostic(self, code: &str) -> Diagnostic {
+        Diagnostic {
+            code: code.to_owned(),
+            aliases: code::aliases(code),
+            severity: Severity::Error,
+            message: self.message,
+            object: self.object,
+            field: self.field,
+            file: None,
+            line: None,
+            column: None,
+            suggestion: self.suggestion,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`parse`] turns a JSON value into an [`Object`] by the rules of protobuf JSON, which are Istio's: unknown fields are
 //! reported beside the object and do no harm, numbers may be strings, `null` is absence.
 
+pub mod code;
 pub mod duration;
 pub mod error;
 pub mod field;

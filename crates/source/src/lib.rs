@@ -1,1 +1,24 @@
-//! Skeleton.
+//! Where objects come from: a directory of YAML and JSON files, with the place of each field, followed as it changes;
+//! and the way back, edits that change nothing but the bytes they mean.
+
+pub mod config_store;
+pub mod directory;
+pub mod estate;
+pub mod file;
+pub mod index;
+pub mod location;
+mod patch;
+mod scan;
+pub mod yaml;
+
+pub use config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo};
+pub use directory::{Batch, DirectoryOptions, DirectorySource, OpenError};
+pub use estate::{Estate, Input, ReadError, read_paths};
+pub use file::{SourceFile, SourceObject};
+pub use index::{Document, Index};
+pub use location::Location;
+
+/// The namespace of objects that name none.
+pub const DEFAULT_NAMESPACE: &str = "default";
+/// The largest file that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;

@@ -1,0 +1,71 @@
+use weft_api::{Kind, ObjectKey, code};
+
+use super::*;
+
+fn stdin(text: &str) -> Estate {
+    read_paths(&[Input::Stdin], text.as_bytes()).unwrap()
+}
+
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec:\n  ports:\n  - port: 80\n";
+
+#[test]
+fn broken_documents_leave_their_neighbours_alone() {
+    let estate = stdin(&format!("{SERVICE}---\na: [\n---\n{}", SERVICE.replace("name: a", "name: b")));
+    assert_eq!(estate.index.len(), 2);
+    let finding = &estate.diagnostics[0];
+    assert_eq!((finding.code.as_str(), finding.file.as_deref()), (code::UNREADABLE, Some("-")));
+    assert!(matches!(finding.line, Some(9 | 10)), "{finding}");
+}
+
+#[test]
+fn fields_have_places() {
+    let text = format!("# first\n{SERVICE}---\n{}", SERVICE.replace("name: a", "name: b").replace("port:", "prot:"));
+    let estate = stdin(&text);
+    let finding = estate.diagnostics.iter().find(|d| d.code == code::UNKNOWN_FIELD);
+    // The port itself is then missing, which is an error of the object.
+    assert!(finding.is_some() || estate.diagnostics.iter().any(|d| d.line == Some(16)));
+    let place = estate.index.locate(&ObjectKey::new(Kind::Service, "default", "a"), "spec.ports[0].port").unwrap();
+    assert_eq!((place.line, place.column), (8, 5));
+    let place = estate.index.locate(&ObjectKey::new(Kind::Service, "default", "a"), "spec.selector.app").unwrap();
+    assert_eq!(place.line, 6);
+}
+
+#[test]
+fn lists_and_json() {
+    let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
+  {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}},
+  {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "v", "namespace": "x"},
+   "spec": {"hosts": ["a"], "htttp": []}}]}"#;
+    let estate = stdin(list);
+    assert_eq!(estate.index.len(), 2);
+    let finding = &estate.diagnostics[0];
+    assert_eq!((finding.field.as_str(), finding.line), ("spec.htttp", Some(4)));
+    assert_eq!(finding.suggestion.as_deref(), Some("did you mean \"http\"?"));
+    let typed = "apiVersion: v1\nkind: ServiceList\nitems:\n- metadata: {name: a}\n  spec: {ports: [{port: 80}]}\n";
+    assert_eq!(stdin(typed).index.len(), 1);
+}
+
+#[test]
+fn the_first_of_two_definitions_wins() {
+    let estate = stdin(&format!("{SERVICE}---\n{}", SERVICE.replace("80", "81")));
+    let finding = &estate.diagnostics[0];
+    assert_eq!((finding.code.as_str(), finding.line), (code::DUPLICATE_OBJECT, Some(12)));
+    assert!(finding.message.contains("-:1"), "{}", finding.message);
+}
+
+#[test]
+fn what_is_not_there_is_an_error() {
+    let missing = Input::Path("/nonexistent/manifests".into());
+    let error = read_paths(&[missing], io::empty()).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read /nonexistent/manifests: "), "{error}");
+}
+
+#[test]
+fn mesh_config_is_read_as_yaml() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    trustDomain: x.org\n    trustDomian: y\n";
+    let estate = stdin(text);
+    assert_eq!(estate.diagnostics[0].field, "data.mesh.trustDomian");
+    assert_eq!(estate.diagnostics[0].line, Some(5));
+    let object = estate.objects().next().unwrap();
+    assert!(matches!(&object.spec, weft_api::Spec::MeshConfig(_)));
+}
