@@ -4,4 +4,10 @@ pub mod admin;
 pub mod ads;
 pub mod ca;
 pub mod metrics;
+mod operator;
+mod options;
+pub mod reload;
 pub mod server;
+
+pub use operator::Operator;
+pub use options::Options;

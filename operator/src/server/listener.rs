@@ -121,11 +121,13 @@ async fn pause_after(error: &io::Error) {
 impl Port {
     async fn connection(&self, stream: TcpStream, address: SocketAddr) {
         let count = |result: &'static str| self.metrics.connections.get_or_create(&ConnectionLabels { result }).inc();
-        // Everyone is a stranger until the handshake is over.
-        let Ok(mut stranger) = Arc::clone(&self.strangers).try_acquire_owned().map(Some) else {
+        // Everyone is a stranger until the handshake is over. A mesh that reconnects all at once takes turns here.
+        let turn = timeout(self.limits.handshake, Arc::clone(&self.strangers).acquire_owned()).await;
+        let Ok(Ok(stranger)) = turn else {
             count("refused");
             return;
         };
+        let mut stranger = Some(stranger);
         // Small messages both ways: waiting to fill packets only adds latency.
         let _ = stream.set_nodelay(true);
         let stream = tokio::select! {

@@ -124,11 +124,6 @@ impl Subscription {
         &self.refused
     }
 
-    /// Whether the proxy has `resource` in force.
-    pub fn has(&self, resource: &Resource) -> bool {
-        self.held.get(&resource.name).is_some_and(|held| held.version() == resource.version)
-    }
-
     /// Whether the proxy has in force all that it asked for, refusals apart.
     pub fn settled(&self) -> bool {
         self.outstanding.is_none() && self.due.iter().all(|(name, due)| self.is_refused(name, due.as_ref()))
@@ -330,14 +325,15 @@ impl Subscription {
         })
     }
 
-    /// The resources, new and old, in which the proxy lags behind its target.
+    /// The resources in which the proxy lags behind its target: the ones it should have, has, and was sent last.
     pub fn lagging(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.due.iter().flat_map(|(name, due)| {
-            let old = match self.held.get(name) {
+            let held = match self.held.get(name) {
                 Some(Held::Acked(resource)) => Some(resource),
                 _ => None,
             };
-            due.iter().chain(old)
+            let sent = self.outstanding.as_ref().and_then(|sent| sent.updates.get(name));
+            due.iter().chain(held).chain(sent)
         })
     }
 
