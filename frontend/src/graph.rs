@@ -5,8 +5,11 @@ pub mod flow;
 pub mod geometry;
 pub mod layout;
 pub mod scene;
+pub mod scope;
 pub mod viewport;
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod memory;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod palette;
 #[cfg(target_arch = "wasm32")]

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use weft_model::graph::Graph;
 
-/// Points kept for each key: at one every five seconds, ten minutes.
-const POINTS: usize = 120;
+/// Points kept for each key: at one every second and a half, ten minutes.
+const POINTS: usize = 400;
 
 /// One point.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,7 +47,7 @@ impl History {
             }
             points.push_back(Point { at_ms: graph.at_ms, rate, errors: errors.unwrap_or(0.0) });
         }
-        let oldest = graph.at_ms.saturating_sub(POINTS as u64 * 30_000);
+        let oldest = graph.at_ms.saturating_sub(POINTS as u64 * 5_000);
         self.points.retain(|_, points| points.back().is_some_and(|point| point.at_ms >= oldest));
     }
 

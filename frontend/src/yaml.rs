@@ -39,9 +39,9 @@ pub fn pieces(line: &str) -> Vec<(Tone, &str)> {
 
 /// Length of the key that `text` begins with.
 fn key_end(text: &str) -> Option<usize> {
-    let end = text.char_indices().find(|(index, letter)| {
-        *letter == ':' && text[index + 1..].chars().next().is_none_or(char::is_whitespace)
-    })?;
+    let end = text
+        .char_indices()
+        .find(|(index, letter)| *letter == ':' && text[index + 1..].chars().next().is_none_or(char::is_whitespace))?;
     let key = &text[..end.0];
     (!key.is_empty() && !key.contains(['{', '[', ' '])).then_some(end.0)
 }
@@ -82,7 +82,17 @@ mod tests {
 
     #[test]
     fn pieces_make_up_the_line() {
-        for line in ["", "  - name: \"a # b\" # c", "---", "# only", "- *.example.com", "a: {b: c}", "größe: 'x'", "x:", "url: http://a:80/#b"] {
+        for line in [
+            "",
+            "  - name: \"a # b\" # c",
+            "---",
+            "# only",
+            "- *.example.com",
+            "a: {b: c}",
+            "größe: 'x'",
+            "x:",
+            "url: http://a:80/#b",
+        ] {
             let whole: String = pieces(line).into_iter().map(|(_, piece)| piece).collect();
             assert_eq!(whole, line);
         }

@@ -54,12 +54,7 @@ impl Tally {
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let dir = tempfile::Builder::new().prefix("weft-bench-").tempdir()?;
     let origin = peers::origin(dir.path())?;
-    let peers = [
-        peers::direct(),
-        peers::haproxy(dir.path())?,
-        peers::envoy(dir.path())?,
-        peers::weft(dir.path())?,
-    ];
+    let peers = [peers::direct(), peers::haproxy(dir.path())?, peers::envoy(dir.path())?, peers::weft(dir.path())?];
     for peer in &peers {
         peer.warm_up().with_context(|| peer.name)?;
     }
@@ -136,7 +131,10 @@ fn table(args: &BenchArgs, peers: &[Peer], tallies: &[Tally]) -> String {
         let rate = tally.requests as f64 / tally.seconds;
         let (p50, p99) = (median(&tally.p50), median(&tally.p99));
         let (cpu, resident) = match peer.pid {
-            Some(_) => (format!("{:.1} µs", tally.cpu_per_request_us()), format!("{:.1} MiB", tally.resident as f64 / 1048576.0)),
+            Some(_) => (
+                format!("{:.1} µs", tally.cpu_per_request_us()),
+                format!("{:.1} MiB", tally.resident as f64 / 1048576.0),
+            ),
             None => ("–".into(), "–".into()),
         };
         writeln!(text, "| {} | {rate:.0} | {cpu} | {p50:.2} ms | {p99:.2} ms | {resident} |", peer.name).ok();

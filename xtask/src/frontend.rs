@@ -89,7 +89,8 @@ fn link(root: &Path, wasm: &Path, assets: &mut Assets) -> Result<String> {
         .remove_producers_section(true)
         .generate_output()
         .context("wasm-bindgen cannot read the module; run `cargo update -p wasm-bindgen` if versions differ")?;
-    let snippets: Vec<String> = output.snippets().keys().chain(output.local_modules().keys()).cloned().collect();
+    let inline = output.snippets().iter().filter(|(_, code)| !code.is_empty()).map(|(name, _)| name);
+    let snippets: Vec<String> = inline.chain(output.local_modules().keys()).cloned().collect();
     if !snippets.is_empty() {
         bail!("a dependency brings JavaScript of its own ({}), which the page does not load", snippets.join(", "));
     }

@@ -80,7 +80,10 @@ impl Rect {
 
     /// Whether both share some area.
     pub fn meets(self, other: Self) -> bool {
-        self.x < other.x + other.w && other.x < self.x + self.w && self.y < other.y + other.h && other.y < self.y + self.h
+        self.x < other.x + other.w
+            && other.x < self.x + self.w
+            && self.y < other.y + other.h
+            && other.y < self.y + self.h
     }
 
     /// The area that both share.

@@ -48,7 +48,9 @@ fn until(what: &str, mut ready: impl FnMut() -> anyhow::Result<()>) -> anyhow::R
     loop {
         match ready() {
             Ok(()) => return Ok(()),
-            Err(error) if started.elapsed() > PATIENCE => return Err(error.context(format!("{what} after {PATIENCE:?}"))),
+            Err(error) if started.elapsed() > PATIENCE => {
+                return Err(error.context(format!("{what} after {PATIENCE:?}")));
+            }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -100,9 +102,8 @@ pub fn haproxy(dir: &Path) -> anyhow::Result<Peer> {
 /// Envoy with one route and its retry policy, without an access log.
 pub fn envoy(dir: &Path) -> anyhow::Result<Peer> {
     let config = dir.join("envoy.json");
-    let address = |ip: std::net::Ipv4Addr| {
-        serde_json::json!({ "socket_address": { "address": ip, "port_value": 8080 } })
-    };
+    let address =
+        |ip: std::net::Ipv4Addr| serde_json::json!({ "socket_address": { "address": ip, "port_value": 8080 } });
     let json = serde_json::json!({ "static_resources": {
         "listeners": [{ "name": "in", "address": address(ip(4)), "filter_chains": [{ "filters": [{
             "name": "envoy.filters.network.http_connection_manager",
@@ -125,7 +126,14 @@ pub fn envoy(dir: &Path) -> anyhow::Result<Peer> {
             ] }] } }]
     } });
     std::fs::write(&config, serde_json::to_vec(&json)?)?;
-    let args = [Path::new("--concurrency"), Path::new("1"), Path::new("--base-id"), Path::new("777"), Path::new("-c"), &config];
+    let args = [
+        Path::new("--concurrency"),
+        Path::new("1"),
+        Path::new("--base-id"),
+        Path::new("777"),
+        Path::new("-c"),
+        &config,
+    ];
     Ok(Peer::new("Envoy", 4, Process::start("envoy", envoy_program()?, args, dir)?))
 }
 

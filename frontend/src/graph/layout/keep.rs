@@ -64,7 +64,8 @@ fn runs_backwards(topology: &Topology, previous: &Layout) -> bool {
 fn find_place(topology: &Topology, layout: &Layout, id: &str, namespace: &str) -> Option<Point> {
     let own = topology.nodes.iter().position(|(other, _)| other == id)?;
     let at = |index: usize| layout.nodes.get(&topology.nodes[index].0).copied();
-    let callers: Vec<Point> = topology.edges.iter().filter(|edge| edge.1 == own).filter_map(|edge| at(edge.0)).collect();
+    let callers: Vec<Point> =
+        topology.edges.iter().filter(|edge| edge.1 == own).filter_map(|edge| at(edge.0)).collect();
     let called: Vec<Point> = topology.edges.iter().filter(|edge| edge.0 == own).filter_map(|edge| at(edge.1)).collect();
     let same = || topology.nodes.iter().filter(|(_, other)| other == namespace && !namespace.is_empty());
     let right = callers.iter().map(|point| point.x).reduce(f64::max);

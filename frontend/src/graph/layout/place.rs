@@ -39,8 +39,12 @@ pub fn place(topology: &Topology, grid: &Grid) -> Layout {
         out.nodes.insert(id.clone(), point(index));
     }
     for link in &grid.links {
-        let bends: Vec<Point> =
-            link.path.iter().filter(|slot| matches!(grid.slots[**slot], Slot::Bend(_))).map(|slot| point(*slot)).collect();
+        let bends: Vec<Point> = link
+            .path
+            .iter()
+            .filter(|slot| matches!(grid.slots[**slot], Slot::Bend(_)))
+            .map(|slot| point(*slot))
+            .collect();
         if !bends.is_empty() {
             let name = |index: usize| topology.nodes[index].0.clone();
             out.bends.insert((name(link.ends.0), name(link.ends.1)), bends);
@@ -95,9 +99,8 @@ fn settle(grid: &Grid, columns: &[Vec<usize>], y: &mut [f64]) {
                     let sides = near.get(slot);
                     // The last passes look both ways, which centres a caller on all whom it calls.
                     let both = pass + 4 >= PASSES;
-                    let around: Vec<(usize, f64)> = sides
-                        .map(|sides| if both { sides.concat() } else { sides[side].clone() })
-                        .unwrap_or_default();
+                    let around: Vec<(usize, f64)> =
+                        sides.map(|sides| if both { sides.concat() } else { sides[side].clone() }).unwrap_or_default();
                     let weight: f64 = around.iter().map(|(_, weight)| weight).sum();
                     if weight == 0.0 {
                         return (y[*slot], 0.1);
@@ -105,10 +108,8 @@ fn settle(grid: &Grid, columns: &[Vec<usize>], y: &mut [f64]) {
                     (around.iter().map(|(other, weight)| y[*other] * weight).sum::<f64>() / weight, weight)
                 })
                 .collect();
-            let steps: Vec<f64> = columns[index]
-                .windows(2)
-                .map(|pair| (size(grid, pair[0]) + size(grid, pair[1])) / 2.0 + gap)
-                .collect();
+            let steps: Vec<f64> =
+                columns[index].windows(2).map(|pair| (size(grid, pair[0]) + size(grid, pair[1])) / 2.0 + gap).collect();
             for (slot, at) in columns[index].iter().zip(closest(&wishes, &steps)) {
                 y[*slot] = at;
             }

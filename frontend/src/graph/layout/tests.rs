@@ -143,9 +143,19 @@ fn many_nodes_are_laid_out_in_time() {
     let names: Vec<String> = (0..400).map(|index| format!("n{index:03}")).collect();
     let spaces: Vec<String> = (0..400).map(|index| format!("ns{}", index % 7)).collect();
     let nodes: Vec<(&str, &str)> = names.iter().zip(&spaces).map(|(id, ns)| (id.as_str(), ns.as_str())).collect();
-    let edges: Vec<(&str, &str)> =
-        (1..400).flat_map(|index| [(index / 3, index), (index / 7, index)]).map(|(a, b)| (nodes[a].0, nodes[b].0)).collect();
-    let topology = Topology { edges: { let mut e = topology(&nodes, &edges).edges; e.retain(|(a, b)| a != b); e.dedup(); e }, ..topology(&nodes, &[]) };
+    let edges: Vec<(&str, &str)> = (1..400)
+        .flat_map(|index| [(index / 3, index), (index / 7, index)])
+        .map(|(a, b)| (nodes[a].0, nodes[b].0))
+        .collect();
+    let topology = Topology {
+        edges: {
+            let mut e = topology(&nodes, &edges).edges;
+            e.retain(|(a, b)| a != b);
+            e.dedup();
+            e
+        },
+        ..topology(&nodes, &[])
+    };
     let started = std::time::Instant::now();
     let layout = layout(&topology, None);
     check_disjoint(&topology, &layout);

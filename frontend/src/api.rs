@@ -1,0 +1,150 @@
+//! The console's API: the only place that knows its addresses.
+
+use leptos::prelude::window;
+use serde::{Serialize, de::DeserializeOwned};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Headers, RequestInit, Response};
+use weft_model::{
+    ObjectRef,
+    canary::{Canaries, EditPreview, EditResult, WeightEdit},
+    config::{ConfigList, ConfigObject, Meta, Problem, Status},
+    graph::Graph,
+    trace::{Trace, TraceList},
+};
+
+use crate::location::encode;
+
+const ROOT: &str = "/api/v1";
+/// After this many milliseconds without an answer, the console counts as away.
+const TIMEOUT_MS: u32 = 15_000;
+
+/// What an answer is, or what went wrong and what to do.
+pub type Answer<T> = Result<T, Problem>;
+
+/// Address of the event stream for a window.
+pub fn events(window_s: u64) -> String {
+    format!("{ROOT}/events?window={window_s}")
+}
+
+/// What is shown here, and by which version.
+pub async fn meta() -> Answer<Meta> {
+    get("/meta").await
+}
+
+/// The state of what the console depends on.
+pub async fn status() -> Answer<Status> {
+    get("/status").await
+}
+
+/// The graph over the last `window_s` seconds.
+pub async fn graph(window_s: u64) -> Answer<Graph> {
+    get(&format!("/graph?window={window_s}")).await
+}
+
+/// All weighted routes.
+pub async fn canaries() -> Answer<Canaries> {
+    get("/canaries").await
+}
+
+/// All objects with their findings.
+pub async fn config() -> Answer<ConfigList> {
+    get("/config").await
+}
+
+/// One object with its YAML.
+pub async fn object(object: &ObjectRef) -> Answer<ConfigObject> {
+    let [version, kind, namespace, name] =
+        [&object.api_version, &object.kind, &object.namespace, &object.name].map(|part| encode(part));
+    get(&format!("/config/object?apiVersion={version}&kind={kind}&namespace={namespace}&name={name}")).await
+}
+
+/// Newest traces of a workload (all when empty).
+pub async fn traces(workload: &str, errors: bool, min_ms: u64, limit: usize) -> Answer<TraceList> {
+    let mut path = format!("/traces?limit={limit}");
+    if !workload.is_empty() {
+        path.push_str(&format!("&workload={}", encode(workload)));
+    }
+    if errors {
+        path.push_str("&errors=true");
+    }
+    if min_ms > 0 {
+        path.push_str(&format!("&minMs={min_ms}"));
+    }
+    get(&path).await
+}
+
+/// One trace with its spans.
+pub async fn trace(id: &str) -> Answer<Trace> {
+    get(&format!("/traces/{}", encode(id))).await
+}
+
+/// What an edit would do.
+pub async fn preview(edit: &WeightEdit) -> Answer<EditPreview> {
+    post("/canaries/preview", edit).await
+}
+
+/// Makes an edit.
+pub async fn apply(edit: &WeightEdit) -> Answer<EditResult> {
+    post("/canaries/apply", edit).await
+}
+
+/// Takes an edit back.
+pub async fn undo(id: &str) -> Answer<EditResult> {
+    post(&format!("/edits/{}/undo", encode(id)), &serde_json::json!({})).await
+}
+
+async fn get<T: DeserializeOwned>(path: &str) -> Answer<T> {
+    send(path, &RequestInit::new()).await
+}
+
+async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<T> {
+    let body = serde_json::to_string(body).map_err(|error| unexpected(path, &error.to_string()))?;
+    let headers = Headers::new().map_err(|_| unreachable(path))?;
+    for (name, value) in [("content-type", "application/json"), ("x-weft-request", "1")] {
+        headers.set(name, value).map_err(|_| unreachable(path))?;
+    }
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_headers(&headers);
+    init.set_body(&JsValue::from_str(&body));
+    send(path, &init).await
+}
+
+async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> {
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MS)));
+    let response = JsFuture::from(window().fetch_with_str_and_init(&format!("{ROOT}{path}"), init)).await;
+    let response: Response = response.ok().and_then(|value| value.dyn_into().ok()).ok_or_else(|| unreachable(path))?;
+    let text = match response.text() {
+        Ok(text) => JsFuture::from(text).await.ok().and_then(|text| text.as_string()),
+        Err(_) => None,
+    };
+    let text = text.ok_or_else(|| unreachable(path))?;
+    if response.ok() {
+        return serde_json::from_str(&text).map_err(|error| unexpected(path, &error.to_string()));
+    }
+    Err(serde_json::from_str(&text).unwrap_or_else(|_| Problem {
+        kind: format!("http-{}", response.status()),
+        title: format!("{path} answered {}.", response.status()),
+        detail: "Try again; if it stays, the console's log says more.".to_owned(),
+        status: response.status(),
+    }))
+}
+
+fn unreachable(path: &str) -> Problem {
+    Problem {
+        kind: "unreachable".to_owned(),
+        title: format!("The console does not answer ({path})."),
+        detail: "Check that weft-console still runs and that this address is the one it printed.".to_owned(),
+        status: 0,
+    }
+}
+
+fn unexpected(path: &str, error: &str) -> Problem {
+    Problem {
+        kind: "unexpected".to_owned(),
+        title: format!("The console's answer to {path} cannot be read: {error}."),
+        detail: "The page and the console may be of different versions: load the page again.".to_owned(),
+        status: 0,
+    }
+}

@@ -1,0 +1,108 @@
+//! The page's frame, and what runs for as long as it is open.
+
+use gloo_timers::callback::Interval;
+use leptos::{ev, prelude::*, task::spawn_local};
+
+use crate::{
+    api, browser,
+    components::{banner::Banners, help::Help, rail::Rail, toasts::Toasts, topbar::Topbar},
+    keys, live,
+    location::{Room, View},
+    pages::{canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
+    state::{App, Theme, app},
+};
+
+/// The whole page.
+#[component]
+pub fn Page() -> impl IntoView {
+    provide_context(App::new());
+    let app = app();
+    let (zoom, set_zoom) = signal(None);
+    window_event_listener(ev::hashchange, move |_| app.view.set(View::parse(&browser::fragment())));
+    window_event_listener(ev::popstate, move |_| app.view.set(View::parse(&browser::fragment())));
+    keys::listen(app, set_zoom);
+    Interval::new(1_000, move || app.now.set(browser::now())).forget();
+    dress(app);
+    remember_scope(app);
+    first_answers(app);
+    live::start(app);
+    let room = Memo::new(move |_| app.view.with(|view| view.room));
+    Effect::new(move |_| document().set_title(&format!("{} – Weft", room.get().title())));
+    view! {
+        <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
+        <Topbar />
+        <Banners />
+        <div class="body">
+            <Rail />
+            <main id="main" tabindex="-1">
+                {move || match room.get() {
+                    Room::Graph => view! { <GraphRoom zoom=zoom /> }.into_any(),
+                    Room::Canaries => view! { <Canaries /> }.into_any(),
+                    Room::Configuration => view! { <Configuration /> }.into_any(),
+                    Room::Traces => view! { <Traces /> }.into_any(),
+                }}
+            </main>
+        </div>
+        <Toasts />
+        <Help />
+    }
+}
+
+/// Moves the focus without touching the fragment, which holds the view.
+fn skip(event: ev::MouseEvent) {
+    event.prevent_default();
+    if let Some(main) = browser::find("#main") {
+        let _ = main.focus();
+    }
+}
+
+/// Puts the theme on the document and remembers it.
+fn dress(app: App) {
+    Effect::new(move |_| {
+        let theme = app.theme.get();
+        browser::remember("weft.theme", theme.name());
+        if let Some(root) = document().document_element() {
+            let _ = match theme {
+                Theme::System => root.remove_attribute("data-theme"),
+                Theme::Light | Theme::Dark => root.set_attribute("data-theme", theme.name()),
+            };
+        }
+    });
+}
+
+/// The scope outlives the tab: an address without one opens with the last.
+fn remember_scope(app: App) {
+    const KEY: &str = "weft.namespaces";
+    if browser::fragment().trim_start_matches("#/").is_empty()
+        && let Some(names) = browser::recall(KEY).filter(|names| !names.is_empty())
+    {
+        app.change(|view| view.namespaces = names.split(',').map(str::to_owned).collect());
+    }
+    let names = Memo::new(move |_| app.view.with(|view| view.namespaces.join(",")));
+    Effect::new(move |_| browser::remember(KEY, &names.get()));
+}
+
+/// Asks for everything once, so that nothing waits for its first event; the graph again for each window.
+fn first_answers(app: App) {
+    spawn_local(async move { app.meta.update_with(api::meta().await) });
+    spawn_local(async move { app.status.update_with(api::status().await) });
+    spawn_local(async move { app.canaries.update_with(api::canaries().await) });
+    spawn_local(async move { app.config.update_with(api::config().await) });
+    let window_s = Memo::new(move |_| app.view.with(|view| view.window_s));
+    Effect::new(move |_| {
+        let window_s = window_s.get();
+        spawn_local(async move { app.take_graph(api::graph(window_s).await) });
+    });
+}
+
+/// Settles a shared answer.
+pub trait Settle<T> {
+    /// Takes the answer in.
+    fn update_with(self, answer: api::Answer<T>);
+}
+
+impl<T: Send + Sync + 'static> Settle<T> for RwSignal<crate::state::Load<T>> {
+    fn update_with(self, answer: api::Answer<T>) {
+        self.update(|load| load.settle(answer));
+    }
+}

@@ -1,0 +1,97 @@
+//! What the page asks of the browser: time, storage, clipboard, the address.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Element, HtmlElement, Storage};
+
+/// Milliseconds since the Unix epoch.
+pub fn now() -> f64 {
+    js_sys::Date::now()
+}
+
+/// Local time of day, `14:02:07`.
+pub fn clock(ms: f64) -> String {
+    let date = js_sys::Date::new(&JsValue::from_f64(ms));
+    format!("{:02}:{:02}:{:02}", date.get_hours(), date.get_minutes(), date.get_seconds())
+}
+
+/// Local date and time, `2026-11-23 14:02:07`, for tooltips.
+pub fn moment(ms: f64) -> String {
+    let date = js_sys::Date::new(&JsValue::from_f64(ms));
+    format!("{:04}-{:02}-{:02} {}", date.get_full_year(), date.get_month() + 1, date.get_date(), clock(ms))
+}
+
+fn storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
+/// A remembered value; `None` when there is none or the browser keeps nothing.
+pub fn recall(key: &str) -> Option<String> {
+    storage()?.get_item(key).ok().flatten()
+}
+
+/// Remembers a value. A browser that keeps nothing is no error: the page works without memory.
+pub fn remember(key: &str, value: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(key, value);
+    }
+}
+
+/// The address's fragment.
+pub fn fragment() -> String {
+    window().location().hash().unwrap_or_default()
+}
+
+/// The whole address with another fragment, to copy.
+pub fn link(fragment: &str) -> String {
+    let location = window().location();
+    let part = |value: Result<String, JsValue>| value.unwrap_or_default();
+    format!("{}{}{fragment}", part(location.origin()), part(location.pathname()))
+}
+
+/// Changes the fragment; `push` makes an entry that the back button returns to.
+pub fn set_fragment(fragment: &str, push: bool) {
+    let Ok(history) = window().history() else { return };
+    // Both fail only when called hundreds of times a second; the view is right all the same.
+    let _ = if push {
+        history.push_state_with_url(&JsValue::NULL, "", Some(fragment))
+    } else {
+        history.replace_state_with_url(&JsValue::NULL, "", Some(fragment))
+    };
+}
+
+/// Puts text on the clipboard; the answer says whether it is there.
+pub async fn copy(text: &str) -> bool {
+    let navigator = window().navigator();
+    // Browsers hide the clipboard from pages that did not come over TLS or from this machine.
+    let clipboard = js_sys::Reflect::get(&navigator, &JsValue::from_str("clipboard"));
+    if clipboard.is_ok_and(|value| value.is_undefined()) {
+        return false;
+    }
+    JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
+}
+
+/// Whether a media query holds.
+pub fn media(query: &str) -> bool {
+    window().match_media(query).ok().flatten().is_some_and(|list| list.matches())
+}
+
+/// The first element that matches a selector.
+pub fn find(selector: &str) -> Option<HtmlElement> {
+    document().query_selector(selector).ok().flatten()?.dyn_into().ok()
+}
+
+/// Whether keys typed now belong to a field.
+pub fn is_typing() -> bool {
+    let Some(active) = document().active_element() else { return false };
+    is_field(&active)
+}
+
+fn is_field(element: &Element) -> bool {
+    match element.tag_name().as_str() {
+        "TEXTAREA" | "SELECT" => true,
+        "INPUT" => !matches!(element.get_attribute("type").as_deref(), Some("checkbox" | "radio" | "range" | "button")),
+        _ => false,
+    }
+}

@@ -1,0 +1,12 @@
+//! Pieces that several rooms use.
+
+pub mod banner;
+pub mod copy;
+pub mod help;
+pub mod placeholder;
+pub mod rail;
+pub mod scope;
+pub mod shape;
+pub mod sparkline;
+pub mod toasts;
+pub mod topbar;

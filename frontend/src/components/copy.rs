@@ -1,0 +1,71 @@
+//! Copying, and the command that gives the same data.
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::shape::Glyph;
+use crate::{browser, icons::Icon, state::app};
+
+/// Copies `text` and says so.
+#[component]
+pub fn CopyButton(
+    #[prop(into)] text: Signal<String>,
+    #[prop(into)] title: String,
+    #[prop(optional)] words: &'static str,
+) -> impl IntoView {
+    let app = app();
+    let copy = move |_| {
+        let text = text.get_untracked();
+        spawn_local(async move {
+            if browser::copy(&text).await {
+                app.toast("Copied.", false, None);
+            } else {
+                app.toast(format!("The browser does not let this page copy. Copy it by hand: {text}"), true, None);
+            }
+        });
+    };
+    let label = title.clone();
+    view! {
+        <button class=if words.is_empty() { "icon-button" } else { "button quiet-button" } title=title aria-label=label on:click=copy>
+            <Glyph icon=Icon::Copy />
+            {(!words.is_empty()).then_some(words)}
+        </button>
+    }
+}
+
+/// Copies the address of the present view.
+#[component]
+pub fn CopyLink() -> impl IntoView {
+    let app = app();
+    let text = Signal::derive(move || browser::link(&app.view.with(|view| view.fragment())));
+    view! { <CopyButton text=text title="Copy a link to exactly this view" words="Copy link" /> }
+}
+
+/// Commands and queries that give the same data, each to copy.
+#[component]
+pub fn Commands(#[prop(into)] commands: Signal<Vec<(String, String)>>) -> impl IntoView {
+    view! {
+        <details class="commands">
+            <summary>
+                <Glyph icon=Icon::Terminal />
+                "Show command"
+            </summary>
+            {move || {
+                commands
+                    .get()
+                    .into_iter()
+                    .map(|(name, command)| {
+                        view! {
+                            <div class="command">
+                                <div class="command-head">
+                                    <span class="quiet">{name.clone()}</span>
+                                    <CopyButton text=command.clone() title=format!("Copy: {name}") />
+                                </div>
+                                <pre>{command}</pre>
+                            </div>
+                        }
+                    })
+                    .collect_view()
+            }}
+        </details>
+    }
+}

@@ -1,0 +1,80 @@
+//! What stands where data is not: loading, empty, partial, failed. A blank never leaves a guess.
+
+use leptos::prelude::*;
+use weft_model::{config::Problem, graph::Sources};
+
+use super::{
+    copy::CopyButton,
+    shape::{Glyph, HealthShape},
+};
+use crate::icons::Icon;
+
+/// Grey rows while an answer is awaited, with words.
+#[component]
+pub fn Skeleton(#[prop(into)] words: String, #[prop(default = 6)] rows: usize) -> impl IntoView {
+    view! {
+        <div class="skeleton" role="status">
+            <p class="quiet">{words}</p>
+            {(0..rows).map(|_| view! { <div class="bone"></div> }).collect_view()}
+        </div>
+    }
+}
+
+/// Nothing is there: why, and what to do.
+#[component]
+pub fn Empty(#[prop(into)] title: String, #[prop(optional)] children: Option<Children>) -> impl IntoView {
+    view! {
+        <div class="empty" data-testid="empty">
+            <p class="empty-title">{title}</p>
+            {children.map(|children| view! { <div class="quiet">{children()}</div> })}
+        </div>
+    }
+}
+
+/// Something failed: what, why, what to do, again.
+#[component]
+pub fn Failure(problem: Problem, retry: Callback<()>) -> impl IntoView {
+    let code = if problem.status > 0 { format!("{} ({})", problem.kind, problem.status) } else { problem.kind.clone() };
+    let copied = format!("{code}: {} {}", problem.title, problem.detail);
+    view! {
+        <div class="failure" role="alert" data-testid="failure">
+            <HealthShape health=weft_model::graph::Health::Failing silent=true />
+            <div>
+                <p class="failure-title">{problem.title}</p>
+                <p>{problem.detail}</p>
+                <p class="failure-row">
+                    <button class="button" on:click=move |_| retry.run(())>"Try again"</button>
+                    <code class="code">{code}</code>
+                    <CopyButton text=copied title="Copy the error" />
+                </p>
+            </div>
+        </div>
+    }
+}
+
+/// Some of the queries behind an answer failed.
+#[component]
+pub fn Partial(#[prop(into)] sources: Signal<Sources>) -> impl IntoView {
+    let words = move || {
+        sources.with(|sources| {
+            (sources.answered < sources.asked || sources.problem.is_some()).then(|| {
+                let count = if sources.asked == 0 {
+                    "Prometheus was not asked.".to_owned()
+                } else {
+                    format!("Prometheus answered {} of {} queries.", sources.answered, sources.asked)
+                };
+                (count, sources.problem.clone().unwrap_or_default())
+            })
+        })
+    };
+    move || {
+        words().map(|(count, problem)| {
+            view! {
+                <div class="partial" role="status" data-testid="partial">
+                    <Glyph icon=Icon::Alert />
+                    <span><strong>{count}</strong>" "{problem}</span>
+                </div>
+            }
+        })
+    }
+}

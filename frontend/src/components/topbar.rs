@@ -1,0 +1,208 @@
+//! The top bar: what is shown, over which time, how fresh it is, and whether anything is wrong.
+
+use leptos::prelude::*;
+use weft_model::graph::Health;
+
+use super::{
+    scope::Scope,
+    shape::{Glyph, HealthShape},
+};
+use crate::{
+    browser, format,
+    icons::Icon,
+    keys,
+    location::{Room, WINDOWS},
+    state::{Link, app},
+};
+
+/// Data older than this is said to be old, in milliseconds.
+const STALE_MS: f64 = 20_000.0;
+
+/// The bar.
+#[component]
+pub fn Topbar() -> impl IntoView {
+    let app = app();
+    let name = move || app.meta.with(|load| load.value.as_ref().map(|meta| meta.name.clone()));
+    view! {
+        <header class="topbar">
+            <a class="mark" href="#/graph" aria-label="Weft: graph">
+                <svg viewBox="0 0 16 16" aria-hidden="true">
+                    <path class="warp" d="M1 4h14M1 8h14M1 12h14" />
+                    <path class="woof" d="M4 1.5v5M4 9.5v5M8 1.5v1M8 5.5v5M8 13.5v1M12 1.5v5M12 9.5v5" />
+                </svg>
+                "Weft"
+            </a>
+            {move || name().map(|name| view! { <span class="estate" title=name.clone()>{format::middle(&name, 28)}</span> })}
+            <Scope />
+            <Windows />
+            <Freshness />
+            <span class="spring"></span>
+            <Encryption />
+            <Findings />
+            <Notice />
+            <button
+                class="icon-button"
+                title=move || format!("Colours: {} (press to change)", app.theme.get().name())
+                aria-label=move || format!("Colours: {}", app.theme.get().name())
+                data-testid="theme"
+                on:click=move |_| app.theme.update(|theme| *theme = theme.next())
+            >
+                <Glyph icon=Icon::Theme />
+            </button>
+            <button class="icon-button" title="Keys (?)" aria-label="Keys" on:click=move |_| app.help.set(true)>
+                <span aria-hidden="true" class="question">"?"</span>
+            </button>
+        </header>
+    }
+}
+
+#[component]
+fn Windows() -> impl IntoView {
+    let app = app();
+    view! {
+        <div class="segments" role="group" aria-label="Time window">
+            {WINDOWS
+                .into_iter()
+                .map(|(seconds, words)| {
+                    let chosen = move || app.view.with(|view| view.window_s) == seconds;
+                    view! {
+                        <button
+                            aria-pressed=move || chosen().to_string()
+                            title=format!("Rates over the last {}", format::span(seconds as f64 * 1000.0))
+                            on:click=move |_| app.change(|view| view.window_s = seconds)
+                        >
+                            {words}
+                        </button>
+                    }
+                })
+                .collect_view()}
+        </div>
+    }
+}
+
+/// Live, paused, or how old what is shown is.
+#[component]
+fn Freshness() -> impl IntoView {
+    let app = app();
+    let age = move || {
+        let at = app.graph.with(|load| load.at_ms);
+        (at > 0.0).then(|| (app.now.get() - at).max(0.0))
+    };
+    let state = move || match (app.paused.get(), app.link.get(), age()) {
+        (Some(since), ..) => ("paused", format!("Paused at {}", browser::clock(since))),
+        (None, _, Some(age)) if age > STALE_MS => ("stale", format!("Data is {} old", format::span(age))),
+        (None, Link::Live, Some(_)) => ("live", "Live".to_owned()),
+        (None, Link::Lost(_), Some(age)) => ("stale", format!("Data is {} old", format::span(age))),
+        (None, Link::Lost(_), None) => ("stale", "No connection".to_owned()),
+        _ => ("waiting", "Connecting".to_owned()),
+    };
+    let title = move || match (app.paused.get(), age()) {
+        (Some(_), _) => "Go on (.)".to_owned(),
+        (None, Some(age)) => format!("Last data {}. Pause (.)", format::ago(age)),
+        (None, None) => "Pause (.)".to_owned(),
+    };
+    let icon = Signal::derive(move || if app.paused.get().is_some() { Icon::Play } else { Icon::Pause });
+    view! {
+        <button
+            class="live"
+            data-state=move || state().0
+            data-testid="live"
+            title=title
+            aria-pressed=move || app.paused.get().is_some().to_string()
+            on:click=move |_| keys::pause(app)
+        >
+            <Glyph icon=icon />
+            <span>{move || state().1}</span>
+        </button>
+    }
+}
+
+/// How much of the mesh's traffic is mutual TLS.
+#[component]
+fn Encryption() -> impl IntoView {
+    let app = app();
+    let share = Memo::new(move |_| app.status.with(|load| load.value.as_ref().and_then(|status| status.mtls_share)));
+    let icon =
+        Signal::derive(move || if share.get().is_some_and(|share| share < 1.0) { Icon::Unlock } else { Icon::Lock });
+    let health = move || match share.get() {
+        None => "unknown",
+        Some(share) if share >= 1.0 => "healthy",
+        Some(_) => "degraded",
+    };
+    let words = move || {
+        share.get().map_or_else(|| "mTLS not known".to_owned(), |share| format!("mTLS {}", format::share(share)))
+    };
+    let title = move || match share.get() {
+        None => "No destination has reported requests over the last minute.".to_owned(),
+        Some(share) if share >= 1.0 => "All requests of the last minute were mutual TLS.".to_owned(),
+        Some(share) => format!(
+            "{} of the last minute's requests were plaintext; broken locks in the graph say where.",
+            format::share(1.0 - share)
+        ),
+    };
+    view! {
+        <span class=move || format!("fact {}", health()) title=title data-testid="mtls">
+            <Glyph icon=icon />
+            {words}
+        </span>
+    }
+}
+
+/// Findings by severity, leading to their list.
+#[component]
+fn Findings() -> impl IntoView {
+    let app = app();
+    let counts = Memo::new(move |_| app.status.with(|load| load.value.as_ref().map(|status| status.findings)));
+    let parts = move || {
+        let (errors, warnings, infos) = counts.get()?;
+        let all = [
+            (errors, Health::Failing, "error", "errors"),
+            (warnings, Health::Degraded, "warning", "warnings"),
+            (infos, Health::Idle, "note", "notes"),
+        ];
+        Some(all.into_iter().filter(|(count, ..)| *count > 0).collect::<Vec<_>>())
+    };
+    view! {
+        <a class="fact" href=move || app.view.with(|view| view.enter(Room::Configuration).fragment()) data-testid="findings-count" title="Findings about configuration">
+            {move || match parts() {
+                None => view! { "Findings not known" }.into_any(),
+                Some(parts) if parts.is_empty() => {
+                    view! {
+                        <HealthShape health=Health::Healthy silent=true />
+                        "No findings"
+                    }
+                        .into_any()
+                }
+                Some(parts) => {
+                    parts
+                        .into_iter()
+                        .map(|(count, health, one, many)| {
+                            view! {
+                                <span class="fact-part">
+                                    <HealthShape health silent=true />
+                                    {format::plural(count, one, many)}
+                                </span>
+                            }
+                        })
+                        .collect_view()
+                        .into_any()
+                }
+            }}
+        </a>
+    }
+}
+
+/// That nobody signs in yet.
+#[component]
+fn Notice() -> impl IntoView {
+    let app = app();
+    let open = move || app.meta.with(|load| load.value.as_ref().is_none_or(|meta| !meta.sign_in));
+    view! {
+        <Show when=open>
+            <p class="notice" data-testid="sign-in-notice">
+                <Glyph icon=Icon::Info />
+                <span>"Sign-in is not on yet: anyone on this machine can use this page"</span>
+            </p>
+        </Show>
+    }
+}

@@ -1,0 +1,98 @@
+//! Colours and fonts of the canvas: read from the style sheet, so that there is one set of tokens.
+
+use leptos::prelude::window;
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
+use weft_model::graph::Health;
+
+use super::scene::Measure;
+
+/// Resolved colours, as `rgb(…)`.
+#[derive(Clone, Debug, Default)]
+pub struct Palette {
+    pub background: String,
+    pub surface: String,
+    pub sunken: String,
+    pub line: String,
+    pub strong: String,
+    pub text: String,
+    pub soft: String,
+    pub faint: String,
+    pub accent: String,
+    pub healthy: String,
+    pub degraded: String,
+    pub failing: String,
+    pub idle: String,
+    pub title: String,
+    pub small: String,
+    pub tiny: String,
+}
+
+impl Palette {
+    /// Reads the tokens as they are in force on `canvas`.
+    pub fn read(canvas: &HtmlCanvasElement) -> Self {
+        let style = canvas.style();
+        let computed = window().get_computed_style(canvas).ok().flatten();
+        let value =
+            |name: &str| computed.as_ref().and_then(|style| style.get_property_value(name).ok()).unwrap_or_default();
+        // A custom property reads as it was written; set as a colour, it reads as what it comes to.
+        let colour = |token: &str| {
+            let _ = style.set_property("color", &format!("var(--{token})"));
+            value("color")
+        };
+        let family =
+            Some(value("font-family")).filter(|family| !family.is_empty()).unwrap_or_else(|| "sans-serif".into());
+        let palette = Self {
+            background: colour("bg"),
+            surface: colour("surface"),
+            sunken: colour("sunken"),
+            line: colour("line"),
+            strong: colour("line-strong"),
+            text: colour("text"),
+            soft: colour("text-2"),
+            faint: colour("text-3"),
+            accent: colour("accent"),
+            healthy: colour("healthy"),
+            degraded: colour("degraded"),
+            failing: colour("failing"),
+            idle: colour("idle"),
+            title: format!("600 13px {family}"),
+            small: format!("11px {family}"),
+            tiny: format!("600 11px {family}"),
+        };
+        let _ = style.remove_property("color");
+        palette
+    }
+
+    /// The colour of a state of health.
+    pub fn health(&self, health: Health) -> &str {
+        match health {
+            Health::Healthy => &self.healthy,
+            Health::Degraded => &self.degraded,
+            Health::Failing => &self.failing,
+            Health::Idle | Health::Unknown => &self.idle,
+        }
+    }
+}
+
+/// Measures with the canvas' own fonts.
+pub struct Ruler<'a> {
+    pub pen: &'a CanvasRenderingContext2d,
+    pub palette: &'a Palette,
+}
+
+impl Ruler<'_> {
+    fn width(&self, font: &str, text: &str) -> f64 {
+        self.pen.set_font(font);
+        self.pen.measure_text(text).map_or(0.0, |size| size.width())
+    }
+}
+
+impl Measure for Ruler<'_> {
+    fn title(&self, text: &str) -> f64 {
+        self.width(&self.palette.title, text)
+    }
+
+    fn small(&self, text: &str) -> f64 {
+        self.width(&self.palette.small, text)
+    }
+}

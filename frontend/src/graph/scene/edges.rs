@@ -1,0 +1,112 @@
+//! Edges: where they leave and enter, which way they take, how wide they are.
+
+use std::collections::BTreeMap;
+
+use weft_model::graph::Graph;
+
+use super::{EdgeShape, NodeShape};
+use crate::graph::{
+    flow::Flow,
+    geometry::{Cubic, Curve, Point},
+    layout::{Layout, NODE},
+};
+
+/// Widths for little, some and much traffic, and the rates from which they hold.
+pub const WIDTHS: [(f64, f64); 3] = [(0.0, 1.5), (1.0, 2.75), (10.0, 4.5)];
+/// Room for the arrow's head.
+const HEAD: f64 = 3.0;
+
+/// Shapes of all edges between nodes that are shown.
+pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeShape> {
+    let index: BTreeMap<&str, usize> =
+        nodes.iter().enumerate().map(|(index, node)| (node.id.as_str(), index)).collect();
+    let ends: Vec<(usize, usize, usize)> = graph
+        .edges
+        .iter()
+        .enumerate()
+        .filter_map(|(edge, shown)| {
+            Some((edge, *index.get(shown.source.as_str())?, *index.get(shown.destination.as_str())?))
+        })
+        .collect();
+    let bends: Vec<&[Point]> = ends
+        .iter()
+        .map(|(edge, ..)| {
+            let edge = &graph.edges[*edge];
+            let key = (edge.source.clone(), edge.destination.clone());
+            layout.bends.get(&key).map(Vec::as_slice).unwrap_or_default()
+        })
+        .collect();
+    let pairs: Vec<(usize, usize)> = ends.iter().map(|(_, from, to)| (*from, *to)).collect();
+    let ports = ports(nodes, &pairs, &bends);
+    ends.iter()
+        .zip(bends)
+        .zip(ports)
+        .map(|(((edge, from, to), bends), ports)| {
+            let edge = &graph.edges[*edge];
+            let width =
+                WIDTHS.into_iter().rev().find(|(rate, _)| edge.rate >= *rate).map_or(WIDTHS[0].1, |(_, width)| width);
+            EdgeShape {
+                id: edge.id.clone(),
+                ends: (*from, *to),
+                curve: curve(&nodes[*from], &nodes[*to], bends, ports),
+                width,
+                health: edge.health,
+                label: None,
+                flow: Flow::of(edge.rate, edge.p50_ms.or(edge.p95_ms), edge.error_share),
+            }
+        })
+        .collect()
+}
+
+/// How far from a node's middle each edge leaves its caller and enters its called one, so that several edges of one
+/// node stand apart in the order of their other ends.
+fn ports(nodes: &[NodeShape], pairs: &[(usize, usize)], bends: &[&[Point]]) -> Vec<(f64, f64)> {
+    let mut out = vec![(0.0, 0.0); pairs.len()];
+    let middle = |node: usize| nodes[node].rect.centre().y;
+    let forward = |index: &usize| nodes[pairs[*index].0].rect.x < nodes[pairs[*index].1].rect.x;
+    for node in 0..nodes.len() {
+        for leaves in [true, false] {
+            let own = |index: &usize| if leaves { pairs[*index].0 == node } else { pairs[*index].1 == node };
+            let aim = |index: usize| {
+                let bend = if leaves { bends[index].first() } else { bends[index].last() };
+                bend.map_or_else(|| middle(if leaves { pairs[index].1 } else { pairs[index].0 }), |bend| bend.y)
+            };
+            let mut edges: Vec<usize> = (0..pairs.len()).filter(|index| own(index) && forward(index)).collect();
+            edges.sort_by(|a, b| aim(*a).total_cmp(&aim(*b)).then(a.cmp(b)));
+            let step = (NODE.1 * 0.6 / edges.len().max(1) as f64).min(14.0);
+            let count = edges.len() as f64;
+            for (place, index) in edges.into_iter().enumerate() {
+                let offset = (place as f64 - (count - 1.0) / 2.0) * step;
+                if leaves {
+                    out[index].0 = offset;
+                } else {
+                    out[index].1 = offset;
+                }
+            }
+        }
+    }
+    out
+}
+
+fn curve(from: &NodeShape, to: &NodeShape, bends: &[Point], ports: (f64, f64)) -> Curve {
+    let (a, b) = (from.rect, to.rect);
+    if from.id == to.id {
+        let (start, end) = (Point::new(a.x + a.w, a.y + 18.0), Point::new(a.x + a.w - 48.0, a.y - HEAD));
+        let (lean, rise) = (Point::new(start.x + 56.0, start.y - 8.0), Point::new(end.x, end.y - 56.0));
+        return Curve::new(vec![Cubic { from: start, a: lean, b: rise, to: end }]);
+    }
+    if b.x <= a.x {
+        // A call back to the left goes below both, where no other call runs.
+        let (start, end) = (Point::new(a.centre().x, a.y + a.h), Point::new(b.centre().x, b.y + b.h + HEAD));
+        let low = start.y.max(end.y) + 72.0;
+        let (down, up) = (Point::new(start.x, low), Point::new(end.x, low));
+        return Curve::new(vec![Cubic { from: start, a: down, b: up, to: end }]);
+    }
+    let mut points = vec![Point::new(a.x + a.w, a.centre().y + ports.0)];
+    for bend in bends.iter().filter(|bend| bend.x > a.x + a.w && bend.x < b.x) {
+        points.push(Point::new(bend.x - NODE.0 / 2.0, bend.y));
+        points.push(Point::new(bend.x + NODE.0 / 2.0, bend.y));
+    }
+    points.push(Point::new(b.x - HEAD, b.centre().y + ports.1));
+    Curve::level(&points)
+}

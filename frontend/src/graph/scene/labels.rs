@@ -1,0 +1,70 @@
+//! Labels: what they say, and places where all of them can be read.
+
+use weft_model::graph::{Edge, Graph, Lock};
+
+use super::{Choice, EdgeShape, LABEL, LabelShape, Measure, NodeShape};
+use crate::{format, graph::geometry::Rect, location::Label};
+
+/// Parts of the way where a label may stand, the best first.
+const PLACES: [f64; 11] = [0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86];
+/// Room for a lock.
+const LOCK: f64 = 14.0;
+
+/// Gives each edge its label, in the order of ids, so that a label does not jump when numbers change.
+pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice: Choice, measure: &dyn Measure) {
+    let mut taken: Vec<Rect> = nodes.iter().map(|node| node.rect.grow(4.0)).collect();
+    taken.extend(nodes.iter().filter_map(|node| node.version.as_ref().map(|(_, tab)| *tab)));
+    // Broken locks are placed first: they are never left out.
+    for broken in [true, false] {
+        for shape in edges.iter_mut() {
+            let Some(edge) = graph.edges.iter().find(|edge| edge.id == shape.id) else { continue };
+            let lock = lock(edge, choice.locks);
+            let is_broken = matches!(lock, Some(Lock::Mixed | Lock::Plaintext));
+            if is_broken != broken {
+                continue;
+            }
+            let text = text(graph, edge, choice.label, is_broken);
+            if text.is_empty() && lock.is_none() {
+                continue;
+            }
+            let inner = if text.is_empty() { 0.0 } else { measure.small(&text) };
+            let w = (inner + 10.0 + if lock.is_some() { LOCK } else { 0.0 }).round();
+            let length = shape.curve.length();
+            let rects = PLACES.map(|part| Rect::around(shape.curve.at(part * length), w, LABEL));
+            let cost = |rect: &Rect| taken.iter().map(|other| other.overlap(*rect)).sum::<f64>();
+            let free = rects.into_iter().find(|rect| cost(rect) == 0.0);
+            let least = || rects.into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+            let Some(rect) = free.or_else(|| if is_broken { least() } else { None }) else { continue };
+            taken.push(rect.grow(2.0));
+            shape.label = Some(LabelShape { text, lock, rect });
+        }
+    }
+}
+
+/// The lock to draw: a broken one always, a closed one where asked for.
+fn lock(edge: &Edge, closed: bool) -> Option<Lock> {
+    match edge.lock {
+        Lock::Mixed | Lock::Plaintext => Some(edge.lock),
+        Lock::Mtls if closed => Some(Lock::Mtls),
+        Lock::Mtls | Lock::Unknown => None,
+    }
+}
+
+/// The label's text; a broken lock brings its share along.
+fn text(graph: &Graph, edge: &Edge, label: Label, broken: bool) -> String {
+    let number = match label {
+        _ if edge.rate <= 0.0 => String::new(),
+        Label::Rate => format::rate(edge.rate, &edge.protocol),
+        Label::Errors => edge.error_share.map(format::share).unwrap_or_default(),
+        Label::P95 => edge.p95_ms.map(format::millis).unwrap_or_default(),
+        Label::Share => {
+            let all: f64 = graph.edges.iter().filter(|other| other.source == edge.source).map(|other| other.rate).sum();
+            if all > 0.0 { format::share(edge.rate / all) } else { String::new() }
+        }
+    };
+    if !broken {
+        return number;
+    }
+    let plain = format!("{} plaintext", edge.plaintext_share.map_or_else(|| "some".to_owned(), format::share));
+    if number.is_empty() { plain } else { format!("{plain} · {number}") }
+}

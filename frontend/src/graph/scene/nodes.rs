@@ -1,0 +1,88 @@
+//! Nodes and their text.
+
+use weft_model::graph::{Health, Node};
+
+use super::{MARK, Mark, Measure, NodeShape};
+use crate::{format, graph::geometry::Rect};
+
+/// Left of the text: the health shape and its margins.
+const INDENT: f64 = 28.0;
+const MARGIN: f64 = 10.0;
+
+/// A node's shape within `rect`.
+pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
+    let (name, version) = name(node);
+    let version = version.map(|version| {
+        let version = format::middle(version, 12);
+        let w = (measure.small(&version) + 12.0).round();
+        (version, Rect { x: rect.x + rect.w - MARGIN - w, y: rect.y - 9.0, w, h: 18.0 })
+    });
+    let right = rect.x + rect.w - MARGIN;
+    let marks: Vec<Mark> = node
+        .badges
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, badge)| Mark {
+            kind: badge.kind.clone(),
+            severity: badge.severity,
+            text: badge.text.clone(),
+            rect: Rect {
+                x: right - MARK - index as f64 * (MARK + 4.0),
+                y: rect.y + rect.h - MARK - 8.0,
+                w: MARK,
+                h: MARK,
+            },
+        })
+        .rev()
+        .collect();
+    let free = rect.w - INDENT - MARGIN;
+    let taken = marks.len() as f64 * (MARK + 4.0);
+    NodeShape {
+        id: node.id.clone(),
+        kind: node.kind,
+        rect,
+        health: node.health,
+        title: fit(name, free, |text| measure.title(text)),
+        name: node.workload.clone(),
+        subtitle: subtitle(node, free - taken, measure),
+        version,
+        marks,
+    }
+}
+
+/// The name without the version that stands on the tab.
+pub fn name(node: &Node) -> (&str, Option<&str>) {
+    let name = if node.workload.is_empty() { &node.id } else { &node.workload };
+    let version = Some(node.version.as_str()).filter(|version| !version.is_empty() && *version != "unknown");
+    let bare = version.and_then(|version| name.strip_suffix(version)?.strip_suffix('-'));
+    (bare.filter(|bare| !bare.is_empty()).unwrap_or(name), version)
+}
+
+/// The most that fits: rate and errors, or only the rate.
+fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
+    let rate = if node.rate_in > 0.0 {
+        format::rate(node.rate_in, "http")
+    } else if node.rate_out > 0.0 {
+        format!("sends {}/s", format::digits(node.rate_out))
+    } else if node.health == Health::Unknown {
+        "not known".to_owned()
+    } else {
+        "no traffic".to_owned()
+    };
+    let Some(errors) = node.error_share.filter(|share| *share > 0.0) else { return rate };
+    let both = format!("{rate} · {} errors", format::share(errors));
+    let short = format!("{rate} · {}", format::share(errors));
+    [both, short].into_iter().find(|text| measure.small(text) <= width).unwrap_or(rate)
+}
+
+/// Shortens `text` in its middle until it is at most `width` wide.
+pub fn fit(text: &str, width: f64, measure: impl Fn(&str) -> f64) -> String {
+    let mut limit = text.chars().count();
+    let mut out = text.to_owned();
+    while limit > 4 && measure(&out) > width {
+        limit -= 1;
+        out = format::middle(text, limit);
+    }
+    out
+}

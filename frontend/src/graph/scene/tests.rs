@@ -1,0 +1,157 @@
+use weft_model::graph::{Badge, Edge, Node, Sources};
+
+use super::*;
+use crate::graph::layout::{Topology, layout};
+
+struct Even;
+
+impl Measure for Even {
+    fn title(&self, text: &str) -> f64 {
+        text.chars().count() as f64 * 7.0
+    }
+
+    fn small(&self, text: &str) -> f64 {
+        text.chars().count() as f64 * 6.0
+    }
+}
+
+fn node(id: &str) -> Node {
+    let (namespace, workload) = id.split_once('/').unwrap_or(("", id));
+    let version = workload.rsplit_once('-').map(|(_, version)| version).filter(|version| version.starts_with('v'));
+    Node {
+        id: id.into(),
+        kind: NodeKind::Workload,
+        namespace: namespace.into(),
+        workload: workload.into(),
+        app: String::new(),
+        version: version.unwrap_or_default().into(),
+        health: Health::Healthy,
+        rate_in: 12.4,
+        rate_out: 0.0,
+        error_share: Some(0.031),
+        badges: vec![Badge { kind: "canary".into(), severity: None, text: "90/10".into() }],
+    }
+}
+
+fn edge(source: &str, destination: &str, lock: Lock) -> Edge {
+    Edge {
+        id: format!("{source}->{destination}"),
+        source: source.into(),
+        destination: destination.into(),
+        protocol: "http".into(),
+        rate: 12.4,
+        error_share: Some(0.0),
+        p50_ms: Some(3.0),
+        p95_ms: Some(48.0),
+        p99_ms: None,
+        health: Health::Healthy,
+        lock,
+        plaintext_share: (lock != Lock::Unknown).then_some(if lock == Lock::Plaintext { 1.0 } else { 0.0 }),
+        codes: vec![],
+    }
+}
+
+fn shop() -> Graph {
+    let names = ["shop/legacy", "shop/order-v1", "shop/order-v2", "shop/payment-v1", "shop/storefront-v1"];
+    Graph {
+        at_ms: 1,
+        window_s: 60,
+        nodes: names.map(node).into(),
+        edges: vec![
+            edge("shop/legacy", "shop/payment-v1", Lock::Plaintext),
+            edge("shop/order-v1", "shop/payment-v1", Lock::Mtls),
+            edge("shop/order-v2", "shop/payment-v1", Lock::Mtls),
+            edge("shop/storefront-v1", "shop/order-v1", Lock::Mtls),
+            edge("shop/storefront-v1", "shop/order-v2", Lock::Mtls),
+        ],
+        sources: Sources::default(),
+        queries: vec![],
+    }
+}
+
+fn scene(graph: &Graph, choice: Choice) -> Scene {
+    Scene::new(graph, &layout(&Topology::of(graph), None), choice, &Even)
+}
+
+#[test]
+fn a_broken_lock_is_always_drawn_and_a_closed_one_on_request() {
+    let locks = |choice| -> Vec<Option<Lock>> {
+        scene(&shop(), choice).edges.iter().map(|edge| edge.label.as_ref().and_then(|label| label.lock)).collect()
+    };
+    assert_eq!(locks(Choice::default()), [Some(Lock::Plaintext), None, None, None, None]);
+    let all = locks(Choice { locks: true, ..Choice::default() });
+    assert!(all.iter().all(Option::is_some));
+}
+
+#[test]
+fn labels_can_be_read() {
+    let graph = shop();
+    let scene = scene(&graph, Choice { locks: true, label: Label::P95 });
+    let labels: Vec<&LabelShape> = scene.edges.iter().filter_map(|edge| edge.label.as_ref()).collect();
+    assert_eq!(labels.len(), graph.edges.len());
+    for (index, label) in labels.iter().enumerate() {
+        assert!(labels[index + 1..].iter().all(|other| !other.rect.meets(label.rect)), "{} is covered", label.text);
+        assert!(scene.nodes.iter().all(|node| !node.rect.meets(label.rect)), "{} lies on a node", label.text);
+    }
+    assert_eq!(labels[0].text, "100 % plaintext · 48 ms");
+    assert_eq!(labels[1].text, "48 ms");
+}
+
+#[test]
+fn names_leave_their_version_to_the_tab() {
+    let scene = scene(&shop(), Choice::default());
+    let order = &scene.nodes[1];
+    assert_eq!((order.title.as_str(), order.name.as_str()), ("order", "order-v1"));
+    assert_eq!(order.version.as_ref().map(|(version, _)| version.as_str()), Some("v1"));
+    assert_eq!(order.subtitle, "12.4 req/s · 3.1 %");
+    assert!(scene.nodes[0].version.is_none());
+    assert_eq!(nodes::fit("a-very-long-name-of-a-workload-v1", 70.0, |text| Even.title(text)), "a-ver…d-v1");
+}
+
+#[test]
+fn edges_start_and_end_at_their_nodes() {
+    let graph = shop();
+    let scene = scene(&graph, Choice::default());
+    for edge in &scene.edges {
+        let (from, to) = (scene.nodes[edge.ends.0].rect, scene.nodes[edge.ends.1].rect);
+        assert!(from.grow(4.0).holds(edge.curve.at(0.0)), "{}", edge.id);
+        assert!(to.grow(4.0).holds(edge.curve.at(edge.curve.length())), "{}", edge.id);
+    }
+    assert!(scene.bounds().is_some());
+}
+
+#[test]
+fn the_pointer_meets_nodes_marks_labels_and_edges() {
+    let scene = scene(&shop(), Choice::default());
+    let node = &scene.nodes[1];
+    assert_eq!(scene.hit(node.rect.centre(), 6.0), Some(Hit::Node(1, None)));
+    assert_eq!(scene.hit(node.marks[0].rect.centre(), 6.0), Some(Hit::Node(1, Some(0))));
+    let label = scene.edges[0].label.as_ref().unwrap();
+    assert_eq!(scene.hit(label.rect.centre(), 0.0), Some(Hit::Edge(0)));
+    let quarter = scene.edges[3].curve.at(scene.edges[3].curve.length() * 0.3);
+    assert_eq!(scene.hit(quarter + Point::new(0.0, 3.0), 6.0), Some(Hit::Edge(3)));
+    assert_eq!(scene.hit(Point::new(-5000.0, 0.0), 6.0), None);
+}
+
+#[test]
+fn a_path_goes_both_ways() {
+    let scene = scene(&shop(), Choice::default());
+    let path = scene.through_node(1);
+    assert_eq!(path.nodes.into_iter().collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!(path.edges.into_iter().collect::<Vec<_>>(), [1, 3]);
+    let edge = scene.through_edge(0);
+    assert_eq!((edge.nodes.len(), edge.edges.len()), (2, 1));
+    assert_eq!(scene.matching("ORDER v2").nodes.into_iter().collect::<Vec<_>>(), [2]);
+    assert_eq!(scene.matching("").nodes.len(), 5);
+}
+
+#[test]
+fn calls_to_oneself_and_back_have_a_way() {
+    let mut graph = shop();
+    graph.edges.push(edge("shop/payment-v1", "shop/storefront-v1", Lock::Unknown));
+    graph.edges.push(edge("shop/payment-v1", "shop/payment-v1", Lock::Unknown));
+    graph.edges.push(edge("shop/payment-v1", "shop/nowhere", Lock::Unknown));
+    let scene = scene(&graph, Choice::default());
+    assert_eq!(scene.edges.len(), 7);
+    assert!(scene.edges.iter().all(|edge| edge.curve.length() > 40.0));
+}

@@ -1,0 +1,130 @@
+//! Keys: `g` and a letter for rooms, single keys for the rest. Fields keep their keys.
+
+use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
+
+use crate::{browser, location::Room, state::App};
+
+/// How long `g` waits for its letter.
+const PATIENCE_MS: f64 = 1_200.0;
+
+/// Keys and what they do, as the help shows them.
+pub const HELP: [(&str, &str); 12] = [
+    ("g g", "Graph"),
+    ("g c", "Canaries"),
+    ("g o", "Configuration"),
+    ("g t", "Traces"),
+    ("/", "Search or filter in this room"),
+    (".", "Pause or go on"),
+    ("+  −", "Zoom the graph"),
+    ("0", "Fit the graph"),
+    ("l", "Graph as a list"),
+    ("↑  ↓", "Next row of a list"),
+    ("Esc", "Close what is open"),
+    ("?", "This list"),
+];
+
+/// What a key asks of the graph's canvas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zoom {
+    /// Closer.
+    In,
+    /// Further.
+    Out,
+    /// Everything.
+    Fit,
+}
+
+/// Listens on the whole page. `zoom` is what the graph's room looks at.
+pub fn listen(app: App, zoom: WriteSignal<Option<Zoom>>) {
+    let leader = StoredValue::new(0.0);
+    window_event_listener(ev::keydown, move |event| {
+        if event.ctrl_key() || event.meta_key() || event.alt_key() {
+            return;
+        }
+        let key = event.key();
+        if key == "Escape" {
+            escape(app);
+            return;
+        }
+        if browser::is_typing() {
+            return;
+        }
+        let after_g = browser::now() - leader.get_value() < PATIENCE_MS;
+        leader.set_value(0.0);
+        if let Some(room) = Room::ALL.into_iter().find(|room| after_g && room.key() == key) {
+            app.enter(room, |_| {});
+            event.prevent_default();
+            return;
+        }
+        let handled = match key.as_str() {
+            "g" => {
+                leader.set_value(browser::now());
+                true
+            }
+            "/" => browser::find("[data-search]").is_some_and(|field| field.focus().is_ok()),
+            "." => {
+                pause(app);
+                true
+            }
+            "?" => {
+                app.help.update(|shown| *shown = !*shown);
+                true
+            }
+            "+" | "=" => ask(zoom, Zoom::In),
+            "-" => ask(zoom, Zoom::Out),
+            "0" => ask(zoom, Zoom::Fit),
+            "l" if app.view.with_untracked(|view| view.room == Room::Graph) => {
+                app.change(|view| view.list = !view.list);
+                true
+            }
+            "ArrowDown" | "j" => step(1),
+            "ArrowUp" | "k" => step(-1),
+            _ => false,
+        };
+        if handled {
+            event.prevent_default();
+        }
+    });
+}
+
+/// Pauses or goes on.
+pub fn pause(app: App) {
+    app.paused.update(|paused| *paused = if paused.is_some() { None } else { Some(browser::now()) });
+}
+
+fn ask(zoom: WriteSignal<Option<Zoom>>, what: Zoom) -> bool {
+    zoom.set(Some(what));
+    true
+}
+
+/// Closes the topmost thing that is open.
+fn escape(app: App) {
+    if app.help.get_untracked() {
+        app.help.set(false);
+    } else if browser::is_typing() {
+        if let Some(active) = document().active_element().and_then(|active| active.dyn_into::<HtmlElement>().ok()) {
+            let _ = active.blur();
+        }
+    } else {
+        app.change(|view| view.select.clear());
+    }
+}
+
+/// Moves the focus along elements marked as rows; without a focused one, to the first.
+fn step(by: i32) -> bool {
+    let Ok(rows) = document().query_selector_all("[data-row]") else { return false };
+    let rows: Vec<HtmlElement> = (0..rows.length())
+        .filter_map(|index| rows.item(index)?.dyn_into::<HtmlElement>().ok())
+        .filter(|row| row.offset_parent().is_some())
+        .collect();
+    if rows.is_empty() {
+        return false;
+    }
+    let active = document().active_element();
+    let at = rows.iter().position(|row| active.as_ref().is_some_and(|active| row.is_same_node(Some(active))));
+    let last = rows.len() as i32 - 1;
+    let next = at.map_or(0, |at| (at as i32 + by).clamp(0, last));
+    rows[next as usize].focus().is_ok()
+}

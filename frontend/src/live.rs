@@ -1,0 +1,123 @@
+//! The event stream: connects, reconnects with backoff, and hands each event to the shared state.
+
+use std::{cell::RefCell, rc::Rc};
+
+use gloo_timers::callback::Timeout;
+use leptos::prelude::*;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{Event, EventSource, MessageEvent};
+
+use crate::{
+    api, browser,
+    state::{App, Link},
+};
+
+/// First and longest wait before another try, in milliseconds.
+const WAIT: (f64, f64) = (1_000.0, 30_000.0);
+
+/// One connection with its listeners; dropping it closes it.
+struct Stream {
+    source: EventSource,
+    _listeners: Vec<Closure<dyn FnMut(Event)>>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.source.close();
+    }
+}
+
+#[derive(Default)]
+struct Connection {
+    stream: Option<Stream>,
+    retry: Option<Timeout>,
+    failures: i32,
+}
+
+/// Keeps a stream open for the window that is chosen, as long as the page lives.
+pub fn start(app: App) {
+    let connection = Rc::new(RefCell::new(Connection::default()));
+    let window_s = Memo::new(move |_| app.view.with(|view| view.window_s));
+    Effect::new(move |_| {
+        window_s.track();
+        connection.borrow_mut().failures = 0;
+        connect(app, &connection);
+    });
+}
+
+fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
+    app.link.set(Link::Connecting);
+    let window_s = app.view.with_untracked(|view| view.window_s);
+    let Ok(source) = EventSource::new(&api::events(window_s)) else {
+        retry(app, connection);
+        return;
+    };
+    let mut listeners = Vec::new();
+    let mut listen = |name: &str, act: Box<dyn FnMut(Event)>| {
+        let closure = Closure::wrap(act);
+        // Fails only for a listener that is no function.
+        let _ = source.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
+        listeners.push(closure);
+    };
+    let opened = connection.clone();
+    listen(
+        "open",
+        Box::new(move |_| {
+            opened.borrow_mut().failures = 0;
+            app.link.set(Link::Live);
+        }),
+    );
+    let failed = connection.clone();
+    listen("error", Box::new(move |_| retry(app, &failed)));
+    listen(
+        "status",
+        Box::new(move |event| take(app, &event, |app, status| app.status.update(|load| load.settle(Ok(status))))),
+    );
+    listen("graph", Box::new(move |event| take(app, &event, |app, graph| app.take_graph(Ok(graph)))));
+    listen(
+        "canaries",
+        Box::new(move |event| take(app, &event, |app, list| app.canaries.update(|load| load.settle(Ok(list))))),
+    );
+    listen(
+        "config",
+        Box::new(move |event| take(app, &event, |app, list| app.config.update(|load| load.settle(Ok(list))))),
+    );
+    let mut connection = connection.borrow_mut();
+    connection.retry = None;
+    connection.stream = Some(Stream { source, _listeners: listeners });
+}
+
+/// Hands an event's data on. While the page is paused nothing changes on it.
+fn take<T: DeserializeOwned>(app: App, event: &Event, act: impl FnOnce(App, T)) {
+    if app.link.get_untracked() != Link::Live {
+        app.link.set(Link::Live);
+    }
+    if app.paused.get_untracked().is_some() {
+        return;
+    }
+    let data = event.dyn_ref::<MessageEvent>().and_then(|message| message.data().as_string());
+    match data.as_deref().map(serde_json::from_str) {
+        Some(Ok(value)) => act(app, value),
+        Some(Err(error)) => leptos::logging::warn!("event {} cannot be read: {error}", event.type_()),
+        None => {}
+    }
+}
+
+/// Closes what is left of the connection and tries again later. The browser's own reconnection gives up for good on an
+/// answer that is no stream, so it is not relied on.
+fn retry(app: App, connection: &Rc<RefCell<Connection>>) {
+    let mut state = connection.borrow_mut();
+    if state.retry.is_some() {
+        return;
+    }
+    // The stream's own listener runs now, so the stream is dropped a moment later.
+    if let Some(stream) = &state.stream {
+        stream.source.close();
+    }
+    let wait = (WAIT.0 * 2f64.powi(state.failures)).min(WAIT.1) * (0.75 + js_sys::Math::random() / 2.0);
+    state.failures = (state.failures + 1).min(8);
+    let again = connection.clone();
+    state.retry = Some(Timeout::new(wait as u32, move || connect(app, &again)));
+    app.link.set(Link::Lost(browser::now() + wait));
+}

@@ -1,0 +1,6 @@
+//! The rooms.
+
+pub mod canaries;
+pub mod configuration;
+pub mod graph;
+pub mod traces;

@@ -1,0 +1,6 @@
+//! x
+use leptos::prelude::*;
+#[component]
+pub fn Canaries() -> impl IntoView {
+    view! { <p></p> }
+}

@@ -1,0 +1,112 @@
+//! The panel of one edge.
+
+use leptos::prelude::*;
+use weft_model::graph::{Edge, Lock};
+
+use super::{
+    ClosePanel, Shown,
+    traffic::{Codes, Figure},
+};
+use crate::{
+    components::{
+        copy::{Commands, CopyLink},
+        shape::{Glyph, HealthShape},
+        sparkline::Sparkline,
+    },
+    format,
+    icons::Icon,
+    state::app,
+    words,
+};
+
+/// Everything that is known about a call.
+#[component]
+pub fn EdgePanel(id: String) -> impl IntoView {
+    let Shown(shown) = expect_context();
+    let wanted = id.clone();
+    let edge =
+        Memo::new(move |_| shown.with(|graph| graph.as_ref()?.edges.iter().find(|edge| edge.id == wanted).cloned()));
+    let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
+    let commands = Signal::derive(move || {
+        shown.with(|graph| graph.as_ref().map(|graph| graph.queries.clone()).unwrap_or_default())
+    });
+    let (from, to) = id.split_once("->").map(|(from, to)| (from.to_owned(), to.to_owned())).unwrap_or_default();
+    let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    view! {
+        <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
+            <header>
+                <HealthShape health=health />
+                <div class="grow">
+                    <h2 id="panel-title" title=format!("{from} → {to}")>{short(&from)}" → "{short(&to)}</h2>
+                    <p class="quiet">{move || edge.with(|edge| edge.as_ref().map(|edge| format!("Calls over {}", protocol(edge))))}</p>
+                </div>
+                <ClosePanel />
+            </header>
+            <div class="panel-body">
+                {move || match edge.get() {
+                    Some(edge) => view! { <Body edge /> }.into_any(),
+                    None => view! { <p class="quiet">"No such call was counted within this window and scope."</p> }.into_any(),
+                }}
+                <section>
+                    <h3>"Requests"</h3>
+                    <Sparkline id=id.clone() />
+                </section>
+                <Ends from=from to=to />
+                <footer>
+                    <CopyLink />
+                </footer>
+                <Commands commands=commands />
+            </div>
+        </aside>
+    }
+}
+
+fn protocol(edge: &Edge) -> &'static str {
+    match edge.protocol.as_str() {
+        "grpc" => "gRPC",
+        "tcp" => "TCP",
+        _ => "HTTP",
+    }
+}
+
+#[component]
+fn Body(edge: Edge) -> impl IntoView {
+    let broken = matches!(edge.lock, Lock::Mixed | Lock::Plaintext);
+    let icon = if broken { Icon::Unlock } else { Icon::Lock };
+    let millis = |value| format::maybe(value, format::millis);
+    view! {
+        <dl class="figures">
+            <Figure name=if edge.protocol == "tcp" { "connections" } else { "rate" } value=format::rate(edge.rate, &edge.protocol) />
+            <Figure name="errors" value=format::maybe(edge.error_share, format::share) />
+            <Figure name="p50" value=millis(edge.p50_ms) />
+            <Figure name="p95" value=millis(edge.p95_ms) />
+            <Figure name="p99" value=millis(edge.p99_ms) />
+        </dl>
+        <p class="lock-line" class:broken=broken data-testid="edge-lock">
+            <Glyph icon=icon />
+            {words::lock_sentence(edge.lock, edge.plaintext_share)}
+        </p>
+        {(!edge.codes.is_empty()).then(|| view! { <section><h3>"Answers"</h3><Codes codes=edge.codes.clone() /></section> })}
+    }
+}
+
+/// The way to both nodes' panels.
+#[component]
+fn Ends(from: String, to: String) -> impl IntoView {
+    let app = app();
+    let link = move |words: &'static str, id: String| {
+        let target = format!("node:{id}");
+        view! {
+            <li>
+                <span class="quiet">{words}</span>
+                <button class="link" on:click=move |_| app.change(|view| view.select.clone_from(&target))>{id}</button>
+            </li>
+        }
+    };
+    view! {
+        <section>
+            <h3>"Ends"</h3>
+            <ul class="lines">{link("from", from)} {link("to", to)}</ul>
+        </section>
+    }
+}

@@ -1,0 +1,319 @@
+//! The panel of one node.
+
+use leptos::{prelude::*, task::spawn_local};
+use weft_model::{
+    canary::Canary,
+    config::ConfigRow,
+    graph::{Badge, Node, NodeKind},
+    trace::TraceList,
+};
+
+use super::{
+    ClosePanel, Shown,
+    traffic::{Codes, Figure, Peers, sum_codes},
+};
+use crate::{
+    api, browser,
+    components::{
+        copy::{Commands, CopyButton, CopyLink},
+        shape::{Glyph, HealthShape},
+        sparkline::Sparkline,
+    },
+    format,
+    icons::Icon,
+    location::Room,
+    pages::configuration::key,
+    state::{Load, app},
+    words,
+};
+
+/// Example traces that are shown.
+const EXAMPLES: usize = 5;
+
+/// Everything that is known about a node.
+#[component]
+pub fn NodePanel(id: String) -> impl IntoView {
+    let app = app();
+    let Shown(shown) = expect_context();
+    let wanted = StoredValue::new(id.clone());
+    let node = Memo::new(move |_| {
+        let id = wanted.get_value();
+        shown.with(|graph| graph.as_ref()?.nodes.iter().find(|node| node.id == id).cloned())
+    });
+    let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
+    let commands = Signal::derive(move || {
+        shown.with(|graph| graph.as_ref().map(|graph| graph.queries.clone()).unwrap_or_default())
+    });
+    let (heading, copied) = (id.clone(), id.clone());
+    let namespace = move || node.with(|node| node.as_ref().map(|node| node.namespace.clone()).unwrap_or_default());
+    view! {
+        <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
+            <header>
+                <HealthShape health=health />
+                <div class="grow">
+                    <h2 id="panel-title" title=heading.clone()>{heading.rsplit('/').next().unwrap_or_default().to_owned()}</h2>
+                    <p class="quiet">
+                        {namespace}
+                        {move || node.with(|node| node.as_ref().map(|node| format!("{}{}", if node.namespace.is_empty() { "" } else { " · " }, words::node_kind(node.kind))))}
+                    </p>
+                </div>
+                <CopyButton text=copied title="Copy the name" />
+                <ClosePanel />
+            </header>
+            <div class="panel-body">
+                {move || match node.get() {
+                    Some(node) => view! { <Body node /> }.into_any(),
+                    None => {
+                        view! {
+                            <p class="quiet">"It is not in the graph: neither configured nor called within this window and scope."</p>
+                        }
+                            .into_any()
+                    }
+                }}
+                <section>
+                    <h3>"Requests received"</h3>
+                    <Sparkline id=id.clone() />
+                </section>
+                <Examples id=id.clone() />
+                <Related node=node />
+                <footer>
+                    <CopyLink />
+                    <button
+                        class="button quiet-button"
+                        data-testid="node-traces"
+                        on:click=move |_| app.enter(Room::Traces, |view| view.workload = wanted.get_value())
+                    >
+                        <Glyph icon=Icon::Traces />
+                        "Traces"
+                    </button>
+                </footer>
+                <Commands commands=commands />
+            </div>
+        </aside>
+    }
+}
+
+#[component]
+fn Body(node: Node) -> impl IntoView {
+    let Shown(shown) = expect_context();
+    let (incoming, outgoing): (Vec<_>, Vec<_>) = shown.with_untracked(|graph| {
+        let edges = graph.iter().flat_map(|graph| &graph.edges);
+        let (mut to, mut from) = (Vec::new(), Vec::new());
+        for edge in edges {
+            if edge.destination == node.id {
+                to.push(edge.clone());
+            }
+            if edge.source == node.id {
+                from.push(edge.clone());
+            }
+        }
+        (to, from)
+    });
+    let codes = sum_codes(incoming.iter());
+    let p95 = incoming.iter().filter_map(|edge| edge.p95_ms).reduce(f64::max);
+    let silent = node.rate_in == 0.0 && node.rate_out == 0.0;
+    view! {
+        <dl class="figures">
+            <Figure name="in" value=format::rate(node.rate_in, "http") />
+            <Figure name="errors" value=format::maybe(node.error_share, format::share) />
+            <Figure name="slowest p95" value=format::maybe(p95, format::millis) />
+            <Figure name="out" value=format::rate(node.rate_out, "http") />
+        </dl>
+        {silent.then(|| view! { <p class="quiet">{why_silent(node.kind)}</p> })}
+        {(!node.badges.is_empty()).then(|| view! { <Badges badges=node.badges.clone() /> })}
+        {(!incoming.is_empty()).then(|| view! { <section><h3>"Called by"</h3><Peers edges=incoming incoming=true /></section> })}
+        {(!outgoing.is_empty()).then(|| view! { <section><h3>"Calls"</h3><Peers edges=outgoing incoming=false /></section> })}
+        {(!codes.is_empty()).then(|| view! { <section><h3>"Answers"</h3><Codes codes /></section> })}
+    }
+}
+
+fn why_silent(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Workload => {
+            "Its proxy has counted no requests in this window. Widen the window, or check that it runs."
+        }
+        NodeKind::Gateway => "No request came in through this gateway within this window.",
+        NodeKind::Unmeshed => "It has no proxy, so only what it asks of others is counted, and that was nothing.",
+        NodeKind::External => "Nobody called this host within this window.",
+    }
+}
+
+#[component]
+fn Badges(badges: Vec<Badge>) -> impl IntoView {
+    let app = app();
+    view! {
+        <ul class="badges">
+            {badges
+                .into_iter()
+                .map(|badge| {
+                    let icon = Icon::badge(&badge.kind);
+                    let class = badge.severity.map_or("", |severity| words::health(words::severity_health(severity)));
+                    let lint = badge.kind == "lint";
+                    view! {
+                        <li data-badge=badge.kind.clone()>
+                            <span class=format!("badge {class}")>
+                                <Glyph icon />
+                            </span>
+                            <span>
+                                <strong>{words::badge(&badge.kind).to_owned()}</strong>
+                                " "
+                                {badge.text}
+                                {lint
+                                    .then(|| view! { " " <button class="link" on:click=move |_| app.enter(Room::Configuration, |_| {})>"Open findings"</button> })}
+                            </span>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+    }
+}
+
+/// The newest traces of the workload, asked for once.
+#[component]
+fn Examples(id: String) -> impl IntoView {
+    let app = app();
+    let list: RwSignal<Load<TraceList>> = RwSignal::default();
+    let asked = id.clone();
+    spawn_local(async move {
+        let answer = api::traces(&asked, false, 0, EXAMPLES).await;
+        // The panel may be closed by now.
+        let _ = list.try_update(|list| list.settle(answer));
+    });
+    let open = StoredValue::new(id);
+    let rows = move || {
+        list.with(|load| match (&load.value, &load.error) {
+            (Some(list), _) if list.traces.is_empty() => {
+                view! { <p class="quiet">"No traces of it are kept. Proxies send a span for each sampled request."</p> }.into_any()
+            }
+            (Some(list), _) => {
+                let row = |trace: &weft_model::trace::TraceRow| {
+                    let id = trace.trace_id.clone();
+                    let at = trace.start_us as f64 / 1000.0;
+                    view! {
+                        <li>
+                            <button class="link grow" title=trace.root.clone() on:click=move |_| app.enter(Room::Traces, |view| { view.workload = open.get_value(); view.select.clone_from(&id); })>
+                                {format::middle(&trace.root, 34)}
+                            </button>
+                            {trace.error.then(|| view! { <HealthShape health=weft_model::graph::Health::Failing /> })}
+                            <span class="numeral">{format::micros(trace.duration_us)}</span>
+                            <span class="quiet numeral" title=browser::moment(at)>{format::ago(browser::now() - at)}</span>
+                        </li>
+                    }
+                };
+                view! { <ul class="lines">{list.traces.iter().map(row).collect_view()}</ul> }.into_any()
+            }
+            (None, Some(problem)) => view! { <p class="quiet">{problem.title.clone()}" "{problem.detail.clone()}</p> }.into_any(),
+            (None, None) => view! { <p class="quiet">"Looking for traces …"</p> }.into_any(),
+        })
+    };
+    view! {
+        <section>
+            <h3>"Example traces"</h3>
+            {rows}
+        </section>
+    }
+}
+
+/// Weighted routes and objects that concern the node.
+#[component]
+fn Related(node: Memo<Option<Node>>) -> impl IntoView {
+    let app = app();
+    let canaries = move || -> Vec<Canary> {
+        let Some(node) = node.get() else { return vec![] };
+        app.canaries.with(|load| {
+            load.value
+                .iter()
+                .flat_map(|list| &list.canaries)
+                .filter(|canary| concerns(canary, &node))
+                .cloned()
+                .collect()
+        })
+    };
+    let objects = move || -> Vec<ConfigRow> {
+        let Some(node) = node.get() else { return vec![] };
+        app.config.with(|load| {
+            load.value.iter().flat_map(|list| &list.rows).filter(|row| applies(row, &node)).cloned().collect()
+        })
+    };
+    view! {
+        {move || {
+            let list = canaries();
+            (!list.is_empty())
+                .then(|| {
+                    view! {
+                        <section>
+                            <h3>"Canary"</h3>
+                            <ul class="lines">
+                                {list
+                                    .into_iter()
+                                    .map(|canary| {
+                                        view! {
+                                            <li>
+                                                <HealthShape health=words::verdict_health(canary.verdict) silent=true />
+                                                <button class="link" on:click=move |_| app.enter(Room::Canaries, |_| {})>
+                                                    {canary.object.to_string()}
+                                                </button>
+                                                <span class="quiet">{words::verdict_title(canary.verdict)}</span>
+                                            </li>
+                                        }
+                                    })
+                                    .collect_view()}
+                            </ul>
+                        </section>
+                    }
+                })
+        }}
+        {move || {
+            let list = objects();
+            (!list.is_empty())
+                .then(|| {
+                    view! {
+                        <section>
+                            <h3 title="Objects that carry its name, and those that hold for its whole namespace or mesh">"Configuration by name and scope"</h3>
+                            <ul class="lines">
+                                {list
+                                    .into_iter()
+                                    .map(|row| {
+                                        let target = key(&row.object);
+                                        view! {
+                                            <li>
+                                                <button class="link" on:click=move |_| app.enter(Room::Configuration, |view| view.select.clone_from(&target))>
+                                                    {row.object.to_string()}
+                                                </button>
+                                                {row.findings
+                                                    .first()
+                                                    .map(|finding| view! { <HealthShape health=words::severity_health(finding.severity) /> })}
+                                            </li>
+                                        }
+                                    })
+                                    .collect_view()}
+                            </ul>
+                        </section>
+                    }
+                })
+        }}
+    }
+}
+
+/// Whether one of the route's destinations is the node's service.
+fn concerns(canary: &Canary, node: &Node) -> bool {
+    let service = |host: &str| {
+        let mut parts = host.split('.');
+        let name = parts.next().unwrap_or_default();
+        let namespace = parts.next().unwrap_or(&canary.object.namespace);
+        name == node.app && namespace == node.namespace
+    };
+    !node.app.is_empty() && canary.shares.iter().any(|share| service(&share.host))
+}
+
+/// Objects named after the workload or its app, and policies that hold for the namespace.
+fn applies(row: &ConfigRow, node: &Node) -> bool {
+    if node.namespace.is_empty() || row.object.namespace != node.namespace {
+        return false;
+    }
+    let named = [&node.workload, &node.app].into_iter().any(|name| !name.is_empty() && row.object.name == *name);
+    let wide =
+        matches!(row.object.kind.as_str(), "PeerAuthentication" | "AuthorizationPolicy" | "RequestAuthentication");
+    named || (wide && row.object.name == "default")
+}

@@ -1,0 +1,212 @@
+//! What the whole page shares: the view, the newest answers, and how fresh they are.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use weft_model::{
+    canary::Canaries,
+    config::{ConfigList, Meta, Problem, Status},
+    graph::Graph,
+};
+
+use crate::{
+    browser,
+    history::History,
+    location::{Room, View},
+};
+
+/// An answer that comes again and again. An error does not throw away what was known before.
+#[derive(Clone)]
+pub struct Load<T> {
+    /// The newest answer.
+    pub value: Option<Arc<T>>,
+    /// When it came, milliseconds since the Unix epoch.
+    pub at_ms: f64,
+    /// What went wrong since.
+    pub error: Option<Problem>,
+}
+
+impl<T> Default for Load<T> {
+    fn default() -> Self {
+        Self { value: None, at_ms: 0.0, error: None }
+    }
+}
+
+impl<T> Load<T> {
+    /// Takes a new answer in.
+    pub fn settle(&mut self, answer: Result<T, Problem>) {
+        match answer {
+            Ok(value) => *self = Self { value: Some(Arc::new(value)), at_ms: browser::now(), error: None },
+            Err(problem) => self.error = Some(problem),
+        }
+    }
+}
+
+/// The state of the event stream.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Link {
+    /// Asked for, not answered yet.
+    Connecting,
+    /// Events come.
+    Live,
+    /// Lost; the next try is at this time, milliseconds since the Unix epoch.
+    Lost(f64),
+}
+
+/// Light, dark, or what the system says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system says.
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// The name that is remembered and that the style sheet knows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// By its name.
+    pub fn named(name: &str) -> Self {
+        [Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == name).unwrap_or(Self::System)
+    }
+
+    /// The one that a press of the button changes to.
+    pub fn next(self) -> Self {
+        match self {
+            Self::System => Self::Light,
+            Self::Light => Self::Dark,
+            Self::Dark => Self::System,
+        }
+    }
+}
+
+/// A message at the lower edge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    /// Tells it from others.
+    pub id: u64,
+    /// What happened.
+    pub text: String,
+    /// The edit that can be taken back, and until when.
+    pub undo: Option<(String, f64)>,
+    /// It goes away by itself then.
+    pub until_ms: f64,
+    /// Whether it says that something failed.
+    pub failed: bool,
+}
+
+/// Everything shared. Copying it copies handles.
+#[derive(Clone, Copy)]
+pub struct App {
+    /// What the address says.
+    pub view: RwSignal<View>,
+    /// The time, once a second.
+    pub now: RwSignal<f64>,
+    /// What is shown here.
+    pub meta: RwSignal<Load<Meta>>,
+    /// Dependencies, findings and encryption in short.
+    pub status: RwSignal<Load<Status>>,
+    /// The graph.
+    pub graph: RwSignal<Load<Graph>>,
+    /// Weighted routes.
+    pub canaries: RwSignal<Load<Canaries>>,
+    /// Objects.
+    pub config: RwSignal<Load<ConfigList>>,
+    /// Points of the small charts.
+    pub history: StoredValue<History>,
+    /// The event stream.
+    pub link: RwSignal<Link>,
+    /// Since when the page stands still on request.
+    pub paused: RwSignal<Option<f64>>,
+    /// Colours.
+    pub theme: RwSignal<Theme>,
+    /// Messages.
+    pub toasts: RwSignal<Vec<Toast>>,
+    /// Whether the list of keys is shown.
+    pub help: RwSignal<bool>,
+}
+
+impl App {
+    /// A page that knows nothing yet.
+    pub fn new() -> Self {
+        let theme = browser::recall("weft.theme").map_or(Theme::System, |name| Theme::named(&name));
+        Self {
+            view: RwSignal::new(View::parse(&browser::fragment())),
+            now: RwSignal::new(browser::now()),
+            meta: RwSignal::default(),
+            status: RwSignal::default(),
+            graph: RwSignal::default(),
+            canaries: RwSignal::default(),
+            config: RwSignal::default(),
+            history: StoredValue::default(),
+            link: RwSignal::new(Link::Connecting),
+            paused: RwSignal::new(None),
+            theme: RwSignal::new(theme),
+            toasts: RwSignal::default(),
+            help: RwSignal::new(false),
+        }
+    }
+
+    /// Changes the view in place: selections and filters do not fill the back button.
+    pub fn change(self, change: impl FnOnce(&mut View)) {
+        let mut view = self.view.get_untracked();
+        change(&mut view);
+        self.show(view, false);
+    }
+
+    /// Goes to another room with the same scope; `change` says what is selected there.
+    pub fn enter(self, room: Room, change: impl FnOnce(&mut View)) {
+        let mut view = self.view.get_untracked().enter(room);
+        change(&mut view);
+        self.show(view, true);
+    }
+
+    fn show(self, view: View, push: bool) {
+        if view != self.view.get_untracked() {
+            browser::set_fragment(&view.fragment(), push);
+            self.view.set(view);
+        }
+    }
+
+    /// Takes a graph in, unless it belongs to another window than the one that is chosen by now.
+    pub fn take_graph(self, answer: Result<Graph, Problem>) {
+        if let Ok(graph) = &answer {
+            if graph.window_s != self.view.with_untracked(|view| view.window_s) {
+                return;
+            }
+            self.history.update_value(|history| history.add(graph));
+        }
+        self.graph.update(|load| load.settle(answer));
+    }
+
+    /// Shows a message for a while.
+    pub fn toast(self, text: impl Into<String>, failed: bool, undo: Option<(String, f64)>) {
+        let now = browser::now();
+        let until_ms = undo.as_ref().map_or(now + 6_000.0, |(_, until)| *until);
+        let text = text.into();
+        self.toasts.update(|toasts| {
+            let id = toasts.iter().map(|toast| toast.id).max().unwrap_or(0) + 1;
+            toasts.push(Toast { id, text, undo, until_ms, failed });
+        });
+    }
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The shared state; every component is rendered below it.
+pub fn app() -> App {
+    expect_context::<App>()
+}
