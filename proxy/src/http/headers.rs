@@ -88,12 +88,15 @@ pub fn strip_spoofs(headers: &mut HeaderMap, edge: bool) {
     }
 }
 
-/// Gives the request an id where it has none; at the edge always, so that clients cannot choose one.
-pub fn ensure_request_id(headers: &mut HeaderMap, edge: bool) -> Option<HeaderValue> {
+/// The request's id, made up where there is none and `generate` says so; `fresh` replaces one that a client chose.
+pub fn ensure_request_id(headers: &mut HeaderMap, generate: bool, fresh: bool) -> Option<HeaderValue> {
     if let Some(id) = headers.get(REQUEST_ID)
-        && !edge
+        && !fresh
     {
         return Some(id.clone());
+    }
+    if !generate {
+        return None;
     }
     let id = random_uuid();
     headers.insert(REQUEST_ID, id.clone());
@@ -190,8 +193,8 @@ mod tests {
     #[test]
     fn request_ids_are_kept_inside_and_replaced_at_the_edge() {
         let mut map = headers(&[("x-request-id", "mine")]);
-        assert_eq!(ensure_request_id(&mut map, false).unwrap(), "mine");
-        let id = ensure_request_id(&mut map, true).unwrap();
+        assert_eq!(ensure_request_id(&mut map, true, false).unwrap(), "mine");
+        let id = ensure_request_id(&mut map, true, true).unwrap();
         assert_eq!(id.len(), 36);
         assert_eq!(id.as_bytes()[14], b'4');
         assert_eq!(map[REQUEST_ID], id);

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderValue, header::Entry};
 use weft_model::SpiffeId;
-use weft_policy::config::ForwardClientCert;
+use weft_policy::config::{ClientCertDetails, ForwardClientCert};
 
 use crate::{http::headers::FORWARDED_CLIENT_CERT, listener::Peer};
 
@@ -11,29 +11,40 @@ use crate::{http::headers::FORWARDED_CLIENT_CERT, listener::Peer};
 pub fn forward_client_cert(
     headers: &mut HeaderMap,
     how: ForwardClientCert,
+    details: ClientCertDetails,
     peer: Option<&Peer>,
     own: Option<&SpiffeId>,
 ) {
     match (how, peer) {
         (ForwardClientCert::AlwaysForwardOnly, _) | (ForwardClientCert::ForwardOnly, Some(_)) => {}
         (ForwardClientCert::AppendForward, Some(peer)) => {
-            let hop = element(peer, own);
+            let hop = element(details, peer, own);
             let value = match headers.entry(FORWARDED_CLIENT_CERT) {
                 Entry::Occupied(before) => [before.get().as_bytes(), b",", hop.as_bytes()].concat(),
                 Entry::Vacant(_) => hop.into_bytes(),
             };
             set(headers, &value);
         }
-        (ForwardClientCert::SanitizeSet, Some(peer)) => set(headers, element(peer, own).as_bytes()),
+        (ForwardClientCert::SanitizeSet, Some(peer)) => set(headers, element(details, peer, own).as_bytes()),
         _ => drop(headers.remove(FORWARDED_CLIENT_CERT)),
     }
 }
 
-fn element(peer: &Peer, own: Option<&SpiffeId>) -> String {
-    match own {
-        Some(own) => format!("By={own};Hash={};URI={}", peer.hash, peer.uri),
-        None => format!("Hash={};URI={}", peer.hash, peer.uri),
+fn element(details: ClientCertDetails, peer: &Peer, own: Option<&SpiffeId>) -> String {
+    let mut element = match own {
+        Some(own) => format!("By={own};Hash={}", peer.hash),
+        None => format!("Hash={}", peer.hash),
+    };
+    if details.subject {
+        element.push_str(&format!(";Subject=\"{}\"", peer.subject.replace('"', "\\\"")));
     }
+    if details.uri {
+        element.push_str(&format!(";URI={}", peer.uri));
+    }
+    if details.dns {
+        peer.dns.iter().for_each(|name| element.push_str(&format!(";DNS={name}")));
+    }
+    element
 }
 
 fn set(headers: &mut HeaderMap, value: &[u8]) {
@@ -51,20 +62,27 @@ mod tests {
     #[test]
     fn a_spoofed_header_never_reaches_the_application() {
         let uri = "spiffe://cluster.local/ns/shop/sa/order";
-        let peer = Peer { spiffe: uri.parse().unwrap(), uri: uri.into(), hash: "ab".into() };
+        let peer = Peer {
+            spiffe: uri.parse().unwrap(),
+            uri: uri.into(),
+            hash: "ab".into(),
+            subject: "".into(),
+            dns: Vec::new(),
+        };
         let own = "spiffe://cluster.local/ns/shop/sa/payment".parse().unwrap();
+        let all = ClientCertDetails { subject: true, uri: true, dns: true };
         let spoofed = || HeaderMap::from_iter([(FORWARDED_CLIENT_CERT, HeaderValue::from_static("By=me"))]);
 
         let mut headers = spoofed();
-        forward_client_cert(&mut headers, ForwardClientCert::SanitizeSet, None, Some(&own));
+        forward_client_cert(&mut headers, ForwardClientCert::SanitizeSet, all, None, Some(&own));
         assert!(headers.is_empty());
 
         let mut headers = spoofed();
-        forward_client_cert(&mut headers, ForwardClientCert::SanitizeSet, Some(&peer), Some(&own));
-        assert_eq!(headers[FORWARDED_CLIENT_CERT], format!("By={own};Hash=ab;URI={uri}"));
+        forward_client_cert(&mut headers, ForwardClientCert::SanitizeSet, all, Some(&peer), Some(&own));
+        assert_eq!(headers[FORWARDED_CLIENT_CERT], format!("By={own};Hash=ab;Subject=\"\";URI={uri}"));
 
         let mut headers = spoofed();
-        forward_client_cert(&mut headers, ForwardClientCert::AppendForward, Some(&peer), Some(&own));
-        assert_eq!(headers[FORWARDED_CLIENT_CERT], format!("By=me,By={own};Hash=ab;URI={uri}"));
+        forward_client_cert(&mut headers, ForwardClientCert::AppendForward, all, Some(&peer), Some(&own));
+        assert_eq!(headers[FORWARDED_CLIENT_CERT], format!("By=me,By={own};Hash=ab;Subject=\"\";URI={uri}"));
     }
 }

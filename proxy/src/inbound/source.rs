@@ -106,7 +106,7 @@ mod tests {
 
     fn peer() -> Peer {
         let uri = "spiffe://cluster.local/ns/shop/sa/order";
-        Peer { spiffe: uri.parse().unwrap(), uri: uri.into(), hash: "00".into() }
+        Peer { spiffe: uri.parse().unwrap(), uri: uri.into(), hash: "00".into(), subject: "".into(), dns: Vec::new() }
     }
 
     #[test]

@@ -81,7 +81,7 @@ async fn follow(shared: &Arc<Shared>, dispatcher: &Dispatcher, open: &mut HashMa
     let config = shared.config.load_full();
     let gone: Vec<Arc<str>> = open
         .iter()
-        .filter(|(name, open)| config.listeners.get(*name).is_none_or(|wanted| wanted.address != open.address))
+        .filter(|(name, open)| config.listeners.get(*name).is_none_or(|new| !new.bind || new.address != open.address))
         .map(|(name, _)| name.clone())
         .collect();
     for name in gone {
@@ -92,7 +92,7 @@ async fn follow(shared: &Arc<Shared>, dispatcher: &Dispatcher, open: &mut HashMa
         }
     }
     for (name, listener) in config.listeners.iter() {
-        if !open.contains_key(name) {
+        if listener.bind && !open.contains_key(name) {
             open.insert(name.clone(), begin(shared, dispatcher, listener));
         }
     }

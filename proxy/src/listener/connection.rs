@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
 use sha2::{Digest, Sha256};
+use socket2::SockRef;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use weft_policy::config::{ChainKind, Codec, FilterChain, HttpChain, Listener, Transport};
@@ -19,11 +20,11 @@ use super::{Chain, Hello, Look, Peer, Registration, Seen, Stream, Tcp, choose, d
 use crate::{
     error::{Error, Kind},
     http::server::Protocol,
-    outbound, tls,
+    inbound, outbound, tls,
     workers::{Connection, Worker},
 };
 
-/// A client must finish its TLS handshake within.
+/// A client must finish its TLS handshake within, where the chain does not say.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// First bytes are waited for at most so long where the configuration sets no limit.
 const LONGEST_PEEK: Duration = Duration::from_secs(3600);
@@ -49,6 +50,10 @@ async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
         // Removed between accept and here.
         return Ok(());
     };
+    let (local, listener) = match listener.original_destination {
+        true => captured(&worker, listener, &stream, local),
+        false => (local, listener),
+    };
     let mut stream = TcpStream::from_std(stream).map_err(|error| Error::caused(Kind::Internal, error))?;
     // Only changes how soon packets leave.
     let _ = stream.set_nodelay(true);
@@ -63,7 +68,7 @@ async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
     let Some(chain) = choose(&beginning.listener, &facts, &beginning.protocols) else {
         return Err(refusal(&beginning.listener, transport).into());
     };
-    let settings = chain.tls.clone();
+    let (settings, handshake) = (chain.tls.clone(), chain.handshake_timeout.unwrap_or(HANDSHAKE));
     let kind = Followed::of(chain);
     match settings {
         None if transport == Transport::Tls && matches!(kind, Followed::Http(_)) => Err(Kind::TlsRefused.into()),
@@ -72,7 +77,7 @@ async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
         Some(settings) => {
             let config = tls::server_config(&beginning.worker.shared, &settings);
             let config = config.map_err(|error| Error::caused(Kind::DownstreamTls, error))?;
-            let session = timeout(HANDSHAKE, TlsAcceptor::from(config).accept(Tcp::with_seen(stream, bytes))).await;
+            let session = timeout(handshake, TlsAcceptor::from(config).accept(Tcp::with_seen(stream, bytes))).await;
             let session = match session {
                 Ok(Ok(session)) => session,
                 Ok(Err(error)) => return Err(Error::caused(Kind::DownstreamTls, error)),
@@ -87,6 +92,21 @@ async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
             dispatch(beginning, kind, stream, identity, h2).await
         }
     }
+}
+
+/// Where a captured connection was going, and the listener for that address if there is one of its own.
+fn captured(
+    worker: &Worker,
+    listener: Arc<Listener>,
+    stream: &std::net::TcpStream,
+    local: SocketAddr,
+) -> (SocketAddr, Arc<Listener>) {
+    let socket = SockRef::from(stream);
+    let original = if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
+    // Without a redirect there is no original destination: the connection was made to this very address.
+    let Some(original) = original.ok().and_then(|address| address.as_socket()) else { return (local, listener) };
+    let own = worker.shared.config.load().listeners.values().find(|other| other.address == original).cloned();
+    (original, own.unwrap_or(listener))
 }
 
 /// What follows TLS, kept apart from the listener that it came from.
@@ -132,6 +152,9 @@ async fn dispatch(
             };
             let listener = beginning.listener.clone();
             let downstream = beginning.downstream(identity, terminated);
+            if let Some(why) = inbound::refused_connection(&chain.connection_authz, &downstream.facts()) {
+                return Err(Error::caused(Kind::Denied, why.to_string()));
+            }
             outbound::http::serve(downstream, Chain::new(listener, chain.clone()), &chain, protocol, stream).await
         }
     }
@@ -205,7 +228,17 @@ fn refusal(listener: &Listener, transport: Transport) -> Kind {
 fn identity_of(session: &rustls::ServerConnection) -> Option<Peer> {
     let certificate = session.peer_certificates()?.first()?;
     let spiffe = tls::spiffe_of(certificate)?;
+    let subject = tls_subject(certificate);
+    let dns = tls::names_of(certificate).into_iter().filter(|name| !name.contains("://")).map(Into::into).collect();
     let digest = Sha256::digest(certificate);
     let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Peer { uri: spiffe.to_string().into(), spiffe, hash: hash.into() })
+    Some(Peer { uri: spiffe.to_string().into(), spiffe, hash: hash.into(), subject, dns })
+}
+
+/// The subject of a certificate as text; the mesh's own certificates have an empty one.
+fn tls_subject(certificate: &rustls::pki_types::CertificateDer<'_>) -> Arc<str> {
+    match x509_parser::parse_x509_certificate(certificate) {
+        Ok((_, parsed)) => parsed.subject().to_string().into(),
+        Err(_) => "".into(),
+    }
 }

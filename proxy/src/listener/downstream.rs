@@ -1,7 +1,7 @@
 //! What is known of one downstream connection for as long as it lasts.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     net::SocketAddr,
     rc::Rc,
     sync::Arc,
@@ -46,6 +46,8 @@ pub struct Downstream {
     pub activity: Arc<Activity>,
     /// Its place among the thread's connections.
     pub registration: Registration,
+    /// Requests taken so far.
+    pub requests: Cell<u32>,
     /// Streams that left HTTP by an upgrade. The connection lasts as long as they do.
     pub tunnels: RefCell<Vec<JoinHandle<()>>>,
     /// Wall clock at accept.
@@ -73,6 +75,10 @@ pub struct Peer {
     pub uri: Arc<str>,
     /// SHA-256 of its certificate, hexadecimal.
     pub hash: Arc<str>,
+    /// Its certificate's subject.
+    pub subject: Arc<str>,
+    /// DNS names and addresses of its certificate.
+    pub dns: Vec<Arc<str>>,
 }
 
 impl Downstream {
@@ -159,6 +165,7 @@ impl Beginning {
             edge,
             activity: Activity::new(),
             registration: self.registration,
+            requests: Cell::new(0),
             tunnels: RefCell::default(),
             start: self.begun.0,
             started: self.begun.1,

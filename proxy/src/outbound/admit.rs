@@ -42,8 +42,8 @@ pub struct Admitted {
     pub scheme: &'static str,
     /// The client's address.
     pub remote: IpAddr,
-    /// Whether the client wants another protocol on this connection, and may.
-    pub upgrade: bool,
+    /// Another protocol that the client wants on this connection.
+    pub upgrade: Option<HeaderValue>,
 }
 
 /// Why a request goes no further.
@@ -86,15 +86,10 @@ pub fn admit(
     exchange.record.log.path = Some(path.clone());
 
     // Phase: the connection's own headers end here.
-    let upgrade = wants_upgrade(parts, chain);
-    let protocol = upgrade.then(|| parts.headers.get(header::UPGRADE).cloned()).flatten();
+    let upgrade = wanted_upgrade(parts);
     strip_hop_by_hop(&mut parts.headers, parts.version);
     // The body is pulled from the client when the upstream takes it, and the codec sends `100 Continue` then.
     parts.headers.remove(header::EXPECT);
-    if let Some(protocol) = protocol {
-        parts.headers.insert(header::UPGRADE, protocol);
-        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    }
 
     // Phase: what only proxies may say.
     let edge = chain.use_remote_address;
@@ -103,6 +98,7 @@ pub fn admit(
     inbound::forward_client_cert(
         &mut parts.headers,
         chain.forward_client_cert,
+        chain.client_cert_details,
         downstream.identity.as_ref(),
         own.as_ref().map(|identity| &identity.spiffe),
     );
@@ -111,11 +107,12 @@ pub fn admit(
     let peer = downstream.peer.ip().to_canonical();
     let remote = forwarded_client(&parts.headers, chain.xff_trusted_hops).unwrap_or(peer);
     let scheme = scheme(downstream, chain, parts);
-    if edge {
+    if edge && chain.append_forwarded_for {
         append_forwarded_for(&mut parts.headers, peer);
     }
     exchange.record.log.x_forwarded_for = parts.headers.get(FORWARDED_FOR).cloned();
-    exchange.record.log.request_id = ensure_request_id(&mut parts.headers, edge);
+    let fresh = edge && !chain.preserve_request_id;
+    exchange.record.log.request_id = ensure_request_id(&mut parts.headers, chain.generate_request_id, fresh);
     trace(downstream, chain, parts, exchange);
     Ok(Admitted { method: parts.method.clone(), path, authority, scheme, remote, upgrade })
 }
@@ -167,12 +164,9 @@ fn path(uri: &Uri, chain: &HttpChain) -> Result<PathAndQuery, Refusal> {
     }
 }
 
-/// Only HTTP/1.1 has `upgrade`, and only what the chain lists may be switched to.
-fn wants_upgrade(parts: &Parts, chain: &HttpChain) -> bool {
-    parts.version == Version::HTTP_11
-        && parts.headers.get(header::UPGRADE).is_some_and(|wanted| {
-            chain.upgrades.iter().any(|known| wanted.as_bytes().eq_ignore_ascii_case(known.as_bytes()))
-        })
+/// Only HTTP/1.1 has `upgrade`.
+fn wanted_upgrade(parts: &Parts) -> Option<HeaderValue> {
+    parts.headers.get(header::UPGRADE).filter(|_| parts.version == Version::HTTP_11).cloned()
 }
 
 /// The scheme that the client used: believed from `x-forwarded-proto` only within the mesh or behind trusted proxies.

@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use weft_policy::{
     affinity::Affinity,
     balance::PickRequest,
-    config::{Config, Discovery, Forward, HttpChain, Route, VirtualHost, WeightedCluster},
+    config::{Config, Discovery, Forward, HttpChain, RetryPolicy, Route, VirtualHost, WeightedCluster},
     facts::ConnectionFacts,
     flags::Flags,
     headers::FormatFacts,
@@ -53,6 +53,8 @@ pub(super) struct Plan<'a> {
 
 /// Time limits of a request. They run from the end of the request, as Envoy's do.
 struct Timeouts {
+    /// For the client to send its request.
+    arrival: Option<Duration>,
     whole: Option<Duration>,
     each: Option<Duration>,
     body: Option<Rc<Source>>,
@@ -71,10 +73,9 @@ impl Timeouts {
     fn next(&self, started: Instant, attempt: Instant) -> Option<(Instant, Kind)> {
         let whole = self.whole.map(|limit| (self.due(started, limit), Kind::RequestTimeout));
         let each = self.each.map(|limit| (self.due(attempt, limit), Kind::PerTryTimeout));
-        match (whole, each) {
-            (Some(whole), Some(each)) => Some(if each.0 < whole.0 { each } else { whole }),
-            (whole, each) => whole.or(each),
-        }
+        let arriving = self.body.as_ref().is_some_and(|body| !body.ended());
+        let arrival = self.arrival.filter(|_| arriving).map(|limit| (started + limit, Kind::HeadTimeout));
+        [whole, each, arrival].into_iter().flatten().min_by_key(|(due, _)| *due)
     }
 }
 
@@ -96,6 +97,9 @@ pub(super) async fn forward(
         return Ok(reply(exchange, plan.forward.cluster_not_found, "", "cluster_not_found"));
     };
     plan.count_pick(upstream);
+    if let Some(idle) = plan.forward.idle_timeout {
+        exchange.idle = Some(idle).filter(|idle| !idle.is_zero());
+    }
 
     // Phase: what depends on the request as it came.
     let connection = downstream.facts();
@@ -107,7 +111,8 @@ pub(super) async fn forward(
         };
         let retries = Retries::new(plan.forward.retry.as_ref(), &facts);
         let whole = whole_timeout(plan.forward, &parts.headers);
-        (affinity, retries, Timeouts { whole, each: retry_timeout(plan.forward), body: None })
+        let arrival = plan.chain.request_timeout;
+        (affinity, retries, Timeouts { arrival, whole, each: retry_timeout(plan.forward), body: None })
     };
     decoration.cookie = affinity.cookie;
 
@@ -142,11 +147,7 @@ pub(super) async fn forward(
         let fresh =
             (!tried.is_empty()).then(|| downstream.worker.shared.config.load().upstream(name).cloned()).flatten();
         let upstream = fresh.as_ref().unwrap_or(upstream);
-        let avoid = match retries.policy() {
-            Some(policy) if policy.avoid_previous_hosts => &tried[..],
-            _ => &[],
-        };
-        let Some(host) = pick(&plan, upstream, affinity.hash, avoid) else {
+        let Some(host) = pick(&plan, upstream, affinity.hash, retries.policy(), &tried) else {
             break Error::new(Kind::NoHealthyUpstream);
         };
         exchange.record.attempts += 1;
@@ -315,16 +316,27 @@ impl Plan<'_> {
     }
 }
 
-fn pick(plan: &Plan<'_>, upstream: &Upstream, hash: Option<u64>, avoid: &[Arc<Host>]) -> Option<Arc<Host>> {
+/// An endpoint; those that were tried are avoided as far as the retry policy says so.
+fn pick(
+    plan: &Plan<'_>,
+    upstream: &Upstream,
+    hash: Option<u64>,
+    policy: Option<&RetryPolicy>,
+    tried: &[Arc<Host>],
+) -> Option<Arc<Host>> {
     if let Discovery::OriginalDestination = upstream.cluster.discovery {
         return Some(plan.downstream.worker.pools.original(upstream, plan.downstream.local));
     }
-    upstream.pick(&PickRequest { hash, random: rand::rng().random(), avoid }).ok().cloned()
+    let avoid = if policy.is_some_and(|policy| policy.avoid_previous_hosts) { tried } else { &[] };
+    let avoid_priorities = policy.is_some_and(|policy| policy.avoid_previous_priorities);
+    upstream.pick(&PickRequest { hash, random: rand::rng().random(), avoid, avoid_priorities }).ok().cloned()
 }
 
 /// The route's timeout, shortened by the caller's `grpc-timeout` where the route heeds it.
 fn whole_timeout(forward: &Forward, headers: &HeaderMap) -> Option<Duration> {
+    let longest = forward.max_stream_duration.filter(|longest| !longest.is_zero());
     let route = forward.timeout.filter(|timeout| !timeout.is_zero());
+    let route = route.into_iter().chain(longest).min();
     let Some(most) = forward.max_grpc_timeout else { return route };
     match grpc::timeout_of(headers) {
         Some(wanted) if most.is_zero() => Some(wanted),
@@ -334,7 +346,8 @@ fn whole_timeout(forward: &Forward, headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn retry_timeout(forward: &Forward) -> Option<Duration> {
-    forward.retry.as_ref()?.per_try_timeout.filter(|timeout| !timeout.is_zero())
+    let policy = forward.retry.as_ref()?;
+    policy.per_try_timeout.into_iter().chain(policy.per_try_idle_timeout).filter(|timeout| !timeout.is_zero()).min()
 }
 
 /// Tells outlier detection.

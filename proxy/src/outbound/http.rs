@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use rand::Rng;
 use weft_policy::{
-    config::{Action, DirectResponse, HttpChain, RouteSource},
+    config::{Action, DirectResponse, HttpChain, RequireTls, RouteSource},
     cors::CorsDecision,
 };
 
@@ -104,6 +104,11 @@ async fn serve_request(
     let mut exchange = Exchange::begin(&downstream.worker, &downstream.activity, downstream.edge(None), &request);
     addresses(&downstream, &mut exchange);
     exchange.idle = chain.stream_idle_timeout;
+    let count = downstream.requests.get() + 1;
+    downstream.requests.set(count);
+    if chain.max_requests_per_connection.is_some_and(|most| count >= most) {
+        downstream.signal().raise();
+    }
     let mut response = decide(&downstream, &chain, request, exchange).await?;
     // Phase: farewell.
     if version < Version::HTTP_2
@@ -165,6 +170,19 @@ async fn decide(
     };
     exchange.record.log.route_name = Some(route.name.clone());
 
+    // Phase: plaintext where TLS is demanded.
+    let insecure = match host.require_tls {
+        RequireTls::No => false,
+        RequireTls::External => chain.use_remote_address && admitted.scheme == "http",
+        RequireTls::All => admitted.scheme == "http",
+    };
+    if insecure {
+        let location = format!("https://{}{}", facts.authority, facts.path);
+        let mut response = reply(exchange, StatusCode::MOVED_PERMANENTLY, "", "https_required");
+        answer::set_location(&mut response, &location);
+        return Ok(decorate(response, chain));
+    }
+
     // Phase: cross-origin rules.
     let cors = match (&route.cors, chain.cors) {
         (Some(cors), true) => cors.decide(&facts),
@@ -212,7 +230,7 @@ async fn decide(
             };
             let plan = Plan { downstream, chain, config: &config, table, host, route, forward, cluster };
             let decoration = Decoration { cors, cookie: None };
-            let upgrade = upgrade::requested(&admitted, &mut parts);
+            let upgrade = upgrade::requested(chain, forward, &admitted, &mut parts);
             forward::forward(plan, admitted, parts, body, exchange, decoration, upgrade).await
         }
     }

@@ -66,7 +66,8 @@ pub(super) fn send(
         *request.uri_mut() = Uri::from(outgoing.path.clone());
         *request.headers_mut() = headers.clone();
         // Envoy's mark of a copy, by which the receiver can tell.
-        if let Some(host) = headers.get(HOST)
+        if mirror.host_suffix
+            && let Some(host) = headers.get(HOST)
             && let Ok(shadow) = HeaderValue::from_bytes(&shadow(host.as_bytes()))
         {
             request.headers_mut().insert(HOST, shadow);

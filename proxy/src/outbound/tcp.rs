@@ -12,7 +12,7 @@ use std::{
 use rand::Rng;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use weft_policy::{
-    balance::PickRequest,
+    balance::{PickRequest, xxh64},
     config::{Direction, Discovery, EndpointAddress, TcpChain},
     upstream::{Host, Limit, LocalFailure, Outcome, Permit, Upstream},
 };
@@ -51,7 +51,8 @@ pub async fn serve(downstream: Downstream, chain: &TcpChain, mut stream: Stream)
         Ok((mut connected, _permit, active)) => {
             let open = worker.recorder.tcp_opened(&end.edge);
             let idle = chain.idle_timeout.filter(|idle| !idle.is_zero()).unwrap_or(IDLE);
-            end.copied = copy(&mut stream, &mut connected.stream, Some(idle), |received, sent| {
+            let limits = Limits { idle: Some(idle), until: chain.max_duration.map(|age| downstream.started + age) };
+            end.copied = copy(&mut stream, &mut connected.stream, limits, |received, sent| {
                 open.received(received);
                 open.sent(sent);
             })
@@ -106,7 +107,8 @@ async fn connect(
     })?;
     let mut tried: Vec<Arc<Host>> = Vec::new();
     loop {
-        let host = pick(downstream, upstream, &tried).ok_or(Kind::NoHealthyUpstream)?;
+        let hash = chain.hash_source_ip.then(|| xxh64(downstream.peer.ip().to_string().as_bytes(), 0));
+        let host = pick(downstream, upstream, hash, &tried).ok_or(Kind::NoHealthyUpstream)?;
         match host.address() {
             EndpointAddress::Socket(address) => log.upstream_host = Some(*address),
             EndpointAddress::Pipe(path) => log.upstream_path = Some(path.to_string_lossy().into()),
@@ -137,11 +139,11 @@ async fn connect(
     }
 }
 
-fn pick(downstream: &Downstream, upstream: &Upstream, avoid: &[Arc<Host>]) -> Option<Arc<Host>> {
+fn pick(downstream: &Downstream, upstream: &Upstream, hash: Option<u64>, avoid: &[Arc<Host>]) -> Option<Arc<Host>> {
     if let Discovery::OriginalDestination = upstream.cluster.discovery {
         return Some(downstream.worker.pools.original(upstream, downstream.local));
     }
-    upstream.pick(&PickRequest { hash: None, random: rand::rng().random(), avoid }).ok().cloned()
+    upstream.pick(&PickRequest { hash, random: rand::rng().random(), avoid, ..PickRequest::default() }).ok().cloned()
 }
 
 /// How a pair of streams ended.
@@ -157,12 +159,30 @@ pub struct Copied {
     pub server_error: Option<io::Error>,
     /// No byte moved for too long.
     pub idle: bool,
+    /// The pair grew too old.
+    pub aged: bool,
+}
+
+/// Time limits of a pair of streams.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// No byte moves for so long.
+    pub idle: Option<Duration>,
+    /// The end in any case.
+    pub until: Option<Instant>,
+}
+
+impl Limits {
+    fn due(&self, last: Instant) -> Option<Instant> {
+        self.idle.map(|idle| last + idle).into_iter().chain(self.until).min()
+    }
 }
 
 impl Copied {
     fn flag(&self) -> Option<Flag> {
         match self {
             Self { idle: true, .. } => Some(Flag::StreamIdleTimeout),
+            Self { aged: true, .. } => Some(Flag::DurationTimeout),
             Self { client_error: Some(_), .. } => Some(Flag::DownstreamConnectionTermination),
             Self { server_error: Some(_), .. } => Some(Flag::UpstreamConnectionTermination),
             _ => None,
@@ -172,7 +192,7 @@ impl Copied {
 
 /// Copies both ways until both have ended; the end of one direction is passed on while the other goes on. `moved` is
 /// told the bytes of each step.
-pub async fn copy<A, B>(a: &mut A, b: &mut B, idle: Option<Duration>, moved: impl Fn(u64, u64)) -> Copied
+pub async fn copy<A, B>(a: &mut A, b: &mut B, limits: Limits, moved: impl Fn(u64, u64)) -> Copied
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
@@ -180,7 +200,8 @@ where
     let mut copied = Copied::default();
     let (mut up, mut down) = (Half::new(), Half::new());
     let mut last = Instant::now();
-    let mut timer = pin!(tokio::time::sleep(idle.unwrap_or(Duration::from_secs(24 * 3600))));
+    let never = last + Duration::from_secs(24 * 3600);
+    let mut timer = pin!(tokio::time::sleep_until(limits.due(last).unwrap_or(never).into()));
     poll_fn(|cx| {
         let (received, sent) = (up.copied, down.copied);
         let first = up.poll(cx, a, b);
@@ -202,13 +223,14 @@ where
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => return Poll::Ready(()),
             _ => {}
         }
-        let Some(idle) = idle else { return Poll::Pending };
         while timer.as_mut().poll(cx).is_ready() {
-            if last.elapsed() >= idle {
-                copied.idle = true;
+            let now = Instant::now();
+            copied.idle = limits.idle.is_some_and(|idle| now >= last + idle);
+            copied.aged = limits.until.is_some_and(|until| now >= until);
+            if copied.idle || copied.aged {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset((last + idle).into());
+            timer.as_mut().reset(limits.due(last).unwrap_or(now + Duration::from_secs(3600)).into());
         }
         Poll::Pending
     })

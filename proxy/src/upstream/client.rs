@@ -134,9 +134,9 @@ impl Client {
     }
 
     /// Another handle for another stream; HTTP/1.1 has none, and neither has a connection that is full.
-    pub fn stream(&self) -> Option<Self> {
+    pub fn stream(&self, most: u32) -> Option<Self> {
         let Sender::Http2(sender) = &self.sender else { return None };
-        let room = self.facts.streams.get() < MAX_STREAMS;
+        let room = self.facts.streams.get() < most;
         (room && !sender.is_closed()).then(|| Self { sender: Sender::Http2(sender.clone()), facts: self.facts.clone() })
     }
 

@@ -13,7 +13,7 @@ use weft_policy::{
 };
 
 use super::{
-    client::Client,
+    client::{Client, MAX_STREAMS},
     connect::{self, Target},
 };
 use crate::{
@@ -139,7 +139,7 @@ impl Pool {
         if wanted != Wanted::Http1 {
             let mut multiplexed = self.multiplexed.borrow_mut();
             multiplexed.retain(|client| !client.closed() && self.keep(client, &upstream.cluster));
-            if let Some(client) = multiplexed.iter().find_map(Client::stream) {
+            if let Some(client) = multiplexed.iter().find_map(|client| client.stream(streams(&upstream.cluster))) {
                 drop(multiplexed);
                 return Some(self.lease_of(client, upstream));
             }
@@ -198,7 +198,7 @@ impl Pool {
                 return Err(error);
             }
         };
-        let Some(stream) = client.stream() else {
+        let Some(stream) = client.stream(streams(&upstream.cluster)) else {
             return Ok(self.lease_of(client, upstream));
         };
         self.multiplexed.borrow_mut().push(client);
@@ -242,6 +242,11 @@ impl Pool {
     pub fn connections(&self) -> u32 {
         self.open.get()
     }
+}
+
+/// Streams that one connection carries.
+fn streams(cluster: &Cluster) -> u32 {
+    cluster.max_concurrent_streams.unwrap_or(MAX_STREAMS).clamp(1, MAX_STREAMS)
 }
 
 /// What is to be spoken on a new connection.
