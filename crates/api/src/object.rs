@@ -192,7 +192,7 @@ impl Object {
 
     /// Takes the text of key `mesh` of a ConfigMap named `istio`, read as YAML, as the object's meaning. Paths of errors
     /// and unknown fields begin with `data.mesh`.
-    pub fn attach_mesh_config(&mut self, mesh: &serde_json::Value) -> Result<Vec<UnknownField>, ObjectError> {
+    pub fn attach_mesh_config(&mut self, mesh: &serde_json::Value) -> Result<Vec<UnknownField>, Box<ObjectError>> {
         let (config, unknown) = parse::mesh_config(&self.reference, mesh)?;
         self.spec = Spec::MeshConfig(Arc::new(config));
         Ok(unknown)

@@ -13,7 +13,7 @@ use weft_api::{Object, ObjectError, ObjectKey};
 
 pub use crate::patch::{FieldEdit, PatchError};
 use crate::{
-    file::{Origin, SourceFile, revision},
+    file::{Origin, SourceFile, SourceObject, revision},
     index::Index,
     patch, scan,
     yaml::steps,
@@ -100,7 +100,7 @@ pub enum StoreError {
     Patch(#[from] PatchError),
     /// The object would make no sense.
     #[error("the edit would make a broken object: {0}")]
-    Invalid(ObjectError),
+    Invalid(Box<ObjectError>),
     /// The edit would change more than was asked for.
     #[error("{file} is written in a way that this edit cannot be made safely: edit it by hand")]
     Unsafe {
@@ -136,12 +136,11 @@ impl ConfigStore {
 
     /// The object as it is written on disk now, which may be newer than the index.
     pub fn read(&self, index: &Index, key: &ObjectKey) -> Result<ConfigDocument, StoreError> {
-        let (file, object) = open(index, key)?;
-        let text = file.document_text(object.1).to_owned();
+        let Opened { file, object } = open(index, key)?;
         Ok(ConfigDocument {
-            object: object.0,
-            first_line: file.document_line(object.1),
-            text,
+            first_line: file.document_line(object.document),
+            text: file.document_text(object.document).to_owned(),
+            object: object.object,
             revision: file.revision,
             file: file.name,
         })
@@ -205,7 +204,12 @@ fn replace(path: &Path, name: &str, known: &str, new: &str) -> Result<String, St
 }
 
 /// The file that defines an object, read anew, and the object in it.
-fn open(index: &Index, key: &ObjectKey) -> Result<(SourceFile, (Arc<Object>, usize, String)), StoreError> {
+struct Opened {
+    file: SourceFile,
+    object: SourceObject,
+}
+
+fn open(index: &Index, key: &ObjectKey) -> Result<Opened, StoreError> {
     let (known, _) = index.entry(key).ok_or_else(|| StoreError::NotFound(key.clone()))?;
     let path = known.path.clone().ok_or_else(|| StoreError::NotAFile(key.clone()))?;
     let name = known.name.clone();
@@ -219,17 +223,13 @@ fn open(index: &Index, key: &ObjectKey) -> Result<(SourceFile, (Arc<Object>, usi
     if let Some(error) = file.errors.first() {
         return Err(StoreError::Broken { file: name, reason: error.to_string() });
     }
-    let object = file
-        .objects
-        .iter()
-        .find(|object| object.object.key() == *key)
-        .map(|object| (Arc::clone(&object.object), object.document, object.prefix.clone()))
-        .ok_or_else(|| StoreError::NotFound(key.clone()))?;
-    Ok((file, object))
+    let object = file.objects.iter().find(|object| object.object.key() == *key);
+    let object = object.cloned().ok_or_else(|| StoreError::NotFound(key.clone()))?;
+    Ok(Opened { file, object })
 }
 
 fn plan(index: &Index, key: &ObjectKey, expected: &str, edits: &[FieldEdit]) -> Result<Plan, StoreError> {
-    let (file, (before, document, prefix)) = open(index, key)?;
+    let Opened { file, object: SourceObject { object: before, document, prefix } } = open(index, key)?;
     let name = file.name.clone();
     if file.revision != expected {
         return Err(StoreError::Conflict { file: name });
@@ -251,12 +251,12 @@ fn plan(index: &Index, key: &ObjectKey, expected: &str, edits: &[FieldEdit]) -> 
     if let Some(error) = read_back.errors.into_iter().next() {
         let field = error.field;
         return Err(match error.object {
-            Some(object) => StoreError::Invalid(ObjectError {
+            Some(object) => StoreError::Invalid(Box::new(ObjectError {
                 object: Some(object),
                 field,
                 message: error.message,
                 suggestion: error.suggestion,
-            }),
+            })),
             None => unsafe_edit(),
         });
     }

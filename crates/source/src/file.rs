@@ -195,13 +195,13 @@ impl SourceFile {
     fn read_object(&mut self, document: usize, tree: &Node, prefix: &str, value: &Value, validate: bool) {
         let Parsed { mut object, mut unknown_fields } = match parse(value, DEFAULT_NAMESPACE) {
             Ok(parsed) => parsed,
-            Err(error) => return self.object_error(document, tree, prefix, error, code::MALFORMED),
+            Err(error) => return self.object_error(document, tree, prefix, *error, code::MALFORMED),
         };
         if let Some(text) = object.mesh_config_text().map(str::to_owned) {
             match yaml::parse(&text).map(|node| node.map_or(Value::Null, |node| node.to_value())) {
                 Ok(mesh) => match object.attach_mesh_config(&mesh) {
                     Ok(unknown) => unknown_fields.extend(unknown),
-                    Err(error) => return self.object_error(document, tree, prefix, error, code::MALFORMED),
+                    Err(error) => return self.object_error(document, tree, prefix, *error, code::MALFORMED),
                 },
                 Err(error) => {
                     let line = Lines::new(&text).place(&text, error.offset).0;

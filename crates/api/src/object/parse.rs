@@ -37,12 +37,9 @@ struct Metadata {
 }
 
 /// Reads one object. A namespaced one that names no namespace is in `default_namespace`.
-pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, ObjectError> {
-    let unnamed = |field: &str, message: String, suggestion: Option<String>| ObjectError {
-        object: None,
-        field: field.to_owned(),
-        message,
-        suggestion,
+pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, Box<ObjectError>> {
+    let unnamed = |field: &str, message: String, suggestion: Option<String>| {
+        Box::new(ObjectError { object: None, field: field.to_owned(), message, suggestion })
     };
     let Value::Object(map) = value else {
         return Err(unnamed("", "expected an object with apiVersion, kind and metadata".to_owned(), None));
@@ -95,30 +92,30 @@ pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, ObjectErr
 }
 
 /// Reads mesh-wide settings, for [`Object::attach_mesh_config`].
-pub(super) fn mesh_config(reference: &ObjectRef, mesh: &Value) -> Result<(MeshConfig, Vec<UnknownField>), ObjectError> {
+pub(super) fn mesh_config(
+    reference: &ObjectRef,
+    mesh: &Value,
+) -> Result<(MeshConfig, Vec<UnknownField>), Box<ObjectError>> {
     let mut unknown = Vec::new();
     let config =
         read(mesh, Rules::Protobuf, "data.mesh", &mut unknown).map_err(|failure| error(Some(reference), failure))?;
     Ok((config, unknown))
 }
 
-fn error(object: Option<&ObjectRef>, failure: Failure) -> ObjectError {
-    ObjectError {
+fn error(object: Option<&ObjectRef>, failure: Failure) -> Box<ObjectError> {
+    Box::new(ObjectError {
         object: object.cloned(),
         field: failure.path,
         message: failure.message,
         suggestion: failure.suggestion,
-    }
+    })
 }
 
 /// The kind, when the mesh reads it. In a group that is wholly known, an unknown kind or version is a mistake.
-fn known_kind(reference: &ObjectRef) -> Result<Option<Kind>, ObjectError> {
+fn known_kind(reference: &ObjectRef) -> Result<Option<Kind>, Box<ObjectError>> {
     let group = reference.group();
-    let wrong = |field: &str, message: String, suggestion: Option<String>| ObjectError {
-        object: Some(reference.clone()),
-        field: field.to_owned(),
-        message,
-        suggestion,
+    let wrong = |field: &str, message: String, suggestion: Option<String>| {
+        Box::new(ObjectError { object: Some(reference.clone()), field: field.to_owned(), message, suggestion })
     };
     let Some(kind) = Kind::of(group, &reference.kind) else {
         if !Kind::owns_group(group) {
@@ -145,7 +142,7 @@ fn known_kind(reference: &ObjectRef) -> Result<Option<Kind>, ObjectError> {
 
 /// Kubernetes' rule for names (RFC 1123): what breaks it would be refused by a cluster, and could not be told apart in
 /// `namespace/name`.
-fn check_names(reference: &ObjectRef) -> Result<(), ObjectError> {
+fn check_names(reference: &ObjectRef) -> Result<(), Box<ObjectError>> {
     let valid = |name: &str, longest: usize| {
         name.len() <= longest
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
@@ -160,12 +157,12 @@ fn check_names(reference: &ObjectRef) -> Result<(), ObjectError> {
         return Ok(());
     };
     let shown: String = written.chars().take(80).collect();
-    Err(ObjectError {
+    Err(Box::new(ObjectError {
         object: Some(reference.clone()),
         field: field.to_owned(),
         message: format!("{shown:?} is not a name: use lower-case letters, digits and '-'"),
         suggestion: None,
-    })
+    }))
 }
 
 /// A Service's own fields; the rest of the object is metadata and status.
@@ -180,13 +177,13 @@ fn spec(
     reference: &ObjectRef,
     value: &Value,
     unknown: &mut Vec<UnknownField>,
-) -> Result<Spec, ObjectError> {
+) -> Result<Spec, Box<ObjectError>> {
     /// Reads `spec` of one of the mesh's kinds and notes what stands beside it.
     fn typed<T: for<'v> Deserialize<'v>>(
         reference: &ObjectRef,
         value: &Value,
         unknown: &mut Vec<UnknownField>,
-    ) -> Result<Arc<T>, ObjectError> {
+    ) -> Result<Arc<T>, Box<ObjectError>> {
         beside(value, &["spec"], unknown);
         read(value.get("spec").unwrap_or(&Value::Null), Rules::Protobuf, "spec", unknown)
             .map(Arc::new)
@@ -196,7 +193,7 @@ fn spec(
         reference: &ObjectRef,
         value: &Value,
         unknown: &mut Vec<UnknownField>,
-    ) -> Result<Arc<T>, ObjectError> {
+    ) -> Result<Arc<T>, Box<ObjectError>> {
         let before = unknown.len();
         let object = read(value, Rules::Plain, "", unknown).map_err(|failure| error(Some(reference), failure))?;
         // Metadata has been looked at already.
