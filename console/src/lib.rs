@@ -1,1 +1,19 @@
-//! Skeleton.
+//! The console's server: the graph of what proxies counted, canary verdicts, configuration with its findings, traces,
+//! and the edits that move a canary.
+
+pub mod app;
+pub mod args;
+pub mod canary;
+pub mod config;
+pub mod db;
+pub mod estate;
+pub mod graph;
+pub mod http;
+pub mod live;
+pub mod metrics;
+pub mod operator;
+pub mod server;
+pub mod telemetry;
+
+pub use args::Args;
+pub use server::Console;

@@ -1,0 +1,86 @@
+//! What every request handler shares.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::watch;
+use weft_model::{
+    Severity,
+    config::{Dependency, Meta, Status},
+};
+use weft_runtime::Shutdown;
+
+use crate::{
+    canary::{CanaryService, edit::Editor},
+    config::View,
+    db::{Edits, TraceStore},
+    graph::{GraphCache, mtls_share},
+    live::Live,
+    metrics::Metrics,
+    telemetry::traces::Ingest,
+};
+
+/// Over how long the share of mutual TLS is taken, in seconds.
+const MTLS_WINDOW_S: u64 = 60;
+
+/// One console.
+pub struct App {
+    /// The directory that is shown.
+    pub name: String,
+    /// Prometheus' address for links; empty when none is configured.
+    pub prometheus_url: String,
+    /// Where the page's files are.
+    pub assets: PathBuf,
+    /// The present configuration.
+    pub config: watch::Receiver<Arc<View>>,
+    /// What was observed, by window.
+    pub graphs: Arc<GraphCache>,
+    /// Weighted routes.
+    pub canaries: Arc<CanaryService>,
+    /// Changes of weights.
+    pub editor: Editor,
+    /// Edits that were made.
+    pub edits: Edits,
+    /// Traces that were received.
+    pub traces: TraceStore,
+    /// The queue in front of them.
+    pub ingest: Ingest,
+    /// Pages that listen.
+    pub live: Live,
+    /// The console's own metrics.
+    pub metrics: Arc<Metrics>,
+    /// Ends event streams.
+    pub shutdown: Shutdown,
+}
+
+impl App {
+    /// The present configuration.
+    pub fn view(&self) -> Arc<View> {
+        self.config.borrow().clone()
+    }
+
+    /// What the page asks first.
+    pub fn meta(&self) -> Meta {
+        Meta {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            name: self.name.clone(),
+            sign_in: false,
+            prometheus_url: self.prometheus_url.clone(),
+            namespaces: self.view().estate.namespaces.iter().cloned().collect(),
+        }
+    }
+
+    /// The state of what the console depends on.
+    pub async fn status(&self) -> Status {
+        let observed = self.graphs.get(MTLS_WINDOW_S).await;
+        self.canaries.evaluate().await;
+        let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
+        let view = self.view();
+        let count = |severity| view.findings().filter(|finding| finding.severity == severity).count();
+        Status {
+            prometheus: dependency(observed.sources.problem.clone()),
+            operator: dependency(self.canaries.operator_problem().await),
+            findings: (count(Severity::Error), count(Severity::Warning), count(Severity::Info)),
+            mtls_share: mtls_share(&observed),
+        }
+    }
+}

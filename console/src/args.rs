@@ -1,0 +1,36 @@
+//! Flags of `weft-console`; each is also an environment variable `WEFT_<FLAG>`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+/// The console: graph, canaries, configuration and traces of one mesh.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "weft-console", version)]
+pub struct Args {
+    /// Directory of manifests, the same that the operator reads.
+    #[arg(long, env = "WEFT_CONFIG_DIR")]
+    pub config_dir: PathBuf,
+    /// Where to listen; a loopback address until sign-in is built.
+    #[arg(long, env = "WEFT_LISTEN", default_value_t = SocketAddr::from(([127, 0, 0, 1], weft_model::ports::CONSOLE)))]
+    pub listen: SocketAddr,
+    /// Prometheus that scrapes the proxies, such as http://127.0.0.1:9090.
+    #[arg(long, env = "WEFT_PROMETHEUS")]
+    pub prometheus: Option<String>,
+    /// The operator's admin port, such as http://127.0.0.1:15014.
+    #[arg(long, env = "WEFT_OPERATOR_ADMIN")]
+    pub operator_admin: Option<String>,
+    /// Directory for the console's own files, created if missing.
+    #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-console-data")]
+    pub data_dir: PathBuf,
+    /// Directory of the built page.
+    #[arg(long, env = "WEFT_ASSETS", default_value = "frontend/dist")]
+    pub assets: PathBuf,
+    /// Namespace whose objects hold mesh-wide.
+    #[arg(long, env = "WEFT_ROOT_NAMESPACE", default_value = "istio-system")]
+    pub root_namespace: String,
+    /// Spans kept of received traces; the oldest traces go first.
+    #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
+    pub max_spans: usize,
+    /// Logging.
+    #[command(flatten)]
+    pub log: weft_runtime::log::LogArgs,
+}

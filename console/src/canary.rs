@@ -1,0 +1,298 @@
+//! Canary splits: configured against observed.
+
+mod red;
+mod splits;
+mod stats;
+mod tally;
+mod tracker;
+mod verdict;
+mod windows;
+mod words;
+
+pub mod edit;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::sync::{Mutex, watch};
+use weft_api::ObjectKey;
+use weft_model::{
+    canary::{Canaries, Canary, Share, TesterRoute, Verdict},
+    metrics::ROUTE_REQUESTS_TOTAL,
+    sync::ObjectAck,
+};
+
+use self::{red::Red, tracker::Tracker, verdict::Evidence};
+pub use self::{
+    splits::{Arm, Split, Tester, splits},
+    stats::{binomial_p, wilson},
+};
+use crate::{
+    config::View,
+    graph::{GraphCache, tally as sources_of},
+    operator::{Operator, OperatorError},
+    telemetry::prometheus::{Prometheus, QueryError},
+};
+
+/// How long an answer is given again.
+const FRESH: Duration = Duration::from_millis(1000);
+
+/// Names one state of one split.
+type TrackerKey = (ObjectKey, usize, String);
+
+#[derive(Default)]
+struct State {
+    trackers: HashMap<TrackerKey, Tracker>,
+    /// What the operator said last; kept while it is away.
+    acks: HashMap<ObjectKey, ObjectAck>,
+    answer: Option<(Instant, u64, Arc<Canaries>)>,
+    /// Requests per second through each split over the last minute, for previews.
+    rates: HashMap<(ObjectKey, usize), f64>,
+    operator: Option<OperatorError>,
+}
+
+/// Evaluates every weighted route. Many readers share one evaluation.
+pub struct CanaryService {
+    prometheus: Option<Prometheus>,
+    operator: Option<Operator>,
+    graphs: Arc<GraphCache>,
+    config: watch::Receiver<Arc<View>>,
+    state: Mutex<State>,
+}
+
+impl CanaryService {
+    /// A service over the present configuration; nothing is asked yet.
+    pub fn new(
+        prometheus: Option<Prometheus>,
+        operator: Option<Operator>,
+        graphs: Arc<GraphCache>,
+        config: watch::Receiver<Arc<View>>,
+    ) -> Self {
+        Self { prometheus, operator, graphs, config, state: Mutex::default() }
+    }
+
+    /// Every weighted route, at most a second old, of the present configuration.
+    pub async fn evaluate(&self) -> Arc<Canaries> {
+        let view = self.config.borrow().clone();
+        let mut state = self.state.lock().await;
+        if let Some((at, version, answer)) = &state.answer
+            && at.elapsed() < FRESH
+            && *version == view.version
+        {
+            return answer.clone();
+        }
+        let answer = Arc::new(self.evaluate_now(&mut state, &view).await);
+        state.answer = Some((Instant::now(), view.version, answer.clone()));
+        answer
+    }
+
+    /// Why the operator had no answer last time.
+    pub async fn operator_problem(&self) -> Option<String> {
+        self.state.lock().await.operator.as_ref().map(ToString::to_string)
+    }
+
+    /// Requests per second through a split over the last minute.
+    pub async fn rate(&self, object: &ObjectKey, route_index: usize) -> Option<f64> {
+        self.state.lock().await.rates.get(&(object.clone(), route_index)).copied()
+    }
+
+    async fn evaluate_now(&self, state: &mut State, view: &View) -> Canaries {
+        let acks = match &self.operator {
+            Some(operator) => operator.acks().await,
+            None => Err(OperatorError::NotConfigured),
+        };
+        state.operator = match acks {
+            Ok(acks) => {
+                state.acks = acks.into_iter().map(|ack| (ObjectKey::from(&ack.object), ack)).collect();
+                None
+            }
+            Err(problem) => Some(problem),
+        };
+        if view.splits.is_empty() {
+            state.trackers.clear();
+            return Canaries::default();
+        }
+        let settled = settle(state, &view.splits);
+        let now_ms = now_ms();
+        let (counted, red) = tokio::join!(
+            self.count(&mut state.trackers, &view.splits, &settled, now_ms),
+            red::observe(self.prometheus.as_ref(), &self.graphs, &view.splits, &view.estate)
+        );
+        let mut answers: Vec<Result<(), QueryError>> = counted.values().cloned().collect();
+        answers.extend(red.answers.iter().cloned());
+        let mut canaries = Vec::with_capacity(view.splits.len());
+        state.rates.clear();
+        for split in &view.splits {
+            let key = tracker_key(split);
+            let tracker = state.trackers.get(&key);
+            if let Some(rate) = tracker.and_then(Tracker::rate) {
+                state.rates.insert((key.0.clone(), key.1), rate);
+            }
+            let standing = match (settled.get(&key), counted.get(&key)) {
+                (Some(Settled::At(_)), Some(Err(problem))) => Standing::Unknown(problem.to_string()),
+                (Some(Settled::At(_)), _) => Standing::Counted,
+                (Some(Settled::Waiting(words)), _) => Standing::Settling(words.clone()),
+                (_, _) => Standing::Unknown(state.operator.as_ref().map(ToString::to_string).unwrap_or_default()),
+            };
+            canaries.push(card(split, tracker, &standing, &red, view, now_ms));
+        }
+        Canaries { canaries, sources: sources_of(&answers) }
+    }
+
+    /// Brings the tracker of each settled split up to date: one query for all that are nearly so, and a few more for
+    /// each that has history to read. Gives each one's outcome.
+    async fn count(
+        &self,
+        trackers: &mut HashMap<TrackerKey, Tracker>,
+        splits: &[Split],
+        settled: &BTreeMap<TrackerKey, Settled>,
+        now_ms: u64,
+    ) -> HashMap<TrackerKey, Result<(), QueryError>> {
+        trackers
+            .retain(|key, tracker| matches!(settled.get(key), Some(Settled::At(since)) if *since == tracker.since_ms));
+        let now = Duration::from_millis(now_ms).as_secs_f64();
+        let mut due: Vec<(&Split, TrackerKey)> = Vec::new();
+        for split in splits {
+            let key = tracker_key(split);
+            if let Some(Settled::At(since)) = settled.get(&key) {
+                trackers.entry(key.clone()).or_insert_with(|| Tracker::new(split, *since));
+                due.push((split, key));
+            }
+        }
+        let mut outcomes = HashMap::new();
+        let Some(prometheus) = &self.prometheus else {
+            return due.into_iter().map(|(_, key)| (key, Err(QueryError::NotConfigured))).collect();
+        };
+        let (near, far): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|(_, key)| trackers.get(key).is_some_and(|t| t.needs_from(now).is_some()));
+        if !near.is_empty() {
+            let from = near.iter().filter_map(|(_, key)| trackers.get(key)?.needs_from(now)).fold(now, f64::min);
+            let names: Vec<String> = near.iter().map(|(split, _)| split.virtual_service()).collect();
+            let query = format!("{}[{}ms]", tracker::selector(names.iter().map(String::as_str)), millis(now - from));
+            let answer = prometheus.samples(&query, now).await;
+            for (split, key) in near {
+                if let (Ok(tracks), Some(tracker)) = (&answer, trackers.get_mut(&key)) {
+                    tracker.take(split, tracks, now);
+                }
+                outcomes.insert(key, answer.as_ref().map(|_| ()).map_err(Clone::clone));
+            }
+        }
+        for (split, key) in far {
+            if let Some(tracker) = trackers.get_mut(&key) {
+                let outcome = tracker.catch_up(prometheus, split, now).await;
+                outcomes.insert(key, outcome);
+            }
+        }
+        outcomes
+    }
+}
+
+/// How far the present weights have got.
+enum Settled {
+    /// Every proxy has acknowledged them, at this time in milliseconds since the epoch.
+    At(u64),
+    /// Some have not; in words.
+    Waiting(String),
+    /// The operator cannot be asked and did not say before.
+    Unknown,
+}
+
+/// What a card can say.
+enum Standing {
+    Counted,
+    Settling(String),
+    Unknown(String),
+}
+
+fn settle(state: &State, splits: &[Split]) -> BTreeMap<TrackerKey, Settled> {
+    let of = |split: &Split| {
+        let ack = state.acks.get(&ObjectKey::from(&split.object)).filter(|ack| ack.content == split.content);
+        match (ack, &state.operator) {
+            (Some(ObjectAck { acked_at_ms: Some(at), .. }), _) => Settled::At(*at),
+            (_, Some(_)) => Settled::Unknown,
+            (Some(ack), None) if !ack.pending.is_empty() => Settled::Waiting(format!(
+                "The present weights have not reached every proxy yet: waiting for {}",
+                words::names(&ack.pending)
+            )),
+            (_, None) => Settled::Waiting("The present weights have not reached the proxies yet".to_owned()),
+        }
+    };
+    splits.iter().map(|split| (tracker_key(split), of(split))).collect()
+}
+
+fn tracker_key(split: &Split) -> TrackerKey {
+    (ObjectKey::from(&split.object), split.route_index, split.content.clone())
+}
+
+fn card(split: &Split, tracker: Option<&Tracker>, standing: &Standing, red: &Red, view: &View, now_ms: u64) -> Canary {
+    let counts = tracker.map_or_else(|| vec![0; split.arms.len()], |tracker| tracker.counts(split));
+    let since_ms = tracker.map(|tracker| tracker.since_ms);
+    let (verdict, sentence) = match (standing, tracker, &split.ambiguous) {
+        (_, _, Some(reason)) => (Verdict::Unknown, reason.clone()),
+        (Standing::Settling(words), _, _) => (Verdict::Settling, words.clone()),
+        (Standing::Unknown(words), _, _) => (Verdict::Unknown, words.clone()),
+        (Standing::Counted, None, _) => (Verdict::Unknown, String::new()),
+        (Standing::Counted, Some(tracker), _) => verdict::judge(&Evidence {
+            split,
+            counts: &counts,
+            windows: &tracker.windows,
+            since_ms: tracker.since_ms,
+            now_ms,
+        }),
+    };
+    let all: u64 = counts.iter().sum();
+    let shares = split.shares();
+    let share = |(index, arm): (usize, &Arm)| {
+        let hits = counts.get(index).copied().unwrap_or_default();
+        let figures = red.of(arm, &view.estate);
+        Share {
+            host: arm.host.clone(),
+            subset: arm.subset.clone(),
+            configured_percent: shares.get(index).copied().unwrap_or_default() * 100.0,
+            requests: hits,
+            observed_percent: (all > 0).then(|| verdict::ratio(hits, all) * 100.0),
+            interval: wilson(hits, all).map(|(low, high)| (low * 100.0, high * 100.0)),
+            rate: figures.rate,
+            error_share: figures.error_share,
+            p95_ms: figures.p95_ms,
+        }
+    };
+    Canary {
+        object: split.object.clone(),
+        route_index: split.route_index,
+        route: split.route.clone(),
+        shares: split.arms.iter().enumerate().map(share).collect(),
+        testers: split
+            .testers
+            .iter()
+            .map(|tester| TesterRoute {
+                route: tester.route.clone(),
+                matches: tester.matches.clone(),
+                destination: tester.destination.clone(),
+                requests: tracker.map_or(0, |tracker| tracker.route_count(&tester.route)),
+            })
+            .collect(),
+        verdict,
+        sentence,
+        since_ms,
+        revision: view.revision(&split.object),
+        query: format!(
+            "sum by (host, subset) (increase({ROUTE_REQUESTS_TOTAL}{{virtual_service=\"{}\", route=\"{}\"}}[{}s]))",
+            split.virtual_service(),
+            split.route.replace('\\', "\\\\").replace('"', "\\\""),
+            tracker.map_or(60, Tracker::span_s)
+        ),
+    }
+}
+
+fn millis(seconds: f64) -> u128 {
+    Duration::from_secs_f64(seconds.max(1.0)).as_millis() + 1
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,195 @@
+//! Moving weights: what an edit would do, making it, and taking it back.
+
+mod error;
+mod plan;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use weft_model::{
+    Diagnostic,
+    canary::{EditPreview, EditResult, WeightEdit},
+};
+use weft_source::{Applied, ConfigStore, StoreError, Undo};
+
+pub use self::error::EditError;
+use self::plan::Plan;
+use super::CanaryService;
+use crate::{
+    config::{View, findings},
+    db::{Edit, Edits},
+    metrics::Metrics,
+};
+
+/// For how long an edit can be taken back.
+pub const UNDO_FOR: Duration = Duration::from_secs(600);
+/// How long an answer waits for the view to show the edit; the files are noticed after some 50 ms.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(2);
+/// Edits whose very bytes can be brought back; older ones are taken back by their values.
+const KEPT: usize = 64;
+
+/// Makes edits, one after the other.
+pub struct Editor {
+    views: watch::Receiver<Arc<View>>,
+    store: Arc<ConfigStore>,
+    edits: Edits,
+    canaries: Arc<CanaryService>,
+    metrics: Arc<Metrics>,
+    /// By time and id.
+    undos: Mutex<BTreeMap<(u64, String), Undo>>,
+    one_at_a_time: tokio::sync::Mutex<()>,
+}
+
+impl Editor {
+    /// An editor of what `views` shows.
+    pub fn new(
+        views: watch::Receiver<Arc<View>>,
+        edits: Edits,
+        canaries: Arc<CanaryService>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let (store, undos, one_at_a_time) =
+            (Arc::new(ConfigStore::new()), Mutex::default(), tokio::sync::Mutex::default());
+        Self { views, store, edits, canaries, metrics, undos, one_at_a_time }
+    }
+
+    /// What an edit would do. Writes nothing.
+    pub async fn preview(&self, edit: &WeightEdit) -> Result<EditPreview, EditError> {
+        let view = self.views.borrow().clone();
+        let plan = Plan::new(&view, edit)?;
+        let moved_rate = self.canaries.rate(&plan.key, edit.route_index).await.map(|rate| plan.moved_share() * rate);
+        let command = plan.command();
+        let store = self.store.clone();
+        let revision = edit.revision.clone();
+        let (diff, present, would_be) = blocking(move || {
+            let preview = plan.attempt(|edits| store.preview(&view.index, &plan.key, &revision, edits))?;
+            let snapshot = plan::hypothetical(&view.snapshot, preview.after);
+            let (present, would_be) =
+                (findings::lint(&view.snapshot, &view.index), findings::lint(&snapshot, &view.index));
+            Ok((preview.diff, present, would_be))
+        })
+        .await?;
+        let only_in = |these: &[Diagnostic], others: &[Diagnostic]| -> Vec<Diagnostic> {
+            let known = |finding: &&Diagnostic| !others.iter().any(|other| findings::same(other, finding));
+            these.iter().filter(known).cloned().collect()
+        };
+        Ok(EditPreview {
+            diff,
+            new_findings: only_in(&would_be, &present),
+            mended_findings: only_in(&present, &would_be),
+            moved_rate,
+            command,
+        })
+    }
+
+    /// Makes an edit, and waits shortly until it shows.
+    pub async fn apply(&self, edit: &WeightEdit) -> Result<EditResult, EditError> {
+        let _turn = self.one_at_a_time.lock().await;
+        let view = self.views.borrow().clone();
+        let plan = Plan::new(&view, edit)?;
+        let (store, revision) = (self.store.clone(), edit.revision.clone());
+        let before = plan.before.clone();
+        let applied: Applied =
+            blocking(move || plan.attempt(|edits| store.apply(&view.index, &plan.key, &revision, edits))).await?;
+        self.finish(edit, before, applied.revision, Some(applied.undo), None).await
+    }
+
+    /// Takes an edit back: the very bytes when the file is still as the edit left it, and otherwise only the weights,
+    /// if they are still those that the edit set.
+    pub async fn undo(&self, id: &str) -> Result<EditResult, EditError> {
+        let _turn = self.one_at_a_time.lock().await;
+        let done = self.edits.get(id).await?.ok_or_else(|| EditError::NoSuchEdit(id.to_owned()))?;
+        let age = now_ms().saturating_sub(done.at_ms);
+        if age > millis(UNDO_FOR) {
+            return Err(EditError::TooLate);
+        }
+        if self.edits.undone(id).await? {
+            return Err(EditError::Undone);
+        }
+        let kept = self.undos.lock().iter().find(|((_, known), _)| known == id).map(|(_, undo)| undo.clone());
+        let back = WeightEdit {
+            object: done.object.clone(),
+            route_index: done.route_index,
+            weights: done.weights_before.clone(),
+            revision: String::new(),
+        };
+        if let Some(kept) = kept {
+            let store = self.store.clone();
+            match blocking(move || store.undo(&kept).map_err(EditError::from)).await {
+                Ok(revision) => return self.finish(&back, done.weights_after, revision, None, Some(id)).await,
+                // Something else in the file changed; the weights may still be the edit's own.
+                Err(EditError::Store(StoreError::Conflict { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let view = self.views.borrow().clone();
+        let back = WeightEdit { revision: view.revision(&done.object), ..back };
+        let plan = Plan::new(&view, &back)?;
+        if plan.before != done.weights_after {
+            return Err(EditError::Moved);
+        }
+        let (store, revision) = (self.store.clone(), back.revision.clone());
+        let applied: Applied =
+            blocking(move || plan.attempt(|edits| store.apply(&view.index, &plan.key, &revision, edits))).await?;
+        self.finish(&back, done.weights_after, applied.revision, Some(applied.undo), Some(id)).await
+    }
+
+    /// Records what was written and waits until it shows.
+    async fn finish(
+        &self,
+        edit: &WeightEdit,
+        weights_before: Vec<u32>,
+        revision: String,
+        undo: Option<Undo>,
+        undoes: Option<&str>,
+    ) -> Result<EditResult, EditError> {
+        let id = format!("{:016x}", rand::random::<u64>());
+        let at_ms = now_ms();
+        tracing::info!(object = %edit.object, route = edit.route_index, from = ?weights_before, to = ?edit.weights, "weights moved");
+        self.metrics.edited();
+        if let Some(undo) = undo {
+            let mut undos = self.undos.lock();
+            undos.insert((at_ms, id.clone()), undo);
+            while undos.len() > KEPT {
+                undos.pop_first();
+            }
+        }
+        let record = Edit {
+            id: id.clone(),
+            at_ms,
+            object: edit.object.clone(),
+            route_index: edit.route_index,
+            weights_before,
+            weights_after: edit.weights.clone(),
+            revision_before: edit.revision.clone(),
+            revision_after: revision.clone(),
+            undoes: undoes.map(str::to_owned),
+        };
+        self.edits.record(&record).await.map_err(EditError::Unrecorded)?;
+        let mut views = self.views.clone();
+        let shows = views.wait_for(|view| view.revision(&edit.object) == revision);
+        // The edit is made either way; a page that is told a moment too early is told again by an event.
+        let _ = tokio::time::timeout(VISIBLE_WITHIN, shows).await;
+        Ok(EditResult { id, revision, undo_until_ms: at_ms + millis(UNDO_FOR) })
+    }
+}
+
+/// Files are read and written beside the runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EditError> + Send + 'static,
+) -> Result<T, EditError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| EditError::Broken(error.to_string()))?
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn now_ms() -> u64 {
+    millis(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+}

@@ -1,0 +1,148 @@
+//! Rate, errors and duration of each version over the last minute, from Istio's metrics.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use weft_model::{graph::CodeRate, metrics::REQUEST_DURATION};
+
+use super::{Arm, Split};
+use crate::{
+    estate::Estate,
+    graph::{Flow, GraphCache, Observed, Reporter, error_share},
+    telemetry::prometheus::{Prometheus, QueryError, Series},
+};
+
+/// Over how long, in seconds.
+const WINDOW_S: u64 = 60;
+
+/// Figures of one destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Figures {
+    /// Requests per second.
+    pub rate: f64,
+    /// Share that failed, 0 to 1.
+    pub error_share: Option<f64>,
+    /// 95th percentile in milliseconds.
+    pub p95_ms: Option<f64>,
+}
+
+/// Cumulative rates by upper bound, in milliseconds, of one workload as one side measured it.
+type Buckets = HashMap<(Reporter, String), BTreeMap<u64, f64>>;
+
+/// What was observed of all versions.
+pub(super) struct Red {
+    flows: Arc<Observed>,
+    buckets: Buckets,
+    /// Outcome of each query.
+    pub answers: [Result<(), QueryError>; 2],
+}
+
+/// Asks for the buckets of every host that is split; the rates are the graph's.
+pub(super) async fn observe(
+    prometheus: Option<&Prometheus>,
+    graphs: &GraphCache,
+    splits: &[Split],
+    estate: &Estate,
+) -> Red {
+    let hosts: BTreeSet<&str> = splits.iter().flat_map(|split| &split.arms).map(|arm| arm.full_host.as_str()).collect();
+    let pattern =
+        hosts.into_iter().filter(|host| estate.hosts.contains_key(*host)).map(|host| host.replace('.', "\\\\."));
+    let query = format!(
+        "sum by (le, reporter, destination_workload, destination_workload_namespace) \
+         (rate({REQUEST_DURATION}_bucket{{destination_service=~\"{}\"}}[{WINDOW_S}s]))",
+        pattern.collect::<Vec<_>>().join("|")
+    );
+    let latency = async {
+        match prometheus {
+            Some(prometheus) => prometheus.instant(&query, None).await,
+            None => Err(QueryError::NotConfigured),
+        }
+    };
+    let (flows, latency) = tokio::join!(graphs.get(WINDOW_S), latency);
+    let rates = flows.rates_problem.clone().map_or(Ok(()), Err);
+    let answer = latency.as_ref().map(|_| ()).map_err(Clone::clone);
+    Red { flows, buckets: read_buckets(latency.as_deref().unwrap_or_default()), answers: [rates, answer] }
+}
+
+fn read_buckets(series: &[Series]) -> Buckets {
+    let mut buckets = Buckets::new();
+    for row in series {
+        let Some(flow) = Flow::read(row) else { continue };
+        let (Some(workload), Ok(bound)) = (flow.destination.id(), row.labels.get("le").parse::<f64>()) else {
+            continue;
+        };
+        // Bounds are positive, and the bits of positive numbers order as the numbers do.
+        buckets.entry((flow.reporter, workload)).or_default().insert(bound.to_bits(), row.value);
+    }
+    buckets
+}
+
+impl Red {
+    /// The figures of one destination: all workloads of its subset together, as their callers saw them, or as they saw
+    /// themselves where no caller has a proxy.
+    pub(super) fn of(&self, arm: &Arm, estate: &Estate) -> Figures {
+        let workloads: BTreeSet<&str> = estate.behind(&arm.full_host, &arm.labels).collect();
+        let codes = |reporter: Reporter| -> Vec<CodeRate> {
+            let flows =
+                self.flows.requests.iter().filter(|flow| flow.reporter == reporter && flow.host == arm.full_host);
+            let here = flows.filter(|flow| flow.destination.id().is_some_and(|id| workloads.contains(id.as_str())));
+            here.map(|flow| CodeRate { code: flow.code.clone(), flags: flow.flags.clone(), rate: flow.rate }).collect()
+        };
+        let (mut reporter, mut seen) = (Reporter::Source, codes(Reporter::Source));
+        if seen.is_empty() {
+            (reporter, seen) = (Reporter::Destination, codes(Reporter::Destination));
+        }
+        let mut merged: BTreeMap<u64, f64> = BTreeMap::new();
+        for workload in workloads {
+            for (bound, rate) in self.buckets.get(&(reporter, workload.to_owned())).into_iter().flatten() {
+                *merged.entry(*bound).or_default() += rate;
+            }
+        }
+        Figures {
+            rate: seen.iter().map(|code| code.rate).sum(),
+            error_share: error_share(&seen),
+            p95_ms: quantile(0.95, &merged),
+        }
+    }
+}
+
+/// Prometheus' own interpolation: linear inside the bucket, the last finite bound for what lies above it.
+fn quantile(q: f64, buckets: &BTreeMap<u64, f64>) -> Option<f64> {
+    let (&last, &all) = buckets.last_key_value()?;
+    if all <= 0.0 || f64::from_bits(last).is_finite() {
+        return None;
+    }
+    let rank = q * all;
+    let (mut lower, mut below) = (0.0, 0.0);
+    for (bound, &cumulative) in buckets {
+        let bound = f64::from_bits(*bound);
+        if cumulative >= rank {
+            if bound.is_infinite() {
+                return Some(lower);
+            }
+            let inside = cumulative - below;
+            return Some(if inside > 0.0 { lower + (bound - lower) * (rank - below) / inside } else { bound });
+        }
+        (lower, below) = (bound, cumulative);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_prometheus_own() {
+        let buckets = |pairs: &[(f64, f64)]| pairs.iter().map(|(bound, rate)| (bound.to_bits(), *rate)).collect();
+        let inf = f64::INFINITY;
+        assert_eq!(quantile(0.95, &buckets(&[(10.0, 90.0), (20.0, 100.0), (inf, 100.0)])), Some(15.0));
+        assert_eq!(quantile(0.5, &buckets(&[(10.0, 100.0), (inf, 100.0)])), Some(5.0));
+        assert_eq!(quantile(0.95, &buckets(&[(10.0, 50.0), (inf, 100.0)])), Some(10.0));
+        assert_eq!(quantile(0.95, &buckets(&[(10.0, 0.0), (inf, 0.0)])), None);
+        assert_eq!(quantile(0.95, &buckets(&[(10.0, 1.0)])), None);
+        assert_eq!(quantile(0.95, &buckets(&[])), None);
+    }
+}

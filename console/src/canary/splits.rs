@@ -1,0 +1,154 @@
+//! The weighted routes of a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weft_api::networking::virtual_service::{Destination, HttpRoute, VirtualService};
+use weft_mesh::{Snapshot, Typed};
+use weft_model::{Hostname, ObjectRef, xds::route_id};
+
+use super::words;
+
+/// One destination of a weighted route.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arm {
+    /// Host as written.
+    pub host: String,
+    /// Full host name.
+    pub full_host: String,
+    /// Subset; empty for none.
+    pub subset: String,
+    /// Labels that the subset's workloads carry; empty without a subset.
+    pub labels: BTreeMap<String, String>,
+    /// Weight as it counts.
+    pub weight: u32,
+    /// Weight as written; `None` where there is none, which counts as zero.
+    pub written: Option<u32>,
+}
+
+impl Arm {
+    /// The name to call it by: the subset's, or the host's.
+    pub fn name(&self) -> &str {
+        if self.subset.is_empty() { &self.host } else { &self.subset }
+    }
+}
+
+/// A route before the weighted one that goes to one of its hosts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tester {
+    /// Route id in metrics.
+    pub route: String,
+    /// What it takes, in words.
+    pub matches: String,
+    /// Where it goes, in words.
+    pub destination: String,
+}
+
+/// One weighted route.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// The VirtualService.
+    pub object: ObjectRef,
+    /// Hash of its spec, as the operator's acknowledgements name it.
+    pub content: String,
+    /// Index in `spec.http`.
+    pub route_index: usize,
+    /// Route id in metrics.
+    pub route: String,
+    /// Destinations in the order they are written.
+    pub arms: Vec<Arm>,
+    /// Routes that take testers out first.
+    pub testers: Vec<Tester>,
+    /// Why counts cannot be told apart, if they cannot.
+    pub ambiguous: Option<String>,
+}
+
+impl Split {
+    /// `namespace/name`, as metrics name the VirtualService.
+    pub fn virtual_service(&self) -> String {
+        format!("{}/{}", self.object.namespace, self.object.name)
+    }
+
+    /// Configured shares, 0 to 1; all zero when every weight is.
+    pub fn shares(&self) -> Vec<f64> {
+        let all: f64 = self.arms.iter().map(|arm| f64::from(arm.weight)).sum();
+        self.arms.iter().map(|arm| if all > 0.0 { f64::from(arm.weight) / all } else { 0.0 }).collect()
+    }
+}
+
+/// Every weighted HTTP route, ordered by object and index.
+pub fn splits(snapshot: &Snapshot) -> Vec<Split> {
+    let mut all: Vec<Split> = snapshot.virtual_services().iter().flat_map(|vs| of_one(snapshot, vs)).collect();
+    all.sort_by(|a, b| (&a.object, a.route_index).cmp(&(&b.object, b.route_index)));
+    all
+}
+
+fn of_one(snapshot: &Snapshot, vs: &Typed<VirtualService>) -> Vec<Split> {
+    let id = |index: usize, route: &HttpRoute| route_id(index, Some(&route.name));
+    let mut splits = Vec::new();
+    for (index, route) in vs.http.iter().enumerate().filter(|(_, route)| route.route.len() >= 2) {
+        let arms: Vec<Arm> = route.route.iter().map(|to| arm(snapshot, vs, &to.destination, to.weight)).collect();
+        let hosts: BTreeSet<&str> = arms.iter().map(|arm| arm.full_host.as_str()).collect();
+        let earlier = vs.http.iter().enumerate().take(index).filter(|(_, earlier)| {
+            earlier.route.iter().any(|to| hosts.contains(full_host(snapshot, vs, &to.destination).as_str()))
+        });
+        let testers = earlier
+            .map(|(at, earlier)| Tester {
+                route: id(at, earlier),
+                matches: words::matches(&earlier.matches),
+                destination: words::names(&earlier.route.iter().map(|to| place(&to.destination)).collect::<Vec<_>>()),
+            })
+            .collect();
+        let own = id(index, route);
+        let same_name = vs.http.iter().enumerate().filter(|(at, other)| id(*at, other) == own).count() > 1;
+        splits.push(Split {
+            object: vs.reference().clone(),
+            content: vs.object.content.clone(),
+            route_index: index,
+            ambiguous: ambiguity(&arms, &own, same_name),
+            route: own,
+            arms,
+            testers,
+        });
+    }
+    splits
+}
+
+fn ambiguity(arms: &[Arm], route: &str, same_name: bool) -> Option<String> {
+    let distinct: BTreeSet<(&str, &str)> =
+        arms.iter().map(|arm| (arm.full_host.as_str(), arm.subset.as_str())).collect();
+    if same_name {
+        Some(format!("Two routes are named {route}, so their requests cannot be told apart; give each its own name."))
+    } else if distinct.len() < arms.len() {
+        Some(
+            "Two destinations have the same host and subset, so their requests cannot be told apart; join them, or give \
+             them subsets of their own."
+                .to_owned(),
+        )
+    } else {
+        None
+    }
+}
+
+fn full_host(snapshot: &Snapshot, vs: &Typed<VirtualService>, to: &Destination) -> Hostname {
+    snapshot.resolve_host(&to.host, vs.namespace())
+}
+
+fn place(to: &Destination) -> String {
+    if to.subset.is_empty() { to.host.clone() } else { format!("{} {}", to.host, to.subset) }
+}
+
+fn arm(snapshot: &Snapshot, vs: &Typed<VirtualService>, to: &Destination, weight: Option<i32>) -> Arm {
+    let full_host = full_host(snapshot, vs, to);
+    let subset = snapshot
+        .destination_rules_of(&full_host)
+        .find_map(|rule| rule.subsets.iter().find(|subset| subset.name == to.subset && !to.subset.is_empty()));
+    let written = weight.and_then(|weight| u32::try_from(weight).ok());
+    Arm {
+        host: to.host.clone(),
+        full_host: full_host.to_string(),
+        subset: to.subset.clone(),
+        labels: subset.map(|subset| subset.labels.clone()).unwrap_or_default(),
+        weight: written.unwrap_or(0),
+        written,
+    }
+}

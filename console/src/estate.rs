@@ -1,0 +1,91 @@
+//! What configuration says about workloads, in the form that the graph and the canary cards need: derived once for each
+//! snapshot, then shared.
+
+mod badges;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weft_mesh::{Snapshot, resolve::labels_match};
+use weft_model::{Diagnostic, graph::Badge};
+
+/// One configured workload.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Workload {
+    /// Namespace.
+    pub namespace: String,
+    /// Name; the node's id is `namespace/name`.
+    pub name: String,
+    /// `app` label.
+    pub app: String,
+    /// `version` label.
+    pub version: String,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it has a proxy that speaks mutual TLS.
+    pub meshed: bool,
+    /// Whether it is an ingress or egress gateway.
+    pub gateway: bool,
+    /// Marks that follow from configuration.
+    pub badges: Vec<Badge>,
+}
+
+/// Workloads, and which of them stand behind which host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Estate {
+    /// By `namespace/name`.
+    pub workloads: BTreeMap<String, Workload>,
+    /// Ids of the workloads behind each full host name.
+    pub hosts: BTreeMap<String, Vec<String>>,
+    /// Namespaces in which anything is configured.
+    pub namespaces: BTreeSet<String>,
+}
+
+/// Values of the label `istio` that gateway workloads carry by convention.
+const GATEWAY_LABELS: [&str; 3] = ["ingressgateway", "egressgateway", "eastwestgateway"];
+
+impl Estate {
+    /// Reads a snapshot; `findings` become marks on the workloads that they concern.
+    pub fn read(snapshot: &Snapshot, findings: &[Diagnostic]) -> Self {
+        let mut estate = Self::default();
+        for (reference, workload) in snapshot.workloads() {
+            let selected =
+                |labels: &BTreeMap<String, String>| !labels.is_empty() && labels_match(labels, &workload.labels);
+            let gateway = GATEWAY_LABELS.contains(&workload.label("istio"))
+                || snapshot.gateways().iter().any(|gateway| selected(&gateway.selector));
+            let known = Workload {
+                namespace: reference.namespace.clone(),
+                name: reference.name.clone(),
+                app: workload.canonical_name().to_owned(),
+                version: workload.label("version").to_owned(),
+                labels: workload.labels.clone(),
+                meshed: workload.has_mutual_tls() || gateway,
+                gateway,
+                badges: Vec::new(),
+            };
+            estate.workloads.insert(reference.to_string(), known);
+        }
+        for service in snapshot.services() {
+            let here = snapshot.workloads().iter().filter(|(reference, _)| reference.namespace == service.namespace);
+            let ids = here
+                .filter(|(_, workload)| service.selects(&workload.labels))
+                .map(|(reference, _)| reference.to_string());
+            let behind = estate.hosts.entry(service.host.to_string()).or_default();
+            behind.extend(ids);
+            behind.sort_unstable();
+            behind.dedup();
+        }
+        estate.namespaces =
+            snapshot.objects().map(|(key, _)| key.namespace.clone()).filter(|n| !n.is_empty()).collect();
+        badges::mark(&mut estate, snapshot, findings);
+        estate
+    }
+
+    /// The workloads behind `host` that carry all of `labels`, which is how a subset chooses.
+    pub fn behind<'a>(&'a self, host: &str, labels: &'a BTreeMap<String, String>) -> impl Iterator<Item = &'a str> {
+        let ids = self.hosts.get(host).map_or(&[][..], Vec::as_slice);
+        ids.iter().map(String::as_str).filter(move |id| {
+            let own = self.workloads.get(*id).map(|w| &w.labels);
+            own.is_some_and(|own| labels.iter().all(|(k, v)| own.get(k) == Some(v)))
+        })
+    }
+}

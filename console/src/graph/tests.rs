@@ -1,0 +1,167 @@
+use std::collections::BTreeMap;
+
+use weft_model::graph::{Health, Lock, NodeKind};
+
+use super::{Observed, Quantiles, draw, flow::Flow, mtls_share, queries::graph_queries};
+use crate::{
+    estate::{Estate, Workload},
+    telemetry::prometheus::{Labels, QueryError, Series},
+};
+
+/// A series as the requests query gives it: `reporter source destination host protocol code flags policy`, `-` for an
+/// unknown workload.
+fn flow(spec: &str, rate: f64) -> Flow {
+    let parts: Vec<&str> = spec.split(' ').collect();
+    let [reporter, source, destination, host, protocol, code, flags, policy] = parts[..] else { panic!("{spec}") };
+    let name = |part: &str| if part == "-" { "unknown".to_owned() } else { part.to_owned() };
+    let (source, destination) = (name(source), name(destination));
+    let namespace = |name: &str| if name == "unknown" { "unknown" } else { "shop" };
+    let labels = Labels::from([
+        ("reporter", reporter),
+        ("source_workload", &source),
+        ("source_workload_namespace", namespace(&source)),
+        ("source_app", &source),
+        ("source_version", "v1"),
+        ("destination_workload", &destination),
+        ("destination_workload_namespace", namespace(&destination)),
+        ("destination_app", &destination),
+        ("destination_version", "v1"),
+        ("destination_service", host),
+        ("request_protocol", protocol),
+        ("response_code", code),
+        ("response_flags", flags),
+        ("connection_security_policy", policy),
+    ]);
+    Flow::read(&Series { labels, value: rate }).unwrap()
+}
+
+fn observed(requests: Vec<Flow>) -> Observed {
+    Observed { window_s: 60, requests, ..Observed::default() }
+}
+
+fn workload(name: &str, meshed: bool) -> (String, Workload) {
+    let known =
+        Workload { namespace: "shop".into(), name: name.into(), app: name.into(), meshed, ..Workload::default() };
+    (format!("shop/{name}"), known)
+}
+
+const PAY: &str = "payment-service.shop.svc.cluster.local";
+
+#[test]
+fn both_reporters_make_one_edge() {
+    let seen = observed(vec![
+        flow(&format!("source checkout payment {PAY} http 200 - unknown"), 9.0),
+        flow(&format!("source checkout payment {PAY} http 503 UF unknown"), 1.0),
+        flow(&format!("destination checkout payment {PAY} http 200 - mutual_tls"), 8.5),
+    ]);
+    let graph = draw(&seen, &Estate::default());
+    assert_eq!(graph.edges.len(), 1);
+    let edge = &graph.edges[0];
+    assert_eq!((edge.id.as_str(), edge.rate, edge.error_share), ("shop/checkout->shop/payment", 10.0, Some(0.1)));
+    assert_eq!((edge.lock, edge.plaintext_share, edge.health), (Lock::Mtls, Some(0.0), Health::Failing));
+    assert_eq!(edge.codes[1].flags, "UF");
+    let payment = graph.nodes.iter().find(|n| n.id == "shop/payment").unwrap();
+    assert_eq!((payment.rate_in, payment.rate_out, payment.error_share), (10.0, 0.0, Some(0.1)));
+    let checkout = graph.nodes.iter().find(|n| n.id == "shop/checkout").unwrap();
+    assert_eq!((checkout.rate_in, checkout.rate_out, checkout.health), (0.0, 10.0, Health::Failing));
+    assert_eq!(mtls_share(&seen), Some(1.0));
+}
+
+#[test]
+fn a_caller_without_a_proxy_is_counted_where_it_arrives() {
+    let seen = observed(vec![
+        flow(&format!("destination legacy-billing payment {PAY} http 200 - none"), 2.0),
+        flow(&format!("destination - payment {PAY} http 200 - none"), 0.5),
+        flow(&format!("source checkout payment {PAY} http 200 - unknown"), 6.0),
+        flow(&format!("destination checkout payment {PAY} http 200 - mutual_tls"), 4.5),
+        flow(&format!("destination checkout payment {PAY} http 200 - none"), 1.5),
+    ]);
+    let estate = Estate {
+        workloads: [workload("legacy-billing", false), workload("payment", true)].into(),
+        ..Estate::default()
+    };
+    let graph = draw(&seen, &estate);
+    let edge = |id: &str| graph.edges.iter().find(|e| e.id == id).unwrap();
+    let legacy = edge("shop/legacy-billing->shop/payment");
+    assert_eq!((legacy.rate, legacy.lock, legacy.plaintext_share), (2.0, Lock::Plaintext, Some(1.0)));
+    let mixed = edge("shop/checkout->shop/payment");
+    assert_eq!((mixed.rate, mixed.lock, mixed.plaintext_share), (6.0, Lock::Mixed, Some(0.25)));
+    assert_eq!(edge("unknown->shop/payment").rate, 0.5);
+    let kind = |id: &str| graph.nodes.iter().find(|n| n.id == id).unwrap().kind;
+    assert_eq!(kind("unknown"), NodeKind::Unmeshed);
+    assert_eq!(kind("shop/legacy-billing"), NodeKind::Unmeshed);
+    assert_eq!(kind("shop/payment"), NodeKind::Workload);
+    let legacy = graph.nodes.iter().find(|n| n.id == "shop/legacy-billing").unwrap();
+    assert_eq!(legacy.badges[0].kind, "missing-sidecar");
+}
+
+#[test]
+fn what_reached_no_workload_shows_on_the_edges_it_concerns() {
+    let host = "order.shop.svc.cluster.local";
+    let seen = observed(vec![
+        flow(&format!("source bff order-v1 {host} http 200 - unknown"), 9.0),
+        flow(&format!("source bff order-v2 {host} http 200 - unknown"), 1.0),
+        flow(&format!("source bff - {host} http 503 FI unknown"), 2.0),
+        flow(&format!("source loader - {host} http 503 UH unknown"), 4.0),
+        flow("source bff - api.example.com http 200 - unknown", 3.0),
+    ]);
+    let estate = Estate {
+        hosts: BTreeMap::from([(host.to_owned(), vec!["shop/order-v1".into(), "shop/order-v2".into()])]),
+        workloads: [workload("order-v1", true), workload("order-v2", true)].into(),
+        ..Estate::default()
+    };
+    let graph = draw(&seen, &estate);
+    let rate = |id: &str| graph.edges.iter().find(|e| e.id == id).map(|e| e.rate).unwrap();
+    assert!((rate("shop/bff->shop/order-v1") - 10.8).abs() < 1e-9);
+    assert!((rate("shop/bff->shop/order-v2") - 1.2).abs() < 1e-9);
+    assert_eq!((rate("shop/loader->shop/order-v1"), rate("shop/loader->shop/order-v2")), (2.0, 2.0));
+    assert_eq!(rate("shop/bff->external/api.example.com"), 3.0);
+    let external = graph.nodes.iter().find(|n| n.id == "external/api.example.com").unwrap();
+    assert_eq!((external.kind, external.workload.as_str()), (NodeKind::External, "api.example.com"));
+}
+
+#[test]
+fn tcp_and_grpc_keep_their_kind() {
+    let tcp = |rate| flow("source bff db db.shop.svc.cluster.local tcp  - unknown", rate);
+    let mut seen = observed(vec![flow("source bff quotes quotes.shop.svc.cluster.local grpc 200 - unknown", 1.0)]);
+    seen.connections = vec![tcp(0.2)];
+    seen.bytes = vec![tcp(9000.0), flow("destination bff old old.shop.svc.cluster.local tcp  - mutual_tls", 100.0)];
+    let graph = draw(&seen, &Estate::default());
+    let edge = |id: &str| graph.edges.iter().find(|e| e.id == id).unwrap();
+    let db = edge("shop/bff->shop/db");
+    assert_eq!((db.protocol.as_str(), db.rate, db.error_share, db.health), ("tcp", 0.2, Some(0.0), Health::Healthy));
+    let old = edge("shop/bff->shop/old");
+    assert_eq!((old.rate, old.error_share, old.lock, old.health), (0.0, None, Lock::Mtls, Health::Healthy));
+    assert_eq!(edge("shop/bff->shop/quotes").protocol, "grpc");
+}
+
+#[test]
+fn without_rates_nothing_is_called_idle() {
+    let estate = Estate { workloads: [workload("payment", true)].into(), ..Estate::default() };
+    let seen = Observed { rates_problem: Some(QueryError::NotConfigured), ..Observed::default() };
+    assert_eq!(draw(&seen, &estate).nodes[0].health, Health::Unknown);
+    let seen = Observed::default();
+    assert_eq!(draw(&seen, &estate).nodes[0].health, Health::Idle);
+}
+
+#[test]
+fn latency_is_that_of_the_side_that_gave_the_rate() {
+    let mut seen = observed(vec![flow(&format!("destination - payment {PAY} http 200 - none"), 2.0)]);
+    let row = |reporter: &str, value| Series {
+        labels: Labels::from([
+            ("reporter", reporter),
+            ("source_workload", "unknown"),
+            ("destination_workload", "payment"),
+            ("destination_workload_namespace", "shop"),
+        ]),
+        value,
+    };
+    seen.latency[1] = Quantiles::read(&[row("source", 7.0), row("destination", 9.0)]);
+    let edge = &draw(&seen, &Estate::default()).edges[0];
+    assert_eq!((edge.p50_ms, edge.p95_ms), (None, Some(9.0)));
+}
+
+#[test]
+fn a_handful_of_queries() {
+    assert!(graph_queries(60).len() <= 8);
+}

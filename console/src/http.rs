@@ -1,0 +1,95 @@
+//! The HTTP surface: API, live events, trace ingest, the page's assets, metrics and readiness.
+
+mod api;
+mod assets;
+mod events;
+mod guard;
+mod headers;
+mod otlp;
+mod problem;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+
+pub use self::problem::ApiError;
+use crate::app::App;
+
+/// Largest body of an API request. An edit is a few hundred bytes.
+const MAX_API_BODY: usize = 64 * 1024;
+
+/// Everything the console serves.
+pub fn router(app: Arc<App>) -> Router {
+    let api = api::router()
+        .route("/events", get(events::subscribe))
+        .fallback(no_such_resource)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(guard::same_origin_writes))
+        .layer(DefaultBodyLimit::max(MAX_API_BODY));
+    let traces = Router::new()
+        .route("/traces", post(otlp::receive))
+        .fallback(no_such_resource)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(guard::no_browsers))
+        .layer(DefaultBodyLimit::max(otlp::MAX_BODY));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/api", get(no_such_resource))
+        .route("/api/{*rest}", get(no_such_resource).post(no_such_resource))
+        .nest("/v1", traces)
+        .route("/metrics", get(metrics))
+        .route("/healthz/ready", get(ready))
+        .fallback_service(assets::service(&app.assets))
+        .layer(middleware::from_fn(guard::loopback_host))
+        .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn_with_state(app.clone(), count))
+        .with_state(app)
+}
+
+async fn no_such_resource(request: Request) -> ApiError {
+    ApiError::not_found(
+        format!("{} does not exist.", request.uri().path()),
+        "Look at the address; the API begins with /api/v1.",
+    )
+}
+
+async fn wrong_method(request: Request) -> ApiError {
+    let title = format!("{} does not take {}.", request.uri().path(), request.method());
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        title,
+        "Use the method that the API's description names.",
+    )
+}
+
+async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    app.metrics.request(response.status().as_u16());
+    response
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    match app.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+            .into_response(),
+        Err(error) => ApiError::internal(&error).into_response(),
+    }
+}
+
+/// Ready once configuration was read and the database answers. Prometheus is not asked: without it the console still
+/// has its use.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    if app.edits.ready().await {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the database in --data-dir does not answer\n").into_response()
+    }
+}

@@ -1,0 +1,37 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+};
+use weft_model::canary::{Canaries, EditPreview, EditResult, WeightEdit};
+
+use crate::{app::App, http::ApiError};
+
+/// `GET /api/v1/canaries`.
+pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Canaries> {
+    Json((*app.canaries.evaluate().await).clone())
+}
+
+/// `POST /api/v1/canaries/preview`: what applying would do; writes nothing.
+pub(super) async fn preview(
+    State(app): State<Arc<App>>,
+    edit: Result<Json<WeightEdit>, JsonRejection>,
+) -> Result<Json<EditPreview>, ApiError> {
+    let Json(edit) = edit?;
+    Ok(Json(app.editor.preview(&edit).await?))
+}
+
+/// `POST /api/v1/canaries/apply`.
+pub(super) async fn apply(
+    State(app): State<Arc<App>>,
+    edit: Result<Json<WeightEdit>, JsonRejection>,
+) -> Result<Json<EditResult>, ApiError> {
+    let Json(edit) = edit?;
+    Ok(Json(app.editor.apply(&edit).await?))
+}
+
+/// `POST /api/v1/edits/{id}/undo`.
+pub(super) async fn undo(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<EditResult>, ApiError> {
+    Ok(Json(app.editor.undo(&id).await?))
+}

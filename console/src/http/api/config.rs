@@ -1,0 +1,76 @@
+use std::{fmt::Write as _, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+};
+use http::header;
+use serde::Deserialize;
+use weft_api::{Kind, Object, ObjectKey, Spec};
+use weft_model::{ObjectRef, config::ConfigObject};
+
+use crate::{app::App, http::ApiError};
+
+/// `GET /api/v1/config`. The JSON is made once for each state of the files.
+pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], app.view().list_json.to_string()).into_response()
+}
+
+/// Which object: the version may be another one than it is written in.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Wanted {
+    api_version: String,
+    kind: String,
+    #[serde(default)]
+    namespace: String,
+    name: String,
+}
+
+/// `GET /api/v1/config/object`.
+pub(super) async fn object(
+    State(app): State<Arc<App>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<ConfigObject>, ApiError> {
+    let Query(Wanted { api_version, kind, namespace, name }) = wanted?;
+    let wanted = ObjectRef { api_version, kind, namespace, name };
+    let key = ObjectKey::from(&wanted);
+    let view = app.view();
+    let (Some(row), Some(document)) = (view.row(&key), view.index.document(&key)) else {
+        return Err(ApiError::not_found(
+            format!("{wanted} is not configured."),
+            "It may have been deleted or renamed. Look for it in the list.",
+        ));
+    };
+    let yaml = match &document.object.spec {
+        Spec::Secret(_) => without_values(document.object),
+        _ => document.text.to_owned(),
+    };
+    Ok(Json(ConfigObject { row: row.clone(), yaml, first_line: document.line, command: command(&row.object) }))
+}
+
+/// A Secret by its keys: nobody needs a private key on a page.
+fn without_values(object: &Object) -> String {
+    let ObjectRef { api_version, kind, namespace, name } = &object.reference;
+    let mut text =
+        format!("apiVersion: {api_version}\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: {namespace}\n");
+    if let Spec::Secret(secret) = &object.spec {
+        let keys = secret.data.iter().flat_map(|data| data.keys());
+        for key in keys.chain(secret.string_data.iter().flat_map(|data| data.keys())) {
+            let _ = writeln!(text, "# {key} is not shown");
+        }
+    }
+    text
+}
+
+/// The same with kubectl.
+fn command(object: &ObjectRef) -> String {
+    let resource = match Kind::of(object.group(), &object.kind) {
+        Some(kind) if !kind.group().is_empty() => format!("{}.{}", kind.plural(), kind.group()),
+        Some(kind) => kind.plural().to_owned(),
+        None => object.kind.to_lowercase(),
+    };
+    let namespace = if object.namespace.is_empty() { String::new() } else { format!(" -n {}", object.namespace) };
+    format!("kubectl get {resource} {}{namespace} -o yaml", object.name)
+}

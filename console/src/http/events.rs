@@ -1,0 +1,88 @@
+//! Server-sent events (`GET /api/v1/events?window=60`): `status`, `config`, `graph` and `canaries`, each with the JSON of
+//! the resource of that name.
+
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use futures::{Stream, stream};
+use tokio::sync::broadcast::error::RecvError;
+use weft_runtime::Shutdown;
+
+use super::{ApiError, api::Window};
+use crate::{
+    app::App,
+    live::{Message, Subscription, present},
+};
+
+/// How often a silent connection is shown to be alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How soon a page comes back after the stream ended.
+const RETRY: Duration = Duration::from_secs(1);
+
+struct Feed {
+    first: VecDeque<Message>,
+    subscription: Subscription,
+    shutdown: Shutdown,
+    ended: bool,
+}
+
+/// Subscribes: the whole present state first, then what changes. A page that falls too far behind is let go with a
+/// word, and comes back for the whole state.
+pub(super) async fn subscribe(
+    State(app): State<Arc<App>>,
+    window: Result<Query<Window>, QueryRejection>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let window_s = window?.checked()?;
+    // Listening begins before the state is read, so nothing falls between the two.
+    let subscription = app.live.subscribe(window_s).ok_or_else(|| {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-pages",
+            "Too many pages listen to this console.",
+            "Close some of them, then load this one again.",
+        )
+    })?;
+    let first = present(&app, window_s).await.into();
+    let feed = Feed { first, subscription, shutdown: app.shutdown.clone(), ended: false };
+    let stream = stream::unfold(feed, |mut feed| async move {
+        let event = feed.next().await?;
+        Some((Ok(event), feed))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("still here")))
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Event> {
+        if self.ended {
+            return None;
+        }
+        if let Some(message) = self.first.pop_front() {
+            return Some(event(&message).retry(RETRY));
+        }
+        loop {
+            let received = tokio::select! {
+                received = self.subscription.messages.recv() => received,
+                () = self.shutdown.wait() => return None,
+            };
+            match received {
+                Ok(message) if message.window_s.is_none_or(|window| window == self.subscription.window_s) => {
+                    return Some(event(&message));
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => {
+                    self.ended = true;
+                    return Some(Event::default().comment("too far behind; connect again"));
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+fn event(message: &Message) -> Event {
+    Event::default().event(message.name).data(&*message.json)
+}

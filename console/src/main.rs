@@ -1,0 +1,20 @@
+//! `weft-console`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use weft_console::{Args, Console};
+use weft_runtime::{Shutdown, log, startup};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    log::init(&args.log);
+    startup::exit("weft-console", run(args).await)
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let shutdown = Shutdown::new();
+    shutdown.on_signals()?;
+    Console::start(args, shutdown).await?.run().await
+}

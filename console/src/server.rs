@@ -1,0 +1,133 @@
+//! Starts everything, and stops it in order.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use weft_mesh::Settings;
+use weft_runtime::{Shutdown, StartupError, admin};
+
+use crate::{
+    app::App,
+    args::Args,
+    canary::{CanaryService, edit::Editor},
+    config::reload,
+    db,
+    graph::GraphCache,
+    http,
+    live::{self, Live},
+    metrics::Metrics,
+    operator::Operator,
+    telemetry::{
+        prometheus::Prometheus,
+        traces::{Ingest, write_batches},
+    },
+};
+
+/// A console that listens and is ready to run.
+pub struct Console {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: Arc<App>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Console {
+    /// Checks flags, opens files, reads the configuration and binds the port. Prometheus and the operator may be away.
+    pub async fn start(args: Args, shutdown: Shutdown) -> anyhow::Result<Self> {
+        refuse_strangers(args.listen)?;
+        let prometheus = args.prometheus.as_deref().map(Prometheus::new).transpose().map_err(|error| {
+            StartupError::new("cannot use --prometheus", error, "give an address such as http://127.0.0.1:9090")
+        })?;
+        let operator = args.operator_admin.as_deref().map(Operator::new).transpose().map_err(|error| {
+            StartupError::new("cannot use --operator-admin", error, "give an address such as http://127.0.0.1:15014")
+        })?;
+        let listener = admin::bind(args.listen, "--listen").await?;
+        let address = listener.local_addr()?;
+        make_private(&args.data_dir)?;
+        let edits = db::open_state(&args.data_dir.join("console.db")).await.map_err(|e| unusable(&args.data_dir, e))?;
+        let traces = db::open_traces(&args.data_dir.join("traces.db"), args.max_spans)
+            .await
+            .map_err(|e| unusable(&args.data_dir, e))?;
+        let metrics = Arc::new(Metrics::new());
+        let settings = Settings { root_namespace: args.root_namespace.clone(), ..Settings::default() };
+        let source = reload::open(&args.config_dir, settings, metrics.clone(), shutdown.clone()).await?;
+        let graphs = Arc::new(GraphCache::new(prometheus.clone()));
+        let canaries = Arc::new(CanaryService::new(prometheus.clone(), operator, graphs.clone(), source.views.clone()));
+        let editor = Editor::new(source.views.clone(), edits.clone(), canaries.clone(), metrics.clone());
+        let (ingest, queue) = Ingest::new();
+        let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
+        let app = Arc::new(App {
+            name: name(&args.config_dir),
+            prometheus_url: prometheus.as_ref().map(|p| p.url().to_owned()).unwrap_or_default(),
+            assets: args.assets,
+            config: source.views,
+            graphs,
+            canaries,
+            editor,
+            edits,
+            traces,
+            ingest,
+            live: Live::new(metrics.clone()),
+            metrics,
+            shutdown,
+        });
+        let tasks = vec![tokio::spawn(writer), source.task, tokio::spawn(live::refresh(app.clone()))];
+        Ok(Self { listener, address, app, tasks })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until shutdown, then writes what is still queued.
+    pub async fn run(self) -> anyhow::Result<()> {
+        tracing::info!(address = %self.address, "console: open http://{}", self.address);
+        let shutdown = self.app.shutdown.clone();
+        let served = admin::serve(self.listener, http::router(self.app), shutdown.clone()).await;
+        shutdown.begin();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the console failed");
+            }
+        }
+        Ok(served?)
+    }
+}
+
+/// Without sign-in everybody who can connect can move a canary.
+fn refuse_strangers(listen: SocketAddr) -> Result<(), StartupError> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(StartupError::new(
+        format!("cannot listen on {listen}"),
+        "sign-in is not built yet, so the console answers this machine only",
+        "choose a loopback address with --listen, such as 127.0.0.1:20001",
+    ))
+}
+
+fn make_private(dir: &Path) -> Result<(), StartupError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
+        StartupError::new(
+            format!("cannot create {}", dir.display()),
+            error,
+            "choose a directory that can be written with --data-dir",
+        )
+    })
+}
+
+fn unusable(dir: &Path, error: db::DbError) -> StartupError {
+    StartupError::new(
+        format!("cannot use {}", dir.display()),
+        error,
+        "make it writable, or choose another directory with --data-dir",
+    )
+}
+
+/// What people call the directory: its last part.
+fn name(dir: &Path) -> String {
+    let whole = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
+    whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
+}

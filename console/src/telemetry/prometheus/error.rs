@@ -1,0 +1,95 @@
+use std::{error::Error as _, time::Duration};
+
+use prometheus_http_query::{Error, error::PrometheusErrorType};
+
+/// Why a query has no answer. The words name the server and the remedy; they are shown on the page as they are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The address cannot be used at all.
+    #[error("{url} is not an address of Prometheus ({why}); give one such as http://127.0.0.1:9090 with --prometheus")]
+    Address {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No console was told where Prometheus is.
+    #[error("No Prometheus is configured; start the console with --prometheus http://HOST:9090")]
+    NotConfigured,
+    /// No connection, or it broke.
+    #[error("Prometheus at {url} cannot be reached ({why}); start it, or correct --prometheus")]
+    Unreachable {
+        /// The server.
+        url: String,
+        /// The innermost cause.
+        why: String,
+    },
+    /// No answer in time.
+    #[error("Prometheus at {url} did not answer within {} s; look at its load, or choose a shorter time window", .deadline.as_secs_f32())]
+    Late {
+        /// The server.
+        url: String,
+        /// How long it was waited for.
+        deadline: Duration,
+    },
+    /// The server answered with an error of its own.
+    #[error("Prometheus at {url} refused a query ({why}); {}", remedy(*.overloaded))]
+    Refused {
+        /// The server.
+        url: String,
+        /// Its words.
+        why: String,
+        /// Whether it is a matter of size or load rather than of the query.
+        overloaded: bool,
+    },
+    /// What answered does not speak Prometheus' API.
+    #[error("What answers at {url} is not Prometheus' HTTP API; correct --prometheus")]
+    Shape {
+        /// The server.
+        url: String,
+    },
+}
+
+fn remedy(overloaded: bool) -> &'static str {
+    if overloaded {
+        "choose a shorter time window, or raise its query limits"
+    } else {
+        "its version may be too old; 2.40 or newer is needed"
+    }
+}
+
+impl QueryError {
+    pub(super) fn from_client(url: &str, error: &Error) -> Self {
+        let url = url.to_owned();
+        match error {
+            Error::Prometheus(e) => Self::Refused {
+                url,
+                why: e.message().chars().take(300).collect(),
+                overloaded: matches!(
+                    e.error_type(),
+                    PrometheusErrorType::Timeout
+                        | PrometheusErrorType::Canceled
+                        | PrometheusErrorType::Execution
+                        | PrometheusErrorType::Unavailable
+                ),
+            },
+            Error::Client(e) => match e.inner() {
+                Some(inner) if inner.is_timeout() => Self::Late { url, deadline: super::DEADLINE },
+                Some(inner) if inner.is_decode() || inner.is_status() => Self::Shape { url },
+                Some(inner) => {
+                    // The outer messages repeat the URL; the innermost one says what happened.
+                    let mut cause: &dyn std::error::Error = inner;
+                    while let Some(next) = cause.source() {
+                        cause = next;
+                    }
+                    Self::Unreachable { url, why: cause.to_string() }
+                }
+                None => Self::Shape { url },
+            },
+            Error::ParseUrl(e) => {
+                Self::Address { why: e.source().map_or_else(|| e.to_string(), ToString::to_string), url }
+            }
+            _ => Self::Shape { url },
+        }
+    }
+}

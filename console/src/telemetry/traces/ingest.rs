@@ -1,0 +1,172 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::{sync::mpsc, time::Instant};
+use weft_runtime::Shutdown;
+
+use crate::{
+    db::{SpanRecord, TraceStore},
+    metrics::Metrics,
+};
+
+/// Spans that may wait for the writer.
+const QUEUE: usize = 20_000;
+/// Spans written by one transaction.
+const BATCH: usize = 2000;
+/// How long the writer waits for a batch to fill.
+const LINGER: Duration = Duration::from_millis(100);
+/// How long traces are kept.
+pub const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
+/// How often old traces are looked for.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The queue has no room; the sender should try again a second later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the trace queue is full: spans arrive faster than they can be written; sample less, or try again later")]
+pub struct Full;
+
+/// The bounded queue in front of the writer. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    sender: mpsc::Sender<Vec<SpanRecord>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Ingest {
+    /// A queue and its end for [`write_batches`].
+    pub fn new() -> (Self, mpsc::Receiver<Vec<SpanRecord>>) {
+        let (sender, receiver) = mpsc::channel(QUEUE / 16);
+        (Self { sender, waiting: Arc::default() }, receiver)
+    }
+
+    /// Queues spans at once, or says that there is no room; never waits.
+    pub fn offer(&self, spans: Vec<SpanRecord>) -> Result<(), Full> {
+        let count = spans.len();
+        if count == 0 {
+            return Ok(());
+        }
+        if self.waiting.fetch_add(count, Ordering::Relaxed) + count > QUEUE {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+            return Err(Full);
+        }
+        self.sender.try_send(spans).map_err(|_| {
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+            Full
+        })
+    }
+
+    /// Spans that wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+/// Writes what is queued until shutdown, and then what is still waiting. A batch that cannot be written is dropped,
+/// counted and logged: traces must never hold up anything.
+pub async fn write_batches(
+    ingest: Ingest,
+    mut queue: mpsc::Receiver<Vec<SpanRecord>>,
+    store: TraceStore,
+    metrics: Arc<Metrics>,
+    shutdown: Shutdown,
+) {
+    let mut expiry = tokio::time::interval(EXPIRY_INTERVAL);
+    loop {
+        let first = tokio::select! {
+            biased;
+            batch = queue.recv() => batch,
+            () = shutdown.wait() => None,
+            _ = expiry.tick() => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let limit = u64::try_from(now.saturating_sub(MAX_AGE).as_micros()).unwrap_or(u64::MAX);
+                if let Err(error) = store.expire(limit).await {
+                    tracing::warn!(%error, "old traces could not be deleted");
+                }
+                continue;
+            }
+        };
+        let Some(mut batch) = first else { break };
+        let deadline = Instant::now() + LINGER;
+        while batch.len() < BATCH {
+            match tokio::time::timeout_at(deadline, queue.recv()).await {
+                Ok(Some(more)) => batch.extend(more),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        write(&ingest, batch, &store, &metrics).await;
+    }
+    queue.close();
+    while let Some(batch) = queue.recv().await {
+        write(&ingest, batch, &store, &metrics).await;
+    }
+    store.close().await;
+}
+
+async fn write(ingest: &Ingest, batch: Vec<SpanRecord>, store: &TraceStore, metrics: &Metrics) {
+    let count = batch.len();
+    match store.write(&batch).await {
+        Ok(()) => metrics.spans_written(count),
+        Err(error) => {
+            tracing::warn!(%error, spans = count, "spans could not be written and are lost");
+            metrics.spans_lost(count);
+        }
+    }
+    metrics.spans_held(store.held());
+    ingest.waiting.fetch_sub(count, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::db::{TraceFilter, open_traces};
+
+    fn spans(count: usize) -> Vec<SpanRecord> {
+        let span = |n: usize| SpanRecord {
+            trace_id: format!("{:032x}", n % 50),
+            span_id: format!("{n:016x}"),
+            parent_id: String::new(),
+            name: "GET".into(),
+            workload: "shop/web".into(),
+            kind: "client",
+            start_us: u64::MAX >> 12,
+            duration_us: 1,
+            error: false,
+            attributes: BTreeMap::new(),
+        };
+        (0..count).map(span).collect()
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_so_and_never_waits() {
+        let (ingest, mut queue) = Ingest::new();
+        assert_eq!(ingest.offer(spans(QUEUE)), Ok(()));
+        assert_eq!(ingest.offer(spans(1)), Err(Full));
+        assert_eq!(ingest.waiting(), QUEUE);
+        assert_eq!(queue.recv().await.map(|batch| batch.len()), Some(QUEUE));
+    }
+
+    #[tokio::test]
+    async fn what_waits_at_shutdown_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("traces.db");
+        let store = open_traces(&file, 100_000).await.unwrap();
+        let (ingest, queue) = Ingest::new();
+        for _ in 0..3 {
+            ingest.offer(spans(40)).unwrap();
+        }
+        let shutdown = Shutdown::new();
+        shutdown.begin();
+        write_batches(ingest.clone(), queue, store, Arc::new(Metrics::new()), shutdown).await;
+        assert_eq!(ingest.waiting(), 0);
+        let store = open_traces(&file, 100_000).await.unwrap();
+        let all = TraceFilter { workload: None, errors: false, min_us: 0, limit: 100 };
+        assert_eq!(store.list(&all).await.unwrap().len(), 40);
+    }
+}

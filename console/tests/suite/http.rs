@@ -1,0 +1,479 @@
+//! The whole server over HTTP, on a directory of its own.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use futures::StreamExt;
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, KeyValue, any_value::Value as OtlpValue},
+    resource::v1::Resource,
+    trace::v1::{ResourceSpans, ScopeSpans, Span},
+};
+use prometheus_http_query::reqwest::{self, Method, RequestBuilder, Response, StatusCode, header};
+use prost::Message;
+use serde_json::{Value, json};
+use weft_console::{Args, Console};
+use weft_runtime::{Shutdown, StartupError};
+
+use crate::parts::{SOON, until};
+
+const ORDERS: &str = "# The canary.
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: order-service
+  namespace: shop
+spec:
+  hosts: [order-service]
+  http:
+  - match:
+    - headers: {x-canary: {exact: 'true'}}
+    route:
+    - destination: {host: order-service, subset: v2}
+  - route:
+    - destination: {host: order-service, subset: v1}
+      weight: 90 # most
+    - destination: {host: order-service, subset: v2}
+      weight: 10
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: order-service, namespace: shop}
+spec:
+  host: order-service
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+";
+
+const WORKLOADS: &str = "apiVersion: v1
+kind: Service
+metadata: {name: order-service, namespace: shop}
+spec: {selector: {app: order-service}, ports: [{name: http, port: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: order-service-v1, namespace: shop}
+spec: {address: 127.0.0.2, labels: {app: order-service, version: v1, security.istio.io/tlsMode: istio}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: api-tls-cert, namespace: istio-ingress}
+stringData: {tls.key: hunter2}
+";
+
+struct Running {
+    dir: tempfile::TempDir,
+    address: SocketAddr,
+    shutdown: Shutdown,
+    task: tokio::task::JoinHandle<anyhow::Result<()>>,
+    http: reqwest::Client,
+}
+
+fn args(dir: &tempfile::TempDir, more: &[&str]) -> Args {
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let own = [
+        "--listen=127.0.0.1:0".to_owned(),
+        format!("--config-dir={}", path("config")),
+        format!("--data-dir={}", path("data")),
+        format!("--assets={}", path("assets")),
+    ];
+    let flag = |arg: &str| arg.split('=').next().unwrap_or_default().to_owned();
+    // What a test gives replaces what is usual.
+    let usual = own.into_iter().filter(|arg| more.iter().all(|other| flag(other) != flag(arg)));
+    let given = more.iter().map(|arg| (*arg).to_owned());
+    Args::parse_from(std::iter::once("weft-console".to_owned()).chain(usual).chain(given))
+}
+
+fn directory() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("config")).unwrap();
+    std::fs::write(dir.path().join("config/orders.yaml"), ORDERS).unwrap();
+    std::fs::write(dir.path().join("config/workloads.yaml"), WORKLOADS).unwrap();
+    dir
+}
+
+impl Running {
+    async fn start(more: &[&str]) -> Self {
+        let dir = directory();
+        let shutdown = Shutdown::new();
+        let console = Console::start(args(&dir, more), shutdown.clone()).await.unwrap();
+        let address = console.address();
+        let task = tokio::spawn(console.run());
+        let http = reqwest::Client::builder().no_proxy().timeout(SOON).build().unwrap();
+        Self { dir, address, shutdown, task, http }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("http://{}{path}", self.address))
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), 200, "{path}");
+        serde_json::from_str(&response.text().await.unwrap()).unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = self.request(Method::POST, path).header("x-weft-request", "1");
+        let sent =
+            request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).send().await.unwrap();
+        let status = sent.status();
+        (status, serde_json::from_str(&sent.text().await.unwrap()).unwrap())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join("config").join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.file(name)).unwrap()
+    }
+
+    async fn stop(self) {
+        self.shutdown.begin();
+        tokio::time::timeout(SOON, self.task).await.expect("stops").unwrap().unwrap();
+    }
+}
+
+async fn problem(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    let problem: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    assert_eq!(problem["status"], status);
+    for part in ["type", "title", "detail"] {
+        assert!(problem[part].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+    }
+    (status, problem)
+}
+
+#[tokio::test]
+async fn strangers_are_refused_with_reasons() {
+    let console = Running::start(&[]).await;
+    for host in ["evil.example", "evil.example:20001", "127.0.0.1.evil.example"] {
+        let response = console.request(Method::GET, "/api/v1/meta").header(header::HOST, host).send().await.unwrap();
+        assert_eq!(problem(response).await.0, 421, "{host}");
+    }
+    let localhost = format!("localhost:{}", console.address.port());
+    let response = console.request(Method::GET, "/api/v1/meta").header(header::HOST, localhost).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+
+    let write = || console.request(Method::POST, "/api/v1/canaries/apply").body("{}");
+    let json_type = |request: RequestBuilder| request.header(header::CONTENT_TYPE, "application/json");
+    assert_eq!(problem(json_type(write()).send().await.unwrap()).await.0, 403);
+    assert_eq!(problem(write().header("x-weft-request", "1").send().await.unwrap()).await.0, 403);
+    let foreign = json_type(write()).header("x-weft-request", "1").header(header::ORIGIN, "http://evil.example");
+    assert_eq!(problem(foreign.send().await.unwrap()).await.1["type"], "cross-site");
+    let own =
+        json_type(write()).header("x-weft-request", "1").header(header::ORIGIN, format!("http://{}", console.address));
+    assert_eq!(problem(own.send().await.unwrap()).await.0, 422, "let in, and found wanting");
+    let spans =
+        console.request(Method::POST, "/v1/traces").header(header::ORIGIN, format!("http://{}", console.address));
+    assert_eq!(problem(spans.send().await.unwrap()).await.0, 403);
+
+    let long = json_type(write()).header("x-weft-request", "1").body("x".repeat(100_000));
+    assert_eq!(problem(long.send().await.unwrap()).await.0, 413);
+    assert_eq!(problem(console.get("/api/v1/nothing").await).await.0, 404);
+    assert_eq!(problem(console.get("/api/v2/meta").await).await.0, 404);
+    assert_eq!(problem(console.get("/api/v1/canaries/apply").await).await.0, 405);
+    assert_eq!(problem(console.get("/api/v1/graph?window=soon").await).await.0, 400);
+    assert_eq!(problem(console.get("/api/v1/graph?window=1").await).await.0, 400);
+    assert_eq!(problem(console.get("/api/v1/traces/xyz").await).await.0, 400);
+
+    let headers = console.get("/").await.headers().clone();
+    let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval'") && policy.contains("frame-ancestors 'none'"));
+    assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{policy}");
+    assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn without_prometheus_and_operator_the_rest_is_there() {
+    let console = Running::start(&[]).await;
+    assert_eq!(console.get("/healthz/ready").await.status(), 200);
+    let meta = console.json("/api/v1/meta").await;
+    assert_eq!((&meta["name"], &meta["signIn"]), (&json!("config"), &json!(false)));
+    assert_eq!(meta["namespaces"], json!(["istio-ingress", "shop"]));
+    let graph = console.json("/api/v1/graph").await;
+    assert_eq!(graph["nodes"][0]["id"], "shop/order-service-v1");
+    assert_eq!(graph["nodes"][0]["health"], "unknown");
+    assert_eq!(graph["sources"]["answered"], 0);
+    assert!(graph["sources"]["problem"].as_str().unwrap().contains("--prometheus"));
+    let status = console.json("/api/v1/status").await;
+    assert_eq!((&status["prometheus"]["up"], &status["operator"]["up"]), (&json!(false), &json!(false)));
+    let canaries = console.json("/api/v1/canaries").await;
+    let canary = &canaries["canaries"][0];
+    assert_eq!((&canary["verdict"], &canary["route"]), (&json!("unknown"), &json!("http[1]")));
+    assert_eq!(canary["shares"][0]["configuredPercent"], 90.0);
+    assert_eq!(canary["testers"][0]["matches"], "x-canary: true");
+    let metrics = console.get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("weft_console_requests_total{code=\"200\"}"), "{metrics}");
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn configuration_is_listed_with_what_is_wrong() {
+    let console = Running::start(&[]).await;
+    let list = console.json("/api/v1/config").await;
+    let kinds: Vec<_> = list["rows"].as_array().unwrap().iter().map(|row| row["object"]["kind"].clone()).collect();
+    assert_eq!(kinds, ["DestinationRule", "Secret", "Service", "VirtualService", "WorkloadEntry"]);
+    let path = "/api/v1/config/object?apiVersion=networking.istio.io/v1beta1&kind=VirtualService&namespace=shop&name=order-service";
+    let object = console.json(path).await;
+    assert!(object["yaml"].as_str().unwrap().contains("weight: 90 # most"), "{object}");
+    assert_eq!(object["command"], "kubectl get virtualservices.networking.istio.io order-service -n shop -o yaml");
+    let secret = "/api/v1/config/object?apiVersion=v1&kind=Secret&namespace=istio-ingress&name=api-tls-cert";
+    let yaml = console.json(secret).await["yaml"].as_str().unwrap().to_owned();
+    assert!(yaml.contains("tls.key") && !yaml.contains("hunter2"), "{yaml}");
+    assert_eq!(problem(console.get(&path.replace("order-service", "nobody")).await).await.0, 404);
+
+    // A broken file keeps its last good version in force and says where it breaks.
+    std::fs::write(console.file("orders.yaml"), ORDERS.replace("weight: 90", "weight: [90")).unwrap();
+    let list = until("the broken file is listed", async || {
+        let list = console.json("/api/v1/config").await;
+        (list["fileFindings"].as_array().unwrap().len() == 1).then_some(list)
+    })
+    .await;
+    let finding = &list["fileFindings"][0];
+    assert!(finding["file"].as_str().unwrap().ends_with("orders.yaml") && finding["line"].is_u64(), "{finding}");
+    assert_eq!(list["rows"].as_array().unwrap().len(), 5);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn weights_are_moved_and_brought_back() {
+    let console = Running::start(&[]).await;
+    let canary = console.json("/api/v1/canaries").await["canaries"][0].clone();
+    let edit = |weights: Value| json!({"object": canary["object"], "routeIndex": 1, "weights": weights, "revision": canary["revision"]});
+
+    let (status, preview) = console.post("/api/v1/canaries/preview", &edit(json!([50, 50]))).await;
+    assert_eq!(status, 200, "{preview}");
+    let diff = preview["diff"].as_str().unwrap();
+    assert!(diff.contains("-      weight: 90 # most\n+      weight: 50 # most"), "{diff}");
+    assert_eq!(preview["newFindings"], json!([]));
+    let command = preview["command"].as_str().unwrap();
+    assert!(command.contains(r#"{"op":"test","path":"/spec/http/1/route/0/weight","value":90}"#), "{command}");
+    assert_eq!(console.text("orders.yaml"), ORDERS, "a preview writes nothing");
+
+    for (wrong, code) in [(json!([50]), 400), (json!([0, 0]), 400), (json!([3_000_000_000u32, 1]), 400)] {
+        let (status, problem) = console.post("/api/v1/canaries/apply", &edit(wrong)).await;
+        assert_eq!(status.as_u16(), code, "{problem}");
+    }
+    let mut nowhere = edit(json!([50, 50]));
+    nowhere["routeIndex"] = json!(0);
+    assert_eq!(console.post("/api/v1/canaries/apply", &nowhere).await.0, 404);
+
+    let (status, first) = console.post("/api/v1/canaries/apply", &edit(json!([50, 50]))).await;
+    assert_eq!(status, 200, "{first}");
+    let moved = ORDERS.replace("weight: 90", "weight: 50").replace("weight: 10", "weight: 50");
+    assert_eq!(console.text("orders.yaml"), moved);
+    // The answer comes when the change shows.
+    let now = console.json("/api/v1/canaries").await["canaries"][0].clone();
+    assert_eq!((&now["shares"][0]["configuredPercent"], &now["revision"]), (&json!(50.0), &first["revision"]));
+    // The old revision is gone.
+    let (status, conflict) = console.post("/api/v1/canaries/apply", &edit(json!([0, 100]))).await;
+    assert_eq!((status.as_u16(), &conflict["type"]), (409, &json!("conflict")));
+
+    let undo = format!("/api/v1/edits/{}/undo", first["id"].as_str().unwrap());
+    let (status, back) = console.post(&undo, &json!({})).await;
+    assert_eq!(status, 200, "{back}");
+    assert_eq!(console.text("orders.yaml"), ORDERS);
+    assert_eq!(console.post(&undo, &json!({})).await.0, 409, "an edit is undone once");
+    assert_eq!(console.post("/api/v1/edits/none/undo", &json!({})).await.0, 404);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn undo_leaves_what_others_wrote() {
+    let console = Running::start(&[]).await;
+    let canary = console.json("/api/v1/canaries").await["canaries"][0].clone();
+    let edit =
+        json!({"object": canary["object"], "routeIndex": 1, "weights": [0, 100], "revision": canary["revision"]});
+    let (status, done) = console.post("/api/v1/canaries/apply", &edit).await;
+    assert_eq!(status, 200, "{done}");
+    let undo = format!("/api/v1/edits/{}/undo", done["id"].as_str().unwrap());
+    // Somebody adds a comment elsewhere in the file: the weights still are the edit's own.
+    let commented = format!("# by hand\n{}", console.text("orders.yaml"));
+    std::fs::write(console.file("orders.yaml"), &commented).unwrap();
+    until("the comment is noticed", async || {
+        let now = console.json("/api/v1/canaries").await["canaries"][0]["revision"].clone();
+        (now != done["revision"]).then_some(())
+    })
+    .await;
+    let (status, answer) = console.post(&undo, &json!({})).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(console.text("orders.yaml"), format!("# by hand\n{ORDERS}"));
+    console.stop().await;
+}
+
+/// Reads events until `done` says so; gives their names and data.
+async fn events(response: Response, mut done: impl FnMut(&[(String, Value)]) -> bool) -> Vec<(String, Value)> {
+    let mut stream = std::pin::pin!(futures::stream::unfold(response, async |mut response| {
+        let chunk = response.chunk().await.ok().flatten()?;
+        Some((chunk, response))
+    }));
+    let (mut text, mut events) = (String::new(), Vec::new());
+    while let Some(chunk) = tokio::time::timeout(SOON, stream.next()).await.expect("an event") {
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+        while let Some((one, rest)) = text.split_once("\n\n") {
+            let field = |name: &str| one.lines().find_map(|line| line.strip_prefix(name));
+            if let (Some(name), Some(data)) = (field("event: "), field("data: ")) {
+                events.push((name.to_owned(), serde_json::from_str(data).unwrap()));
+            }
+            text = rest.to_owned();
+        }
+        if done(&events) {
+            break;
+        }
+    }
+    events
+}
+
+#[tokio::test]
+async fn events_carry_the_whole_state_and_then_the_news() {
+    let console = Running::start(&[]).await;
+    let response = console.get("/api/v1/events?window=30").await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let file = console.file("orders.yaml");
+    let mut edited = false;
+    let heard = events(response, |events| {
+        if events.len() >= 4 && !edited {
+            edited = true;
+            std::fs::write(&file, ORDERS.replace("weight: 90", "weight: 70").replace("weight: 10", "weight: 30"))
+                .unwrap();
+        }
+        events
+            .iter()
+            .any(|(name, data)| name == "canaries" && data["canaries"][0]["shares"][0]["configuredPercent"] == 70.0)
+    })
+    .await;
+    let first: Vec<&str> = heard.iter().take(4).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(first, ["status", "config", "graph", "canaries"]);
+    assert_eq!(heard[2].1["windowS"], 30);
+
+    let response = console.get("/api/v1/events").await;
+    let shutdown = console.shutdown.clone();
+    events(response, |_| {
+        shutdown.begin();
+        false
+    })
+    .await;
+    console.stop().await;
+}
+
+fn spans(count: u8) -> ExportTraceServiceRequest {
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let start = u64::try_from(now.as_nanos()).unwrap();
+    let span = |n: u8| Span {
+        trace_id: vec![7; 16],
+        span_id: vec![n; 8],
+        parent_span_id: if n == 1 { Vec::new() } else { vec![n - 1; 8] },
+        name: format!("hop {n}"),
+        kind: 3,
+        start_time_unix_nano: start + u64::from(n) * 1000,
+        end_time_unix_nano: start + 50_000_000,
+        ..Span::default()
+    };
+    let name = AnyValue { value: Some(OtlpValue::StringValue("checkout-bff.shop".into())) };
+    let attributes = vec![KeyValue { key: "service.name".into(), value: Some(name), ..KeyValue::default() }];
+    let scope_spans = vec![ScopeSpans { spans: (1..=count).map(span).collect(), ..ScopeSpans::default() }];
+    let resource = Some(Resource { attributes, ..Resource::default() });
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
+    }
+}
+
+#[tokio::test]
+async fn spans_come_in_and_a_waterfall_goes_out() {
+    let console = Running::start(&[]).await;
+    let export = |body: Vec<u8>, media: &str| {
+        console.request(Method::POST, "/v1/traces").header(header::CONTENT_TYPE, media).body(body).send()
+    };
+    let sent = export(spans(4).encode_to_vec(), "application/x-protobuf").await.unwrap();
+    assert_eq!(
+        (sent.status().as_u16(), &sent.headers()[header::CONTENT_TYPE]),
+        (200, &"application/x-protobuf".parse().unwrap())
+    );
+    let row = until("the trace is listed", async || {
+        console.json("/api/v1/traces?workload=shop/checkout-bff&minMs=10").await["traces"].get(0).cloned()
+    })
+    .await;
+    assert_eq!((&row["spans"], &row["root"]), (&json!(4), &json!("hop 1")));
+    let trace = console.json(&format!("/api/v1/traces/{}", "07".repeat(16))).await;
+    let depths: Vec<_> = trace["spans"].as_array().unwrap().iter().map(|span| span["depth"].clone()).collect();
+    assert_eq!(depths, [0, 1, 2, 3]);
+    assert_eq!(console.json("/api/v1/traces?errors=true").await["traces"], json!([]));
+    assert_eq!(problem(console.get(&format!("/api/v1/traces/{}", "08".repeat(16))).await).await.0, 404);
+
+    assert_eq!(export(b"{}".to_vec(), "application/json").await.unwrap().status(), 415);
+    assert_eq!(export(vec![0xff; 100], "application/x-protobuf").await.unwrap().status(), 400);
+    assert_eq!(export(vec![0; 5 * 1024 * 1024], "application/x-protobuf").await.unwrap().status(), 413);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_is_served_as_it_was_built() {
+    let console = Running::start(&[]).await;
+    let missing = console.get("/").await;
+    assert_eq!(missing.status(), 503);
+    assert!(missing.text().await.unwrap().contains("cargo xtask frontend"));
+
+    // A page built later needs no restart.
+    let assets = console.dir.path().join("assets");
+    std::fs::create_dir(&assets).unwrap();
+    let files =
+        [("index.html", "<p>page"), ("app-0a1b2c3d4e5f6071.js", "plain"), ("app-0a1b2c3d4e5f6071.js.br", "brotli")];
+    for (name, text) in files {
+        std::fs::write(assets.join(name), text).unwrap();
+    }
+    for route in ["/", "/canaries/shop"] {
+        let page = console.get(route).await;
+        assert_eq!(page.headers()[header::CACHE_CONTROL], "no-cache");
+        assert_eq!(page.text().await.unwrap(), "<p>page");
+    }
+    let script = console
+        .request(Method::GET, "/app-0a1b2c3d4e5f6071.js")
+        .header(header::ACCEPT_ENCODING, "br, gzip")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(script.headers()[header::CONTENT_ENCODING], "br");
+    assert!(script.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+    assert!(script.headers()[header::CONTENT_TYPE].to_str().unwrap().contains("javascript"));
+    assert_eq!(script.text().await.unwrap(), "brotli");
+    let plain = console.get("/app-0a1b2c3d4e5f6071.js").await;
+    assert_eq!(plain.text().await.unwrap(), "plain");
+    assert_eq!(console.get("/nothing.js").await.status(), 404);
+    assert_eq!(console.get("/..%2fdata%2fconsole.db").await.status(), 404);
+    console.stop().await;
+}
+
+async fn refused(args: Args) -> String {
+    let error = Console::start(args, Shutdown::new()).await.err().expect("does not start");
+    assert!(error.is::<StartupError>(), "{error:#}");
+    let line = format!("{error:#}");
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_starting_is_said_in_one_line() {
+    let dir = directory();
+    assert!(refused(args(&dir, &["--listen=0.0.0.0:0"])).await.contains("--listen"));
+    assert!(refused(args(&dir, &["--config-dir=/nonexistent/weft"])).await.contains("--config-dir"));
+    assert!(refused(args(&dir, &["--prometheus=nowhere"])).await.contains("--prometheus"));
+    assert!(refused(args(&dir, &["--data-dir=/proc/weft"])).await.contains("--data-dir"));
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    assert!(refused(args(&dir, &[&listen])).await.contains("--listen"));
+    // Prometheus and the operator may come later.
+    let away = ["--prometheus=http://127.0.0.1:1", "--operator-admin=http://127.0.0.1:1"];
+    let shutdown = Shutdown::new();
+    let console = Console::start(args(&dir, &away), shutdown.clone()).await.unwrap();
+    let task = tokio::spawn(console.run());
+    shutdown.begin();
+    tokio::time::timeout(Duration::from_secs(10), task).await.unwrap().unwrap().unwrap();
+}

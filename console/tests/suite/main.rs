@@ -1,0 +1,5 @@
+//! The console against real parts: Prometheus, HTTP, files.
+
+mod counted;
+mod http;
+mod parts;
