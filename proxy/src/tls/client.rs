@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
     client::{
         ResolvesClientCert, Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -12,6 +12,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
     sign::CertifiedKey,
+    version,
 };
 use weft_model::{SpiffeId, xds};
 use weft_policy::config::{Config, SecretContent, StringMatch, TlsVersion, UpstreamTls, accepts_san};
@@ -31,6 +32,11 @@ pub enum Offer {
     Opaque,
 }
 
+/// Names of files at the proxy, as Istio writes them: `file-cert:<chain>~<key>` and `file-root:<roots>`. They are read
+/// when a configuration is built, so a replaced file is taken up with the next rotation of the identity.
+const FILE_CERTIFICATE: &str = "file-cert:";
+const FILE_ROOTS: &str = "file-root:";
+
 /// Sessions remembered per configuration, so that reconnecting to an endpoint is cheap.
 const SESSIONS: usize = 64;
 
@@ -43,7 +49,9 @@ pub(super) fn build(
 ) -> Result<ClientConfig, Error> {
     let mesh = tls.certificate.as_deref() == Some(xds::SDS_WORKLOAD);
     let verifier = verifier(config, identity, tls)?;
-    let builder = builder(mesh, tls.min_version)?.dangerous().with_custom_certificate_verifier(verifier);
+    let builder = builder(versions(mesh, tls.min_version, tls.max_version))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     let mut built = match &tls.certificate {
         None => builder.with_no_client_auth(),
         Some(name) => builder.with_client_cert_resolver(Arc::new(Always(certificate(config, identity, name)?))),
@@ -54,12 +62,24 @@ pub(super) fn build(
     Ok(built)
 }
 
-fn builder(
+/// Between proxies only TLS 1.3; elsewhere what the settings allow.
+pub(super) fn versions(
     mesh: bool,
     lowest: TlsVersion,
+    highest: TlsVersion,
+) -> &'static [&'static SupportedProtocolVersion] {
+    static ONLY_1_2: [&SupportedProtocolVersion; 1] = [&version::TLS12];
+    static ONLY_1_3: [&SupportedProtocolVersion; 1] = [&version::TLS13];
+    match (mesh || lowest == TlsVersion::V1_3, highest) {
+        (true, _) => &ONLY_1_3,
+        (false, TlsVersion::V1_2) => &ONLY_1_2,
+        (false, TlsVersion::V1_3) => rustls::ALL_VERSIONS,
+    }
+}
+
+fn builder(
+    versions: &[&'static SupportedProtocolVersion],
 ) -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, rustls::Error> {
-    let only_1_3 = mesh || lowest == TlsVersion::V1_3;
-    let versions = if only_1_3 { &[&rustls::version::TLS13][..] } else { rustls::ALL_VERSIONS };
     ClientConfig::builder_with_provider(provider().clone()).with_protocol_versions(versions)
 }
 
@@ -85,6 +105,9 @@ pub(super) fn certificate(
     if &**name == xds::SDS_WORKLOAD {
         return identity.map(|identity| identity.key.clone()).ok_or(Error::NoIdentity);
     }
+    if let Some((chain, key)) = name.strip_prefix(FILE_CERTIFICATE).and_then(|files| files.split_once('~')) {
+        return pem::certified_key(name, &pem::file(name, chain)?, &pem::file(name, key)?);
+    }
     let secret = config.secrets.get(name).ok_or_else(|| Error::NoSecret(name.clone()))?;
     match &secret.content {
         SecretContent::Certificate { chain, key } => pem::certified_key(name, chain, key),
@@ -100,6 +123,9 @@ pub(super) fn roots(
 ) -> Result<Arc<RootCertStore>, Error> {
     if &**name == xds::SDS_ROOTS {
         return identity.map(|identity| identity.roots.clone()).ok_or(Error::NoIdentity);
+    }
+    if let Some(file) = name.strip_prefix(FILE_ROOTS) {
+        return Ok(Arc::new(pem::roots(name, &pem::file(name, file)?)?));
     }
     let secret = config.secrets.get(name).ok_or_else(|| Error::NoSecret(name.clone()))?;
     match &secret.content {
@@ -129,7 +155,7 @@ fn verifier(
 pub fn operator_config(identity: &Identity, operator: &SpiffeId) -> Result<ClientConfig, Error> {
     let names = vec![StringMatch::Exact(operator.to_string().into())];
     let verifier = Arc::new(ByNames { roots: Some(identity.roots.clone()), names });
-    let mut config = builder(true, TlsVersion::V1_3)?
+    let mut config = builder(versions(true, TlsVersion::V1_3, TlsVersion::V1_3))?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(Arc::new(Always(identity.key.clone())));
@@ -206,4 +232,3 @@ impl ServerCertVerifier for ByNames {
         provider().signature_verification_algorithms.supported_schemes()
     }
 }
-

@@ -21,6 +21,11 @@ pub fn certified_key(name: &Arc<str>, chain: &[u8], key: &[u8]) -> Result<Arc<Ce
     Ok(Arc::new(certified))
 }
 
+/// A file that a name points to.
+pub fn file(name: &Arc<str>, path: &str) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::Pem(name.clone(), format!("cannot read {path}: {error}")))
+}
+
 /// Roots; at least one must be usable.
 pub fn roots(name: &Arc<str>, pem: &[u8]) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();

@@ -12,7 +12,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 use weft_model::xds;
-use weft_policy::config::{Config, DownstreamTls, Secret, StringMatch, TlsVersion, accepts_san};
+use weft_policy::config::{Config, DownstreamTls, Secret, StringMatch, accepts_san};
 
 use super::{Error, Identity, client, names_of, provider, spiffe_of};
 
@@ -34,8 +34,7 @@ pub(super) fn build(
 ) -> Result<ServerConfig, Error> {
     let certificate = client::certificate(config, identity, &tls.certificate)?;
     let mesh = tls.roots.as_deref() == Some(xds::SDS_ROOTS);
-    let only_1_3 = mesh || tls.min_version == TlsVersion::V1_3;
-    let versions = if only_1_3 { &[&rustls::version::TLS13][..] } else { rustls::ALL_VERSIONS };
+    let versions = client::versions(mesh, tls.min_version, tls.max_version);
     let builder = ServerConfig::builder_with_provider(provider().clone()).with_protocol_versions(versions)?;
     let builder = match &tls.roots {
         None => builder.with_no_client_auth(),

@@ -18,6 +18,7 @@ fn upstream(sans: &[&str]) -> Arc<UpstreamTls> {
         sni: "outbound_.80_._.api.shop.svc.cluster.local".into(),
         alpn: vec![ALPN_ISTIO.into()],
         min_version: TlsVersion::V1_2,
+        max_version: TlsVersion::V1_3,
     })
 }
 
@@ -29,6 +30,7 @@ fn downstream() -> Arc<DownstreamTls> {
         alpn: [ALPN_ISTIO_H2, ALPN_ISTIO_HTTP11, ALPN_ISTIO].map(Into::into).into(),
         client_san: Vec::new(),
         min_version: TlsVersion::V1_2,
+        max_version: TlsVersion::V1_3,
     })
 }
 
@@ -89,7 +91,10 @@ fn a_server_of_another_account_is_refused() {
     let (web, other) = (with_identity(ca.issue(WEB)), with_identity(ca.issue("spiffe://cluster.local/ns/shop/sa/db")));
     let client = client_config(&web, &upstream(&[API]), Offer::Http1).unwrap();
     let error = shake(client, server_config(&other, &downstream()).unwrap()).unwrap_err();
-    assert!(error.to_string().contains("NotValidForName") || error.to_string().contains("not valid for name"), "{error}");
+    assert!(
+        error.to_string().contains("NotValidForName") || error.to_string().contains("not valid for name"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -119,6 +124,7 @@ fn copy(tls: &UpstreamTls) -> UpstreamTls {
         sni: tls.sni.clone(),
         alpn: tls.alpn.clone(),
         min_version: tls.min_version,
+        max_version: tls.max_version,
     }
 }
 
@@ -166,6 +172,7 @@ fn gateways_take_their_certificate_from_a_secret() {
         alpn: vec!["h2".into(), "http/1.1".into()],
         client_san: Vec::new(),
         min_version: TlsVersion::V1_2,
+        max_version: TlsVersion::V1_3,
     });
     let gateway = shared();
     assert!(matches!(server_config(&gateway, &tls), Err(Error::NoSecret(_))));

@@ -56,7 +56,7 @@ async fn a_panic_costs_one_connection() {
     let workers = Workers::start(&shared, 1, handler).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (mut first, mut second) = (dispatch(&workers, &listener), dispatch(&workers, &listener));
-    (worker_of(&mut first), worker_of(&mut second));
+    assert_eq!((worker_of(&mut first), worker_of(&mut second)), (0, 0));
     std::io::Write::write_all(&mut first, b"p").unwrap();
     let mut rest = Vec::new();
     std::io::Read::read_to_end(&mut first, &mut rest).unwrap();
