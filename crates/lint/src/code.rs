@@ -1,0 +1,74 @@
+//! Codes of findings that several objects make together. Those of single files and objects, below WEFT0100, are in
+//! [`weft_api::code`]. A code keeps its meaning for ever.
+
+use weft_model::Severity;
+
+/// A kind of finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `WEFT` and four digits.
+    pub id: &'static str,
+    /// What `istioctl analyze` (`IST…`) and Kiali (`KIA…`) call it.
+    pub aliases: &'static [&'static str],
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, in a few words.
+    pub title: &'static str,
+}
+
+/// A route names a subset that no DestinationRule defines.
+pub const SUBSET_NOT_FOUND: Code =
+    Code { id: "WEFT0101", aliases: &["IST0101", "KIA1107"], severity: Severity::Error, title: "subset not found" };
+/// A route names a host that no Service and no ServiceEntry has.
+pub const HOST_NOT_FOUND: Code =
+    Code { id: "WEFT0102", aliases: &["IST0101", "KIA1101"], severity: Severity::Error, title: "host not found" };
+/// A VirtualService names a Gateway that is not there.
+pub const GATEWAY_NOT_FOUND: Code =
+    Code { id: "WEFT0103", aliases: &["IST0101", "KIA1102"], severity: Severity::Error, title: "gateway not found" };
+/// The weights of a route do not add up to 100.
+pub const WEIGHTS_DO_NOT_ADD_UP: Code =
+    Code { id: "WEFT0104", aliases: &[], severity: Severity::Warning, title: "weights do not add up" };
+/// The only destination of a route has a weight, which has no effect.
+pub const SINGLE_WEIGHT: Code =
+    Code { id: "WEFT0105", aliases: &["KIA1104"], severity: Severity::Warning, title: "a weight without effect" };
+/// Two VirtualServices of the mesh are for one host; only the older one is applied.
+pub const DUPLICATE_HOST: Code = Code {
+    id: "WEFT0106",
+    aliases: &["IST0109", "KIA1106"],
+    severity: Severity::Error,
+    title: "host in two VirtualServices",
+};
+/// Two VirtualServices of one gateway are for one host; their routes are put one after the other.
+pub const DUPLICATE_GATEWAY_HOST: Code = Code {
+    id: "WEFT0107",
+    aliases: &["KIA1106"],
+    severity: Severity::Warning,
+    title: "host in two VirtualServices of a gateway",
+};
+/// Two DestinationRules of a namespace are for one host.
+pub const DUPLICATE_RULE: Code =
+    Code { id: "WEFT0108", aliases: &["KIA0201"], severity: Severity::Warning, title: "host in two DestinationRules" };
+/// A DestinationRule is for a host that no Service and no ServiceEntry has.
+pub const RULE_HOST_NOT_FOUND: Code = Code {
+    id: "WEFT0109",
+    aliases: &["KIA0202"],
+    severity: Severity::Error,
+    title: "DestinationRule's host not found",
+};
+/// A kind that is read and has no effect.
+pub const NOT_APPLIED: Code =
+    Code { id: "WEFT0110", aliases: &[], severity: Severity::Warning, title: "kind without effect" };
+
+/// Every code of this crate.
+pub const ALL: [Code; 10] = [
+    SUBSET_NOT_FOUND,
+    HOST_NOT_FOUND,
+    GATEWAY_NOT_FOUND,
+    WEIGHTS_DO_NOT_ADD_UP,
+    SINGLE_WEIGHT,
+    DUPLICATE_HOST,
+    DUPLICATE_GATEWAY_HOST,
+    DUPLICATE_RULE,
+    RULE_HOST_NOT_FOUND,
+    NOT_APPLIED,
+];

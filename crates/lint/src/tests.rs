@@ -1,0 +1,186 @@
+use std::sync::Arc;
+
+use weft_api::Change;
+use weft_mesh::{Settings, Store};
+use weft_source::{Input, read_paths};
+
+use super::*;
+
+const SERVICES: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: order-service, namespace: shop}
+spec: {selector: {app: order-service}, ports: [{name: http, port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: payments, namespace: bank}
+spec: {ports: [{name: http, port: 8080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: order-service, namespace: shop}
+spec:
+  host: order-service
+  subsets: [{name: stable, labels: {version: v1}}, {name: canary, labels: {version: v2}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: public, namespace: edge}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: out, namespace: shop}
+spec: {hosts: ['*.example.com'], ports: [{number: 443, name: tls, protocol: TLS}]}
+";
+
+fn virtual_service(name: &str, spec: &str) -> String {
+    format!(
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop}}\nspec: {spec}\n"
+    )
+}
+
+fn lint(text: &str, options: Options) -> Vec<Diagnostic> {
+    let estate = read_paths(&[Input::Stdin], text.as_bytes()).unwrap();
+    assert!(estate.diagnostics.is_empty(), "{:?}", estate.diagnostics);
+    let mut store = Store::new(Settings::default());
+    store.apply(estate.objects().map(|object| Change::Put(Arc::clone(object))).collect());
+    analyze(&store.snapshot(), &options)
+}
+
+/// Code, field and suggestion of the findings about one VirtualService beside the services.
+fn found(spec: &str) -> Vec<(String, String, String)> {
+    let text = format!("{SERVICES}{}", virtual_service("v", spec));
+    let findings = lint(&text, Options::default());
+    findings.into_iter().map(|f| (f.code, f.field, f.suggestion.unwrap_or_default())).collect()
+}
+
+fn expect(spec: &str, code: code::Code, field: &str, suggestion: &str) {
+    let found = found(spec);
+    assert_eq!(found, [(code.id.to_owned(), field.to_owned(), suggestion.to_owned())], "{spec}");
+}
+
+#[test]
+fn what_is_right_is_let_alone() {
+    for spec in [
+        "{hosts: [order-service], http: [{route: [{destination: {host: order-service, subset: stable}, weight: 90}, {destination: {host: order-service.shop.svc.cluster.local, subset: canary}, weight: 10}]}]}",
+        "{hosts: [a.org], gateways: [edge/public, mesh], http: [{route: [{destination: {host: payments.bank.svc.cluster.local}}], mirror: {host: order-service}}]}",
+        "{hosts: [a.org], http: [{route: [{destination: {host: api.example.com}}]}, {redirect: {uri: /}}]}",
+        "{hosts: [a.org], http: [{route: [{destination: {host: order-service}, weight: 100}]}]}",
+    ] {
+        assert_eq!(found(spec), [], "{spec}");
+    }
+}
+
+#[test]
+fn subsets() {
+    let spec = "{hosts: [a.org], http: [{route: [{destination: {host: order-service, subset: canry}}]}]}";
+    expect(spec, code::SUBSET_NOT_FOUND, "spec.http[0].route[0].destination.subset", "did you mean \"canary\"?");
+    let spec = "{hosts: [a.org], tcp: [{route: [{destination: {host: payments.bank.svc.cluster.local, subset: v1}}]}]}";
+    let suggestion = "add a DestinationRule for \"payments.bank.svc.cluster.local\" with this subset";
+    expect(spec, code::SUBSET_NOT_FOUND, "spec.tcp[0].route[0].destination.subset", suggestion);
+}
+
+#[test]
+fn hosts() {
+    let at = "spec.http[0].route[0].destination.host";
+    let to =
+        |host: &str| format!("{{hosts: [a.org], http: [{{route: [{{destination: {{host: {host}, subset: x}}}}]}}]}}");
+    expect(&to("order-servise"), code::HOST_NOT_FOUND, at, "did you mean \"order-service\"?");
+    expect(
+        &to("payments"),
+        code::HOST_NOT_FOUND,
+        at,
+        "did you mean \"payments.bank.svc.cluster.local\", in namespace bank?",
+    );
+    expect(&to("payments.bank"), code::HOST_NOT_FOUND, at, "write \"payments.bank.svc.cluster.local\"");
+    let typo = "payments.bnak.svc.cluster.local";
+    expect(&to(typo), code::HOST_NOT_FOUND, at, "did you mean \"payments.bank.svc.cluster.local\"?");
+    expect(&to("nothing-like-it"), code::HOST_NOT_FOUND, at, "");
+    let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r, namespace: shop}\nspec: {host: ordr-service}\n";
+    let findings = lint(&format!("{SERVICES}{rule}"), Options::default());
+    assert_eq!((findings[0].code.as_str(), findings[0].field.as_str()), (code::RULE_HOST_NOT_FOUND.id, "spec.host"));
+}
+
+#[test]
+fn gateways() {
+    let on = |gateway: &str| {
+        format!(
+            "{{hosts: [a.org], gateways: [{gateway}], http: [{{route: [{{destination: {{host: order-service}}}}]}}]}}"
+        )
+    };
+    expect(&on("public"), code::GATEWAY_NOT_FOUND, "spec.gateways[0]", "write \"edge/public\"");
+    expect(&on("edge/pubic"), code::GATEWAY_NOT_FOUND, "spec.gateways[0]", "did you mean \"public\"?");
+    assert_eq!(found(&on("public.edge.svc.cluster.local")), []);
+}
+
+#[test]
+fn weights() {
+    let split = |a: &str, b: &str| {
+        format!(
+            "{{hosts: [a.org], http: [{{route: [{{destination: {{host: order-service}}, weight: {a}}}, {{destination: {{host: order-service, subset: canary}}, weight: {b}}}]}}]}}"
+        )
+    };
+    expect(&split("90", "20"), code::WEIGHTS_DO_NOT_ADD_UP, "spec.http[0].route", "");
+    // No sum at all is the object's own error, and said once.
+    assert_eq!(found(&split("0", "0"))[0].0, weft_api::code::INVALID);
+    assert_eq!(found(&split("0", "0")).len(), 1);
+    let spec = "{hosts: [a.org], http: [{route: [{destination: {host: order-service}, weight: 10}]}]}";
+    expect(spec, code::SINGLE_WEIGHT, "spec.http[0].route[0].weight", "leave the weight out");
+}
+
+#[test]
+fn two_virtual_services_for_one_host() {
+    let spec = "{hosts: [order-service], http: [{route: [{destination: {host: order-service}}]}]}";
+    let text = format!("{SERVICES}{}{}", virtual_service("a", spec), virtual_service("b", spec));
+    let findings = lint(&text, Options::default());
+    assert_eq!(findings.len(), 2);
+    assert!(findings.iter().all(|f| f.code == code::DUPLICATE_HOST.id && f.severity == weft_model::Severity::Error));
+    assert!(findings[0].message.contains("shop/b") && findings[1].message.contains("this one is not applied"));
+    // Seen by nobody in common.
+    let own = spec.replace("http:", "exportTo: ['.'], http:");
+    let other = spec.replace("http:", "exportTo: [bank], http:");
+    let text = format!("{SERVICES}{}{}", virtual_service("a", &own), virtual_service("b", &other));
+    assert_eq!(lint(&text, Options::default()), []);
+    // A gateway puts the routes of both one after the other.
+    let bound = spec.replace("http:", "gateways: [edge/public], http:");
+    let text = format!("{SERVICES}{}{}", virtual_service("a", &bound), virtual_service("b", &bound));
+    assert!(lint(&text, Options::default()).iter().all(|f| f.code == code::DUPLICATE_GATEWAY_HOST.id));
+}
+
+#[test]
+fn two_destination_rules_for_one_host() {
+    let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: again, namespace: shop}\nspec: {host: order-service.shop.svc.cluster.local}\n";
+    let findings = lint(&format!("{SERVICES}{rule}"), Options::default());
+    assert_eq!(findings.iter().map(|f| f.code.as_str()).collect::<Vec<_>>(), [code::DUPLICATE_RULE.id; 2]);
+}
+
+#[test]
+fn a_partial_estate_may_have_more_elsewhere() {
+    let partial = Options { assume_partial: true };
+    let text = virtual_service(
+        "v",
+        "{hosts: [a.org], gateways: [nowhere], http: [{route: [{destination: {host: nobody, subset: v1}}]}]}",
+    );
+    assert_eq!(lint(&text, partial), []);
+    // What is here says enough.
+    let spec = "{hosts: [a.org], http: [{route: [{destination: {host: order-service, subset: canry}}]}]}";
+    let findings = lint(&format!("{SERVICES}{}", virtual_service("v", spec)), partial);
+    assert_eq!(findings[0].code, code::SUBSET_NOT_FOUND.id);
+}
+
+#[test]
+fn envoy_filters_are_not_applied() {
+    let text =
+        "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: f}\nspec: {configPatches: []}\n";
+    assert_eq!(lint(text, Options::default())[0].code, code::NOT_APPLIED.id);
+}
+
+#[test]
+fn codes_are_unique() {
+    let ids: std::collections::BTreeSet<_> = code::ALL.iter().map(|code| code.id).collect();
+    assert_eq!(ids.len(), code::ALL.len());
+}
