@@ -9,7 +9,6 @@ use super::scene::Measure;
 /// Resolved colours, as `rgb(…)`.
 #[derive(Clone, Debug, Default)]
 pub struct Palette {
-    pub background: String,
     pub surface: String,
     pub sunken: String,
     pub line: String,
@@ -42,7 +41,6 @@ impl Palette {
         let family =
             Some(value("font-family")).filter(|family| !family.is_empty()).unwrap_or_else(|| "sans-serif".into());
         let palette = Self {
-            background: colour("bg"),
             surface: colour("surface"),
             sunken: colour("sunken"),
             line: colour("line"),

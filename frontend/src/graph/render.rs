@@ -183,18 +183,26 @@ impl Painter<'_> {
             &self.palette.line
         });
         pen.stroke();
-        let mut x = rect.x + 5.0;
+        let (mut x, mut y) = (rect.x + 5.0, rect.centre().y);
+        if label.note.is_some() && !label.text.is_empty() {
+            y -= 7.0;
+        }
         if let Some(lock) = label.lock {
             let (icon, colour) = match lock {
                 Lock::Mtls => (Icon::Lock, &self.palette.soft),
                 Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &self.palette.degraded),
             };
-            self.icon(icon, Rect { x: x - 1.0, y: rect.centre().y - 6.5, w: 12.0, h: 12.0 }, colour);
+            self.icon(icon, Rect { x: x - 1.0, y: y - 6.5, w: 12.0, h: 12.0 }, colour);
             x += 14.0;
         }
         pen.set_font(&self.palette.small);
-        pen.set_fill_style_str(if broken { &self.palette.degraded } else { &self.palette.text });
-        self.text(&label.text, x, rect.centre().y + 0.5);
+        if let Some(note) = &label.note {
+            pen.set_fill_style_str(&self.palette.degraded);
+            self.text(note, x, y + 0.5);
+            (x, y) = (rect.x + 5.0, y + 14.0);
+        }
+        pen.set_fill_style_str(&self.palette.text);
+        self.text(&label.text, x, y + 0.5);
     }
 
     fn node(&self, node: &NodeShape, hovered: bool, selected: bool) {
@@ -214,7 +222,7 @@ impl Painter<'_> {
             pen.stroke();
             pen.set_font(&palette.small);
             pen.set_fill_style_str(&palette.soft);
-            self.text(version, tab.x + 6.0, tab.y + 6.0);
+            self.text(version, tab.x + 6.0, tab.y + 8.0);
         }
         self.rounded(rect, 6.0);
         pen.set_fill_style_str(&palette.surface);

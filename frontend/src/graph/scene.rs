@@ -76,6 +76,8 @@ pub struct NodeShape {
 pub struct LabelShape {
     /// Text; empty when only the lock is shown.
     pub text: String,
+    /// A line above it: how much is plaintext.
+    pub note: Option<String>,
     /// The lock drawn before the text.
     pub lock: Option<Lock>,
     /// Its rectangle.

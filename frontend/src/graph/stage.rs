@@ -32,6 +32,8 @@ struct State {
     canvas: [HtmlCanvasElement; 2],
     pen: [CanvasRenderingContext2d; 2],
     size: (f64, f64),
+    /// Size of the window when the view was fitted last.
+    window: (f64, f64),
     ratio: f64,
     palette: Palette,
     graph: Option<Arc<Graph>>,
@@ -71,6 +73,7 @@ impl Stage {
             canvas: [still, moving],
             pen,
             size: (0.0, 0.0),
+            window: (0.0, 0.0),
             ratio: 1.0,
             palette,
             graph: None,
@@ -107,11 +110,13 @@ impl Stage {
     /// Shows `graph`; positions are remembered under `memory`.
     pub fn show(&self, graph: Arc<Graph>, memory: &str) {
         self.with(|state| {
+            let mut refit = false;
             if state.memory != memory {
                 state.memory = memory.to_owned();
                 state.layout = memory::recall(memory).unwrap_or_default();
                 state.topology = Topology::default();
                 state.touched = false;
+                refit = true;
             }
             let topology = Topology::of(&graph);
             if topology != state.topology {
@@ -119,11 +124,15 @@ impl Stage {
                 if next != state.layout {
                     memory::remember(memory, &next);
                     state.layout = next;
+                    refit = true;
                 }
                 state.topology = topology;
             }
             state.graph = Some(graph);
             state.rebuild();
+            if refit {
+                state.fit_unless_touched();
+            }
         });
     }
 
@@ -134,6 +143,7 @@ impl Stage {
             memory::remember(&state.memory, &state.layout);
             state.touched = false;
             state.rebuild();
+            state.fit_unless_touched();
         });
     }
 
@@ -161,14 +171,9 @@ impl Stage {
     /// Marks what is selected: `node:<id>`, `edge:<id>` or nothing.
     pub fn select(&self, what: &str) {
         self.with(|state| {
-            what.clone_into(&mut state.selected);
-            if let Some(Hit::Node(index, _)) = state.named(what)
-                && let Some(node) = state.scene.nodes.get(index)
-                && state.size.0 > 0.0
-                && !state.view.sees(node.rect, state.size.0, state.size.1)
-            {
-                let (centre, scale) = (node.rect.centre(), state.view.scale);
-                state.view.offset = Point::new(state.size.0 / 2.0, state.size.1 / 2.0) - centre * scale;
+            if state.selected != what {
+                what.clone_into(&mut state.selected);
+                state.show_selected();
             }
         });
     }
@@ -200,7 +205,16 @@ impl Stage {
                 canvas.set_width((rect.width() * ratio).round() as u32);
                 canvas.set_height((rect.height() * ratio).round() as u32);
             }
-            state.fit_unless_touched();
+            // A panel that opens takes room away; what is seen stays where it is, but the selected node stays in sight.
+            let side =
+                |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(0.0);
+            let outer = (side(window().inner_width()), side(window().inner_height()));
+            if outer != state.window || state.graph.is_none() {
+                state.window = outer;
+                state.fit_unless_touched();
+            } else {
+                state.show_selected();
+            }
         });
     }
 
@@ -304,16 +318,29 @@ impl State {
         let Some(graph) = self.graph.clone() else { return };
         let hover = self.hover.as_ref().and_then(|hit| self.name(hit));
         let ruler = Ruler { pen: &self.pen[0], palette: &self.palette };
+        let first = self.scene.nodes.is_empty();
         self.scene = Scene::new(&graph, &self.layout, self.choice, &ruler);
         self.hover = hover.and_then(|name| self.named(&name));
         let live: BTreeMap<&str, ()> = self.scene.edges.iter().map(|edge| (edge.id.as_str(), ())).collect();
         self.travelled.retain(|id, _| live.contains_key(id.as_str()));
-        self.fit_unless_touched();
+        if first {
+            self.fit_unless_touched();
+            self.show_selected();
+        }
     }
 
     fn fit_unless_touched(&mut self) {
         let Some(bounds) = self.scene.bounds().filter(|_| !self.touched && self.size.0 > 0.0) else { return };
         self.view = Viewport::fit(bounds, self.size.0, self.size.1, MARGIN);
+    }
+
+    /// Moves the view as little as is needed to see the selected node whole.
+    fn show_selected(&mut self) {
+        let Some(Hit::Node(index, _)) = self.named(&self.selected) else { return };
+        let Some(node) = self.scene.nodes.get(index) else { return };
+        if self.size.0 > 0.0 {
+            self.view.reveal(node.rect.grow(16.0), self.size.0, self.size.1);
+        }
     }
 
     fn named(&self, name: &str) -> Option<Hit> {

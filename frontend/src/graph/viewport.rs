@@ -56,11 +56,16 @@ impl Viewport {
         Self { scale, offset: Point::new(width / 2.0, height / 2.0) - centre * scale }
     }
 
-    /// Whether at least a corner of `bounds` is seen.
-    pub fn sees(&self, bounds: Rect, width: f64, height: f64) -> bool {
+    /// Moves as little as is needed to show all of `bounds`; what is larger than the canvas shows its start.
+    pub fn reveal(&mut self, bounds: Rect, width: f64, height: f64) {
         let corner = self.screen(Point::new(bounds.x, bounds.y));
-        let seen = Rect { x: corner.x, y: corner.y, w: bounds.w * self.scale, h: bounds.h * self.scale };
-        seen.meets(Rect { x: 0.0, y: 0.0, w: width, h: height })
+        let shift = |start: f64, length: f64, room: f64| {
+            let over = (start + length - room).max(0.0);
+            if start < 0.0 { -start } else { -over.min(start) }
+        };
+        let by =
+            Point::new(shift(corner.x, bounds.w * self.scale, width), shift(corner.y, bounds.h * self.scale, height));
+        self.pan(by);
     }
 }
 
@@ -86,7 +91,20 @@ mod tests {
         let view = Viewport::fit(bounds, 1000.0, 800.0, 20.0);
         assert_eq!(view.scale, 1.0);
         assert!(view.screen(bounds.centre()).distance(Point::new(500.0, 400.0)) < 1e-9);
-        assert!(view.sees(bounds, 1000.0, 800.0));
         assert_eq!(Viewport::fit(Rect::default(), 10.0, 10.0, 1.0), Viewport::default());
+    }
+
+    #[test]
+    fn revealing_moves_no_further_than_needed() {
+        let bounds = Rect { x: 900.0, y: 10.0, w: 200.0, h: 50.0 };
+        let mut view = Viewport::default();
+        view.reveal(bounds, 1200.0, 800.0);
+        assert_eq!(view, Viewport::default());
+        view.reveal(bounds, 1000.0, 800.0);
+        assert_eq!(view.offset, Point::new(-100.0, 0.0));
+        view.reveal(Rect { x: 0.0, ..bounds }, 1000.0, 800.0);
+        assert_eq!(view.offset, Point::new(0.0, 0.0));
+        view.reveal(bounds, 100.0, 800.0);
+        assert_eq!(view.offset, Point::new(-900.0, 0.0));
     }
 }

@@ -1,10 +1,129 @@
-//! x
-use leptos::prelude::*;
-use weft_model::ObjectRef;
+//! The configuration's room: all objects, what is wrong with them, and their YAML.
+
+mod detail;
+mod source;
+mod table;
+
+use leptos::{prelude::*, task::spawn_local};
+use weft_model::{Diagnostic, ObjectRef};
+
+use crate::{
+    api,
+    app::Settle,
+    components::{
+        placeholder::{Failure, Skeleton},
+        shape::{Glyph, SeverityMark},
+    },
+    icons::Icon,
+    state::app,
+};
+use detail::Detail;
+use table::Table;
+
+/// An object in the address.
+pub fn key(object: &ObjectRef) -> String {
+    [&object.api_version, &object.kind, &object.namespace, &object.name].map(String::as_str).join("~")
+}
+
+/// The object that [`key`] names.
+fn object(key: &str) -> Option<ObjectRef> {
+    let mut parts = key.split('~').map(str::to_owned);
+    let mut next = || parts.next();
+    Some(ObjectRef { api_version: next()?, kind: next()?, namespace: next()?, name: next()? })
+}
+
+/// The room.
 #[component]
 pub fn Configuration() -> impl IntoView {
-    view! { <p></p> }
+    let app = app();
+    let loaded = Memo::new(move |_| app.config.with(|load| load.value.is_some()));
+    let retry = Callback::new(move |()| spawn_local(async move { app.config.update_with(api::config().await) }));
+    let files = Memo::new(move |_| {
+        app.config.with(|load| load.value.as_ref().map(|list| list.file_findings.clone()).unwrap_or_default())
+    });
+    let selected = Memo::new(move |_| app.view.with(|view| object(&view.select)));
+    view! {
+        <div class="room split" class:with-detail=move || selected.get().is_some()>
+            <div class="scroll">
+                <div class="room-head">
+                    <h1>"Configuration"</h1>
+                    <label class="search">
+                        <Glyph icon=Icon::Search />
+                        <input
+                            type="search"
+                            data-search=""
+                            data-testid="config-filter"
+                            placeholder="Filter by kind, name or finding (/)"
+                            aria-label="Filter configuration"
+                            prop:value=move || app.view.with(|view| view.find.clone())
+                            on:input:target=move |event| {
+                                let text = event.target().value();
+                                app.change(|view| view.find = text);
+                            }
+                        />
+                    </label>
+                    <button
+                        class="toggle"
+                        aria-pressed=move || app.view.with(|view| view.errors).to_string()
+                        on:click=move |_| app.change(|view| view.errors = !view.errors)
+                    >
+                        "With findings only"
+                    </button>
+                </div>
+                {move || {
+                    let files = files.get();
+                    (!files.is_empty()).then(|| view! { <FileFindings findings=files /> })
+                }}
+                <Show
+                    when=move || loaded.get()
+                    fallback=move || match app.config.with(|load| load.error.clone()) {
+                        Some(problem) => view! { <Failure problem retry /> }.into_any(),
+                        None => view! { <Skeleton words="Reading the objects …" rows=10 /> }.into_any(),
+                    }
+                >
+                    <Table />
+                </Show>
+            </div>
+            {move || selected.get().map(|object| view! { <Detail object /> })}
+        </div>
+    }
 }
-pub fn key(object: &ObjectRef) -> String {
-    format!("{}~{}~{}~{}", object.api_version, object.kind, object.namespace, object.name)
+
+/// Files that could not be read; their last good version is in force.
+#[component]
+fn FileFindings(findings: Vec<Diagnostic>) -> impl IntoView {
+    view! {
+        <section class="file-findings" data-testid="file-findings" role="status">
+            <h2>"Files that cannot be read"</h2>
+            <p>"The last good version of each stays in force until it is mended."</p>
+            <ul class="finding-lines">
+                {findings
+                    .into_iter()
+                    .map(|finding| {
+                        let place = place(&finding);
+                        let code = finding.code.clone();
+                        view! {
+                            <li data-testid="finding" data-code=code>
+                                <SeverityMark severity=finding.severity />
+                                <span>
+                                    <code>{place}</code>
+                                    " "
+                                    {finding.message}
+                                    {finding.suggestion.map(|suggestion| format!(" Fix: {suggestion}."))}
+                                </span>
+                                <code class="quiet">{finding.code}</code>
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+            </ul>
+        </section>
+    }
+}
+
+/// `file:line:column`, as far as they are known.
+fn place(finding: &Diagnostic) -> String {
+    let file = finding.file.as_deref().unwrap_or_default();
+    let numbers = [finding.line, finding.column].into_iter().flatten().map(|number| format!(":{number}"));
+    format!("{file}{}", numbers.collect::<String>())
 }

@@ -12,7 +12,7 @@ use crate::graph::{
 };
 
 /// Widths for little, some and much traffic, and the rates from which they hold.
-pub const WIDTHS: [(f64, f64); 3] = [(0.0, 1.5), (1.0, 2.75), (10.0, 4.5)];
+pub const WIDTHS: [(f64, f64); 3] = [(0.0, 1.5), (1.0, 3.0), (10.0, 5.0)];
 /// Room for the arrow's head.
 const HEAD: f64 = 3.0;
 

@@ -23,20 +23,27 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
             if is_broken != broken {
                 continue;
             }
-            let text = text(graph, edge, choice.label, is_broken);
+            let text = text(graph, edge, choice.label);
+            let note = is_broken.then(|| {
+                format!("{} plaintext", edge.plaintext_share.map_or_else(|| "some".to_owned(), format::share))
+            });
             if text.is_empty() && lock.is_none() {
                 continue;
             }
-            let inner = if text.is_empty() { 0.0 } else { measure.small(&text) };
-            let w = (inner + 10.0 + if lock.is_some() { LOCK } else { 0.0 }).round();
+            let width = |text: &str| if text.is_empty() { 0.0 } else { measure.small(text) };
+            let locked = if lock.is_some() { LOCK } else { 0.0 };
+            let inner =
+                note.as_deref().map_or_else(|| width(&text) + locked, |note| width(&text).max(width(note) + locked));
+            let (w, h) =
+                ((inner + 10.0).round(), if note.is_some() && !text.is_empty() { LABEL + 14.0 } else { LABEL });
             let length = shape.curve.length();
-            let rects = PLACES.map(|part| Rect::around(shape.curve.at(part * length), w, LABEL));
+            let rects = PLACES.map(|part| Rect::around(shape.curve.at(part * length), w, h));
             let cost = |rect: &Rect| taken.iter().map(|other| other.overlap(*rect)).sum::<f64>();
             let free = rects.into_iter().find(|rect| cost(rect) == 0.0);
             let least = || rects.into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
             let Some(rect) = free.or_else(|| if is_broken { least() } else { None }) else { continue };
             taken.push(rect.grow(2.0));
-            shape.label = Some(LabelShape { text, lock, rect });
+            shape.label = Some(LabelShape { text, note, lock, rect });
         }
     }
 }
@@ -50,9 +57,9 @@ fn lock(edge: &Edge, closed: bool) -> Option<Lock> {
     }
 }
 
-/// The label's text; a broken lock brings its share along.
-fn text(graph: &Graph, edge: &Edge, label: Label, broken: bool) -> String {
-    let number = match label {
+/// The label's text; empty when the number is not known.
+fn text(graph: &Graph, edge: &Edge, label: Label) -> String {
+    match label {
         _ if edge.rate <= 0.0 => String::new(),
         Label::Rate => format::rate(edge.rate, &edge.protocol),
         Label::Errors => edge.error_share.map(format::share).unwrap_or_default(),
@@ -61,10 +68,5 @@ fn text(graph: &Graph, edge: &Edge, label: Label, broken: bool) -> String {
             let all: f64 = graph.edges.iter().filter(|other| other.source == edge.source).map(|other| other.rate).sum();
             if all > 0.0 { format::share(edge.rate / all) } else { String::new() }
         }
-    };
-    if !broken {
-        return number;
     }
-    let plain = format!("{} plaintext", edge.plaintext_share.map_or_else(|| "some".to_owned(), format::share));
-    if number.is_empty() { plain } else { format!("{plain} · {number}") }
 }

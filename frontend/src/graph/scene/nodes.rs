@@ -15,7 +15,7 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
     let version = version.map(|version| {
         let version = format::middle(version, 12);
         let w = (measure.small(&version) + 12.0).round();
-        (version, Rect { x: rect.x + rect.w - MARGIN - w, y: rect.y - 9.0, w, h: 18.0 })
+        (version, Rect { x: rect.x + rect.w - MARGIN - w, y: rect.y - 15.0, w, h: 21.0 })
     });
     let right = rect.x + rect.w - MARGIN;
     let marks: Vec<Mark> = node

@@ -93,7 +93,7 @@ fn labels_can_be_read() {
         assert!(labels[index + 1..].iter().all(|other| !other.rect.meets(label.rect)), "{} is covered", label.text);
         assert!(scene.nodes.iter().all(|node| !node.rect.meets(label.rect)), "{} lies on a node", label.text);
     }
-    assert_eq!(labels[0].text, "100 % plaintext · 48 ms");
+    assert_eq!((labels[0].text.as_str(), labels[0].note.as_deref()), ("48 ms", Some("100 % plaintext")));
     assert_eq!(labels[1].text, "48 ms");
 }
 

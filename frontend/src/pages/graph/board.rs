@@ -41,7 +41,10 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     let stage: StoredValue<Option<Stage>, LocalStorage> = StoredValue::new_local(None);
     let ready = RwSignal::new(false);
     let tip: RwSignal<Option<Tip>> = RwSignal::new(None);
-    let on = move |act: &dyn Fn(&Stage)| stage.with_value(|stage| stage.as_ref().map(act));
+    let on = move |act: &dyn Fn(&Stage)| {
+        // A frame or a key may come after the room was left.
+        let _ = stage.try_with_value(|stage| stage.as_ref().map(act));
+    };
 
     Effect::new(move |_| {
         let (Some(place), Some(still), Some(moving)) = (place.get(), still.get(), moving.get()) else { return };
@@ -75,7 +78,7 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             on(&|stage| {
                 stage.find(find);
                 stage.select(select);
-            })
+            });
         });
     });
     Effect::new(move |_| {
@@ -86,19 +89,20 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
         ready.track();
         app.theme.track();
         // The style sheet follows the attribute that another effect sets.
-        request_animation_frame(move || drop(on(&Stage::dress)));
+        request_animation_frame(move || on(&Stage::dress));
     });
     let scheme = window().match_media("(prefers-color-scheme: dark)").ok().flatten();
     if let Some(scheme) = scheme {
-        let changed =
-            Closure::<dyn FnMut()>::new(move || drop(stage.try_with_value(|stage| stage.as_ref().map(Stage::dress))));
+        let changed = Closure::<dyn FnMut()>::new(move || {
+            let _ = stage.try_with_value(|stage| stage.as_ref().map(Stage::dress));
+        });
         let _ = scheme.add_event_listener_with_callback("change", changed.as_ref().unchecked_ref());
         changed.forget();
     }
     Effect::new(move |_| match zoom.get() {
-        Some(Zoom::In) => drop(on(&|stage| stage.step(true))),
-        Some(Zoom::Out) => drop(on(&|stage| stage.step(false))),
-        Some(Zoom::Fit) => drop(on(&Stage::fit)),
+        Some(Zoom::In) => on(&|stage| stage.step(true)),
+        Some(Zoom::Out) => on(&|stage| stage.step(false)),
+        Some(Zoom::Fit) => on(&Stage::fit),
         None => {}
     });
 
@@ -147,7 +151,9 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     };
     let leave = move |_| {
         tip.set(None);
-        on(&|stage| drop(stage.point(None)));
+        on(&|stage| {
+            stage.point(None);
+        });
     };
     let wheel = move |event: ev::WheelEvent| {
         event.prevent_default();
@@ -184,16 +190,16 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             </Show>
             <Legend />
             <div class="zoom" on:pointerdown=|event| event.stop_propagation()>
-                <button class="icon-button" title="Zoom in (+)" aria-label="Zoom in" on:click=move |_| drop(on(&|stage| stage.step(true)))>
+                <button class="icon-button" title="Zoom in (+)" aria-label="Zoom in" on:click=move |_| on(&|stage| stage.step(true))>
                     <Glyph icon=Icon::Plus />
                 </button>
-                <button class="icon-button" title="Zoom out (−)" aria-label="Zoom out" on:click=move |_| drop(on(&|stage| stage.step(false)))>
+                <button class="icon-button" title="Zoom out (−)" aria-label="Zoom out" on:click=move |_| on(&|stage| stage.step(false))>
                     <Glyph icon=Icon::Minus />
                 </button>
-                <button class="icon-button" title="Fit (0)" aria-label="Fit" on:click=move |_| drop(on(&Stage::fit))>
+                <button class="icon-button" title="Fit (0)" aria-label="Fit" on:click=move |_| on(&Stage::fit)>
                     <Glyph icon=Icon::Fit />
                 </button>
-                <button class="icon-button" title="Lay out anew" aria-label="Lay out anew" on:click=move |_| drop(on(&Stage::tidy))>
+                <button class="icon-button" title="Lay out anew" aria-label="Lay out anew" on:click=move |_| on(&Stage::tidy)>
                     <Glyph icon=Icon::Tidy />
                 </button>
             </div>
@@ -241,7 +247,7 @@ fn extent(place: NodeRef<Div>) -> (f64, f64) {
 fn watch_size(place: &web_sys::HtmlDivElement, stage: StoredValue<Option<Stage>, LocalStorage>) {
     let changed = Closure::<dyn FnMut()>::new(move || {
         // The board may be gone by the time that this is called.
-        drop(stage.try_with_value(|stage| stage.as_ref().map(Stage::resize)));
+        let _ = stage.try_with_value(|stage| stage.as_ref().map(Stage::resize));
     });
     let Ok(observer) = ResizeObserver::new(changed.as_ref().unchecked_ref()) else { return };
     observer.observe(place);

@@ -111,6 +111,7 @@ fn Body(node: Node) -> impl IntoView {
     });
     let codes = sum_codes(incoming.iter());
     let p95 = incoming.iter().filter_map(|edge| edge.p95_ms).reduce(f64::max);
+    let namespace = node.namespace.clone();
     let silent = node.rate_in == 0.0 && node.rate_out == 0.0;
     view! {
         <dl class="figures">
@@ -121,8 +122,8 @@ fn Body(node: Node) -> impl IntoView {
         </dl>
         {silent.then(|| view! { <p class="quiet">{why_silent(node.kind)}</p> })}
         {(!node.badges.is_empty()).then(|| view! { <Badges badges=node.badges.clone() /> })}
-        {(!incoming.is_empty()).then(|| view! { <section><h3>"Called by"</h3><Peers edges=incoming incoming=true /></section> })}
-        {(!outgoing.is_empty()).then(|| view! { <section><h3>"Calls"</h3><Peers edges=outgoing incoming=false /></section> })}
+        {(!incoming.is_empty()).then(|| view! { <section><h3>"Called by"</h3><Peers edges=incoming incoming=true namespace=namespace.clone() /></section> })}
+        {(!outgoing.is_empty()).then(|| view! { <section><h3>"Calls"</h3><Peers edges=outgoing incoming=false namespace=namespace.clone() /></section> })}
         {(!codes.is_empty()).then(|| view! { <section><h3>"Answers"</h3><Codes codes /></section> })}
     }
 }

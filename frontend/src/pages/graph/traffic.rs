@@ -15,8 +15,13 @@ use crate::{
 
 /// Callers or called ones, one row each; a row opens the edge.
 #[component]
-pub fn Peers(edges: Vec<Edge>, incoming: bool) -> impl IntoView {
+pub fn Peers(edges: Vec<Edge>, incoming: bool, namespace: String) -> impl IntoView {
     let app = app();
+    // The namespace is said where it differs from the node's own.
+    let short = |name: &str, namespace: &str| {
+        let bare = name.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name);
+        format::middle(bare, 24)
+    };
     let row = move |edge: Edge| {
         let name = if incoming { edge.source.clone() } else { edge.destination.clone() };
         let target = format!("edge:{}", edge.id);
@@ -30,7 +35,7 @@ pub fn Peers(edges: Vec<Edge>, incoming: bool) -> impl IntoView {
                 </td>
                 <th scope="row">
                     <button class="link" title=name.clone() on:click=move |_| app.change(|view| view.select.clone_from(&target))>
-                        {format::middle(&name, 26)}
+                        {short(&name, &namespace)}
                     </button>
                 </th>
                 <td class="numeral">{format::rate(edge.rate, &edge.protocol)}</td>

@@ -1,0 +1,198 @@
+//! Weights that somebody is about to apply.
+
+use std::sync::Arc;
+
+use gloo_timers::future::TimeoutFuture;
+use leptos::{prelude::*, task::spawn_local};
+use weft_model::{
+    canary::{Canary, EditPreview, WeightEdit},
+    config::Problem,
+};
+
+use crate::{api, app::Settle, browser, format, state::App, weights};
+
+/// How long typing and dragging must rest before a preview is asked for, in milliseconds.
+const REST_MS: u32 = 200;
+
+/// The state of a preview.
+#[derive(Clone, Default)]
+pub enum Outlook {
+    /// Nothing to preview.
+    #[default]
+    None,
+    /// Asked for.
+    Waiting,
+    /// Answered.
+    Ready(Arc<EditPreview>),
+    /// Refused, or not answered.
+    Failed(Problem),
+}
+
+/// One card's draft. Copying it copies handles.
+#[derive(Clone, Copy)]
+pub struct Draft {
+    app: App,
+    canary: Memo<Option<Arc<Canary>>>,
+    /// Weights as typed, `None` for what is no number; empty while nothing was touched.
+    pub typed: RwSignal<Vec<Option<u32>>>,
+    /// What applying would do.
+    pub outlook: RwSignal<Outlook>,
+    /// The edit is on its way.
+    pub busy: RwSignal<bool>,
+    /// The revision that the weights were chosen on.
+    revision: RwSignal<String>,
+    /// Counts changes, so that a late preview is not shown for newer weights.
+    turn: RwSignal<u64>,
+}
+
+impl Draft {
+    /// An untouched one.
+    pub fn new(app: App, canary: Memo<Option<Arc<Canary>>>) -> Self {
+        Self {
+            app,
+            canary,
+            typed: RwSignal::default(),
+            outlook: RwSignal::default(),
+            busy: RwSignal::new(false),
+            revision: RwSignal::default(),
+            turn: RwSignal::new(0),
+        }
+    }
+
+    /// The configured weights, as whole percentages.
+    pub fn configured(self) -> Vec<u32> {
+        self.canary.with(|canary| {
+            let percentages =
+                canary.iter().flat_map(|canary| canary.shares.iter().map(|share| share.configured_percent));
+            weights::whole(&percentages.collect::<Vec<_>>())
+        })
+    }
+
+    /// What the fields show.
+    pub fn shown(self) -> Vec<Option<u32>> {
+        let typed = self.typed.get();
+        if typed.is_empty() { self.configured().into_iter().map(Some).collect() } else { typed }
+    }
+
+    /// Whether the fields show something else than what is configured.
+    pub fn changed(self) -> bool {
+        let typed = self.typed.get();
+        !typed.is_empty() && typed != self.configured().into_iter().map(Some).collect::<Vec<_>>()
+    }
+
+    /// Takes new weights and asks what they would do.
+    pub fn set(self, weights: Vec<Option<u32>>) {
+        if self.typed.with_untracked(Vec::is_empty) {
+            let revision = self.canary.with_untracked(|canary| canary.as_ref().map(|canary| canary.revision.clone()));
+            self.revision.set(revision.unwrap_or_default());
+        }
+        self.typed.set(weights);
+        self.look();
+    }
+
+    /// Takes one destination's weight; with two destinations the other gets the rest.
+    pub fn set_one(self, index: usize, text: &str) {
+        let value = text.trim().parse::<u32>().ok().filter(|value| *value <= 100);
+        let mut weights = untrack(|| self.shown());
+        match (weights.len(), value) {
+            (2, Some(value)) => {
+                weights[index] = Some(value);
+                weights[1 - index] = Some(100 - value);
+            }
+            _ => {
+                if let Some(slot) = weights.get_mut(index) {
+                    *slot = value;
+                }
+            }
+        }
+        self.set(weights);
+    }
+
+    /// Forgets the draft.
+    pub fn reset(self) {
+        self.typed.set(Vec::new());
+        self.outlook.set(Outlook::None);
+        self.turn.update(|turn| *turn += 1);
+    }
+
+    /// Asks for the present state of the file and keeps the weights.
+    pub fn rebase(self) {
+        let app = self.app;
+        spawn_local(async move {
+            app.canaries.update_with(api::canaries().await);
+            let revision = self.canary.try_get_untracked().flatten().map(|canary| canary.revision.clone());
+            if self.revision.try_set(revision.unwrap_or_default()).is_none() {
+                self.look();
+            }
+        });
+    }
+
+    /// The edit, when the weights may be applied.
+    fn edit(self) -> Option<WeightEdit> {
+        let canary = self.canary.get_untracked()?;
+        let weights: Option<Vec<u32>> = self.typed.get_untracked().into_iter().collect();
+        let revision = self.revision.get_untracked();
+        Some(WeightEdit { object: canary.object.clone(), route_index: canary.route_index, weights: weights?, revision })
+    }
+
+    fn look(self) {
+        self.turn.update(|turn| *turn += 1);
+        let turn = self.turn.get_untracked();
+        if !untrack(|| self.changed()) || weights::fault(&self.typed.get_untracked()).is_some() {
+            self.outlook.set(Outlook::None);
+            return;
+        }
+        if !matches!(self.outlook.get_untracked(), Outlook::Ready(_)) {
+            self.outlook.set(Outlook::Waiting);
+        }
+        spawn_local(async move {
+            TimeoutFuture::new(REST_MS).await;
+            let still = move || self.turn.try_get_untracked() == Some(turn);
+            let Some(edit) = still().then(|| self.edit()).flatten() else { return };
+            let answer = api::preview(&edit).await;
+            if still() {
+                self.outlook.set(match answer {
+                    Ok(preview) => Outlook::Ready(Arc::new(preview)),
+                    Err(problem) => Outlook::Failed(problem),
+                });
+            }
+        });
+    }
+
+    /// Whether the button may be pressed: what would happen is on the screen.
+    pub fn can_apply(self) -> bool {
+        let seen = self.outlook.with(|outlook| matches!(outlook, Outlook::Ready(preview) if !preview.diff.is_empty()));
+        seen && !self.busy.get() && weights::fault(&self.typed.get()).is_none()
+    }
+
+    /// Applies the weights and offers to take them back.
+    pub fn apply(self) {
+        let Some(edit) = self.edit() else { return };
+        let app = self.app;
+        let before = untrack(|| self.configured());
+        self.busy.set(true);
+        spawn_local(async move {
+            let answer = api::apply(&edit).await;
+            // The card may be gone by now; the edit is made all the same and can still be taken back.
+            let _ = self.busy.try_set(false);
+            match answer {
+                Ok(result) => {
+                    let words = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
+                    let text = format!("{}: {} → {}", edit.object.name, words(&before), words(&edit.weights));
+                    let until = result.undo_until_ms as f64;
+                    let minutes = format::span((until - browser::now()).max(0.0));
+                    leptos::logging::log!("edit {} can be taken back for {minutes}", result.id);
+                    app.toast(text, false, Some((result.id, until)));
+                    self.outlook.try_update(|outlook| *outlook = Outlook::None);
+                    app.canaries.update_with(api::canaries().await);
+                    if self.typed.try_update(Vec::clear).is_some() {
+                        self.reset();
+                    }
+                }
+                Err(problem) => {
+                    self.outlook.try_update(|outlook| *outlook = Outlook::Failed(problem));
+                }
+            }
+        });
+    }
+}

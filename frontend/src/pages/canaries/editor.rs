@@ -1,0 +1,116 @@
+//! Moving the weights: slider, presets and fields, then the preview with the one button that applies.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use weft_model::canary::Canary;
+
+use super::{bars::name, draft::Draft, preview::Preview};
+use crate::{format, weights};
+
+/// The editor of one route.
+#[component]
+pub fn Editor(draft: Draft, canary: Memo<Option<Arc<Canary>>>) -> impl IntoView {
+    let names = Memo::new(move |_| {
+        canary.with(|canary| {
+            canary
+                .iter()
+                .flat_map(|canary| canary.shares.iter().map(|share| name(share).to_owned()))
+                .collect::<Vec<_>>()
+        })
+    });
+    let pair = Memo::new(move |_| names.with(Vec::len) == 2);
+    let second = move || draft.shown().get(1).copied().flatten();
+    let fault = move || {
+        let typed = draft.typed.get();
+        (!typed.is_empty()).then(|| weights::fault(&typed)).flatten()
+    };
+    view! {
+        <section class="editor" aria-label="Move the weights">
+            <div class="weights">
+                {move || {
+                    names
+                        .get()
+                        .into_iter()
+                        .enumerate()
+                        .map(|(index, name)| view! { <Weight draft=draft index=index name=name /> })
+                        .collect_view()
+                }}
+                <Show when=move || pair.get()>
+                    <Slider draft=draft name=Signal::derive(move || names.with(|names| names.get(1).cloned().unwrap_or_default())) />
+                    <div class="segments presets" role="group" aria-label="Presets">
+                        {weights::SNAPS
+                            .into_iter()
+                            .map(|percent| {
+                                view! {
+                                    <button
+                                        aria-pressed=move || (second() == Some(percent)).to_string()
+                                        title=move || names.with(|names| format!("{} for {}", format::percent(percent.into()), names.get(1).map_or("", String::as_str)))
+                                        data-testid=format!("canary-preset-{percent}")
+                                        on:click=move |_| draft.set(weights::pair(percent).into_iter().map(Some).collect())
+                                    >
+                                        {percent}
+                                    </button>
+                                }
+                            })
+                            .collect_view()}
+                    </div>
+                </Show>
+            </div>
+            {move || fault().map(|fault| view! { <p class="fault" role="alert">{fault}</p> })}
+            <Preview draft=draft />
+        </section>
+    }
+}
+
+/// One destination's weight, typed.
+#[component]
+fn Weight(draft: Draft, index: usize, name: String) -> impl IntoView {
+    let value =
+        move || draft.shown().get(index).copied().flatten().map(|weight| weight.to_string()).unwrap_or_default();
+    let label = format!("Weight of {name} in percent");
+    view! {
+        <label class="weight">
+            <span class=format!("swatch part-{}", index % 4 + 1)></span>
+            <span class="cut">{name.clone()}</span>
+            <input
+                type="number"
+                min="0"
+                max="100"
+                step="1"
+                inputmode="numeric"
+                aria-label=label
+                data-testid="canary-weight-input"
+                data-index=index.to_string()
+                data-subset=name
+                prop:value=value
+                on:input:target=move |event| draft.set_one(index, &event.target().value())
+            />
+            <span class="quiet">"%"</span>
+        </label>
+    }
+}
+
+/// The second destination's share, dragged.
+#[component]
+fn Slider(draft: Draft, name: Signal<String>) -> impl IntoView {
+    let value = move || draft.shown().get(1).copied().flatten().unwrap_or(0);
+    let spoken = move || name.with(|name| format!("{} for {name}", format::percent(value().into())));
+    view! {
+        <input
+            class="slider"
+            type="range"
+            min="0"
+            max="100"
+            step="1"
+            aria-label=move || format!("Share of {}", name.get())
+            aria-valuetext=spoken
+            data-testid="canary-slider"
+            prop:value=move || value().to_string()
+            on:input:target=move |event| {
+                let percent = weights::snap(event.target().value().parse().unwrap_or(0));
+                draft.set(weights::pair(percent).into_iter().map(Some).collect());
+            }
+        />
+    }
+}

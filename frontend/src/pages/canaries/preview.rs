@@ -1,0 +1,140 @@
+//! What applying would do, before it is done.
+
+use leptos::prelude::*;
+use weft_model::{Diagnostic, canary::EditPreview, config::Problem, graph::Health};
+
+use super::draft::{Draft, Outlook};
+use crate::{
+    components::{
+        copy::{Commands, CopyButton},
+        shape::{HealthShape, SeverityMark},
+    },
+    format,
+};
+
+/// The preview and its button; nothing while nothing is moved.
+#[component]
+pub fn Preview(draft: Draft) -> impl IntoView {
+    let shown = Memo::new(move |_| draft.changed());
+    view! {
+        <Show when=move || shown.get()>
+            <div class="preview" data-testid="canary-preview">
+                {move || match draft.outlook.get() {
+                    Outlook::None => ().into_any(),
+                    Outlook::Waiting => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
+                    Outlook::Ready(preview) => view! { <Ready preview=(*preview).clone() /> }.into_any(),
+                    Outlook::Failed(problem) if problem.status == 409 => view! { <Conflict problem draft /> }.into_any(),
+                    Outlook::Failed(problem) => view! { <Refused problem /> }.into_any(),
+                }}
+                <div class="preview-buttons">
+                    <button
+                        class="button primary"
+                        data-testid="canary-apply"
+                        disabled=move || !draft.can_apply()
+                        on:click=move |_| draft.apply()
+                    >
+                        {move || if draft.busy.get() { "Applying …" } else { "Apply" }}
+                    </button>
+                    <button class="button" data-testid="canary-discard" on:click=move |_| draft.reset()>
+                        "Discard"
+                    </button>
+                </div>
+            </div>
+        </Show>
+    }
+}
+
+#[component]
+fn Ready(preview: EditPreview) -> impl IntoView {
+    let EditPreview { diff, new_findings, mended_findings, moved_rate, command } = preview;
+    if diff.is_empty() {
+        return view! { <p class="quiet">"The file would not change."</p> }.into_any();
+    }
+    let moved = match moved_rate {
+        Some(rate) => format!("About {} move to another destination.", format::rate(rate, "http")),
+        None => "How many requests move is not known without Prometheus.".to_owned(),
+    };
+    let clean = new_findings.is_empty() && mended_findings.is_empty();
+    view! {
+        <p>
+            <strong>{moved}</strong>
+            {clean.then_some(" Lint finds nothing new.")}
+        </p>
+        <Findings title="New findings" findings=new_findings />
+        <Findings title="Mended findings" findings=mended_findings />
+        <Diff diff=diff />
+        <Commands commands=vec![("the same with kubectl".to_owned(), command)] />
+    }
+    .into_any()
+}
+
+#[component]
+fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
+    (!findings.is_empty()).then(|| {
+        view! {
+            <h3>{title}</h3>
+            <ul class="finding-lines">
+                {findings
+                    .into_iter()
+                    .map(|finding| {
+                        view! {
+                            <li>
+                                <SeverityMark severity=finding.severity />
+                                <span>{finding.message}" "{finding.suggestion}</span>
+                                <code class="quiet">{finding.code}</code>
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+            </ul>
+        }
+    })
+}
+
+/// A unified diff with its added and removed lines set apart.
+#[component]
+fn Diff(diff: String) -> impl IntoView {
+    let line = |line: &str| {
+        let class = match line.as_bytes() {
+            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => "diff-file",
+            [b'@', ..] => "diff-place",
+            [b'+', ..] => "diff-added",
+            [b'-', ..] => "diff-removed",
+            _ => "",
+        };
+        view! { <span class=class>{line.to_owned()}{"\n"}</span> }
+    };
+    view! { <pre class="diff" data-testid="canary-diff">{diff.lines().map(line).collect_view()}</pre> }
+}
+
+/// The file changed since the page read it.
+#[component]
+fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
+    view! {
+        <div class="conflict" role="alert" data-testid="canary-conflict">
+            <HealthShape health=Health::Degraded silent=true />
+            <div>
+                <p><strong>{problem.title}</strong></p>
+                <p>{problem.detail}</p>
+                <p>
+                    <button class="button" on:click=move |_| draft.rebase()>"Load the present file"</button>
+                </p>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Refused(problem: Problem) -> impl IntoView {
+    let text = format!("{}: {} {}", problem.kind, problem.title, problem.detail);
+    view! {
+        <div class="conflict refused" role="alert" data-testid="canary-refused">
+            <HealthShape health=Health::Failing silent=true />
+            <div class="grow">
+                <p><strong>{problem.title}</strong></p>
+                <p>{problem.detail}</p>
+            </div>
+            <CopyButton text title="Copy the error" />
+        </div>
+    }
+}

@@ -1,0 +1,108 @@
+//! One object: its findings and its YAML.
+
+use leptos::{prelude::*, task::spawn_local};
+use weft_model::{ObjectRef, config::ConfigObject};
+
+use super::{place, source::Source};
+use crate::{
+    api,
+    components::{
+        copy::{Commands, CopyButton, CopyLink},
+        placeholder::{Failure, Skeleton},
+        shape::{Glyph, SeverityMark},
+    },
+    icons::Icon,
+    state::{Load, app},
+};
+
+/// The panel; it follows changes of the object while it is open.
+#[component]
+pub fn Detail(object: ObjectRef) -> impl IntoView {
+    let app = app();
+    let load: RwSignal<Load<ConfigObject>> = RwSignal::default();
+    let wanted = StoredValue::new(object.clone());
+    let ask = move || {
+        spawn_local(async move {
+            let Some(object) = wanted.try_get_value() else { return };
+            let answer = api::object(&object).await;
+            // The panel may be closed by now.
+            let _ = load.try_update(|load| load.settle(answer));
+        });
+    };
+    let row = Memo::new(move |_| {
+        let object = wanted.get_value();
+        app.config.with(|load| load.value.as_ref()?.rows.iter().find(|row| row.object == object).cloned())
+    });
+    Effect::new(move |_| {
+        row.track();
+        ask();
+    });
+    let commands = Signal::derive(move || {
+        load.with(|load| {
+            load.value.iter().map(|object| ("the same with kubectl".to_owned(), object.command.clone())).collect()
+        })
+    });
+    view! {
+        <aside class="panel detail" aria-labelledby="panel-title" data-testid="config-detail">
+            <header>
+                <div class="grow">
+                    <h2 id="panel-title">{object.name.clone()}</h2>
+                    <p class="quiet">{object.kind.clone()}" · "{object.namespace.clone()}" · "{object.api_version.clone()}</p>
+                </div>
+                <CopyButton text=object.name.clone() title="Copy the name" />
+                <button class="icon-button" title="Close (Esc)" aria-label="Close" on:click=move |_| app.change(|view| view.select.clear())>
+                    <Glyph icon=Icon::Close />
+                </button>
+            </header>
+            <div class="panel-body">
+                {move || load.with(|load| match (&load.value, &load.error) {
+                    (_, Some(problem)) => {
+                        let retry = Callback::new(move |()| ask());
+                        view! { <Failure problem=problem.clone() retry /> }.into_any()
+                    }
+                    (Some(object), None) => view! { <Body object=(**object).clone() /> }.into_any(),
+                    (None, None) => view! { <Skeleton words="Reading the file …" rows=8 /> }.into_any(),
+                })}
+                <footer>
+                    <CopyLink />
+                </footer>
+                <Commands commands=commands />
+            </div>
+        </aside>
+    }
+}
+
+#[component]
+fn Body(object: ConfigObject) -> impl IntoView {
+    let findings = object.row.findings.clone();
+    let file = object
+        .row
+        .file
+        .clone()
+        .map(|file| object.row.line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")));
+    view! {
+        {file.map(|file| view! { <p class="file-line"><code>{file.clone()}</code> <CopyButton text=file title="Copy the place" /></p> })}
+        {findings.is_empty().then(|| view! { <p class="quiet">"Lint finds nothing wrong with it."</p> })}
+        <ul class="findings">
+            {findings
+                .into_iter()
+                .map(|finding| {
+                    let place = place(&finding);
+                    let place = place.rsplit('/').next().unwrap_or_default().to_owned();
+                    let codes = std::iter::once(finding.code.clone()).chain(finding.aliases.clone()).collect::<Vec<_>>().join(" ");
+                    view! {
+                        <li data-testid="finding" data-code=finding.code.clone() data-severity=finding.severity.to_string()>
+                            <SeverityMark severity=finding.severity />
+                            <div class="grow">
+                                <p>{finding.message}</p>
+                                {finding.suggestion.map(|suggestion| view! { <p class="fix">"Fix: "{suggestion}</p> })}
+                                <p class="quiet"><code>{finding.field}</code>" "{place}" "<span title="The same finding in istioctl analyze and Kiali">{codes}</span></p>
+                            </div>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+        <Source yaml=object.yaml first_line=object.first_line findings=object.row.findings />
+    }
+}

@@ -1,0 +1,153 @@
+//! The list of objects.
+
+use leptos::prelude::*;
+use weft_model::{Severity, config::ConfigRow};
+
+use super::key;
+use crate::{
+    browser,
+    components::{placeholder::Empty, shape::HealthShape},
+    format,
+    state::app,
+    words,
+};
+
+/// Rows that scope and filter leave, worst findings marked.
+#[component]
+pub fn Table() -> impl IntoView {
+    let app = app();
+    let keys = Memo::new(move |_| {
+        app.view.with(|view| {
+            let words: Vec<String> = view.find.split_whitespace().map(str::to_lowercase).collect();
+            app.config.with(|load| {
+                let rows = load.value.iter().flat_map(|list| &list.rows);
+                rows.filter(|row| view.shows(&row.object.namespace))
+                    .filter(|row| !view.errors || !row.findings.is_empty())
+                    .filter(|row| matches(row, &words))
+                    .map(|row| key(&row.object))
+                    .collect::<Vec<_>>()
+            })
+        })
+    });
+    let total = Memo::new(move |_| app.config.with(|load| load.value.as_ref().map_or(0, |list| list.rows.len())));
+    view! {
+        <Show
+            when=move || !keys.with(Vec::is_empty)
+            fallback=move || {
+                if total.get() == 0 {
+                    view! {
+                        <Empty title="The directory holds no objects">
+                            <p>"Save YAML into it; objects appear here at once, without a restart."</p>
+                        </Empty>
+                    }
+                        .into_any()
+                } else {
+                    view! {
+                        <Empty title="Nothing fits">
+                            <p>"The filter or the chosen namespaces leave no object of "{total.get()}"."</p>
+                        </Empty>
+                    }
+                        .into_any()
+                }
+            }
+        >
+            <table class="list">
+                <thead>
+                    <tr>
+                        <th>"Kind"</th>
+                        <th>"Name"</th>
+                        <th>"Namespace"</th>
+                        <th>"Findings"</th>
+                        <th>"File"</th>
+                        <th class="numeral">"Changed"</th>
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=move || keys.get() key=|key| key.clone() let:key>
+                        <Row key=key />
+                    </For>
+                </tbody>
+            </table>
+            <p class="quiet list-foot">{move || keys.with(Vec::len)}" of "{move || format::plural(total.get(), "object", "objects")}</p>
+        </Show>
+    }
+}
+
+/// Whether each word occurs somewhere in the row.
+fn matches(row: &ConfigRow, words: &[String]) -> bool {
+    if words.is_empty() {
+        return true;
+    }
+    let mut text = format!("{} {} {}", row.object.kind, row.object.namespace, row.object.name);
+    for finding in &row.findings {
+        text.push_str(&format!(" {} {} {}", finding.severity, finding.code, finding.message));
+    }
+    let text = text.to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+#[component]
+fn Row(key: String) -> impl IntoView {
+    let app = app();
+    let wanted = key.clone();
+    let row: Memo<Option<ConfigRow>> = Memo::new(move |_| {
+        app.config.with(|load| load.value.as_ref()?.rows.iter().find(|row| super::key(&row.object) == wanted).cloned())
+    });
+    let read = move |part: fn(&ConfigRow) -> String| move || row.with(|row| row.as_ref().map(part).unwrap_or_default());
+    let (chosen, target) = (key.clone(), key);
+    let changed = move || row.with(|row| row.as_ref().and_then(|row| row.changed_at_ms)).map(|at| at as f64);
+    view! {
+        <tr
+            data-testid="config-row"
+            data-kind=read(|row| row.object.kind.clone())
+            data-name=read(|row| row.object.name.clone())
+            data-namespace=read(|row| row.object.namespace.clone())
+            data-findings=read(|row| row.findings.len().to_string())
+            class:chosen=move || app.view.with(|view| view.select == chosen)
+        >
+            <td class="quiet">{read(|row| row.object.kind.clone())}</td>
+            <th scope="row">
+                <button class="link" data-row="" on:click=move |_| app.change(|view| view.select.clone_from(&target))>
+                    {read(|row| row.object.name.clone())}
+                </button>
+            </th>
+            <td>{read(|row| row.object.namespace.clone())}</td>
+            <td>{move || row.with(|row| row.as_ref().map(counts))}</td>
+            <td class="quiet file" title=read(|row| row.file.clone().unwrap_or_default())>{read(place)}</td>
+            <td class="numeral quiet" title=move || changed().map(browser::moment)>
+                {move || changed().map(|at| format::ago(app.now.get() - at))}
+            </td>
+        </tr>
+    }
+}
+
+/// File name and line; the whole path is in the tooltip.
+fn place(row: &ConfigRow) -> String {
+    let file = row.file.as_deref().unwrap_or_default();
+    let name = file.rsplit('/').next().unwrap_or_default();
+    row.line.map_or_else(|| name.to_owned(), |line| format!("{name}:{line}"))
+}
+
+/// How many findings of each severity.
+fn counts(row: &ConfigRow) -> impl IntoView + use<> {
+    let all = [Severity::Error, Severity::Warning, Severity::Info];
+    let count = |severity: Severity| row.findings.iter().filter(|finding| finding.severity == severity).count();
+    let parts: Vec<_> =
+        all.into_iter().map(|severity| (severity, count(severity))).filter(|(_, count)| *count > 0).collect();
+    parts
+        .into_iter()
+        .map(|(severity, count)| {
+            let (one, many) = match severity {
+                Severity::Error => ("error", "errors"),
+                Severity::Warning => ("warning", "warnings"),
+                Severity::Info => ("note", "notes"),
+            };
+            view! {
+                <span class="fact-part">
+                    <HealthShape health=words::severity_health(severity) silent=true />
+                    {format::plural(count, one, many)}
+                </span>
+            }
+        })
+        .collect_view()
+}
