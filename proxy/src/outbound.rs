@@ -13,3 +13,6 @@ pub mod tcp;
 mod upgrade;
 
 pub use edge::{edge, service};
+
+#[cfg(test)]
+mod tests;
