@@ -206,6 +206,8 @@ impl Authority {
         lifetime: Duration,
         now: OffsetDateTime,
     ) -> Result<Issued, SignError> {
+        // Certificates count whole seconds.
+        let now = now.replace_nanosecond(0).unwrap_or(now);
         let mut params = CertificateParams::default();
         // The subject stays empty: the identity is the URI name, which is then critical.
         params.distinguished_name = DistinguishedName::new();

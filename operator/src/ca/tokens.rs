@@ -130,8 +130,8 @@ pub struct NewToken {
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// Not a Kubernetes name.
-    #[error("{0}: a namespace and a service account are lower-case letters, digits, '-' and '.'")]
-    Name(#[from] weft_model::spiffe::InvalidSpiffeId),
+    #[error("{0:?} is no name: namespaces and service accounts are lower-case letters, digits, '-' and '.'")]
+    Name(String),
     /// Zero uses or no lifetime.
     #[error("a token needs at least one use and a lifetime between a second and ten years")]
     Empty,
@@ -182,8 +182,12 @@ impl TokenStore {
         root_hash: &str,
         now: OffsetDateTime,
     ) -> Result<(JoinToken, TokenRecord), CreateError> {
-        // Any trust domain serves to check the two names.
-        SpiffeId::new("cluster.local", &wish.namespace, &wish.service_account).to_string().parse::<SpiffeId>()?;
+        for name in [&wish.namespace, &wish.service_account] {
+            // Whatever may stand in an identity is a name.
+            let sample = SpiffeId::new("cluster.local", name, name).to_string();
+            sample.parse::<SpiffeId>().map_err(|_| CreateError::Name(name.clone()))?;
+        }
+        let now = now.replace_nanosecond(0).unwrap_or(now);
         let ttl_allowed = (Duration::from_secs(1)..=Duration::from_secs(10 * 365 * 24 * 3600)).contains(&wish.ttl);
         if wish.uses == 0 || !ttl_allowed {
             return Err(CreateError::Empty);
