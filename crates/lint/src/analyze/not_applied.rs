@@ -13,7 +13,7 @@ pub(super) fn check(snapshot: &Snapshot, findings: &mut Vec<Diagnostic>) {
             Some(Kind::WasmPlugin) => "this mesh's proxy runs no WebAssembly",
             _ => continue,
         };
-        let message = format!("a {} is read and not applied: {reason}", object.reference.kind);
+        let message = format!("{} is read and not applied: {reason}", object.reference.kind);
         findings.push(finding(NOT_APPLIED, &object.reference, "", message));
     }
 }
