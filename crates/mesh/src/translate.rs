@@ -38,6 +38,3 @@ pub fn translate(snapshot: &Snapshot, proxy: &Proxy) -> Resources {
     }
     out
 }
-
-#[cfg(test)]
-mod tests;

@@ -112,6 +112,3 @@ fn rules(scope: &Scope<'_>, proxy: &Proxy, tcp: bool) -> Vec<Rules> {
     filters.retain(|(action, policies)| *action == Action::Allow || !policies.is_empty());
     filters
 }
-
-#[cfg(test)]
-mod tests;
