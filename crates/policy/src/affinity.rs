@@ -29,12 +29,12 @@ impl Forward {
                 HashBy::Header(name) => header_hash(request.headers, name),
                 HashBy::SourceIp => Some(ip_hash(request.remote)),
                 HashBy::Query(name) => request.query().and_then(|q| parameter(q, name)).map(|v| xxh64(v.as_bytes(), 0)),
-                HashBy::Cookie { name, path, ttl } => match (cookie(request.headers, name), ttl) {
+                HashBy::Cookie { name, path, ttl, attributes } => match (cookie(request.headers, name), ttl) {
                     (Some(value), _) => Some(xxh64(value, 0)),
                     (None, Some(ttl)) => {
                         let value = format!("{random:016x}");
                         let hash = xxh64(value.as_bytes(), 0);
-                        out.cookie = HeaderValue::try_from(set_cookie(name, &value, path, *ttl)).ok();
+                        out.cookie = HeaderValue::try_from(set_cookie(name, &value, path, *ttl, attributes)).ok();
                         Some(hash)
                     }
                     (None, None) => None,
@@ -87,7 +87,7 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     })
 }
 
-fn set_cookie(name: &str, value: &str, path: &str, ttl: Duration) -> String {
+fn set_cookie(name: &str, value: &str, path: &str, ttl: Duration, attributes: &str) -> String {
     let mut cookie = format!("{name}=\"{value}\"");
     if !ttl.is_zero() {
         cookie.push_str(&format!("; Max-Age={}", ttl.as_secs()));
@@ -96,6 +96,7 @@ fn set_cookie(name: &str, value: &str, path: &str, ttl: Duration) -> String {
         cookie.push_str(&format!("; Path={path}"));
     }
     cookie.push_str("; HttpOnly");
+    cookie.push_str(attributes);
     cookie
 }
 

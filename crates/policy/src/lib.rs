@@ -19,3 +19,6 @@ pub mod retry;
 pub mod rewrite;
 pub mod route;
 pub mod upstream;
+
+#[cfg(test)]
+mod testing;

@@ -9,3 +9,6 @@ pub(crate) use domains::without_port;
 pub(crate) use matching::parameter;
 pub(crate) use table::HostChange;
 pub use table::RouteTable;
+
+#[cfg(test)]
+mod tests;

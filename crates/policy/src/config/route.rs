@@ -217,6 +217,8 @@ pub enum HashBy {
         path: Arc<str>,
         /// Lifetime; `Some(0)` is a session cookie, `None` never makes one.
         ttl: Option<Duration>,
+        /// Further attributes as they stand in `set-cookie`, each with its leading `; `.
+        attributes: Arc<str>,
     },
     /// The downstream's address.
     SourceIp,

@@ -15,7 +15,7 @@ use envoy_types::pb::envoy::config::{
         },
     },
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::{
     super::{
@@ -191,8 +191,14 @@ fn hash(m: &HashMessage) -> Result<HashPolicy> {
             HashBy::Header(headers::header_name(&header.header_name).at("header.header_name")?)
         }
         Some(PolicySpecifier::Cookie(cookie)) => {
-            unsupported(!cookie.attributes.is_empty(), "cookie.attributes")?;
+            let attributes = cookie.attributes.iter().map(|a| match a.value.as_str() {
+                "" => format!("; {}", a.name),
+                value => format!("; {}={value}", a.name),
+            });
+            let attributes: String = attributes.collect();
+            HeaderValue::from_str(&attributes).map_err(|_| fail("is not fit for a header")).at("cookie.attributes")?;
             HashBy::Cookie {
+                attributes: attributes.into(),
                 name: cookie.name.as_str().into(),
                 path: cookie.path.as_str().into(),
                 ttl: cookie.ttl.as_ref().map(duration).transpose().at("cookie.ttl")?,
