@@ -42,12 +42,17 @@ pub fn CopyLink() -> impl IntoView {
 
 /// Commands and queries that give the same data, each to copy.
 #[component]
-pub fn Commands(#[prop(into)] commands: Signal<Vec<(String, String)>>) -> impl IntoView {
+pub fn Commands(
+    #[prop(into)] commands: Signal<Vec<(String, String)>>,
+    #[prop(default = "Show command")] words: &'static str,
+) -> impl IntoView {
+    // What did not change is not drawn anew: a focused button stays.
+    let commands = Memo::new(move |_| commands.get());
     view! {
         <details class="commands">
             <summary>
                 <Glyph icon=Icon::Terminal />
-                "Show command"
+                {words}
             </summary>
             {move || {
                 commands

@@ -7,7 +7,7 @@ use super::{
     copy::CopyButton,
     shape::{Glyph, HealthShape},
 };
-use crate::icons::Icon;
+use crate::{icons::Icon, state::app};
 
 /// Grey rows while an answer is awaited, with words.
 #[component]
@@ -55,9 +55,13 @@ pub fn Failure(problem: Problem, retry: Callback<()>) -> impl IntoView {
 /// Some of the queries behind an answer failed.
 #[component]
 pub fn Partial(#[prop(into)] sources: Signal<Sources>) -> impl IntoView {
-    let words = move || {
+    let app = app();
+    // When Prometheus is away altogether, the page's banner has said so.
+    let said = move || app.status.with(|load| load.value.as_ref().is_some_and(|status| !status.prometheus.up));
+    let words = Memo::new(move |_| {
+        let said = said();
         sources.with(|sources| {
-            (sources.answered < sources.asked || sources.problem.is_some()).then(|| {
+            (!said && (sources.answered < sources.asked || sources.problem.is_some())).then(|| {
                 let count = if sources.asked == 0 {
                     "Prometheus was not asked.".to_owned()
                 } else {
@@ -66,9 +70,9 @@ pub fn Partial(#[prop(into)] sources: Signal<Sources>) -> impl IntoView {
                 (count, sources.problem.clone().unwrap_or_default())
             })
         })
-    };
+    });
     move || {
-        words().map(|(count, problem)| {
+        words.get().map(|(count, problem)| {
             view! {
                 <div class="partial" role="status" data-testid="partial">
                     <Glyph icon=Icon::Alert />

@@ -40,6 +40,7 @@ pub fn Topbar() -> impl IntoView {
             <Encryption />
             <Findings />
             <Notice />
+            <span class="tools">
             <button
                 class="icon-button"
                 title=move || format!("Colours: {} (press to change)", app.theme.get().name())
@@ -52,6 +53,7 @@ pub fn Topbar() -> impl IntoView {
             <button class="icon-button" title="Keys (?)" aria-label="Keys" on:click=move |_| app.help.set(true)>
                 <span aria-hidden="true" class="question">"?"</span>
             </button>
+            </span>
         </header>
     }
 }
@@ -180,7 +182,8 @@ fn Findings() -> impl IntoView {
                             view! {
                                 <span class="fact-part">
                                     <HealthShape health silent=true />
-                                    {format::plural(count, one, many)}
+                                    <span class="numeral">{format::count(count as u64)}</span>
+                                    <span class="wordy">{if count == 1 { one } else { many }}</span>
                                 </span>
                             }
                         })

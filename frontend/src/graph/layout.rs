@@ -16,11 +16,11 @@ use weft_model::graph::Graph;
 use super::geometry::{Point, Rect};
 
 /// Size of a node.
-pub const NODE: (f64, f64) = (176.0, 56.0);
+pub const NODE: (f64, f64) = (176.0, 58.0);
 /// From one column's left edge to the next: leaves room for an edge's label.
-pub const COLUMN: f64 = NODE.0 + 104.0;
+pub const COLUMN: f64 = NODE.0 + 108.0;
 /// From one row's top to the next.
-pub const ROW: f64 = NODE.1 + 44.0;
+pub const ROW: f64 = NODE.1 + 42.0;
 /// Between a namespace's box and its nodes: left and right, top (for the name), bottom.
 pub const PADDING: (f64, f64, f64) = (20.0, 40.0, 20.0);
 

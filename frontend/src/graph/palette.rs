@@ -53,9 +53,9 @@ impl Palette {
             degraded: colour("degraded"),
             failing: colour("failing"),
             idle: colour("idle"),
-            title: format!("600 13px {family}"),
-            small: format!("11px {family}"),
-            tiny: format!("600 11px {family}"),
+            title: format!("600 14px {family}"),
+            small: format!("12px {family}"),
+            tiny: format!("600 12px {family}"),
         };
         let _ = style.remove_property("color");
         palette

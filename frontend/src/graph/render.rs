@@ -137,7 +137,7 @@ impl Painter<'_> {
         let Some(first) = edge.curve.pieces.first() else { return };
         pen.begin_path();
         pen.move_to(first.from.x, first.from.y);
-        let head = 5.0 + edge.width * 1.2;
+        let head = 6.0 + edge.width * 1.5;
         for piece in &edge.curve.pieces {
             pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
         }
@@ -238,13 +238,13 @@ impl Painter<'_> {
         self.dash(if outside { &[4.0, 3.0] } else { &[] });
         pen.stroke();
         self.dash(&[]);
-        self.health(node.health, Point::new(rect.x + 15.0, rect.y + 19.0));
+        self.health(node.health, Point::new(rect.x + 15.0, rect.y + 19.5));
         pen.set_font(&palette.title);
         pen.set_fill_style_str(&palette.text);
-        self.text(&node.title, rect.x + 28.0, rect.y + 19.5);
+        self.text(&node.title, rect.x + 28.0, rect.y + 20.0);
         pen.set_font(&palette.small);
         pen.set_fill_style_str(&palette.soft);
-        self.text(&node.subtitle, rect.x + 28.0, rect.y + 39.0);
+        self.text(&node.subtitle, rect.x + 28.0, rect.y + 41.0);
         if node.kind == NodeKind::Gateway {
             let centre = Point::new(rect.x, rect.centre().y);
             pen.begin_path();

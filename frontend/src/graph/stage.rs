@@ -24,7 +24,9 @@ use crate::browser;
 /// Particles move at most this often, in milliseconds: even motion at half the cost.
 const FRAME_MS: f64 = 30.0;
 /// Room around a fitted graph, in pixels.
-const MARGIN: f64 = 36.0;
+const MARGIN: f64 = 28.0;
+/// Room for the legend below it.
+const LEGEND: f64 = 36.0;
 /// How far from an edge the pointer may be, in pixels.
 const SLACK: f64 = 8.0;
 
@@ -331,7 +333,7 @@ impl State {
 
     fn fit_unless_touched(&mut self) {
         let Some(bounds) = self.scene.bounds().filter(|_| !self.touched && self.size.0 > 0.0) else { return };
-        self.view = Viewport::fit(bounds, self.size.0, self.size.1, MARGIN);
+        self.view = Viewport::fit(bounds, self.size.0, self.size.1 - LEGEND, MARGIN);
     }
 
     /// Moves the view as little as is needed to see the selected node whole.

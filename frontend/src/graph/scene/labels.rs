@@ -1,5 +1,7 @@
 //! Labels: what they say, and places where all of them can be read.
 
+use std::collections::BTreeMap;
+
 use weft_model::graph::{Edge, Graph, Lock};
 
 use super::{Choice, EdgeShape, LABEL, LabelShape, Measure, NodeShape};
@@ -14,16 +16,21 @@ const LOCK: f64 = 14.0;
 pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice: Choice, measure: &dyn Measure) {
     let mut taken: Vec<Rect> = nodes.iter().map(|node| node.rect.grow(4.0)).collect();
     taken.extend(nodes.iter().filter_map(|node| node.version.as_ref().map(|(_, tab)| *tab)));
+    let by_id: BTreeMap<&str, &Edge> = graph.edges.iter().map(|edge| (edge.id.as_str(), edge)).collect();
+    let mut sent: BTreeMap<&str, f64> = BTreeMap::new();
+    for edge in &graph.edges {
+        *sent.entry(&edge.source).or_default() += edge.rate;
+    }
     // Broken locks are placed first: they are never left out.
     for broken in [true, false] {
         for shape in edges.iter_mut() {
-            let Some(edge) = graph.edges.iter().find(|edge| edge.id == shape.id) else { continue };
+            let Some(edge) = by_id.get(shape.id.as_str()) else { continue };
             let lock = lock(edge, choice.locks);
             let is_broken = matches!(lock, Some(Lock::Mixed | Lock::Plaintext));
             if is_broken != broken {
                 continue;
             }
-            let text = text(graph, edge, choice.label);
+            let text = text(edge, choice.label, sent.get(edge.source.as_str()).copied().unwrap_or(0.0));
             let note = is_broken.then(|| {
                 format!("{} plaintext", edge.plaintext_share.map_or_else(|| "some".to_owned(), format::share))
             });
@@ -57,16 +64,14 @@ fn lock(edge: &Edge, closed: bool) -> Option<Lock> {
     }
 }
 
-/// The label's text; empty when the number is not known.
-fn text(graph: &Graph, edge: &Edge, label: Label) -> String {
+/// The label's text; empty when the number is not known. `sent` is all that the source sends.
+fn text(edge: &Edge, label: Label, sent: f64) -> String {
     match label {
         _ if edge.rate <= 0.0 => String::new(),
         Label::Rate => format::rate(edge.rate, &edge.protocol),
         Label::Errors => edge.error_share.map(format::share).unwrap_or_default(),
         Label::P95 => edge.p95_ms.map(format::millis).unwrap_or_default(),
-        Label::Share => {
-            let all: f64 = graph.edges.iter().filter(|other| other.source == edge.source).map(|other| other.rate).sum();
-            if all > 0.0 { format::share(edge.rate / all) } else { String::new() }
-        }
+        Label::Share if sent > 0.0 => format::share(edge.rate / sent),
+        Label::Share => String::new(),
     }
 }

@@ -43,17 +43,23 @@ pub fn Card(key: String) -> impl IntoView {
             canary.iter().map(|canary| ("requests per destination (PromQL)".to_owned(), canary.query.clone())).collect()
         })
     });
+    // Only what never changes, so that a focused link stays.
+    let title = Memo::new(move |_| {
+        canary.with(|canary| {
+            canary.as_ref().map(|canary| (canary.object.clone(), canary.route.clone(), canary.route_index))
+        })
+    });
     let heading = move || {
-        canary.get().map(|canary| {
-            let target = configuration::key(&canary.object);
-            let route = if canary.route.parse::<usize>().is_ok() { format!("http[{}]", canary.route_index) } else { canary.route.clone() };
+        title.get().map(|(object, route, index)| {
+            let target = configuration::key(&object);
+            let route = if route.parse::<usize>().is_ok() { format!("http[{index}]") } else { route };
             view! {
                 <h2>
                     <button class="link" title="Open the configuration" on:click=move |_| app.enter(Room::Configuration, |view| view.select.clone_from(&target))>
-                        {canary.object.name.clone()}
+                        {object.name}
                     </button>
                 </h2>
-                <span class="quiet">{canary.object.namespace.clone()}" · route "{route}</span>
+                <span class="quiet">{object.namespace}" · route "{route}</span>
             }
         })
     };
@@ -75,7 +81,7 @@ pub fn Card(key: String) -> impl IntoView {
             {move || canary.get().map(|canary| view! { <Bars canary=(*canary).clone() /> })}
             {move || canary.get().map(|canary| view! { <Versions canary=(*canary).clone() /> })}
             <Editor draft=draft canary=canary />
-            <Commands commands=commands />
+            <Commands commands=commands words="Show query" />
         </article>
     }
 }
@@ -117,7 +123,7 @@ fn Versions(canary: Canary) -> impl IntoView {
                         <th class="numeral">"Observed"</th>
                         <th class="numeral" title="The true share lies here with 95 % certainty">"95 % interval"</th>
                         <th class="numeral" title=since.map(|since| format!("since {}", browser::moment(since)))>
-                            {since.map_or_else(|| "Requests".to_owned(), |since| format!("Since {}", &browser::clock(since)[..5]))}
+                            {since.map_or_else(|| "Requests".to_owned(), |since| format!("Requests since {}", &browser::clock(since)[..5]))}
                         </th>
                         <th class="numeral" title="Over the last minute">"Rate"</th>
                         <th class="numeral" title="Over the last minute; the difference to the first destination in percentage points">"Errors"</th>

@@ -58,8 +58,8 @@ pub fn Table() -> impl IntoView {
                         <th>"Name"</th>
                         <th>"Namespace"</th>
                         <th>"Findings"</th>
-                        <th>"File"</th>
-                        <th class="numeral">"Changed"</th>
+                        <th class="extra">"File"</th>
+                        <th class="numeral extra">"Changed"</th>
                     </tr>
                 </thead>
                 <tbody>
@@ -113,8 +113,8 @@ fn Row(key: String) -> impl IntoView {
             </th>
             <td>{read(|row| row.object.namespace.clone())}</td>
             <td>{move || row.with(|row| row.as_ref().map(counts))}</td>
-            <td class="quiet file" title=read(|row| row.file.clone().unwrap_or_default())>{read(place)}</td>
-            <td class="numeral quiet" title=move || changed().map(browser::moment)>
+            <td class="quiet file extra" title=read(|row| row.file.clone().unwrap_or_default())>{read(place)}</td>
+            <td class="numeral quiet extra" title=move || changed().map(browser::moment)>
                 {move || changed().map(|at| format::ago(app.now.get() - at))}
             </td>
         </tr>

@@ -43,10 +43,12 @@ pub fn EdgePanel(id: String) -> impl IntoView {
                 <ClosePanel />
             </header>
             <div class="panel-body">
-                {move || match edge.get() {
-                    Some(edge) => view! { <Body edge /> }.into_any(),
-                    None => view! { <p class="quiet">"No such call was counted within this window and scope."</p> }.into_any(),
-                }}
+                <Show
+                    when=move || edge.with(Option::is_some)
+                    fallback=|| view! { <p class="quiet">"No such call was counted within this window and scope."</p> }
+                >
+                    <Body edge=edge />
+                </Show>
                 <section>
                     <h3>"Requests"</h3>
                     <Sparkline id=id.clone() />
@@ -70,23 +72,31 @@ fn protocol(edge: &Edge) -> &'static str {
 }
 
 #[component]
-fn Body(edge: Edge) -> impl IntoView {
-    let broken = matches!(edge.lock, Lock::Mixed | Lock::Plaintext);
-    let icon = if broken { Icon::Unlock } else { Icon::Lock };
-    let millis = |value| format::maybe(value, format::millis);
+fn Body(edge: Memo<Option<Edge>>) -> impl IntoView {
+    let figure = move |part: fn(&Edge) -> String| {
+        Signal::derive(move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default()))
+    };
+    let rate = Signal::derive(move || {
+        let tcp = edge.with(|edge| edge.as_ref().is_some_and(|edge| edge.protocol == "tcp"));
+        if tcp { "connections" } else { "rate" }
+    });
+    let lock = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| (edge.lock, edge.plaintext_share))));
+    let broken = move || matches!(lock.get(), Some((Lock::Mixed | Lock::Plaintext, _)));
+    let icon = Signal::derive(move || if broken() { Icon::Unlock } else { Icon::Lock });
+    let codes = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| edge.codes.clone()).unwrap_or_default()));
     view! {
         <dl class="figures">
-            <Figure name=if edge.protocol == "tcp" { "connections" } else { "rate" } value=format::rate(edge.rate, &edge.protocol) />
-            <Figure name="errors" value=format::maybe(edge.error_share, format::share) />
-            <Figure name="p50" value=millis(edge.p50_ms) />
-            <Figure name="p95" value=millis(edge.p95_ms) />
-            <Figure name="p99" value=millis(edge.p99_ms) />
+            <Figure name=rate value=figure(|edge| format::rate(edge.rate, &edge.protocol)) />
+            <Figure name="errors" value=figure(|edge| format::maybe(edge.error_share, format::share)) />
+            <Figure name="p50" value=figure(|edge| format::maybe(edge.p50_ms, format::millis)) />
+            <Figure name="p95" value=figure(|edge| format::maybe(edge.p95_ms, format::millis)) />
+            <Figure name="p99" value=figure(|edge| format::maybe(edge.p99_ms, format::millis)) />
         </dl>
         <p class="lock-line" class:broken=broken data-testid="edge-lock">
             <Glyph icon=icon />
-            {words::lock_sentence(edge.lock, edge.plaintext_share)}
+            {move || lock.get().map(|(lock, share)| words::lock_sentence(lock, share))}
         </p>
-        {(!edge.codes.is_empty()).then(|| view! { <section><h3>"Answers"</h3><Codes codes=edge.codes.clone() /></section> })}
+        <Codes codes=codes />
     }
 }
 

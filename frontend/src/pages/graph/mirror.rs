@@ -69,7 +69,7 @@ fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
                 <HealthShape health=health />
                 <span class="grow name">{id.clone()}</span>
                 <span class="quiet">{badges}</span>
-                <span class="numeral">{read(|node| format::rate(node.rate_in, "http"))}</span>
+                <span class="numeral">{read(|node| if node.rate_in == 0.0 && node.rate_out > 0.0 { format!("sends {}", format::rate(node.rate_out, "http")) } else { format::rate(node.rate_in, "http") })}</span>
                 <span class="numeral">{read(|node| format!("{} errors", format::maybe(node.error_share, format::share)))}</span>
             </button>
         </li>

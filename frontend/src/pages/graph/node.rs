@@ -1,10 +1,12 @@
 //! The panel of one node.
 
+use std::sync::Arc;
+
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
-    canary::Canary,
+    canary::{Canary, Verdict},
     config::ConfigRow,
-    graph::{Badge, Node, NodeKind},
+    graph::{Badge, Edge, Graph, Node, NodeKind},
     trace::TraceList,
 };
 
@@ -61,15 +63,12 @@ pub fn NodePanel(id: String) -> impl IntoView {
                 <ClosePanel />
             </header>
             <div class="panel-body">
-                {move || match node.get() {
-                    Some(node) => view! { <Body node /> }.into_any(),
-                    None => {
-                        view! {
-                            <p class="quiet">"It is not in the graph: neither configured nor called within this window and scope."</p>
-                        }
-                            .into_any()
-                    }
-                }}
+                <Show
+                    when=move || node.with(Option::is_some)
+                    fallback=|| view! { <p class="quiet">"It is not in the graph: neither configured nor called within this window and scope."</p> }
+                >
+                    <Body node=node />
+                </Show>
                 <section>
                     <h3>"Requests received"</h3>
                     <Sparkline id=id.clone() />
@@ -94,37 +93,50 @@ pub fn NodePanel(id: String) -> impl IntoView {
 }
 
 #[component]
-fn Body(node: Node) -> impl IntoView {
+fn Body(node: Memo<Option<Node>>) -> impl IntoView {
     let Shown(shown) = expect_context();
-    let (incoming, outgoing): (Vec<_>, Vec<_>) = shown.with_untracked(|graph| {
-        let edges = graph.iter().flat_map(|graph| &graph.edges);
-        let (mut to, mut from) = (Vec::new(), Vec::new());
-        for edge in edges {
-            if edge.destination == node.id {
-                to.push(edge.clone());
-            }
-            if edge.source == node.id {
-                from.push(edge.clone());
-            }
-        }
-        (to, from)
+    let id = Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.id.clone()).unwrap_or_default()));
+    let namespace =
+        Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.namespace.clone()).unwrap_or_default()));
+    let edges = move |part: fn(&Edge) -> &String| {
+        Memo::new(move |_| {
+            let id = id.get();
+            let all = |graph: &Option<Arc<Graph>>| -> Vec<Edge> {
+                graph.iter().flat_map(|graph| &graph.edges).filter(|edge| *part(edge) == id).cloned().collect()
+            };
+            shown.with(all)
+        })
+    };
+    let (incoming, outgoing) = (edges(|edge| &edge.destination), edges(|edge| &edge.source));
+    let codes = Memo::new(move |_| incoming.with(|edges| sum_codes(edges.iter())));
+    let figure = move |part: fn(&Node) -> String| {
+        Signal::derive(move || node.with(|node| node.as_ref().map(part).unwrap_or_default()))
+    };
+    let p95 = Signal::derive(move || {
+        let slowest = incoming.with(|edges| edges.iter().filter_map(|edge| edge.p95_ms).reduce(f64::max));
+        format::maybe(slowest, format::millis)
     });
-    let codes = sum_codes(incoming.iter());
-    let p95 = incoming.iter().filter_map(|edge| edge.p95_ms).reduce(f64::max);
-    let namespace = node.namespace.clone();
-    let silent = node.rate_in == 0.0 && node.rate_out == 0.0;
+    let silent = Memo::new(move |_| {
+        let quiet = |node: &Node| (node.rate_in == 0.0 && node.rate_out == 0.0).then(|| why_silent(node.kind));
+        node.with(|node| node.as_ref().and_then(quiet))
+    });
+    let badges =
+        Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.badges.clone()).unwrap_or_default()));
     view! {
         <dl class="figures">
-            <Figure name="in" value=format::rate(node.rate_in, "http") />
-            <Figure name="errors" value=format::maybe(node.error_share, format::share) />
-            <Figure name="slowest p95" value=format::maybe(p95, format::millis) />
-            <Figure name="out" value=format::rate(node.rate_out, "http") />
+            <Figure name="in" value=figure(|node| format::rate(node.rate_in, "http")) />
+            <Figure name="errors" value=figure(|node| format::maybe(node.error_share, format::share)) />
+            <Figure name="slowest p95" value=p95 />
+            <Figure name="out" value=figure(|node| format::rate(node.rate_out, "http")) />
         </dl>
-        {silent.then(|| view! { <p class="quiet">{why_silent(node.kind)}</p> })}
-        {(!node.badges.is_empty()).then(|| view! { <Badges badges=node.badges.clone() /> })}
-        {(!incoming.is_empty()).then(|| view! { <section><h3>"Called by"</h3><Peers edges=incoming incoming=true namespace=namespace.clone() /></section> })}
-        {(!outgoing.is_empty()).then(|| view! { <section><h3>"Calls"</h3><Peers edges=outgoing incoming=false namespace=namespace.clone() /></section> })}
-        {(!codes.is_empty()).then(|| view! { <section><h3>"Answers"</h3><Codes codes /></section> })}
+        {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
+        {move || {
+            let badges = badges.get();
+            (!badges.is_empty()).then(|| view! { <Badges badges /> })
+        }}
+        <Peers edges=incoming incoming=true namespace=namespace />
+        <Peers edges=outgoing incoming=false namespace=namespace />
+        <Codes codes=codes />
     }
 }
 
@@ -220,26 +232,23 @@ fn Examples(id: String) -> impl IntoView {
 #[component]
 fn Related(node: Memo<Option<Node>>) -> impl IntoView {
     let app = app();
-    let canaries = move || -> Vec<Canary> {
+    // Only what is shown, so that links are not drawn anew at each refresh.
+    let canaries: Memo<Vec<(String, Verdict)>> = Memo::new(move |_| {
         let Some(node) = node.get() else { return vec![] };
         app.canaries.with(|load| {
-            load.value
-                .iter()
-                .flat_map(|list| &list.canaries)
-                .filter(|canary| concerns(canary, &node))
-                .cloned()
-                .collect()
+            let all = load.value.iter().flat_map(|list| &list.canaries).filter(|canary| concerns(canary, &node));
+            all.map(|canary| (canary.object.to_string(), canary.verdict)).collect()
         })
-    };
-    let objects = move || -> Vec<ConfigRow> {
+    });
+    let objects: Memo<Vec<ConfigRow>> = Memo::new(move |_| {
         let Some(node) = node.get() else { return vec![] };
         app.config.with(|load| {
             load.value.iter().flat_map(|list| &list.rows).filter(|row| applies(row, &node)).cloned().collect()
         })
-    };
+    });
     view! {
         {move || {
-            let list = canaries();
+            let list = canaries.get();
             (!list.is_empty())
                 .then(|| {
                     view! {
@@ -248,14 +257,14 @@ fn Related(node: Memo<Option<Node>>) -> impl IntoView {
                             <ul class="lines">
                                 {list
                                     .into_iter()
-                                    .map(|canary| {
+                                    .map(|(name, verdict)| {
                                         view! {
                                             <li>
-                                                <HealthShape health=words::verdict_health(canary.verdict) silent=true />
+                                                <HealthShape health=words::verdict_health(verdict) silent=true />
                                                 <button class="link" on:click=move |_| app.enter(Room::Canaries, |_| {})>
-                                                    {canary.object.to_string()}
+                                                    {name}
                                                 </button>
-                                                <span class="quiet">{words::verdict_title(canary.verdict)}</span>
+                                                <span class="quiet">{words::verdict_title(verdict)}</span>
                                             </li>
                                         }
                                     })
@@ -266,7 +275,7 @@ fn Related(node: Memo<Option<Node>>) -> impl IntoView {
                 })
         }}
         {move || {
-            let list = objects();
+            let list = objects.get();
             (!list.is_empty())
                 .then(|| {
                     view! {

@@ -1,4 +1,5 @@
-//! Tables that the node's and the edge's panel share.
+//! Tables that the node's and the edge's panel share. Rows stay while their numbers change, so that a focused link is
+//! not lost at each refresh.
 
 use std::collections::BTreeMap;
 
@@ -13,101 +14,133 @@ use crate::{
     words,
 };
 
-/// Callers or called ones, one row each; a row opens the edge.
+/// Callers or called ones of a node in `namespace`, one row each; a row opens the edge.
 #[component]
-pub fn Peers(edges: Vec<Edge>, incoming: bool, namespace: String) -> impl IntoView {
+pub fn Peers(edges: Memo<Vec<Edge>>, incoming: bool, namespace: Memo<String>) -> impl IntoView {
+    let ids = Memo::new(move |_| edges.with(|edges| edges.iter().map(|edge| edge.id.clone()).collect::<Vec<_>>()));
+    view! {
+        <Show when=move || !ids.with(Vec::is_empty)>
+            <section>
+                <h3>{if incoming { "Called by" } else { "Calls" }}</h3>
+                <table class="small peers">
+                    <thead>
+                        <tr>
+                            <th><span class="unseen">"Health"</span></th>
+                            <th>{if incoming { "From" } else { "To" }}</th>
+                            <th class="numeral">"Rate"</th>
+                            <th class="numeral">"Errors"</th>
+                            <th class="numeral">"p95"</th>
+                            <th><span class="unseen">"Encryption"</span></th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        <For each=move || ids.get() key=|id| id.clone() let:id>
+                            <Peer id=id edges=edges incoming=incoming namespace=namespace />
+                        </For>
+                    </tbody>
+                </table>
+            </section>
+        </Show>
+    }
+}
+
+#[component]
+fn Peer(id: String, edges: Memo<Vec<Edge>>, incoming: bool, namespace: Memo<String>) -> impl IntoView {
     let app = app();
+    let target = format!("edge:{id}");
+    let edge = Memo::new(move |_| edges.with(|edges| edges.iter().find(|edge| edge.id == id).cloned()));
+    let read = move |part: fn(&Edge) -> String| move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default());
+    let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
+    let name = Memo::new(move |_| {
+        let end = |edge: &Edge| if incoming { edge.source.clone() } else { edge.destination.clone() };
+        edge.with(|edge| edge.as_ref().map(end).unwrap_or_default())
+    });
     // The namespace is said where it differs from the node's own.
-    let short = |name: &str, namespace: &str| {
-        let bare = name.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name);
+    let short = move || {
+        let (name, namespace) = (name.get(), namespace.get());
+        let bare = name.strip_prefix(&namespace).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&name);
         format::middle(bare, 24)
     };
-    let row = move |edge: Edge| {
-        let name = if incoming { edge.source.clone() } else { edge.destination.clone() };
-        let target = format!("edge:{}", edge.id);
-        let lock = words::lock_sentence(edge.lock, edge.plaintext_share);
-        let broken = matches!(edge.lock, Lock::Mixed | Lock::Plaintext);
-        let icon = if broken { Icon::Unlock } else { Icon::Lock };
-        view! {
-            <tr>
-                <td>
-                    <HealthShape health=edge.health />
-                </td>
-                <th scope="row">
-                    <button class="link" title=name.clone() on:click=move |_| app.change(|view| view.select.clone_from(&target))>
-                        {short(&name, &namespace)}
-                    </button>
-                </th>
-                <td class="numeral">{format::rate(edge.rate, &edge.protocol)}</td>
-                <td class="numeral">{format::maybe(edge.error_share, format::share)}</td>
-                <td class="numeral">{format::maybe(edge.p95_ms, format::millis)}</td>
-                <td>
-                    {(edge.lock != Lock::Unknown)
-                        .then(|| view! { <span class="lock" class:broken=broken title=lock.clone() role="img" aria-label=lock><Glyph icon=icon /></span> })}
-                </td>
-            </tr>
-        }
-    };
+    let lock = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| (edge.lock, edge.plaintext_share))));
     view! {
-        <table class="small">
-            <thead>
-                <tr>
-                    <th><span class="unseen">"Health"</span></th>
-                    <th>{if incoming { "From" } else { "To" }}</th>
-                    <th class="numeral">"Rate"</th>
-                    <th class="numeral">"Errors"</th>
-                    <th class="numeral">"p95"</th>
-                    <th><span class="unseen">"Encryption"</span></th>
-                </tr>
-            </thead>
-            <tbody>{edges.into_iter().map(row).collect_view()}</tbody>
-        </table>
+        <tr>
+            <td>
+                <HealthShape health=health />
+            </td>
+            <th scope="row">
+                <button class="link" title=move || name.get() on:click=move |_| app.change(|view| view.select.clone_from(&target))>
+                    {short}
+                </button>
+            </th>
+            <td class="numeral">{read(|edge| format::rate(edge.rate, &edge.protocol))}</td>
+            <td class="numeral">{read(|edge| format::maybe(edge.error_share, format::share))}</td>
+            <td class="numeral">{read(|edge| format::maybe(edge.p95_ms, format::millis))}</td>
+            <td>
+                {move || {
+                    lock.get()
+                        .filter(|(lock, _)| *lock != Lock::Unknown)
+                        .map(|(lock, share)| {
+                            let broken = matches!(lock, Lock::Mixed | Lock::Plaintext);
+                            let words = words::lock_sentence(lock, share);
+                            view! {
+                                <span class="lock" class:broken=broken title=words.clone() role="img" aria-label=words>
+                                    <Glyph icon=if broken { Icon::Unlock } else { Icon::Lock } />
+                                </span>
+                            }
+                        })
+                }}
+            </td>
+        </tr>
     }
 }
 
 /// Rates by code and flags, the flags in words below.
 #[component]
-pub fn Codes(codes: Vec<CodeRate>) -> impl IntoView {
-    let total: f64 = codes.iter().map(|code| code.rate).sum();
-    let mut flags: BTreeMap<String, &'static str> = BTreeMap::new();
-    for code in &codes {
-        flags.extend(words::response_flags(&code.flags));
-    }
-    let row = move |code: CodeRate| {
+pub fn Codes(codes: Memo<Vec<CodeRate>>) -> impl IntoView {
+    let total = move || codes.with(|codes| codes.iter().map(|code| code.rate).sum::<f64>());
+    let flags = Memo::new(move |_| {
+        codes.with(|codes| codes.iter().flat_map(|code| words::response_flags(&code.flags)).collect::<BTreeMap<_, _>>())
+    });
+    let row = move |code: &CodeRate| {
+        let total = total();
         let share = if total > 0.0 { code.rate / total } else { 0.0 };
         let bad = code.code == "0" || code.code.starts_with('5');
         let shown = if code.code == "0" { "none".to_owned() } else { code.code.clone() };
+        let flags = (code.flags != "-" && !code.flags.is_empty()).then(|| code.flags.clone());
         view! {
             <tr class:bad=bad>
                 <th scope="row" class="code-cell">{shown}</th>
                 <td class="quiet">{words::response_code(&code.code)}</td>
-                <td>{(code.flags != "-" && !code.flags.is_empty()).then(|| view! { <code>{code.flags.clone()}</code> })}</td>
+                <td class="flags-cell">{flags.map(|flags| view! { <code>{flags}</code> })}</td>
                 <td class="numeral">{format::digits(code.rate)}"/s"</td>
                 <td class="numeral">{format::share(share)}</td>
             </tr>
         }
     };
     view! {
-        <table class="small">
-            <thead>
-                <tr>
-                    <th>"Code"</th>
-                    <th><span class="unseen">"Meaning"</span></th>
-                    <th>"Flags"</th>
-                    <th class="numeral">"Rate"</th>
-                    <th class="numeral">"Share"</th>
-                </tr>
-            </thead>
-            <tbody>{codes.into_iter().map(row).collect_view()}</tbody>
-        </table>
-        {(!flags.is_empty())
-            .then(|| {
-                view! {
-                    <dl class="flags">
-                        {flags.into_iter().map(|(flag, words)| view! { <dt><code>{flag}</code></dt><dd>{words}</dd> }).collect_view()}
-                    </dl>
-                }
-            })}
+        <Show when=move || !codes.with(Vec::is_empty)>
+            <section>
+                <h3>"Answers"</h3>
+                <table class="small">
+                    <thead>
+                        <tr>
+                            <th>"Code"</th>
+                            <th><span class="unseen">"Meaning"</span></th>
+                            <th>"Flags"</th>
+                            <th class="numeral">"Rate"</th>
+                            <th class="numeral">"Share"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{move || codes.with(|codes| codes.iter().map(row).collect_view())}</tbody>
+                </table>
+                <dl class="flags">
+                    {move || {
+                        let flags = flags.get().into_iter();
+                        flags.map(|(flag, words)| view! { <dt><code>{flag}</code></dt><dd>{words}</dd> }).collect_view()
+                    }}
+                </dl>
+            </section>
+        </Show>
     }
 }
 
@@ -125,7 +158,7 @@ pub fn sum_codes<'a>(edges: impl Iterator<Item = &'a Edge>) -> Vec<CodeRate> {
 
 /// One number with its name.
 #[component]
-pub fn Figure(name: &'static str, #[prop(into)] value: String) -> impl IntoView {
+pub fn Figure(#[prop(into)] name: Signal<&'static str>, #[prop(into)] value: Signal<String>) -> impl IntoView {
     view! {
         <div class="figure">
             <dt>{name}</dt>

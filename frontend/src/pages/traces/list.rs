@@ -94,7 +94,7 @@ pub fn List() -> impl IntoView {
                             <tr>
                                 <th><span class="unseen">"Result"</span></th>
                                 <th>"Request"</th>
-                                <th>"Entered at"</th>
+                                <th class="extra">"Entered at"</th>
                                 <th class="numeral">"Duration"</th>
                                 <th class="duration-head"><span class="unseen">"Compared"</span></th>
                                 <th class="numeral">"Spans"</th>
@@ -136,7 +136,7 @@ fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
                     {format::middle(&row.root, 56)}
                 </button>
             </th>
-            <td class="quiet" title=row.workload.clone()>{row.workload.rsplit('/').next().unwrap_or_default().to_owned()}</td>
+            <td class="quiet extra" title=row.workload.clone()>{row.workload.rsplit('/').next().unwrap_or_default().to_owned()}</td>
             <td class="numeral">{format::micros(duration)}</td>
             <td class="duration">
                 <i class:failing=row.error style:width=move || format!("{:.1}%", (duration as f64 / longest.get() as f64 * 100.0).max(1.0))></i>

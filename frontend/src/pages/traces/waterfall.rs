@@ -92,8 +92,8 @@ fn Spans(trace: Trace) -> impl IntoView {
                     <p class="partial inline">
                         <Glyph icon=Icon::Alert />
                         <span>
-                            {format::plural(orphans, "span names", "spans name")}
-                            " a parent that was not received; they stand at the left edge. It may still come, or its proxy does not send spans."
+                            {format::plural(orphans, "span came", "spans came")}
+                            " without a parent, at the left edge. The parent may still come, or its proxy sends no spans."
                         </span>
                     </p>
                 }
