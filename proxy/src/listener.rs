@@ -12,7 +12,7 @@ pub use accept::MAX_CONNECTIONS;
 pub use bind::{bind, failures, run};
 pub use connection::serve;
 pub use downstream::{Chain, Downstream, Peer};
-pub use peek::{Hello, Look, Seen, peek};
+pub use peek::{Hello, Look, Seen, peek, peek_further};
 pub use signal::{Registration, Signal};
 pub use stream::{Stream, Tcp};
 

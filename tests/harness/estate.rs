@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tokio::net::TcpStream;
 use weft_model::sync::{ObjectAck, ProxySync};
 
 use crate::{
@@ -389,7 +390,7 @@ impl Estate {
             let meshed = self.proxies.contains_key(&name);
             let address = self.at(&name, if meshed { 9080 } else { 8080 });
             until(&format!("the application of {name} listens"), START, || async move {
-                get(address, "app", "/", &[]).await.map(drop)
+                TcpStream::connect(address).await.map(drop).map_err(|error| format!("{address}: {error}"))
             })
             .await;
         }

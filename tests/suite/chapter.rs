@@ -64,9 +64,9 @@ async fn canary_routes_testers_by_header_and_the_rest_by_weight() {
         let upstream = format!("{}>{}", entry["upstream_local_address"], entry["upstream_host"]);
         *per_connection.entry(upstream).or_default() += 1;
     }
-    // An ephemeral port may come round again in a long run; most must show the limit.
+    // Among a thousand connections some share an ephemeral port (about 18 by the birthday bound); the rest show the limit.
     let over = per_connection.values().filter(|count| **count > 2).count();
-    assert!(over * 50 < per_connection.len(), "{over} of {} connections carried more than 2", per_connection.len());
+    assert!(over * 10 < per_connection.len(), "{over} of {} connections carried more than 2", per_connection.len());
 }
 
 #[tokio::test]

@@ -16,10 +16,12 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use weft_policy::config::{ChainKind, Codec, FilterChain, HttpChain, Listener, Transport};
 
-use super::{Chain, Hello, Look, Peer, Registration, Seen, Stream, Tcp, choose, downstream::Beginning, peek};
+use super::{
+    Chain, Hello, Look, Peer, Registration, Seen, Stream, Tcp, choose, downstream::Beginning, peek, peek_further,
+};
 use crate::{
     error::{Error, Kind},
-    http::server::Protocol,
+    http::server::{DRAIN_GRACE, Protocol},
     inbound, outbound, tls,
     workers::{Connection, Worker},
 };
@@ -60,7 +62,11 @@ async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
     let registration = Registration::enter(&worker.shared, listener.name.clone());
     let begun = (SystemTime::now(), Instant::now());
 
-    let (seen, bytes) = look(&listener, &mut stream, peer).await?;
+    let (seen, bytes) = tokio::select! {
+        looked = look(&listener, &mut stream, peer) => looked?,
+        // Nothing that decides has come, and nothing more will be waited for.
+        () = registration.signal().over(DRAIN_GRACE) => return Ok(()),
+    };
     let Some(seen) = seen else { return Ok(()) };
     let (transport, hello, protocols) = told(seen);
     let beginning = Beginning { worker, listener, peer, local, transport, hello, protocols, begun, registration };
@@ -145,10 +151,14 @@ async fn dispatch(
                 Codec::Http2 => Protocol::Http2,
                 Codec::Auto if h2 || peeked => Protocol::Http2,
                 Codec::Auto if terminated || !beginning.protocols.is_empty() => Protocol::Http1,
-                Codec::Auto => match sniff(&mut stream).await? {
-                    Some(protocol) => protocol,
-                    None => return Ok(()),
-                },
+                Codec::Auto => {
+                    let sniffed = tokio::select! {
+                        sniffed = sniff(&mut stream) => sniffed?,
+                        () = beginning.registration.signal().over(DRAIN_GRACE) => None,
+                    };
+                    let Some(protocol) = sniffed else { return Ok(()) };
+                    protocol
+                }
             };
             let listener = beginning.listener.clone();
             let downstream = beginning.downstream(identity, terminated);
@@ -164,7 +174,9 @@ async fn dispatch(
 async fn sniff(stream: &mut Stream) -> Result<Option<Protocol>, Error> {
     let Stream::Tcp(tcp) = stream else { return Ok(Some(Protocol::Http1)) };
     let look = Look { tls: false, http: true, timeout: FIRST_BYTES };
-    let (seen, bytes) = peek(tcp.get_mut(), look).await.map_err(|error| Error::caused(Kind::ClientGone, error))?;
+    let (socket, seen) = tcp.look_further();
+    let looked = peek_further(socket, seen, look).await;
+    let (seen, bytes) = looked.map_err(|error| Error::caused(Kind::ClientGone, error))?;
     tcp.set_seen(bytes);
     Ok(match seen {
         Seen::Closed => None,

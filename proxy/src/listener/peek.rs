@@ -54,8 +54,13 @@ pub struct Look {
 
 /// Reads as little as decides, and returns what was read for the next reader.
 pub async fn peek(stream: &mut TcpStream, look: Look) -> io::Result<(Seen, Bytes)> {
+    peek_further(stream, Bytes::new(), look).await
+}
+
+/// The same where `seen` was read already, by an earlier look at other things.
+pub async fn peek_further(stream: &mut TcpStream, seen: Bytes, look: Look) -> io::Result<(Seen, Bytes)> {
     let deadline = Instant::now() + look.timeout;
-    let mut buffer = BytesMut::with_capacity(1024);
+    let mut buffer = BytesMut::from(seen);
     let mut acceptor = Acceptor::default();
     let mut fed = 0;
     loop {

@@ -4,10 +4,11 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{HashMap, HashSet},
+    future::poll_fn,
     rc::Rc,
     sync::Arc,
-    task::Waker,
-    time::Instant,
+    task::{Poll, Waker},
+    time::{Duration, Instant},
 };
 
 use crate::state::Shared;
@@ -42,6 +43,16 @@ impl Signal {
             Some(known) if known.will_wake(waker) => {}
             _ => *registered = Some(waker.clone()),
         }
+    }
+
+    /// Resolves `grace` after the connection was told to finish.
+    pub async fn over(&self, grace: Duration) {
+        poll_fn(|cx| {
+            self.register(cx.waker());
+            if self.draining() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        tokio::time::sleep_until((self.since() + grace).into()).await;
     }
 
     /// Tells the connection to finish.

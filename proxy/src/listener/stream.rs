@@ -31,9 +31,10 @@ impl Tcp {
         Self { seen, io }
     }
 
-    /// The socket, for looking at further bytes; only while nothing is seen that was not read yet.
-    pub fn get_mut(&mut self) -> &mut TcpStream {
-        &mut self.io
+    /// The socket, and the bytes that were seen but not read, for looking at further ones. Whoever looks gives all that
+    /// was seen back by [`Tcp::set_seen`].
+    pub fn look_further(&mut self) -> (&mut TcpStream, Bytes) {
+        (&mut self.io, std::mem::take(&mut self.seen))
     }
 
     /// Gives `seen` first from now on.
