@@ -12,10 +12,11 @@ use weft_policy::{
     read::read,
 };
 
-fn store() -> Store {
+/// The demo's manifests and some more.
+fn store(more: &str) -> Store {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo");
-    let inputs = [weft_source::Input::Path(manifests)];
-    let estate = weft_source::read_paths(&inputs, std::io::empty()).expect("the demo's manifests");
+    let inputs = [weft_source::Input::Path(manifests), weft_source::Input::Stdin];
+    let estate = weft_source::read_paths(&inputs, more.as_bytes()).expect("manifests");
     let mut store = Store::new(Settings::default());
     store.apply(estate.objects().map(|o| Change::Put(Arc::clone(o))).collect());
     store
@@ -36,14 +37,15 @@ fn configure(proxy: &Proxy, store: &Store) -> (Config, Vec<String>) {
     (Config::default().update(delta), refused)
 }
 
+/// Workloads that have a proxy, with it.
 fn proxies(store: &Store) -> BTreeMap<String, Proxy> {
     let snapshot = store.snapshot();
     let proxy = |reference| {
-        let kind = if snapshot.workload(reference)?.label("istio") == "ingressgateway" {
-            ProxyKind::Gateway
-        } else {
-            ProxyKind::Sidecar
-        };
+        let workload = snapshot.workload(reference)?;
+        if workload.label("security.istio.io/tlsMode") != "istio" {
+            return None;
+        }
+        let kind = if workload.label("istio") == "ingressgateway" { ProxyKind::Gateway } else { ProxyKind::Sidecar };
         Some((reference.name.clone(), Proxy::for_workload(&snapshot, reference, kind, Engine::Weft)?))
     };
     snapshot.workloads().keys().filter_map(proxy).collect()
@@ -51,7 +53,7 @@ fn proxies(store: &Store) -> BTreeMap<String, Proxy> {
 
 #[test]
 fn nothing_of_the_demo_is_refused() {
-    let store = store();
+    let store = store("");
     let proxies = proxies(&store);
     assert!(proxies.len() >= 6, "{:?}", proxies.keys());
     for (name, proxy) in &proxies {
@@ -64,7 +66,7 @@ fn nothing_of_the_demo_is_refused() {
 
 #[test]
 fn ninety_to_ten_and_testers_to_v2() {
-    let store = store();
+    let store = store("");
     let proxies = proxies(&store);
     let caller = &proxies["checkout-bff"];
     let (config, _) = configure(caller, &store);
@@ -101,4 +103,102 @@ fn ninety_to_ten_and_testers_to_v2() {
     };
     assert_eq!((0..100).filter(|n| route(false, *n) == "v2").count(), 10);
     assert!((0..100).all(|n| route(true, n) == "v2"));
+}
+
+/// One of everything that a VirtualService, a DestinationRule and an AuthorizationPolicy can say and the proxy can do.
+const KITCHEN_SINK: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: sink, namespace: shop}
+spec:
+  hosts: [payment-service]
+  http:
+    - name: matches
+      match:
+        - uri: {regex: "/v[0-9]+/.*"}
+          ignoreUriCase: true
+          headers: {x-a: {prefix: a}, x-b: {regex: "b+"}}
+          withoutHeaders: {x-c: {exact: c}}
+          queryParams: {q: {exact: "1"}}
+          method: {exact: POST}
+        - uri: {exact: /exact}
+      fault:
+        delay: {fixedDelay: 1s, percentage: {value: 0.01}}
+        abort: {grpcStatus: UNAVAILABLE, percentage: {value: 50}}
+      headers:
+        request: {set: {x-set: "1", host: other.example.com}, add: {x-add: "%DOWNSTREAM_REMOTE_ADDRESS%"}, remove: [x-no]}
+        response: {set: {x-r: "2"}}
+      rewrite: {uri: /new}
+      mirror: {host: inventory-service}
+      mirrorPercentage: {value: 10}
+      corsPolicy:
+        allowOrigins: [{exact: "https://a.com"}, {regex: ".*"}]
+        allowMethods: [GET]
+        maxAge: 24h
+      route: [{destination: {host: payment-service}}]
+    - match: [{uri: {prefix: /redirect}}]
+      redirect: {uri: /to, authority: b.com, scheme: https, redirectCode: 308}
+    - match: [{uri: {prefix: /direct}}]
+      directResponse: {status: 503, body: {string: "sorry"}}
+    - match: [{uri: {prefix: /regex}}]
+      rewrite: {uriRegexRewrite: {match: "^/regex/(.*)$", rewrite: '/r/\1'}}
+      retries: {attempts: 5, perTryTimeout: 2s, retryOn: "5xx,reset,retriable-4xx,429", retryRemoteLocalities: true}
+      route: [{destination: {host: payment-service}}]
+    - route: [{destination: {host: payment-service}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: sink, namespace: shop}
+spec:
+  host: payment-service
+  trafficPolicy:
+    loadBalancer: {consistentHash: {httpCookie: {name: user, ttl: 60s, path: /, attributes: [{name: SameSite, value: Strict}]}}}
+    connectionPool:
+      tcp: {maxConnections: 7, connectTimeout: 2s, tcpKeepalive: {time: 60s, interval: 10s, probes: 3}}
+      http: {http2MaxRequests: 9, maxRequestsPerConnection: 3, maxRetries: 2, idleTimeout: 30s, h2UpgradePolicy: UPGRADE}
+    outlierDetection: {consecutiveGatewayErrors: 3, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 4, minHealthPercent: 10}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: maglev, namespace: shop}
+spec:
+  host: inventory-service
+  trafficPolicy:
+    loadBalancer: {consistentHash: {httpHeaderName: x-user, maglev: {tableSize: 251}}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny, namespace: shop}
+spec:
+  action: DENY
+  rules:
+    - from: [{source: {namespaces: ["bad*"], ipBlocks: ["10.0.0.0/8"], notPrincipals: ["cluster.local/ns/shop/sa/*"]}}]
+      to: [{operation: {hosts: ["*.example.com"], methods: [DELETE], paths: ["/admin*", "*/secret"], notPorts: ["9999"]}}]
+      when:
+        - {key: "request.headers[x-token]", notValues: ["ok*"]}
+        - {key: connection.sni, values: ["*.b.com"]}
+        - {key: remote.ip, values: ["192.0.2.1"]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: audit, namespace: shop}
+spec:
+  action: AUDIT
+  rules: [{to: [{operation: {methods: [GET]}}]}]
+"#;
+
+#[test]
+fn nothing_of_the_kitchen_sink_is_refused() {
+    let store = store(KITCHEN_SINK);
+    for (name, proxy) in proxies(&store) {
+        let (config, refused) = configure(&proxy, &store);
+        assert!(refused.is_empty(), "{name}: {refused:#?}");
+        if name == "checkout-bff" {
+            let upstream =
+                config.upstreams.values().find(|u| u.cluster.name.contains("payment-service")).expect("a cluster");
+            let (limits, outlier) = (upstream.cluster.limits, upstream.cluster.outlier.expect("outlier detection"));
+            assert_eq!((limits.connections, limits.requests, limits.retries), (7, 9, 2));
+            assert!(outlier.split_local_origin && outlier.consecutive_local_origin_failure == 4);
+        }
+    }
 }

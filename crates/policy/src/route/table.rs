@@ -1,6 +1,9 @@
 //! Route tables: assembled from RDS and VHDS, looked up by authority.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{DomainIndex, domains::without_port};
 use crate::{
@@ -38,6 +41,7 @@ struct Slot {
 
 #[derive(Debug, Default)]
 struct Index {
+    /// Delivered ones by resource name.
     keys: HashMap<Arc<str>, u32>,
     domains: DomainIndex,
 }
@@ -74,40 +78,37 @@ impl RouteTable {
         }
     }
 
-    /// Applies delivered virtual hosts. A domain claimed twice stays with the first.
+    /// Applies delivered virtual hosts, removals first. A domain claimed twice stays with the first.
     pub(crate) fn apply(&mut self, changes: Vec<HostChange>) {
-        let mut reindex = false;
+        let mut removed = HashSet::new();
+        let mut put = Vec::new();
         for change in changes {
             match change {
-                HostChange::Put(key, host) => match self.position(&key) {
-                    Some(at) => {
-                        reindex |= self.hosts[at].host.domains != host.domains;
-                        self.hosts[at].host = host;
-                    }
-                    None => {
-                        self.hosts.push(Slot { key, delivered: true, host });
-                        reindex = true;
-                    }
-                },
-                HostChange::Remove(key) => {
-                    let before = self.hosts.len();
-                    self.hosts.retain(|s| !(s.delivered && s.key == key));
-                    reindex |= self.hosts.len() != before;
+                HostChange::Remove(key) => drop(removed.insert(key)),
+                HostChange::Put(key, host) => put.push((key, host)),
+            }
+        }
+        if removed.iter().any(|key| self.index.keys.contains_key(key)) {
+            self.hosts.retain(|s| !(s.delivered && removed.contains(&s.key)));
+            self.reindex();
+        }
+        let mut added: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut moved = false;
+        for (key, host) in put {
+            let at = self.index.keys.get(&key).map(|at| *at as usize).or_else(|| added.get(&key).copied());
+            match at.and_then(|at| self.hosts.get_mut(at)) {
+                Some(slot) => {
+                    moved |= slot.host.domains != host.domains;
+                    slot.host = host;
+                }
+                None => {
+                    added.insert(key.clone(), self.hosts.len());
+                    self.hosts.push(Slot { key, delivered: true, host });
                 }
             }
         }
-        if reindex {
+        if moved || !added.is_empty() {
             self.reindex();
-        }
-    }
-
-    /// Positions in the index are stale once a slot was added or removed in the same batch, hence the check.
-    fn position(&self, key: &str) -> Option<usize> {
-        let fits = |s: &Slot| s.delivered && &*s.key == key;
-        match self.index.keys.get(key).map(|at| *at as usize) {
-            Some(at) if self.hosts.get(at).is_some_and(fits) => Some(at),
-            None if self.hosts.len() == self.index.keys.len() => None,
-            _ => self.hosts.iter().position(fits),
         }
     }
 
@@ -116,7 +117,9 @@ impl RouteTable {
         let mut twice = None;
         for (at, slot) in self.hosts.iter().enumerate() {
             let at = at as u32;
-            index.keys.insert(slot.key.clone(), at);
+            if slot.delivered {
+                index.keys.insert(slot.key.clone(), at);
+            }
             for domain in &slot.host.domains {
                 if !index.domains.add(domain, at) {
                     twice.get_or_insert_with(|| domain.clone());
