@@ -70,7 +70,7 @@ pub fn percent(value: f64) -> String {
         return "<0.01 %".to_owned();
     }
     // A share just short of all must not read as all: 99.97 % is not 100 %.
-    if value < 100.0 && value >= 99.95 {
+    if (99.95..100.0).contains(&value) {
         return format!("{:.2} %", (value * 100.0).floor() / 100.0);
     }
     format!("{} %", digits(value))

@@ -61,7 +61,7 @@ impl Icon {
             Self::Theme => "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11M8 2.5v11M8 5h3.8M8 8h5.4M8 11h3.8",
             Self::Tidy => "M2 3.5h4v3H2zM2 9.5h4v3H2zM10 6.5h4v3h-4zM6 5h2v6H6M8 8h2",
             Self::Traces => "M2 3.5h6M5 8h6M9 12.5h5",
-            Self::Unlock => "M3 7.5h8v6H3zM9.2 7.5V4.8a2.1 2.1 0 0 1 4.2 0v1M7.6 9l-1.2 1.6h1.8L7 12.2",
+            Self::Unlock => "M2.5 7.5h8v6h-8zM8.6 7.5V4.6a2.2 2.2 0 0 1 4.4 0V6M7 7.5l-1.2 2.2h1.6L6.2 13.5",
         }
     }
 

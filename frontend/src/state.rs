@@ -131,6 +131,8 @@ pub struct App {
     pub theme: RwSignal<Theme>,
     /// Messages.
     pub toasts: RwSignal<Vec<Toast>>,
+    /// How many messages there have been.
+    told: StoredValue<u64>,
     /// Whether the list of keys is shown.
     pub help: RwSignal<bool>,
 }
@@ -152,6 +154,7 @@ impl App {
             paused: RwSignal::new(None),
             theme: RwSignal::new(theme),
             toasts: RwSignal::default(),
+            told: StoredValue::new(0),
             help: RwSignal::new(false),
         }
     }
@@ -193,8 +196,13 @@ impl App {
         let now = browser::now();
         let until_ms = undo.as_ref().map_or(now + 6_000.0, |(_, until)| *until);
         let text = text.into();
+        // Never an id twice: a list keyed by it would keep the old message.
+        let id = self.told.try_update_value(|told| {
+            *told += 1;
+            *told
+        });
+        let id = id.unwrap_or_default();
         self.toasts.update(|toasts| {
-            let id = toasts.iter().map(|toast| toast.id).max().unwrap_or(0) + 1;
             toasts.push(Toast { id, text, undo, until_ms, failed });
         });
     }

@@ -10,8 +10,11 @@ use crate::browser;
 struct Stored {
     nodes: Vec<(String, f64, f64)>,
     links: Vec<(String, String)>,
-    bends: Vec<(String, String, Vec<(f64, f64)>)>,
+    bends: Vec<Bend>,
 }
+
+/// Source, destination, points.
+type Bend = (String, String, Vec<(f64, f64)>);
 
 fn key(name: &str) -> String {
     format!("weft.layout.{name}")

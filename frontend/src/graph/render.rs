@@ -192,8 +192,8 @@ impl Painter<'_> {
                 Lock::Mtls => (Icon::Lock, &self.palette.soft),
                 Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &self.palette.degraded),
             };
-            self.icon(icon, Rect { x: x - 1.0, y: y - 6.5, w: 12.0, h: 12.0 }, colour);
-            x += 14.0;
+            self.icon(icon, Rect { x: x - 1.0, y: y - 7.5, w: 14.0, h: 14.0 }, colour);
+            x += 16.0;
         }
         pen.set_font(&self.palette.small);
         if let Some(note) = &label.note {

@@ -10,7 +10,7 @@ use crate::{format, graph::geometry::Rect, location::Label};
 /// Parts of the way where a label may stand, the best first.
 const PLACES: [f64; 11] = [0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86];
 /// Room for a lock.
-const LOCK: f64 = 14.0;
+const LOCK: f64 = 16.0;
 
 /// Gives each edge its label, in the order of ids, so that a label does not jump when numbers change.
 pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice: Choice, measure: &dyn Measure) {

@@ -73,7 +73,8 @@ fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
     let Some(errors) = node.error_share.filter(|share| *share > 0.0) else { return rate };
     let both = format!("{rate} · {} errors", format::share(errors));
     let short = format!("{rate} · {}", format::share(errors));
-    [both, short].into_iter().find(|text| measure.small(text) <= width).unwrap_or(rate)
+    let tight = format!("{}/s · {}", format::digits(node.rate_in), format::share(errors));
+    [both, short, tight].into_iter().find(|text| measure.small(text) <= width).unwrap_or(rate)
 }
 
 /// Shortens `text` in its middle until it is at most `width` wide.

@@ -9,7 +9,7 @@ use weft_model::{
     config::Problem,
 };
 
-use crate::{api, app::Settle, browser, format, state::App, weights};
+use crate::{api, app::Settle, state::App, weights};
 
 /// How long typing and dragging must rest before a preview is asked for, in milliseconds.
 const REST_MS: u32 = 200;
@@ -22,8 +22,8 @@ pub enum Outlook {
     None,
     /// Asked for.
     Waiting,
-    /// Answered.
-    Ready(Arc<EditPreview>),
+    /// Answered, for the weights of this turn.
+    Ready(u64, Arc<EditPreview>),
     /// Refused, or not answered.
     Failed(Problem),
 }
@@ -142,7 +142,7 @@ impl Draft {
             self.outlook.set(Outlook::None);
             return;
         }
-        if !matches!(self.outlook.get_untracked(), Outlook::Ready(_)) {
+        if !matches!(self.outlook.get_untracked(), Outlook::Ready(..)) {
             self.outlook.set(Outlook::Waiting);
         }
         spawn_local(async move {
@@ -152,17 +152,24 @@ impl Draft {
             let answer = api::preview(&edit).await;
             if still() {
                 self.outlook.set(match answer {
-                    Ok(preview) => Outlook::Ready(Arc::new(preview)),
+                    Ok(preview) => Outlook::Ready(turn, Arc::new(preview)),
                     Err(problem) => Outlook::Failed(problem),
                 });
             }
         });
     }
 
-    /// Whether the button may be pressed: what would happen is on the screen.
+    /// Whether the preview on the screen is of the weights in the fields.
+    pub fn is_seen(self) -> bool {
+        let turn = self.turn.get();
+        self.outlook.with(|outlook| matches!(outlook, Outlook::Ready(of, _) if *of == turn))
+    }
+
+    /// Whether the button may be pressed: what would happen is on the screen, and it is something.
     pub fn can_apply(self) -> bool {
-        let seen = self.outlook.with(|outlook| matches!(outlook, Outlook::Ready(preview) if !preview.diff.is_empty()));
-        seen && !self.busy.get() && weights::fault(&self.typed.get()).is_none()
+        let changes =
+            self.outlook.with(|outlook| matches!(outlook, Outlook::Ready(_, preview) if !preview.diff.is_empty()));
+        changes && self.is_seen() && !self.busy.get() && weights::fault(&self.typed.get()).is_none()
     }
 
     /// Applies the weights and offers to take them back.
@@ -180,8 +187,6 @@ impl Draft {
                     let words = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
                     let text = format!("{}: {} → {}", edit.object.name, words(&before), words(&edit.weights));
                     let until = result.undo_until_ms as f64;
-                    let minutes = format::span((until - browser::now()).max(0.0));
-                    leptos::logging::log!("edit {} can be taken back for {minutes}", result.id);
                     app.toast(text, false, Some((result.id, until)));
                     self.outlook.try_update(|outlook| *outlook = Outlook::None);
                     app.canaries.update_with(api::canaries().await);

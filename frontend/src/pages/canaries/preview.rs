@@ -16,13 +16,17 @@ use crate::{
 #[component]
 pub fn Preview(draft: Draft) -> impl IntoView {
     let shown = Memo::new(move |_| draft.changed());
+    // While newer weights are looked at, the old preview stays, dimmed, so that nothing jumps.
+    let old = move || draft.outlook.with(|outlook| matches!(outlook, Outlook::Ready(..))) && !draft.is_seen();
+    let settled = move || draft.is_seen() || draft.outlook.with(|outlook| matches!(outlook, Outlook::Failed(_)));
+    let testid = move || settled().then_some("canary-preview");
     view! {
         <Show when=move || shown.get()>
-            <div class="preview" data-testid="canary-preview">
+            <div class="preview" class:old=old data-testid=testid aria-busy=move || old().to_string()>
                 {move || match draft.outlook.get() {
                     Outlook::None => ().into_any(),
                     Outlook::Waiting => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
-                    Outlook::Ready(preview) => view! { <Ready preview=(*preview).clone() /> }.into_any(),
+                    Outlook::Ready(_, preview) => view! { <Ready preview=(*preview).clone() /> }.into_any(),
                     Outlook::Failed(problem) if problem.status == 409 => view! { <Conflict problem draft /> }.into_any(),
                     Outlook::Failed(problem) => view! { <Refused problem /> }.into_any(),
                 }}

@@ -104,10 +104,11 @@ fn Row(key: String) -> impl IntoView {
             data-namespace=read(|row| row.object.namespace.clone())
             data-findings=read(|row| row.findings.len().to_string())
             class:chosen=move || app.view.with(|view| view.select == chosen)
+            on:click=move |_| app.change(|view| view.select.clone_from(&target))
         >
             <td class="quiet">{read(|row| row.object.kind.clone())}</td>
             <th scope="row">
-                <button class="link" data-row="" on:click=move |_| app.change(|view| view.select.clone_from(&target))>
+                <button class="link" data-row="">
                     {read(|row| row.object.name.clone())}
                 </button>
             </th>

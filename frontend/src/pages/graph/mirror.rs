@@ -104,7 +104,7 @@ fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
             >
                 <HealthShape health=health />
                 <span class="grow name">{read(|edge| format!("{} → {}", edge.source, edge.destination))}</span>
-                <span class="quiet">{read(|edge| lock_words(edge))}</span>
+                <span class="quiet">{read(lock_words)}</span>
                 <span class="numeral">{read(|edge| format::rate(edge.rate, &edge.protocol))}</span>
                 <span class="numeral">{read(|edge| format!("{} errors", format::maybe(edge.error_share, format::share)))}</span>
                 <span class="numeral">{read(|edge| format!("{} p95", format::maybe(edge.p95_ms, format::millis)))}</span>

@@ -118,6 +118,7 @@ pub fn List() -> impl IntoView {
 fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
     let app = app();
     let (chosen, target) = (row.trace_id.clone(), row.trace_id.clone());
+    let open = move |_| app.change(|view| view.select.clone_from(&target));
     let at = row.start_us as f64 / 1000.0;
     let duration = row.duration_us;
     view! {
@@ -127,12 +128,13 @@ fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
             data-error=row.error.to_string()
             data-spans=row.spans.to_string()
             class:chosen=move || app.view.with(|view| view.select == chosen)
+            on:click=open
         >
             <td>
                 <HealthShape health=if row.error { Health::Failing } else { Health::Healthy } />
             </td>
             <th scope="row" title=row.root.clone()>
-                <button class="link" data-row="" on:click=move |_| app.change(|view| view.select.clone_from(&target))>
+                <button class="link" data-row="">
                     {format::middle(&row.root, 56)}
                 </button>
             </th>
