@@ -29,3 +29,5 @@ mod pages;
 mod start;
 #[cfg(target_arch = "wasm32")]
 mod state;
+#[cfg(target_arch = "wasm32")]
+mod undo;

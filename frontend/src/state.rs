@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 use weft_model::{
     canary::Canaries,
     config::{ConfigList, Meta, Problem, Status},
@@ -13,6 +14,7 @@ use crate::{
     browser,
     history::History,
     location::{Room, View},
+    undo,
 };
 
 /// An answer that comes again and again. An error does not throw away what was known before.
@@ -90,7 +92,7 @@ impl Theme {
 }
 
 /// A message at the lower edge.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Toast {
     /// Tells it from others.
     pub id: u64,
@@ -140,6 +142,7 @@ pub struct App {
 impl App {
     /// A page that knows nothing yet.
     pub fn new() -> Self {
+        let pending = undo::recall();
         let theme = browser::recall("weft.theme").map_or(Theme::System, |name| Theme::named(&name));
         Self {
             view: RwSignal::new(View::parse(&browser::fragment())),
@@ -153,8 +156,8 @@ impl App {
             link: RwSignal::new(Link::Connecting),
             paused: RwSignal::new(None),
             theme: RwSignal::new(theme),
-            toasts: RwSignal::default(),
-            told: StoredValue::new(0),
+            toasts: RwSignal::new(pending.clone()),
+            told: StoredValue::new(pending.len() as u64),
             help: RwSignal::new(false),
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     api, format,
     icons::Icon,
     state::{Toast, app},
+    undo,
 };
 
 /// All messages, the newest last.
@@ -20,6 +21,7 @@ pub fn Toasts() -> impl IntoView {
             app.toasts.update(|toasts| toasts.retain(|toast| !late(toast)));
         }
     });
+    Effect::new(move |_| app.toasts.with(|toasts| undo::remember(toasts)));
     view! {
         <div class="toasts" role="status" aria-live="polite">
             <For each=move || app.toasts.get() key=|toast| toast.id let:toast>

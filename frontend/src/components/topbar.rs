@@ -155,6 +155,11 @@ fn Encryption() -> impl IntoView {
 fn Findings() -> impl IntoView {
     let app = app();
     let counts = Memo::new(move |_| app.status.with(|load| load.value.as_ref().map(|status| status.findings)));
+    // With findings the list opens on them; without, on everything.
+    let target = move || {
+        let any = counts.get().is_some_and(|(errors, warnings, infos)| errors + warnings + infos > 0);
+        app.view.with(|view| crate::location::View { errors: any, ..view.enter(Room::Configuration) }.fragment())
+    };
     let parts = move || {
         let (errors, warnings, infos) = counts.get()?;
         let all = [
@@ -165,7 +170,7 @@ fn Findings() -> impl IntoView {
         Some(all.into_iter().filter(|(count, ..)| *count > 0).collect::<Vec<_>>())
     };
     view! {
-        <a class="fact" href=move || app.view.with(|view| view.enter(Room::Configuration).fragment()) data-testid="findings-count" title="Findings about configuration">
+        <a class="fact" href=target data-testid="findings-count" title="Findings about configuration">
             {move || match parts() {
                 None => view! { "Findings not known" }.into_any(),
                 Some(parts) if parts.is_empty() => {

@@ -23,8 +23,8 @@ pub fn Bars(canary: Canary) -> impl IntoView {
     let part = |index: usize, share: &Share, percent: f64| {
         let words = format!("{} {}", name(share), format::percent(percent));
         (percent > 0.0).then(|| {
-            // Only where it fits: about seven pixels for each letter, on a bar of seven hundred.
-            let inside = (percent >= words.chars().count() as f64 + 3.0).then(|| words.clone());
+            // Only where it fits: seven pixels for each letter, on a bar of seven hundred.
+            let inside = (percent > words.chars().count() as f64).then(|| words.clone());
             view! {
                 <span class=format!("part part-{}", index % 4 + 1) style:width=format!("{percent}%") title=words>
                     {inside}

@@ -95,7 +95,7 @@ fn Versions(canary: Canary) -> impl IntoView {
         let base = base.as_ref().filter(|_| index > 0);
         let errors = difference(share.error_share, base.and_then(|base| base.error_share), 100.0, "pp");
         let p95 = difference(share.p95_ms, base.and_then(|base| base.p95_ms), 1.0, "ms");
-        let interval = share.interval.map(|(low, high)| format!("{}–{}", format::digits(low), format::digits(high)));
+        let interval = share.interval.map(|(low, high)| format!("{low:.1}–{high:.1}"));
         view! {
             <tr>
                 <th scope="row">
