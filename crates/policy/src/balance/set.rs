@@ -68,6 +68,9 @@ impl Set {
             return None;
         }
         let host = |member: usize| &upstream.hosts[self.members[member] as usize];
+        if self.members.len() == 1 {
+            return Some(host(0)).filter(|h| wanted(h));
+        }
         let picked = match policy {
             Balance::RoundRobin | Balance::ClusterProvided => {
                 let turn = upstream.state.cursor.fetch_add(1, Relaxed);
@@ -80,8 +83,7 @@ impl Set {
                 for _ in 0..choices.clamp(2, 16) {
                     let member = self.draw(random);
                     random = mix(random);
-                    if wanted(host(member)) && best.is_none_or(|b| self.busy(member, upstream) < self.busy(b, upstream))
-                    {
+                    if wanted(host(member)) && best.is_none_or(|b| self.less_busy(member, b, upstream)) {
                         best = Some(member);
                     }
                 }
@@ -125,11 +127,15 @@ impl Set {
         }
     }
 
-    /// How busy a member is for its weight; comparable within a set.
-    fn busy(&self, member: usize, upstream: &Upstream) -> u128 {
-        let active = upstream.hosts[self.members[member] as usize].state.active();
-        // Scaled by 2^32, so that the division does not hide differences.
-        (u128::from(active) + 1) * (1 << 32) / u128::from(self.weight(member).max(1))
+    /// Whether a member has fewer requests in flight for its weight than another.
+    fn less_busy(&self, member: usize, other: usize, upstream: &Upstream) -> bool {
+        let active = |m: usize| upstream.hosts[self.members[m] as usize].state.active();
+        if self.sums.is_empty() {
+            return active(member) < active(other);
+        }
+        // (a + 1) / weight, multiplied out.
+        let load = |m, weighed_by| (u128::from(active(m)) + 1) * u128::from(self.weight(weighed_by));
+        load(member, other) < load(other, member)
     }
 
     /// By weight among the wanted ones, in one pass to sum them up and one to find it.

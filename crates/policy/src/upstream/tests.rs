@@ -13,7 +13,7 @@ fn guarded(settings: OutlierSettings, hosts: u16) -> Upstream {
 }
 
 fn fail(u: &Upstream, host: usize, times: u32) -> Option<Ejection> {
-    (0..times).filter_map(|_| u.report(&u.hosts[host].clone(), Outcome::Response(500), NOW, 0)).last()
+    (0..times).find_map(|_| u.report(&u.hosts[host], Outcome::Response(500), NOW, 0))
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn ejections_grow_and_fade() {
     u.sweep(now);
     for wanted in [30, 60, 90] {
         let report = |_| u.report(&u.hosts[0], Outcome::Response(503), now, 0);
-        let ejection = (0..5).filter_map(report).last().unwrap();
+        let ejection = (0..5).find_map(report).unwrap();
         assert_eq!(ejection.duration, Duration::from_secs(wanted));
         now += Duration::from_secs(wanted - 1);
         assert_eq!(u.sweep(now), 0);
@@ -136,7 +136,7 @@ fn ejections_grow_and_fade() {
         u.sweep(now);
     }
     let report = |_| u.report(&u.hosts[0], Outcome::Response(503), now, 0);
-    assert_eq!((0..5).filter_map(report).last().unwrap().duration, Duration::from_secs(30));
+    assert_eq!((0..5).find_map(report).unwrap().duration, Duration::from_secs(30));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn gateway_and_local_failures_have_their_own_counts() {
 #[test]
 fn enforcing_is_a_chance() {
     let u = guarded(OutlierSettings { enforcing_5xx: 30, ..outlier() }, 2);
-    let report = |random| (0..5).filter_map(|_| u.report(&u.hosts[0], Outcome::Response(500), NOW, random)).last();
+    let report = |random| (0..5).find_map(|_| u.report(&u.hosts[0], Outcome::Response(500), NOW, random));
     assert_eq!(report(30), None);
     assert!(report(29).is_some());
 }
