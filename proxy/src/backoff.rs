@@ -33,9 +33,9 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// From 200 ms to 15 s, for the control plane.
+    /// From 200 ms to 5 s, for the control plane.
     fn default() -> Self {
-        Self::new(Duration::from_millis(200), Duration::from_secs(15))
+        Self::new(Duration::from_millis(200), Duration::from_secs(5))
     }
 }
 

@@ -33,7 +33,7 @@ impl Keeper {
             StartupError::new(
                 format!("cannot read the join token {}", token_file.display()),
                 error,
-                "make one with `weft ca token` and name its file with --join-token-file",
+                "make one with `weft ca token create` and name its file with --join-token-file",
             )
         })?;
         Ok(Self { shared, control_plane, token_file })

@@ -50,7 +50,7 @@ impl RequestError {
     /// What an operator of the mesh can do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Token(_) | Self::Refused(_) => "make a fresh join token with `weft ca token`",
+            Self::Token(_) | Self::Refused(_) => "make a fresh join token with `weft ca token create`",
             Self::Connect(ConnectError::Tls(..)) => {
                 "check that --control-plane is this mesh's operator and that the token was made for its root"
             }

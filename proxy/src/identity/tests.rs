@@ -76,7 +76,8 @@ async fn the_keeper_waits_for_the_operator_and_renews_in_time() {
     let ca = Arc::new(TestCa::new());
     let token = token_file(&format!("weft1.id.secret.{}", ca.root_hash()));
     let shared = shared();
-    let keeper = Keeper::new(shared.clone(), ControlPlane::new(address.to_string(), None), token.path().into()).unwrap();
+    let keeper =
+        Keeper::new(shared.clone(), ControlPlane::new(address.to_string(), None), token.path().into()).unwrap();
     let shutdown = Shutdown::new();
     let running = tokio::spawn(keeper.run(shutdown.clone()));
     let failed = || crate::telemetry::exposition(&shared, &[]).contains("weft_proxy_certificate_failures_total 1");
@@ -114,5 +115,5 @@ fn renewal_is_at_half_life_and_survives_a_wrong_clock() {
 fn a_missing_token_file_names_the_remedy() {
     let keeper = Keeper::new(shared(), ControlPlane::new("127.0.0.1:1", None), "/nonexistent/token".into());
     let error = keeper.err().unwrap().to_string();
-    assert!(error.contains("/nonexistent/token") && error.contains("weft ca token"), "{error}");
+    assert!(error.contains("/nonexistent/token") && error.contains("weft ca token create"), "{error}");
 }

@@ -60,4 +60,3 @@ pub(super) fn label(labels: &mut String, name: &str, value: &str) {
     }
     labels.push('"');
 }
-

@@ -213,7 +213,8 @@ async fn endpoints_join_their_cluster() {
         }],
         ..endpoint::ClusterLoadAssignment::default()
     };
-    let answer = respond(&mut stream, Kind::Endpoints, "n2", vec![resource(Kind::Endpoints, "a", "1", &assignment)], &[]).await;
+    let answer =
+        respond(&mut stream, Kind::Endpoints, "n2", vec![resource(Kind::Endpoints, "a", "1", &assignment)], &[]).await;
     assert!(answer.error_detail.is_none(), "{answer:?}");
     assert_eq!(play.shared.config.load().upstream("a").unwrap().hosts.len(), 1);
     play.end().await;

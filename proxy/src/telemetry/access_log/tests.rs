@@ -27,10 +27,13 @@ fn a_request_has_istios_fields_in_order() {
     assert_eq!(value["user_agent"], "caf\u{fffd} \"x\"");
     assert_eq!(value["route_name"], Value::Null);
     let names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names.join(" "), "start_time method path protocol response_code response_flags response_code_details \
+    assert_eq!(
+        names.join(" "),
+        "start_time method path protocol response_code response_flags response_code_details \
         connection_termination_details upstream_transport_failure_reason bytes_received bytes_sent duration \
         upstream_service_time x_forwarded_for user_agent request_id authority upstream_host upstream_cluster \
-        upstream_local_address downstream_local_address downstream_remote_address requested_server_name route_name");
+        upstream_local_address downstream_local_address downstream_remote_address requested_server_name route_name"
+    );
 }
 
 #[test]

@@ -22,7 +22,9 @@ async fn collector(status: StatusCode) -> (Endpoint, mpsc::Receiver<ExportTraceS
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/v1/traces", post(take)).with_state(sender)).await });
+    tokio::spawn(async move {
+        axum::serve(listener, Router::new().route("/v1/traces", post(take)).with_state(sender)).await
+    });
     (endpoint, receiver)
 }
 

@@ -57,8 +57,7 @@ fn b3_comes_in_and_goes_out_in_both_forms() {
     assert_eq!(single["b3"], format!("{TRACE}-{span}-1-{SPAN}"));
     assert_eq!(single["traceparent"], format!("00-{TRACE}-{span}-01"));
 
-    let mut multi =
-        headers(&[("x-b3-traceid", "a3ce929d0e0e4736"), ("x-b3-spanid", SPAN), ("x-b3-sampled", "0")]);
+    let mut multi = headers(&[("x-b3-traceid", "a3ce929d0e0e4736"), ("x-b3-spanid", SPAN), ("x-b3-sampled", "0")]);
     let context = TraceContext::of(&multi, 1.0);
     assert_eq!((context.trace.to_string().as_str(), context.sampled), ("0000000000000000a3ce929d0e0e4736", false));
     context.inject(span, &mut multi);
