@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 use weft_model::graph::{Edge, Graph, Lock};
 
 use super::{Choice, EdgeShape, LABEL, LabelShape, Measure, NodeShape};
-use crate::{format, graph::geometry::Rect, location::Label};
+use crate::{
+    format,
+    graph::geometry::{Point, Rect},
+    location::Label,
+};
 
 /// Parts of the way where a label may stand, the best first.
 const PLACES: [f64; 11] = [0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86];
+/// How far beside its line a label may stand when there is no room on it; it still touches the line.
+const BESIDE: [f64; 3] = [0.0, -11.0, 11.0];
 /// Room for a lock.
 const LOCK: f64 = 16.0;
 
@@ -44,10 +50,14 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
             let (w, h) =
                 ((inner + 10.0).round(), if note.is_some() && !text.is_empty() { LABEL + 14.0 } else { LABEL });
             let length = shape.curve.length();
-            let rects = PLACES.map(|part| Rect::around(shape.curve.at(part * length), w, h));
+            let rects = BESIDE.iter().flat_map(|aside| {
+                let at = |part: &f64| shape.curve.at(part * length) + Point::new(0.0, *aside);
+                PLACES.iter().map(move |part| Rect::around(at(part), w, h)).collect::<Vec<_>>()
+            });
+            let rects: Vec<Rect> = rects.collect();
             let cost = |rect: &Rect| taken.iter().map(|other| other.overlap(*rect)).sum::<f64>();
-            let free = rects.into_iter().find(|rect| cost(rect) == 0.0);
-            let least = || rects.into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+            let free = rects.iter().copied().find(|rect| cost(rect) == 0.0);
+            let least = || rects.iter().copied().min_by(|a, b| cost(a).total_cmp(&cost(b)));
             let Some(rect) = free.or_else(|| if is_broken { least() } else { None }) else { continue };
             taken.push(rect.grow(2.0));
             shape.label = Some(LabelShape { text, note, lock, rect });

@@ -77,7 +77,7 @@ fn Remark(finding: Diagnostic) -> impl IntoView {
         <div class=format!("remark {class}")>
             <strong>{finding.severity.to_string()}": "</strong>
             {finding.message}
-            {finding.suggestion.map(|suggestion| format!(" Fix: {suggestion}"))}
+            {finding.suggestion.map(|suggestion| view! { <p><strong>"fix: "</strong>{suggestion}</p> })}
         </div>
     }
 }
