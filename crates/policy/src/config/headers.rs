@@ -8,9 +8,9 @@ use http::{HeaderName, HeaderValue};
 #[derive(Clone, Debug, Default)]
 pub struct HeaderOps {
     /// Names to remove.
-    pub remove: Vec<HeaderName>,
+    pub remove: Box<[HeaderName]>,
     /// Values to set or append.
-    pub set: Vec<HeaderSet>,
+    pub set: Box<[HeaderSet]>,
 }
 
 /// One header to write.

@@ -52,9 +52,9 @@ pub struct Route {
     /// Header changes of responses.
     pub response_headers: HeaderOps,
     /// Injected faults.
-    pub fault: Option<Fault>,
+    pub fault: Option<Box<Fault>>,
     /// CORS.
-    pub cors: Option<Cors>,
+    pub cors: Option<Box<Cors>>,
     /// `namespace/name` of the VirtualService that it comes from.
     pub virtual_service: Option<Arc<str>>,
     /// Its name in metrics (`weft_model::xds::route_id`).

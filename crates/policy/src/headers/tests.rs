@@ -55,7 +55,7 @@ fn actions() {
         (SetAction::Overwrite, vec!["new"], vec!["new"]),
         (SetAction::OverwriteIfExists, vec!["new"], vec![]),
     ] {
-        let ops = HeaderOps { remove: Vec::new(), set: vec![set("x", "new", action)] };
+        let ops = HeaderOps { remove: [].into(), set: [set("x", "new", action)].into() };
         let mut map = headers(&[("x", "old")]);
         ops.apply(&mut map, &facts());
         assert_eq!(values(&map, "x"), there, "{action:?}");
@@ -69,8 +69,8 @@ fn actions() {
 fn removals_come_first_and_empty_values_are_left_out() {
     let mut empty = set("e", "", SetAction::Overwrite);
     let ops = |empty| HeaderOps {
-        remove: vec!["x".parse().unwrap()],
-        set: vec![set("x", "new", SetAction::OverwriteIfExists), empty],
+        remove: ["x".parse().unwrap()].into(),
+        set: [set("x", "new", SetAction::OverwriteIfExists), empty].into(),
     };
     let mut map = headers(&[("x", "1"), ("e", "old")]);
     ops(empty.clone()).apply(&mut map, &facts());
@@ -110,7 +110,7 @@ fn variables() {
 #[test]
 fn the_order_of_levels() {
     use crate::config::{Action, DirectResponse, PathMatch, RouteMatch};
-    let level = |value: &str| HeaderOps { remove: Vec::new(), set: vec![set("x", value, SetAction::Overwrite)] };
+    let level = |value: &str| HeaderOps { remove: [].into(), set: [set("x", value, SetAction::Overwrite)].into() };
     let matcher = RouteMatch {
         path: PathMatch::Prefix("/".into()),
         ignore_case: false,

@@ -76,8 +76,8 @@ pub(super) fn query(matcher: &QueryParameterMatcher) -> Result<QueryMatch> {
 /// Mutations of one level; `of` is `request_headers` or `response_headers`.
 pub(super) fn ops(of: &str, add: &[HeaderValueOption], remove: &[String]) -> Result<HeaderOps> {
     Ok(HeaderOps {
-        remove: each(&format!("{of}_to_remove"), remove, |name| mutable(name))?,
-        set: each(&format!("{of}_to_add"), add, set)?,
+        remove: each(&format!("{of}_to_remove"), remove, |name| mutable(name))?.into(),
+        set: each(&format!("{of}_to_add"), add, set)?.into(),
     })
 }
 

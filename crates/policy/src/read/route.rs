@@ -81,8 +81,8 @@ pub(super) fn read(message: &Message, defaults: &Defaults<'_>) -> Result<Route> 
             &message.response_headers_to_add,
             &message.response_headers_to_remove,
         )?,
-        fault: filters.fault,
-        cors: filters.cors,
+        fault: filters.fault.map(Box::new),
+        cors: filters.cors.map(Box::new),
         virtual_service: text(xds::META_VIRTUAL_SERVICE),
         route_id: text(xds::META_ROUTE),
     })
