@@ -46,6 +46,8 @@ pub enum Kind {
     PerTryTimeout,
     /// The request as a whole took too long.
     RequestTimeout,
+    /// Nothing moved on the stream for too long.
+    StreamIdle,
     /// An authorization policy refused.
     Denied,
     /// The request is not acceptable.
@@ -72,7 +74,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for metrics that exist before the first error.
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::NoRoute,
         Kind::NoCluster,
         Kind::NoHealthyUpstream,
@@ -86,6 +88,7 @@ impl Kind {
         Kind::UpstreamProtocol,
         Kind::PerTryTimeout,
         Kind::RequestTimeout,
+        Kind::StreamIdle,
         Kind::Denied,
         Kind::BadRequest,
         Kind::HeadTooLarge,
@@ -115,6 +118,7 @@ impl Kind {
             Kind::UpstreamProtocol => "upstream_protocol",
             Kind::PerTryTimeout => "per_try_timeout",
             Kind::RequestTimeout => "request_timeout",
+            Kind::StreamIdle => "stream_idle",
             Kind::Denied => "denied",
             Kind::BadRequest => "bad_request",
             Kind::HeadTooLarge => "head_too_large",
@@ -132,7 +136,12 @@ impl Kind {
     /// Whose fault it is.
     pub const fn side(self) -> Side {
         match self {
-            Kind::NoRoute | Kind::NoCluster | Kind::Overflow | Kind::Internal | Kind::RequestTimeout => Side::Internal,
+            Kind::NoRoute
+            | Kind::NoCluster
+            | Kind::Overflow
+            | Kind::Internal
+            | Kind::RequestTimeout
+            | Kind::StreamIdle => Side::Internal,
             Kind::NoHealthyUpstream
             | Kind::ConnectFailed
             | Kind::ConnectTimeout
@@ -173,6 +182,7 @@ impl Kind {
             Kind::UpstreamClosed => Flag::UpstreamConnectionTermination,
             Kind::UpstreamProtocol => Flag::UpstreamProtocolError,
             Kind::PerTryTimeout | Kind::RequestTimeout => Flag::UpstreamRequestTimeout,
+            Kind::StreamIdle => Flag::StreamIdleTimeout,
             Kind::Denied => Flag::UnauthorizedExternal,
             Kind::ClientGone => Flag::DownstreamConnectionTermination,
             Kind::BadRequest
@@ -227,6 +237,7 @@ impl Kind {
                 "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
             ),
             Kind::PerTryTimeout | Kind::RequestTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout"),
+            Kind::StreamIdle => (StatusCode::GATEWAY_TIMEOUT, "stream timeout"),
             Kind::Denied => (StatusCode::FORBIDDEN, "RBAC: access denied"),
             Kind::BadRequest | Kind::DownstreamTls | Kind::PlaintextRefused | Kind::TlsRefused => {
                 (StatusCode::BAD_REQUEST, "")

@@ -40,7 +40,11 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap, version: Version) {
     }
     headers.remove(KEEP_ALIVE);
     headers.remove(PROXY_CONNECTION);
-    headers.remove(header::TRANSFER_ENCODING);
+    if headers.remove(header::TRANSFER_ENCODING).is_some() {
+        // The coding decides how long the body is, and a length beside it is how requests are smuggled
+        // (RFC 9112 §6.3).
+        headers.remove(header::CONTENT_LENGTH);
+    }
     headers.remove(header::UPGRADE);
     headers.remove(HTTP2_SETTINGS);
     if let Entry::Occupied(te) = headers.entry(header::TE) {
@@ -171,6 +175,7 @@ mod tests {
             ("x-secret", "1"),
             ("keep-alive", "timeout=5"),
             ("transfer-encoding", "chunked"),
+            ("content-length", "5"),
             ("te", "trailers"),
             ("upgrade", "h2c"),
             ("accept", "*/*"),

@@ -48,7 +48,7 @@ pub fn grpc_reply(mut exchange: Box<Exchange>, code: u16, message: &[u8]) -> Res
 /// Answers an error as Envoy does, with its flag set.
 pub fn fail(mut exchange: Box<Exchange>, error: &Error) -> Response<ResponseBody> {
     let (status, body) = error.kind.reply();
-    exchange.record.flags.set(error.flag);
+    exchange.failed(error);
     reply(exchange, status, body, details(error.kind))
 }
 
@@ -67,6 +67,7 @@ fn details(kind: Kind) -> &'static str {
         Kind::UpstreamProtocol => "upstream_reset_before_response_started{protocol_error}",
         Kind::PerTryTimeout => "upstream_per_try_timeout",
         Kind::RequestTimeout => "response_timeout",
+        Kind::StreamIdle => "stream_idle_timeout",
         Kind::Denied => "rbac_access_denied",
         Kind::ClientGone => "downstream_remote_disconnect",
         Kind::HeadTooLarge => "request_headers_too_large",

@@ -2,10 +2,10 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     time::{Sleep, sleep_until},
 };
 
@@ -30,7 +30,15 @@ use crate::{
 /// The most header fields of a request; more are answered with 431. hyper parses this many without allocating.
 pub const MAX_HEADERS: usize = 100;
 /// How long idle connections stay open once draining has begun, so that a request on its way to them is still served.
-const DRAIN_GRACE: Duration = Duration::from_millis(1000);
+pub(crate) const DRAIN_GRACE: Duration = Duration::from_secs(1);
+/// Flow control windows of HTTP/2, in bytes: what one stream, and all of them, may have under way unread.
+pub(crate) const STREAM_WINDOW: u32 = 256 * 1024;
+/// See [`STREAM_WINDOW`].
+pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// How long, and how many bytes, a client may go on sending after it was told off.
+const LINGER: Duration = Duration::from_secs(1);
+/// See [`LINGER`].
+const LINGER_BYTES: u64 = 1024 * 1024;
 /// A connection is never without a limit, even where the configuration switches its own off.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
@@ -72,72 +80,97 @@ where
     F: Future<Output = Result<Response<ResponseBody>, Error>> + 'static,
 {
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let mut clock = Clock { limits, activity, signal, told: false, h2: protocol == Protocol::Http2 };
-    let mut alarm = pin!(sleep_until((Instant::now() + limits.head).into()));
+    let clock = Clock { limits, activity, signal, told: false, h2: protocol == Protocol::Http2 };
     match protocol {
-        Protocol::Http1 => {
-            let mut connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(None)
-                .max_buf_size(limits.head_bytes + 4096)
-                .max_header_size(limits.head_bytes)
-                .pipeline_flush(true)
-                .serve_connection(io, service_fn(service))
-                .with_upgrades();
-            let ended = poll_fn(|cx| {
-                clock.signal.register(cx.waker());
-                loop {
-                    if let Poll::Ready(result) = std::pin::Pin::new(&mut connection).poll(cx) {
-                        return Poll::Ready(result.map_err(classify));
-                    }
-                    match clock.check(alarm.as_mut(), cx) {
-                        Tick::Wait => return Poll::Pending,
-                        Tick::Close => std::pin::Pin::new(&mut connection).graceful_shutdown(),
-                        Tick::HeadTimeout => return Poll::Ready(Err(Kind::HeadTimeout.into())),
-                    }
-                }
-            })
-            .await;
-            if let Err(error) = &ended
-                && error.kind == Kind::HeadTimeout
-                && let Some(parts) = connection.into_parts()
-            {
-                // The client may have gone long ago; then nobody misses the answer.
-                let mut stream = parts.io.into_inner().into_inner();
-                let _ = stream
-                    .write_all(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                    .await;
-                let _ = stream.shutdown().await;
-            }
-            ended
-        }
-        Protocol::Http2 => {
-            let mut connection = pin!(
-                http2::Builder::new(LocalExecutor)
-                    .timer(TokioTimer::new())
-                    .max_concurrent_streams(limits.streams)
-                    .max_header_list_size(limits.head_bytes as u32)
-                    .initial_stream_window_size(256 * 1024)
-                    .initial_connection_window_size(1024 * 1024)
-                    .max_send_buf_size(256 * 1024)
-                    .serve_connection(io, service_fn(service))
-            );
-            poll_fn(|cx| {
-                clock.signal.register(cx.waker());
-                loop {
-                    if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-                        return Poll::Ready(result.map_err(classify));
-                    }
-                    match clock.check(alarm.as_mut(), cx) {
-                        Tick::Wait => return Poll::Pending,
-                        Tick::Close => connection.as_mut().graceful_shutdown(),
-                        Tick::HeadTimeout => return Poll::Ready(Err(Kind::HeadTimeout.into())),
-                    }
-                }
-            })
-            .await
-        }
+        Protocol::Http1 => http1(io, clock, service).await,
+        Protocol::Http2 => http2(io, clock, service).await,
     }
+}
+
+async fn http1<S, F>(io: TokioIo<Watched>, mut clock: Clock<'_>, service: S) -> Result<(), Error>
+where
+    S: Fn(Request<Incoming>) -> F + 'static,
+    F: Future<Output = Result<Response<ResponseBody>, Error>> + 'static,
+{
+    let head_bytes = clock.limits.head_bytes;
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(head_bytes + 4096)
+        .max_header_size(head_bytes)
+        .serve_connection(io, service_fn(service))
+        .with_upgrades();
+    let mut alarm = pin!(clock.alarm());
+    let ended = poll_fn(|cx| {
+        clock.signal.register(cx.waker());
+        loop {
+            if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(result.map_err(classify));
+            }
+            match clock.check(alarm.as_mut(), cx) {
+                Tick::Wait => return Poll::Pending,
+                Tick::Close => Pin::new(&mut connection).graceful_shutdown(),
+                Tick::HeadTimeout => return Poll::Ready(Err(Kind::HeadTimeout.into())),
+            }
+        }
+    })
+    .await;
+    if let Err(error) = &ended
+        && matches!(error.kind, Kind::BadRequest | Kind::HeadTooLarge | Kind::HeadTimeout)
+        && let Some(parts) = connection.into_parts()
+    {
+        dismiss(parts.io.into_inner().into_inner(), error.kind).await;
+    }
+    ended
+}
+
+async fn http2<S, F>(io: TokioIo<Watched>, mut clock: Clock<'_>, service: S) -> Result<(), Error>
+where
+    S: Fn(Request<Incoming>) -> F + 'static,
+    F: Future<Output = Result<Response<ResponseBody>, Error>> + 'static,
+{
+    let mut connection = pin!(
+        http2::Builder::new(LocalExecutor)
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(clock.limits.streams)
+            .max_header_list_size(clock.limits.head_bytes as u32)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(STREAM_WINDOW as usize)
+            .serve_connection(io, service_fn(service))
+    );
+    let mut alarm = pin!(clock.alarm());
+    poll_fn(|cx| {
+        clock.signal.register(cx.waker());
+        loop {
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(classify));
+            }
+            match clock.check(alarm.as_mut(), cx) {
+                Tick::Wait => return Poll::Pending,
+                Tick::Close => connection.as_mut().graceful_shutdown(),
+                Tick::HeadTimeout => return Poll::Ready(Err(Kind::HeadTimeout.into())),
+            }
+        }
+    })
+    .await
+}
+
+/// The last words to a client that broke the protocol. A socket that is closed with bytes unread is reset, and the
+/// client might never see the answer: so what it still sends is read, within bounds, and thrown away.
+async fn dismiss(mut stream: Stream, kind: Kind) {
+    let last = async {
+        if kind == Kind::HeadTimeout {
+            // The codec has answered the others.
+            let answer = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer).await?;
+        }
+        stream.shutdown().await?;
+        let mut rest = (&mut stream).take(LINGER_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    };
+    // A client that is gone misses nothing.
+    let _ = tokio::time::timeout(LINGER, last).await;
 }
 
 enum Tick {
@@ -157,7 +190,11 @@ struct Clock<'a> {
 }
 
 impl Clock<'_> {
-    fn check(&mut self, mut alarm: std::pin::Pin<&mut Sleep>, cx: &mut std::task::Context<'_>) -> Tick {
+    fn alarm(&self) -> Sleep {
+        sleep_until((Instant::now() + self.limits.head).into())
+    }
+
+    fn check(&mut self, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Tick {
         if !self.told && self.signal.draining() {
             if self.h2 {
                 return self.close();

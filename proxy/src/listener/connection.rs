@@ -131,7 +131,7 @@ impl Followed {
 }
 
 async fn dispatch(
-    beginning: Beginning,
+    mut beginning: Beginning,
     kind: Followed,
     mut stream: Stream,
     identity: Option<Peer>,
@@ -160,6 +160,10 @@ async fn dispatch(
                     protocol
                 }
             };
+            if !terminated && beginning.protocols.is_empty() {
+                // What a later version of the listener, which peeks, would have found.
+                beginning.protocols.push(if protocol == Protocol::Http2 { "h2c" } else { "http/1.1" }.into());
+            }
             let listener = beginning.listener.clone();
             let downstream = beginning.downstream(identity, terminated);
             if let Some(why) = inbound::refused_connection(&chain.connection_authz, &downstream.facts()) {

@@ -102,6 +102,11 @@ impl Downstream {
         known.edge.clone()
     }
 
+    /// The labels that were found out last: good enough until more is known of a request.
+    pub fn last_edge(&self) -> Rc<Edge> {
+        self.edge.borrow().edge.clone()
+    }
+
     /// Whether it is to finish.
     pub fn signal(&self) -> &Rc<Signal> {
         self.registration.signal()

@@ -47,7 +47,7 @@ pub(super) async fn attempt(
     upstream: &Arc<Upstream>,
     host: &Arc<Host>,
     outgoing: &Outgoing<'_>,
-    headers: HeaderMap,
+    (headers, keep): (&mut HeaderMap, bool),
     retry: Option<Permit>,
 ) -> Result<(Response<Incoming>, Hold), Failure> {
     let unsent = |error: Error| Failure { error, sent: false };
@@ -62,9 +62,9 @@ pub(super) async fn attempt(
         EndpointAddress::Socket(address) => exchange.record.log.upstream_host = Some(*address),
         EndpointAddress::Pipe(path) => exchange.record.log.upstream_path = Some(path.to_string_lossy().into()),
     }
-    let again = outgoing.method.is_idempotent();
-    let mut spare = again.then(|| headers.clone());
-    let mut next = Some(headers);
+    // The headers are copied only where the request may have to be written twice.
+    let keep = keep || outgoing.method.is_idempotent();
+    let mut repeated = false;
     let mut returned: Option<Request<RequestBody>> = None;
     loop {
         let mut lease = pool.lease(&worker.shared, upstream, outgoing.h2).await.map_err(|error| {
@@ -84,10 +84,12 @@ pub(super) async fn attempt(
         if !reused && upstream.cluster.outlier.is_some() {
             upstream.report(host, Outcome::Connected, worker.shared.now(), 0);
         }
-        let message = match (returned.take(), next.take()) {
-            (Some(message), _) => message,
-            (None, Some(headers)) => message(outgoing, headers, client.h2()).map_err(unsent)?,
-            (None, None) => return Err(unsent(Kind::Internal.into())),
+        let message = match returned.take() {
+            Some(message) => message,
+            None => {
+                let headers = if keep { headers.clone() } else { std::mem::take(headers) };
+                message(outgoing, headers, client.h2()).map_err(unsent)?
+            }
         };
         match client.send(message).await {
             Ok(response) => {
@@ -97,14 +99,24 @@ pub(super) async fn attempt(
             Err(Unsent { request: Some(message), .. }) if reused => returned = Some(message),
             Err(Unsent { error, request: None })
                 if reused
-                    && error.kind == Kind::UpstreamClosed
-                    && outgoing.body.is_none_or(|body| body.replayable())
-                    && spare.is_some() =>
+                    && !repeated
+                    && repeatable(outgoing, error.kind)
+                    && keep
+                    && outgoing.body.is_none_or(|body| body.replayable()) =>
             {
-                next = spare.take();
+                repeated = true;
             }
             Err(Unsent { error, request }) => return Err(Failure { error, sent: request.is_none() }),
         }
+    }
+}
+
+/// Whether a request may be sent again although it was sent: it can have had no effect, or the same one twice.
+fn repeatable(outgoing: &Outgoing<'_>, failure: Kind) -> bool {
+    match failure {
+        Kind::RefusedStream => true,
+        Kind::UpstreamClosed => outgoing.method.is_idempotent(),
+        _ => false,
     }
 }
 

@@ -57,6 +57,8 @@ struct Timeouts {
     arrival: Option<Duration>,
     whole: Option<Duration>,
     each: Option<Duration>,
+    /// For anything to move.
+    idle: Option<Duration>,
     body: Option<Rc<Source>>,
 }
 
@@ -75,7 +77,8 @@ impl Timeouts {
         let each = self.each.map(|limit| (self.due(attempt, limit), Kind::PerTryTimeout));
         let arriving = self.body.as_ref().is_some_and(|body| !body.ended());
         let arrival = self.arrival.filter(|_| arriving).map(|limit| (started + limit, Kind::HeadTimeout));
-        [whole, each, arrival].into_iter().flatten().min_by_key(|(due, _)| *due)
+        let idle = self.idle.map(|limit| (self.due(attempt, limit), Kind::StreamIdle));
+        [whole, each, arrival, idle].into_iter().flatten().min_by_key(|(due, _)| *due)
     }
 }
 
@@ -112,7 +115,11 @@ pub(super) async fn forward(
         let retries = Retries::new(plan.forward.retry.as_ref(), &facts);
         let whole = whole_timeout(plan.forward, &parts.headers);
         let arrival = plan.chain.request_timeout;
-        (affinity, retries, Timeouts { arrival, whole, each: retry_timeout(plan.forward), body: None })
+        (
+            affinity,
+            retries,
+            Timeouts { arrival, whole, each: retry_timeout(plan.forward), idle: exchange.idle, body: None },
+        )
     };
     decoration.cookie = affinity.cookie;
 
@@ -148,16 +155,17 @@ pub(super) async fn forward(
             (!tried.is_empty()).then(|| downstream.worker.shared.config.load().upstream(name).cloned()).flatten();
         let upstream = fresh.as_ref().unwrap_or(upstream);
         let Some(host) = pick(&plan, upstream, affinity.hash, retries.policy(), &tried) else {
+            exchange.record.edge = downstream.edge(Some(&upstream.cluster));
             break Error::new(Kind::NoHealthyUpstream);
         };
         exchange.record.attempts += 1;
         let last = !retries.any_left() || source.as_ref().is_some_and(|source| !source.replayable());
-        let mut sent = if last { std::mem::take(&mut headers) } else { headers.clone() };
-        plan.per_attempt(&admitted, &connection, &mut sent, &host, exchange.record.attempts);
+        plan.per_attempt(&admitted, &connection, &mut headers, &host, exchange.record.attempts);
         let began = Instant::now();
         let outcome = {
             let (started, permit) = (exchange.started, permit.take());
-            let mut trying = pin!(attempt(downstream, &mut exchange, upstream, &host, &outgoing, sent, permit));
+            let mut trying =
+                pin!(attempt(downstream, &mut exchange, upstream, &host, &outgoing, (&mut headers, !last), permit));
             loop {
                 let Some((due, kind)) = timeouts.next(started, began) else { break trying.await };
                 match timeout_at(due.into(), &mut trying).await {

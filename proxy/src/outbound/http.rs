@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use rand::Rng;
 use weft_policy::{
-    config::{Action, DirectResponse, HttpChain, RequireTls, RouteSource},
+    config::{Action, DirectResponse, Direction, HttpChain, RequireTls, RouteSource},
     cors::CorsDecision,
 };
 
@@ -101,7 +101,7 @@ async fn serve_request(
         return Err(Kind::PlaintextRefused.into());
     };
     let version = request.version();
-    let mut exchange = Exchange::begin(&downstream.worker, &downstream.activity, downstream.edge(None), &request);
+    let mut exchange = Exchange::begin(&downstream.worker, &downstream.activity, downstream.last_edge(), &request);
     addresses(&downstream, &mut exchange);
     exchange.idle = chain.stream_idle_timeout;
     let count = downstream.requests.get() + 1;
@@ -158,10 +158,15 @@ async fn decide(
         _ => None,
     };
     let upstream = picked.and_then(|cluster| config.upstream(&cluster.cluster));
-    exchange.record.edge = downstream.edge(upstream.map(|upstream| &upstream.cluster));
+    // Outbound labels follow from the connection that the request will take; these are for when it takes none.
+    let refusal = inbound::refused_request(&chain.authz, &facts);
+    let answered = refusal.is_some() || upstream.is_none() || route.is_some_and(|route| route.fault.is_some());
+    if answered || downstream.direction == Direction::Inbound {
+        exchange.record.edge = downstream.edge(upstream.map(|upstream| &upstream.cluster));
+    }
 
     // Phase: authorization.
-    if let Some(why) = inbound::refused_request(&chain.authz, &facts) {
+    if let Some(why) = refusal {
         exchange.record.log.connection_termination_details = Some(why);
         return Ok(decorate(fail(exchange, &Kind::Denied.into()), chain));
     }

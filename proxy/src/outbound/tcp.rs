@@ -46,7 +46,7 @@ pub async fn serve(downstream: Downstream, chain: &TcpChain, mut stream: Stream)
         Err(error) => {
             end.flags.set(error.flag);
             log.upstream_transport_failure_reason = error.source.as_ref().map(ToString::to_string);
-            worker.shared.stats.malformed(error.kind);
+            worker.shared.stats.failed(error.kind);
         }
         Ok((mut connected, _permit, active)) => {
             let open = worker.recorder.tcp_opened(&end.edge);

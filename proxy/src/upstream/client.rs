@@ -18,7 +18,10 @@ use weft_model::SpiffeId;
 use super::connect::Connected;
 use crate::{
     error::{Error, Kind},
-    http::{BodyError, LocalExecutor, RequestBody},
+    http::{
+        BodyError, LocalExecutor, RequestBody,
+        server::{CONNECTION_WINDOW, STREAM_WINDOW},
+    },
     telemetry::Edge,
 };
 
@@ -94,11 +97,11 @@ impl Client {
         let sender = if h2 {
             let (sender, connection) = http2::Builder::new(LocalExecutor)
                 .timer(TokioTimer::new())
-                .initial_stream_window_size(256 * 1024)
-                .initial_connection_window_size(1024 * 1024)
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
                 .keep_alive_interval(PING_AFTER)
                 .keep_alive_timeout(Duration::from_secs(10))
-                .max_send_buf_size(256 * 1024)
+                .max_send_buf_size(STREAM_WINDOW as usize)
                 .handshake(io)
                 .await
                 .map_err(failed)?;

@@ -17,12 +17,8 @@ use envoy_types::pb::{
             endpoint::v3::{
                 ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
             },
-            listener::v3::{
-                Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, filter, listener_filter,
-            },
-            rbac::v3::{
-                Permission, Policy, Principal, Rbac as Rules, permission, principal, rbac,
-            },
+            listener::v3::{Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, filter, listener_filter},
+            rbac::v3::{Permission, Policy, Principal, Rbac as Rules, permission, principal, rbac},
             route::v3::{
                 RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route, route_action,
                 route_match,
@@ -33,7 +29,7 @@ use envoy_types::pb::{
                 http::{fault::v3::HttpFault, rbac::v3::Rbac, router::v3::Router},
                 network::{
                     http_connection_manager::v3::{
-                        HttpConnectionManager, HttpFilter, http_connection_manager, http_filter,
+                        HttpConnectionManager, HttpFilter, Rds, http_connection_manager, http_filter,
                     },
                     tcp_proxy::v3::{TcpProxy, tcp_proxy},
                 },
@@ -221,9 +217,9 @@ fn common_tls(alpn: &[&str]) -> CommonTlsContext {
     CommonTlsContext {
         alpn_protocols: alpn.iter().map(|name| (*name).to_owned()).collect(),
         tls_certificate_sds_secret_configs: vec![sds("default")],
-        validation_context_type: Some(common_tls_context::ValidationContextType::ValidationContextSdsSecretConfig(sds(
-            "ROOTCA",
-        ))),
+        validation_context_type: Some(common_tls_context::ValidationContextType::ValidationContextSdsSecretConfig(
+            sds("ROOTCA"),
+        )),
         ..CommonTlsContext::default()
     }
 }
@@ -305,7 +301,10 @@ pub fn cluster(name: &str, endpoints: &[SocketAddr]) -> Cluster {
         connect_timeout: Some(proto(Duration::from_secs(1))),
         load_assignment: Some(ClusterLoadAssignment {
             cluster_name: name.into(),
-            endpoints: vec![LocalityLbEndpoints { lb_endpoints: endpoints.collect(), ..LocalityLbEndpoints::default() }],
+            endpoints: vec![LocalityLbEndpoints {
+                lb_endpoints: endpoints.collect(),
+                ..LocalityLbEndpoints::default()
+            }],
             ..ClusterLoadAssignment::default()
         }),
         metadata: Some(service_metadata()),
@@ -326,9 +325,34 @@ fn service_metadata() -> Metadata {
     let list = envoy_types::pb::google::protobuf::ListValue {
         values: vec![Value { kind: Some(value::Kind::StructValue(service)) }],
     };
-    let istio =
-        Struct { fields: [("services".to_owned(), Value { kind: Some(value::Kind::ListValue(list)) })].into() };
+    let istio = Struct { fields: [("services".to_owned(), Value { kind: Some(value::Kind::ListValue(list)) })].into() };
     Metadata { filter_metadata: [("istio".to_owned(), istio)].into(), ..Metadata::default() }
+}
+
+/// Names a cluster's subset.
+pub fn subset(mut cluster: Cluster, name: &str) -> Cluster {
+    let metadata = cluster.metadata.get_or_insert_default();
+    metadata.filter_metadata.insert("weft.dev".into(), strings(&[("subset", name)]));
+    cluster
+}
+
+/// A struct of strings, as metadata has them.
+pub fn strings(fields: &[(&str, &str)]) -> Struct {
+    let value = |text: &str| Value { kind: Some(value::Kind::StringValue(text.into())) };
+    Struct { fields: fields.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect() }
+}
+
+/// Routes from a RouteConfiguration of this name.
+pub fn by_rds(name: &str) -> http_connection_manager::RouteSpecifier {
+    http_connection_manager::RouteSpecifier::Rds(Rds {
+        route_config_name: name.into(),
+        config_source: Some(core::ConfigSource {
+            config_source_specifier: Some(core::config_source::ConfigSourceSpecifier::Ads(
+                core::AggregatedConfigSource {},
+            )),
+            ..core::ConfigSource::default()
+        }),
+    })
 }
 
 /// Circuit breakers of a cluster.
@@ -383,4 +407,3 @@ pub fn over_tls(mut cluster: Cluster) -> Cluster {
     }));
     cluster
 }
-

@@ -31,7 +31,8 @@ async fn lives(proxy: &Proxy, address: SocketAddr, malformed: &str) {
     assert_eq!(Client::connect(address).await.get("/").await.status, StatusCode::OK);
 }
 
-const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x00\x00\x02\x13\x01\x01\x00\x00\x00";
+const CLIENT_HELLO: &[u8] =
+    b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x00\x00\x02\x13\x01\x01\x00\x00\x00";
 
 #[tokio::test]
 async fn tls_to_a_plaintext_port() {
@@ -120,6 +121,6 @@ async fn smuggling_gets_nowhere() {
     let (_proxy, address) = proxied(&origin, false).await;
     let both = b"POST / HTTP/1.1\r\nHost: order.test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: order.test\r\nConnection: close\r\n\r\n";
     let answer = raw(address, both).await;
-    // Either it is refused, or the chunked length counts and nothing of the rest is part of the first body.
-    assert!(answer.starts_with("HTTP/1.1 400") || origin.requests() == 2, "{answer}");
+    // The chunked length counts, and the connection ends before what follows is taken for a request.
+    assert!(!answer.contains("/smuggled") && origin.requests() <= 1, "{answer}");
 }

@@ -8,7 +8,10 @@ use http_body_util::{BodyExt, Full};
 
 use super::{config::*, fixture::*};
 
-async fn proxied(routes: Vec<envoy_types::pb::envoy::config::route::v3::Route>, origin: &Origin) -> (Proxy, std::net::SocketAddr) {
+async fn proxied(
+    routes: Vec<envoy_types::pb::envoy::config::route::v3::Route>,
+    origin: &Origin,
+) -> (Proxy, std::net::SocketAddr) {
     let (proxy, address) = (Proxy::start("web"), free());
     let chain = http_chain(&manager(table(routes)));
     let resources = Resources::default().cluster(cluster("order", &[origin.address]));
@@ -110,13 +113,15 @@ async fn headers_are_cleaned_and_added() {
 async fn targets_are_read_in_every_form() {
     let origin = Origin::echo().await;
     let (proxy, address) = proxied(vec![to("order", |_| {})], &origin).await;
-    let absolute = raw(address, b"GET http://order.test/abs HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n").await;
+    let absolute =
+        raw(address, b"GET http://order.test/abs HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n").await;
     assert!(absolute.starts_with("HTTP/1.1 200") && absolute.ends_with("/abs"), "{absolute}");
     let missing = raw(address, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await;
     assert!(missing.starts_with("HTTP/1.1 400"), "{missing}");
     let twice = raw(address, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n").await;
     assert!(twice.starts_with("HTTP/1.1 400"), "{twice}");
-    let connect = raw(address, b"CONNECT order.test:80 HTTP/1.1\r\nHost: order.test:80\r\nConnection: close\r\n\r\n").await;
+    let connect =
+        raw(address, b"CONNECT order.test:80 HTTP/1.1\r\nHost: order.test:80\r\nConnection: close\r\n\r\n").await;
     assert!(connect.starts_with("HTTP/1.1 405"), "{connect}");
     let old = raw(address, b"GET /old HTTP/1.0\r\nHost: order.test\r\n\r\n").await;
     assert!(old.starts_with("HTTP/1.0 200") && old.ends_with("/old"), "{old}");
@@ -180,7 +185,11 @@ async fn faults_are_injected() {
             fault_delay_secifier: Some(fault_delay::FaultDelaySecifier::FixedDelay(proto(Duration::from_millis(50)))),
             ..FaultDelay::default()
         }),
-        abort: Some(FaultAbort { percentage: all, error_type: Some(fault_abort::ErrorType::HttpStatus(418)), ..FaultAbort::default() }),
+        abort: Some(FaultAbort {
+            percentage: all,
+            error_type: Some(fault_abort::ErrorType::HttpStatus(418)),
+            ..FaultAbort::default()
+        }),
         ..HttpFault::default()
     };
     let mut route = to("order", |_| {});
@@ -207,7 +216,58 @@ async fn a_denied_request_never_arrives() {
     assert_eq!(client.get("/").await.status, StatusCode::OK);
     assert_eq!(origin.requests(), 1);
     proxy.requests(403, "UAEX", 1.0).await;
-    proxy.counted("istio_requests_total", &["connection_security_policy=\"none\"", "reporter=\"destination\""], 2.0).await;
+    proxy
+        .counted("istio_requests_total", &["connection_security_policy=\"none\"", "reporter=\"destination\""], 2.0)
+        .await;
+}
+
+#[tokio::test]
+async fn picks_follow_the_weights_and_are_counted() {
+    use envoy_types::pb::envoy::config::{
+        core::v3::Metadata,
+        route::v3::{WeightedCluster, route::Action, route_action::ClusterSpecifier, weighted_cluster::ClusterWeight},
+    };
+    let origin = Origin::start(|_, request| {
+        Box::pin(async move {
+            let version = request.headers().get("x-version").map(|value| value.to_str().unwrap().to_owned());
+            text(StatusCode::OK, &version.unwrap_or_default())
+        })
+    })
+    .await;
+    let mut route = to("", |action| {
+        let weighted =
+            |name: &str, weight| ClusterWeight { name: name.into(), weight: number(weight), ..Default::default() };
+        action.cluster_specifier = Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: vec![weighted("v1", 90), weighted("v2", 10), weighted("v3", 0)],
+            ..Default::default()
+        }));
+    });
+    assert!(matches!(route.action, Some(Action::Route(_))));
+    route.metadata = Some(Metadata {
+        filter_metadata: [("weft.dev".to_owned(), strings(&[("virtual_service", "shop/order"), ("route", "http[0]")]))]
+            .into(),
+        ..Metadata::default()
+    });
+    let (proxy, address) = (Proxy::start("web"), free());
+    let mut settings = manager(table(vec![]));
+    settings.route_specifier = Some(by_rds("8080"));
+    let mut routes = table(vec![route]);
+    routes.name = "8080".into();
+    let version = |name: &str| subset(cluster(name, &[origin.address]), name);
+    let resources = Resources::default().cluster(version("v1")).cluster(version("v2")).cluster(version("v3"));
+    proxy.apply(resources.routes(routes).listener(listener("web", address, vec![http_chain(&settings)]))).await;
+    let mut client = Client::connect(address).await;
+    for _ in 0..500 {
+        assert_eq!(client.get("/").await.status, StatusCode::OK);
+    }
+    let picks = |version: &str| {
+        let subset = format!("subset=\"{version}\"");
+        proxy.count("weft_route_requests_total", &["virtual_service=\"shop/order\"", "route=\"http[0]\"", &subset])
+    };
+    assert_eq!(picks("v1") + picks("v2"), 500.0);
+    assert_eq!(picks("v3"), 0.0);
+    // Six standard deviations of a binomial of 500 at a tenth.
+    assert!((10.0..=90.0).contains(&picks("v2")), "{}", picks("v2"));
 }
 
 #[tokio::test]

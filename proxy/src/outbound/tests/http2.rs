@@ -78,10 +78,8 @@ async fn grpc() -> Origin {
     Origin::start(|_, request| {
         Box::pin(async move {
             let body = request.into_body().collect().await.unwrap().to_bytes();
-            let trailers = HeaderMap::from_iter([(
-                header::HeaderName::from_static("grpc-status"),
-                HeaderValue::from_static("5"),
-            )]);
+            let trailers =
+                HeaderMap::from_iter([(header::HeaderName::from_static("grpc-status"), HeaderValue::from_static("5"))]);
             let frames = [Frame::data(body.clone()), Frame::data(body), Frame::trailers(trailers)];
             let frames = stream::iter(frames.map(Ok::<_, Infallible>));
             let mut response = Response::new(BodyExt::boxed(StreamBody::new(frames)));

@@ -57,10 +57,12 @@ async fn idle_connections_do_not_hold_up_a_stop() {
 
 #[tokio::test]
 async fn a_listener_comes_changes_and_goes() {
-    let (one, two) = (Origin::echo().await, Origin::start(|_, _| Box::pin(async { text(StatusCode::OK, "two") })).await);
+    let (one, two) =
+        (Origin::echo().await, Origin::start(|_, _| Box::pin(async { text(StatusCode::OK, "two") })).await);
     let (proxy, address, other) = (Proxy::start("web"), free(), free());
     let chain = |to_cluster: &str| vec![http_chain(&manager(table(vec![to(to_cluster, |_| {})])))];
-    let resources = Resources::default().cluster(cluster("one", &[one.address])).cluster(cluster("two", &[two.address]));
+    let resources =
+        Resources::default().cluster(cluster("one", &[one.address])).cluster(cluster("two", &[two.address]));
     proxy.apply(resources.listener(listener("web", address, chain("one")))).await;
     let mut client = Client::connect(address).await;
     assert_eq!(client.get("/one").await.body, "/one");

@@ -144,7 +144,8 @@ pub async fn mesh(ca: &TestCa, http: SocketAddr, opaque: SocketAddr) -> (Proxy, 
 async fn proxies_prove_who_they_are() {
     let origin = Origin::start(|_, request| {
         Box::pin(async move {
-            let proof = request.headers().get("x-forwarded-client-cert").map(|value| value.to_str().unwrap().to_owned());
+            let proof =
+                request.headers().get("x-forwarded-client-cert").map(|value| value.to_str().unwrap().to_owned());
             text(StatusCode::OK, &proof.unwrap_or_default())
         })
     })

@@ -35,7 +35,8 @@ async fn flaky(failures: usize) -> Origin {
 async fn failed_attempts_are_repeated_with_their_body() {
     let origin = flaky(2).await;
     let (proxy, address) =
-        proxied(|action| action.retry_policy = Some(retries("retriable-status-codes", 2, None)), &[origin.address]).await;
+        proxied(|action| action.retry_policy = Some(retries("retriable-status-codes", 2, None)), &[origin.address])
+            .await;
     let body = Bytes::from(vec![b'x'; 60_000]);
     let answer = Client::connect(address).await.send(post("/", body.clone())).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
@@ -147,7 +148,9 @@ async fn an_answer_that_stops_halfway_is_cut_off() {
                 let frame = http_body::Frame::data(Bytes::from_static(b"begun"));
                 Some((Ok::<_, std::convert::Infallible>(frame), number + 1))
             });
-            http::Response::new(http_body_util::BodyExt::boxed(http_body_util::StreamBody::new(SyncStream(Box::pin(frames)))))
+            http::Response::new(http_body_util::BodyExt::boxed(http_body_util::StreamBody::new(SyncStream(Box::pin(
+                frames,
+            )))))
         })
     })
     .await;
@@ -176,8 +179,7 @@ async fn a_failing_endpoint_is_ejected() {
     let sound = Origin::echo().await;
     let (proxy, address) = (Proxy::start("web"), free());
     let chain = http_chain(&manager(table(vec![to("order", |_| {})])));
-    let resources =
-        Resources::default().cluster(ejecting(cluster("order", &[broken.address, sound.address]), 3));
+    let resources = Resources::default().cluster(ejecting(cluster("order", &[broken.address, sound.address]), 3));
     proxy.apply(resources.listener(listener("web", address, vec![chain]))).await;
     let mut client = Client::connect(address).await;
     for _ in 0..20 {
