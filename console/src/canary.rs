@@ -1,5 +1,6 @@
 //! Canary splits: configured against observed.
 
+mod card;
 mod red;
 mod splits;
 mod stats;
@@ -19,13 +20,12 @@ use std::{
 
 use tokio::sync::{Mutex, watch};
 use weft_api::ObjectKey;
-use weft_model::{
-    canary::{Canaries, Canary, Share, TesterRoute, Verdict},
-    metrics::ROUTE_REQUESTS_TOTAL,
-    sync::ObjectAck,
-};
+use weft_model::{canary::Canaries, sync::ObjectAck};
 
-use self::{red::Red, tracker::Tracker, verdict::Evidence};
+use self::{
+    card::{Settled, Standing, card, settle},
+    tracker::Tracker,
+};
 pub use self::{
     splits::{Arm, Split, Tester, splits},
     stats::{binomial_p, wilson},
@@ -190,102 +190,8 @@ impl CanaryService {
     }
 }
 
-/// How far the present weights have got.
-enum Settled {
-    /// Every proxy has acknowledged them, at this time in milliseconds since the epoch.
-    At(u64),
-    /// Some have not; in words.
-    Waiting(String),
-    /// The operator cannot be asked and did not say before.
-    Unknown,
-}
-
-/// What a card can say.
-enum Standing {
-    Counted,
-    Settling(String),
-    Unknown(String),
-}
-
-fn settle(state: &State, splits: &[Split]) -> BTreeMap<TrackerKey, Settled> {
-    let of = |split: &Split| {
-        let ack = state.acks.get(&ObjectKey::from(&split.object)).filter(|ack| ack.content == split.content);
-        match (ack, &state.operator) {
-            (Some(ObjectAck { acked_at_ms: Some(at), .. }), _) => Settled::At(*at),
-            (_, Some(_)) => Settled::Unknown,
-            (Some(ack), None) if !ack.pending.is_empty() => Settled::Waiting(format!(
-                "The present weights have not reached every proxy yet: waiting for {}",
-                words::names(&ack.pending)
-            )),
-            (_, None) => Settled::Waiting("The present weights have not reached the proxies yet".to_owned()),
-        }
-    };
-    splits.iter().map(|split| (tracker_key(split), of(split))).collect()
-}
-
 fn tracker_key(split: &Split) -> TrackerKey {
     (ObjectKey::from(&split.object), split.route_index, split.content.clone())
-}
-
-fn card(split: &Split, tracker: Option<&Tracker>, standing: &Standing, red: &Red, view: &View, now_ms: u64) -> Canary {
-    let counts = tracker.map_or_else(|| vec![0; split.arms.len()], |tracker| tracker.counts(split));
-    let since_ms = tracker.map(|tracker| tracker.since_ms);
-    let (verdict, sentence) = match (standing, tracker, &split.ambiguous) {
-        (_, _, Some(reason)) => (Verdict::Unknown, reason.clone()),
-        (Standing::Settling(words), _, _) => (Verdict::Settling, words.clone()),
-        (Standing::Unknown(words), _, _) => (Verdict::Unknown, words.clone()),
-        (Standing::Counted, None, _) => (Verdict::Unknown, String::new()),
-        (Standing::Counted, Some(tracker), _) => verdict::judge(&Evidence {
-            split,
-            counts: &counts,
-            windows: &tracker.windows,
-            since_ms: tracker.since_ms,
-            now_ms,
-        }),
-    };
-    let all: u64 = counts.iter().sum();
-    let shares = split.shares();
-    let share = |(index, arm): (usize, &Arm)| {
-        let hits = counts.get(index).copied().unwrap_or_default();
-        let figures = red.of(arm, &view.estate);
-        Share {
-            host: arm.host.clone(),
-            subset: arm.subset.clone(),
-            configured_percent: shares.get(index).copied().unwrap_or_default() * 100.0,
-            requests: hits,
-            observed_percent: (all > 0).then(|| verdict::ratio(hits, all) * 100.0),
-            interval: wilson(hits, all).map(|(low, high)| (low * 100.0, high * 100.0)),
-            rate: figures.rate,
-            error_share: figures.error_share,
-            p95_ms: figures.p95_ms,
-        }
-    };
-    Canary {
-        object: split.object.clone(),
-        route_index: split.route_index,
-        route: split.route.clone(),
-        shares: split.arms.iter().enumerate().map(share).collect(),
-        testers: split
-            .testers
-            .iter()
-            .map(|tester| TesterRoute {
-                route: tester.route.clone(),
-                matches: tester.matches.clone(),
-                destination: tester.destination.clone(),
-                requests: tracker.map_or(0, |tracker| tracker.route_count(&tester.route)),
-            })
-            .collect(),
-        verdict,
-        sentence,
-        since_ms,
-        revision: view.revision(&split.object),
-        query: format!(
-            "sum by (host, subset) (increase({ROUTE_REQUESTS_TOTAL}{{virtual_service=\"{}\", route=\"{}\"}}[{}s]))",
-            split.virtual_service(),
-            split.route.replace('\\', "\\\\").replace('"', "\\\""),
-            tracker.map_or(60, Tracker::span_s)
-        ),
-    }
 }
 
 fn millis(seconds: f64) -> u128 {

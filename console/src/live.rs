@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures::{
+    FutureExt, StreamExt,
+    future::{self, BoxFuture},
+    stream::FuturesUnordered,
+};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 
@@ -68,9 +73,9 @@ impl Live {
         self.windows.lock().keys().copied().collect()
     }
 
-    fn send(&self, name: &'static str, window_s: Option<u64>, json: Arc<str>) {
+    fn send(&self, message: Message) {
         // Without a receiver there is nobody to tell, which is no error.
-        let _ = self.sender.send(Message { name, window_s, json });
+        let _ = self.sender.send(message);
     }
 }
 
@@ -92,17 +97,25 @@ pub fn encode(value: &impl serde::Serialize) -> Arc<str> {
     serde_json::to_string(value).unwrap_or_default().into()
 }
 
-/// The resources that a page needs at once: its own state of everything.
-pub async fn present(app: &App, window_s: u64) -> Vec<Message> {
-    let view = app.view();
-    let (status, observed, canaries) = tokio::join!(app.status(), app.graphs.get(window_s), app.canaries.evaluate());
-    let message = |name, window_s, json| Message { name, window_s, json };
-    vec![
-        message("status", None, encode(&status)),
-        message("config", None, view.list_json.clone()),
-        message("graph", Some(window_s), encode(&draw(&observed, &view.estate))),
-        message("canaries", None, encode(&*canaries)),
-    ]
+/// The present state of everything that a page shows, each part as soon as it is known: what is configured does not wait
+/// for Prometheus.
+pub fn present(app: &Arc<App>, windows: &[u64]) -> FuturesUnordered<BoxFuture<'static, Message>> {
+    let parts = FuturesUnordered::new();
+    let everyone = |name, json| Message { name, window_s: None, json };
+    parts.push(future::ready(everyone("config", app.view().list_json.clone())).boxed());
+    let own = app.clone();
+    parts.push(async move { everyone("status", encode(&own.status().await)) }.boxed());
+    let own = app.clone();
+    parts.push(async move { everyone("canaries", encode(&*own.canaries.evaluate().await)) }.boxed());
+    for &window_s in windows {
+        let own = app.clone();
+        let graph = async move {
+            let observed = own.graphs.get(window_s).await;
+            Message { name: "graph", window_s: Some(window_s), json: encode(&draw(&observed, &own.view().estate)) }
+        };
+        parts.push(graph.boxed());
+    }
+    parts
 }
 
 /// Refreshes what pages show every second and a half, and at once when configuration changes; rests while nobody
@@ -123,17 +136,21 @@ pub async fn refresh(app: Arc<App>) {
             changed = config.changed() => if changed.is_err() { return },
             () = app.shutdown.wait() => return,
         }
-        for window_s in app.live.watched() {
-            for message in present(&app, window_s).await {
-                // A graph always has a new time; the others are told only when they differ.
-                let news = message.window_s.is_some() || sent.get(message.name) != Some(&message.json);
-                if news {
-                    if message.window_s.is_none() {
-                        sent.insert(message.name, message.json.clone());
-                    }
-                    app.live.send(message.name, message.window_s, message.json);
+        let mut parts = present(&app, &app.live.watched());
+        loop {
+            let message = tokio::select! {
+                message = parts.next() => message,
+                () = app.shutdown.wait() => return,
+            };
+            let Some(message) = message else { break };
+            // A graph always has a new time; the others are told only when they differ.
+            if message.window_s.is_none() {
+                if sent.get(message.name) == Some(&message.json) {
+                    continue;
                 }
+                sent.insert(message.name, message.json.clone());
             }
+            app.live.send(message);
         }
     }
 }

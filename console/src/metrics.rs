@@ -1,26 +1,23 @@
 //! The console's own metrics (`GET /metrics`).
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, text},
+    encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Outcome {
-    /// In the file.
-    Written,
-    /// The write failed.
-    Lost,
-    /// The queue was full.
-    Refused,
-    /// Against the specification, or too old.
-    Rejected,
-}
+/// In the file.
+const WRITTEN: &str = "written";
+/// The write failed.
+const LOST: &str = "lost";
+/// The queue was full.
+const REFUSED: &str = "refused";
+/// Against the specification, or too old.
+const REJECTED: &str = "rejected";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SpanLabels {
-    outcome: Outcome,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,28 +59,28 @@ impl Metrics {
         Self { registry, spans, spans_held, requests, subscribers, reloads, edits }
     }
 
-    fn count_spans(&self, outcome: Outcome, count: usize) {
+    fn count_spans(&self, outcome: &'static str, count: usize) {
         self.spans.get_or_create(&SpanLabels { outcome }).inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// Spans that reached the file.
     pub fn spans_written(&self, count: usize) {
-        self.count_spans(Outcome::Written, count);
+        self.count_spans(WRITTEN, count);
     }
 
     /// Spans whose write failed.
     pub fn spans_lost(&self, count: usize) {
-        self.count_spans(Outcome::Lost, count);
+        self.count_spans(LOST, count);
     }
 
     /// Spans that found the queue full.
     pub fn spans_refused(&self, count: usize) {
-        self.count_spans(Outcome::Refused, count);
+        self.count_spans(REFUSED, count);
     }
 
     /// Spans that break the specification or are too old.
     pub fn spans_rejected(&self, count: usize) {
-        self.count_spans(Outcome::Rejected, count);
+        self.count_spans(REJECTED, count);
     }
 
     /// Spans in the file.
@@ -131,8 +128,8 @@ mod tests {
         metrics.request(200);
         let page = metrics.text().unwrap();
         for line in [
-            "weft_console_spans_total{outcome=\"Written\"} 3",
-            "weft_console_spans_total{outcome=\"Refused\"} 2",
+            "weft_console_spans_total{outcome=\"written\"} 3",
+            "weft_console_spans_total{outcome=\"refused\"} 2",
             "weft_console_requests_total{code=\"200\"} 1",
         ] {
             assert!(page.contains(line), "{page}");

@@ -101,7 +101,7 @@ impl Red {
             }
         }
         Figures {
-            rate: seen.iter().map(|code| code.rate).sum(),
+            rate: seen.iter().fold(0.0, |sum, code| sum + code.rate),
             error_share: error_share(&seen),
             p95_ms: quantile(0.95, &merged),
         }

@@ -51,6 +51,11 @@ impl Tally {
         self.until
     }
 
+    /// When the first target was scraped from `since` on; `None` before any was.
+    pub(super) fn first(&self) -> Option<f64> {
+        self.first_scrape.values().copied().reduce(f64::min)
+    }
+
     /// Takes note of when each target was scraped first after `since`, from samples of `up`. A series that is absent
     /// from that scrape and appears later started from zero.
     pub(super) fn note_scrapes(&mut self, up: &[Track]) {
@@ -149,7 +154,7 @@ mod tests {
         assert_eq!(total(&tally, "v1"), 10);
         // The same samples again, and then some more.
         advance(&mut tally, &[track("a", "v1", &[(103.0, 50.0), (108.0, 60.0), (113.0, 61.0)])]);
-        assert_eq!((total(&tally, "v1"), tally.until()), (11, 113.0));
+        assert_eq!((total(&tally, "v1"), tally.until(), tally.first()), (11, 113.0, Some(103.0)));
     }
 
     #[test]

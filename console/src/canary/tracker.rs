@@ -134,6 +134,17 @@ impl Tracker {
         (to > from).then(|| after.saturating_sub(*before) as f64 / (to - from))
     }
 
+    /// From when on requests are counted, milliseconds since the epoch: the acknowledgement, or the first scrape where
+    /// Prometheus knows nothing of the time before.
+    pub(super) fn counted_from_ms(&self) -> u64 {
+        match self.tally.first() {
+            Some(first) if first > seconds(self.since_ms) + HEAD => {
+                u64::try_from(std::time::Duration::from_secs_f64(first).as_millis()).unwrap_or(self.since_ms)
+            }
+            _ => self.since_ms,
+        }
+    }
+
     /// Seconds for which there are counts.
     pub(super) fn span_s(&self) -> u64 {
         std::time::Duration::from_secs_f64((self.tally.until() - seconds(self.since_ms)).max(1.0)).as_secs()

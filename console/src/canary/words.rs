@@ -67,6 +67,13 @@ pub(super) fn names(all: &[String]) -> String {
     }
 }
 
+/// The workload that a proxy serves, `namespace/name`, from its xDS node id
+/// (`sidecar~<address>~<workload>.<namespace>~<domain>`); another id stays as it is.
+pub(super) fn workload(node: &str) -> String {
+    let id = node.split('~').nth(2).and_then(|id| id.rsplit_once('.'));
+    id.map_or_else(|| node.to_owned(), |(name, namespace)| format!("{namespace}/{name}"))
+}
+
 /// What requests a route takes, such as `x-canary: true`.
 pub(super) fn matches(matches: &[HttpMatch]) -> String {
     if matches.is_empty() {
@@ -150,6 +157,8 @@ mod tests {
         };
         assert_eq!(matches(&[header, path]), "x-canary: true or path /beta* and method GET");
         assert_eq!(matches(&[]), "every request");
+        assert_eq!(workload("sidecar~127.0.0.9~web.shop~shop.svc.cluster.local"), "shop/web");
+        assert_eq!(workload("other"), "other");
         assert_eq!(names(&["a".into(), "b".into(), "c".into(), "d".into()]), "a, b and 2 more");
     }
 }

@@ -1,13 +1,14 @@
 //! What is wrong with a configuration: the files' own findings and those of lint, each with its place.
 
+use weft_lint::Options;
 use weft_mesh::Snapshot;
 use weft_model::Diagnostic;
 use weft_source::Index;
 
-/// Findings of lint about a snapshot. Places are those of `index`, as far as it knows the objects.
+/// Findings of lint about a snapshot. Places are those of `index`, as far as it knows the objects. The directory is the
+/// whole estate, so what is missing in it is missing.
 pub fn lint(snapshot: &Snapshot, index: &Index) -> Vec<Diagnostic> {
-    let _ = snapshot;
-    let mut findings = Vec::new();
+    let mut findings = weft_lint::analyze(snapshot, &Options::default());
     index.locate_all(&mut findings);
     findings
 }

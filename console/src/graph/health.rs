@@ -35,9 +35,14 @@ fn outcome(code: &CodeRate) -> Outcome {
     }
 }
 
+/// A sum that is plain zero when there is nothing to add: an empty `sum` gives minus zero, and a page would show it.
+pub(super) fn total(rates: impl Iterator<Item = f64>) -> f64 {
+    rates.fold(0.0, |sum, rate| sum + rate)
+}
+
 fn share(codes: &[CodeRate], of: &Outcome) -> Option<f64> {
-    let all: f64 = codes.iter().map(|code| code.rate).sum();
-    let those: f64 = codes.iter().filter(|code| outcome(code) == *of).map(|code| code.rate).sum();
+    let all = total(codes.iter().map(|code| code.rate));
+    let those = total(codes.iter().filter(|code| outcome(code) == *of).map(|code| code.rate));
     (all > 0.0).then(|| (those / all).clamp(0.0, 1.0))
 }
 
@@ -82,6 +87,7 @@ mod tests {
         }
         assert_eq!(error_share(&codes(&[("200", 3.0), ("404", 1.0), ("500", 1.0)])), Some(0.2));
         assert_eq!(error_share(&[]), None);
+        assert!(error_share(&codes(&[("200", 3.0)])).is_some_and(f64::is_sign_positive));
     }
 
     #[test]

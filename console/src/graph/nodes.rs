@@ -9,7 +9,7 @@ use weft_model::graph::{Badge, CodeRate, Edge, Health, Lock, Node, NodeKind};
 use super::{
     Observed,
     edges::{EXTERNAL, End, Merged, UNKNOWN_ID},
-    health::{error_share, judge},
+    health::{error_share, judge, total},
 };
 use crate::estate::Estate;
 
@@ -47,7 +47,7 @@ pub(super) fn assemble(merged: Vec<Merged>, observed: &Observed, estate: &Estate
 
 fn totals(graph: &DiGraph<Node, Edge>, at: NodeIndex, direction: Direction) -> (Vec<CodeRate>, f64) {
     let edges = || graph.edges_directed(at, direction).map(|edge| edge.weight());
-    (edges().flat_map(|edge| edge.codes.iter().cloned()).collect(), edges().map(|edge| edge.rate).sum())
+    (edges().flat_map(|edge| edge.codes.iter().cloned()).collect(), total(edges().map(|edge| edge.rate)))
 }
 
 fn place(
@@ -104,7 +104,7 @@ fn describe(end: &End, estate: &Estate) -> Node {
 }
 
 fn finish(edge: Merged, observed: &Observed) -> Edge {
-    let requests: f64 = edge.requests.values().sum();
+    let requests = total(edge.requests.values().copied());
     let only_grpc = edge.requests.keys().all(|protocol| protocol == "grpc");
     let (protocol, rate) = match (edge.requests.is_empty(), only_grpc) {
         (true, _) => ("tcp", edge.connections),

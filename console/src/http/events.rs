@@ -1,14 +1,18 @@
 //! Server-sent events (`GET /api/v1/events?window=60`): `status`, `config`, `graph` and `canaries`, each with the JSON of
 //! the resource of that name.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::sse::{Event, KeepAlive, Sse},
 };
-use futures::{Stream, stream};
+use futures::{
+    Stream, StreamExt,
+    future::BoxFuture,
+    stream::{self, FuturesUnordered},
+};
 use tokio::sync::broadcast::error::RecvError;
 use weft_runtime::Shutdown;
 
@@ -24,13 +28,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(1);
 
 struct Feed {
-    first: VecDeque<Message>,
+    first: FuturesUnordered<BoxFuture<'static, Message>>,
     subscription: Subscription,
     shutdown: Shutdown,
     ended: bool,
 }
 
-/// Subscribes: the whole present state first, then what changes. A page that falls too far behind is let go with a
+/// Subscribes: the whole present state, each part as soon as it is known, then what changes. A page that falls too far behind is let go with a
 /// word, and comes back for the whole state.
 pub(super) async fn subscribe(
     State(app): State<Arc<App>>,
@@ -46,7 +50,7 @@ pub(super) async fn subscribe(
             "Close some of them, then load this one again.",
         )
     })?;
-    let first = present(&app, window_s).await.into();
+    let first = present(&app, &[window_s]);
     let feed = Feed { first, subscription, shutdown: app.shutdown.clone(), ended: false };
     let stream = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
@@ -60,11 +64,9 @@ impl Feed {
         if self.ended {
             return None;
         }
-        if let Some(message) = self.first.pop_front() {
-            return Some(event(&message).retry(RETRY));
-        }
         loop {
             let received = tokio::select! {
+                Some(message) = self.first.next() => return Some(event(&message).retry(RETRY)),
                 received = self.subscription.messages.recv() => received,
                 () = self.shutdown.wait() => return None,
             };

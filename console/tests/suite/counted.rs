@@ -155,7 +155,11 @@ impl Canaries {
     /// Says that every proxy has the present content since now.
     fn acknowledge(&self, acked_at_ms: Option<u64>) {
         let split = self.views.borrow().splits[0].clone();
-        let pending = if acked_at_ms.is_some() { Vec::new() } else { vec!["sidecar~a".to_owned()] };
+        let pending = if acked_at_ms.is_some() {
+            Vec::new()
+        } else {
+            vec!["sidecar~127.0.0.9~checkout-bff.shop~shop.svc.cluster.local".to_owned()]
+        };
         let (object, content) = (split.object, split.content);
         self.acks.set(vec![ObjectAck { object, content, changed_at_ms: 0, acked_at_ms, pending }]);
     }
@@ -184,7 +188,8 @@ async fn the_split_is_counted_from_the_acknowledgement_on() {
     let canary = canaries.when("no acknowledgement, no verdict", |_| true).await;
     assert_eq!(canary.verdict, Verdict::Settling, "{}", canary.sentence);
     canaries.acknowledge(None);
-    let canary = canaries.when("the missing proxy is named", |c| c.sentence.contains("sidecar~a")).await;
+    let canary =
+        canaries.when("the missing proxy is named", |c| c.sentence.ends_with("waiting for shop/checkout-bff")).await;
     assert_eq!(canary.verdict, Verdict::Settling);
 
     canaries.acknowledge(Some(now_ms()));
