@@ -146,6 +146,51 @@ pub struct MeshConfig {
     pub inbound_traffic_policy: Option<Value>,
     /// How long a tunnel may be idle.
     pub hbone_idle_timeout: Option<Duration>,
+    /// Networks of a mesh that spans several: key `meshNetworks` of Istio's ConfigMap, not a field of the config.
+    #[serde(skip)]
+    pub networks: MeshNetworks,
+}
+
+/// Networks of a mesh that spans several.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct MeshNetworks {
+    /// By name.
+    pub networks: BTreeMap<String, Network>,
+}
+
+/// One network.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Network {
+    /// Which endpoints are in it.
+    pub endpoints: Vec<NetworkEndpoints>,
+    /// How it is reached from the others.
+    pub gateways: Vec<NetworkGateway>,
+}
+
+/// Endpoints by address range, or all of one cluster.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NetworkEndpoints {
+    /// CIDR range.
+    pub from_cidr: Option<String>,
+    /// Cluster.
+    pub from_registry: Option<String>,
+}
+
+/// A way into a network.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct NetworkGateway {
+    /// Service of the gateway, by its full name.
+    pub registry_service_name: Option<String>,
+    /// Address of the gateway.
+    pub address: Option<String>,
+    /// Port of the gateway.
+    pub port: u32,
+    /// `region/zone/subzone`.
+    pub locality: String,
 }
 
 /// What happens to hosts that are not known. Unlike a Sidecar's, it is ALLOW_ANY when empty.

@@ -190,18 +190,27 @@ impl Object {
         validate::object(self)
     }
 
-    /// Takes the text of key `mesh` of a ConfigMap named `istio`, read as YAML, as the object's meaning. Paths of errors
-    /// and unknown fields begin with `data.mesh`.
-    pub fn attach_mesh_config(&mut self, mesh: &serde_json::Value) -> Result<Vec<UnknownField>, Box<ObjectError>> {
-        let (config, unknown) = parse::mesh_config(&self.reference, mesh)?;
+    /// Takes the texts of a ConfigMap named `istio`, each read as YAML, as the object's meaning. Paths of errors and
+    /// unknown fields begin with `data.mesh` or `data.meshNetworks`.
+    pub fn attach_mesh_config(
+        &mut self,
+        mesh: &serde_json::Value,
+        networks: &serde_json::Value,
+    ) -> Result<Vec<UnknownField>, Box<ObjectError>> {
+        let (config, unknown) = parse::mesh_config(&self.reference, mesh, networks)?;
         self.spec = Spec::MeshConfig(Arc::new(config));
         Ok(unknown)
     }
 
-    /// The text that [`Self::attach_mesh_config`] wants, if this is Istio's ConfigMap.
-    pub fn mesh_config_text(&self) -> Option<&str> {
+    /// The texts that [`Self::attach_mesh_config`] wants, if this is Istio's ConfigMap: keys `mesh` and `meshNetworks`,
+    /// empty where there is none.
+    pub fn mesh_config_texts(&self) -> Option<[(&'static str, &str); 2]> {
         match &self.spec {
-            Spec::ConfigMap(map) if self.meta.name == "istio" => map.data.as_ref()?.get("mesh").map(String::as_str),
+            Spec::ConfigMap(map) if self.meta.name == "istio" => {
+                let text = |key| (key, map.data.as_ref().and_then(|data| data.get(key)).map_or("", String::as_str));
+                let texts = [text("mesh"), text("meshNetworks")];
+                texts.iter().any(|(_, text)| !text.is_empty()).then_some(texts)
+            }
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::{fmt::Write, ops::Range, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use weft_api::{Object, ObjectError, Parsed, code, field, parse};
+use weft_api::{Object, ObjectError, Parsed, UnknownField, code, field, parse};
 use weft_model::{Diagnostic, ObjectRef, Severity};
 
 use crate::{
@@ -197,23 +197,9 @@ impl SourceFile {
             Ok(parsed) => parsed,
             Err(error) => return self.object_error(document, tree, prefix, *error, code::MALFORMED),
         };
-        if let Some(text) = object.mesh_config_text().map(str::to_owned) {
-            match yaml::parse(&text).map(|node| node.map_or(Value::Null, |node| node.to_value())) {
-                Ok(mesh) => match object.attach_mesh_config(&mesh) {
-                    Ok(unknown) => unknown_fields.extend(unknown),
-                    Err(error) => return self.object_error(document, tree, prefix, *error, code::MALFORMED),
-                },
-                Err(error) => {
-                    let line = Lines::new(&text).place(&text, error.offset).0;
-                    let error = ObjectError {
-                        object: Some(object.reference),
-                        field: "data.mesh".to_owned(),
-                        message: format!("line {line} of the text is not YAML: {}", error.message),
-                        suggestion: None,
-                    };
-                    return self.object_error(document, tree, prefix, error, code::UNREADABLE);
-                }
-            }
+        match mesh_config(&mut object) {
+            Ok(unknown) => unknown_fields.extend(unknown),
+            Err((error, code)) => return self.object_error(document, tree, prefix, *error, code),
         }
         for unknown in unknown_fields {
             let error = ObjectError {
@@ -271,6 +257,25 @@ impl SourceFile {
         let offset = tree.map_or(0, |tree| tree.nearest(&path));
         self.place(self.chunks.get(object.document).map_or(0, |range| range.start) + offset)
     }
+}
+
+/// Reads the texts in Istio's ConfigMap, if the object is that.
+fn mesh_config(object: &mut Object) -> Result<Vec<UnknownField>, (Box<ObjectError>, &'static str)> {
+    let Some(texts) = object.mesh_config_texts() else { return Ok(Vec::new()) };
+    let [mesh, networks] = texts.map(|(key, text)| {
+        yaml::parse(text).map(|node| node.map_or(Value::Null, |node| node.to_value())).map_err(|error| {
+            let line = Lines::new(text).place(text, error.offset).0;
+            let error = ObjectError {
+                object: Some(object.reference.clone()),
+                field: format!("data.{key}"),
+                message: format!("line {line} of the text: {}", error.message),
+                suggestion: None,
+            };
+            (Box::new(error), code::UNREADABLE)
+        })
+    });
+    let (mesh, networks) = (mesh?, networks?);
+    object.attach_mesh_config(&mesh, &networks).map_err(|error| (error, code::MALFORMED))
 }
 
 /// The items of a List, each with the type that a typed list (`VirtualServiceList`) leaves out.

@@ -40,7 +40,7 @@ pub enum PatchError {
     },
 }
 
-/// Applies edits to a document. `tree` is what the text was read as; `indented` says that it is JSON.
+/// Applies edits to a document. `tree` is what the text was read as, `json` whether as JSON.
 pub(crate) fn patch(text: &str, tree: &Node, edits: &[FieldEdit], json: bool) -> Result<String, PatchError> {
     let mut cuts: Vec<(Range<usize>, String)> = Vec::new();
     for edit in edits {

@@ -95,10 +95,12 @@ pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, Box<Objec
 pub(super) fn mesh_config(
     reference: &ObjectRef,
     mesh: &Value,
+    networks: &Value,
 ) -> Result<(MeshConfig, Vec<UnknownField>), Box<ObjectError>> {
     let mut unknown = Vec::new();
-    let config =
-        read(mesh, Rules::Protobuf, "data.mesh", &mut unknown).map_err(|failure| error(Some(reference), failure))?;
+    let fail = |failure| error(Some(reference), failure);
+    let mut config: MeshConfig = read(mesh, Rules::Protobuf, "data.mesh", &mut unknown).map_err(fail)?;
+    config.networks = read(networks, Rules::Protobuf, "data.meshNetworks", &mut unknown).map_err(fail)?;
     Ok((config, unknown))
 }
 

@@ -93,12 +93,14 @@ fn the_mesh_config_map() {
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"},
         "data": {"mesh": "trustDomain: example.org"}});
     let mut object = parse(&map, "default").unwrap().object;
-    assert_eq!(object.mesh_config_text(), Some("trustDomain: example.org"));
-    let unknown =
-        object.attach_mesh_config(&json!({"trustDomain": "example.org", "enableAutoMtls": false, "trustDomian": 1}));
+    assert_eq!(object.mesh_config_texts(), Some([("mesh", "trustDomain: example.org"), ("meshNetworks", "")]));
+    let mesh = json!({"trustDomain": "example.org", "enableAutoMtls": false, "trustDomian": 1});
+    let networks = json!({"networks": {"n1": {"endpoints": [{"fromRegistry": "c1"}], "gateways": [{"address": "1.1.1.1", "port": 443}]}}});
+    let unknown = object.attach_mesh_config(&mesh, &networks);
     assert_eq!(unknown.unwrap()[0].field, "data.mesh.trustDomian");
     let Spec::MeshConfig(config) = &object.spec else { panic!() };
     assert_eq!((config.trust_domain.as_deref(), config.enable_auto_mtls), (Some("example.org"), Some(false)));
+    assert_eq!(config.networks.networks["n1"].gateways[0].port, 443);
 }
 
 #[test]

@@ -61,6 +61,18 @@ fn what_is_not_there_is_an_error() {
 }
 
 #[test]
+fn mesh_networks_are_read_too() {
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  meshNetworks: |\n    networks: [\n";
+    let finding = &stdin(text).diagnostics[0];
+    assert_eq!(
+        (finding.code.as_str(), finding.field.as_str(), finding.line),
+        (code::UNREADABLE, "data.meshNetworks", Some(5))
+    );
+    let finding = &stdin(&text.replace("networks: [", "networks: 5")).diagnostics[0];
+    assert_eq!((finding.code.as_str(), finding.field.as_str()), (code::MALFORMED, "data.meshNetworks.networks"));
+}
+
+#[test]
 fn mesh_config_is_read_as_yaml() {
     let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    trustDomain: x.org\n    trustDomian: y\n";
     let estate = stdin(text);
@@ -68,4 +80,39 @@ fn mesh_config_is_read_as_yaml() {
     assert_eq!(estate.diagnostics[0].line, Some(5));
     let object = estate.objects().next().unwrap();
     assert!(matches!(&object.spec, weft_api::Spec::MeshConfig(_)));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1000))]
+
+    /// However a manifest is mangled, reading and checking it end with findings and not with a panic.
+    #[test]
+    fn mangled_manifests(
+        cuts in proptest::collection::vec((0usize..2000, 0usize..40, "[ -~\n]{0,12}|: |- |null|\\{|\\["), 1..6),
+    ) {
+        const WHOLE: &str = include_str!("../../testdata/everything.yaml");
+        let mut text: Vec<char> = WHOLE.chars().collect();
+        for (at, length, new) in cuts {
+            let at = at % text.len();
+            let end = (at + length).min(text.len());
+            text.splice(at..end, new.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let estate = stdin(&text);
+        for object in estate.objects() {
+            object.validate();
+        }
+        for finding in &estate.diagnostics {
+            proptest::prop_assert!(finding.line.is_some_and(|line| line as usize <= text.lines().count() + 1), "{finding}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_is_sound_as_it_stands() {
+    let estate = stdin(include_str!("../../testdata/everything.yaml"));
+    assert_eq!((estate.index.len(), estate.diagnostics.as_slice()), (14, &[][..]));
+    for object in estate.objects() {
+        assert_eq!(object.validate(), [], "{}", object.reference);
+    }
 }

@@ -19,6 +19,7 @@ pub(super) fn document(text: &str) -> Result<Option<Node>, SyntaxError> {
         stack: Vec::new(),
         anchors: HashMap::new(),
         nodes: 0,
+        kept: 0,
         root: None,
         documents: 0,
     };
@@ -27,7 +28,7 @@ pub(super) fn document(text: &str) -> Result<Option<Node>, SyntaxError> {
             Ok((event, span)) => builder.event(event, span)?,
             Err(error) => {
                 let offset = builder.offsets.byte(*error.marker());
-                return Err(SyntaxError { offset, message: error.info().to_owned() });
+                return Err(SyntaxError { offset, message: format!("this is not YAML: {}", error.info()) });
             }
         }
     }
@@ -63,6 +64,8 @@ struct Builder<'t> {
     /// Anchored nodes with the number of nodes in each; `None` while it is still being read.
     anchors: HashMap<usize, Option<(Node, usize)>>,
     nodes: usize,
+    /// Nodes that anchors keep.
+    kept: usize,
     root: Option<Node>,
     documents: usize,
 }
@@ -104,7 +107,7 @@ impl Builder<'_> {
                 self.count(1, start)?;
                 let (start, end) = extent(self.text, start, end.max(start), style);
                 let node = Node { start, end, kind: Kind::Scalar(value), shared: anchor != 0, layout };
-                self.remember(anchor, &node, 1);
+                self.remember(anchor, &node, 1)?;
                 self.add(node)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -178,10 +181,16 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node, size: usize) {
+    /// Keeps an anchored node for its aliases. What is kept counts too: anchors inside anchors hold one node many times.
+    fn remember(&mut self, anchor: usize, node: &Node, size: usize) -> Result<(), SyntaxError> {
         if anchor != 0 {
+            self.kept += size;
+            if self.kept > MAX_NODES {
+                return self.error(node.start, format!("the anchors stand for more than {MAX_NODES} values"));
+            }
             self.anchors.insert(anchor, Some((node.clone(), size)));
         }
+        Ok(())
     }
 
     fn open(&mut self, start: usize, anchor: usize, content: Content) -> Result<(), SyntaxError> {
@@ -228,7 +237,7 @@ impl Builder<'_> {
         };
         let layout = if flow { Layout::Flow } else { Layout::Block };
         let node = Node { start, end: end.max(start), kind, shared: frame.anchor != 0, layout };
-        self.remember(frame.anchor, &node, self.nodes - frame.before);
+        self.remember(frame.anchor, &node, self.nodes - frame.before)?;
         self.add(node)
     }
 
