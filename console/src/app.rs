@@ -71,8 +71,7 @@ impl App {
 
     /// The state of what the console depends on.
     pub async fn status(&self) -> Status {
-        let observed = self.graphs.get(MTLS_WINDOW_S).await;
-        self.canaries.evaluate().await;
+        let (observed, _) = tokio::join!(self.graphs.get(MTLS_WINDOW_S), self.canaries.evaluate());
         let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
         let view = self.view();
         let count = |severity| view.findings().filter(|finding| finding.severity == severity).count();

@@ -16,7 +16,7 @@ pub use self::{
 /// Queries that run side by side; Prometheus' own default limit is 20.
 const CONCURRENCY: usize = 8;
 /// How long one query may take, its wait for a free place included.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(4);
 
 /// A client of one Prometheus server. Clones share the bound on concurrent queries.
 #[derive(Clone)]

@@ -1,5 +1,8 @@
 //! The console against real parts: Prometheus, HTTP, files.
 
+// Everything here is test code, functions without `#[test]` included.
+#![allow(clippy::unwrap_used)]
+
 mod counted;
 mod http;
 mod parts;

@@ -74,7 +74,7 @@ impl Plan {
             };
             self.changed().map(edit).collect()
         };
-        match run(&edits(|weight| Value::from(weight))) {
+        match run(&edits(Value::from)) {
             Err(StoreError::Patch(first)) => {
                 run(&edits(|weight| Value::from(weight.to_string()))).map_err(|_| StoreError::Patch(first).into())
             }
