@@ -12,9 +12,7 @@ use envoy_types::pb::{
         extensions::{
             filters::{
                 http::rbac::v3::Rbac as HttpRbac,
-                network::{
-                    http_connection_manager::v3::HttpConnectionManager, rbac::v3::Rbac as NetworkRbac,
-                },
+                network::{http_connection_manager::v3::HttpConnectionManager, rbac::v3::Rbac as NetworkRbac},
             },
             transport_sockets::tls::v3::Secret,
         },
@@ -50,12 +48,8 @@ static SOCKET_MATCH: Shape = Shape(&[(2, Sub(&STRUCT))]);
 static LB_ENDPOINT: Shape = Shape(&[(3, Sub(&METADATA))]);
 static LOCALITY_ENDPOINTS: Shape = Shape(&[(2, Sub(&LB_ENDPOINT)), (9, Sub(&METADATA))]);
 static LOAD_ASSIGNMENT: Shape = Shape(&[(2, Sub(&LOCALITY_ENDPOINTS))]);
-static CLUSTER: Shape = Shape(&[
-    (25, Sub(&METADATA)),
-    (33, Sub(&LOAD_ASSIGNMENT)),
-    (36, Map(&LEAF)),
-    (43, Sub(&SOCKET_MATCH)),
-]);
+static CLUSTER: Shape =
+    Shape(&[(25, Sub(&METADATA)), (33, Sub(&LOAD_ASSIGNMENT)), (36, Map(&LEAF)), (43, Sub(&SOCKET_MATCH))]);
 static FILTER_CHAIN: Shape = Shape(&[(5, Sub(&METADATA))]);
 static LISTENER: Shape = Shape(&[(3, Sub(&FILTER_CHAIN)), (6, Sub(&METADATA)), (25, Sub(&FILTER_CHAIN))]);
 static CONNECTION_MANAGER: Shape = Shape(&[(4, Sub(&ROUTE_CONFIGURATION))]);

@@ -55,12 +55,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// The proxy of a workload; `None` when there is no such WorkloadEntry, or when its address is not an IP address.
-    pub fn for_workload(
-        snapshot: &Snapshot,
-        workload: &WorkloadRef,
-        kind: ProxyKind,
-        engine: Engine,
-    ) -> Option<Self> {
+    pub fn for_workload(snapshot: &Snapshot, workload: &WorkloadRef, kind: ProxyKind, engine: Engine) -> Option<Self> {
         let found = snapshot.workload(workload)?;
         let address = found.ip?;
         let node = format!(

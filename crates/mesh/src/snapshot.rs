@@ -20,7 +20,7 @@ use weft_api::{
 };
 use weft_model::{Hostname, WorkloadRef};
 
-use crate::{Resource, Settings};
+use crate::{Resource, Settings, resolve::labels_match};
 
 pub use mesh_config::{MeshSettings, PathNormalization};
 pub use service::{InlineEndpoint, Service, ServicePort, TargetPort, Visibility};
@@ -40,6 +40,7 @@ pub struct Snapshot {
     services_by_namespace: BTreeMap<String, Vec<Arc<Service>>>,
     workloads: BTreeMap<WorkloadRef, Arc<Workload>>,
     workloads_by_address: HashMap<IpAddr, WorkloadRef>,
+    workloads_by_label: LabelIndex,
     virtual_services: Table<VirtualService>,
     virtual_services_by_host: BTreeMap<Hostname, Vec<usize>>,
     destination_rules: Table<DestinationRule>,
@@ -52,6 +53,9 @@ pub struct Snapshot {
     request_authentications: Table<RequestAuthentication>,
     workload_table: OnceLock<Vec<Arc<Resource>>>,
 }
+
+/// Workloads by namespace, label key and label value, in the order of their names.
+type LabelIndex = HashMap<String, HashMap<String, HashMap<String, Vec<Arc<Workload>>>>>;
 
 impl Snapshot {
     /// What the operator was started with.
@@ -112,6 +116,21 @@ impl Snapshot {
     /// The workload that owns an address; the first by namespace and name when several claim it.
     pub fn workload_at(&self, address: IpAddr) -> Option<&Arc<Workload>> {
         self.workloads_by_address.get(&address).and_then(|w| self.workloads.get(w))
+    }
+
+    /// The workloads of a namespace that carry every label of `selector`, by name. An empty selector selects none.
+    pub fn workloads_selected<'a>(
+        &'a self,
+        namespace: &str,
+        selector: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Arc<Workload>> {
+        let labels = self.workloads_by_label.get(namespace);
+        let lists = selector.iter().map(|(key, value)| {
+            labels.and_then(|l| l.get(key)).and_then(|values| values.get(value)).map_or(&[][..], Vec::as_slice)
+        });
+        // The rarest label leaves the least to look through.
+        let candidates = lists.min_by_key(|list| list.len()).unwrap_or_default();
+        candidates.iter().filter(move |workload| labels_match(selector, &workload.labels))
     }
 
     /// VirtualServices, oldest first.

@@ -127,9 +127,10 @@ impl<'a> Policy<'a> {
     /// A section that `layer` has replaces ours; settings of the port replace all of them, and what they leave out falls
     /// back to the defaults, as Istio documents it.
     fn overlay(&mut self, layer: &'a TrafficPolicy, port: u16) {
-        let on_port = layer.port_level_settings.iter().find(|p| {
-            p.port.as_ref().is_some_and(|selector| selector.number == u32::from(port))
-        });
+        let on_port = layer
+            .port_level_settings
+            .iter()
+            .find(|p| p.port.as_ref().is_some_and(|selector| selector.number == u32::from(port)));
         self.retry_budget = layer.retry_budget.as_ref().or(self.retry_budget);
         match on_port {
             Some(settings) => {

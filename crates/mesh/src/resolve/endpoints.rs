@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use weft_model::WorkloadRef;
-
 use super::{labels_match, mutual_tls};
 use crate::{
     Snapshot,
@@ -48,13 +46,7 @@ pub fn of_port(
 
 /// The workloads that a service selects, by name. Selection does not cross namespaces.
 pub fn workloads<'a>(snapshot: &'a Snapshot, service: &'a Service) -> impl Iterator<Item = &'a Arc<Workload>> {
-    let first = WorkloadRef::new(&service.namespace, "");
-    snapshot
-        .workloads()
-        .range(first..)
-        .take_while(|(reference, _)| reference.namespace == service.namespace)
-        .map(|(_, workload)| workload)
-        .filter(|workload| service.selects(&workload.labels))
+    snapshot.workloads_selected(&service.namespace, &service.selector)
 }
 
 /// The services that select a workload, with the ports that lead to `port` of it.

@@ -18,9 +18,7 @@ pub fn of_service_port(app_protocol: Option<&str>, name: Option<&str>, transport
 pub fn is_opaque(protocol: Option<Protocol>) -> bool {
     matches!(
         protocol,
-        Some(
-            Protocol::Https | Protocol::Tls | Protocol::Tcp | Protocol::Mongo | Protocol::Mysql | Protocol::Redis
-        )
+        Some(Protocol::Https | Protocol::Tls | Protocol::Tcp | Protocol::Mongo | Protocol::Mysql | Protocol::Redis)
     )
 }
 

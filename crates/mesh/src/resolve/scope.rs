@@ -69,7 +69,11 @@ impl<'a> Scope<'a> {
         let patterns: Vec<HostPattern> = match listener {
             // `.` means the namespace of the workload, also in a Sidecar of the root namespace.
             Some(listener) => {
-                let own = if namespace == self.snapshot.settings().root_namespace { self.proxy.namespace() } else { namespace };
+                let own = if namespace == self.snapshot.settings().root_namespace {
+                    self.proxy.namespace()
+                } else {
+                    namespace
+                };
                 listener.hosts.iter().filter_map(|host| HostPattern::read(host, own)).collect()
             }
             None => vec![HostPattern { namespace: None, host: Hostname::new("*") }],
@@ -94,9 +98,7 @@ impl<'a> Scope<'a> {
     /// The service that a destination of this host means to the proxy, whether or not its Sidecar lists it: a destination
     /// that a visible VirtualService names is meant to be reached.
     pub fn service(&self, host: &Hostname) -> Option<&'a Arc<Service>> {
-        let seen = || {
-            self.snapshot.services_of(host).iter().filter(|s| s.visibility.includes(self.proxy.namespace()))
-        };
+        let seen = || self.snapshot.services_of(host).iter().filter(|s| s.visibility.includes(self.proxy.namespace()));
         seen().find(|s| s.namespace == self.proxy.namespace()).or_else(|| seen().next())
     }
 

@@ -17,7 +17,10 @@ use weft_api::{
 };
 use weft_model::{Hostname, WorkloadRef};
 
-use super::{InlineEndpoint, MeshSettings, Service, ServicePort, Snapshot, Table, TargetPort, Typed, Visibility, Workload};
+use super::{
+    InlineEndpoint, LabelIndex, MeshSettings, Service, ServicePort, Snapshot, Table, TargetPort, Typed, Visibility,
+    Workload,
+};
 use crate::{Settings, resolve::protocol};
 
 impl Snapshot {
@@ -34,9 +37,10 @@ impl Snapshot {
             kinds.sort(object, &settings, &mesh);
         }
         let virtual_services = Table::new(kinds.virtual_services);
-        let virtual_services_by_host = by_host(&virtual_services, |vs: &Typed<weft_api::networking::VirtualService>| {
-            vs.hosts.iter().map(|h| Hostname::resolve(h, vs.namespace(), &settings.domain)).collect()
-        });
+        let virtual_services_by_host =
+            by_host(&virtual_services, |vs: &Typed<weft_api::networking::VirtualService>| {
+                vs.hosts.iter().map(|h| Hostname::resolve(h, vs.namespace(), &settings.domain)).collect()
+            });
         let destination_rules = Table::new(kinds.destination_rules);
         let destination_rules_by_host =
             by_host(&destination_rules, |rule: &Typed<weft_api::networking::DestinationRule>| {
@@ -58,6 +62,14 @@ impl Snapshot {
                 workloads_by_address.entry(ip).or_insert_with(|| reference.clone());
             }
         }
+        let mut workloads_by_label = LabelIndex::new();
+        for (reference, workload) in &kinds.workloads {
+            let labels = workloads_by_label.entry(reference.namespace.clone()).or_default();
+            for (key, value) in &workload.labels {
+                let values = labels.entry(key.clone()).or_default();
+                values.entry(value.clone()).or_default().push(Arc::clone(workload));
+            }
+        }
         Self {
             settings,
             generation,
@@ -69,6 +81,7 @@ impl Snapshot {
             services_by_namespace,
             workloads: kinds.workloads,
             workloads_by_address,
+            workloads_by_label,
             virtual_services,
             virtual_services_by_host,
             destination_rules,

@@ -73,7 +73,10 @@ impl MeshSettings {
             trust_domains,
             outbound: config.outbound_traffic_policy.as_ref().and_then(|p| p.mode).unwrap_or(OutboundMode::AllowAny),
             auto_mtls: config.enable_auto_mtls.unwrap_or(true),
-            retries: config.default_http_retry_policy.clone().unwrap_or_else(|| Retry { attempts: 2, ..Retry::default() }),
+            retries: config
+                .default_http_retry_policy
+                .clone()
+                .unwrap_or_else(|| Retry { attempts: 2, ..Retry::default() }),
             connect_timeout: config.connect_timeout.map_or(Duration::from_secs(10), Duration::from),
             detection_timeout: config.protocol_detection_timeout.map(Duration::from),
             tcp_keepalive: config.tcp_keepalive.clone(),

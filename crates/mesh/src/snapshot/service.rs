@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use weft_model::{Hostname, ObjectRef};
 
-use weft_api::networking::{Protocol, service_entry::{Location, Resolution}};
+use weft_api::networking::{
+    Protocol,
+    service_entry::{Location, Resolution},
+};
 
 /// Something that can be called by host and port.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,7 +108,7 @@ impl Visibility {
     pub fn read<S: AsRef<str>>(export_to: &[S], namespace: &str, defaults: &[String]) -> Self {
         let mut namespaces = Vec::new();
         let mut see = |entry: &str| match entry {
-            "*" => return true,
+            "*" => true,
             "~" => false,
             "." => {
                 namespaces.push(namespace.to_owned());

@@ -20,13 +20,7 @@ use envoy_types::pb::envoy::{
 use weft_api::security::AuthorizationPolicy;
 
 use super::hcm::http_filter;
-use crate::{
-    Proxy,
-    canonical::pack,
-    resolve::authorization,
-    resolve::scope::Scope,
-    snapshot::Typed,
-};
+use crate::{Proxy, canonical::pack, resolve::authorization, resolve::scope::Scope, snapshot::Typed};
 
 const HTTP_RBAC: &str = "envoy.filters.http.rbac";
 const NETWORK_RBAC: &str = "envoy.filters.network.rbac";
@@ -63,8 +57,7 @@ pub(super) fn network_filters(scope: &Scope<'_>, proxy: &Proxy) -> Vec<Filter> {
     rules(scope, proxy, true)
         .into_iter()
         .map(|rules| {
-            let config =
-                NetworkRbac { rules: Some(rbac(rules)), stat_prefix: "tcp.".into(), ..NetworkRbac::default() };
+            let config = NetworkRbac { rules: Some(rbac(rules)), stat_prefix: "tcp.".into(), ..NetworkRbac::default() };
             Filter { name: NETWORK_RBAC.into(), config_type: Some(filter::ConfigType::TypedConfig(pack(&config))) }
         })
         .collect()
@@ -80,15 +73,14 @@ fn rules(scope: &Scope<'_>, proxy: &Proxy, tcp: bool) -> Vec<Rules> {
     let translate = |policies: &[&Typed<AuthorizationPolicy>], action: Action, note: &str| -> Rules {
         let mut named = BTreeMap::new();
         for policy in policies {
-            let context = Context {
-                tcp,
-                strict: action == Action::Allow,
-                trust_domains,
-                namespace: policy.namespace(),
-            };
+            let context =
+                Context { tcp, strict: action == Action::Allow, trust_domains, namespace: policy.namespace() };
             for (index, rule) in policy.rules.iter().enumerate() {
                 if let Some(translated) = rule::translate(rule, &context) {
-                    named.insert(format!("{note}ns[{}]-policy[{}]-rule[{index}]", policy.namespace(), policy.name()), translated);
+                    named.insert(
+                        format!("{note}ns[{}]-policy[{}]-rule[{index}]", policy.namespace(), policy.name()),
+                        translated,
+                    );
                 }
             }
         }

@@ -16,7 +16,10 @@ use envoy_types::pb::envoy::config::{
         ClusterLoadAssignment, Endpoint as ProtoEndpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
     },
 };
-use weft_api::networking::{Protocol, service_entry::{Location, Resolution}};
+use weft_api::networking::{
+    Protocol,
+    service_entry::{Location, Resolution},
+};
 use weft_model::{Hostname, xds};
 
 use super::{endpoints, proto};
@@ -40,8 +43,11 @@ pub(super) fn outbound(scope: &Scope<'_>, services: &BTreeMap<Hostname, Arc<Serv
             let target = Target { scope, service, port, subset: "", policy: rules.policy(port.number, None) };
             target.add(&everyone, &everyone, out);
             for (name, subset) in rules.subsets() {
-                let part: Vec<Endpoint> =
-                    everyone.iter().filter(|e| crate::resolve::labels_match(&subset.labels, &e.labels)).cloned().collect();
+                let part: Vec<Endpoint> = everyone
+                    .iter()
+                    .filter(|e| crate::resolve::labels_match(&subset.labels, &e.labels))
+                    .cloned()
+                    .collect();
                 let target =
                     Target { scope, service, port, subset: name, policy: rules.policy(port.number, Some(subset)) };
                 target.add(&part, &everyone, out);

@@ -24,7 +24,9 @@ pub(super) fn assignment(cluster: &str, cluster_id: &str, endpoints: &[Endpoint]
             .into_iter()
             .map(|(name, endpoints)| LocalityLbEndpoints {
                 locality: Some(locality(name)),
-                load_balancing_weight: proto::uint32(endpoints.iter().fold(0u32, |sum, e| sum.saturating_add(e.weight))),
+                load_balancing_weight: proto::uint32(
+                    endpoints.iter().fold(0u32, |sum, e| sum.saturating_add(e.weight)),
+                ),
                 lb_endpoints: endpoints.into_iter().map(|e| lb_endpoint(e, cluster_id)).collect(),
                 ..LocalityLbEndpoints::default()
             })

@@ -101,7 +101,28 @@ pub(super) fn re2(pattern: impl Into<String>) -> RegexMatcher {
 pub(super) fn quote_regex(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_ascii_punctuation() && !matches!(c, '/' | '_' | '-' | ':' | ',' | '%' | '@' | '=' | ';' | '\'' | '"' | '`' | '<' | '>' | '!' | '~' | '&' | '#') {
+        if c.is_ascii_punctuation()
+            && !matches!(
+                c,
+                '/' | '_'
+                    | '-'
+                    | ':'
+                    | ','
+                    | '%'
+                    | '@'
+                    | '='
+                    | ';'
+                    | '\''
+                    | '"'
+                    | '`'
+                    | '<'
+                    | '>'
+                    | '!'
+                    | '~'
+                    | '&'
+                    | '#'
+            )
+        {
             quoted.push('\\');
         }
         quoted.push(c);

@@ -144,7 +144,8 @@ pub(super) fn unknown_host(route_config: &str, port: u16) -> Host {
 
 /// No timeout, and the mesh's retries.
 fn default_action(scope: &Scope<'_>) -> RouteAction {
-    let mut action = RouteAction { retry_policy: retry::default(scope.snapshot.mesh(), false), ..RouteAction::default() };
+    let mut action =
+        RouteAction { retry_policy: retry::default(scope.snapshot.mesh(), false), ..RouteAction::default() };
     set_timeout(&mut action, std::time::Duration::ZERO);
     action
 }

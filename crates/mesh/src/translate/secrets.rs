@@ -36,7 +36,9 @@ pub(super) fn certificate(snapshot: &Snapshot, namespace: &str, credential: &str
 pub(super) fn roots(snapshot: &Snapshot, namespace: &str, credential: &str) -> Option<Resource> {
     let beside = format!("{credential}-cacert");
     let pem = [credential, &beside].into_iter().find_map(|secret| {
-        ["ca.crt", "cacert"].into_iter().find_map(|key| snapshot.secret_value(namespace, secret, key).filter(|v| !v.is_empty()))
+        ["ca.crt", "cacert"]
+            .into_iter()
+            .find_map(|key| snapshot.secret_value(namespace, secret, key).filter(|v| !v.is_empty()))
     })?;
     let name = credential_roots_resource(credential);
     let secret = Secret {

@@ -25,7 +25,9 @@ use crate::{
 type Filters = Vec<(Action, BTreeMap<String, Policy>)>;
 
 fn policy(name: &str, namespace: &str, spec: &str) -> String {
-    format!("---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec:\n{spec}\n")
+    format!(
+        "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec:\n{spec}\n"
+    )
 }
 
 fn chain(policies: &str, http: bool) -> FilterChain {
@@ -104,7 +106,9 @@ fn custom_is_not_supported_and_keeps_out() {
 
 #[test]
 fn principals_are_exact_prefix_suffix_or_any() {
-    let with = |p: &str| text(only(&http(&policy("p", "shop", &format!("  rules: [{{from: [{{source: {{principals: ['{p}']}}}}]}}]")))));
+    let with = |p: &str| {
+        text(only(&http(&policy("p", "shop", &format!("  rules: [{{from: [{{source: {{principals: ['{p}']}}}}]}}]")))))
+    };
     assert!(with("other.org/ns/a/sa/b").contains("Exact: \"spiffe://other.org/ns/a/sa/b\""));
     assert!(with("other.org/ns/a/*").contains("Prefix: \"spiffe://other.org/ns/a/\""));
     assert!(with("*/sa/b").contains("Suffix: \"/sa/b\""));
@@ -161,7 +165,8 @@ fn sources_operations_and_conditions() {
 
 #[test]
 fn http_fields_on_tcp_void_an_allow_and_widen_a_deny() {
-    let rule = "  rules: [{from: [{source: {namespaces: [shop]}}], to: [{operation: {methods: [GET], ports: ['8080']}}]}]";
+    let rule =
+        "  rules: [{from: [{source: {namespaces: [shop]}}], to: [{operation: {methods: [GET], ports: ['8080']}}]}]";
     let allow = tcp(&policy("p", "shop", rule));
     assert_eq!(allow[0].0, Action::Allow);
     assert!(allow[0].1.is_empty(), "the rule is gone, nobody is let in");
@@ -180,7 +185,8 @@ fn claims_of_tokens_never_match() {
 
 #[test]
 fn policies_in_a_dry_run_or_attached_elsewhere_do_not_hold() {
-    let dry = policy("p", "shop", "  action: ALLOW").replace("name: p,", "name: p, annotations: {istio.io/dry-run: 'true'},");
+    let dry =
+        policy("p", "shop", "  action: ALLOW").replace("name: p,", "name: p, annotations: {istio.io/dry-run: 'true'},");
     assert!(http(&dry).is_empty());
     let attached = policy("p", "shop", "  targetRefs: [{kind: Service, name: b}]");
     assert!(http(&attached).is_empty());

@@ -203,7 +203,8 @@ fn simplify(tree: Tree) -> Option<Tree> {
                     fields.sort_by(|a, b| a.0.cmp(&b.0));
                 }
                 // A message that says nothing is still there (`google_re2 {}`, an empty filter).
-                Some(Tree::Fields(name, fields)).filter(|t| !matches!(t, Tree::Fields(n, f) if n.is_empty() && f.is_empty()))
+                Some(Tree::Fields(name, fields))
+                    .filter(|t| !matches!(t, Tree::Fields(n, f) if n.is_empty() && f.is_empty()))
             }
         },
     }

@@ -2,17 +2,11 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use envoy_types::pb::{
-    envoy::{
-        config::{
-            cluster::v3::Cluster,
-            endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier},
-            listener::v3::Listener,
-            route::v3::{
-                Route, RouteConfiguration, VirtualHost, route::Action, route_action::ClusterSpecifier,
-            },
-        },
-    },
+use envoy_types::pb::envoy::config::{
+    cluster::v3::Cluster,
+    endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier},
+    listener::v3::Listener,
+    route::v3::{Route, RouteConfiguration, VirtualHost, route::Action, route_action::ClusterSpecifier},
 };
 use prost::Message;
 use weft_api::Change;
@@ -177,5 +171,7 @@ spec:
 
 /// Two services `a` and `b` in `shop` that see each other.
 pub fn pair() -> String {
-    app("shop", "a", [127, 0, 0, 1].into(), "") + &app("shop", "b", [127, 0, 0, 2].into(), "") + &dialler("shop", "['./*']")
+    app("shop", "a", [127, 0, 0, 1].into(), "")
+        + &app("shop", "b", [127, 0, 0, 2].into(), "")
+        + &dialler("shop", "['./*']")
 }

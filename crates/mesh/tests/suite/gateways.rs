@@ -30,7 +30,9 @@ fn ingress(text: &str) -> Resources {
 }
 
 fn vs(name: &str, spec: &str) -> String {
-    format!("---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n{spec}\n")
+    format!(
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n{spec}\n"
+    )
 }
 
 const HTTP: &str = "  - port: {number: 80, name: http, protocol: HTTP}\n    hosts: ['*.example.com']";
@@ -77,7 +79,8 @@ fn only_bound_virtual_services_with_common_hosts_count() {
 
 #[test]
 fn routes_of_several_virtual_services_come_together_catch_alls_last() {
-    let narrow = TO_B.replace("  http: [{route", "  http: [{match: [{uri: {prefix: /x}}], route").replace("8080", "8081");
+    let narrow =
+        TO_B.replace("  http: [{route", "  http: [{match: [{uri: {prefix: /x}}], route").replace("8080", "8081");
     let resources = ingress(&estate(HTTP, "", &(vs("a-wide", TO_B) + &vs("b-narrow", &narrow))));
     let host = virtual_host(&resources, "http.80/api.example.com:80");
     assert_eq!(destinations(&host.routes[0]), ["outbound|8081||b.shop.svc.cluster.local"]);

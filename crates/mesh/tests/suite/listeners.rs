@@ -16,7 +16,11 @@ fn chains(listener: &Listener) -> Vec<String> {
     let one = |chain: &FilterChain| {
         let criteria = chain.filter_chain_match.clone().unwrap_or_default();
         let filter = chain.filters.last().unwrap().name.rsplit('.').next().unwrap().to_owned();
-        let mut parts = vec![criteria.transport_protocol, criteria.application_protocols.join(","), criteria.server_names.join(",")];
+        let mut parts = vec![
+            criteria.transport_protocol,
+            criteria.application_protocols.join(","),
+            criteria.server_names.join(","),
+        ];
         parts.push(if chain.transport_socket.is_some() { "mtls".into() } else { String::new() });
         parts.push(filter.replace("http_connection_manager", "http").replace("tcp_proxy", "tcp"));
         parts.retain(|p| !p.is_empty());

@@ -10,7 +10,9 @@ use weft_mesh::{Resources, type_url};
 const B: &str = "8080/b.shop.svc.cluster.local:8080";
 
 fn vs(name: &str, spec: &str) -> String {
-    format!("---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n{spec}\n")
+    format!(
+        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n{spec}\n"
+    )
 }
 
 fn with(spec: &str) -> Resources {
@@ -57,13 +59,15 @@ fn short_names_mean_the_own_namespace_only() {
 
 #[test]
 fn the_first_matching_route_wins_and_nothing_follows_a_catch_all() {
-    let resources = with("  hosts: [b]
+    let resources = with(
+        "  hosts: [b]
   http:
   - match: [{uri: {prefix: /x}}]
     route: [{destination: {host: b, port: {number: 1}}}]
   - route: [{destination: {host: b, port: {number: 2}}}]
   - match: [{uri: {prefix: /y}}]
-    route: [{destination: {host: b, port: {number: 3}}}]");
+    route: [{destination: {host: b, port: {number: 3}}}]",
+    );
     let host = virtual_host(&resources, B);
     assert_eq!(host.routes.len(), 2);
     assert_eq!(destinations(&host.routes[1]), ["outbound|2||b.shop.svc.cluster.local"]);
@@ -72,11 +76,13 @@ fn the_first_matching_route_wins_and_nothing_follows_a_catch_all() {
 #[test]
 fn weights_of_zero_are_left_out() {
     let weights = |a: u32, b: u32| {
-        let resources = with(&format!("  hosts: [b]
+        let resources = with(&format!(
+            "  hosts: [b]
   http:
   - route:
     - {{destination: {{host: b, subset: v1}}, weight: {a}}}
-    - {{destination: {{host: b, subset: v2}}, weight: {b}}}"));
+    - {{destination: {{host: b, subset: v2}}, weight: {b}}}"
+        ));
         first_destinations(&resources, B)
     };
     let v1 = "outbound|8080|v1|b.shop.svc.cluster.local";
@@ -132,16 +138,19 @@ fn source_and_port_are_decided_here() {
 
 #[test]
 fn a_virtual_service_that_is_not_for_this_caller_leaves_the_default_route() {
-    let resources = with("  hosts: [b]
+    let resources = with(
+        "  hosts: [b]
   http:
   - match: [{sourceLabels: {app: zzz}}]
-    route: [{destination: {host: b, port: {number: 1}}}]");
+    route: [{destination: {host: b, port: {number: 1}}}]",
+    );
     assert_eq!(first_destinations(&resources, B), ["outbound|8080||b.shop.svc.cluster.local"]);
 }
 
 #[test]
 fn every_match_condition_reaches_the_proxy() {
-    let resources = with("  hosts: [b]
+    let resources = with(
+        "  hosts: [b]
   http:
   - match:
     - uri: {regex: '/v[0-9]+'}
@@ -153,7 +162,8 @@ fn every_match_condition_reaches_the_proxy() {
       queryParams: {q: {exact: '1'}}
     route: [{destination: {host: b}}]
   - match: [{uri: {exact: /CASE}, ignoreUriCase: true}]
-    route: [{destination: {host: b}}]");
+    route: [{destination: {host: b}}]",
+    );
     let host = virtual_host(&resources, B);
     let first = host.routes[0].r#match.as_ref().unwrap();
     assert!(matches!(&first.path_specifier, Some(PathSpecifier::SafeRegex(r)) if r.regex == "/v[0-9]+"));
@@ -187,7 +197,8 @@ fn actions_other_than_forwarding() {
 
 #[test]
 fn forwarding_options() {
-    let resources = with("  hosts: [b]
+    let resources = with(
+        "  hosts: [b]
   http:
   - match: [{uri: {prefix: /a}}]
     rewrite: {uri: /z, authority: z.example.com}
@@ -202,7 +213,8 @@ fn forwarding_options() {
     route:
     - destination: {host: b}
       headers: {request: {set: {x-dest: '3'}}}
-  - route: [{destination: {host: b}}]");
+  - route: [{destination: {host: b}}]",
+    );
     let host = virtual_host(&resources, B);
     let route = &host.routes[0];
     let Some(Action::Route(action)) = &route.action else { panic!() };
@@ -249,14 +261,17 @@ fn delegates_are_put_in_place() {
     assert!(
         matches!(&host.routes[0].r#match.as_ref().unwrap().path_specifier, Some(PathSpecifier::Prefix(p)) if p == "/api/deep")
     );
-    let origins: Vec<_> = resources.get(type_url::VIRTUAL_HOST, B).unwrap().origins.iter().map(|o| o.name.clone()).collect();
+    let origins: Vec<_> =
+        resources.get(type_url::VIRTUAL_HOST, B).unwrap().origins.iter().map(|o| o.name.clone()).collect();
     assert_eq!(origins, ["leaf", "root"]);
 }
 
 #[test]
 fn hosts_that_only_a_virtual_service_knows_are_routed_too() {
-    let resources = with("  hosts: [api.example.com, '*.wild.example.com']
-  http: [{route: [{destination: {host: b}}]}]");
+    let resources = with(
+        "  hosts: [api.example.com, '*.wild.example.com']
+  http: [{route: [{destination: {host: b}}]}]",
+    );
     assert_eq!(
         virtual_host(&resources, "8080/api.example.com:8080").domains,
         ["api.example.com:8080", "api.example.com"]
@@ -268,12 +283,25 @@ fn hosts_that_only_a_virtual_service_knows_are_routed_too() {
 }
 
 #[test]
+fn a_virtual_service_may_take_every_host() {
+    let resources = with(
+        "  hosts: ['*']
+  http: [{route: [{destination: {host: b}}]}]",
+    );
+    let rest = virtual_host(&resources, "8080/*:8080");
+    assert_eq!(rest.domains, ["*"]);
+    assert_eq!(destinations(&rest.routes[0]), ["outbound|8080||b.shop.svc.cluster.local"]);
+}
+
+#[test]
 fn a_missing_subset_breaks_its_own_route_only() {
-    let resources = with("  hosts: [b]
+    let resources = with(
+        "  hosts: [b]
   http:
   - match: [{headers: {x: {exact: y}}}]
     route: [{destination: {host: b, subset: nowhere}}]
-  - route: [{destination: {host: b}}]");
+  - route: [{destination: {host: b}}]",
+    );
     let host = virtual_host(&resources, B);
     assert_eq!(destinations(&host.routes[0]), ["outbound|8080|nowhere|b.shop.svc.cluster.local"]);
     assert!(resources.get(type_url::CLUSTER, "outbound|8080|nowhere|b.shop.svc.cluster.local").is_none());

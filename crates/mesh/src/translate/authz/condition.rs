@@ -36,7 +36,7 @@ pub(super) fn all(conditions: &[Condition], context: &Context<'_>) -> Result<Con
             "destination.ip" => permissions.permission(values, not_values, |v| {
                 Ok(permission::Rule::DestinationIp(text::address_range(v).ok_or(Inexpressible)?))
             })?,
-            "destination.port" => permissions.permission(values, not_values, |v| port(v))?,
+            "destination.port" => permissions.permission(values, not_values, port)?,
             "connection.sni" => permissions
                 .permission(values, not_values, |v| Ok(permission::Rule::RequestedServerName(text::pattern(v))))?,
             key if key.starts_with("request.auth.") => who.principal(values, not_values, |_| jwt(context))?,

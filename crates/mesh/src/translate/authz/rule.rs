@@ -166,7 +166,7 @@ fn operation(operation: &Operation, context: &Context<'_>) -> Result<Vec<Permiss
     let o = operation;
     let http = |rule: permission::Rule| if context.tcp { Err(Inexpressible) } else { Ok(rule) };
     all.permission(&o.hosts, &o.not_hosts, |v| http(permission::Rule::Header(text::host(v))))?;
-    all.permission(&o.ports, &o.not_ports, |v| port(v))?;
+    all.permission(&o.ports, &o.not_ports, port)?;
     all.permission(&o.methods, &o.not_methods, |v| http(permission::Rule::Header(text::header(":method", v))))?;
     all.permission(&o.paths, &o.not_paths, |v| http(permission::Rule::UrlPath(text::path(v))))?;
     Ok(all.done())

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use envoy_types::pb::envoy::{
-    config::{core::v3::CidrRange, route::v3::{HeaderMatcher, header_matcher::HeaderMatchSpecifier}},
+    config::{
+        core::v3::CidrRange,
+        route::v3::{HeaderMatcher, header_matcher::HeaderMatchSpecifier},
+    },
     r#type::matcher::v3::{PathMatcher, StringMatcher, path_matcher},
 };
 
@@ -31,10 +34,8 @@ pub(super) fn path(text: &str) -> PathMatcher {
 }
 
 fn template(text: &str) -> StringMatcher {
-    let parts: Vec<String> = text
-        .split("{**}")
-        .map(|part| part.split("{*}").map(quote_regex).collect::<Vec<_>>().join("[^/]+"))
-        .collect();
+    let parts: Vec<String> =
+        text.split("{**}").map(|part| part.split("{*}").map(quote_regex).collect::<Vec<_>>().join("[^/]+")).collect();
     regex(parts.join(".*"))
 }
 

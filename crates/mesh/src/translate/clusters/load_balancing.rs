@@ -23,9 +23,8 @@ pub(super) fn apply(policy: Option<&LoadBalancer>, cluster: &mut Cluster) {
     if let Some(hash) = hash {
         if let Some(maglev) = &hash.maglev {
             cluster.lb_policy = LbPolicy::Maglev as i32;
-            cluster.lb_config = maglev
-                .table_size
-                .map(|size| LbConfig::MaglevLbConfig(MaglevLbConfig { table_size: uint64(size) }));
+            cluster.lb_config =
+                maglev.table_size.map(|size| LbConfig::MaglevLbConfig(MaglevLbConfig { table_size: uint64(size) }));
         } else {
             let least = hash.ring_hash.as_ref().and_then(|r| r.minimum_ring_size).or(hash.minimum_ring_size);
             cluster.lb_policy = LbPolicy::RingHash as i32;

@@ -12,8 +12,7 @@ use envoy_types::pb::envoy::{
     extensions::upstreams::http::v3::{
         HttpProtocolOptions,
         http_protocol_options::{
-            ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
-            explicit_http_config::ProtocolConfig,
+            ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig, explicit_http_config::ProtocolConfig,
         },
     },
 };
@@ -60,7 +59,8 @@ pub(super) fn unlimited() -> CircuitBreakers {
 }
 
 fn limits(tcp: Option<&TcpPool>, http: Option<&HttpPool>, budget: Option<&RetryBudget>) -> CircuitBreakers {
-    let bound = |value: Option<i32>| uint32(value.and_then(|v| u32::try_from(v).ok()).filter(|v| *v > 0).unwrap_or(u32::MAX));
+    let bound =
+        |value: Option<i32>| uint32(value.and_then(|v| u32::try_from(v).ok()).filter(|v| *v > 0).unwrap_or(u32::MAX));
     CircuitBreakers {
         thresholds: vec![Thresholds {
             max_connections: bound(tcp.and_then(|t| t.max_connections)),
@@ -80,7 +80,8 @@ fn limits(tcp: Option<&TcpPool>, http: Option<&HttpPool>, budget: Option<&RetryB
 }
 
 fn probes(keepalive: &TcpKeepalive) -> core::TcpKeepalive {
-    let seconds = |d: Option<weft_api::Duration>| d.and_then(|d| uint32(u32::try_from(d.get().as_secs()).unwrap_or(u32::MAX)));
+    let seconds =
+        |d: Option<weft_api::Duration>| d.and_then(|d| uint32(u32::try_from(d.get().as_secs()).unwrap_or(u32::MAX)));
     core::TcpKeepalive {
         keepalive_probes: keepalive.probes.and_then(uint32),
         keepalive_time: seconds(keepalive.time),
@@ -98,12 +99,7 @@ pub(super) fn upgraded(http: Option<&HttpPool>, mesh: &MeshSettings) -> bool {
 }
 
 /// Ports that are declared as HTTP/2 are spoken to in it; undeclared ones in what the client speaks.
-fn http_options(
-    pool: Option<&ConnectionPool>,
-    protocol: Option<Protocol>,
-    mesh: &MeshSettings,
-    cluster: &mut Cluster,
-) {
+fn http_options(pool: Option<&ConnectionPool>, protocol: Option<Protocol>, mesh: &MeshSettings, cluster: &mut Cluster) {
     let http = pool.and_then(|p| p.http.as_ref());
     let upgrade = upgraded(http, mesh);
     let http2 = || Http2ProtocolOptions {
@@ -114,7 +110,8 @@ fn http_options(
             .and_then(uint32),
         ..Http2ProtocolOptions::default()
     };
-    let explicit = |config| UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config: Some(config) });
+    let explicit =
+        |config| UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config: Some(config) });
     let kept = http.is_some_and(|h| h.use_client_protocol);
     let (options, said) = match protocol {
         Some(p) if !p.is_http() => return,
@@ -130,10 +127,7 @@ fn http_options(
         .filter(|n| *n > 0)
         .and_then(uint32);
     let idle = http.and_then(|h| h.idle_timeout).map(|d| duration(d.get()));
-    let age = pool
-        .and_then(|p| p.tcp.as_ref())
-        .and_then(|t| t.max_connection_duration)
-        .map(|d| duration(d.get()));
+    let age = pool.and_then(|p| p.tcp.as_ref()).and_then(|t| t.max_connection_duration).map(|d| duration(d.get()));
     let common = core::HttpProtocolOptions {
         idle_timeout: idle,
         max_connection_duration: age,

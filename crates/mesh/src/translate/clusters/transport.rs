@@ -36,7 +36,8 @@ pub(super) fn apply(target: &Target<'_>, everyone: &[Endpoint], cluster: &mut Cl
 }
 
 fn automatic(target: &Target<'_>, everyone: &[Endpoint], cluster: &mut Cluster) {
-    let opaque_tls = target.port.protocol.is_some_and(Protocol::is_tls) && target.service.location == Location::MeshExternal;
+    let opaque_tls =
+        target.port.protocol.is_some_and(Protocol::is_tls) && target.service.location == Location::MeshExternal;
     if !target.scope.snapshot.mesh().auto_mtls || opaque_tls {
         return;
     }
@@ -99,7 +100,9 @@ fn identities(target: &Target<'_>, everyone: &[Endpoint], said: &[String]) -> Ve
     let domains = &target.scope.snapshot.mesh().trust_domains;
     let mut names: Vec<String> = accounts
         .into_iter()
-        .flat_map(|(namespace, account)| domains.iter().map(move |td| SpiffeId::new(td, namespace, account).to_string()))
+        .flat_map(|(namespace, account)| {
+            domains.iter().map(move |td| SpiffeId::new(td, namespace, account).to_string())
+        })
         .collect();
     names.extend(target.service.subject_alt_names.iter().cloned());
     names

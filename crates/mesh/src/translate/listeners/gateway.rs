@@ -9,10 +9,7 @@ use envoy_types::pb::envoy::{
     },
     extensions::transport_sockets::tls::v3::tls_parameters::TlsProtocol,
 };
-use weft_api::networking::{
-    Protocol, ServerTls, ServerTlsMode,
-    gateway::TlsVersion,
-};
+use weft_api::networking::{Protocol, ServerTls, ServerTlsMode, gateway::TlsVersion};
 use weft_model::{Hostname, xds};
 
 use super::{Bound, Chain, RAW, TLS, l4};
@@ -93,7 +90,8 @@ impl Edge<'_> {
         let mut taken: BTreeSet<String> = BTreeSet::new();
         let plain: Vec<&GatewayServer<'_>> =
             self.servers.iter().copied().filter(|s| kind(s) == Some(Kind::Http)).collect();
-        let with_tls = self.servers.iter().any(|s| matches!(kind(s), Some(Kind::Https | Kind::TlsTcp | Kind::Passthrough)));
+        let with_tls =
+            self.servers.iter().any(|s| matches!(kind(s), Some(Kind::Https | Kind::TlsTcp | Kind::Passthrough)));
         if let Some(first) = plain.first() {
             let name = match first.server.bind.as_str() {
                 "" => format!("http.{}", self.port),
@@ -142,7 +140,12 @@ impl Edge<'_> {
         Some(Chain { transport: TLS, server_names, tls: Some(server_tls(settings, true)?), ..self.http(&name) })
     }
 
-    fn ended_tls(&self, server: &GatewayServer<'_>, taken: &mut BTreeSet<String>, out: &mut Resources) -> Option<Chain> {
+    fn ended_tls(
+        &self,
+        server: &GatewayServer<'_>,
+        taken: &mut BTreeSet<String>,
+        out: &mut Resources,
+    ) -> Option<Chain> {
         let settings = server.server.tls.as_ref()?;
         let server_names = server_names(server, taken)?;
         self.secrets(settings, out);
@@ -161,7 +164,11 @@ impl Edge<'_> {
                     server.hosts.iter().any(|h| h.host.covers(&Hostname::new(name))) && taken.insert(name.clone())
                 });
                 if !names.is_empty() {
-                    chains.push(Chain { transport: TLS, server_names: sni(names), ..self.tcp_chain(server, &destinations) });
+                    chains.push(Chain {
+                        transport: TLS,
+                        server_names: sni(names),
+                        ..self.tcp_chain(server, &destinations)
+                    });
                 }
             }
         }
@@ -172,7 +179,8 @@ impl Edge<'_> {
     fn opaque(&self, server: &GatewayServer<'_>) -> Option<Chain> {
         let gateway = server.gateway_name();
         let caller = Caller { proxy: self.scope.proxy, port: server.port, gateway: &gateway };
-        let destinations = bound(self.scope, server).into_iter().find_map(|(vs, _)| l4::tcp(self.scope, &caller, vs))?;
+        let destinations =
+            bound(self.scope, server).into_iter().find_map(|(vs, _)| l4::tcp(self.scope, &caller, vs))?;
         Some(self.tcp_chain(server, &destinations))
     }
 
@@ -298,9 +306,7 @@ pub(super) fn server_tls(settings: &ServerTls, http: bool) -> Option<TransportSo
         (ServerTlsMode::IstioMutual, _, _) => ServerCertificate::Workload,
         (_, Some(credential), _) => ServerCertificate::Credential(credential),
         (_, None, Some(pair)) => ServerCertificate::Files { chain: &pair.server_certificate, key: &pair.private_key },
-        (_, None, None) => {
-            ServerCertificate::Files { chain: &settings.server_certificate, key: &settings.private_key }
-        }
+        (_, None, None) => ServerCertificate::Files { chain: &settings.server_certificate, key: &settings.private_key },
     };
     let names = settings.subject_alt_names.as_slice();
     let roots = named.map(credential_roots_resource).unwrap_or_default();
@@ -311,7 +317,8 @@ pub(super) fn server_tls(settings: &ServerTls, http: bool) -> Option<TransportSo
         ServerTlsMode::OptionalMutual if named.is_some() => ClientCertificates::Optional { roots: &roots },
         _ => ClientCertificates::None,
     };
-    let minimum = if settings.min_protocol_version == TlsVersion::V1_3 { TlsProtocol::TlSv13 } else { TlsProtocol::TlSv12 };
+    let minimum =
+        if settings.min_protocol_version == TlsVersion::V1_3 { TlsProtocol::TlSv13 } else { TlsProtocol::TlSv12 };
     let alpn: &[&str] = if http { &["h2", "http/1.1"] } else { &[] };
     Some(gateway_server(&certificate, &clients, minimum, alpn))
 }

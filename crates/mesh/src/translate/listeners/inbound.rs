@@ -114,12 +114,8 @@ impl Port<'_> {
 
     /// A port whose protocol the first bytes tell; peers that speak mutual TLS tell it by ALPN.
     fn detected(&self, mode: Mode) -> Vec<Chain> {
-        let mutual_http = || Chain {
-            transport: TLS,
-            alpn: names(&ISTIO_HTTP),
-            tls: Some(self.mutual(true)),
-            ..self.plain(true)
-        };
+        let mutual_http =
+            || Chain { transport: TLS, alpn: names(&ISTIO_HTTP), tls: Some(self.mutual(true)), ..self.plain(true) };
         let mutual_tcp = |alpn| Chain { transport: TLS, alpn, tls: Some(self.mutual(false)), ..self.plain(false) };
         let plaintext = |transport| {
             [

@@ -6,7 +6,11 @@ use weft_api::networking::{
 };
 
 use crate::{
-    resolve::{labels_match, scope::Scope, virtual_service::{Caller, names_gateway}},
+    resolve::{
+        labels_match,
+        scope::Scope,
+        virtual_service::{Caller, names_gateway},
+    },
     snapshot::Typed,
     translate::routes::cluster_name,
 };

@@ -85,10 +85,9 @@ impl<'a> Dialled<'a> {
             Some(p) if p.is_tls() => self.by_server_name(),
             Some(Protocol::Udp) => Vec::new(),
             Some(_) => vec![self.opaque()],
-            None => vec![
-                Chain { transport: RAW, alpn: names(&PLAINTEXT_HTTP), ..self.http(route_config) },
-                self.opaque(),
-            ],
+            None => {
+                vec![Chain { transport: RAW, alpn: names(&PLAINTEXT_HTTP), ..self.http(route_config) }, self.opaque()]
+            }
         }
     }
 
@@ -174,11 +173,12 @@ impl<'a> Dialled<'a> {
     }
 
     /// A virtual host for each service of this port, one for each host that only a VirtualService knows, and one for all
-    /// the rest.
+    /// the rest, unless a VirtualService has taken `*`.
     fn hosts(&self, route_config: &str) -> Vec<Host> {
         let mut hosts = Vec::new();
         let mut named: BTreeSet<Hostname> = BTreeSet::new();
-        for service in self.services().filter(|s| s.port(self.port).is_some_and(|p| protocol::may_be_http(p.protocol))) {
+        for service in self.services().filter(|s| s.port(self.port).is_some_and(|p| protocol::may_be_http(p.protocol)))
+        {
             named.insert(service.host.clone());
             hosts.push(self.host(route_config, &service.host, Some(service)));
         }
@@ -195,7 +195,7 @@ impl<'a> Dialled<'a> {
             .collect();
         for host in of_virtual_services.difference(&named) {
             // A service that is known but has no such port is not called here.
-            if host.as_str() != "*" && !self.egress.services.contains_key(host) {
+            if !self.egress.services.contains_key(host) {
                 hosts.push(self.host(route_config, host, None));
             }
         }
@@ -224,6 +224,9 @@ impl<'a> Dialled<'a> {
     /// The names that a host is called by: its own, a Kubernetes Service's shorter ones as far as they mean it in the
     /// caller's namespace, its virtual addresses; each with and without the port.
     fn domains(&self, host: &Hostname, service: Option<&Service>) -> Vec<String> {
+        if host.as_str() == "*" {
+            return vec!["*".to_owned()];
+        }
         let mut called = vec![host.to_string()];
         if let Some(service) = service.filter(|s| s.is_kubernetes()) {
             let (name, namespace) = (&service.name, &service.namespace);
@@ -239,6 +242,10 @@ impl<'a> Dialled<'a> {
                 std::net::IpAddr::V6(v6) => format!("[{v6}]"),
             });
         }
-        called.into_iter().flat_map(|name| [format!("{name}:{}", self.port), name]).map(|d| d.to_ascii_lowercase()).collect()
+        called
+            .into_iter()
+            .flat_map(|name| [format!("{name}:{}", self.port), name])
+            .map(|d| d.to_ascii_lowercase())
+            .collect()
     }
 }

@@ -17,7 +17,9 @@ use envoy_types::pb::envoy::{
     },
     r#type::matcher::v3::RegexMatchAndSubstitute,
 };
-use weft_api::networking::virtual_service::{Destination, DerivePort, DirectResponse, HttpRoute, HttpRouteDestination, Redirect};
+use weft_api::networking::virtual_service::{
+    DerivePort, Destination, DirectResponse, HttpRoute, HttpRouteDestination, Redirect,
+};
 use weft_model::{Hostname, xds};
 
 use super::{cors, decorator, fault, headers::Changes, retry, set_timeout};
@@ -119,7 +121,8 @@ fn forward(
     }
     for destination in route.route.iter().map(|r| &r.destination) {
         let host = scope.snapshot.resolve_host(&destination.host, namespace);
-        for policy in hash_policies(scope, &host, port_of(scope, &host, destination, caller.port), &destination.subset) {
+        for policy in hash_policies(scope, &host, port_of(scope, &host, destination, caller.port), &destination.subset)
+        {
             if !action.hash_policy.contains(&policy) {
                 action.hash_policy.push(policy);
             }

@@ -1,6 +1,8 @@
 //! Changes of headers.
 
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction};
+use envoy_types::pb::envoy::config::core::v3::{
+    HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
+};
 use weft_api::networking::virtual_service::{HeaderOperations, Headers};
 
 /// Changes on both ways.
@@ -45,10 +47,8 @@ fn is_authority(name: &str) -> bool {
 fn operations(operations: &HeaderOperations) -> (Vec<HeaderValueOption>, Vec<String>) {
     let set = operations.set.iter().map(|entry| (entry, HeaderAppendAction::OverwriteIfExistsOrAdd));
     let add = operations.add.iter().map(|entry| (entry, HeaderAppendAction::AppendIfExistsOrAdd));
-    let values = set
-        .chain(add)
-        .filter(|((name, _), _)| !is_authority(name))
-        .map(|((name, value), action)| HeaderValueOption {
+    let values =
+        set.chain(add).filter(|((name, _), _)| !is_authority(name)).map(|((name, value), action)| HeaderValueOption {
             header: Some(HeaderValue { key: name.clone(), value: value.clone(), ..HeaderValue::default() }),
             append_action: action as i32,
             // A header that is set to nothing is there, and empty.

@@ -33,8 +33,7 @@ pub(super) fn translate(wanted: &HttpMatch) -> RouteMatch {
             !matches!(matcher.header_match_specifier, Some(HeaderMatchSpecifier::PresentMatch(_)));
         headers.push(matcher);
     }
-    for (name, matcher) in
-        [(":method", &wanted.method), (":authority", &wanted.authority), (":scheme", &wanted.scheme)]
+    for (name, matcher) in [(":method", &wanted.method), (":authority", &wanted.authority), (":scheme", &wanted.scheme)]
     {
         headers.extend(matcher.as_ref().map(|m| header(name, m)));
     }
