@@ -4,12 +4,16 @@
 mod admit;
 mod answer;
 mod attempt;
+mod copy;
 mod edge;
 mod fault;
 mod forward;
 pub mod http;
 mod mirror;
+mod outcome;
+mod plan;
 pub mod tcp;
+mod timeouts;
 mod upgrade;
 
 pub use edge::{edge, service};

@@ -3,6 +3,7 @@
 mod client;
 mod connect;
 mod hold;
+mod lease;
 mod pool;
 mod sweep;
 
@@ -13,7 +14,8 @@ use weft_policy::upstream::{Host, Upstream};
 pub use client::{Client, Facts, Unsent};
 pub use connect::{Connected, Target, connect, source_address};
 pub use hold::Hold;
-pub use pool::{Lease, Pace, Pool};
+pub use lease::Lease;
+pub use pool::{Pace, Pool};
 
 use crate::{error::Error, state::Shared, tls};
 
@@ -22,12 +24,15 @@ pub struct Pools {
     inner: Rc<Inner>,
 }
 
+/// A cluster and an original destination.
+type Original = (Arc<str>, SocketAddr);
+
 struct Inner {
     shared: Arc<Shared>,
     /// By the host's address in memory, which the pool keeps alive.
     pools: RefCell<HashMap<usize, Rc<Pool>>>,
     /// Hosts of clusters without endpoints of their own, by cluster and original destination.
-    originals: RefCell<HashMap<(Arc<str>, SocketAddr), Arc<Host>>>,
+    originals: RefCell<HashMap<Original, Arc<Host>>>,
     pace: Rc<Pace>,
 }
 

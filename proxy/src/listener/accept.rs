@@ -1,12 +1,6 @@
 //! Accepting connections and handing them to workers.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +24,7 @@ pub async fn run(
     dispatcher: &Dispatcher,
     stop: &CancellationToken,
 ) {
-    let errors = AtomicUsize::new(0);
+    let mut errors = 0u64;
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -40,9 +34,11 @@ pub async fn run(
             Ok(accepted) => accepted,
             Err(error) if connection_error(&error) => continue,
             Err(error) => {
-                if errors.fetch_add(1, Ordering::Relaxed) % 100 == 0 {
+                // One line for many failures: they come in hundreds.
+                if errors.is_multiple_of(100) {
                     tracing::warn!(listener = %name, %error, "cannot accept connections; raise the limit of open files");
                 }
+                errors += 1;
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }

@@ -9,7 +9,7 @@ use weft_policy::{
     route::RouteTable,
 };
 
-use super::{admit::Admitted, forward::Plan, upgrade};
+use super::{admit::Admitted, plan::Plan, upgrade};
 use crate::{
     http::{Exchange, ResponseBody, headers},
     listener::Downstream,

@@ -13,8 +13,8 @@ use weft_policy::{
 use super::{
     admit::{Refusal, admit},
     answer::{self, Decoration},
-    fault,
-    forward::{self, Plan},
+    fault, forward,
+    plan::Plan,
     upgrade,
 };
 use crate::{

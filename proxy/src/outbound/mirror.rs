@@ -12,7 +12,7 @@ use weft_policy::{
     upstream::{Limit, Upstream},
 };
 
-use super::{attempt::Outgoing, forward::Plan};
+use super::{attempt::Outgoing, plan::Plan};
 use crate::{http::RequestBody, listener::Downstream};
 
 /// Copies that one thread has under way at most; more are left out.

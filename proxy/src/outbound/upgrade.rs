@@ -9,7 +9,7 @@ use weft_policy::config::{Forward, HttpChain};
 
 use super::{
     admit::Admitted,
-    tcp::{Limits, copy},
+    copy::{Limits, copy},
 };
 use crate::{http::Exchange, listener::Downstream, telemetry::Flag, upstream::Hold};
 

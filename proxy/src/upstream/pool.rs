@@ -13,6 +13,7 @@ use weft_policy::{
 };
 
 use super::{
+    Lease,
     client::{Client, MAX_STREAMS},
     connect::{self, Target},
 };
@@ -65,15 +66,6 @@ struct Idle {
     since: u32,
 }
 
-/// A connection for one request.
-pub struct Lease {
-    client: Option<Client>,
-    pool: Rc<Pool>,
-    cluster: Arc<Cluster>,
-    /// Whether the connection had served a request before: it may have been closed by the server just now.
-    pub reused: bool,
-}
-
 impl Pool {
     pub(super) fn new(host: Arc<Host>, cluster: Arc<str>, pace: Rc<Pace>) -> Rc<Self> {
         Rc::new(Self {
@@ -116,11 +108,11 @@ impl Pool {
                 // Envoy's rule too: an endpoint without any connection may always open one, else the connections of
                 // other threads and endpoints would starve it.
                 match upstream.acquire(Limit::Connections) {
-                    Ok(permit) => return self.open(shared, upstream, Some(permit), protocol).await,
+                    Ok(permit) => return Box::pin(self.open(shared, upstream, Some(permit), protocol)).await,
                     Err(_) => {
                         shared.stats.overflow(&self.cluster, telemetry::Overflow::Connections);
                         if self.open.get() == 0 {
-                            return self.open(shared, upstream, None, protocol).await;
+                            return Box::pin(self.open(shared, upstream, None, protocol)).await;
                         }
                     }
                 }
@@ -157,9 +149,7 @@ impl Pool {
     }
 
     fn lease_of(self: &Rc<Self>, client: Client, upstream: &Upstream) -> Lease {
-        client.facts.streams.set(client.facts.streams.get() + 1);
-        let reused = client.facts.requests.get() > 0;
-        Lease { client: Some(client), pool: self.clone(), cluster: upstream.cluster.clone(), reused }
+        Lease::new(client, self.clone(), upstream.cluster.clone())
     }
 
     /// Whether a connection may take another request.
@@ -171,6 +161,7 @@ impl Pool {
             && cluster.max_connection_duration.is_none_or(|most| facts.opened.elapsed() < most)
     }
 
+    /// Boxed by its callers: it is rarely run, and a TLS handshake's state would else be part of every idle connection.
     async fn open(
         self: &Rc<Self>,
         shared: &Arc<Shared>,
@@ -206,8 +197,13 @@ impl Pool {
         Ok(self.lease_of(stream, upstream))
     }
 
+    /// An HTTP/2 connection has room for another stream.
+    pub(super) fn stream_freed(&self) {
+        self.freed.notify_one();
+    }
+
     /// Takes a connection back after its answer was read to the end.
-    fn give_back(&self, client: Client, cluster: &Cluster) {
+    pub(super) fn give_back(&self, client: Client, cluster: &Cluster) {
         if !client.closed() && self.keep(&client, cluster) {
             self.idle.borrow_mut().push(Idle { client, since: self.pace.tick.get() });
             self.freed.notify_one();
@@ -344,42 +340,5 @@ impl Drop for Open {
             pool.open.set(pool.open.get() - 1);
             pool.freed.notify_one();
         }
-    }
-}
-
-impl Lease {
-    /// The connection.
-    pub fn client(&mut self) -> Option<&mut Client> {
-        self.client.as_mut()
-    }
-
-    /// The endpoint's pool.
-    pub fn pool(&self) -> &Rc<Pool> {
-        &self.pool
-    }
-
-    /// The answer was read to the end: the connection may serve the next request. `sent` says whether the request was
-    /// sent to its end too; a connection that still carries one is of no further use.
-    pub fn complete(mut self, sent: bool) {
-        let Some(client) = self.take() else { return };
-        if !client.h2() && sent {
-            self.pool.give_back(client, &self.cluster);
-        }
-    }
-
-    fn take(&mut self) -> Option<Client> {
-        let client = self.client.take()?;
-        client.facts.streams.set(client.facts.streams.get() - 1);
-        if client.h2() {
-            self.pool.freed.notify_one();
-        }
-        Some(client)
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // A connection whose answer was not read to its end is closed with its handle.
-        drop(self.take());
     }
 }

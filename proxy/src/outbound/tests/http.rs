@@ -183,7 +183,6 @@ async fn faults_are_injected() {
         delay: Some(FaultDelay {
             percentage: all,
             fault_delay_secifier: Some(fault_delay::FaultDelaySecifier::FixedDelay(proto(Duration::from_millis(50)))),
-            ..FaultDelay::default()
         }),
         abort: Some(FaultAbort {
             percentage: all,
