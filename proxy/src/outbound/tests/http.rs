@@ -345,3 +345,27 @@ async fn mirrors_get_a_marked_copy() {
     let (host, body) = copies.recv().await.unwrap();
     assert_eq!((host.as_str(), &body[..]), ("order.test-shadow", &b"payload"[..]));
 }
+
+#[tokio::test]
+async fn a_body_is_asked_for_when_it_is_wanted() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let origin = Origin::start(|_, request| {
+        Box::pin(async move {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            http::Response::new(Full::new(body).boxed())
+        })
+    })
+    .await;
+    let (_proxy, address) = proxied(vec![to("order", |_| {})], &origin).await;
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head =
+        b"PUT / HTTP/1.1\r\nHost: order.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"body").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("body"), "{answer}");
+}
