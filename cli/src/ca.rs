@@ -108,10 +108,9 @@ pub fn run(args: CaArgs) -> anyhow::Result<ExitCode> {
             TokenCommand::Create { state, namespace, service_account, ttl, uses, output } => {
                 let root_hash = state.authority()?.root_hash();
                 let wish = NewToken { namespace, service_account, ttl, uses };
-                let (token, record) = state
-                    .tokens()?
-                    .create(&wish, &root_hash, now)
-                    .map_err(|error| StartupError::new("cannot make a join token", error, "see `weft ca token create --help`"))?;
+                let (token, record) = state.tokens()?.create(&wish, &root_hash, now).map_err(|error| {
+                    StartupError::new("cannot make a join token", error, "see `weft ca token create --help`")
+                })?;
                 match output {
                     Output::Text => println!("{}", token.reveal()),
                     Output::Json => println!(

@@ -67,7 +67,12 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 async fn demo(args: DemoArgs, shutdown: Shutdown) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     if !(args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0) {
-        return Err(StartupError::new("cannot send requests", format!("--rate {}", args.rate), "give a rate from 0.1 to 10000").into());
+        return Err(StartupError::new(
+            "cannot send requests",
+            format!("--rate {}", args.rate),
+            "give a rate from 0.1 to 10000",
+        )
+        .into());
     }
     let plan = Plan::new(args.port_base);
     let programs = process::Programs::find()?;

@@ -212,7 +212,8 @@ impl Estate {
     }
 
     fn host(&self, name: &str) -> u8 {
-        let index = self.workloads.iter().position(|workload| format!("{}/{}", workload.namespace, workload.name) == name);
+        let index =
+            self.workloads.iter().position(|workload| format!("{}/{}", workload.namespace, workload.name) == name);
         FIRST_HOST + index.unwrap_or_else(|| panic!("no workload {name}")) as u8
     }
 
@@ -268,19 +269,34 @@ impl Estate {
             if workload.proxy && !workload.gateway {
                 let egress = self.ip(self.host(&format!("{namespace}/{name}")) + 100);
                 let listen = |port: u16, name: &str| {
-                    let protocol = name.split('-').next().unwrap_or(name).to_uppercase();
-                    format!("port: {{number: {port}, protocol: {protocol}, name: {name}}}")
+                    match name.split('-').next() {
+                        Some(protocol @ ("http" | "grpc" | "tcp")) => {
+                            format!("port: {{number: {port}, protocol: {}, name: {name}}}", protocol.to_uppercase())
+                        }
+                        // Left undeclared, to be found out by looking.
+                        _ => format!("port: {{number: {port}, name: {name}}}"),
+                    }
                 };
-                let mut ingress = format!("{{{}, defaultEndpoint: '0.0.0.0:9080', captureMode: NONE}}", listen(8080, "http"));
+                let mut ingress =
+                    format!("{{{}, defaultEndpoint: '0.0.0.0:9080', captureMode: NONE}}", listen(8080, "http"));
                 for (name, port) in &workload.ports {
                     let endpoint = port + 1000;
-                    write!(ingress, ", {{{}, defaultEndpoint: '0.0.0.0:{endpoint}', captureMode: NONE}}", listen(*port, name))
-                        .expect("text");
+                    write!(
+                        ingress,
+                        ", {{{}, defaultEndpoint: '0.0.0.0:{endpoint}', captureMode: NONE}}",
+                        listen(*port, name)
+                    )
+                    .expect("text");
                 }
-                let mut calls = format!("{{{}, bind: {egress}, captureMode: NONE, hosts: ['*/*']}}", listen(8080, "http"));
+                let mut calls =
+                    format!("{{{}, bind: {egress}, captureMode: NONE, hosts: ['*/*']}}", listen(8080, "http"));
                 for (name, host, port) in &workload.calls {
-                    write!(calls, ", {{{}, bind: {egress}, captureMode: NONE, hosts: ['{host}']}}", listen(*port, name))
-                        .expect("text");
+                    write!(
+                        calls,
+                        ", {{{}, bind: {egress}, captureMode: NONE, hosts: ['{host}']}}",
+                        listen(*port, name)
+                    )
+                    .expect("text");
                 }
                 writeln!(
                     text,
@@ -338,9 +354,11 @@ impl Estate {
             format!("--version={}", workload.version),
             format!("--listen={}", self.at(&name, port)),
             format!("--egress={}", self.egress(&name)),
-            "--latency-ms=0".into(),
             "--jitter-ms=0".into(),
         ];
+        if !workload.app_flags.iter().any(|flag| flag.starts_with("--latency-ms")) {
+            args.push("--latency-ms=0".into());
+        }
         args.extend(workload.app_flags.iter().cloned());
         let log = format!("{}.{}.app", workload.namespace, workload.name);
         let process = Process::start(&log, &program("weft-demo-app"), args, &self.logs());

@@ -75,9 +75,8 @@ impl Load {
     pub fn start(plan: Plan) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let outcomes = Arc::new(Mutex::new(Vec::new()));
-        let workers = (0..plan.connections)
-            .map(|_| tokio::spawn(worker(plan.clone(), stop.clone(), outcomes.clone())))
-            .collect();
+        let workers =
+            (0..plan.connections).map(|_| tokio::spawn(worker(plan.clone(), stop.clone(), outcomes.clone()))).collect();
         Self { stop, outcomes, workers }
     }
 

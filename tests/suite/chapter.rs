@@ -154,11 +154,8 @@ async fn destination_rule_ejects_a_failing_host() {
 async fn gateway_terminates_tls_from_a_secret_that_can_change() {
     let Some(text) = chapter::text() else { return };
     let block = chapter::block(&text, "Gateway", "public-gateway");
-    let estate = Estate::start(
-        vec![order("v1"), Workload::ingress("istio-ingress")],
-        &[("gateway.yaml", &block)],
-    )
-    .await;
+    let estate =
+        Estate::start(vec![order("v1"), Workload::ingress("istio-ingress")], &[("gateway.yaml", &block)]).await;
     let gateway = estate.at("istio-ingress/istio-ingressgateway", 8443);
     // A listener without its certificate serves nobody; then the Secret comes.
     for round in ["first", "renewed"] {

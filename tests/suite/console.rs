@@ -50,14 +50,19 @@ async fn the_page_shows_locks_split_and_badge_and_moves_a_canary() {
     // The canary, as configured and as observed.
     browser.open(&url(&demo, "canaries")).await;
     let configured = format!("{CARD} [data-testid=canary-configured]");
-    browser.text_where("the configured split", &configured, SOON, |text| text.contains("90") && text.contains("10")).await;
+    browser
+        .text_where("the configured split", &configured, SOON, |text| text.contains("90") && text.contains("10"))
+        .await;
     let verdict = format!("{CARD} [data-testid=canary-verdict]");
-    browser.attribute_where("90/10 is consistent", &verdict, "data-verdict", VERDICT, |value| value == "consistent").await;
+    browser
+        .attribute_where("90/10 is consistent", &verdict, "data-verdict", VERDICT, |value| value == "consistent")
+        .await;
 
     // The broken VirtualService, listed with its findings.
     browser.open(&url(&demo, "configuration")).await;
     until("checkout-preview is listed with its findings", SOON, || async {
-        let rows = browser.page.find_all(Locator::Css("[data-testid=config-row]")).await.map_err(|error| error.to_string())?;
+        let rows =
+            browser.page.find_all(Locator::Css("[data-testid=config-row]")).await.map_err(|error| error.to_string())?;
         for row in rows {
             let text = row.text().await.map_err(|error| error.to_string())?;
             if text.contains("checkout-preview") {
@@ -78,7 +83,9 @@ async fn the_page_shows_locks_split_and_badge_and_moves_a_canary() {
     let file = std::fs::read_to_string(demo.manifests().join("order-service.yaml")).unwrap();
     assert_eq!(file.matches("weight: 50").count(), 2, "{file}");
     assert!(file.contains("# Testers always get v2"), "comments stay");
-    browser.attribute_where("50/50 is consistent", &verdict, "data-verdict", VERDICT, |value| value == "consistent").await;
+    browser
+        .attribute_where("50/50 is consistent", &verdict, "data-verdict", VERDICT, |value| value == "consistent")
+        .await;
     let observed = observed_share(demo.address("/console")).await;
     assert!((40.0..60.0).contains(&observed), "v2 is seen to get {observed} %");
 
@@ -119,7 +126,8 @@ async fn without_prometheus_the_page_says_so_and_keeps_the_rest() {
     signal(prometheus, 19);
     browser
         .text_where("the page names Prometheus and a remedy", "body", SOON, |text| {
-            text.contains("Prometheus") && (text.contains("not answer") || text.contains("cannot be reached") || text.contains("no answer"))
+            text.contains("Prometheus")
+                && (text.contains("not answer") || text.contains("cannot be reached") || text.contains("no answer"))
         })
         .await;
     let list = get(console, &console.to_string(), "/api/v1/config", &[]).await.unwrap().json();
@@ -140,8 +148,9 @@ async fn traces_show_a_waterfall_over_every_hop() {
     let trace = until("a trace over the whole application is stored", Duration::from_secs(60), || async {
         let list = get(console, &console.to_string(), "/api/v1/traces?limit=50", &[]).await?.json();
         let rows = list["traces"].as_array().cloned().unwrap_or_default();
-        // Gateway, storefront, checkout, order, payment and inventory: a client and a server span for each hop.
-        let full = rows.iter().find(|row| row["spans"].as_u64() >= Some(11)).ok_or_else(|| format!("{} rows", rows.len()))?;
+        // Gateway, storefront, checkout, order, payment and inventory: a client and a server span for each of five calls.
+        let full =
+            rows.iter().find(|row| row["spans"].as_u64() >= Some(10)).ok_or_else(|| format!("{} rows", rows.len()))?;
         let id = full["traceId"].as_str().unwrap_or_default().to_owned();
         let trace = get(console, &console.to_string(), &format!("/api/v1/traces/{id}"), &[]).await?.json();
         ensure(trace["missingParents"] == 0, || format!("{} parents are missing", trace["missingParents"]))?;
@@ -182,7 +191,8 @@ async fn writes_from_elsewhere_are_refused() {
     let file = demo.manifests().join("order-service.yaml");
     assert!(std::fs::read_to_string(&file).unwrap().contains("weight: 90"), "nothing was written");
     // A stale revision is a conflict, and the file stays as the other hand left it.
-    let text = std::fs::read_to_string(&file).unwrap().replace("weight: 90", "weight: 80").replace("weight: 10", "weight: 20");
+    let text =
+        std::fs::read_to_string(&file).unwrap().replace("weight: 90", "weight: 80").replace("weight: 10", "weight: 20");
     std::fs::write(&file, &text).unwrap();
     let answer = send(console, "POST", &host, "/api/v1/canaries/apply", &own, body).await.unwrap();
     assert_eq!(answer.status, 409, "{}", answer.text());

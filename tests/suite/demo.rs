@@ -31,7 +31,12 @@ async fn runs_twice_side_by_side_and_leaves_nothing() {
         let ca = demo.text("/gateways/0/certificate");
         let https = demo.text("/gateways/0/https").parse().unwrap();
         let answer = get_tls(https, "api.example.com", "/api/v1/orders", Path::new(&ca)).await.unwrap();
-        assert_eq!((answer.status.as_u16(), &answer.json()["service"]), (200, &"order-service".into()), "{}", answer.text());
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["service"]),
+            (200, &"order-service".into()),
+            "{}",
+            answer.text()
+        );
         assert_eq!(get(demo.address("/console"), "127.0.0.1", "/", &[]).await.unwrap().status, 200);
         assert_eq!(get(demo.address("/prometheus"), "127.0.0.1", "/-/ready", &[]).await.unwrap().status, 200);
     }
@@ -111,7 +116,8 @@ fn bad_input_gets_one_line_and_exit_code_2() {
         assert_eq!(lines.len(), 1, "{args:?}: {words}");
         assert!(lines[0].contains('('), "{args:?} names no remedy: {words}");
     }
-    let output = Command::new(program("weft")).arg("demo").current_dir(root()).env("PATH", "/nowhere").output().unwrap();
+    let output =
+        Command::new(program("weft")).arg("demo").current_dir(root()).env("PATH", "/nowhere").output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.contains("prometheus"), "{words}");

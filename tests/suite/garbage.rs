@@ -44,7 +44,9 @@ async fn garbage_on_every_port_is_survived_and_counted() {
     let inbound = estate.at("shop/order-service", 8080);
     let outbound = estate.egress("shop/web");
     let gateway = estate.at("istio-ingress/istio-ingressgateway", 8080);
-    let endless = [b"GET / HTTP/1.1\r\nhost: a\r\n".as_slice(), &b"x-padding: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(5000)].concat();
+    let endless =
+        [b"GET / HTTP/1.1\r\nhost: a\r\n".as_slice(), &b"x-padding: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(5000)]
+            .concat();
     let noise: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let corpus: [(&str, &[u8]); 7] = [
         ("noise", &noise),
@@ -52,7 +54,10 @@ async fn garbage_on_every_port_is_survived_and_counted() {
         ("endless headers", &endless),
         ("a request without a host", b"GET / HTTP/1.1\r\n\r\n"),
         ("two lengths", b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"),
-        ("length and chunks", b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (
+            "length and chunks",
+            b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
         ("nothing at all", b""),
     ];
     for (port, address) in [("inbound", inbound), ("outbound", outbound), ("gateway", gateway)] {

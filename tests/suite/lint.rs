@@ -67,9 +67,14 @@ fn the_chapter_is_clean_where_it_is_whole() {
     // Alone, the chapter's VirtualService names subsets that nothing defines.
     let alone = format!("{services}---\n{}", chapter::block(&text, "VirtualService", "order-service"));
     let found = diagnostics(&lint(&["-", "--output", "json"], &alone));
-    let subsets: Vec<_> = found.iter().filter(|finding| finding["field"].as_str().is_some_and(|f| f.ends_with("subset"))).collect();
+    let subsets: Vec<_> =
+        found.iter().filter(|finding| finding["field"].as_str().is_some_and(|f| f.ends_with("subset"))).collect();
     assert_eq!(subsets.len(), 3, "{found:#?}");
-    assert!(subsets.iter().all(|finding| finding["aliases"].as_array().is_some_and(|list| list.contains(&"IST0101".into()))));
+    assert!(
+        subsets
+            .iter()
+            .all(|finding| finding["aliases"].as_array().is_some_and(|list| list.contains(&"IST0101".into())))
+    );
 }
 
 #[test]
@@ -78,5 +83,8 @@ fn what_cannot_be_read_is_exit_code_2_and_says_where() {
     let output = lint(&["-", "--output", "json"], "apiVersion: v1\nkind: Service\n  bad: [\n");
     let found = diagnostics(&output);
     assert!(matches!(output.status.code(), Some(1 | 2)), "{output:?}");
-    assert!(found.iter().any(|finding| finding["line"].as_u64().is_some_and(|line| (2..=4).contains(&line))), "{found:#?}");
+    assert!(
+        found.iter().any(|finding| finding["line"].as_u64().is_some_and(|line| (2..=4).contains(&line))),
+        "{found:#?}"
+    );
 }

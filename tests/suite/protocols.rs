@@ -5,7 +5,10 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::{body::{Frame, Incoming}, service::service_fn};
+use hyper::{
+    body::{Frame, Incoming},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -67,9 +70,9 @@ async fn grpc_keeps_its_trailers_and_is_counted_as_grpc() {
     until("both sides count it", SOON, || async {
         for name in [CLIENT, SERVER] {
             let metrics = estate.metrics(name).await;
-            let counted = metrics.lines().any(|line| {
-                line.starts_with("istio_requests_total") && line.contains("request_protocol=\"grpc\"")
-            });
+            let counted = metrics
+                .lines()
+                .any(|line| line.starts_with("istio_requests_total") && line.contains("request_protocol=\"grpc\""));
             ensure(counted, || format!("{name} counts no gRPC"))?;
         }
         Ok(())
@@ -92,7 +95,11 @@ async fn grpc_server(listener: TcpListener) {
                 response.headers_mut().insert(header::CONTENT_TYPE, "application/grpc".parse().unwrap());
                 Ok::<_, Infallible>(response)
             });
-            drop(hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await);
+            drop(
+                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await,
+            );
         });
     }
 }
@@ -155,7 +162,8 @@ async fn opaque_tcp_keeps_half_closed_connections() {
     until("the connection is counted", SOON, || async {
         let metrics = estate.metrics(SERVER).await;
         let closed = metrics.lines().find(|line| {
-            line.starts_with("istio_tcp_connections_closed_total") && line.contains("connection_security_policy=\"mutual_tls\"")
+            line.starts_with("istio_tcp_connections_closed_total")
+                && line.contains("connection_security_policy=\"mutual_tls\"")
         });
         ensure(closed.is_some_and(|line| line.contains("source_workload=\"client\"")), || format!("{closed:?}"))
     })
@@ -224,7 +232,10 @@ async fn metrics_name_both_sides_by_certificate_not_by_header() {
         estate.egress(CLIENT),
         "server",
         "/",
-        &[("x-envoy-peer-metadata-id", "sidecar~1.2.3.4~admin.kube-system"), ("x-forwarded-client-cert", "URI=spiffe://cluster.local/ns/kube-system/sa/admin")],
+        &[
+            ("x-envoy-peer-metadata-id", "sidecar~1.2.3.4~admin.kube-system"),
+            ("x-forwarded-client-cert", "URI=spiffe://cluster.local/ns/kube-system/sa/admin"),
+        ],
     )
     .await
     .unwrap();

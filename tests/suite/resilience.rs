@@ -198,6 +198,10 @@ async fn a_proxy_drains_on_sigterm() {
     let ended = estate.proxy("shop/web").terminate(Duration::from_secs(8));
     assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
     for request in under_way {
-        assert_eq!(request.await.unwrap().unwrap().status, 200, "a request under way is answered before the proxy ends");
+        assert_eq!(
+            request.await.unwrap().unwrap().status,
+            200,
+            "a request under way is answered before the proxy ends"
+        );
     }
 }

@@ -39,18 +39,34 @@ pub struct Instance {
     pub app: Option<&'static [&'static str]>,
 }
 
-const fn service(name: &'static str, service_account: &'static str, host: u8, app: &'static [&'static str]) -> Instance {
+const fn service(
+    name: &'static str,
+    service_account: &'static str,
+    host: u8,
+    app: &'static [&'static str],
+) -> Instance {
     Instance { name, namespace: "shop", service_account, host, proxy: Some(ProxyRole::Sidecar), app: Some(app) }
 }
 
 const INSTANCES: [Instance; 8] = [
-    service("inventory-service", "inventory-service", 16, &["--name=inventory-service", "--latency-ms=1", "--jitter-ms=4"]),
+    service(
+        "inventory-service",
+        "inventory-service",
+        16,
+        &["--name=inventory-service", "--latency-ms=1", "--jitter-ms=4"],
+    ),
     service("payment-service", "payment-service", 15, &["--name=payment-service", "--latency-ms=3", "--jitter-ms=8"]),
     service(
         "order-service-v1",
         "order-service",
         13,
-        &["--name=order-service", "--calls=payment-service:8080/charge", "--calls=inventory-service:8080/reserve", "--latency-ms=2", "--jitter-ms=5"],
+        &[
+            "--name=order-service",
+            "--calls=payment-service:8080/charge",
+            "--calls=inventory-service:8080/reserve",
+            "--latency-ms=2",
+            "--jitter-ms=5",
+        ],
     ),
     // The canary is a little slower and fails now and then: something to see before it is promoted.
     service(
@@ -67,10 +83,34 @@ const INSTANCES: [Instance; 8] = [
             "--fail-every=40",
         ],
     ),
-    service("checkout-bff", "checkout-bff", 12, &["--name=checkout-bff", "--calls=order-service:8080/api/v1/orders", "--latency-ms=1", "--jitter-ms=3"]),
-    service("storefront", "storefront", 11, &["--name=storefront", "--calls=checkout-bff:8080/checkout", "--latency-ms=1", "--jitter-ms=2"]),
-    Instance { name: "istio-ingressgateway", namespace: "istio-ingress", service_account: "istio-ingressgateway", host: 10, proxy: Some(ProxyRole::Gateway), app: None },
-    Instance { name: "legacy-billing", namespace: "shop", service_account: "legacy-billing", host: 17, proxy: None, app: None },
+    service(
+        "checkout-bff",
+        "checkout-bff",
+        12,
+        &["--name=checkout-bff", "--calls=order-service:8080/api/v1/orders", "--latency-ms=1", "--jitter-ms=3"],
+    ),
+    service(
+        "storefront",
+        "storefront",
+        11,
+        &["--name=storefront", "--calls=checkout-bff:8080/checkout", "--latency-ms=1", "--jitter-ms=2"],
+    ),
+    Instance {
+        name: "istio-ingressgateway",
+        namespace: "istio-ingress",
+        service_account: "istio-ingressgateway",
+        host: 10,
+        proxy: Some(ProxyRole::Gateway),
+        app: None,
+    },
+    Instance {
+        name: "legacy-billing",
+        namespace: "shop",
+        service_account: "legacy-billing",
+        host: 17,
+        proxy: None,
+        app: None,
+    },
 ];
 
 impl Plan {

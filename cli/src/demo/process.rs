@@ -77,7 +77,13 @@ impl Programs {
         let prometheus = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
             .map(|dir| dir.join("prometheus"))
             .find(|path| path.is_file())
-            .ok_or_else(|| StartupError::new("cannot find prometheus", "it is not on the PATH", "run scripts/bootstrap, or install Debian's package prometheus"))?;
+            .ok_or_else(|| {
+                StartupError::new(
+                    "cannot find prometheus",
+                    "it is not on the PATH",
+                    "run scripts/bootstrap, or install Debian's package prometheus",
+                )
+            })?;
         Ok(Self { dir, prometheus, weft })
     }
 
@@ -104,11 +110,16 @@ macro_rules! args {
 /// The operator on the demo's directory.
 pub fn operator(plan: &Plan, directory: &Directory, cert_ttl: &str) -> Spec {
     let args = args![
-        "--config-dir", directory.manifests().as_os_str(),
-        "--state-dir", directory.state().as_os_str(),
-        "--listen", plan.control_plane().to_string(),
-        "--admin", plan.operator_admin().to_string(),
-        "--cert-ttl", cert_ttl,
+        "--config-dir",
+        directory.manifests().as_os_str(),
+        "--state-dir",
+        directory.state().as_os_str(),
+        "--listen",
+        plan.control_plane().to_string(),
+        "--admin",
+        plan.operator_admin().to_string(),
+        "--cert-ttl",
+        cert_ttl,
     ];
     spec("weft-operator", "operator", Program::Operator, args)
 }
@@ -145,7 +156,8 @@ pub fn scrape_config(plan: &Plan) -> String {
 /// One instance's application.
 pub fn app(plan: &Plan, instance: &Instance) -> Option<Spec> {
     let flags = instance.app?;
-    let mut args = args!["serve", "--listen", plan.app(instance).to_string(), "--egress", plan.egress(instance).to_string()];
+    let mut args =
+        args!["serve", "--listen", plan.app(instance).to_string(), "--egress", plan.egress(instance).to_string()];
     args.extend(flags.iter().map(OsString::from));
     Some(spec(format!("{}/{}", instance.namespace, instance.name), "app", Program::App, args))
 }
@@ -155,15 +167,24 @@ pub fn proxy(plan: &Plan, directory: &Directory, instance: &Instance) -> Spec {
     let file = directory.tokens().join(instance.name);
     let role = if instance.proxy == Some(ProxyRole::Gateway) { "gateway" } else { "sidecar" };
     let args = args![
-        "--control-plane", plan.control_plane().to_string(),
-        "--workload", instance.name,
-        "--namespace", instance.namespace,
-        "--service-account", instance.service_account,
-        "--address", plan.ip(instance.host).to_string(),
-        "--role", role,
-        "--join-token-file", file.as_os_str(),
-        "--otlp-endpoint", format!("http://{}", plan.console()),
-        "--access-log", directory.logs().join(format!("{}.access.json", instance.name)).as_os_str(),
+        "--control-plane",
+        plan.control_plane().to_string(),
+        "--workload",
+        instance.name,
+        "--namespace",
+        instance.namespace,
+        "--service-account",
+        instance.service_account,
+        "--address",
+        plan.ip(instance.host).to_string(),
+        "--role",
+        role,
+        "--join-token-file",
+        file.as_os_str(),
+        "--otlp-endpoint",
+        format!("http://{}", plan.console()),
+        "--access-log",
+        directory.logs().join(format!("{}.access.json", instance.name)).as_os_str(),
     ];
     let mut spec = spec(format!("{}/{}", instance.namespace, instance.name), "proxy", Program::Proxy, args);
     spec.token = Some(TokenFor { namespace: instance.namespace, service_account: instance.service_account, file });
@@ -173,12 +194,18 @@ pub fn proxy(plan: &Plan, directory: &Directory, instance: &Instance) -> Spec {
 /// The console.
 pub fn console(plan: &Plan, directory: &Directory, assets: &Path) -> Spec {
     let args = args![
-        "--config-dir", directory.manifests().as_os_str(),
-        "--listen", plan.console().to_string(),
-        "--prometheus", format!("http://{}", plan.prometheus()),
-        "--operator-admin", format!("http://{}", plan.operator_admin()),
-        "--data-dir", directory.console().as_os_str(),
-        "--assets", assets.as_os_str(),
+        "--config-dir",
+        directory.manifests().as_os_str(),
+        "--listen",
+        plan.console().to_string(),
+        "--prometheus",
+        format!("http://{}", plan.prometheus()),
+        "--operator-admin",
+        format!("http://{}", plan.operator_admin()),
+        "--data-dir",
+        directory.console().as_os_str(),
+        "--assets",
+        assets.as_os_str(),
     ];
     spec("weft-console", "console", Program::Console, args)
 }
@@ -187,10 +214,14 @@ pub fn console(plan: &Plan, directory: &Directory, assets: &Path) -> Spec {
 pub fn load(plan: &Plan, rate: f64) -> Spec {
     let args = args![
         "call",
-        "--url", format!("http://{}/", plan.gateway_http()),
-        "--host", "shop.example.com",
-        "--rate", rate.to_string(),
-        "--tester-every", "20",
+        "--url",
+        format!("http://{}/", plan.gateway_http()),
+        "--host",
+        "shop.example.com",
+        "--rate",
+        rate.to_string(),
+        "--tester-every",
+        "20",
     ];
     spec("load-generator", "load", Program::App, args)
 }
@@ -199,10 +230,14 @@ pub fn load(plan: &Plan, rate: f64) -> Spec {
 pub fn legacy(plan: &Plan) -> Spec {
     let args = args![
         "call",
-        "--url", format!("http://{}/invoice", plan.payment()),
-        "--host", "payment-service:8080",
-        "--rate", "3",
-        "--local-address", plan.ip(17).to_string(),
+        "--url",
+        format!("http://{}/invoice", plan.payment()),
+        "--host",
+        "payment-service:8080",
+        "--rate",
+        "3",
+        "--local-address",
+        plan.ip(17).to_string(),
     ];
     spec("shop/legacy-billing", "app", Program::App, args)
 }
@@ -274,7 +309,11 @@ impl Supervisor {
             .arg(directory.state())
             .output()
             .await?;
-        anyhow::ensure!(output.status.success(), "cannot make a join token: {}", String::from_utf8_lossy(&output.stderr).trim());
+        anyhow::ensure!(
+            output.status.success(),
+            "cannot make a join token: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
         Ok(output.stdout)
     }
 

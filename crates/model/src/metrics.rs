@@ -28,7 +28,8 @@ pub const ROUTE_REQUESTS_TOTAL: &str = "weft_route_requests_total";
 /// Labels of [`ROUTE_REQUESTS_TOTAL`]: `virtual_service` is `namespace/name`, `route` is the index in `spec.http` or the
 /// route's `name`, as [`crate::xds::route_id`] writes it; `subset` is empty for a destination without one;
 /// `host` is the destination's full host name; `source_workload`, `source_workload_namespace` name the counting side.
-pub const ROUTE_LABELS: [&str; 6] = ["virtual_service", "route", "subset", "host", "source_workload", "source_workload_namespace"];
+pub const ROUTE_LABELS: [&str; 6] =
+    ["virtual_service", "route", "subset", "host", "source_workload", "source_workload_namespace"];
 
 /// Labels of every `istio_*` metric, in exposition order. `request_protocol` is `http`, `grpc` or `tcp`; TCP metrics
 /// leave out `response_code`.
@@ -72,8 +73,25 @@ pub const NO_TLS: &str = "none";
 
 /// Istio's histogram bounds for durations, in milliseconds.
 pub const DURATION_BUCKETS: [f64; 19] = [
-    0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 30_000.0, 60_000.0,
-    300_000.0, 600_000.0, 1_800_000.0, 3_600_000.0,
+    0.5,
+    1.0,
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1000.0,
+    2500.0,
+    5000.0,
+    10_000.0,
+    30_000.0,
+    60_000.0,
+    300_000.0,
+    600_000.0,
+    1_800_000.0,
+    3_600_000.0,
 ];
 /// Istio's histogram bounds for sizes, in bytes.
 pub const SIZE_BUCKETS: [f64; 19] = DURATION_BUCKETS;

@@ -33,7 +33,11 @@ impl std::error::Error for InvalidSpiffeId {}
 
 impl SpiffeId {
     /// Builds an identity from parts that are already known to be valid names.
-    pub fn new(trust_domain: impl Into<String>, namespace: impl Into<String>, service_account: impl Into<String>) -> Self {
+    pub fn new(
+        trust_domain: impl Into<String>,
+        namespace: impl Into<String>,
+        service_account: impl Into<String>,
+    ) -> Self {
         Self { trust_domain: trust_domain.into(), namespace: namespace.into(), service_account: service_account.into() }
     }
 
@@ -96,7 +100,15 @@ mod tests {
 
     #[test]
     fn refuses_other_shapes() {
-        for bad in ["", "spiffe://", "https://a/ns/b/sa/c", "spiffe://a/ns/b/sa/c/d", "spiffe://a/ns//sa/c", "spiffe://a/ns/b/sa/C", "spiffe://a/ns/b/sa/c?x"] {
+        for bad in [
+            "",
+            "spiffe://",
+            "https://a/ns/b/sa/c",
+            "spiffe://a/ns/b/sa/c/d",
+            "spiffe://a/ns//sa/c",
+            "spiffe://a/ns/b/sa/C",
+            "spiffe://a/ns/b/sa/c?x",
+        ] {
             assert!(bad.parse::<SpiffeId>().is_err(), "{bad}");
         }
     }

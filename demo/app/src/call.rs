@@ -1,10 +1,10 @@
 //! The load generator: an open loop, so that a slow answer does not slow the next request down.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     net::IpAddr,
     rc::Rc,
-    cell::RefCell,
     time::{Duration, Instant},
 };
 
@@ -84,7 +84,8 @@ pub async fn run(args: CallArgs, shutdown: Shutdown) -> anyhow::Result<()> {
                 let (client, tally) = (client.clone(), tally.clone());
                 tally.borrow_mut().sent += 1;
                 tokio::task::spawn_local(async move {
-                    let status = tokio::time::timeout(TIMEOUT, send(&client, request)).await.ok().flatten().unwrap_or(0);
+                    let status =
+                        tokio::time::timeout(TIMEOUT, send(&client, request)).await.ok().flatten().unwrap_or(0);
                     *tally.borrow_mut().by_status.entry(status).or_default() += 1;
                     drop(permit);
                 });

@@ -72,7 +72,12 @@ const ANSWER_LIMIT: usize = 256 * 1024;
 /// Serves until shutdown.
 pub async fn run(args: ServeArgs, shutdown: Shutdown) -> anyhow::Result<()> {
     if args.egress.is_none() && !args.calls.is_empty() {
-        return Err(StartupError::new("cannot call other services", "--calls without --egress", "give --egress IP:PORT").into());
+        return Err(StartupError::new(
+            "cannot call other services",
+            "--calls without --egress",
+            "give --egress IP:PORT",
+        )
+        .into());
     }
     let listener = weft_runtime::admin::bind(args.listen, "--listen").await?;
     let client = Client::builder(TokioExecutor::new())

@@ -158,7 +158,10 @@ pub fn weft(dir: &Path) -> anyhow::Result<Peer> {
         format!("--admin={}:15014", ip(2)),
     ];
     let operator = Process::start("operator", bin.join("weft-operator"), operator_args, dir)?;
-    until("the operator does not listen", || Ok(drop(TcpStream::connect((ip(2), 15014))?)))?;
+    until("the operator does not listen", || {
+        TcpStream::connect((ip(2), 15014))?;
+        Ok(())
+    })?;
     let token = Command::new(bin.join("weft"))
         .args(["ca", "token", "create", "--namespace=default", "--service-account=client", "--state-dir"])
         .arg(&state)
