@@ -34,6 +34,15 @@ fn worker_of(client: &mut TcpStream) -> u8 {
     index[0]
 }
 
+async fn reaches(what: &str, condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.expect(what);
+}
+
 #[tokio::test]
 async fn the_least_loaded_worker_takes_the_next_connection() {
     let shared = shared();
@@ -46,7 +55,7 @@ async fn the_least_loaded_worker_takes_the_next_connection() {
     assert_eq!((workers.dispatcher().loads(), shared.drain.live()), (vec![2, 2], 4));
     drop(clients);
     assert_eq!(shared.drain.finished(Duration::from_secs(10)).await, 0);
-    assert_eq!(workers.dispatcher().loads(), [0, 0]);
+    reaches("no worker is loaded", || workers.dispatcher().loads() == [0, 0]).await;
     workers.stop().await;
 }
 
@@ -60,7 +69,8 @@ async fn a_panic_costs_one_connection() {
     std::io::Write::write_all(&mut first, b"p").unwrap();
     let mut rest = Vec::new();
     std::io::Read::read_to_end(&mut first, &mut rest).unwrap();
-    assert_eq!(shared.drain.live(), 1);
+    // The socket closes before the panicking task's guards are dropped.
+    reaches("one connection is left", || shared.drain.live() == 1).await;
     let mut third = dispatch(&workers, &listener);
     assert_eq!(worker_of(&mut third), 0);
     drop((second, third));
