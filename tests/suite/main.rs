@@ -1,4 +1,6 @@
 //! End-to-end tests with real components. They need what `scripts/bootstrap` installs and what `make test` builds.
+// All of this binary is tests, also what stands outside the test functions.
+#![allow(clippy::unwrap_used)]
 
 mod chapter;
 mod console;
