@@ -3,7 +3,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weft/target
 BIN := $(CARGO_TARGET_DIR)/debug
 ARGS ?=
 
-.PHONY: help demo test check build page bench
+.PHONY: help demo test check build page bench screenshots
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,3 +37,8 @@ bench: ## Our proxy beside Envoy and HAProxy, one run, ratios
 	@scripts/bootstrap bench
 	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app
 	cargo xtask bench $(ARGS)
+
+screenshots: ## Draw docs/screenshots anew from a running demo
+	@scripts/bootstrap
+	@$(MAKE) --no-print-directory build page
+	cargo run -p weft-tests --example screenshots
