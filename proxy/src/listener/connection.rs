@@ -28,10 +28,7 @@ use crate::{
 
 /// A client must finish its TLS handshake within, where the chain does not say.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Where the port's protocol is not declared and the configuration sets no limit, a client that is silent for so long is
-/// taken to wait for the server to speak first. A call through two proxies waits twice.
-const SILENCE: Duration = Duration::from_millis(500);
-/// First bytes of a connection whose protocol is declared are waited for at most so long.
+/// First bytes are waited for at most so long where the configuration sets no limit.
 const FIRST_BYTES: Duration = Duration::from_secs(60);
 
 /// Serves one connection to its end: the workers' handler.
@@ -197,11 +194,7 @@ async fn look(listener: &Listener, stream: &mut TcpStream, peer: SocketAddr) -> 
     if !tls && !listener.peek_http {
         return Ok((Some(Seen::Opaque), Bytes::new()));
     }
-    let timeout = match (listener.peek_timeout, listener.peek_http) {
-        (Duration::ZERO, true) => SILENCE,
-        (Duration::ZERO, false) => FIRST_BYTES,
-        (set, _) => set,
-    };
+    let timeout = if listener.peek_timeout.is_zero() { FIRST_BYTES } else { listener.peek_timeout };
     let looked = peek(stream, Look { tls, http: listener.peek_http, timeout }).await;
     let (seen, bytes) = looked.map_err(|error: io::Error| Error::caused(Kind::ClientGone, error))?;
     if seen == Seen::Closed {

@@ -61,6 +61,10 @@ fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
 }
 
+/// Where the port's protocol is not declared and the mesh sets no `protocolDetectionTimeout`, a client that is silent for
+/// so long is taken to wait for the server to speak first. Istio waits for ever. A call through two proxies waits twice.
+const SILENCE: Duration = Duration::from_millis(500);
+
 /// A bound address.
 struct Bound {
     /// IP address, or `unix:///path`.
@@ -87,7 +91,8 @@ impl Bound {
         if self.chains.iter().any(|c| !c.transport.is_empty() || !c.server_names.is_empty()) {
             inspectors.push(inspector("envoy.filters.listener.tls_inspector", pack_plain(&TlsInspector::default())));
         }
-        if self.chains.iter().any(|c| c.transport != TLS && !c.alpn.is_empty()) {
+        let undeclared = self.chains.iter().any(|c| c.transport != TLS && !c.alpn.is_empty());
+        if undeclared {
             inspectors.push(inspector("envoy.filters.listener.http_inspector", pack_plain(&HttpInspector {})));
         }
         let peeks = !inspectors.is_empty();
@@ -96,7 +101,11 @@ impl Bound {
             address: Some(endpoints::address(&self.address, self.port)),
             traffic_direction: self.direction as i32,
             listener_filters: inspectors,
-            listener_filters_timeout: self.peek.filter(|_| peeks).map(proto::duration),
+            listener_filters_timeout: self
+                .peek
+                .or(undeclared.then_some(SILENCE))
+                .filter(|_| peeks)
+                .map(proto::duration),
             // A client that waits for the server to speak first gets the chain for opaque bytes.
             continue_on_listener_filters_timeout: peeks,
             filter_chains: self.chains.into_iter().map(Chain::into_proto).collect(),

@@ -86,7 +86,13 @@ impl<'a> Dialled<'a> {
             Some(Protocol::Udp) => Vec::new(),
             Some(_) => vec![self.opaque()],
             None => {
-                vec![Chain { transport: RAW, alpn: names(&PLAINTEXT_HTTP), ..self.http(route_config) }, self.opaque()]
+                // A chain that names the transport hides those that do not: opaque bytes need one for each transport.
+                let tls = Chain { transport: TLS, name: format!("outbound_{}_tls", self.port), ..self.opaque() };
+                vec![
+                    Chain { transport: RAW, alpn: names(&PLAINTEXT_HTTP), ..self.http(route_config) },
+                    Chain { transport: RAW, ..self.opaque() },
+                    tls,
+                ]
             }
         }
     }
