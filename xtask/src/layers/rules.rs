@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Package;
 
 /// A crate's folder and the folders that it may depend on.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("crates/model", &[]),
     ("crates/wire", &[]),
     ("crates/api", &["crates/model"]),
@@ -13,6 +13,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("crates/mesh", &["crates/model", "crates/api", "crates/wire"]),
     ("crates/policy", &["crates/model", "crates/wire"]),
     ("crates/lint", &["crates/model", "crates/api", "crates/mesh"]),
+    ("crates/install", &["crates/model", "crates/api"]),
     ("crates/runtime", &["crates/model"]),
     ("operator", CRATES),
     ("proxy", &["crates/model", "crates/wire", "crates/policy", "crates/runtime"]),
@@ -22,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
         "cli",
         &[
             "crates/api",
+            "crates/install",
             "crates/lint",
             "crates/mesh",
             "crates/model",
@@ -39,6 +41,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
 
 const CRATES: &[&str] = &[
     "crates/api",
+    "crates/install",
     "crates/lint",
     "crates/mesh",
     "crates/model",
@@ -50,6 +53,7 @@ const CRATES: &[&str] = &[
 
 const ALL: &[&str] = &[
     "crates/api",
+    "crates/install",
     "crates/lint",
     "crates/mesh",
     "crates/model",
@@ -65,7 +69,8 @@ const ALL: &[&str] = &[
 ];
 
 /// Crates without I/O: time, randomness and bytes are handed to them.
-const PURE: [&str; 5] = ["crates/model", "crates/api", "crates/mesh", "crates/policy", "crates/lint"];
+const PURE: [&str; 6] =
+    ["crates/model", "crates/api", "crates/mesh", "crates/policy", "crates/lint", "crates/install"];
 
 /// First parts of the names of crates that do I/O.
 const IO: [&str; 7] = ["tokio", "hyper", "kube", "reqwest", "axum", "sqlx", "notify"];
