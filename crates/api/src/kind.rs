@@ -14,6 +14,7 @@ const ISTIO_SECURITY: &str = "security.istio.io";
 const ISTIO_TELEMETRY: &str = "telemetry.istio.io";
 const ISTIO_EXTENSIONS: &str = "extensions.istio.io";
 const WEFT: &str = "weft.dev";
+const DISCOVERY: &str = "discovery.k8s.io";
 
 macro_rules! kinds {
     ($( $(#[$doc:meta])* $variant:ident: $group:expr, $plural:literal, $scope:ident, [$($version:literal),+]; )+) => {
@@ -86,6 +87,12 @@ kinds! {
     Mesh: WEFT, "meshes", Cluster, ["v1alpha1"];
     /// A Kubernetes Service.
     Service: "", "services", Namespaced, ["v1"];
+    /// A part of a Kubernetes Service's endpoints.
+    EndpointSlice: DISCOVERY, "endpointslices", Namespaced, ["v1"];
+    /// A Kubernetes Pod.
+    Pod: "", "pods", Namespaced, ["v1"];
+    /// A Kubernetes Node.
+    Node: "", "nodes", Cluster, ["v1"];
     /// A Kubernetes Namespace.
     Namespace: "", "namespaces", Cluster, ["v1"];
     /// A Kubernetes ConfigMap.
@@ -105,7 +112,6 @@ const OTHER_CLUSTER_KINDS: &[&str] = &[
     "GatewayClass",
     "IngressClass",
     "MutatingWebhookConfiguration",
-    "Node",
     "PersistentVolume",
     "PriorityClass",
     "RuntimeClass",

@@ -4,6 +4,8 @@
 //! reported beside the object and do no harm, numbers may be strings, `null` is absence.
 
 pub mod code;
+pub mod core;
+pub mod crd;
 pub mod duration;
 pub mod error;
 pub mod field;

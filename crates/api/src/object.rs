@@ -1,6 +1,6 @@
 //! One configuration object, read.
 
-mod content;
+pub(crate) mod content;
 mod parse;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -11,6 +11,7 @@ use weft_model::ObjectRef;
 pub use parse::parse;
 
 use crate::{
+    core::{EndpointSlice, Node, Pod},
     error::{ObjectError, UnknownField},
     kind::{Kind, Scope},
     mesh::{MeshConfig, MeshSpec},
@@ -81,6 +82,12 @@ pub enum Spec {
     MeshConfig(Arc<MeshConfig>),
     /// A Kubernetes Service.
     Service(Arc<v1::ServiceSpec>),
+    /// A part of a Kubernetes Service's endpoints.
+    EndpointSlice(Arc<EndpointSlice>),
+    /// A Kubernetes Pod.
+    Pod(Arc<Pod>),
+    /// A Kubernetes Node.
+    Node(Arc<Node>),
     /// A Kubernetes Namespace; all that matters of it is in its metadata.
     Namespace,
     /// A Kubernetes ConfigMap.
@@ -107,6 +114,9 @@ impl fmt::Debug for Spec {
             Self::Mesh(spec) => spec.fmt(f),
             Self::MeshConfig(spec) => spec.fmt(f),
             Self::Service(spec) => spec.fmt(f),
+            Self::EndpointSlice(slice) => slice.fmt(f),
+            Self::Pod(pod) => pod.fmt(f),
+            Self::Node(node) => node.fmt(f),
             Self::Namespace => f.write_str("Namespace"),
             Self::ConfigMap(map) => map.fmt(f),
             Self::Secret(_) => f.write_str("Secret { .. }"),

@@ -28,8 +28,13 @@ pub(crate) fn object(object: &Object) -> Vec<ObjectError> {
         Spec::AuthorizationPolicy(spec) => authorization::check(spec, &mut checks),
         Spec::RequestAuthentication(spec) => authorization::check_request(spec, &mut checks),
         Spec::Service(spec) => kubernetes::check_service(spec, &mut checks),
-        Spec::Mesh(spec) => kubernetes::check_mesh(&spec.mesh_config, "spec.meshConfig", &mut checks),
+        Spec::Mesh(spec) => {
+            kubernetes::check_mesh(&spec.mesh_config, "spec.meshConfig", &mut checks);
+            checks.extend(crate::mesh::check(spec));
+        }
         Spec::MeshConfig(config) => kubernetes::check_mesh(config, "data.mesh", &mut checks),
+        // The API server has checked these.
+        Spec::EndpointSlice(_) | Spec::Pod(_) | Spec::Node(_) => {}
         Spec::Namespace | Spec::ConfigMap(_) | Spec::Secret(_) | Spec::Other(_) => {}
     }
     checks.finish()

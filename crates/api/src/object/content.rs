@@ -22,8 +22,13 @@ pub(super) fn hash(object: &Value) -> String {
             }
         }
     }
+    digest(&canonical)
+}
+
+/// SHA-256 of a text, in hex.
+pub(crate) fn digest(text: &str) -> String {
     let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(canonical.as_bytes()) {
+    for byte in Sha256::digest(text.as_bytes()) {
         let _ = write!(hex, "{byte:02x}");
     }
     hex

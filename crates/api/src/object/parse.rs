@@ -9,6 +9,7 @@ use weft_model::ObjectRef;
 
 use super::{Object, ObjectMeta, Parsed, Spec, content};
 use crate::{
+    core::{EndpointSliceManifest, LAST_APPLIED, Manifest, NodeManifest, PodManifest, WithoutMetadata},
     error::{ObjectError, UnknownField, did_you_mean},
     kind::{Kind, Scope},
     mesh::MeshConfig,
@@ -77,18 +78,43 @@ pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, Box<Objec
         check_names(&reference)?;
     }
 
+    match kind {
+        Some(Kind::Pod) => return trimmed::<PodManifest>(&reference, value, default_namespace),
+        Some(Kind::Node) => return trimmed::<NodeManifest>(&reference, value, default_namespace),
+        Some(Kind::EndpointSlice) => return trimmed::<EndpointSliceManifest>(&reference, value, default_namespace),
+        _ => {}
+    }
+
+    let mut annotations = metadata.annotations;
+    annotations.remove(LAST_APPLIED);
     let spec = spec(kind, &reference, value, &mut unknown_fields)?;
     let meta = ObjectMeta {
         name: reference.name.clone(),
         namespace: reference.namespace.clone(),
         labels: metadata.labels,
-        annotations: metadata.annotations,
+        annotations,
         uid: metadata.uid,
         resource_version: metadata.resource_version,
         generation: metadata.generation,
         creation_timestamp: metadata.creation_timestamp,
     };
     Ok(Parsed { object: Object { reference, meta, spec, content: content::hash(value) }, unknown_fields })
+}
+
+/// Reads an object of which only a part is kept. What is left out is none of the mesh's business, so nothing of it counts
+/// as unknown.
+fn trimmed<M: Manifest>(
+    reference: &ObjectRef,
+    value: &Value,
+    default_namespace: &str,
+) -> Result<Parsed, Box<ObjectError>> {
+    let manifest: M =
+        read(value, Rules::Plain, "", &mut Vec::new()).map_err(|failure| error(Some(reference), failure))?;
+    let mut object = manifest.into_object(default_namespace);
+    // One that is yet to be named goes by its prefix.
+    object.meta.name.clone_from(&reference.name);
+    object.reference.name.clone_from(&reference.name);
+    Ok(Parsed { object, unknown_fields: Vec::new() })
 }
 
 /// Reads mesh-wide settings, for [`Object::attach_mesh_config`].
@@ -226,9 +252,11 @@ fn spec(
             Spec::Service(Arc::new(read.spec))
         }
         Some(Kind::Namespace) => Spec::Namespace,
-        Some(Kind::ConfigMap) => Spec::ConfigMap(whole(reference, value, unknown)?),
-        Some(Kind::Secret) => Spec::Secret(whole(reference, value, unknown)?),
-        Some(Kind::WorkloadGroup | Kind::EnvoyFilter | Kind::ProxyConfig | Kind::Telemetry | Kind::WasmPlugin)
+        Some(Kind::ConfigMap) => Spec::ConfigMap(whole::<v1::ConfigMap>(reference, value, unknown)?.without_metadata()),
+        Some(Kind::Secret) => Spec::Secret(whole::<v1::Secret>(reference, value, unknown)?.without_metadata()),
+        // Read before.
+        Some(Kind::Pod | Kind::Node | Kind::EndpointSlice)
+        | Some(Kind::WorkloadGroup | Kind::EnvoyFilter | Kind::ProxyConfig | Kind::Telemetry | Kind::WasmPlugin)
         | None => Spec::Other(Arc::new(value.clone())),
     })
 }

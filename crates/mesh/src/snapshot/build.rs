@@ -134,6 +134,7 @@ impl Kinds {
             Spec::Namespace => {
                 self.namespaces.insert(object.meta.name.clone(), Arc::clone(object));
             }
+            Spec::Pod(_) | Spec::Node(_) | Spec::EndpointSlice(_) => {}
             Spec::Mesh(_) | Spec::MeshConfig(_) | Spec::ConfigMap(_) | Spec::Secret(_) | Spec::Other(_) => {}
         }
     }
