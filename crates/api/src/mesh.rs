@@ -1,39 +1,75 @@
-//! Mesh-wide settings: Weft's own `Mesh` object and the part of Istio's mesh config that both read
-//! (<https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/>).
+//! Weft's own `Mesh` object (`weft.dev/v1alpha1`, cluster-scoped): one installation with its mesh-wide settings.
 
-use std::collections::BTreeMap;
+mod check;
+mod component;
+mod config;
+mod schema;
+mod status;
 
-use serde::Deserialize;
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    Duration,
-    networking::{
-        sidecar::OutboundMode,
-        traffic_policy::{H2UpgradePolicy, LocalityLb, TcpKeepalive},
-        virtual_service::Retry,
-    },
-    one_of::words,
+pub use component::{
+    Autoscaling, Component, Components, Image, ProxySettings, PullPolicy, Quantity, Remote, Resources, ServicePort,
+    ServiceType,
 };
+pub use config::{
+    AccessLogEncoding, MeshConfig, MeshNetworks, MeshOutboundTrafficPolicy, Network, NetworkEndpoints, NetworkGateway,
+};
+pub use status::{ComponentStatus, Condition, ConditionStatus, MeshStatus};
 
-/// One installation of Weft (`weft.dev/v1alpha1`, cluster-scoped).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(crate) use check::check;
+pub(crate) use schema::schema;
+
+/// The version of a Mesh's revision when it names none, as the label `istio.io/rev` says it.
+pub const DEFAULT_REVISION: &str = "default";
+
+/// What an installation consists of and how it is set.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct MeshSpec {
-    /// `minimal`, `default`, `demo` or `remote`; none is `default`.
+    /// What is installed: `minimal` (the control plane alone), `default` (with gateway and console, highly available),
+    /// `demo` (everything, small) or `remote` (served by another cluster's control plane).
     pub profile: Option<Profile>,
-    /// Name of this control plane beside others; empty is the default one.
+    /// Name of this control plane beside others; empty is the default one. It cannot change: make a second Mesh.
     pub revision: String,
-    /// Mesh-wide settings.
+    /// Further names of this revision for the label `istio.io/rev`, such as `prod`; `default` takes over the label
+    /// `istio-injection`.
+    pub tags: Vec<String>,
+    /// Where images come from.
+    pub image: Image,
+    /// Mesh-wide settings, as in Istio's MeshConfig.
+    #[schemars(schema_with = "schema::as_written")]
     pub mesh_config: MeshConfig,
-    /// Settings of single components, by name, as written.
-    pub components: BTreeMap<String, Value>,
-    /// Anything else that a profile's templates take, as written.
-    pub values: Option<Value>,
+    /// Settings of single components.
+    pub components: Components,
+    /// The control plane elsewhere; only in profile `remote`, and required there.
+    pub remote: Option<Remote>,
+}
+
+impl MeshSpec {
+    /// The profile in force.
+    pub fn profile(&self) -> Profile {
+        self.profile.unwrap_or_default()
+    }
+
+    /// The revision as labels say it: [`DEFAULT_REVISION`] when none is named.
+    pub fn revision_label(&self) -> &str {
+        if self.revision.is_empty() { DEFAULT_REVISION } else { &self.revision }
+    }
+
+    /// `name` for the default revision, `name-<revision>` for others.
+    pub fn revisioned(&self, name: &str) -> String {
+        if self.revision.is_empty() || self.revision == DEFAULT_REVISION {
+            name.to_owned()
+        } else {
+            format!("{name}-{}", self.revision)
+        }
+    }
 }
 
 /// What an installation is made of. Written in lower case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// The control plane alone.
@@ -47,167 +83,17 @@ pub enum Profile {
     Remote,
 }
 
-/// Mesh-wide settings. Fields of type [`Value`] are kept as written.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct MeshConfig {
-    /// Trust domain of identities; none is `cluster.local`.
-    pub trust_domain: Option<String>,
-    /// Other trust domains that are this one too.
-    pub trust_domain_aliases: Vec<String>,
-    /// Namespace whose policies are mesh-wide; none is `istio-system`.
-    pub root_namespace: Option<String>,
-    /// What happens to hosts that are not known; none is ALLOW_ANY.
-    pub outbound_traffic_policy: Option<MeshOutboundTrafficPolicy>,
-    /// Whether clients use mutual TLS with servers that have a proxy; none is yes.
-    pub enable_auto_mtls: Option<bool>,
-    /// Where the access log goes; empty is nowhere.
-    pub access_log_file: Option<String>,
-    /// Format of the access log.
-    pub access_log_format: Option<String>,
-    /// Text or JSON.
-    pub access_log_encoding: Option<AccessLogEncoding>,
-    /// Whether spans are reported.
-    pub enable_tracing: Option<bool>,
-    /// Retries of routes that say nothing; none is 2 tries on `connect-failure,refused-stream,unavailable,cancelled`.
-    pub default_http_retry_policy: Option<Retry>,
-    /// How long a connection may take to open; none is 10 s.
-    pub connect_timeout: Option<Duration>,
-    /// How long to wait for the first bytes when the protocol is not declared; none or zero is without end.
-    pub protocol_detection_timeout: Option<Duration>,
-    /// Probes of idle connections.
-    pub tcp_keepalive: Option<TcpKeepalive>,
-    /// Whether HTTP/1.1 is sent on as HTTP/2.
-    pub h2_upgrade_policy: Option<H2UpgradePolicy>,
-    /// Preference by locality.
-    pub locality_lb_setting: Option<LocalityLb>,
-    /// Who sees services that do not say; none is everyone.
-    pub default_service_export_to: Vec<String>,
-    /// Who sees VirtualServices that do not say; none is everyone.
-    pub default_virtual_service_export_to: Vec<String>,
-    /// Who sees DestinationRules that do not say; none is everyone.
-    pub default_destination_rule_export_to: Vec<String>,
-    /// Settings of proxies.
-    pub default_config: Option<Value>,
-    /// Providers of telemetry and authorization.
-    pub extension_providers: Vec<Value>,
-    /// Which providers are used when nothing else is said.
-    pub default_providers: Option<Value>,
-    /// TLS between workloads.
-    #[serde(rename = "meshMTLS")]
-    pub mesh_mtls: Option<Value>,
-    /// TLS elsewhere.
-    pub tls_defaults: Option<Value>,
-    /// How paths are normalized before policies see them.
-    pub path_normalization: Option<Value>,
-    /// Namespaces that the control plane looks at.
-    pub discovery_selectors: Vec<Value>,
-    /// Settings of services by host.
-    pub service_settings: Vec<Value>,
-    /// Further roots.
-    pub ca_certificates: Vec<Value>,
-    /// Certificate authority elsewhere.
-    pub ca: Option<Value>,
-    /// Certificates to provision for DNS names.
-    pub certificates: Vec<Value>,
-    /// Where configuration comes from.
-    pub config_sources: Vec<Value>,
-    /// Labels of services that are not imported from Kubernetes.
-    pub service_scope_configs: Vec<Value>,
-    /// How often DNS names are looked up again.
-    pub dns_refresh_rate: Option<Duration>,
-    /// Whether clients verify server certificates by default.
-    pub verify_certificate_at_client: Option<bool>,
-    /// Whether proxies' access log goes to a log service.
-    pub enable_envoy_access_log_service: Option<bool>,
-    /// Whether listeners keep refused connections out of the access log.
-    pub disable_envoy_listener_log: Option<bool>,
-    /// Whether an application's own metrics are merged with its proxy's.
-    pub enable_prometheus_merge: Option<bool>,
-    /// Port that outbound connections are captured on.
-    pub proxy_listen_port: Option<u32>,
-    /// Port that inbound connections are captured on.
-    pub proxy_inbound_listen_port: Option<u32>,
-    /// Port of an HTTP proxy.
-    pub proxy_http_port: Option<u32>,
-    /// How Kubernetes Ingress is read.
-    pub ingress_class: Option<String>,
-    /// Service of the Ingress gateway.
-    pub ingress_service: Option<String>,
-    /// Workloads of the Ingress gateway.
-    pub ingress_selector: Option<String>,
-    /// How Ingress is taken: `DEFAULT`, `STRICT` or `OFF`.
-    pub ingress_controller_mode: Option<String>,
-    /// Prefix of inbound statistics.
-    pub inbound_cluster_stat_name: Option<String>,
-    /// Prefix of outbound statistics.
-    pub outbound_cluster_stat_name: Option<String>,
-    /// What happens to inbound connections to ports that no service names.
-    pub inbound_traffic_policy: Option<Value>,
-    /// How long a tunnel may be idle.
-    pub hbone_idle_timeout: Option<Duration>,
-    /// Networks of a mesh that spans several: key `meshNetworks` of Istio's ConfigMap, not a field of the config.
-    #[serde(skip)]
-    pub networks: MeshNetworks,
-}
-
-/// Networks of a mesh that spans several.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct MeshNetworks {
-    /// By name.
-    pub networks: BTreeMap<String, Network>,
-}
-
-/// One network.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Network {
-    /// Which endpoints are in it.
-    pub endpoints: Vec<NetworkEndpoints>,
-    /// How it is reached from the others.
-    pub gateways: Vec<NetworkGateway>,
-}
-
-/// Endpoints by address range, or all of one cluster.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct NetworkEndpoints {
-    /// CIDR range.
-    pub from_cidr: Option<String>,
-    /// Cluster.
-    pub from_registry: Option<String>,
-}
-
-/// A way into a network.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct NetworkGateway {
-    /// Service of the gateway, by its full name.
-    pub registry_service_name: Option<String>,
-    /// Address of the gateway.
-    pub address: Option<String>,
-    /// Port of the gateway.
-    pub port: u32,
-    /// `region/zone/subzone`.
-    pub locality: String,
-}
-
-/// What happens to hosts that are not known. Unlike a Sidecar's, it is ALLOW_ANY when empty.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct MeshOutboundTrafficPolicy {
-    /// What.
-    pub mode: Option<OutboundMode>,
-}
-
-words! {
-    /// How the access log is written.
-    AccessLogEncoding {
-        /// Lines of text.
-        #[default]
-        Text = "TEXT",
-        /// One JSON object a line.
-        Json = "JSON",
+impl Profile {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Minimal => "minimal",
+            Self::Default => "default",
+            Self::Demo => "demo",
+            Self::Remote => "remote",
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,11 @@ impl<'o> Checks<'o> {
         self.errors
     }
 
+    /// Takes over what was found elsewhere, as this object's.
+    pub(super) fn extend(&mut self, found: Vec<ObjectError>) {
+        self.errors.extend(found.into_iter().map(|error| ObjectError { object: Some(self.object.clone()), ..error }));
+    }
+
     pub(super) fn error(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.push(field.into(), message.into(), None);
     }

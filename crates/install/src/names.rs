@@ -1,0 +1,44 @@
+//! Names that the parts of an installation know each other by.
+
+/// Namespace of the installation.
+pub const NAMESPACE: &str = "weft-system";
+/// Field manager of server-side apply.
+pub const FIELD_MANAGER: &str = "weft-operator";
+/// Finalizer of a Mesh.
+pub const FINALIZER: &str = "weft.dev/mesh";
+/// Label: the Mesh that an object was rendered from. What carries it and is no longer rendered is pruned.
+pub const MESH_LABEL: &str = "weft.dev/mesh";
+/// Label: which part of the installation an object belongs to.
+pub const COMPONENT_LABEL: &str = "weft.dev/component";
+/// Label: revision.
+pub const REVISION_LABEL: &str = "istio.io/rev";
+/// Annotation: why an object, or each rule of a role, is there.
+pub const DESCRIPTION: &str = "weft.dev/description";
+/// ConfigMap with the mesh roots, in every namespace.
+pub const ROOT_CONFIG_MAP: &str = "weft-ca-root-cert";
+/// Its key.
+pub const ROOT_KEY: &str = "root-cert.pem";
+/// Secret with the certificate authority.
+pub const CA_SECRET: &str = "weft-ca";
+/// Istio's Secret with a plugged-in certificate authority, which wins.
+pub const PLUGGED_IN_CA_SECRET: &str = "cacerts";
+/// Control plane: Deployment, Service, ServiceAccount, before the revision.
+pub const CONTROL_PLANE: &str = "weft-control-plane";
+/// The gateway's, before the revision.
+pub const INGRESS_GATEWAY: &str = "weft-ingressgateway";
+/// The console's, before the revision.
+pub const CONSOLE: &str = "weft-console";
+/// ConfigMap with the control plane's settings, before the revision. Keys: [`MESH_KEY`] and [`INJECTION_KEY`].
+pub const MESH_CONFIG_MAP: &str = "weft-mesh";
+/// Key of mesh-wide settings, Istio's MeshConfig as JSON.
+pub const MESH_KEY: &str = "mesh";
+/// Key of an [`InjectConfig`](crate::InjectConfig) as JSON.
+pub const INJECTION_KEY: &str = "injection";
+/// MutatingWebhookConfiguration, before the revision.
+pub const INJECTOR_WEBHOOK: &str = "weft-sidecar-injector";
+/// ValidatingWebhookConfiguration, before the revision.
+pub const VALIDATOR_WEBHOOK: &str = "weft-validator";
+/// Audience of the proxies' tokens.
+pub const TOKEN_AUDIENCE: &str = "weft-ca";
+/// Namespaces whose pods are never injected: without them a cluster cannot come up.
+pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
