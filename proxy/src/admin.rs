@@ -1,30 +1,35 @@
-//! Admin, metrics and readiness endpoints, on the instance's own address.
+//! Admin, metrics, readiness and probe endpoints: on the instance's own address, in a pod on the pod's, where the admin
+//! pages are for the pod itself.
 
 mod dump;
+mod pages;
+mod pod;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
 use axum::{
-    Json, Router,
-    extract::{Query, State},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
+    Router,
     routing::{get, post},
 };
-use serde::Deserialize;
 use tokio::net::TcpListener;
 use weft_model::ports;
-use weft_runtime::{Shutdown, StartupError, admin, log};
+use weft_runtime::{Shutdown, StartupError, admin};
 
-use crate::{state::Shared, telemetry, workers::Dispatcher};
+pub use pod::Application;
+
+use crate::{
+    state::{NodeInfo, Shared},
+    workers::Dispatcher,
+};
 
 /// The bound endpoints.
 pub struct Admin {
     debug: TcpListener,
-    metrics: Vec<TcpListener>,
+    metrics: TcpListener,
+    merged: TcpListener,
     readiness: TcpListener,
 }
 
@@ -33,113 +38,78 @@ struct Context {
     shared: Arc<Shared>,
     dispatcher: Dispatcher,
     shutdown: Shutdown,
+    application: Arc<Application>,
 }
 
 impl Admin {
-    /// Binds 15000, 15020, 15021 and 15090 of `address`.
-    pub async fn bind(address: IpAddr) -> Result<Self, StartupError> {
-        let bind = |port| async move { admin::bind(SocketAddr::new(address, port), "--address").await };
+    /// Binds 15000, 15020, 15021 and 15090.
+    pub async fn bind(node: &NodeInfo) -> Result<Self, StartupError> {
+        let (own, open) = match node.in_pod {
+            false => (node.address, node.address),
+            // The kubelet and Prometheus come from outside; who may read and stop everything sits in the pod.
+            true => (Ipv4Addr::LOCALHOST.into(), everywhere()),
+        };
+        let bind = |address, port| async move { admin::bind(SocketAddr::new(address, port), "--address").await };
         Ok(Self {
-            debug: bind(ports::PROXY_ADMIN).await?,
-            metrics: vec![bind(ports::PROXY_METRICS).await?, bind(ports::PROXY_MERGED_METRICS).await?],
-            readiness: bind(ports::PROXY_READINESS).await?,
+            debug: bind(own, ports::PROXY_ADMIN).await?,
+            metrics: bind(open, ports::PROXY_METRICS).await?,
+            merged: bind(open, ports::PROXY_MERGED_METRICS).await?,
+            readiness: bind(open, ports::PROXY_READINESS).await?,
         })
     }
 
     /// Serves until `until`; `POST /quitquitquit` begins `shutdown`.
-    pub fn serve(self, shared: &Arc<Shared>, dispatcher: Dispatcher, shutdown: &Shutdown, until: &Shutdown) {
-        let context = Context { shared: shared.clone(), dispatcher, shutdown: shutdown.clone() };
+    pub fn serve(
+        self,
+        shared: &Arc<Shared>,
+        dispatcher: Dispatcher,
+        application: Application,
+        shutdown: &Shutdown,
+        until: &Shutdown,
+    ) {
+        let application = Arc::new(application);
+        let context = Context { shared: shared.clone(), dispatcher, shutdown: shutdown.clone(), application };
         let debug = Router::new()
-            .route("/config_dump", get(config_dump))
-            .route("/clusters", get(clusters))
-            .route("/certs", get(certs))
-            .route("/stats", get(stats))
-            .route("/stats/prometheus", get(prometheus))
-            .route("/quitquitquit", post(quit))
-            .route("/logging", post(logging));
-        spawn(self.debug, debug, &context, until);
-        for listener in self.metrics {
-            let routes = Router::new()
-                .route("/stats/prometheus", get(prometheus))
-                .route("/metrics", get(prometheus))
-                .route("/healthz/ready", get(ready));
+            .route("/config_dump", get(pages::config_dump))
+            .route("/clusters", get(pages::clusters))
+            .route("/certs", get(pages::certs))
+            .route("/stats", get(pages::stats))
+            .route("/stats/prometheus", get(pages::prometheus))
+            .route("/quitquitquit", post(pages::quit))
+            .route("/logging", post(pages::logging));
+        let ready = || Router::new().route("/healthz/ready", get(pages::ready));
+        let metrics =
+            ready().route("/stats/prometheus", get(pages::prometheus)).route("/metrics", get(pages::prometheus));
+        let mut merged = ready().route("/stats/prometheus", get(pod::merged)).route("/metrics", get(pod::merged));
+        if shared.node.in_pod {
+            merged = merged
+                .route("/app-health/{container}/{probe}", get(pod::probe))
+                .route("/app-lifecycle/{container}/{hook}", get(pod::probe))
+                .route("/quitquitquit", post(pod::quit));
+        }
+        let endpoints =
+            [(self.debug, debug), (self.metrics, metrics), (self.merged, merged), (self.readiness, ready())];
+        for (listener, routes) in endpoints {
             spawn(listener, routes, &context, until);
         }
-        spawn(self.readiness, Router::new().route("/healthz/ready", get(ready)), &context, until);
+    }
+}
+
+/// Both families where the machine has IPv6.
+fn everywhere() -> IpAddr {
+    match std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)) {
+        Ok(_) => Ipv6Addr::UNSPECIFIED.into(),
+        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
     }
 }
 
 fn spawn(listener: TcpListener, routes: Router<Context>, context: &Context, until: &Shutdown) {
-    let (router, until) = (routes.with_state(context.clone()), until.clone());
+    let service = routes.with_state(context.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let until = until.clone();
     tokio::spawn(async move {
-        if let Err(error) = admin::serve(listener, router, until).await {
+        let served = axum::serve(listener, service).with_graceful_shutdown(async move { until.wait().await });
+        if let Err(error) = served.await {
             tracing::error!(%error, "an admin endpoint ended");
         }
     });
-}
-
-async fn ready(State(context): State<Context>) -> Response {
-    let missing = missing(&context.shared);
-    if missing.is_empty() {
-        return "ready\n".into_response();
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", missing.join(", "))).into_response()
-}
-
-/// What readiness waits for.
-fn missing(shared: &Shared) -> Vec<&'static str> {
-    let waits = [
-        (shared.drain.begun(), "draining"),
-        (shared.identity.load().is_none(), "no certificate yet"),
-        (!shared.readiness.configured(), "no complete configuration yet"),
-        (!shared.readiness.listeners_bound(), "listeners not bound yet"),
-    ];
-    waits.into_iter().filter(|(waits, _)| *waits).map(|(_, why)| why).collect()
-}
-
-async fn prometheus(State(context): State<Context>) -> impl IntoResponse {
-    let text = telemetry::exposition(&context.shared, &context.dispatcher.loads());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
-}
-
-#[derive(Deserialize)]
-struct Filter {
-    filter: Option<String>,
-}
-
-/// Samples alone, without help texts; `?filter=` keeps lines that contain it.
-async fn stats(State(context): State<Context>, Query(Filter { filter }): Query<Filter>) -> String {
-    let text = telemetry::exposition(&context.shared, &context.dispatcher.loads());
-    let wanted = |line: &&str| !line.starts_with('#') && filter.as_ref().is_none_or(|filter| line.contains(filter));
-    text.lines().filter(wanted).flat_map(|line| [line, "\n"]).collect()
-}
-
-async fn config_dump(State(context): State<Context>) -> impl IntoResponse {
-    Json(dump::config(&context.shared))
-}
-
-async fn clusters(State(context): State<Context>) -> String {
-    dump::clusters(&context.shared)
-}
-
-async fn certs(State(context): State<Context>) -> impl IntoResponse {
-    Json(dump::certificates(&context.shared))
-}
-
-async fn quit(State(context): State<Context>) -> &'static str {
-    context.shutdown.begin();
-    "stopping\n"
-}
-
-#[derive(Deserialize)]
-struct Level {
-    level: String,
-}
-
-/// `?level=debug` or any filter that `--log` takes.
-async fn logging(Query(Level { level }): Query<Level>) -> Response {
-    match log::set_filter(&level) {
-        Ok(()) => format!("log filter: {level}\n").into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
-    }
 }

@@ -20,6 +20,8 @@ use tokio::{
     task::AbortHandle,
 };
 use tokio_rustls::TlsConnector;
+use weft_model::SpiffeId;
+use weft_policy::config::StringMatch;
 
 /// Longest time for TCP, TLS and HTTP/2 handshakes together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,6 +82,22 @@ impl ControlPlane {
         &self.address
     }
 
+    /// The host, without the port.
+    fn host(&self) -> &str {
+        self.address.rsplit_once(':').map_or(&*self.address, |(host, _)| host)
+    }
+
+    /// The host where it is a DNS name, not an address.
+    fn dns_name(&self) -> Option<&str> {
+        Some(self.host()).filter(|host| !host.starts_with('[') && host.parse::<IpAddr>().is_err())
+    }
+
+    /// Names of which the operator must prove one: its identity, or the DNS name that it is reached by.
+    pub fn server_names(&self, operator: &SpiffeId) -> Vec<StringMatch> {
+        let dns = self.dns_name().map(|name| StringMatch::Exact(name.into()));
+        std::iter::once(StringMatch::Exact(operator.to_string().into())).chain(dns).collect()
+    }
+
     /// What gRPC requests name as their authority.
     pub fn origin(&self) -> Uri {
         Uri::builder()
@@ -90,7 +108,7 @@ impl ControlPlane {
             .unwrap_or_else(|_| Uri::from_static("https://weft-operator/"))
     }
 
-    /// Connects. Each address of the name is tried in turn.
+    /// Connects. The name is resolved anew and each of its addresses is tried in turn.
     pub async fn connect(&self, tls: Arc<ClientConfig>) -> Result<Link, ConnectError> {
         let timeout = || ConnectError::Timeout(self.address.clone());
         tokio::time::timeout(CONNECT_TIMEOUT, self.try_all(tls)).await.map_err(|_| timeout())?
@@ -110,7 +128,8 @@ impl ControlPlane {
 
     async fn try_one(&self, address: SocketAddr, tls: Arc<ClientConfig>) -> Result<Link, ConnectError> {
         let stream = dial(address, self.from).await.map_err(|error| ConnectError::Tcp(address, error))?;
-        let name = ServerName::IpAddress(address.ip().into());
+        let name = self.dns_name().and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        let name = name.unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
         let stream =
             TlsConnector::from(tls).connect(name, stream).await.map_err(|error| ConnectError::Tls(address, error))?;
         let (sender, connection) = Builder::new(TokioExecutor::new())
@@ -155,6 +174,19 @@ impl tower::Service<http::Request<tonic::body::Body>> for Link {
 
     fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
         Box::pin(self.sender.send_request(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_counts_beside_the_identity() {
+        let operator = SpiffeId::new("cluster.local", "istio-system", "weft-operator");
+        let names = |address: &str| ControlPlane::new(address, None).server_names(&operator).len();
+        assert_eq!(names("weft-control-plane.weft-system.svc:15012"), 2);
+        assert_eq!((names("127.0.0.1:15012"), names("[::1]:15012")), (1, 1));
     }
 }
 

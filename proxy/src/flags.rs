@@ -1,20 +1,28 @@
 //! Command line. Each flag can also be given as `WEFT_<FLAG>`.
 
+mod pod;
+
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 use weft_runtime::{StartupError, log::LogArgs};
 
+pub use pod::PodArgs;
+
 use crate::{
-    state::{NodeInfo, Role},
+    admin::Application,
+    identity::Credentials,
+    state::{Capture, NodeInfo, Role},
     telemetry::{AccessLogTarget, Endpoint},
 };
 
 /// The mesh's proxy: carries one workload's traffic, or a gateway's, as the operator says.
+///
+/// `weft-proxy capture` redirects a pod's connections to the proxy, `weft-proxy wait` waits until the proxy is ready.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "weft-proxy", version)]
 pub struct Flags {
-    /// The operator's ADS and certificate port.
+    /// The operator's ADS and certificate port. A name is resolved anew for each connection.
     #[arg(long, env = "WEFT_CONTROL_PLANE", value_name = "HOST:PORT")]
     pub control_plane: String,
     /// Name of this instance's WorkloadEntry or pod.
@@ -32,9 +40,12 @@ pub struct Flags {
     /// Whether this is a workload's proxy or a gateway.
     #[arg(long, env = "WEFT_ROLE", value_enum, default_value_t = Role::Sidecar)]
     pub role: Role,
-    /// File with the join token that the first certificate is asked for with.
+    /// File with the join token that the first certificate is asked for with, outside of Kubernetes.
     #[arg(long, env = "WEFT_JOIN_TOKEN_FILE", value_name = "FILE")]
-    pub join_token_file: PathBuf,
+    pub join_token_file: Option<PathBuf>,
+    /// What a pod tells its proxy.
+    #[command(flatten)]
+    pub pod: PodArgs,
     /// Trust domain of the mesh.
     #[arg(long, env = "WEFT_TRUST_DOMAIN", default_value = "cluster.local")]
     pub trust_domain: String,
@@ -59,6 +70,13 @@ pub struct Flags {
     /// How long open requests may take after SIGTERM.
     #[arg(long, env = "WEFT_DRAIN_TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     pub drain_time: Duration,
+    /// How long new connections are still taken after SIGTERM, while peers learn that this instance is going.
+    #[arg(long, env = "WEFT_MINIMUM_DRAIN_TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub minimum_drain_time: Duration,
+    /// Drain until no connection is open, however long that takes, instead of for --drain-time at most.
+    #[arg(long, env = "WEFT_DRAIN_UNTIL_IDLE", default_value_t = false, num_args = 0..=1, default_missing_value = "true",
+        action = clap::ArgAction::Set)]
+    pub drain_until_idle: bool,
     /// Logging.
     #[command(flatten)]
     pub log: LogArgs,
@@ -101,7 +119,43 @@ impl Flags {
             domain: self.domain.clone(),
             root_namespace: self.root_namespace.clone(),
             cluster: self.cluster_id.clone(),
+            capture: self.pod.capture,
+            in_pod: self.in_pod(),
+            revision: self.pod.revision.clone(),
+            node_name: self.pod.node_name.clone().filter(|name| !name.is_empty()),
         })
+    }
+
+    /// Whether this proxy shares a pod's network with an application and is known by the pod's service account.
+    pub fn in_pod(&self) -> bool {
+        self.pod.capture == Capture::Redirect || self.pod.token_file.is_some()
+    }
+
+    /// What injection told of the application.
+    pub fn application(&self) -> Application {
+        Application { probes: self.pod.app_probes.clone().unwrap_or_default(), metrics: self.pod.prometheus.clone() }
+    }
+
+    /// What the first certificate is asked for with.
+    pub fn credentials(&self) -> Result<Credentials, StartupError> {
+        match (&self.join_token_file, &self.pod.token_file) {
+            (Some(file), None) => Ok(Credentials::Join(file.clone())),
+            (None, Some(token)) => Ok(Credentials::Projected {
+                token: token.clone(),
+                roots: self.pod.root_cert_file.clone().ok_or_else(|| {
+                    StartupError::new(
+                        "cannot use --token-file",
+                        "nothing says how the operator is known",
+                        "name the file with the mesh's roots with --root-cert-file",
+                    )
+                })?,
+            }),
+            (given, _) => Err(StartupError::new(
+                "cannot ask for a certificate",
+                if given.is_some() { "two kinds of token are given" } else { "no token is given" },
+                "name either a --join-token-file, or in a pod a --token-file with a --root-cert-file",
+            )),
+        }
     }
 
     /// Where the operator is.
@@ -145,18 +199,20 @@ mod tests {
     use super::*;
 
     fn flags(more: &[&str]) -> Flags {
-        let base = [
-            "weft-proxy",
-            "--control-plane",
-            "127.0.0.2:15012",
-            "--workload",
-            "a-1",
-            "--address",
-            "127.0.0.9",
-            "--join-token-file",
-            "t",
-        ];
+        let base = ["weft-proxy", "--control-plane", "127.0.0.2:15012", "--workload", "a-1", "--address", "127.0.0.9"];
         Flags::try_parse_from(base.iter().chain(more)).unwrap()
+    }
+
+    #[test]
+    fn one_kind_of_token_is_needed() {
+        assert!(matches!(flags(&["--join-token-file", "t"]).credentials(), Ok(Credentials::Join(_))));
+        let pod = ["--token-file", "t", "--root-cert-file", "r", "--capture", "redirect", "--drain-until-idle"];
+        let pod = flags(&pod);
+        assert!(matches!(pod.credentials(), Ok(Credentials::Projected { .. })));
+        assert!(pod.in_pod() && pod.drain_until_idle);
+        for bad in [&[][..], &["--token-file", "t"], &["--token-file", "t", "--join-token-file", "t"]] {
+            assert!(flags(bad).credentials().is_err(), "{bad:?}");
+        }
     }
 
     #[test]
@@ -172,7 +228,7 @@ mod tests {
     fn bad_values_name_the_remedy() {
         for more in [["--namespace", "A"], ["--service-account", "../x"], ["--address", "0.0.0.0"]] {
             let error = Flags::try_parse_from(
-                ["weft-proxy", "--control-plane", "c:1", "--workload", "w", "--join-token-file", "t"]
+                ["weft-proxy", "--control-plane", "c:1", "--workload", "w"]
                     .into_iter()
                     .chain(more)
                     .chain(if more[0] == "--address" { vec![] } else { vec!["--address", "127.0.0.9"] }),

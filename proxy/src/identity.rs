@@ -1,12 +1,12 @@
-//! The proxy's certificate: asked for with a join token at first, then renewed with itself at half of its life. The key
-//! is made here, stays in memory and is never written or logged.
+//! The proxy's certificate: asked for with a token at first, then renewed with itself at half of its life. The key is
+//! made here, stays in memory and is never written or logged.
 
-mod pinned;
+mod credentials;
 mod request;
+pub mod roots;
 mod token;
 
 use std::{
-    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -14,8 +14,9 @@ use std::{
 use rand::Rng;
 use weft_runtime::{Shutdown, StartupError};
 
+pub use credentials::Credentials;
 pub use request::RequestError;
-pub use token::{InvalidToken, JoinToken};
+pub use token::{InvalidToken, JoinToken, ServiceAccountToken};
 
 use crate::{backoff::Backoff, control_plane::ControlPlane, state::Shared, tls::Identity};
 
@@ -23,20 +24,18 @@ use crate::{backoff::Backoff, control_plane::ControlPlane, state::Shared, tls::I
 pub struct Keeper {
     shared: Arc<Shared>,
     control_plane: ControlPlane,
-    token_file: PathBuf,
+    credentials: Credentials,
 }
 
 impl Keeper {
-    /// Reads the join token once, so that a file that is missing or damaged is a startup error.
-    pub fn new(shared: Arc<Shared>, control_plane: ControlPlane, token_file: PathBuf) -> Result<Self, StartupError> {
-        JoinToken::read(&token_file).map_err(|error| {
-            StartupError::new(
-                format!("cannot read the join token {}", token_file.display()),
-                error,
-                "make one with `weft ca token create` and name its file with --join-token-file",
-            )
-        })?;
-        Ok(Self { shared, control_plane, token_file })
+    /// Checks the credentials, so that a file that is missing or damaged is a startup error.
+    pub fn new(
+        shared: Arc<Shared>,
+        control_plane: ControlPlane,
+        credentials: Credentials,
+    ) -> Result<Self, StartupError> {
+        credentials.check()?;
+        Ok(Self { shared, control_plane, credentials })
     }
 
     /// Asks, waits for half of the lifetime, asks again; until shutdown.
@@ -78,15 +77,13 @@ impl Keeper {
         let present = self.shared.identity.load_full();
         if let Some(identity) = present.filter(|identity| identity.not_after > SystemTime::now()) {
             match request::with_certificate(&self.control_plane, node, &identity).await {
-                Err(RequestError::Refused(status)) => {
-                    tracing::warn!(%status, "renewal by certificate refused, trying the join token");
+                Err(error) if self.credentials.worth_trying(&error) => {
+                    tracing::warn!(%error, "renewal by certificate failed, trying the token");
                 }
                 other => return other,
             }
         }
-        // Read anew each time: the file may have been replaced by a fresh token.
-        let token = JoinToken::read(&self.token_file)?;
-        request::with_token(&self.control_plane, node, &token).await
+        self.credentials.ask(&self.control_plane, node).await
     }
 }
 

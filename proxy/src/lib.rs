@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod backoff;
+pub mod capture;
 pub mod control_plane;
 pub mod error;
 pub mod flags;
@@ -11,10 +12,12 @@ pub mod identity;
 pub mod inbound;
 pub mod listener;
 pub mod outbound;
+pub mod pod;
 pub mod program;
 pub mod state;
 pub mod telemetry;
 pub mod tls;
 pub mod upstream;
+pub mod wait;
 pub mod workers;
 pub mod xds;

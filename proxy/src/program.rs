@@ -8,7 +8,7 @@ use crate::{
     admin::Admin,
     control_plane::ControlPlane,
     flags::Flags,
-    identity::Keeper,
+    identity::{self, Keeper},
     listener,
     state::Shared,
     telemetry::{AccessLog, AccessLogTarget, SpanSink},
@@ -30,9 +30,11 @@ pub async fn run(flags: Flags) -> anyhow::Result<()> {
         }
         None => (SpanSink::off(), None),
     };
-    let admin = Admin::bind(node.address).await?;
+    let admin = Admin::bind(&node).await?;
     let shared = Shared::new(node, open_access_log(&flags.access_log())?, spans);
-    let keeper = Keeper::new(shared.clone(), control_plane.clone(), flags.join_token_file.clone())?;
+    let credentials = flags.credentials()?;
+    let roots = credentials.roots_file().map(Into::into);
+    let keeper = Keeper::new(shared.clone(), control_plane.clone(), credentials)?;
     let workers = Workers::start(&shared, flags.concurrency.into(), listener::serve)
         .map_err(|error| StartupError::new("cannot start worker threads", error, "lower --concurrency"))?;
 
@@ -40,9 +42,12 @@ pub async fn run(flags: Flags) -> anyhow::Result<()> {
     shutdown.on_signals()?;
     // What carries on while connections drain.
     let last = Shutdown::new();
-    admin.serve(&shared, workers.dispatcher(), &shutdown, &last);
+    admin.serve(&shared, workers.dispatcher(), flags.application(), &shutdown, &last);
     let exporter = exporter.map(|exporter| tokio::spawn(exporter.run(shared.clone(), last.clone())));
     tokio::spawn(keeper.run(last.clone()));
+    if let Some(file) = roots {
+        tokio::spawn(identity::roots::follow(shared.clone(), file, last.clone()));
+    }
     tokio::spawn(xds::Client::new(shared.clone(), control_plane).run(last.clone()));
     tokio::spawn(listener::run(shared.clone(), workers.dispatcher()));
     tokio::spawn(sweep(shared.clone()));

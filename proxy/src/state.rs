@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use weft_policy::config::Config;
 
 pub use drain::{Drain, LiveConnection};
-pub use node::{NodeInfo, Role};
+pub use node::{Capture, NodeInfo, Role};
 pub use readiness::Readiness;
 
 use crate::{

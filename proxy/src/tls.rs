@@ -9,6 +9,7 @@ mod server;
 mod spiffe;
 #[cfg(test)]
 pub(crate) mod testing;
+mod verify;
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,8 +17,9 @@ use rustls::crypto::CryptoProvider;
 
 pub use cache::Cache;
 pub use client::{Offer, operator_config};
-pub use identity::Identity;
+pub use identity::{Identity, root_store};
 pub use spiffe::{names_of, peer_spiffe, spiffe_of};
+pub use verify::Trust;
 
 use crate::state::Shared;
 use weft_policy::config::{DownstreamTls, UpstreamTls};
@@ -50,6 +52,16 @@ pub fn provider() -> &'static Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
         LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     &PROVIDER
+}
+
+/// The certificates of PEM that `name` holds; at least one.
+pub fn certificates(name: &str, pem: &[u8]) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, Error> {
+    pem::certificates(&name.into(), pem)
+}
+
+/// TLS that takes any certificate, as the kubelet does for probes.
+pub fn unverified_config() -> Result<rustls::ClientConfig, Error> {
+    client::unverified()
 }
 
 /// TLS for a new upstream connection. `offer` says what will be spoken in it. Cheap: looked up without a lock, built on

@@ -16,7 +16,7 @@ use crate::{
     backoff::Backoff,
     control_plane::{ConnectError, ControlPlane},
     state::Shared,
-    tls::{self, operator_config},
+    tls::{self, Trust, operator_config},
 };
 
 /// How often the identity is looked for until there is one.
@@ -87,7 +87,8 @@ impl Client {
             }
         };
         let session = async {
-            let config = operator_config(&identity, &self.shared.node.operator_spiffe())?;
+            let names = self.control_plane.server_names(&self.shared.node.operator_spiffe());
+            let config = operator_config(Trust::Roots(identity.roots.clone()), names, Some(&identity))?;
             let link = self.control_plane.connect(Arc::new(config)).await?;
             Session::open(&self.shared, &mut self.held, link, self.control_plane.origin()).await
         };

@@ -10,11 +10,11 @@ use tonic::{Code, Status, client::Grpc, metadata::MetadataValue};
 use tonic_prost::ProstCodec;
 use weft_wire::ca::{CREATE_CERTIFICATE, IstioCertificateRequest, IstioCertificateResponse};
 
-use super::{InvalidToken, JoinToken, pinned};
+use super::{InvalidToken, JoinToken, ServiceAccountToken};
 use crate::{
     control_plane::{ConnectError, ControlPlane},
     state::NodeInfo,
-    tls::{self, Identity},
+    tls::{self, Identity, Trust},
 };
 
 /// Longest time for the call.
@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The token file.
-    #[error("join token: {0}")]
+    #[error("token: {0}")]
     Token(#[from] InvalidToken),
     /// The operator cannot be reached, or is not the one that the token or the roots vouch for.
     #[error("{0}")]
@@ -47,12 +47,24 @@ pub enum RequestError {
 }
 
 impl RequestError {
+    /// Whether who asked, rather than the way there, was the reason: another proof of identity may help.
+    pub fn unproven(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Connect(ConnectError::Tls(..)) => true,
+            // TLS 1.3 tells a client that its certificate is refused only after the handshake.
+            Self::Call(status) => matches!(status.code(), Code::Unknown | Code::Unavailable | Code::Internal),
+            _ => false,
+        }
+    }
+
     /// What an operator of the mesh can do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Token(_) | Self::Refused(_) => "make a fresh join token with `weft ca token create`",
+            Self::Token(_) | Self::Refused(_) => {
+                "make a fresh join token with `weft ca token create`; in a pod, see why the operator refuses its account"
+            }
             Self::Connect(ConnectError::Tls(..)) => {
-                "check that --control-plane is this mesh's operator and that the token was made for its root"
+                "check that --control-plane is this mesh's operator and that the token or the roots are this mesh's"
             }
             Self::Connect(_) => "check that the operator runs and that --control-plane names its address",
             _ => "see the operator's log",
@@ -61,16 +73,33 @@ impl RequestError {
 }
 
 /// With a join token, over TLS that is verified by the root hash in it.
-pub async fn with_token(
+pub async fn with_join_token(
     control_plane: &ControlPlane,
     node: &NodeInfo,
     token: &JoinToken,
 ) -> Result<Identity, RequestError> {
-    let config = pinned::config(token.root_hash(), node.operator_spiffe()).map_err(tls::Error::from)?;
-    let identity = ask(control_plane, node, config, Some(token)).await?;
+    let names = control_plane.server_names(&node.operator_spiffe());
+    let config = tls::operator_config(Trust::Pinned(token.root_hash()), names, None)?;
+    let identity = ask(control_plane, node, config, Some(token.bearer())).await?;
     let pinned = |root: &CertificateDer<'_>| Sha256::digest(root)[..] == token.root_hash();
     if !identity.root_certificates.iter().any(pinned) {
         return Err(RequestError::Answer("the token's root is not among the roots".into()));
+    }
+    Ok(identity)
+}
+
+/// With the pod's service account token, over TLS that is verified by the mesh's roots.
+pub async fn with_service_account(
+    control_plane: &ControlPlane,
+    node: &NodeInfo,
+    token: &ServiceAccountToken,
+    roots: &[CertificateDer<'static>],
+) -> Result<Identity, RequestError> {
+    let names = control_plane.server_names(&node.operator_spiffe());
+    let config = tls::operator_config(Trust::Roots(tls::root_store(roots)?), names, None)?;
+    let identity = ask(control_plane, node, config, Some(token.bearer())).await?;
+    if !identity.root_certificates.iter().any(|root| roots.contains(root)) {
+        return Err(RequestError::Answer("none of its roots is in the file of the mesh's roots".into()));
     }
     Ok(identity)
 }
@@ -81,7 +110,8 @@ pub async fn with_certificate(
     node: &NodeInfo,
     identity: &Identity,
 ) -> Result<Identity, RequestError> {
-    let config = tls::operator_config(identity, &node.operator_spiffe())?;
+    let names = control_plane.server_names(&node.operator_spiffe());
+    let config = tls::operator_config(Trust::Roots(identity.roots.clone()), names, Some(identity))?;
     ask(control_plane, node, config, None).await
 }
 
@@ -89,7 +119,7 @@ async fn ask(
     control_plane: &ControlPlane,
     node: &NodeInfo,
     config: rustls::ClientConfig,
-    token: Option<&JoinToken>,
+    bearer: Option<String>,
 ) -> Result<Identity, RequestError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let mut params = CertificateParams::default();
@@ -97,8 +127,8 @@ async fn ask(
     let csr = params.serialize_request(&key)?.pem()?;
     let mut request = tonic::Request::new(IstioCertificateRequest { csr, ..IstioCertificateRequest::default() });
     request.set_timeout(TIMEOUT);
-    if let Some(token) = token {
-        let mut bearer = MetadataValue::try_from(token.bearer()).map_err(|_| InvalidToken::Form)?;
+    if let Some(bearer) = bearer {
+        let mut bearer = MetadataValue::try_from(bearer).map_err(|_| InvalidToken::Form)?;
         bearer.set_sensitive(true);
         request.metadata_mut().insert("authorization", bearer);
     }

@@ -1,9 +1,10 @@
-//! Join tokens: `weft1.<id>.<secret>.<root hash>`.
+//! What proves an identity that has no certificate yet: join tokens, `weft1.<id>.<secret>.<root hash>`, and the service
+//! account tokens of pods.
 
 use std::{fmt, path::Path, str::FromStr};
 
 /// Longest token file that is read.
-const MAX_FILE: u64 = 4096;
+const MAX_FILE: u64 = 64 * 1024;
 
 /// A join token. Its text never appears in logs.
 #[derive(Clone)]
@@ -21,9 +22,12 @@ pub enum InvalidToken {
     /// The file is too long to be a token.
     #[error("the file is longer than {MAX_FILE} bytes")]
     TooLong,
-    /// Not of the form of a token.
+    /// Not of the form of a join token.
     #[error("it is not of the form weft1.<id>.<secret>.<root hash>")]
     Form,
+    /// Not of the form of a service account token.
+    #[error("it is not a JSON web token")]
+    NoJwt,
 }
 
 impl fmt::Debug for JoinToken {
@@ -35,10 +39,7 @@ impl fmt::Debug for JoinToken {
 impl JoinToken {
     /// Reads a file that holds a token and perhaps an end of line.
     pub fn read(path: &Path) -> Result<Self, InvalidToken> {
-        if std::fs::metadata(path)?.len() > MAX_FILE {
-            return Err(InvalidToken::TooLong);
-        }
-        std::fs::read_to_string(path)?.trim().parse()
+        read(path)?.parse()
     }
 
     /// What is sent to the certificate authority.
@@ -50,6 +51,31 @@ impl JoinToken {
     pub fn root_hash(&self) -> [u8; 32] {
         self.root_hash
     }
+}
+
+/// A pod's projected service account token. Its text never appears in logs.
+pub struct ServiceAccountToken(String);
+
+impl ServiceAccountToken {
+    /// Reads a file that the kubelet keeps fresh.
+    pub fn read(path: &Path) -> Result<Self, InvalidToken> {
+        let text = read(path)?;
+        let parts = text.split('.').filter(|part| !part.is_empty()).count();
+        let visible = text.bytes().all(|b| b.is_ascii_graphic());
+        if parts == 3 && visible { Ok(Self(text)) } else { Err(InvalidToken::NoJwt) }
+    }
+
+    /// What is sent to the certificate authority.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+}
+
+fn read(path: &Path) -> Result<String, InvalidToken> {
+    if std::fs::metadata(path)?.len() > MAX_FILE {
+        return Err(InvalidToken::TooLong);
+    }
+    Ok(std::fs::read_to_string(path)?.trim().to_owned())
 }
 
 impl FromStr for JoinToken {

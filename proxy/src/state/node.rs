@@ -15,6 +15,26 @@ pub enum Role {
     Gateway,
 }
 
+/// How connections come to the proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Capture {
+    /// Applications dial it, and peers dial the addresses that it binds.
+    #[default]
+    None,
+    /// The kernel redirects them; each connection's original destination says where it was going.
+    Redirect,
+}
+
+impl Capture {
+    /// As the control plane is told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Redirect => "redirect",
+        }
+    }
+}
+
 /// The proxy's place in the mesh, from its flags; constant for the life of the process.
 #[derive(Clone, Debug)]
 pub struct NodeInfo {
@@ -36,6 +56,14 @@ pub struct NodeInfo {
     pub root_namespace: String,
     /// Cluster id in metrics and in xDS.
     pub cluster: String,
+    /// How connections come.
+    pub capture: Capture,
+    /// Whether it runs in a pod, where the instance's address is the whole pod's.
+    pub in_pod: bool,
+    /// Revision that injected it; empty for the default one.
+    pub revision: String,
+    /// The Kubernetes node.
+    pub node_name: Option<String>,
 }
 
 impl NodeInfo {
@@ -90,6 +118,10 @@ mod tests {
             domain: "cluster.local".into(),
             root_namespace: "istio-system".into(),
             cluster: "Kubernetes".into(),
+            capture: Capture::None,
+            in_pod: false,
+            revision: String::new(),
+            node_name: None,
         };
         assert_eq!(node.id(), "sidecar~127.31.64.7~order-service-v1-1.default~default.svc.cluster.local");
         assert_eq!(node.spiffe().to_string(), "spiffe://cluster.local/ns/default/sa/order-service");

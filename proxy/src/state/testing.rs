@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{NodeInfo, Role, Shared};
+use super::{Capture, NodeInfo, Role, Shared};
 use crate::telemetry::{AccessLog, SpanSink};
 
 pub fn node() -> NodeInfo {
@@ -16,6 +16,10 @@ pub fn node() -> NodeInfo {
         domain: "cluster.local".into(),
         root_namespace: "istio-system".into(),
         cluster: "Kubernetes".into(),
+        capture: Capture::None,
+        in_pod: false,
+        revision: String::new(),
+        node_name: None,
     }
 }
 

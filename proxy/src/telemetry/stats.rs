@@ -34,6 +34,7 @@ pub struct Stats {
     pub(super) xds_updates: AtomicU64,
     pub(super) certificates: AtomicU64,
     pub(super) certificate_failures: AtomicU64,
+    pub(super) app_scrape_failures: AtomicU64,
 }
 
 impl Default for Stats {
@@ -54,6 +55,7 @@ impl Default for Stats {
             xds_updates: AtomicU64::default(),
             certificates: AtomicU64::default(),
             certificate_failures: AtomicU64::default(),
+            app_scrape_failures: AtomicU64::default(),
         }
     }
 }
@@ -167,6 +169,11 @@ impl Stats {
     pub fn xds_response(&self, rejected: usize) {
         self.xds_updates.fetch_add(1, Ordering::Relaxed);
         self.xds_nacks.fetch_add(rejected as u64, Ordering::Relaxed);
+    }
+
+    /// The application's metrics could not be had.
+    pub fn app_scrape_failed(&self) {
+        self.app_scrape_failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A certificate was asked for.

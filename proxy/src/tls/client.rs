@@ -3,21 +3,18 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
-    client::{
-        ResolvesClientCert, Resumption, WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        verify_server_cert_signed_by_trust_anchor,
-    },
-    pki_types::{CertificateDer, ServerName, UnixTime},
-    server::ParsedCertificate,
+    ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+    client::{ResolvesClientCert, Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
     sign::CertifiedKey,
     version,
 };
-use weft_model::{SpiffeId, xds};
-use weft_policy::config::{Config, SecretContent, StringMatch, TlsVersion, UpstreamTls, accepts_san};
+use weft_model::xds;
+use weft_policy::config::{Config, SecretContent, StringMatch, TlsVersion, UpstreamTls};
 
-use super::{Error, Identity, names_of, pem, provider};
+use super::{
+    Error, Identity, pem, provider,
+    verify::{ByNames, Trust},
+};
 
 /// What will be spoken inside; decides the ALPN offer together with the cluster's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,7 +137,7 @@ fn verifier(
     tls: &UpstreamTls,
 ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     let Some(name) = &tls.roots else {
-        return Ok(Arc::new(ByNames { roots: None, names: tls.server_san.clone() }));
+        return Ok(Arc::new(ByNames { trust: Trust::Anybody, names: tls.server_san.clone() }));
     };
     let roots = roots(config, identity, name)?;
     // A public server with no names given is verified the way a browser does: its DNS name must be the SNI.
@@ -148,18 +145,34 @@ fn verifier(
         let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider().clone()).build();
         return Ok(verifier.map_err(|error| Error::Roots(error.to_string()))?);
     }
-    Ok(Arc::new(ByNames { roots: Some(roots), names: tls.server_san.clone() }))
+    Ok(Arc::new(ByNames { trust: Trust::Roots(roots), names: tls.server_san.clone() }))
 }
 
-/// The configuration for the operator: our certificate, HTTP/2, and the operator's identity demanded.
-pub fn operator_config(identity: &Identity, operator: &SpiffeId) -> Result<ClientConfig, Error> {
-    let names = vec![StringMatch::Exact(operator.to_string().into())];
-    let verifier = Arc::new(ByNames { roots: Some(identity.roots.clone()), names });
-    let mut config = builder(versions(true, TlsVersion::V1_3, TlsVersion::V1_3))?
+/// The configuration for the operator: HTTP/2 over TLS 1.3, the operator proving one of `names` to `trust`, and our
+/// certificate where we have one.
+pub fn operator_config(
+    trust: Trust,
+    names: Vec<StringMatch>,
+    certificate: Option<&Identity>,
+) -> Result<ClientConfig, Error> {
+    let verifier = Arc::new(ByNames { trust, names });
+    let builder = builder(versions(true, TlsVersion::V1_3, TlsVersion::V1_3))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_client_cert_resolver(Arc::new(Always(identity.key.clone())));
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match certificate {
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(Always(identity.key.clone()))),
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"h2".to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+/// HTTP/1.1 over TLS with whoever answers.
+pub(super) fn unverified() -> Result<ClientConfig, Error> {
+    let verifier = Arc::new(ByNames { trust: Trust::Anybody, names: Vec::new() });
+    let config = builder(rustls::ALL_VERSIONS)?.dangerous().with_custom_certificate_verifier(verifier);
+    let mut config = config.with_no_client_auth();
     config.resumption = Resumption::disabled();
     Ok(config)
 }
@@ -175,60 +188,5 @@ impl ResolvesClientCert for Always {
 
     fn has_certs(&self) -> bool {
         true
-    }
-}
-
-/// Verifies the chain against the roots and then the certificate's own names, not the SNI, as a mesh does.
-#[derive(Debug)]
-struct ByNames {
-    roots: Option<Arc<RootCertStore>>,
-    names: Vec<StringMatch>,
-}
-
-impl ServerCertVerifier for ByNames {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if let Some(roots) = &self.roots {
-            verify_server_cert_signed_by_trust_anchor(
-                &ParsedCertificate::try_from(end_entity)?,
-                roots,
-                intermediates,
-                now,
-                provider().signature_verification_algorithms.all,
-            )?;
-        }
-        let names = names_of(end_entity);
-        if accepts_san(&self.names, names.iter().map(String::as_str)) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(CertificateError::NotValidForName.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
     }
 }

@@ -56,21 +56,27 @@ impl Identity {
         let signer: Arc<dyn SigningKey> = provider().key_provider.load_private_key(key)?;
         let key = CertifiedKey::new(chain, signer);
         key.keys_match()?;
-        let mut store = RootCertStore::empty();
-        for root in &roots {
-            store.add(root.clone()).map_err(|error| Error::Roots(error.to_string()))?;
-        }
-        if store.is_empty() {
-            return Err(Error::Roots("the answer carried none".into()));
-        }
         Ok(Self {
             spiffe,
             key: Arc::new(key),
-            roots: Arc::new(store),
+            roots: root_store(&roots)?,
             root_certificates: roots,
             not_before,
             not_after,
             serial,
+        })
+    }
+
+    /// The same certificate with other roots.
+    pub fn with_roots(&self, roots: Vec<CertificateDer<'static>>) -> Result<Self, Error> {
+        Ok(Self {
+            spiffe: self.spiffe.clone(),
+            key: self.key.clone(),
+            roots: root_store(&roots)?,
+            root_certificates: roots,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            serial: self.serial.clone(),
         })
     }
 
@@ -83,4 +89,16 @@ impl Identity {
     pub(crate) fn certified(&self) -> CertifiedKey {
         (*self.key).clone()
     }
+}
+
+/// Roots to verify chains by; at least one is needed.
+pub fn root_store(roots: &[CertificateDer<'static>]) -> Result<Arc<RootCertStore>, Error> {
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(root.clone()).map_err(|error| Error::Roots(error.to_string()))?;
+    }
+    if store.is_empty() {
+        return Err(Error::Roots("there is none".into()));
+    }
+    Ok(Arc::new(store))
 }

@@ -35,7 +35,8 @@ pub fn roots(name: &Arc<str>, pem: &[u8]) -> Result<RootCertStore, Error> {
     Ok(store)
 }
 
-fn certificates(name: &Arc<str>, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// At least one certificate.
+pub fn certificates(name: &Arc<str>, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates = certificates.map_err(|error| Error::Pem(name.clone(), error.to_string()))?;
     if certificates.is_empty() {

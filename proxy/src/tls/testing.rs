@@ -30,6 +30,10 @@ impl TestCa {
         Self { root: root.der().clone(), root_pem: root.pem(), issuer: Issuer::new(params, key) }
     }
 
+    pub fn root_pem(&self) -> &str {
+        &self.root_pem
+    }
+
     pub fn root_hash(&self) -> String {
         Sha256::digest(&self.root).iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
-use weft_model::xds::SDS_SECRET_PREFIX;
+use weft_model::xds::{SDS_ROOTS, SDS_SECRET_PREFIX};
 use weft_policy::{
     config::{Config, Delta, Kind},
     read::read,
@@ -111,8 +111,12 @@ impl Held {
     }
 
     /// Compares the secrets that listeners and clusters name with those subscribed to.
-    pub fn follow_secrets(&mut self, config: &Config) -> SecretChange {
-        let needed = needed_secrets(config);
+    /// In a pod the mesh's roots are followed as well.
+    pub fn follow_secrets(&mut self, config: &Config, in_pod: bool) -> SecretChange {
+        let mut needed = needed_secrets(config);
+        if in_pod {
+            needed.insert(SDS_ROOTS.into());
+        }
         let change = SecretChange {
             subscribe: needed.difference(&self.secrets).map(|name| name.to_string()).collect(),
             unsubscribe: self.secrets.difference(&needed).cloned().collect(),

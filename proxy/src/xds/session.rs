@@ -19,7 +19,8 @@ use http::Uri;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
-use weft_policy::config::{Config, Delta, Kind};
+use weft_model::xds::SDS_ROOTS;
+use weft_policy::config::{Config, Delta, Kind, SecretContent};
 
 use super::{
     Error,
@@ -29,6 +30,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     control_plane::Link,
+    identity::roots,
     state::{NodeInfo, Shared},
     telemetry::Facts,
 };
@@ -135,8 +137,15 @@ impl<'a> Session<'a> {
         {
             self.shared.facts.store(Arc::new(facts));
         }
+        if kind == Kind::Secret
+            && let Some(secret) = config.secrets.get(SDS_ROOTS)
+            && let SecretContent::Roots(pem) = &secret.content
+            && let Err(error) = roots::adopt_pem(&self.shared, pem, "SDS")
+        {
+            tracing::warn!(%error, "roots not taken; those in force stay");
+        }
         if matches!(kind, Kind::Listener | Kind::Cluster) {
-            let change = self.held.follow_secrets(&config);
+            let change = self.held.follow_secrets(&config, self.shared.node.in_pod);
             if !change.unsubscribe.is_empty() {
                 let remove = change.unsubscribe.iter().map(|name| (Kind::Secret, name.clone())).collect();
                 self.shared.publish(config.update(Delta { remove, ..Delta::default() }));
@@ -195,12 +204,15 @@ fn request(kind: Kind) -> DeltaDiscoveryRequest {
 fn node(node: &NodeInfo) -> Node {
     let text = |value: &str| Value { kind: Some(ValueKind::StringValue(value.to_owned())) };
     let metadata = [
-        ("NAMESPACE", &node.namespace),
+        ("NAMESPACE", node.namespace.as_str()),
         ("SERVICE_ACCOUNT", &node.service_account),
         ("NAME", &node.workload),
         ("CLUSTER_ID", &node.cluster),
+        ("CAPTURE", node.capture.as_str()),
+        ("REVISION", &node.revision),
     ];
-    let fields = metadata.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect();
+    let metadata = metadata.into_iter().chain(node.node_name.as_deref().map(|name| ("NODE_NAME", name)));
+    let fields = metadata.map(|(name, value)| (name.to_owned(), text(value))).collect();
     Node {
         id: node.id(),
         cluster: node.cluster.clone(),

@@ -53,6 +53,7 @@ impl Proxy {
             domain: "cluster.local".into(),
             root_namespace: "istio-system".into(),
             cluster: "Kubernetes".into(),
+            ..crate::state::testing::node()
         };
         let shared = Shared::new(node, AccessLog::open(&AccessLogTarget::Off).unwrap(), SpanSink::off());
         let workers = Workers::start(&shared, 1, listener::serve).unwrap();

@@ -36,6 +36,8 @@ pub fn write(text: &mut Text, shared: &Shared, worker_loads: &[usize]) {
     counter("weft_proxy_certificates_total", "Certificates issued to this proxy.", stats.certificates.load(Relaxed));
     let failed = stats.certificate_failures.load(Relaxed);
     counter("weft_proxy_certificate_failures_total", "Certificate requests that failed.", failed);
+    let failed = stats.app_scrape_failures.load(Relaxed);
+    counter("weft_proxy_app_scrape_failures_total", "Scrapes without the application's metrics.", failed);
     counter("weft_proxy_access_log_dropped_total", "Access log lines dropped.", shared.access_log.dropped());
     counter("weft_proxy_spans_dropped_total", "Spans dropped.", shared.spans.dropped());
     counter("weft_proxy_spans_exported_total", "Spans handed to the collector.", shared.spans.exported());
