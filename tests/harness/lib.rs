@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod chapter;
+pub mod cluster;
 pub mod demo;
 pub mod estate;
 pub mod http;

@@ -6,6 +6,7 @@ mod chapter;
 mod console;
 mod demo;
 mod garbage;
+mod kubernetes;
 mod lint;
 mod protocols;
 mod resilience;

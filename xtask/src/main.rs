@@ -3,6 +3,7 @@
 
 mod bench;
 mod frontend;
+mod image;
 mod layers;
 mod workspace;
 
@@ -27,6 +28,8 @@ enum Task {
     },
     /// Checks the dependencies between crates against the table in ARCHITECTURE.md.
     Layers,
+    /// Makes container images of the programs that are built.
+    Image(image::ImageArgs),
     /// Measures our proxy beside HAProxy and Envoy and prints the ratios.
     Bench(bench::BenchArgs),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Frontend { out } => frontend::build(out),
         Task::Layers => layers::check(),
+        Task::Image(args) => image::build(&args),
         Task::Bench(args) => bench::run(&args),
     };
     match result {

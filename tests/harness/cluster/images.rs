@@ -1,0 +1,40 @@
+//! Images for the node, of the programs that cargo has built.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use super::{Cluster, node, sandbox::checked};
+use crate::process::{program, tool};
+
+/// Makes the archives with `xtask image --test` and gives their paths.
+pub fn build() -> Result<Vec<PathBuf>> {
+    let xtask = program("xtask");
+    let programs = xtask.parent().context("xtask lies in a folder")?;
+    let output = Command::new(&xtask).args(["image", "--test", "--programs"]).arg(programs).output();
+    let text = checked("cargo xtask image", output.context("cannot start xtask")?)?;
+    Ok(text.lines().filter_map(|line| line.split("  ").next()).map(PathBuf::from).collect())
+}
+
+/// Whether the container runtime answers.
+pub fn answers(cluster: &Cluster) -> Result<()> {
+    ctr(cluster, &["version"]).map(drop)
+}
+
+impl Cluster {
+    /// Gives the node an archive's images.
+    pub fn import(&self, archive: &Path) -> Result<()> {
+        let path = archive.display().to_string();
+        let snapshotter = node::snapshotter();
+        ctr(self, &["--namespace=k8s.io", "images", "import", "--snapshotter", snapshotter, &path]).map(drop)
+    }
+}
+
+fn ctr(cluster: &Cluster, args: &[&str]) -> Result<String> {
+    let mut command = cluster.sandbox.command(&tool("ctr", "containerd"));
+    command.arg("--address").arg(cluster.dir().join("containerd.sock")).args(args);
+    cluster.sandbox.run(command)
+}

@@ -1,0 +1,3 @@
+//! The mesh on a real Kubernetes. All tests share one cluster; each has a namespace of its own.
+
+mod cluster;
