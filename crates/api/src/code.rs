@@ -11,6 +11,10 @@ pub const UNKNOWN_FIELD: &str = "WEFT0003";
 pub const INVALID: &str = "WEFT0004";
 /// The same object is defined twice.
 pub const DUPLICATE_OBJECT: &str = "WEFT0005";
+/// The API server does not let us read a kind.
+pub const FORBIDDEN: &str = "WEFT0006";
+/// A kind cannot be read at present, or not all of it.
+pub const UNAVAILABLE: &str = "WEFT0007";
 
 /// What `istioctl analyze` and Kiali call the same finding.
 pub fn aliases(code: &str) -> Vec<String> {

@@ -4,12 +4,12 @@ use std::{fmt::Write, ops::Range, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use weft_api::{Object, ObjectError, Parsed, UnknownField, code, field, parse};
+use weft_api::{Object, ObjectError, code, field};
 use weft_model::{Diagnostic, ObjectRef, Severity};
 
 use crate::{
-    DEFAULT_NAMESPACE,
     location::Lines,
+    reading::{self, Reading},
     yaml::{self, Node, SyntaxError, steps},
 };
 
@@ -193,35 +193,17 @@ impl SourceFile {
     }
 
     fn read_object(&mut self, document: usize, tree: &Node, prefix: &str, value: &Value, validate: bool) {
-        let Parsed { mut object, mut unknown_fields } = match parse(value, DEFAULT_NAMESPACE) {
-            Ok(parsed) => parsed,
-            Err(error) => return self.object_error(document, tree, prefix, *error, code::MALFORMED),
-        };
-        match mesh_config(&mut object) {
-            Ok(unknown) => unknown_fields.extend(unknown),
-            Err((error, code)) => return self.object_error(document, tree, prefix, *error, code),
+        let Reading { object, errors, notes } = reading::read(value, validate);
+        for (error, code) in errors {
+            let diagnostic = self.located(document, tree, prefix, error, code);
+            self.errors.push(diagnostic);
         }
-        for unknown in unknown_fields {
-            let error = ObjectError {
-                message: format!("{} has no field {:?}", object.reference.kind, last_key(&unknown.field)),
-                object: Some(object.reference.clone()),
-                field: unknown.field,
-                suggestion: unknown.suggestion,
-            };
-            let diagnostic = self.located(document, tree, prefix, error, code::UNKNOWN_FIELD);
+        for (note, code) in notes {
+            let diagnostic = self.located(document, tree, prefix, note, code);
             self.notes.push(diagnostic);
         }
-        if validate {
-            for error in object.validate() {
-                self.object_error(document, tree, prefix, error, code::INVALID);
-            }
-        }
+        let Some(object) = object else { return };
         self.objects.push(SourceObject { object: Arc::new(object), document, prefix: prefix.to_owned() });
-    }
-
-    fn object_error(&mut self, document: usize, tree: &Node, prefix: &str, error: ObjectError, code: &str) {
-        let diagnostic = self.located(document, tree, prefix, error, code);
-        self.errors.push(diagnostic);
     }
 
     fn located(&self, document: usize, tree: &Node, prefix: &str, error: ObjectError, code: &str) -> Diagnostic {
@@ -259,25 +241,6 @@ impl SourceFile {
     }
 }
 
-/// Reads the texts in Istio's ConfigMap, if the object is that.
-fn mesh_config(object: &mut Object) -> Result<Vec<UnknownField>, (Box<ObjectError>, &'static str)> {
-    let Some(texts) = object.mesh_config_texts() else { return Ok(Vec::new()) };
-    let [mesh, networks] = texts.map(|(key, text)| {
-        yaml::parse(text).map(|node| node.map_or(Value::Null, |node| node.to_value())).map_err(|error| {
-            let line = Lines::new(text).place(text, error.offset).0;
-            let error = ObjectError {
-                object: Some(object.reference.clone()),
-                field: format!("data.{key}"),
-                message: format!("line {line} of the text: {}", error.message),
-                suggestion: None,
-            };
-            (Box::new(error), code::UNREADABLE)
-        })
-    });
-    let (mesh, networks) = (mesh?, networks?);
-    object.attach_mesh_config(&mesh, &networks).map_err(|error| (error, code::MALFORMED))
-}
-
 /// The items of a List, each with the type that a typed list (`VirtualServiceList`) leaves out.
 fn items(map: &serde_json::Map<String, Value>) -> Option<Vec<Value>> {
     let kind = map.get("kind")?.as_str()?.strip_suffix("List")?;
@@ -300,9 +263,4 @@ fn items(map: &serde_json::Map<String, Value>) -> Option<Vec<Value>> {
 /// `kustomization.yaml` stands among manifests and is none.
 fn is_kustomization(value: &Value) -> bool {
     value.get("apiVersion").and_then(Value::as_str).is_some_and(|v| v.starts_with("kustomize.config.k8s.io/"))
-}
-
-fn last_key(path: &str) -> &str {
-    let start = field::parent(path).map_or(0, str::len);
-    path[start..].trim_start_matches('.')
 }

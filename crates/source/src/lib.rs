@@ -1,13 +1,15 @@
-//! Where objects come from: a directory of YAML and JSON files, with the place of each field, followed as it changes;
-//! and the way back, edits that change nothing but the bytes they mean.
+//! Where objects come from: a directory of YAML and JSON files, with the place of each field, or a Kubernetes API server,
+//! each followed as it changes; and the way back, edits that change nothing but what they mean.
 
 pub mod config_store;
 pub mod directory;
 pub mod estate;
 pub mod file;
 pub mod index;
+pub mod kubernetes;
 pub mod location;
 mod patch;
+mod reading;
 mod scan;
 pub mod yaml;
 
@@ -16,6 +18,7 @@ pub use directory::{Batch, DirectoryOptions, DirectorySource, OpenError};
 pub use estate::{Estate, Input, ReadError, read_paths};
 pub use file::{SourceFile, SourceObject};
 pub use index::{Document, Index};
+pub use kubernetes::{KubernetesOptions, KubernetesSource};
 pub use location::Location;
 
 /// The namespace of objects that name none.
