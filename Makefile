@@ -3,7 +3,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weft/target
 BIN := $(CARGO_TARGET_DIR)/debug
 ARGS ?=
 
-.PHONY: help demo test check build page bench screenshots
+.PHONY: help demo test check build page bench screenshots cluster image
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,12 +19,25 @@ build:
 page:
 	cargo xtask frontend
 
-test: ## Everything: unit tests, the page, the whole mesh with real Prometheus and Chromium
-	@scripts/bootstrap
+test: ## Everything: unit tests, the page, the whole mesh with real Prometheus, Chromium and (as root) Kubernetes
+	@scripts/bootstrap test
 	cargo xtask layers
 	@$(MAKE) --no-print-directory build page
+	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
 	cargo test --workspace --exclude weft-tests
 	cargo test -p weft-tests
+
+cluster: ## Start a Kubernetes of one node with Weft's images; it goes with Ctrl-C (as root)
+	@scripts/bootstrap cluster
+	@$(MAKE) --no-print-directory build page
+	@scripts/cluster-programs >/dev/null
+	@cargo build --quiet -p weft-tests --example cluster
+	@exec $(BIN)/examples/cluster
+
+image: ## Container images of the programs, without a container engine (options: make image ARGS="--tag dev")
+	@scripts/bootstrap
+	@$(MAKE) --no-print-directory build page
+	@cargo xtask image $(ARGS)
 
 check: ## Formatting, clippy, layers
 	@scripts/bootstrap

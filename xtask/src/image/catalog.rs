@@ -80,11 +80,10 @@ impl<'a> Kitchen<'a> {
     /// The sandbox image of a test cluster, and one with a shell, curl and the demo's application.
     pub fn test(&mut self) -> Result<Vec<Image>> {
         let mut shell = LayerBuilder::default();
-        shell.copy("/bin/busybox", &tool("busybox", "busybox-static")?)?;
-        for name in
-            ["sh", "sleep", "cat", "ls", "nc", "echo", "true", "false", "wget", "ps", "mkdir", "rm", "touch", "ip"]
-        {
-            shell.link(Path::new("/bin").join(name), "busybox");
+        let busybox = tool("busybox", "busybox-static")?;
+        self.program(&mut shell, &busybox)?;
+        for name in ["sh", "sleep", "cat", "ls", "nc", "echo", "true", "wget", "ps", "mkdir", "touch", "ip"] {
+            shell.link(Path::new("/usr/local/bin").join(name), &busybox);
         }
         let shell = shell.finish()?;
         let mut curl = LayerBuilder::default();
@@ -92,14 +91,14 @@ impl<'a> Kitchen<'a> {
         Ok(vec![
             Image {
                 name: "pause",
-                layers: vec![shell.clone()],
+                layers: vec![self.base.clone(), shell.clone()],
                 user: OTHERS,
-                entrypoint: vec!["/bin/sleep", "2147483647"],
+                entrypoint: vec!["/usr/local/bin/sleep", "2147483647"],
                 env: vec![PATH],
             },
             Image {
                 name: "tools",
-                entrypoint: vec!["/bin/sleep", "2147483647"],
+                entrypoint: vec!["/usr/local/bin/sleep", "2147483647"],
                 ..self.image("demo-app", OTHERS, "/usr/local/bin/weft-demo-app", vec![shell, curl.finish()?])?
             },
         ])
