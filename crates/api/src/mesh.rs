@@ -18,7 +18,7 @@ pub use config::{
 };
 pub use status::{ComponentStatus, Condition, ConditionStatus, MeshStatus};
 
-pub(crate) use check::check;
+pub use check::check;
 pub(crate) use schema::schema;
 
 /// The version of a Mesh's revision when it names none, as the label `istio.io/rev` says it.

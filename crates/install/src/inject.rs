@@ -1,7 +1,16 @@
 //! From a pod to its injected self, by Istio's rules.
 
+mod annotations;
+mod build;
+mod capture;
 mod config;
 mod decide;
+mod labels;
+pub mod manifest;
+mod merge;
+mod probes;
+mod prometheus;
+mod restore;
 
 use serde_json::Value;
 
@@ -27,7 +36,8 @@ pub struct InjectError {
     pub message: String,
 }
 
-/// Injects `pod` (a Pod's JSON, or `{metadata, spec}` of a template).
+/// Injects `pod` (a Pod's JSON, or `{metadata, spec}` of a template). A pod that was injected before is first brought
+/// back to what its author wrote, so that another version or revision can inject it anew.
 ///
 /// # Errors
 /// An annotation that cannot be obeyed.
@@ -35,5 +45,32 @@ pub fn inject(pod: &Value, namespace: &NamespaceInfo, config: &InjectConfig) -> 
     if let Some(skip) = decide::decide(pod, namespace, config) {
         return Ok(Injection::Skipped(skip));
     }
-    Ok(Injection::Patched(Box::new(pod.clone())))
+    let mut injected = pod.clone();
+    if !injected["metadata"].is_object() {
+        injected["metadata"] = Value::Object(serde_json::Map::new());
+    }
+    restore::restore(&mut injected);
+    build::build(&mut injected, config)?;
+    Ok(Injection::Patched(Box::new(injected)))
 }
+
+/// The list at `pod.spec.<field>`, made when it is not there.
+fn list<'v>(pod: &'v mut Value, field: &str) -> Option<&'v mut Vec<Value>> {
+    let slot = pod.get_mut("spec")?.as_object_mut()?.entry(field).or_insert(Value::Null);
+    if slot.is_null() {
+        *slot = Value::Array(Vec::new());
+    }
+    slot.as_array_mut()
+}
+
+/// The map at `pod.metadata.<field>`, made when it is not there.
+fn table<'v>(pod: &'v mut Value, field: &str) -> Option<&'v mut serde_json::Map<String, Value>> {
+    let slot = pod.get_mut("metadata")?.as_object_mut()?.entry(field).or_insert(Value::Null);
+    if slot.is_null() {
+        *slot = Value::Object(serde_json::Map::new());
+    }
+    slot.as_object_mut()
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,8 @@ impl Default for Capabilities {
 pub struct MeshInput {
     /// What is wanted.
     pub mesh: Arc<MeshSpec>,
+    /// `spec.meshConfig` as written: an object.
+    pub mesh_config_json: Value,
     /// Name of the Mesh object.
     pub name: String,
     /// Its UID, which owner references need; without it none are rendered.
@@ -79,6 +81,10 @@ impl MeshInput {
         }
         Ok(Self {
             mesh: Arc::clone(spec),
+            mesh_config_json: match &mesh["spec"]["meshConfig"] {
+                written @ Value::Object(_) => written.clone(),
+                _ => Value::Object(serde_json::Map::new()),
+            },
             name: parsed.object.meta.name.clone(),
             uid: parsed.object.meta.uid.clone(),
             namespace: namespace.to_owned(),

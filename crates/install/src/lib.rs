@@ -8,6 +8,7 @@ pub mod inject;
 mod input;
 pub mod names;
 pub mod profile;
+mod proxy;
 pub mod render;
 
 pub use error::RenderError;

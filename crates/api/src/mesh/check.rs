@@ -19,7 +19,7 @@ impl Checks {
 }
 
 /// Everything that keeps `spec` from being installed; fields begin with `spec.`, objects are not named.
-pub(crate) fn check(spec: &MeshSpec) -> Vec<ObjectError> {
+pub fn check(spec: &MeshSpec) -> Vec<ObjectError> {
     let mut checks = Checks(Vec::new());
     if !spec.revision.is_empty() && !is_label(&spec.revision) {
         checks.error("spec.revision", label_rule(&spec.revision), None);

@@ -46,6 +46,8 @@ pub struct InjectConfig {
     pub prometheus_merge: bool,
     /// Whether probes of applications are asked through the proxy.
     pub rewrite_probes: bool,
+    /// Collector of spans, `http://host:port`; empty is none.
+    pub otlp_endpoint: String,
     /// Istio's `defaultConfig` (ProxyConfig), as written.
     pub proxy_config: Map<String, Value>,
 }
@@ -81,10 +83,24 @@ impl InjectConfig {
             access_log: config.access_log_file.clone().unwrap_or_default(),
             prometheus_merge: config.enable_prometheus_merge.unwrap_or(true),
             rewrite_probes: true,
+            otlp_endpoint: if config.enable_tracing == Some(false) {
+                String::new()
+            } else {
+                config.extension_providers.iter().find_map(collector).unwrap_or_default()
+            },
             proxy_config: match &config.default_config {
                 Some(Value::Object(map)) => map.clone(),
                 _ => Map::new(),
             },
         }
     }
+}
+
+/// Where an OpenTelemetry provider takes spans over HTTP.
+fn collector(provider: &Value) -> Option<String> {
+    let provider = provider.get("opentelemetry").filter(|provider| provider["http"].is_object())?;
+    let port = provider["port"].as_u64().or_else(|| provider["port"].as_str()?.parse().ok())?;
+    // `namespace/host` says which namespace's view of the host is meant; all share one DNS.
+    let host = provider["service"].as_str()?.rsplit('/').next()?;
+    Some(format!("http://{host}:{port}"))
 }

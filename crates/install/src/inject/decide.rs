@@ -26,8 +26,6 @@ pub enum Skip {
     OptedOut,
     /// Neither it nor its namespace asks for this revision.
     NotSelected,
-    /// It is a gateway or another pod that runs a proxy of its own.
-    OwnProxy,
 }
 
 impl fmt::Display for Skip {
@@ -37,7 +35,6 @@ impl fmt::Display for Skip {
             Self::SystemNamespace => "its namespace is never injected",
             Self::OptedOut => "it opts out by sidecar.istio.io/inject",
             Self::NotSelected => "neither it nor its namespace asks for this revision",
-            Self::OwnProxy => "it runs a proxy of its own",
         })
     }
 }

@@ -1,0 +1,77 @@
+//! Injection into manifests, offline: pods and whatever holds a template of them.
+
+use serde_json::{Value, json};
+
+use super::{InjectConfig, InjectError, Injection, NamespaceInfo, inject};
+
+/// The path to the pod or the template in an object of this kind; nothing for kinds that have none.
+fn template(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "Pod" => "",
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" | "Rollout" => {
+            "/spec/template"
+        }
+        "CronJob" => "/spec/jobTemplate/spec/template",
+        _ => return None,
+    })
+}
+
+/// Injects the pod that `object` is or makes; of a `List`, those of each item. Nothing when there is none, or when it
+/// gets no proxy.
+///
+/// # Errors
+/// An annotation that cannot be obeyed; the field's path begins at `object`.
+pub fn inject_object(
+    object: &Value,
+    namespace: &NamespaceInfo,
+    config: &InjectConfig,
+) -> Result<Option<Value>, InjectError> {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    if kind == "List" {
+        return inject_list(object, namespace, config);
+    }
+    let Some(pointer) = template(kind) else { return Ok(None) };
+    let Some(pod) = object.pointer(pointer).filter(|pod| pod["spec"].is_object()) else { return Ok(None) };
+    let mut pod = pod.clone();
+    let named = kind == "Pod";
+    if !named {
+        // A template has no name, and the pods' canonical name may come from what makes them.
+        pod["metadata"]["generateName"] = object["metadata"]["name"].clone();
+    }
+    let namespace = match object["metadata"]["namespace"].as_str() {
+        Some(name) => NamespaceInfo { name: name.to_owned(), ..namespace.clone() },
+        None => namespace.clone(),
+    };
+    let injected = inject(&pod, &namespace, config).map_err(|error| InjectError {
+        field: format!(
+            "{}{}",
+            pointer.trim_start_matches('/').replace('/', ".") + if named { "" } else { "." },
+            error.field
+        ),
+        ..error
+    })?;
+    let Injection::Patched(mut injected) = injected else { return Ok(None) };
+    if !named && let Some(metadata) = injected["metadata"].as_object_mut() {
+        metadata.shift_remove("generateName");
+    }
+    let mut result = object.clone();
+    match result.pointer_mut(pointer) {
+        Some(slot) => *slot = *injected,
+        None => return Ok(None),
+    }
+    Ok(Some(result))
+}
+
+fn inject_list(object: &Value, namespace: &NamespaceInfo, config: &InjectConfig) -> Result<Option<Value>, InjectError> {
+    let mut changed = false;
+    let mut items = Vec::new();
+    for (index, item) in object["items"].as_array().into_iter().flatten().enumerate() {
+        let injected = inject_object(item, namespace, config)
+            .map_err(|error| InjectError { field: format!("items[{index}].{}", error.field), ..error })?;
+        changed |= injected.is_some();
+        items.push(injected.unwrap_or_else(|| item.clone()));
+    }
+    let mut list = object.clone();
+    list["items"] = json!(items);
+    Ok(changed.then_some(list))
+}

@@ -1,0 +1,42 @@
+//! What is no program: the priority class and the settings that the control plane reads.
+
+use serde_json::{Value, json};
+
+use super::frame::Frame;
+use crate::{InjectConfig, names};
+
+/// PriorityClass of the installation's pods, before the revision.
+pub(super) const PRIORITY_CLASS: &str = "weft-critical";
+const COMPONENT: &str = "configuration";
+
+pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
+    let mut mesh = frame.input.mesh_config_json.clone();
+    for (key, value) in
+        [("trustDomain", &frame.settings.trust_domain), ("rootNamespace", &frame.settings.root_namespace)]
+    {
+        mesh[key] = value.as_str().into();
+    }
+    let injection = json!(InjectConfig::new(frame.input));
+    vec![
+        json!({
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": frame.cluster_meta(COMPONENT, &frame.name(PRIORITY_CLASS)),
+            // The highest that is not reserved: system-cluster-critical is for kube-system by quota on many clusters.
+            "value": 1_000_000_000,
+            "globalDefault": false,
+            "preemptionPolicy": "PreemptLowerPriority",
+            "description": "Pods of Weft: applications need them to start and to be reached.",
+        }),
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": frame.meta(COMPONENT, &frame.name(names::MESH_CONFIG_MAP)),
+            "data": {names::MESH_KEY: text(&mesh), names::INJECTION_KEY: text(&injection)},
+        }),
+    ]
+}
+
+fn text(value: &Value) -> String {
+    format!("{value:#}\n")
+}
