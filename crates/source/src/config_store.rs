@@ -13,6 +13,7 @@ use weft_api::{Object, ObjectError, ObjectKey};
 
 pub use crate::patch::{FieldEdit, PatchError};
 use crate::{
+    cluster_store::{ClusterError, ClusterUndo},
     file::{Origin, SourceFile, SourceObject, revision},
     index::Index,
     patch, scan,
@@ -63,9 +64,21 @@ pub struct Applied {
     pub undo: Undo,
 }
 
-/// Takes an edit back, as long as the file is as the edit left it.
+/// Takes an edit back, as long as what was edited is as the edit left it.
 #[derive(Clone, Debug)]
 pub struct Undo {
+    pub(crate) way: Way,
+}
+
+/// How an edit is taken back.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    File(FileUndo),
+    Cluster(ClusterUndo),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct FileUndo {
     path: PathBuf,
     name: String,
     before: Arc<str>,
@@ -101,6 +114,12 @@ pub enum StoreError {
     /// The object would make no sense.
     #[error("the edit would make a broken object: {0}")]
     Invalid(Box<ObjectError>),
+    /// A cluster refuses.
+    #[error(transparent)]
+    Cluster(Box<ClusterError>),
+    /// What is to be taken back was done in another store.
+    #[error("the edit was made in another place and cannot be taken back here: set the values by hand")]
+    Elsewhere,
     /// The edit would change more than was asked for.
     #[error("{file} is written in a way that this edit cannot be made safely: edit it by hand")]
     Unsafe {
@@ -182,12 +201,14 @@ impl ConfigStore {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = plan(index, key, revision, edits)?;
         let after_revision = replace(&plan.path, &plan.name, revision, &plan.new)?;
-        let undo = Undo { path: plan.path, name: plan.name, before: plan.old, after_revision: after_revision.clone() };
-        Ok(Applied { revision: after_revision, object: plan.after, undo })
+        let undo =
+            FileUndo { path: plan.path, name: plan.name, before: plan.old, after_revision: after_revision.clone() };
+        Ok(Applied { revision: after_revision, object: plan.after, undo: Undo { way: Way::File(undo) } })
     }
 
     /// Takes an edit back; gives the revision of the file then.
     pub fn undo(&self, undo: &Undo) -> Result<String, StoreError> {
+        let Way::File(undo) = &undo.way else { return Err(StoreError::Elsewhere) };
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         replace(&undo.path, &undo.name, &undo.after_revision, &undo.before)
     }

@@ -90,6 +90,18 @@ struct Tracked {
     problems: Vec<Diagnostic>,
 }
 
+impl Tracked {
+    /// What of the file is in force, in words for the log.
+    fn in_force(&self) -> &'static str {
+        match &self.good {
+            // A field without effect does not keep the rest from being taken.
+            Some(good) if good.revision == self.revision => "the file, without what is told here",
+            Some(_) => "its last good version",
+            None => "nothing of it",
+        }
+    }
+}
+
 impl DirectorySource {
     /// Reads the directory and begins to follow it. The batch holds everything that is there.
     pub fn open(root: impl Into<PathBuf>, options: DirectoryOptions) -> Result<(Self, Batch), OpenError> {
@@ -114,7 +126,7 @@ impl DirectorySource {
         let found = scan::scan(&source.root)
             .map_err(|error| OpenError::Unreadable { path: source.root.clone(), source: error })?;
         source.take(found, &HashSet::new());
-        let batch = source.publish();
+        let batch = source.publish(&[]);
         Ok((source, batch))
     }
 
@@ -156,7 +168,7 @@ impl DirectorySource {
             }
         };
         let before = std::mem::take(&mut self.diagnostics);
-        let batch = self.publish();
+        let batch = self.publish(&before);
         (read_anew || !batch.changes.is_empty() || batch.diagnostics != before).then_some(batch)
     }
 
@@ -207,17 +219,19 @@ impl DirectorySource {
         let different = old_revision.as_ref() != Some(&tracked.revision);
         if different {
             for problem in &tracked.problems {
-                let kept = if tracked.good.is_some() { "its last good version" } else { "nothing of it" };
-                tracing::warn!(in_force = kept, "{problem}");
+                tracing::warn!(in_force = tracked.in_force(), "{problem}");
             }
         }
         self.files.insert(found.relative.clone(), tracked);
         different
     }
 
-    /// Compares what is in force now with what was, and remembers it.
-    fn publish(&mut self) -> Batch {
+    /// Compares what is in force now with what was, and remembers it. Logs what `before` does not tell.
+    fn publish(&mut self, before: &[Diagnostic]) -> Batch {
         let (index, duplicates) = Index::build(self.files.values().filter_map(|tracked| tracked.good.as_ref()));
+        for problem in duplicates.iter().filter(|problem| !before.contains(problem)) {
+            tracing::warn!(in_force = "the other definition", "{problem}");
+        }
         let mut changes = Vec::new();
         let mut objects = BTreeMap::new();
         for object in index.objects() {

@@ -99,10 +99,13 @@ impl Files {
         if !std::fs::metadata(path).map_err(fail)?.is_dir() {
             return self.read_file(path);
         }
-        for found in scan::scan(path).map_err(fail)? {
-            self.read_file(&found.path)?;
+        let found = scan::scan(path).map_err(fail)?;
+        if found.is_empty() {
+            // A mistyped path must not pass for a sound estate.
+            let message = "there is no manifest below it (*.yaml, *.yml or *.json); give the directory that holds them";
+            return Err(fail(io::Error::new(io::ErrorKind::NotFound, message)));
         }
-        Ok(())
+        found.iter().try_for_each(|file| self.read_file(&file.path))
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), ReadError> {

@@ -50,6 +50,8 @@ const MAX_SECRETS: usize = 256;
 pub struct KubernetesOptions {
     /// Namespace whose ConfigMap `istio` and whose policies are mesh-wide.
     pub root_namespace: String,
+    /// Whether the Secrets that gateways name are followed. Who only shows configuration needs no right to read them.
+    pub secrets: bool,
     /// How long changes must have rested before they are handed on. A batch of EndpointSlices alone does not wait.
     pub settle: Duration,
     /// The longest that a change waits for others.
@@ -60,6 +62,7 @@ impl Default for KubernetesOptions {
     fn default() -> Self {
         Self {
             root_namespace: "istio-system".to_owned(),
+            secrets: true,
             settle: Duration::from_millis(20),
             limit: Duration::from_millis(100),
         }
@@ -290,6 +293,9 @@ impl KubernetesSource {
 
     /// Follows the Secrets that gateways name, and no others.
     fn follow_secrets(&mut self) {
+        if !self.options.secrets {
+            return;
+        }
         let Some(mut wanted) = self.ledger.wanted_secrets() else { return };
         self.too_many_secrets = wanted.len() > MAX_SECRETS;
         while wanted.len() > MAX_SECRETS {

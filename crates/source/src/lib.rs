@@ -1,8 +1,10 @@
 //! Where objects come from: a directory of YAML and JSON files, with the place of each field, or a Kubernetes API server,
 //! each followed as it changes; and the way back, edits that change nothing but what they mean.
 
+pub mod cluster_store;
 pub mod config_store;
 pub mod directory;
+pub mod documents;
 pub mod estate;
 pub mod file;
 pub mod index;
@@ -13,8 +15,10 @@ mod reading;
 mod scan;
 pub mod yaml;
 
+pub use cluster_store::{BearerToken, ClusterError, KubernetesStore};
 pub use config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo};
 pub use directory::{Batch, DirectoryOptions, DirectorySource, OpenError};
+pub use documents::{Access, Documents};
 pub use estate::{Estate, Input, ReadError, read_paths};
 pub use file::{SourceFile, SourceObject};
 pub use index::{Document, Index};

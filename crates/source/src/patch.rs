@@ -101,7 +101,7 @@ fn test(edit: &FieldEdit, node: Option<&Node>) -> Result<(), PatchError> {
 }
 
 /// 90 and 90.0 are one number.
-fn equal(a: &Value, b: &Value) -> bool {
+pub(crate) fn equal(a: &Value, b: &Value) -> bool {
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,

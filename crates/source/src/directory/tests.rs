@@ -146,3 +146,19 @@ fn what_is_no_directory_is_an_error_with_a_remedy() {
     assert!(error(&file).contains("is not a directory"));
     assert!(error(&directory.path().join("none")).contains("does not exist"));
 }
+
+#[test]
+fn the_log_tells_what_of_a_file_is_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.yaml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}], prots: []}\n");
+    let (mut source, batch) = DirectorySource::open(dir.path(), DirectoryOptions::default()).unwrap();
+    assert_eq!(batch.diagnostics.len(), 1, "{:?}", batch.diagnostics);
+    let in_force = |source: &DirectorySource| source.files.values().next().unwrap().in_force();
+    assert_eq!(in_force(&source), "the file, without what is told here");
+    write("kind: [\n");
+    let found = scan::scan(&source.root).unwrap();
+    source.take(found, &HashSet::from([PathBuf::from("a.yaml")]));
+    assert_eq!(in_force(&source), "its last good version");
+}

@@ -116,3 +116,11 @@ fn every_kind_is_sound_as_it_stands() {
         assert_eq!(object.validate(), [], "{}", object.reference);
     }
 }
+
+#[test]
+fn a_directory_without_manifests_is_not_a_sound_estate() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("notes.txt"), "nothing").unwrap();
+    let error = read_paths(&[Input::Path(dir.path().to_owned())], std::io::empty()).unwrap_err();
+    assert!(error.to_string().contains("no manifest below it"), "{error}");
+}

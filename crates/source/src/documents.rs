@@ -1,0 +1,103 @@
+//! One way to read and edit objects, wherever they are kept.
+
+use std::{io, sync::Arc};
+
+use weft_api::ObjectKey;
+
+use crate::{
+    cluster_store::{BearerToken, ClusterError, KubernetesStore},
+    config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo},
+    index::Index,
+};
+
+/// Where objects are kept that can be edited.
+#[derive(Clone)]
+pub enum Documents {
+    /// In the files of a directory.
+    Files(Arc<ConfigStore>),
+    /// In a cluster.
+    Cluster(Arc<KubernetesStore>),
+}
+
+/// On whose behalf, and what is known of the place.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Access<'a> {
+    /// Where the objects of a directory stand.
+    pub index: Option<&'a Index>,
+    /// The user's token, which a cluster wants for every change.
+    pub token: Option<&'a BearerToken>,
+}
+
+impl Documents {
+    /// The object as it is now.
+    pub async fn read(&self, access: Access<'_>, key: &ObjectKey) -> Result<ConfigDocument, StoreError> {
+        match self {
+            Self::Files(store) => {
+                let (store, index, key) = (Arc::clone(store), access.files(key)?, key.clone());
+                blocking(move || store.read(&index, &key)).await
+            }
+            Self::Cluster(store) => store.read(access.token, key).await,
+        }
+    }
+
+    /// Works an edit out without making it.
+    pub async fn preview(
+        &self,
+        access: Access<'_>,
+        key: &ObjectKey,
+        revision: &str,
+        edits: &[FieldEdit],
+    ) -> Result<Preview, StoreError> {
+        match self {
+            Self::Files(store) => {
+                let (store, index, key) = (Arc::clone(store), access.files(key)?, key.clone());
+                let (revision, edits) = (revision.to_owned(), edits.to_vec());
+                blocking(move || store.preview(&index, &key, &revision, &edits)).await
+            }
+            Self::Cluster(store) => store.preview(access.token, key, revision, edits).await,
+        }
+    }
+
+    /// Makes an edit.
+    pub async fn apply(
+        &self,
+        access: Access<'_>,
+        key: &ObjectKey,
+        revision: &str,
+        edits: &[FieldEdit],
+    ) -> Result<Applied, StoreError> {
+        match self {
+            Self::Files(store) => {
+                let (store, index, key) = (Arc::clone(store), access.files(key)?, key.clone());
+                let (revision, edits) = (revision.to_owned(), edits.to_vec());
+                blocking(move || store.apply(&index, &key, &revision, &edits)).await
+            }
+            Self::Cluster(store) => store.apply(access.token.ok_or(ClusterError::NoToken)?, key, revision, edits).await,
+        }
+    }
+
+    /// Takes an edit back; gives the revision then.
+    pub async fn undo(&self, access: Access<'_>, undo: &Undo) -> Result<String, StoreError> {
+        match self {
+            Self::Files(store) => {
+                let (store, undo) = (Arc::clone(store), undo.clone());
+                blocking(move || store.undo(&undo)).await
+            }
+            Self::Cluster(store) => store.undo(access.token.ok_or(ClusterError::NoToken)?, undo).await,
+        }
+    }
+}
+
+impl Access<'_> {
+    fn files(&self, key: &ObjectKey) -> Result<Index, StoreError> {
+        self.index.cloned().ok_or_else(|| StoreError::NotFound(key.clone()))
+    }
+}
+
+/// Files are read and written beside the runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let io = |source| StoreError::Io { file: "the file".to_owned(), source };
+    tokio::task::spawn_blocking(work).await.map_err(|error| io(io::Error::other(error)))?
+}
