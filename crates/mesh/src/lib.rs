@@ -3,6 +3,7 @@
 //! objects always give the same bytes.
 
 mod canonical;
+mod client;
 pub mod proxy;
 pub mod resolve;
 pub mod resource;
@@ -10,10 +11,13 @@ pub mod settings;
 pub mod snapshot;
 pub mod store;
 pub mod translate;
+mod view;
 
-pub use proxy::{Engine, Proxy, ProxyKind};
+pub use client::Client;
+pub use proxy::{Capture, Engine, Proxy, ProxyKind};
 pub use resource::{Resource, Resources, type_url};
 pub use settings::Settings;
 pub use snapshot::{Snapshot, Typed};
 pub use store::Store;
-pub use translate::translate;
+pub use translate::{Translator, translate};
+pub use view::View;

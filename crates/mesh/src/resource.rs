@@ -71,7 +71,7 @@ impl Resource {
     }
 
     /// Encodes a message without map fields.
-    pub(crate) fn plain(name: impl Into<String>, type_url: &'static str, message: &impl Message) -> Self {
+    pub fn plain(name: impl Into<String>, type_url: &'static str, message: &impl Message) -> Self {
         Self::from_bytes(name.into(), type_url, message.encode_to_vec(), BTreeSet::new())
     }
 
@@ -86,16 +86,20 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }
 
-/// Everything one proxy should have, by type URL and then by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resources(BTreeMap<&'static str, BTreeMap<String, Arc<Resource>>>);
+/// Resources of one type by name.
+type Named = BTreeMap<String, Arc<Resource>>;
 
-static NONE: BTreeMap<String, Arc<Resource>> = BTreeMap::new();
+/// Everything one proxy should have, by type URL and then by name. Clones, and translations of one proxy after another,
+/// share the types in which nothing differs: [`Resources::of`] then gives the very same map.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources(BTreeMap<&'static str, Arc<Named>>);
+
+static NONE: Named = BTreeMap::new();
 
 impl Resources {
     /// The resources of one type, ordered by name; empty for a type that this proxy has none of.
     pub fn of(&self, type_url: &str) -> &BTreeMap<String, Arc<Resource>> {
-        self.0.get(type_url).unwrap_or(&NONE)
+        self.0.get(type_url).map_or(&NONE, AsRef::as_ref)
     }
 
     /// One resource.
@@ -105,28 +109,79 @@ impl Resources {
 
     /// Every resource, by type URL and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.0.values().flat_map(BTreeMap::values)
+        self.0.values().flat_map(|named| named.values())
     }
 
     /// How many resources there are.
     pub fn len(&self) -> usize {
-        self.0.values().map(BTreeMap::len).sum()
+        self.0.values().map(|named| named.len()).sum()
     }
 
     /// Whether there is none at all.
     pub fn is_empty(&self) -> bool {
-        self.0.values().all(BTreeMap::is_empty)
+        self.0.values().all(|named| named.is_empty())
     }
 
-    /// Adds a resource; the first of a name stays, so that two objects that collide keep Istio's "oldest wins".
-    pub(crate) fn insert(&mut self, resource: Resource) {
-        self.0.entry(resource.type_url).or_default().entry(resource.name.clone()).or_insert_with(|| Arc::new(resource));
+    /// Adds a resource; the first of a name stays, so that two objects that collide keep Istio's "oldest wins". Whether
+    /// it was the first.
+    pub(crate) fn insert_shared(&mut self, resource: &Arc<Resource>) -> bool {
+        let named = Arc::make_mut(self.0.entry(resource.type_url).or_default());
+        let first = !named.contains_key(&resource.name);
+        if first {
+            named.insert(resource.name.clone(), Arc::clone(resource));
+        }
+        first
     }
 
-    /// The same with a resource that other proxies have too.
-    pub(crate) fn insert_shared(&mut self, resource: &Arc<Resource>) {
-        let named = self.0.entry(resource.type_url).or_default();
-        named.entry(resource.name.clone()).or_insert_with(|| Arc::clone(resource));
+    /// Puts a resource in the place of the one of its name.
+    pub(crate) fn replace(&mut self, resource: &Arc<Resource>) {
+        let named = Arc::make_mut(self.0.entry(resource.type_url).or_default());
+        named.insert(resource.name.clone(), Arc::clone(resource));
+    }
+
+    /// Takes the resource of this name away.
+    pub(crate) fn remove(&mut self, resource: &Resource) {
+        if let Some(named) = self.0.get_mut(resource.type_url) {
+            Arc::make_mut(named).remove(&resource.name);
+            if named.is_empty() {
+                self.0.remove(resource.type_url);
+            }
+        }
+    }
+
+    /// Sets all resources of a type.
+    pub(crate) fn set(&mut self, type_url: &'static str, named: Arc<Named>) {
+        match named.is_empty() {
+            true => self.0.remove(type_url),
+            false => self.0.insert(type_url, named),
+        };
+    }
+
+    /// Becomes `new` and `own` together, of which `own` comes first. It is `old` and `own` now, or nothing at all.
+    pub(crate) fn join(&mut self, old: &Self, new: &Self, own: &[Arc<Resource>]) {
+        for type_url in type_url::PUSH_ORDER {
+            let mut own = own.iter().filter(|r| r.type_url == type_url).peekable();
+            let same = match (old.0.get(type_url), new.0.get(type_url)) {
+                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                (None, None) => true,
+                _ => false,
+            };
+            if same && (self.0.contains_key(type_url) || own.peek().is_none()) {
+                continue;
+            }
+            let shared = new.0.get(type_url).cloned().unwrap_or_default();
+            let mut named = shared;
+            if own.peek().is_some() {
+                let whole = Arc::make_mut(&mut named);
+                let mut taken = std::collections::HashSet::new();
+                for resource in own {
+                    if taken.insert(&resource.name) {
+                        whole.insert(resource.name.clone(), Arc::clone(resource));
+                    }
+                }
+            }
+            self.set(type_url, named);
+        }
     }
 }
 
@@ -134,7 +189,9 @@ impl FromIterator<Resource> for Resources {
     /// Collects resources; the first of a name stays.
     fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
         let mut collected = Self::default();
-        resources.into_iter().for_each(|resource| collected.insert(resource));
+        for resource in resources {
+            collected.insert_shared(&Arc::new(resource));
+        }
         collected
     }
 }

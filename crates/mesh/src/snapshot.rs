@@ -1,16 +1,18 @@
 //! One state of the whole mesh, immutable and indexed.
 
 mod build;
+mod history;
 mod mesh_config;
+mod objects;
+mod routes;
 mod service;
+mod services;
+mod slices;
 mod table;
 mod workload;
+mod workloads;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use weft_api::{
     Object, ObjectKey,
@@ -20,42 +22,44 @@ use weft_api::{
 };
 use weft_model::{Hostname, WorkloadRef};
 
-use crate::{Resource, Settings, resolve::labels_match};
+use self::{
+    objects::Objects,
+    routes::{Routes, Rules, Sidecars},
+    services::Services,
+    slices::Slices,
+    workloads::Workloads,
+};
+use crate::{Resource, Settings};
 
+pub(crate) use history::{History, Key, Mark, Since};
 pub use mesh_config::{MeshSettings, PathNormalization};
+pub(crate) use routes::RouteHead;
 pub use service::{InlineEndpoint, Service, ServicePort, TargetPort, Visibility};
+pub(crate) use slices::OfService;
 pub use table::{Table, Typed};
-pub use workload::Workload;
+pub use workload::{Workload, WorkloadKind};
 
-/// Everything that is desired, at one moment. Objects are shared with other snapshots.
-#[derive(Debug)]
+/// Everything that is desired, at one moment. What two snapshots have in common they share.
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     settings: Arc<Settings>,
     generation: u64,
-    objects: Arc<BTreeMap<ObjectKey, Arc<Object>>>,
-    mesh: MeshSettings,
-    namespaces: BTreeMap<String, Arc<Object>>,
-    services: Vec<Arc<Service>>,
-    services_by_host: BTreeMap<Hostname, Vec<Arc<Service>>>,
-    services_by_namespace: BTreeMap<String, Vec<Arc<Service>>>,
-    workloads: BTreeMap<WorkloadRef, Arc<Workload>>,
-    workloads_by_address: HashMap<IpAddr, WorkloadRef>,
-    workloads_by_label: LabelIndex,
-    virtual_services: Table<VirtualService>,
-    virtual_services_by_host: BTreeMap<Hostname, Vec<usize>>,
-    destination_rules: Table<DestinationRule>,
-    destination_rules_by_host: BTreeMap<Hostname, Vec<usize>>,
-    gateways: Table<Gateway>,
-    service_entries: Table<ServiceEntry>,
-    sidecars: Table<Sidecar>,
-    peer_authentications: Table<PeerAuthentication>,
-    authorization_policies: Table<AuthorizationPolicy>,
-    request_authentications: Table<RequestAuthentication>,
-    workload_table: OnceLock<Vec<Arc<Resource>>>,
+    history: Arc<History>,
+    objects: Objects,
+    mesh: Arc<MeshSettings>,
+    namespaces: Arc<BTreeMap<String, Arc<Object>>>,
+    services: Arc<Services>,
+    workloads: Arc<Workloads>,
+    slices: Arc<Slices>,
+    routes: Arc<Routes>,
+    rules: Arc<Rules>,
+    sidecars: Arc<Sidecars>,
+    gateways: Arc<Table<Gateway>>,
+    service_entries: Arc<Table<ServiceEntry>>,
+    peer_authentications: Arc<Table<PeerAuthentication>>,
+    authorization_policies: Arc<Table<AuthorizationPolicy>>,
+    request_authentications: Arc<Table<RequestAuthentication>>,
 }
-
-/// Workloads by namespace, label key and label value, in the order of their names.
-type LabelIndex = HashMap<String, HashMap<String, HashMap<String, Vec<Arc<Workload>>>>>;
 
 impl Snapshot {
     /// What the operator was started with.
@@ -90,69 +94,77 @@ impl Snapshot {
 
     /// Every service: Kubernetes' first, then ServiceEntry hosts, each by namespace and name.
     pub fn services(&self) -> &[Arc<Service>] {
-        &self.services
+        &self.services.all
     }
 
     /// The services that have exactly this host, Kubernetes' first. ServiceEntries of several namespaces may share one.
     pub fn services_of(&self, host: &Hostname) -> &[Arc<Service>] {
-        self.services_by_host.get(host).map_or(&[], Vec::as_slice)
+        self.services.by_host.get(host).map_or(&[], Vec::as_slice)
     }
 
     /// The services that a namespace declares.
     pub fn services_in(&self, namespace: &str) -> &[Arc<Service>] {
-        self.services_by_namespace.get(namespace).map_or(&[], Vec::as_slice)
+        self.services.by_namespace.get(namespace).map_or(&[], Vec::as_slice)
     }
 
     /// Every workload, by namespace and name.
     pub fn workloads(&self) -> &BTreeMap<WorkloadRef, Arc<Workload>> {
-        &self.workloads
+        &self.workloads.all
     }
 
     /// One workload.
     pub fn workload(&self, workload: &WorkloadRef) -> Option<&Arc<Workload>> {
-        self.workloads.get(workload)
+        self.workloads.all.get(workload)
     }
 
     /// The workload that owns an address; the first by namespace and name when several claim it.
     pub fn workload_at(&self, address: IpAddr) -> Option<&Arc<Workload>> {
-        self.workloads_by_address.get(&address).and_then(|w| self.workloads.get(w))
+        self.workloads.at(address)
     }
 
     /// The workloads of a namespace that carry every label of `selector`, by name. An empty selector selects none.
     pub fn workloads_selected<'a>(
         &'a self,
-        namespace: &str,
+        namespace: &'a str,
         selector: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a Arc<Workload>> {
-        let labels = self.workloads_by_label.get(namespace);
-        let lists = selector.iter().map(|(key, value)| {
-            labels.and_then(|l| l.get(key)).and_then(|values| values.get(value)).map_or(&[][..], Vec::as_slice)
-        });
-        // The rarest label leaves the least to look through.
-        let candidates = lists.min_by_key(|list| list.len()).unwrap_or_default();
-        candidates.iter().filter(move |workload| labels_match(selector, &workload.labels))
+        self.workloads.selected(namespace, selector, false)
+    }
+
+    /// The same of WorkloadEntries alone.
+    pub fn entries_selected<'a>(
+        &'a self,
+        namespace: &'a str,
+        selector: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Arc<Workload>> {
+        self.workloads.selected(namespace, selector, true)
+    }
+
+    /// The endpoint slices of a Kubernetes Service by their names; `None` when there is none.
+    pub(crate) fn slices_of(&self, namespace: &str, service: &str) -> Option<&OfService> {
+        self.slices.of(namespace, service)
     }
 
     /// VirtualServices, oldest first.
     pub fn virtual_services(&self) -> &Table<VirtualService> {
-        &self.virtual_services
+        &self.routes.table
     }
 
     /// The VirtualServices that list exactly this host (which may be a wildcard), oldest first.
     pub fn virtual_services_of(&self, host: &Hostname) -> impl Iterator<Item = &Typed<VirtualService>> {
-        let rows = self.virtual_services_by_host.get(host).map_or(&[][..], Vec::as_slice);
-        rows.iter().filter_map(|&row| self.virtual_services.row(row))
+        let rows = self.routes.by_host.get(host).map_or(&[][..], Vec::as_slice);
+        rows.iter().filter_map(|&row| self.routes.table.row(row))
     }
 
     /// DestinationRules, oldest first.
     pub fn destination_rules(&self) -> &Table<DestinationRule> {
-        &self.destination_rules
+        &self.rules.table
     }
 
     /// The DestinationRules for exactly this host (which may be a wildcard), oldest first.
     pub fn destination_rules_of(&self, host: &Hostname) -> impl Iterator<Item = &Typed<DestinationRule>> {
-        let rows = self.destination_rules_by_host.get(host).map_or(&[][..], Vec::as_slice);
-        rows.iter().filter_map(|&row| self.destination_rules.row(row))
+        let rows = self.rules.by_host.get(host).map_or(&[][..], Vec::as_slice);
+        rows.iter().filter_map(|&row| self.rules.table.row(row))
     }
 
     /// Gateways, oldest first.
@@ -167,7 +179,7 @@ impl Snapshot {
 
     /// Sidecars, oldest first.
     pub fn sidecars(&self) -> &Table<Sidecar> {
-        &self.sidecars
+        &self.sidecars.table
     }
 
     /// PeerAuthentications, oldest first.
@@ -199,8 +211,47 @@ impl Snapshot {
         Hostname::resolve(name, namespace, &self.settings.domain)
     }
 
-    /// The workload table, which is the same for every proxy and so made once.
-    pub(crate) fn workload_table(&self, make: impl FnOnce(&Self) -> Vec<Arc<Resource>>) -> &[Arc<Resource>] {
-        self.workload_table.get_or_init(|| make(self))
+    /// The workload table, which is the same for every proxy.
+    pub(crate) fn workload_rows(&self, make: impl Fn(&Workload) -> Resource) -> &Arc<BTreeMap<String, Arc<Resource>>> {
+        self.workloads.rows(make)
+    }
+
+    /// What VirtualServices are for, oldest first.
+    pub(crate) fn route_heads(&self) -> impl Iterator<Item = &RouteHead> {
+        self.routes.heads.iter().map(AsRef::as_ref)
+    }
+
+    /// The VirtualServices whose heads are wanted, oldest first.
+    pub(crate) fn virtual_services_with(
+        &self,
+        wanted: impl Fn(&RouteHead) -> bool,
+    ) -> impl Iterator<Item = &Typed<VirtualService>> {
+        self.routes.table.iter().zip(&self.routes.heads).filter(move |(_, head)| wanted(head)).map(|(row, _)| row)
+    }
+
+    /// Of a client's labels those that any selector in the mesh asks for; the others decide nothing.
+    pub(crate) fn selecting_labels(&self, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let asked = [&self.routes.labels, &self.rules.labels, &self.sidecars.labels];
+        let mut kept = labels.clone();
+        kept.retain(|key, value| {
+            let pair = (key.clone(), value.clone());
+            asked.iter().any(|set| set.contains(&pair))
+        });
+        kept
+    }
+
+    /// Whether any DestinationRule has outlier detection.
+    pub(crate) fn ejects(&self) -> bool {
+        self.rules.ejects
+    }
+
+    /// How this snapshot came to be.
+    pub(crate) fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+
+    /// Every object, for the next snapshot to begin with.
+    pub(crate) fn object_index(&self) -> &Objects {
+        &self.objects
     }
 }

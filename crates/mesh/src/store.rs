@@ -1,6 +1,6 @@
 //! The one place where desired state changes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use weft_api::{Change, Object, ObjectKey};
 
@@ -9,46 +9,59 @@ use crate::{Settings, Snapshot};
 /// Every object, by key. One writer owns it; readers take [`Snapshot`]s.
 #[derive(Debug)]
 pub struct Store {
-    settings: Arc<Settings>,
-    objects: Arc<BTreeMap<ObjectKey, Arc<Object>>>,
     snapshot: Arc<Snapshot>,
+}
+
+/// What became of one object.
+#[derive(Clone, Debug)]
+pub(crate) struct Edit {
+    pub(crate) key: ObjectKey,
+    pub(crate) old: Option<Arc<Object>>,
+    pub(crate) new: Option<Arc<Object>>,
+}
+
+impl Edit {
+    /// The object before and after, as far as there is one.
+    pub(crate) fn both(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.old.iter().chain(&self.new)
+    }
 }
 
 impl Store {
     /// An empty store.
     pub fn new(settings: Settings) -> Self {
-        let settings = Arc::new(settings);
-        let objects = Arc::default();
-        let snapshot = Arc::new(Snapshot::build(Arc::clone(&settings), Arc::clone(&objects), 0));
-        Self { settings, objects, snapshot }
+        Self { snapshot: Arc::new(Snapshot::empty(Arc::new(settings))) }
     }
 
     /// Applies changes together and says whether anything is different now. An object that is put again with equal
-    /// content, labels, annotations and version changes nothing.
+    /// content, labels, annotations and version changes nothing. The work is in proportion to the changes and to the
+    /// tables of the kinds that they touch, not to the whole mesh.
     pub fn apply(&mut self, changes: Vec<Change>) -> bool {
-        let mut changed = false;
+        let mut objects = self.snapshot.object_index().clone();
+        let mut edits = Vec::new();
         for change in changes {
-            match change {
-                Change::Put(object) => {
-                    let key = object.key();
-                    if self.objects.get(&key).is_some_and(|old| same(old, &object)) {
-                        continue;
-                    }
-                    Arc::make_mut(&mut self.objects).insert(key, object);
-                    changed = true;
-                }
-                Change::Delete(key) => {
-                    if self.objects.contains_key(&key) {
-                        Arc::make_mut(&mut self.objects).remove(&key);
-                        changed = true;
-                    }
-                }
+            let (key, new) = match change {
+                Change::Put(object) => (object.key(), Some(object)),
+                Change::Delete(key) => (key, None),
+            };
+            let old = objects.get(&key).cloned();
+            let unchanged = match (&old, &new) {
+                (Some(old), Some(new)) => same(old, new),
+                (None, None) => true,
+                _ => false,
+            };
+            if unchanged {
+                continue;
             }
+            match &new {
+                Some(object) => objects.insert(key.clone(), Arc::clone(object)),
+                None => objects.remove(&key),
+            }
+            edits.push(Edit { key, old, new });
         }
+        let changed = !edits.is_empty();
         if changed {
-            let generation = self.snapshot.generation() + 1;
-            self.snapshot =
-                Arc::new(Snapshot::build(Arc::clone(&self.settings), Arc::clone(&self.objects), generation));
+            self.snapshot = Arc::new(self.snapshot.advance(objects, &edits));
         }
         changed
     }

@@ -6,6 +6,8 @@ mod clusters;
 mod endpoints;
 mod hcm;
 mod listeners;
+mod memo;
+mod plan;
 mod proto;
 mod routes;
 mod secrets;
@@ -13,28 +15,12 @@ mod tcp;
 mod tls;
 mod workloads;
 
-use crate::{Proxy, ProxyKind, Resources, Snapshot, resolve::scope::Scope};
+use crate::{Proxy, Resources, Snapshot};
 
-/// Everything that `proxy` should have. Depends on nothing but its arguments.
+pub use memo::Translator;
+
+/// Everything that `proxy` should have. Depends on nothing but its arguments. Who translates again and again keeps a
+/// [`Translator`].
 pub fn translate(snapshot: &Snapshot, proxy: &Proxy) -> Resources {
-    let scope = Scope::new(snapshot, proxy);
-    let mut out = Resources::default();
-    match proxy.kind {
-        ProxyKind::Sidecar => {
-            let egress = scope.egress();
-            clusters::outbound(&scope, &scope.reachable(&egress), &mut out);
-            listeners::inbound::add(&scope, &mut out);
-            listeners::outbound::add(&scope, &egress, &mut out);
-        }
-        ProxyKind::Gateway => {
-            let servers = crate::resolve::gateway::servers(snapshot, proxy);
-            clusters::outbound(&scope, &crate::resolve::gateway::reachable(&scope, &servers), &mut out);
-            listeners::gateway::add(&scope, &servers, &mut out);
-        }
-    }
-    out.insert(clusters::black_hole());
-    for resource in snapshot.workload_table(workloads::resources) {
-        out.insert_shared(resource);
-    }
-    out
+    Translator::default().translate(snapshot, proxy)
 }

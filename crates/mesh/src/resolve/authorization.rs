@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weft_api::security::{AuthorizationPolicy, authorization_policy::Action};
 
-use crate::{Snapshot, snapshot::Typed};
+use crate::{View, snapshot::Typed};
 
 /// The annotation by which a policy is only tried out.
 const DRY_RUN: &str = "istio.io/dry-run";
@@ -31,12 +31,11 @@ impl Policies<'_> {
 
 /// The policies that hold for a workload. Policies that are attached to other objects (`targetRefs`) and those in a dry run
 /// hold for none.
-pub fn policies<'a>(snapshot: &'a Snapshot, namespace: &str, labels: &BTreeMap<String, String>) -> Policies<'a> {
-    let table = snapshot.authorization_policies();
-    let root = snapshot.settings().root_namespace.as_str();
-    let wide = (root != namespace).then(|| table.in_namespace(root)).into_iter().flatten();
+pub fn policies<'a>(view: &View<'a>, namespace: &str, labels: &BTreeMap<String, String>) -> Policies<'a> {
+    let root = view.settings().root_namespace.as_str();
+    let wide = (root != namespace).then(|| view.authorization_policies_in(root)).into_iter().flatten();
     let mut found = Policies::default();
-    for policy in wide.chain(table.in_namespace(namespace)) {
+    for policy in wide.chain(view.authorization_policies_in(namespace)) {
         let attached = policy.target_ref.is_some() || !policy.target_refs.is_empty();
         let dry_run = policy.object.meta.annotations.get(DRY_RUN).is_some_and(|v| v == "true");
         if attached || dry_run || !policy.selector.as_ref().is_none_or(|s| s.selects(labels)) {

@@ -8,7 +8,7 @@ use weft_api::{
 };
 
 use crate::{
-    Snapshot,
+    View,
     snapshot::{Typed, Visibility},
 };
 
@@ -27,7 +27,7 @@ pub struct OwnedRoute<'a> {
 
 /// Every HTTP route in order. A delegate must have neither hosts nor gateways and be visible to the delegating
 /// namespace; one that is missing, or that delegates further, gives no routes.
-pub fn routes<'a>(snapshot: &'a Snapshot, root: &'a Typed<VirtualService>) -> Vec<OwnedRoute<'a>> {
+pub fn routes<'a>(view: &View<'a>, root: &'a Typed<VirtualService>) -> Vec<OwnedRoute<'a>> {
     let mut routes = Vec::new();
     for (index, route) in root.spec.http.iter().enumerate() {
         let Some(delegate) = &route.delegate else {
@@ -35,8 +35,8 @@ pub fn routes<'a>(snapshot: &'a Snapshot, root: &'a Typed<VirtualService>) -> Ve
             continue;
         };
         let namespace = if delegate.namespace.is_empty() { root.namespace() } else { &delegate.namespace };
-        let Some(leaf) = snapshot.virtual_services().get(namespace, &delegate.name).filter(|leaf| {
-            let defaults = &snapshot.mesh().config.default_virtual_service_export_to;
+        let Some(leaf) = view.virtual_service(namespace, &delegate.name).filter(|leaf| {
+            let defaults = &view.mesh().config.default_virtual_service_export_to;
             leaf.hosts.is_empty() && Visibility::read(&leaf.export_to, namespace, defaults).includes(root.namespace())
         }) else {
             continue;

@@ -9,7 +9,7 @@ use weft_api::networking::{
 use weft_model::Hostname;
 
 use crate::{
-    Proxy, Snapshot,
+    Client, View,
     snapshot::{Service, Typed, Visibility},
 };
 
@@ -36,18 +36,17 @@ pub struct Policy<'a> {
 
 /// The rules that hold: those of the client's namespace, else of the service's, else of the root namespace; within one, an
 /// exact host before the longest wildcard. Rules that select workloads come before those that do not.
-pub fn rules<'a>(snapshot: &'a Snapshot, proxy: &Proxy, host: &Hostname, service: Option<&Service>) -> Rules<'a> {
-    let client = proxy.namespace();
-    let mut namespaces = vec![client];
+pub fn rules<'a>(view: &View<'a>, client: &Client, host: &Hostname, service: Option<&Service>) -> Rules<'a> {
+    let mut namespaces = vec![client.namespace.as_str()];
     namespaces.extend(service.map(|s| s.namespace.as_str()));
-    namespaces.push(&snapshot.settings().root_namespace);
+    namespaces.push(&view.settings().root_namespace);
     let mut seen: Vec<&str> = Vec::new();
     for namespace in namespaces {
         if seen.contains(&namespace) {
             continue;
         }
         seen.push(namespace);
-        let rules = in_namespace(snapshot, proxy, host, namespace);
+        let rules = in_namespace(view, client, host, namespace);
         if !rules.is_empty() {
             return Rules { rules };
         }
@@ -56,20 +55,20 @@ pub fn rules<'a>(snapshot: &'a Snapshot, proxy: &Proxy, host: &Hostname, service
 }
 
 fn in_namespace<'a>(
-    snapshot: &'a Snapshot,
-    proxy: &Proxy,
+    view: &View<'a>,
+    client: &Client,
     host: &Hostname,
     namespace: &str,
 ) -> Vec<&'a Typed<DestinationRule>> {
-    let defaults = &snapshot.mesh().config.default_destination_rule_export_to;
+    let defaults = &view.mesh().config.default_destination_rule_export_to;
     for pattern in patterns(host) {
-        let usable: Vec<_> = snapshot
+        let usable: Vec<_> = view
             .destination_rules_of(&pattern)
             .filter(|r| r.namespace() == namespace)
-            .filter(|r| Visibility::read(&r.export_to, namespace, defaults).includes(proxy.namespace()))
+            .filter(|r| Visibility::read(&r.export_to, namespace, defaults).includes(&client.namespace))
             .collect();
         let selecting = usable.iter().copied().find(|r| {
-            r.workload_selector.as_ref().is_some_and(|s| namespace == proxy.namespace() && s.selects(&proxy.labels))
+            r.workload_selector.as_ref().is_some_and(|s| namespace == client.namespace && s.selects(&client.labels))
         });
         if let Some(rule) = selecting {
             return vec![rule];

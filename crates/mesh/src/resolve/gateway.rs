@@ -7,7 +7,7 @@ use weft_model::Hostname;
 
 use super::{endpoints, labels_match, scope::Scope, virtual_service::names_gateway};
 use crate::{
-    Proxy, Snapshot,
+    Proxy, View,
     snapshot::{Service, Typed, Workload},
 };
 
@@ -49,17 +49,17 @@ impl GatewayServer<'_> {
 
 /// The servers that hold for a gateway proxy, oldest Gateway first. A port that no Service of the proxy's namespace has is
 /// bound as it is; servers with an impossible port are left out.
-pub fn servers<'a>(snapshot: &'a Snapshot, proxy: &Proxy) -> Vec<GatewayServer<'a>> {
-    let workload = snapshot.workload(&proxy.workload);
+pub fn servers<'a>(view: &View<'a>, proxy: &Proxy) -> Vec<GatewayServer<'a>> {
+    let workload = view.workload(&proxy.workload);
     let mut servers = Vec::new();
-    for gateway in snapshot.gateways().iter().filter(|g| labels_match(&g.selector, &proxy.labels)) {
+    for gateway in view.gateways().filter(|g| labels_match(&g.selector, &proxy.labels)) {
         for server in &gateway.spec.servers {
             let Some(port) = u16::try_from(server.port.number).ok().filter(|p| *p > 0) else { continue };
             servers.push(GatewayServer {
                 gateway,
                 server,
                 port,
-                bind_port: bind_port(snapshot, proxy, workload.map(AsRef::as_ref), port),
+                bind_port: bind_port(view, proxy, workload.map(AsRef::as_ref), port),
                 hosts: server.hosts.iter().map(|h| server_host(h, gateway.namespace())).collect(),
             });
         }
@@ -67,8 +67,8 @@ pub fn servers<'a>(snapshot: &'a Snapshot, proxy: &Proxy) -> Vec<GatewayServer<'
     servers
 }
 
-fn bind_port(snapshot: &Snapshot, proxy: &Proxy, workload: Option<&Workload>, port: u16) -> u16 {
-    let services = snapshot.services_in(proxy.namespace()).iter().filter(|s| s.selects(&proxy.labels));
+fn bind_port(view: &View<'_>, proxy: &Proxy, workload: Option<&Workload>, port: u16) -> u16 {
+    let services = view.services_in(proxy.namespace()).iter().filter(|s| s.selects(&proxy.labels));
     let mut targets = services.filter_map(|s| s.port(port)).filter_map(|p| endpoints::target(workload?, p));
     targets.next().unwrap_or(port)
 }
@@ -89,13 +89,13 @@ fn server_host(text: &str, own: &str) -> ServerHost {
 pub fn bound<'a>(scope: &Scope<'a>, server: &GatewayServer<'_>) -> Vec<(&'a Typed<VirtualService>, Vec<Hostname>)> {
     let gateway = server.gateway_name();
     let mut bound = Vec::new();
-    for vs in scope.snapshot.virtual_services() {
+    for vs in scope.view.gateway_virtual_services() {
         let here = vs.spec.gateways.iter().any(|g| names_gateway(g, vs.namespace(), &gateway));
         if !here || !scope.sees(vs) {
             continue;
         }
         let mut hosts: Vec<Hostname> = Vec::new();
-        for host in vs.hosts.iter().map(|h| scope.snapshot.resolve_host(h, vs.namespace())) {
+        for host in vs.hosts.iter().map(|h| scope.view.resolve_host(h, vs.namespace())) {
             for offered in server.hosts.iter().filter(|o| o.namespace.as_deref().is_none_or(|n| n == vs.namespace())) {
                 if let Some(common) = intersection(&offered.host, &host)
                     && !hosts.contains(&common)

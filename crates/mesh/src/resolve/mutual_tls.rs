@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use weft_api::security::{PeerAuthentication, peer_authentication::MutualTlsMode};
 
 use super::labels_match;
-use crate::{Snapshot, snapshot::Typed};
+use crate::{View, snapshot::Typed};
 
 /// What a server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,13 @@ pub enum Mode {
 
 /// The mode of `port` (the workload's own, not its Service's): the workload's policy for the port, its policy, the
 /// namespace's, the mesh's, else PERMISSIVE. UNSET asks the next wider one; the oldest of several counts.
-pub fn mode(snapshot: &Snapshot, namespace: &str, labels: &BTreeMap<String, String>, port: u16) -> Mode {
-    let root = snapshot.settings().root_namespace.as_str();
+pub fn mode(view: &View<'_>, namespace: &str, labels: &BTreeMap<String, String>, port: u16) -> Mode {
+    let root = view.settings().root_namespace.as_str();
     let wide = |namespace: &str| {
-        let policy = snapshot.peer_authentications().in_namespace(namespace).find(|p| selector(p).is_empty());
+        let policy = view.peer_authentications_in(namespace).find(|p| selector(p).is_empty());
         policy.and_then(|p| p.mtls).and_then(|m| set(m.mode))
     };
-    let workload = snapshot.peer_authentications().in_namespace(namespace).find(|p| {
-        let selector = selector(p);
-        !selector.is_empty() && labels_match(&selector, labels)
-    });
+    let workload = of_workload(view, namespace, labels);
     workload
         .and_then(|p| p.port_level_mtls.get(&u32::from(port)))
         .and_then(|m| set(m.mode))
@@ -37,6 +34,25 @@ pub fn mode(snapshot: &Snapshot, namespace: &str, labels: &BTreeMap<String, Stri
         .or_else(|| wide(namespace))
         .or_else(|| wide(root))
         .unwrap_or(Mode::Permissive)
+}
+
+/// The ports for which the workload's own policy says something.
+pub fn ports(view: &View<'_>, namespace: &str, labels: &BTreeMap<String, String>) -> Vec<u16> {
+    let own = of_workload(view, namespace, labels);
+    let ports = own.into_iter().flat_map(|policy| policy.port_level_mtls.keys());
+    ports.filter_map(|port| u16::try_from(*port).ok().filter(|p| *p > 0)).collect()
+}
+
+/// The oldest policy that selects the workload by labels.
+fn of_workload<'a>(
+    view: &View<'a>,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> Option<&'a Typed<PeerAuthentication>> {
+    view.peer_authentications_in(namespace).find(|p| {
+        let selector = selector(p);
+        !selector.is_empty() && labels_match(&selector, labels)
+    })
 }
 
 fn selector(policy: &Typed<PeerAuthentication>) -> BTreeMap<String, String> {

@@ -11,26 +11,26 @@ use weft_model::Hostname;
 
 use super::{delegate, labels_match};
 use crate::{
-    Proxy, Snapshot,
+    Client, View,
     snapshot::{Service, Typed, Visibility},
 };
 
-/// A proxy, the snapshot it is seen in, and the Sidecar that holds for it.
+/// A client, the view it is seen in, and the Sidecar that holds for it.
 #[derive(Clone, Debug)]
 pub struct Scope<'a> {
     /// Everything that is desired.
-    pub snapshot: &'a Snapshot,
-    /// Whose view this is.
-    pub proxy: &'a Proxy,
-    /// The Sidecar that selects the proxy's workload, the namespace's, or the mesh's.
+    pub view: &'a View<'a>,
+    /// Whose sight this is.
+    pub client: &'a Client,
+    /// The Sidecar that selects the client's workload, the namespace's, or the mesh's.
     pub sidecar: Option<&'a Typed<Sidecar>>,
 }
 
 /// The services and VirtualServices that one egress listener knows.
 #[derive(Clone, Debug)]
-pub struct Egress<'a> {
+pub struct Egress {
     /// The listener; `None` stands for what holds without a Sidecar: everything.
-    pub listener: Option<&'a EgressListener>,
+    pub listener: Option<EgressListener>,
     /// By host. Of several services with one host, the proxy's own namespace wins, then Kubernetes', then the first.
     pub services: BTreeMap<Hostname, Arc<Service>>,
     patterns: Vec<HostPattern>,
@@ -39,38 +39,35 @@ pub struct Egress<'a> {
 impl<'a> Scope<'a> {
     /// Finds the Sidecar that holds: one that selects the workload, then one of the namespace without a selector, then
     /// one of the root namespace without a selector. Gateways have none.
-    pub fn new(snapshot: &'a Snapshot, proxy: &'a Proxy) -> Self {
-        let sidecar = match proxy.kind {
-            crate::ProxyKind::Gateway => None,
-            crate::ProxyKind::Sidecar => effective_sidecar(snapshot, proxy),
-        };
-        Self { snapshot, proxy, sidecar }
+    pub fn new(view: &'a View<'a>, client: &'a Client) -> Self {
+        let sidecar = if client.gateway { None } else { effective_sidecar(view, client) };
+        Self { view, client, sidecar }
     }
 
     /// What happens to hosts that are not known.
     pub fn outbound_mode(&self) -> OutboundMode {
         self.sidecar
             .and_then(|s| s.outbound_traffic_policy.as_ref())
-            .map_or(self.snapshot.mesh().outbound, |policy| policy.mode)
+            .map_or(self.view.mesh().outbound, |policy| policy.mode)
     }
 
     /// The egress listeners in order. Without a Sidecar, or with one that lists none, a single one that knows everything.
-    pub fn egress(&self) -> Vec<Egress<'a>> {
+    pub fn egress(&self) -> Vec<Egress> {
         match self.sidecar {
             Some(sidecar) if !sidecar.egress.is_empty() => {
                 let namespace = sidecar.namespace();
                 sidecar.spec.egress.iter().map(|listener| self.known(Some(listener), namespace)).collect()
             }
-            _ => vec![self.known(None, self.proxy.namespace())],
+            _ => vec![self.known(None, &self.client.namespace)],
         }
     }
 
-    fn known(&self, listener: Option<&'a EgressListener>, namespace: &str) -> Egress<'a> {
+    fn known(&self, listener: Option<&EgressListener>, namespace: &str) -> Egress {
         let patterns: Vec<HostPattern> = match listener {
             // `.` means the namespace of the workload, also in a Sidecar of the root namespace.
             Some(listener) => {
-                let own = if namespace == self.snapshot.settings().root_namespace {
-                    self.proxy.namespace()
+                let own = if namespace == self.view.settings().root_namespace {
+                    &self.client.namespace
                 } else {
                     namespace
                 };
@@ -79,45 +76,61 @@ impl<'a> Scope<'a> {
             None => vec![HostPattern { namespace: None, host: Hostname::new("*") }],
         };
         let mut services: BTreeMap<Hostname, Arc<Service>> = BTreeMap::new();
-        for service in self.snapshot.services() {
-            if service.visibility.includes(self.proxy.namespace())
+        for service in self.view.services() {
+            if service.visibility.includes(&self.client.namespace)
                 && patterns.iter().any(|p| p.matches(&service.namespace, &service.host))
             {
-                let own = service.namespace == self.proxy.namespace();
+                let own = service.namespace == self.client.namespace;
                 match services.get(&service.host) {
-                    Some(chosen) if !own || chosen.namespace == self.proxy.namespace() => {}
+                    Some(chosen) if !own || chosen.namespace == self.client.namespace => {}
                     _ => {
                         services.insert(service.host.clone(), Arc::clone(service));
                     }
                 }
             }
         }
-        Egress { listener, services, patterns }
+        Egress { listener: listener.cloned(), services, patterns }
     }
 
     /// The service that a destination of this host means to the proxy, whether or not its Sidecar lists it: a destination
     /// that a visible VirtualService names is meant to be reached.
     pub fn service(&self, host: &Hostname) -> Option<&'a Arc<Service>> {
-        let seen = || self.snapshot.services_of(host).iter().filter(|s| s.visibility.includes(self.proxy.namespace()));
-        seen().find(|s| s.namespace == self.proxy.namespace()).or_else(|| seen().next())
+        let seen = || self.view.services_of(host).iter().filter(|s| s.visibility.includes(&self.client.namespace));
+        seen().find(|s| s.namespace == self.client.namespace).or_else(|| seen().next())
     }
 
     /// Every service that the proxy may send to: those that its egress listeners know, and the destinations of the
     /// VirtualServices that they know.
-    pub fn reachable(&self, egress: &[Egress<'_>]) -> BTreeMap<Hostname, Arc<Service>> {
+    pub fn reachable(&self, egress: &[Egress]) -> BTreeMap<Hostname, Arc<Service>> {
         let mut services = BTreeMap::new();
         for listener in egress {
             for (host, service) in &listener.services {
                 services.entry(host.clone()).or_insert_with(|| Arc::clone(service));
             }
         }
-        for vs in self.snapshot.virtual_services().iter().filter(|vs| vs.in_mesh() && self.sees(vs)) {
-            let mut hosts = vs.hosts.iter().map(|h| self.snapshot.resolve_host(h, vs.namespace()));
-            if hosts.any(|host| egress.iter().any(|e| e.knows(vs.namespace(), &host))) {
-                self.add_destinations(vs, &mut services);
+        // Without a Sidecar every service that is visible is known already.
+        if egress.iter().all(|e| e.listener.is_none()) {
+            return services;
+        }
+        for head in self.view.route_heads().filter(|head| head.in_mesh && self.may_see(&head.export_to, &head.namespace)) {
+            if !head.hosts.iter().any(|host| egress.iter().any(|e| e.knows(&head.namespace, host))) {
+                continue;
+            }
+            for host in &head.destinations {
+                self.add_service(host.clone(), &mut services);
+            }
+            let leaves = head.delegates.iter().filter_map(|(namespace, name)| self.view.virtual_service(namespace, name));
+            for leaf in leaves {
+                self.add_destinations(leaf, &mut services);
             }
         }
         services
+    }
+
+    fn add_service(&self, host: Hostname, services: &mut BTreeMap<Hostname, Arc<Service>>) {
+        if let Some(service) = self.service(&host) {
+            services.entry(host).or_insert_with(|| Arc::clone(service));
+        }
     }
 
     /// Adds the services that a VirtualService and its delegates send to, copies included.
@@ -127,12 +140,9 @@ impl<'a> Scope<'a> {
         services: &mut BTreeMap<Hostname, Arc<Service>>,
     ) {
         let mut add = |destination: &Destination, namespace: &str| {
-            let host = self.snapshot.resolve_host(&destination.host, namespace);
-            if let Some(service) = self.service(&host) {
-                services.entry(host).or_insert_with(|| Arc::clone(service));
-            }
+            self.add_service(self.view.resolve_host(&destination.host, namespace), services);
         };
-        for owned in delegate::routes(self.snapshot, virtual_service) {
+        for owned in delegate::routes(self.view, virtual_service) {
             let route = &owned.route;
             let copies = route.mirror.iter().chain(route.mirrors.iter().map(|m| &m.destination));
             for destination in route.route.iter().map(|r| &r.destination).chain(copies) {
@@ -146,32 +156,35 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Whether the proxy's namespace sees a VirtualService.
+    /// Whether the client's namespace sees a VirtualService.
     pub fn sees(&self, virtual_service: &Typed<VirtualService>) -> bool {
-        let defaults = &self.snapshot.mesh().config.default_virtual_service_export_to;
-        Visibility::read(&virtual_service.export_to, virtual_service.namespace(), defaults)
-            .includes(self.proxy.namespace())
+        self.may_see(&virtual_service.export_to, virtual_service.namespace())
+    }
+
+    /// Whether the client's namespace sees a VirtualService of `namespace` with this `exportTo`.
+    pub(crate) fn may_see(&self, export_to: &[String], namespace: &str) -> bool {
+        let defaults = &self.view.mesh().config.default_virtual_service_export_to;
+        Visibility::read(export_to, namespace, defaults).includes(&self.client.namespace)
     }
 }
 
-impl Egress<'_> {
+impl Egress {
     /// Whether a VirtualService of `namespace` for `host` is known here.
     pub fn knows(&self, namespace: &str, host: &Hostname) -> bool {
         self.patterns.iter().any(|p| p.matches(namespace, host))
     }
 }
 
-fn effective_sidecar<'a>(snapshot: &'a Snapshot, proxy: &Proxy) -> Option<&'a Typed<Sidecar>> {
+fn effective_sidecar<'a>(view: &View<'a>, client: &Client) -> Option<&'a Typed<Sidecar>> {
     let selector = |s: &Typed<Sidecar>| s.workload_selector.as_ref().map(|w| w.labels.clone()).unwrap_or_default();
-    let sidecars = snapshot.sidecars();
-    let own = || sidecars.in_namespace(proxy.namespace());
+    let own = || view.sidecars_in(&client.namespace);
     own()
         .find(|s| {
             let labels = selector(s);
-            !labels.is_empty() && labels_match(&labels, &proxy.labels)
+            !labels.is_empty() && labels_match(&labels, &client.labels)
         })
         .or_else(|| own().find(|s| selector(s).is_empty()))
-        .or_else(|| sidecars.in_namespace(&snapshot.settings().root_namespace).find(|s| selector(s).is_empty()))
+        .or_else(|| view.sidecars_in(&view.settings().root_namespace).find(|s| selector(s).is_empty()))
 }
 
 /// An entry of `egress[].hosts`.

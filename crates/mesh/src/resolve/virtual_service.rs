@@ -12,14 +12,14 @@ use super::{
     labels_match,
     scope::{Egress, Scope},
 };
-use crate::{Proxy, snapshot::Typed};
+use crate::{Client, snapshot::Typed};
 
 /// Who asks for routes: a route applies only where its matches' port, gateways, source labels and source namespace fit,
 /// and those are known when configuration is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {
-    /// The proxy.
-    pub proxy: &'a Proxy,
+    /// The proxy, as the outside sees it.
+    pub client: &'a Client,
     /// The port that was called.
     pub port: u16,
     /// `mesh`, or a Gateway's `namespace/name`.
@@ -28,15 +28,15 @@ pub struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// A sidecar on its own behalf.
-    pub fn sidecar(proxy: &'a Proxy, port: u16) -> Self {
-        Self { proxy, port, gateway: MESH_GATEWAY }
+    pub fn sidecar(client: &'a Client, port: u16) -> Self {
+        Self { client, port, gateway: MESH_GATEWAY }
     }
 
     /// Whether a match can hold for this caller at all. `owner` is the namespace of the VirtualService.
     pub fn fits(&self, wanted: &HttpMatch, owner: &str) -> bool {
         wanted.port.is_none_or(|p| p == u32::from(self.port))
-            && (wanted.source_namespace.is_empty() || wanted.source_namespace == self.proxy.namespace())
-            && labels_match(&wanted.source_labels, &self.proxy.labels)
+            && (wanted.source_namespace.is_empty() || wanted.source_namespace == self.client.namespace)
+            && labels_match(&wanted.source_labels, &self.client.labels)
             && (wanted.gateways.is_empty() || wanted.gateways.iter().any(|g| names_gateway(g, owner, self.gateway)))
     }
 }
@@ -57,12 +57,12 @@ pub fn names_gateway(reference: &str, namespace: &str, gateway: &str) -> bool {
 /// the longest wildcard that covers it. One that has no HTTP route for this caller does not count.
 pub fn for_host<'a>(
     scope: &Scope<'a>,
-    egress: &Egress<'_>,
+    egress: &Egress,
     caller: &Caller<'_>,
     host: &Hostname,
 ) -> Option<(&'a Typed<VirtualService>, Vec<OwnedRoute<'a>>)> {
     patterns(host).iter().find_map(|pattern| {
-        scope.snapshot.virtual_services_of(pattern).find_map(|vs| {
+        scope.view.virtual_services_of(pattern).find_map(|vs| {
             if !vs.in_mesh() || !scope.sees(vs) || !egress.knows(vs.namespace(), pattern) {
                 return None;
             }
@@ -80,7 +80,7 @@ pub fn http_routes<'a>(
     caller: &Caller<'_>,
 ) -> Vec<OwnedRoute<'a>> {
     let mut routes = Vec::new();
-    for mut owned in delegate::routes(scope.snapshot, virtual_service) {
+    for mut owned in delegate::routes(scope.view, virtual_service) {
         let namespace = owned.root.unwrap_or(owned.owner).namespace();
         if !owned.route.matches.is_empty() {
             if !owned.route.matches.iter().any(|m| caller.fits(m, namespace)) {

@@ -1,5 +1,7 @@
 //! Services: Kubernetes Services and ServiceEntry hosts as one noun.
 
+mod read;
+
 use std::{collections::BTreeMap, net::IpAddr};
 
 use weft_model::{Hostname, ObjectRef};
@@ -8,6 +10,8 @@ use weft_api::networking::{
     Protocol,
     service_entry::{Location, Resolution},
 };
+
+pub(super) use read::{from_service, from_service_entry, named_ports};
 
 /// Something that can be called by host and port.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +36,12 @@ pub struct Service {
     pub location: Location,
     /// Cluster IPs and ServiceEntry addresses; empty for headless ones.
     pub addresses: Vec<IpAddr>,
+    /// Whether it is a Kubernetes Service without a cluster IP (`clusterIP: None`): clients dial its pods.
+    pub headless: bool,
+    /// What a Kubernetes Service of type ExternalName is another name for.
+    pub external_name: Option<Hostname>,
+    /// Whether each client is to stay with one endpoint (`sessionAffinity: ClientIP`).
+    pub client_affinity: bool,
     /// Which namespaces see it.
     pub visibility: Visibility,
     /// Names that its servers' certificates may carry beside the workloads' identities.

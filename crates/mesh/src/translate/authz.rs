@@ -68,8 +68,8 @@ fn rbac((action, policies): Rules) -> Rbac {
 }
 
 fn rules(scope: &Scope<'_>, proxy: &Proxy, tcp: bool) -> Vec<Rules> {
-    let found = authorization::policies(scope.snapshot, proxy.namespace(), &proxy.labels);
-    let trust_domains = &scope.snapshot.mesh().trust_domains;
+    let found = authorization::policies(scope.view, proxy.namespace(), &proxy.labels);
+    let trust_domains = &scope.view.mesh().trust_domains;
     let translate = |policies: &[&Typed<AuthorizationPolicy>], action: Action, note: &str| -> Rules {
         let mut named = BTreeMap::new();
         for policy in policies {

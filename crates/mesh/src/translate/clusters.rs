@@ -1,30 +1,31 @@
 //! Clusters: one for each port of each service, one more for each of its subsets, one for each inbound port.
 
+mod discovery;
 mod load_balancing;
 mod policy;
 mod transport;
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use envoy_types::pb::envoy::config::{
     cluster::v3::{
         Cluster,
         cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig, LbPolicy},
     },
-    core::v3::{BindConfig, Metadata, SocketAddress, socket_address::PortSpecifier},
+    core::v3::{BindConfig, ExtraSourceAddress, Metadata, SocketAddress, socket_address::PortSpecifier},
     endpoint::v3::{
         ClusterLoadAssignment, Endpoint as ProtoEndpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
     },
 };
-use weft_api::networking::{
-    Protocol,
-    service_entry::{Location, Resolution},
-};
-use weft_model::{Hostname, xds};
+use weft_api::networking::{Protocol, service_entry::Location};
+use weft_model::xds;
 
-use super::{endpoints, proto};
+use self::discovery::Discovery;
+use super::{
+    endpoints::{self, Preference},
+    proto,
+};
 use crate::{
-    Resources,
     resolve::{
         destination_rule::{self, Policy},
         endpoints::{Endpoint, of_port},
@@ -34,24 +35,25 @@ use crate::{
     snapshot::{Service, ServicePort},
 };
 
-/// Adds clusters and endpoints of every service.
-pub(super) fn outbound(scope: &Scope<'_>, services: &BTreeMap<Hostname, Arc<Service>>, out: &mut Resources) {
-    for service in services.values() {
-        let rules = destination_rule::rules(scope.snapshot, scope.proxy, &service.host, Some(service));
-        for port in service.ports.iter().filter(|p| p.protocol != Some(Protocol::Udp)) {
-            let everyone = of_port(scope.snapshot, service, port, None);
-            let target = Target { scope, service, port, subset: "", policy: rules.policy(port.number, None) };
-            target.add(&everyone, &everyone, out);
-            for (name, subset) in rules.subsets() {
-                let part: Vec<Endpoint> = everyone
-                    .iter()
-                    .filter(|e| crate::resolve::labels_match(&subset.labels, &e.labels))
-                    .cloned()
-                    .collect();
-                let target =
-                    Target { scope, service, port, subset: name, policy: rules.policy(port.number, Some(subset)) };
-                target.add(&part, &everyone, out);
-            }
+/// Adds the clusters and endpoints of a service.
+pub(super) fn outbound(scope: &Scope<'_>, service: &Service, out: &mut Vec<Resource>) {
+    // Another name for something else has nothing of its own where names cannot be looked up.
+    if service.external_name.is_some() && !scope.client.envoy {
+        return;
+    }
+    let rules = destination_rule::rules(scope.view, scope.client, &service.host, Some(service));
+    for port in service.ports.iter().filter(|p| p.protocol != Some(Protocol::Udp)) {
+        let everyone = of_port(scope.view, service, port, None);
+        let target = Target { scope, service, port, subset: "", policy: rules.policy(port.number, None) };
+        target.add(&everyone, &everyone, out);
+        for (name, subset) in rules.subsets() {
+            let part: Vec<Endpoint> = everyone
+                .iter()
+                .filter(|e| crate::resolve::labels_match(&subset.labels, &e.labels))
+                .cloned()
+                .collect();
+            let target = Target { scope, service, port, subset: name, policy: rules.policy(port.number, Some(subset)) };
+            target.add(&part, &everyone, out);
         }
     }
 }
@@ -71,43 +73,59 @@ impl Target<'_> {
     }
 
     /// `everyone` are the endpoints of all subsets: whoever serves the host may answer for any of it.
-    fn add(&self, part: &[Endpoint], everyone: &[Endpoint], out: &mut Resources) {
+    fn add(&self, part: &[Endpoint], everyone: &[Endpoint], out: &mut Vec<Resource>) {
         let name = self.name();
-        let mesh = self.scope.snapshot.mesh();
+        let mesh = self.scope.view.mesh();
         let mut cluster = Cluster {
             name: name.clone(),
             metadata: self.metadata(),
             connect_timeout: Some(proto::duration(mesh.connect_timeout)),
             ..Cluster::default()
         };
-        let assignment = || endpoints::assignment(&name, &self.scope.snapshot.settings().cluster, part);
-        match self.service.resolution {
-            Resolution::Static => {
+        let assignment = |part: &[Endpoint]| {
+            endpoints::assignment(&name, &self.scope.view.settings().cluster, part, &self.localities())
+        };
+        match discovery::of(self.scope.client, self.service) {
+            Discovery::Endpoints => {
                 cluster.cluster_discovery_type = kind(DiscoveryType::Eds);
                 cluster.eds_cluster_config =
                     Some(EdsClusterConfig { eds_config: proto::ads(), service_name: name.clone() });
-                out.insert(Resource::new(name.clone(), type_url::ENDPOINT, &assignment(), Default::default()));
+                // Names are for whoever can look them up.
+                let dialled: Vec<Endpoint> = part.iter().filter(|e| !discovery::is_name(&e.address)).cloned().collect();
+                out.push(Resource::new(name.clone(), type_url::ENDPOINT, &assignment(&dialled), Default::default()));
             }
-            Resolution::Dns => {
+            Discovery::Names => {
                 cluster.cluster_discovery_type = kind(DiscoveryType::StrictDns);
-                cluster.load_assignment = Some(assignment());
+                cluster.load_assignment = Some(assignment(part));
             }
-            Resolution::DnsRoundRobin => {
+            Discovery::OneName => {
                 cluster.cluster_discovery_type = kind(DiscoveryType::LogicalDns);
-                cluster.load_assignment = Some(assignment());
+                cluster.load_assignment = Some(assignment(part));
             }
+            Discovery::Dialled => cluster.cluster_discovery_type = kind(DiscoveryType::OriginalDst),
             // There is no original destination without capture: such a host cannot be reached.
-            Resolution::None | Resolution::DynamicDns => {
+            Discovery::Nothing => {
                 cluster.cluster_discovery_type = kind(DiscoveryType::Static);
                 cluster.load_assignment =
                     Some(ClusterLoadAssignment { cluster_name: name.clone(), ..ClusterLoadAssignment::default() });
             }
         }
-        load_balancing::apply(self.policy.load_balancer, &mut cluster);
+        if cluster.cluster_discovery_type == kind(DiscoveryType::OriginalDst) {
+            cluster.lb_policy = LbPolicy::ClusterProvided as i32;
+        } else {
+            load_balancing::apply(self.policy.load_balancer, self.service.client_affinity, &mut cluster);
+        }
         policy::apply(&self.policy, self.port.protocol, mesh, &mut cluster);
         transport::apply(self, everyone, &mut cluster);
         cluster.upstream_bind_config = self.source_address();
-        out.insert(Resource::new(name, type_url::CLUSTER, &cluster, Default::default()));
+        out.push(Resource::new(name, type_url::CLUSTER, &cluster, Default::default()));
+    }
+
+    /// By which localities endpoints are preferred: only where bad ones are found out, as in Istio.
+    fn localities(&self) -> Preference<'_> {
+        let setting = self.policy.load_balancer.and_then(|lb| lb.locality_lb_setting.as_ref());
+        let setting = setting.or(self.scope.view.mesh().config.locality_lb_setting.as_ref());
+        Preference::new(&self.scope.client.locality, setting, self.policy.outlier_detection.is_some())
     }
 
     fn metadata(&self) -> Option<Metadata> {
@@ -121,8 +139,8 @@ impl Target<'_> {
     /// An instance that owns a loopback address dials its peers from it, so that the address tells who calls. Hosts outside
     /// the mesh are not reached from a loopback address.
     fn source_address(&self) -> Option<BindConfig> {
-        let here = self.scope.proxy.address;
-        (here.is_loopback() && self.service.location == Location::MeshInternal).then(|| bind(here))
+        let here = self.scope.client.source?;
+        (self.service.location == Location::MeshInternal).then(|| bind(here))
     }
 }
 
@@ -143,43 +161,87 @@ pub(super) fn services_metadata<'s>(
     (xds::ISTIO_METADATA, proto::structure([("services", proto::list(list))]))
 }
 
-/// The application behind this proxy, on one of its ports.
+/// Where the application listens.
+pub(super) enum Application<'a> {
+    /// At this address.
+    At(&'a str, u16),
+    /// Where the captured connection was going.
+    Dialled,
+}
+
+/// The application behind this proxy, on one of its ports; without a port, on any that nobody declares.
 pub(super) fn inbound(
     scope: &Scope<'_>,
-    port: u16,
+    port: Option<u16>,
     protocol: Option<Protocol>,
-    endpoint: &str,
-    endpoint_port: u16,
+    application: &Application<'_>,
     services: &[&Service],
 ) -> Resource {
-    let name = xds::inbound_cluster(port);
+    let name = port.map_or_else(|| xds::INBOUND_PASSTHROUGH_CLUSTER.to_owned(), xds::inbound_cluster);
     let mut cluster = Cluster {
         name: name.clone(),
-        cluster_discovery_type: kind(DiscoveryType::Static),
-        lb_policy: LbPolicy::RoundRobin as i32,
-        connect_timeout: Some(proto::duration(scope.snapshot.mesh().connect_timeout)),
-        load_assignment: Some(ClusterLoadAssignment {
-            cluster_name: name.clone(),
-            endpoints: vec![LocalityLbEndpoints {
-                lb_endpoints: vec![LbEndpoint {
-                    host_identifier: Some(HostIdentifier::Endpoint(ProtoEndpoint {
-                        address: Some(endpoints::address(endpoint, endpoint_port)),
-                        ..ProtoEndpoint::default()
-                    })),
-                    ..LbEndpoint::default()
-                }],
-                ..LocalityLbEndpoints::default()
-            }],
-            ..ClusterLoadAssignment::default()
-        }),
+        connect_timeout: Some(proto::duration(scope.view.mesh().connect_timeout)),
         circuit_breakers: Some(policy::unlimited()),
         metadata: (!services.is_empty())
             .then(|| proto::metadata(vec![services_metadata(services.iter().copied())]))
             .flatten(),
         ..Cluster::default()
     };
+    match *application {
+        Application::At(endpoint, port) => at(&mut cluster, endpoint, port),
+        Application::Dialled => {
+            dialled(&mut cluster);
+            cluster.upstream_bind_config = Some(inward(scope.client.families));
+        }
+    }
     policy::inbound_protocol(protocol, &mut cluster);
     Resource::new(name, type_url::CLUSTER, &cluster, Default::default())
+}
+
+fn at(cluster: &mut Cluster, endpoint: &str, port: u16) {
+    cluster.cluster_discovery_type = kind(DiscoveryType::Static);
+    cluster.lb_policy = LbPolicy::RoundRobin as i32;
+    let endpoint = LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(ProtoEndpoint {
+            address: Some(endpoints::address(endpoint, port)),
+            ..ProtoEndpoint::default()
+        })),
+        ..LbEndpoint::default()
+    };
+    cluster.load_assignment = Some(ClusterLoadAssignment {
+        cluster_name: cluster.name.clone(),
+        endpoints: vec![LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..LocalityLbEndpoints::default() }],
+        ..ClusterLoadAssignment::default()
+    });
+}
+
+fn dialled(cluster: &mut Cluster) {
+    cluster.cluster_discovery_type = kind(DiscoveryType::OriginalDst);
+    cluster.lb_policy = LbPolicy::ClusterProvided as i32;
+}
+
+/// What is dialled from these addresses is not captured again.
+fn inward((four, six): (bool, bool)) -> BindConfig {
+    let (v4, v6) = (IpAddr::from([127, 0, 0, 6]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 6]));
+    let mut config = bind(if four { v4 } else { v6 });
+    if four && six {
+        config.extra_source_addresses =
+            vec![ExtraSourceAddress { address: bind(v6).source_address, ..ExtraSourceAddress::default() }];
+    }
+    config
+}
+
+/// Where captured connections to nobody in particular go: on to where they were going.
+pub(super) fn passthrough(scope: &Scope<'_>) -> Resource {
+    let mut cluster = Cluster {
+        name: xds::PASSTHROUGH_CLUSTER.into(),
+        connect_timeout: Some(proto::duration(scope.view.mesh().connect_timeout)),
+        circuit_breakers: Some(policy::unlimited()),
+        ..Cluster::default()
+    };
+    dialled(&mut cluster);
+    policy::inbound_protocol(None, &mut cluster);
+    Resource::new(xds::PASSTHROUGH_CLUSTER, type_url::CLUSTER, &cluster, Default::default())
 }
 
 /// The cluster that nothing comes out of.

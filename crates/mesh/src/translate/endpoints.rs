@@ -1,5 +1,7 @@
 //! Cluster load assignments.
 
+mod preference;
+
 use std::collections::BTreeMap;
 
 use envoy_types::pb::envoy::config::{
@@ -8,22 +10,30 @@ use envoy_types::pb::envoy::config::{
 };
 use weft_model::xds;
 
+pub(super) use self::preference::Preference;
 use super::proto;
 use crate::resolve::endpoints::Endpoint;
 
 /// The assignment of one cluster: localities by name, endpoints in the order given. A locality weighs what its endpoints
 /// weigh together, so that shares are those of the endpoints.
-pub(super) fn assignment(cluster: &str, cluster_id: &str, endpoints: &[Endpoint]) -> ClusterLoadAssignment {
+pub(super) fn assignment(
+    cluster: &str,
+    cluster_id: &str,
+    endpoints: &[Endpoint],
+    preference: &Preference<'_>,
+) -> ClusterLoadAssignment {
     let mut localities: BTreeMap<&str, Vec<&Endpoint>> = BTreeMap::new();
     for endpoint in endpoints {
         localities.entry(&endpoint.locality).or_default().push(endpoint);
     }
+    let priorities = preference.priorities(localities.keys().copied());
     ClusterLoadAssignment {
         cluster_name: cluster.to_owned(),
         endpoints: localities
             .into_iter()
             .map(|(name, endpoints)| LocalityLbEndpoints {
                 locality: Some(locality(name)),
+                priority: priorities.get(name).copied().unwrap_or(0),
                 load_balancing_weight: proto::uint32(
                     endpoints.iter().fold(0u32, |sum, e| sum.saturating_add(e.weight)),
                 ),
@@ -53,7 +63,7 @@ fn lb_endpoint(endpoint: &Endpoint, cluster_id: &str) -> LbEndpoint {
     if let Some(workload) = &endpoint.workload {
         let text = format!(
             "{};{};{};{};{cluster_id}",
-            workload.reference.name,
+            workload.name,
             workload.reference.namespace,
             workload.canonical_name(),
             workload.canonical_revision()

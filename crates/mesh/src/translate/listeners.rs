@@ -17,7 +17,6 @@ use envoy_types::pb::envoy::{
 
 use super::{endpoints, proto};
 use crate::{
-    Resources,
     canonical::pack_plain,
     resource::{Resource, type_url},
 };
@@ -31,6 +30,8 @@ const PLAINTEXT_HTTP: [&str; 3] = ["http/1.0", "http/1.1", "h2c"];
 #[derive(Default)]
 struct Chain {
     name: String,
+    /// The port that was dialled, where that matters.
+    port: Option<u16>,
     /// `tls`, `raw_buffer`, or any.
     transport: &'static str,
     alpn: Vec<String>,
@@ -42,6 +43,7 @@ struct Chain {
 impl Chain {
     fn into_proto(self) -> FilterChain {
         let criteria = FilterChainMatch {
+            destination_port: self.port.and_then(|port| proto::uint32(port.into())),
             transport_protocol: self.transport.to_owned(),
             application_protocols: self.alpn,
             server_names: self.server_names,
@@ -65,25 +67,41 @@ fn names(list: &[&str]) -> Vec<String> {
 /// so long is taken to wait for the server to speak first. Istio waits for ever. A call through two proxies waits twice.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// A bound address.
+/// How connections get to a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Its address is dialled.
+    Dialled,
+    /// The kernel redirects them to its address.
+    Redirected,
+    /// The listener that they were redirected to hands them over; it is not bound.
+    HandedOver,
+}
+
+/// A listener.
 struct Bound {
+    /// Where it is not named by its address.
+    name: Option<String>,
     /// IP address, or `unix:///path`.
     address: String,
     port: u16,
     direction: TrafficDirection,
     chains: Vec<Chain>,
+    /// For what none of them takes.
+    default: Option<Chain>,
+    order: Order,
     /// How long to peek; `None` is the proxy's own default.
     peek: Option<Duration>,
 }
 
 impl Bound {
     fn name(&self) -> String {
-        listener_name(&self.address, self.port)
+        self.name.clone().unwrap_or_else(|| listener_name(&self.address, self.port))
     }
 
     /// Adds the listener. It peeks as far as its chains need it.
-    fn add(self, out: &mut Resources) {
-        if self.chains.is_empty() {
+    fn add(self, out: &mut Vec<Resource>) {
+        if self.chains.is_empty() && self.default.is_none() {
             return;
         }
         let name = self.name();
@@ -109,14 +127,17 @@ impl Bound {
             // A client that waits for the server to speak first gets the chain for opaque bytes.
             continue_on_listener_filters_timeout: peeks,
             filter_chains: self.chains.into_iter().map(Chain::into_proto).collect(),
+            default_filter_chain: self.default.map(Chain::into_proto),
+            use_original_dst: (self.order == Order::Redirected).then(|| proto::boolean(true)).flatten(),
+            bind_to_port: (self.order == Order::HandedOver).then(|| proto::boolean(false)).flatten(),
             ..Listener::default()
         };
-        out.insert(Resource::new(name, type_url::LISTENER, &listener, Default::default()));
+        out.push(Resource::new(name, type_url::LISTENER, &listener, Default::default()));
     }
 }
 
 /// `<ip>_<port>`; a Unix socket is named by its path.
-fn listener_name(address: &str, port: u16) -> String {
+pub(super) fn listener_name(address: &str, port: u16) -> String {
     match address.strip_prefix("unix://") {
         Some(path) => path.to_owned(),
         None => format!("{address}_{port}"),

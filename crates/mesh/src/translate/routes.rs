@@ -15,11 +15,12 @@ use envoy_types::pb::envoy::config::route::v3::{
     Decorator, DirectResponseAction, Route, RouteAction, RouteConfiguration, RouteMatch, Vhds, VirtualHost,
     route::Action, route_action::ClusterSpecifier, route_match::PathSpecifier,
 };
+use weft_api::networking::sidecar::OutboundMode;
 use weft_model::{Hostname, ObjectRef, xds};
 
 use super::proto;
 use crate::{
-    Engine, Resources,
+    Engine,
     resolve::{delegate::OwnedRoute, scope::Scope, virtual_service::Caller},
     resource::{Resource, type_url},
 };
@@ -37,7 +38,7 @@ pub(super) fn host_name(route_config: &str, host: &str, port: u16) -> String {
 
 /// Adds a route configuration: one resource for each virtual host for our proxy, all in one for Envoy. Of two virtual hosts
 /// that claim a domain, the first keeps it.
-pub(super) fn add(engine: Engine, mut config: RouteConfiguration, mut hosts: Vec<Host>, out: &mut Resources) {
+pub(super) fn add(engine: Engine, mut config: RouteConfiguration, mut hosts: Vec<Host>, out: &mut Vec<Resource>) {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     for host in &mut hosts {
         host.virtual_host.domains.retain(|domain| taken.insert(domain.clone()));
@@ -47,7 +48,7 @@ pub(super) fn add(engine: Engine, mut config: RouteConfiguration, mut hosts: Vec
     match engine {
         Engine::Weft => {
             config.vhds = Some(Vhds { config_source: proto::ads() });
-            out.insert(Resource::new(name, type_url::ROUTE, &config, BTreeSet::new()));
+            out.push(Resource::new(name, type_url::ROUTE, &config, BTreeSet::new()));
             for host in hosts {
                 let resource = Resource::new(
                     host.virtual_host.name.clone(),
@@ -55,13 +56,13 @@ pub(super) fn add(engine: Engine, mut config: RouteConfiguration, mut hosts: Vec
                     &host.virtual_host,
                     host.origins,
                 );
-                out.insert(resource);
+                out.push(resource);
             }
         }
         Engine::Envoy => {
             let origins = hosts.iter().flat_map(|h| h.origins.iter().cloned()).collect();
             config.virtual_hosts = hosts.into_iter().map(|h| h.virtual_host).collect();
-            out.insert(Resource::new(name, type_url::ROUTE, &config, origins));
+            out.push(Resource::new(name, type_url::ROUTE, &config, origins));
         }
     }
 }
@@ -109,32 +110,28 @@ pub(super) fn to_service(scope: &Scope<'_>, host: &Hostname, port: u16) -> Route
 }
 
 /// The only route of an inbound port. Retries are the caller's business.
-pub(super) fn to_application(host: &str, port: u16) -> Route {
+pub(super) fn to_application(operation: String, cluster: String) -> Route {
     let action = RouteAction {
-        cluster_specifier: Some(ClusterSpecifier::Cluster(xds::inbound_cluster(port))),
+        cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
         timeout: Some(proto::duration(std::time::Duration::ZERO)),
         ..RouteAction::default()
     };
     Route {
         name: "default".into(),
         r#match: Some(matcher::everything()),
-        decorator: Some(Decorator { operation: format!("{host}:{port}/*"), ..Decorator::default() }),
+        decorator: Some(Decorator { operation, ..Decorator::default() }),
         action: Some(Action::Route(action)),
         ..Route::default()
     }
 }
 
 /// What answers hosts that nobody knows.
-pub(super) fn unknown_host(route_config: &str, port: u16) -> Host {
-    let route = Route {
-        name: "block_all".into(),
-        r#match: Some(RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".into())), ..RouteMatch::default() }),
-        action: Some(Action::DirectResponse(DirectResponseAction { status: 502, ..DirectResponseAction::default() })),
-        ..Route::default()
-    };
+pub(super) fn unknown_host(scope: &Scope<'_>, name: String, domains: Vec<String>) -> Host {
+    let passed_on = scope.client.captured && scope.outbound_mode() == OutboundMode::AllowAny;
+    let route = if passed_on { pass_on() } else { block_all() };
     let virtual_host = VirtualHost {
-        name: host_name(route_config, "*", port),
-        domains: vec!["*".into()],
+        name,
+        domains,
         routes: vec![route],
         include_request_attempt_count: true,
         ..VirtualHost::default()
@@ -142,10 +139,34 @@ pub(super) fn unknown_host(route_config: &str, port: u16) -> Host {
     Host { virtual_host, origins: BTreeSet::new() }
 }
 
+/// On to the address that was dialled.
+fn pass_on() -> Route {
+    let action = RouteAction {
+        cluster_specifier: Some(ClusterSpecifier::Cluster(xds::PASSTHROUGH_CLUSTER.into())),
+        timeout: Some(proto::duration(std::time::Duration::ZERO)),
+        ..RouteAction::default()
+    };
+    Route {
+        name: "allow_any".into(),
+        r#match: Some(matcher::everything()),
+        action: Some(Action::Route(action)),
+        ..Route::default()
+    }
+}
+
+fn block_all() -> Route {
+    Route {
+        name: "block_all".into(),
+        r#match: Some(RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".into())), ..RouteMatch::default() }),
+        action: Some(Action::DirectResponse(DirectResponseAction { status: 502, ..DirectResponseAction::default() })),
+        ..Route::default()
+    }
+}
+
 /// No timeout, and the mesh's retries.
 fn default_action(scope: &Scope<'_>) -> RouteAction {
     let mut action =
-        RouteAction { retry_policy: retry::default(scope.snapshot.mesh(), false), ..RouteAction::default() };
+        RouteAction { retry_policy: retry::default(scope.view.mesh(), false), ..RouteAction::default() };
     set_timeout(&mut action, std::time::Duration::ZERO);
     action
 }

@@ -7,14 +7,14 @@ use envoy_types::pb::envoy::{
 
 use super::tls::{credential_resource, credential_roots_resource};
 use crate::{
-    Snapshot,
+    View,
     resource::{Resource, type_url},
 };
 
 /// The certificate of a credential: `tls.crt` and `tls.key` of a `kubernetes.io/tls` Secret, or `cert` and `key` of a
 /// generic one. `None` when the Secret or one of the two is missing.
-pub(super) fn certificate(snapshot: &Snapshot, namespace: &str, credential: &str) -> Option<Resource> {
-    let value = |key: &str| snapshot.secret_value(namespace, credential, key).filter(|v| !v.is_empty());
+pub(super) fn certificate(view: &View<'_>, namespace: &str, credential: &str) -> Option<Resource> {
+    let value = |key: &str| view.secret_value(namespace, credential, key).filter(|v| !v.is_empty());
     let (chain, key) = match (value("tls.crt"), value("tls.key")) {
         (Some(chain), Some(key)) => (chain, key),
         _ => (value("cert")?, value("key")?),
@@ -33,12 +33,12 @@ pub(super) fn certificate(snapshot: &Snapshot, namespace: &str, credential: &str
 
 /// The roots that belong to a credential: `ca.crt` or `cacert` of the Secret itself, or of the one named
 /// `<credential>-cacert`.
-pub(super) fn roots(snapshot: &Snapshot, namespace: &str, credential: &str) -> Option<Resource> {
+pub(super) fn roots(view: &View<'_>, namespace: &str, credential: &str) -> Option<Resource> {
     let beside = format!("{credential}-cacert");
     let pem = [credential, &beside].into_iter().find_map(|secret| {
         ["ca.crt", "cacert"]
             .into_iter()
-            .find_map(|key| snapshot.secret_value(namespace, secret, key).filter(|v| !v.is_empty()))
+            .find_map(|key| view.secret_value(namespace, secret, key).filter(|v| !v.is_empty()))
     })?;
     let name = credential_roots_resource(credential);
     let secret = Secret {

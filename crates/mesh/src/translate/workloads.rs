@@ -1,18 +1,18 @@
 //! The workload table: who owns which address.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use weft_wire::workload;
 
 use crate::{
     Snapshot,
     resource::{Resource, type_url},
-    snapshot::Workload,
+    snapshot::{Workload, WorkloadKind},
 };
 
 /// Every workload, with a proxy or without: a plaintext peer is named by its address too.
-pub(super) fn resources(snapshot: &Snapshot) -> Vec<Arc<Resource>> {
-    snapshot.workloads().values().map(|workload| Arc::new(resource(snapshot, workload))).collect()
+pub(super) fn resources(snapshot: &Snapshot) -> &Arc<BTreeMap<String, Arc<Resource>>> {
+    snapshot.workload_rows(|workload| resource(snapshot, workload))
 }
 
 fn resource(snapshot: &Snapshot, workload: &Workload) -> Resource {
@@ -25,15 +25,20 @@ fn row(snapshot: &Snapshot, workload: &Workload) -> workload::Workload {
     let cluster = &snapshot.settings().cluster;
     let reference = &workload.reference;
     workload::Workload {
-        uid: format!("{cluster}/networking.istio.io/WorkloadEntry/{}/{}", reference.namespace, reference.name),
+        uid: match workload.kind {
+            WorkloadKind::Entry => {
+                format!("{cluster}/networking.istio.io/WorkloadEntry/{}/{}", reference.namespace, reference.name)
+            }
+            WorkloadKind::Pod => format!("{cluster}//Pod/{}/{}", reference.namespace, reference.name),
+        },
         name: reference.name.clone(),
         namespace: reference.namespace.clone(),
-        addresses: workload.ip.iter().map(octets).collect(),
+        addresses: workload.addresses.iter().map(octets).collect(),
         trust_domain: String::new(),
         service_account: workload.service_account.clone(),
         canonical_name: workload.canonical_name().to_owned(),
         canonical_revision: workload.canonical_revision().to_owned(),
-        workload_name: reference.name.clone(),
+        workload_name: workload.name.clone(),
         cluster_id: cluster.clone(),
         app: workload.label("app").to_owned(),
         version: workload.label("version").to_owned(),

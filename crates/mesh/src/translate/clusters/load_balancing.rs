@@ -17,7 +17,16 @@ use weft_api::networking::traffic_policy::{LoadBalancer, SimpleLb};
 use crate::translate::proto::{duration, percent, uint64};
 
 /// LEAST_REQUEST unless the policy says otherwise; a consistent hash wins over a plain algorithm.
-pub(super) fn apply(policy: Option<&LoadBalancer>, cluster: &mut Cluster) {
+/// Without either, a Service's own `sessionAffinity: ClientIP` is a hash of the client's address.
+pub(super) fn apply(policy: Option<&LoadBalancer>, client_affinity: bool, cluster: &mut Cluster) {
+    if policy.is_none() && client_affinity {
+        cluster.lb_policy = LbPolicy::RingHash as i32;
+        cluster.lb_config = Some(LbConfig::RingHashLbConfig(RingHashLbConfig {
+            minimum_ring_size: uint64(1024),
+            ..RingHashLbConfig::default()
+        }));
+        return;
+    }
     let warmup = policy.and_then(slow_start);
     let hash = policy.and_then(|p| p.consistent_hash.as_ref());
     if let Some(hash) = hash {

@@ -10,7 +10,7 @@ use weft_api::networking::{
 };
 use weft_model::{SpiffeId, xds};
 
-use super::{Target, policy};
+use super::{Target, discovery, discovery::Discovery, policy};
 use crate::{
     resolve::endpoints::Endpoint,
     translate::{
@@ -38,10 +38,17 @@ pub(super) fn apply(target: &Target<'_>, everyone: &[Endpoint], cluster: &mut Cl
 fn automatic(target: &Target<'_>, everyone: &[Endpoint], cluster: &mut Cluster) {
     let opaque_tls =
         target.port.protocol.is_some_and(Protocol::is_tls) && target.service.location == Location::MeshExternal;
-    if !target.scope.snapshot.mesh().auto_mtls || opaque_tls {
+    if !target.scope.view.mesh().auto_mtls || opaque_tls {
         return;
     }
     let socket = mutual_client(default_sni(target), &identities(target, everyone, &[]), alpn(target));
+    if discovery::of(target.scope.client, target.service) == Discovery::Dialled {
+        // What is dialled is not known beforehand, so all of them must take mutual TLS.
+        if !everyone.is_empty() && everyone.iter().all(|e| e.mutual_tls) {
+            cluster.transport_socket = Some(socket);
+        }
+        return;
+    }
     cluster.transport_socket_matches = vec![
         TransportSocketMatch {
             name: "tlsMode-istio".into(),
@@ -97,7 +104,7 @@ fn identities(target: &Target<'_>, everyone: &[Endpoint], said: &[String]) -> Ve
         .filter(|e| !e.service_account.is_empty())
         .map(|e| (e.namespace.as_str(), e.service_account.as_str()))
         .collect();
-    let domains = &target.scope.snapshot.mesh().trust_domains;
+    let domains = &target.scope.view.mesh().trust_domains;
     let mut names: Vec<String> = accounts
         .into_iter()
         .flat_map(|(namespace, account)| {
@@ -114,7 +121,7 @@ fn alpn(target: &Target<'_>) -> &'static [&'static str] {
     let http = target.policy.connection_pool.and_then(|p| p.http.as_ref());
     match target.port.protocol {
         Some(p) if p.is_http2() => &[xds::ALPN_ISTIO_H2],
-        Some(p) if p.is_http() && policy::upgraded(http, target.scope.snapshot.mesh()) => &[xds::ALPN_ISTIO_H2],
+        Some(p) if p.is_http() && policy::upgraded(http, target.scope.view.mesh()) => &[xds::ALPN_ISTIO_H2],
         Some(p) if p.is_http() => &[xds::ALPN_ISTIO_HTTP11],
         _ => &[xds::ALPN_ISTIO],
     }

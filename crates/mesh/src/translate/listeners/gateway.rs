@@ -1,6 +1,9 @@
 //! Listeners of gateways: clients outside the mesh.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use envoy_types::pb::envoy::{
     config::{
@@ -12,14 +15,15 @@ use envoy_types::pb::envoy::{
 use weft_api::networking::{Protocol, ServerTls, ServerTlsMode, gateway::TlsVersion};
 use weft_model::{Hostname, xds};
 
-use super::{Bound, Chain, RAW, TLS, l4};
+use super::{Bound, Chain, Order, RAW, TLS, l4};
 use crate::{
-    Resources,
+    Proxy,
     resolve::{
         gateway::{GatewayServer, bound},
         scope::Scope,
         virtual_service::{self, Caller},
     },
+    resource::Resource,
     translate::{
         authz,
         hcm::{Routes, Side, connection_manager},
@@ -31,18 +35,43 @@ use crate::{
 };
 
 /// Adds the listeners of a gateway: one for each address and port that its servers bind, with their routes and secrets.
-pub(in crate::translate) fn add(scope: &Scope<'_>, servers: &[GatewayServer<'_>], out: &mut Resources) {
+pub(in crate::translate) fn add(
+    scope: &Scope<'_>,
+    proxy: &Proxy,
+    servers: &[GatewayServer<'_>],
+    out: &mut Vec<Resource>,
+) {
     let mut by_address: BTreeMap<(String, u16), Vec<&GatewayServer<'_>>> = BTreeMap::new();
     for server in servers {
-        let address =
-            if server.server.bind.is_empty() { scope.proxy.address.to_string() } else { server.server.bind.clone() };
+        let address = match server.server.bind.as_str() {
+            "" => own_address(proxy),
+            bind => bind.to_owned(),
+        };
         by_address.entry((address, server.bind_port)).or_default().push(server);
     }
     for ((address, port), servers) in by_address {
-        let edge = Edge { scope, port, servers: &servers };
+        let edge = Edge { scope, proxy, port, servers: &servers };
         let chains = edge.chains(out);
-        let bound = Bound { address, port, direction: TrafficDirection::Outbound, chains, peek: None };
+        let bound = Bound {
+            name: None,
+            address,
+            port,
+            direction: TrafficDirection::Outbound,
+            chains,
+            default: None,
+            order: Order::Dialled,
+            peek: None,
+        };
         bound.add(out);
+    }
+}
+
+/// What a gateway binds where its Gateways do not say: in a pod every address, elsewhere the one that it owns.
+fn own_address(proxy: &Proxy) -> String {
+    match (proxy.in_pod, proxy.address) {
+        (false, address) => address.to_string(),
+        (true, IpAddr::V4(_)) => "0.0.0.0".to_owned(),
+        (true, IpAddr::V6(_)) => "::".to_owned(),
     }
 }
 
@@ -79,12 +108,13 @@ fn kind(server: &GatewayServer<'_>) -> Option<Kind> {
 /// One bound address of a gateway.
 struct Edge<'a> {
     scope: &'a Scope<'a>,
+    proxy: &'a Proxy,
     port: u16,
     servers: &'a [&'a GatewayServer<'a>],
 }
 
 impl Edge<'_> {
-    fn chains(&self, out: &mut Resources) -> Vec<Chain> {
+    fn chains(&self, out: &mut Vec<Resource>) -> Vec<Chain> {
         let mut chains = Vec::new();
         // A server name belongs to the first server that has it.
         let mut taken: BTreeSet<String> = BTreeSet::new();
@@ -118,14 +148,14 @@ impl Edge<'_> {
 
     fn http(&self, route_config: &str) -> Chain {
         let scope = self.scope;
-        let stat_prefix = format!("outbound_{}_{}", scope.proxy.address, self.port);
+        let stat_prefix = format!("outbound_{}_{}", self.proxy.address, self.port);
         let routes = Routes::Named(route_config.to_owned());
-        let authz = authz::http_filters(scope, scope.proxy);
-        let manager = connection_manager(Side::Edge, stat_prefix, routes, authz, scope.snapshot.mesh());
+        let authz = authz::http_filters(scope, self.proxy);
+        let manager = connection_manager(Side::Edge, stat_prefix, routes, authz, scope.view.mesh());
         Chain { name: route_config.to_owned(), filters: vec![manager], ..Chain::default() }
     }
 
-    fn https(&self, server: &GatewayServer<'_>, taken: &mut BTreeSet<String>, out: &mut Resources) -> Option<Chain> {
+    fn https(&self, server: &GatewayServer<'_>, taken: &mut BTreeSet<String>, out: &mut Vec<Resource>) -> Option<Chain> {
         let name = format!(
             "https.{}.{}.{}.{}",
             server.port,
@@ -144,7 +174,7 @@ impl Edge<'_> {
         &self,
         server: &GatewayServer<'_>,
         taken: &mut BTreeSet<String>,
-        out: &mut Resources,
+        out: &mut Vec<Resource>,
     ) -> Option<Chain> {
         let settings = server.server.tls.as_ref()?;
         let server_names = server_names(server, taken)?;
@@ -156,7 +186,7 @@ impl Edge<'_> {
     /// TLS by server name, to where TLS routes of the bound VirtualServices say.
     fn passthrough(&self, server: &GatewayServer<'_>, taken: &mut BTreeSet<String>) -> Vec<Chain> {
         let gateway = server.gateway_name();
-        let caller = Caller { proxy: self.scope.proxy, port: server.port, gateway: &gateway };
+        let caller = Caller { client: self.scope.client, port: server.port, gateway: &gateway };
         let mut chains = Vec::new();
         for (vs, _) in bound(self.scope, server) {
             for (mut names, destinations) in l4::tls(self.scope, &caller, vs) {
@@ -178,27 +208,27 @@ impl Edge<'_> {
     /// Opaque bytes, to where the first bound VirtualService with a TCP route says.
     fn opaque(&self, server: &GatewayServer<'_>) -> Option<Chain> {
         let gateway = server.gateway_name();
-        let caller = Caller { proxy: self.scope.proxy, port: server.port, gateway: &gateway };
+        let caller = Caller { client: self.scope.client, port: server.port, gateway: &gateway };
         let destinations =
             bound(self.scope, server).into_iter().find_map(|(vs, _)| l4::tcp(self.scope, &caller, vs))?;
         Some(self.tcp_chain(server, &destinations))
     }
 
     fn tcp_chain(&self, server: &GatewayServer<'_>, destinations: &l4::Destinations) -> Chain {
-        let stat_prefix = format!("outbound_{}_{}", self.scope.proxy.address, self.port);
-        let mut filters = authz::network_filters(self.scope, self.scope.proxy);
+        let stat_prefix = format!("outbound_{}_{}", self.proxy.address, self.port);
+        let mut filters = authz::network_filters(self.scope, self.proxy);
         filters.push(tcp_proxy(&stat_prefix, destinations, None));
         Chain { name: format!("tcp.{}.{}", server.port, server.server.port.name), filters, ..Chain::default() }
     }
 
     /// The routes of some servers that share a route configuration. A host that no VirtualService is bound to has none, so
     /// that it answers 404; with a redirect to HTTPS, it redirects.
-    fn routes(&self, route_config: String, servers: &[&GatewayServer<'_>], out: &mut Resources) {
+    fn routes(&self, route_config: String, servers: &[&GatewayServer<'_>], out: &mut Vec<Resource>) {
         let mut hosts: BTreeMap<Hostname, Host> = BTreeMap::new();
         for server in servers {
             let redirect = server.server.tls.as_ref().is_some_and(|t| t.https_redirect);
             let gateway = server.gateway_name();
-            let caller = Caller { proxy: self.scope.proxy, port: server.port, gateway: &gateway };
+            let caller = Caller { client: self.scope.client, port: server.port, gateway: &gateway };
             for (vs, common) in bound(self.scope, server) {
                 let owned = virtual_service::http_routes(self.scope, vs, &caller);
                 if owned.is_empty() {
@@ -236,20 +266,20 @@ impl Edge<'_> {
             ignore_port_in_host_matching: true,
             ..RouteConfiguration::default()
         };
-        routes::add(self.scope.proxy.engine, config, hosts.into_values().collect(), out);
+        routes::add(self.proxy.engine, config, hosts.into_values().collect(), out);
     }
 
-    fn secrets(&self, settings: &ServerTls, out: &mut Resources) {
-        let (snapshot, namespace) = (self.scope.snapshot, self.scope.proxy.namespace());
+    fn secrets(&self, settings: &ServerTls, out: &mut Vec<Resource>) {
+        let (view, namespace) = (self.scope.view, self.proxy.namespace());
         if let Some(credential) = credential(settings) {
             for secret in [
-                secrets::certificate(snapshot, namespace, credential),
-                secrets::roots(snapshot, namespace, credential).filter(|_| wants_client_certificates(settings)),
+                secrets::certificate(view, namespace, credential),
+                secrets::roots(view, namespace, credential).filter(|_| wants_client_certificates(settings)),
             ]
             .into_iter()
             .flatten()
             {
-                out.insert(secret);
+                out.push(secret);
             }
         }
     }

@@ -1,25 +1,29 @@
 //! Inbound listeners: peers calling the application behind this proxy.
 
+mod captured;
+
 use envoy_types::pb::envoy::config::{
     core::v3::{TrafficDirection, TransportSocket},
     listener::v3::Filter,
     route::v3::{RouteConfiguration, VirtualHost},
 };
-use weft_api::networking::{Protocol, sidecar::IngressListener};
+use weft_api::networking::{Protocol, ServerTls, sidecar::IngressListener};
 use weft_model::xds;
 
-use super::{Bound, Chain, PLAINTEXT_HTTP, RAW, TLS, gateway, names};
+use super::{Bound, Chain, Order, PLAINTEXT_HTTP, RAW, TLS, gateway, names};
 use crate::{
-    Resources,
+    Proxy,
     resolve::{
         endpoints,
         mutual_tls::{self, Mode},
         protocol,
         scope::Scope,
     },
+    resource::Resource,
     snapshot::Service,
     translate::{
-        authz, clusters,
+        authz,
+        clusters::{self, Application},
         hcm::{Routes, Side, connection_manager},
         routes,
         tcp::tcp_proxy,
@@ -29,28 +33,26 @@ use crate::{
 
 const ISTIO_HTTP: [&str; 3] = [xds::ALPN_ISTIO_HTTP10, xds::ALPN_ISTIO_HTTP11, xds::ALPN_ISTIO_H2];
 
-/// Adds the listeners and clusters that the Sidecar's `ingress` asks for. Without capture there is nothing else to bind.
-pub(in crate::translate) fn add(scope: &Scope<'_>, out: &mut Resources) {
+/// Adds the listeners and clusters of what the application serves.
+pub(in crate::translate) fn add(scope: &Scope<'_>, proxy: &Proxy, out: &mut Vec<Resource>) {
+    if proxy.is_captured() { captured::add(scope, proxy, out) } else { dialled(scope, proxy, out) }
+}
+
+/// What the Sidecar's `ingress` asks for. Without capture there is nothing else to bind.
+fn dialled(scope: &Scope<'_>, proxy: &Proxy, out: &mut Vec<Resource>) {
     for ingress in scope.sidecar.iter().flat_map(|s| &s.spec.ingress) {
-        let Some(port) = u16::try_from(ingress.port.number).ok().filter(|p| *p > 0) else { continue };
-        let Some((address, target)) = application(&ingress.default_endpoint, port, &scope.proxy.address.to_string())
-        else {
-            continue;
-        };
-        let workload = scope.snapshot.workload(&scope.proxy.workload);
-        let behind: Vec<_> =
-            workload.map(|w| endpoints::services_behind(scope.snapshot, w, port).collect()).unwrap_or_default();
-        let declared = ingress.port.protocol().or_else(|| behind.iter().find_map(|(_, p)| p.protocol));
-        let services: Vec<&Service> = behind.iter().map(|(service, _)| service.as_ref()).collect();
-        out.insert(clusters::inbound(scope, port, declared, &address, target, &services));
-        let bind = if ingress.bind.is_empty() { scope.proxy.address.to_string() } else { ingress.bind.clone() };
-        let port = Port { scope, ingress, number: port, protocol: declared, services: &services };
+        let Some(port) = Port::of_ingress(scope, proxy, ingress, out) else { continue };
+        let bind = if ingress.bind.is_empty() { proxy.address.to_string() } else { ingress.bind.clone() };
+        let Some(number) = port.number else { continue };
         let bound = Bound {
+            name: None,
             address: bind,
-            port: port.number,
+            port: number,
             direction: TrafficDirection::Inbound,
             chains: port.chains(),
-            peek: scope.snapshot.mesh().detection_timeout,
+            default: None,
+            order: Order::Dialled,
+            peek: scope.view.mesh().detection_timeout,
         };
         bound.add(out);
     }
@@ -74,20 +76,52 @@ fn application(default_endpoint: &str, port: u16, own: &str) -> Option<(String, 
     }
 }
 
-/// One inbound port.
+/// One inbound port, or all that nobody declares.
 struct Port<'a> {
     scope: &'a Scope<'a>,
-    ingress: &'a IngressListener,
-    number: u16,
+    proxy: &'a Proxy,
+    number: Option<u16>,
+    /// The cluster that it leads to.
+    cluster: String,
+    mode: Mode,
     protocol: Option<Protocol>,
-    services: &'a [&'a Service],
+    services: Vec<&'a Service>,
+    /// TLS that the Sidecar itself asks for, for callers outside the mesh.
+    tls: Option<&'a ServerTls>,
 }
 
-impl Port<'_> {
+impl<'a> Port<'a> {
+    /// What a Sidecar's ingress listener asks for, with its cluster; `None` when that makes no sense.
+    fn of_ingress(
+        scope: &'a Scope<'a>,
+        proxy: &'a Proxy,
+        ingress: &'a IngressListener,
+        out: &mut Vec<Resource>,
+    ) -> Option<Self> {
+        let number = u16::try_from(ingress.port.number).ok().filter(|p| *p > 0)?;
+        let (address, target) = application(&ingress.default_endpoint, number, &proxy.address.to_string())?;
+        let workload = scope.view.workload(&proxy.workload);
+        let behind: Vec<_> =
+            workload.map(|w| endpoints::services_behind(scope.view, w, number).collect()).unwrap_or_default();
+        let declared = ingress.port.protocol().or_else(|| behind.iter().find_map(|(_, p)| p.protocol));
+        let services: Vec<&Service> = behind.iter().map(|&(service, _)| service.as_ref()).collect();
+        let application = Application::At(&address, target);
+        out.push(clusters::inbound(scope, Some(number), declared, &application, &services));
+        Some(Self {
+            scope,
+            proxy,
+            number: Some(number),
+            cluster: xds::inbound_cluster(number),
+            mode: mutual_tls::mode(scope.view, proxy.namespace(), &proxy.labels, number),
+            protocol: declared,
+            services,
+            tls: ingress.tls.as_ref(),
+        })
+    }
+
     /// Mutual TLS, plaintext, and TLS of the application's own, as PeerAuthentication has it.
     fn chains(&self) -> Vec<Chain> {
-        let proxy = self.scope.proxy;
-        let mode = mutual_tls::mode(self.scope.snapshot, proxy.namespace(), &proxy.labels, self.number);
+        let mode = self.mode;
         if let (Mode::Disable, Some(own)) = (mode, self.own_tls()) {
             return vec![Chain { transport: TLS, tls: Some(own), ..self.plain(protocol::may_be_http(self.protocol)) }];
         }
@@ -146,24 +180,27 @@ impl Port<'_> {
         } else {
             &[xds::ALPN_ISTIO, xds::ALPN_ISTIO_H2, xds::ALPN_ISTIO_HTTP11]
         };
-        tls::mutual_server(&self.scope.snapshot.mesh().trust_domains, alpn)
+        tls::mutual_server(&self.scope.view.mesh().trust_domains, alpn)
     }
 
-    /// TLS that the Sidecar itself asks for, for callers outside the mesh.
     fn own_tls(&self) -> Option<TransportSocket> {
-        self.ingress.tls.as_ref().and_then(|t| gateway::server_tls(t, protocol::may_be_http(self.protocol)))
+        self.tls.and_then(|t| gateway::server_tls(t, protocol::may_be_http(self.protocol)))
     }
 
     fn plain(&self, http: bool) -> Chain {
-        let (scope, port) = (self.scope, self.number);
-        let stat_prefix = format!("inbound_{}_{port}", scope.proxy.address);
+        let (scope, proxy) = (self.scope, self.proxy);
+        let port = self.number.map_or_else(|| "any".to_owned(), |port| port.to_string());
+        let stat_prefix = match self.number {
+            Some(port) => format!("inbound_{}_{port}", proxy.address),
+            None => self.cluster.clone(),
+        };
         let (kind, filters): (&str, Vec<Filter>) = if http {
             let routes = Routes::Inline(Box::new(self.routes()));
-            let authz = authz::http_filters(scope, scope.proxy);
-            ("http", vec![connection_manager(Side::Inbound, stat_prefix, routes, authz, scope.snapshot.mesh())])
+            let authz = authz::http_filters(scope, proxy);
+            ("http", vec![connection_manager(Side::Inbound, stat_prefix, routes, authz, scope.view.mesh())])
         } else {
-            let mut filters = authz::network_filters(scope, scope.proxy);
-            filters.push(tcp_proxy(&stat_prefix, &[(xds::inbound_cluster(port), 1)], None));
+            let mut filters = authz::network_filters(scope, proxy);
+            filters.push(tcp_proxy(&stat_prefix, &[(self.cluster.clone(), 1)], None));
             ("tcp", filters)
         };
         Chain { name: format!("inbound_{port}_{kind}"), filters, ..Chain::default() }
@@ -171,14 +208,21 @@ impl Port<'_> {
 
     fn routes(&self) -> RouteConfiguration {
         let host = self.services.first().map_or("inbound", |s| s.host.as_str());
-        let name = xds::inbound_cluster(self.number);
+        let (name, operation) = match self.number {
+            Some(port) => (format!("inbound|http|{port}"), format!("{host}:{port}/*")),
+            None => ("inbound|http|any".to_owned(), format!("{host}/*")),
+        };
         let virtual_host = VirtualHost {
-            name: format!("inbound|http|{}", self.number),
+            name,
             domains: vec!["*".into()],
-            routes: vec![routes::to_application(host, self.number)],
+            routes: vec![routes::to_application(operation, self.cluster.clone())],
             ..VirtualHost::default()
         };
-        RouteConfiguration { name, virtual_hosts: vec![virtual_host], ..RouteConfiguration::default() }
+        RouteConfiguration {
+            name: self.cluster.clone(),
+            virtual_hosts: vec![virtual_host],
+            ..RouteConfiguration::default()
+        }
     }
 }
 

@@ -50,15 +50,15 @@ pub(super) fn tls(
 
 fn fits_tcp(wanted: &L4Match, caller: &Caller<'_>, owner: &str) -> bool {
     wanted.port.is_none_or(|p| p == u32::from(caller.port))
-        && (wanted.source_namespace.is_empty() || wanted.source_namespace == caller.proxy.namespace())
-        && labels_match(&wanted.source_labels, &caller.proxy.labels)
+        && (wanted.source_namespace.is_empty() || wanted.source_namespace == caller.client.namespace)
+        && labels_match(&wanted.source_labels, &caller.client.labels)
         && (wanted.gateways.is_empty() || wanted.gateways.iter().any(|g| names_gateway(g, owner, caller.gateway)))
 }
 
 fn fits_tls(wanted: &TlsMatch, caller: &Caller<'_>, owner: &str) -> bool {
     wanted.port.is_none_or(|p| p == u32::from(caller.port))
-        && (wanted.source_namespace.is_empty() || wanted.source_namespace == caller.proxy.namespace())
-        && labels_match(&wanted.source_labels, &caller.proxy.labels)
+        && (wanted.source_namespace.is_empty() || wanted.source_namespace == caller.client.namespace)
+        && labels_match(&wanted.source_labels, &caller.client.labels)
         && (wanted.gateways.is_empty() || wanted.gateways.iter().any(|g| names_gateway(g, owner, caller.gateway)))
 }
 

@@ -120,7 +120,7 @@ fn forward(
         }
     }
     for destination in route.route.iter().map(|r| &r.destination) {
-        let host = scope.snapshot.resolve_host(&destination.host, namespace);
+        let host = scope.view.resolve_host(&destination.host, namespace);
         for policy in hash_policies(scope, &host, port_of(scope, &host, destination, caller.port), &destination.subset)
         {
             if !action.hash_policy.contains(&policy) {
@@ -129,7 +129,7 @@ fn forward(
         }
     }
     let sticky = !action.hash_policy.is_empty();
-    let mesh = scope.snapshot.mesh();
+    let mesh = scope.view.mesh();
     set_timeout(&mut action, route.timeout.map(|d| d.get()).unwrap_or_default());
     action.retry_policy = match &route.retries {
         Some(retries) => retry::translate(retries, mesh, sticky),
@@ -182,7 +182,7 @@ pub(in crate::translate) fn cluster_name(
     namespace: &str,
     listener_port: u16,
 ) -> String {
-    let host = scope.snapshot.resolve_host(&destination.host, namespace);
+    let host = scope.view.resolve_host(&destination.host, namespace);
     let port = port_of(scope, &host, destination, listener_port);
     xds::outbound_cluster(port, &destination.subset, host.as_str())
 }
@@ -219,8 +219,12 @@ fn mirrors(route: &HttpRoute, cluster: &impl Fn(&Destination) -> String) -> Vec<
 /// What requests to a host are hashed by, if its DestinationRule wants a consistent hash.
 pub(super) fn hash_policies(scope: &Scope<'_>, host: &Hostname, port: u16, subset: &str) -> Vec<HashPolicy> {
     let service = scope.service(host).map(AsRef::as_ref);
-    let rules = destination_rule::rules(scope.snapshot, scope.proxy, host, service);
+    let rules = destination_rule::rules(scope.view, scope.client, host, service);
     let policy = rules.policy(port, rules.subsets().get(subset).copied());
+    if policy.load_balancer.is_none() && service.is_some_and(|s| s.client_affinity) {
+        let by = PolicySpecifier::ConnectionProperties(ConnectionProperties { source_ip: true });
+        return vec![HashPolicy { terminal: false, policy_specifier: Some(by) }];
+    }
     let Some(hash) = policy.load_balancer.and_then(|lb| lb.consistent_hash.as_ref()) else { return Vec::new() };
     let by = if let Some(name) = &hash.http_header_name {
         PolicySpecifier::Header(Header { header_name: name.clone(), ..Header::default() })
