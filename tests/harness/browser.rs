@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, TcpListener},
     path::Path,
+    process::Command,
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ use crate::{
 pub struct Browser {
     /// The WebDriver session.
     pub page: Client,
-    _driver: Process,
+    driver: Process,
     _dir: tempfile::TempDir,
 }
 
@@ -27,12 +28,8 @@ impl Browser {
     pub async fn start(width: u32, height: u32, dark: bool) -> Self {
         let dir = tempfile::Builder::new().prefix("weft-browser-").tempdir().expect("temporary directory");
         let port = free_port();
-        let driver = Process::start(
-            "chromedriver",
-            &tool("chromedriver", "chromium-driver"),
-            [format!("--port={port}")],
-            dir.path(),
-        );
+        let mut command = Command::new(tool("chromedriver", "chromium-driver"));
+        let driver = Process::spawn_group("chromedriver", command.arg(format!("--port={port}")), dir.path());
         let mut args = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".into(),
@@ -40,6 +37,8 @@ impl Browser {
             "--disable-quic".into(),
             "--disable-dev-shm-usage".into(),
             "--no-first-run".into(),
+            // Chromium ends when the other end of the pipe does: no session that was not closed keeps it alive.
+            "--remote-debugging-pipe".into(),
             "--disable-background-networking".into(),
             "--disable-component-update".into(),
             "--disable-sync".into(),
@@ -63,7 +62,7 @@ impl Browser {
             }
         })
         .await;
-        Self { page, _driver: driver, _dir: dir }
+        Self { page, driver, _dir: dir }
     }
 
     /// Opens an address.
@@ -121,7 +120,12 @@ impl Browser {
         std::fs::write(path, png).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Ends the session, so that Chromium goes with it.
+    /// The process group of ChromeDriver and Chromium.
+    pub fn group(&self) -> u32 {
+        self.driver.pid()
+    }
+
+    /// Ends the session in good order. Chromium goes also without it, when this value is dropped.
     pub async fn close(self) {
         self.page.clone().close().await.expect("the session ends");
     }

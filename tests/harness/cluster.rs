@@ -8,6 +8,7 @@ mod command;
 mod credentials;
 mod daemon;
 mod images;
+pub mod mesh;
 mod namespace;
 mod network;
 mod node;

@@ -1,6 +1,11 @@
 //! `weft demo`, driven as a script drives it.
 
-use std::{net::TcpListener, path::PathBuf, time::Duration};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -11,6 +16,7 @@ pub struct Demo {
     /// The line that it printed when all was ready.
     pub ready: Value,
     process: Process,
+    /// Its log; also its cache unless another was named.
     _dir: tempfile::TempDir,
 }
 
@@ -34,6 +40,15 @@ impl Demo {
 
     /// Starts one at a port base.
     pub fn start_at(base: u16, flags: &[&str]) -> Self {
+        Self::launch(None, base, flags)
+    }
+
+    /// Starts one at a port base with its directory below `cache`, which outlives it.
+    pub fn start_in(cache: &Path, base: u16, flags: &[&str]) -> Self {
+        Self::launch(Some(cache), base, flags)
+    }
+
+    fn launch(cache: Option<&Path>, base: u16, flags: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("weft-demo-test-").tempdir().expect("temporary directory");
         let mut args = vec![
             "demo".to_owned(),
@@ -43,7 +58,9 @@ impl Demo {
             format!("--assets={}", root().join("frontend/dist").display()),
         ];
         args.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let mut process = Process::start("demo", &program("weft"), args, dir.path());
+        let mut command = Command::new(program("weft"));
+        command.args(args).env("XDG_CACHE_HOME", cache.unwrap_or(dir.path()));
+        let mut process = Process::spawn("demo", &mut command, dir.path());
         let ready = loop {
             process.assert_running();
             let output = process.output();

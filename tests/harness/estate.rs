@@ -1,116 +1,28 @@
 //! A standalone mesh of a test's own: addresses, directory, operator, proxies, applications.
 
+mod address;
+mod manifest;
+mod observe;
+mod workload;
+
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
-use serde_json::Value;
 use tokio::net::TcpStream;
-use weft_model::sync::{ObjectAck, ProxySync};
 
+use self::address::claim;
+pub use self::workload::Workload;
 use crate::{
     http::get,
     process::{Process, program},
     prometheus::Prometheus,
     wait::{ensure, until},
 };
-
-/// One workload instance of an estate.
-#[derive(Clone, Debug)]
-pub struct Workload {
-    /// Namespace.
-    pub namespace: String,
-    /// WorkloadEntry name.
-    pub name: String,
-    /// `app` label, service account and Service name.
-    pub app: String,
-    /// `version` label.
-    pub version: String,
-    /// Whether it has a proxy.
-    pub proxy: bool,
-    /// Whether it is an ingress gateway (no application).
-    pub gateway: bool,
-    /// Further flags of the demo application.
-    pub app_flags: Vec<String>,
-    /// Whether an application runs behind it.
-    pub serves: bool,
-    /// Ports beside HTTP on 8080: (name, number). The name tells the protocol; the application's is 1000 above.
-    pub ports: Vec<(String, u16)>,
-    /// Further egress listeners: (port name, hosts as a Sidecar writes them, port).
-    pub calls: Vec<(String, String, u16)>,
-}
-
-impl Workload {
-    /// A service with a proxy, called `app`, in version `v1`.
-    pub fn new(namespace: &str, app: &str) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: app.into(),
-            app: app.into(),
-            version: "v1".into(),
-            proxy: true,
-            gateway: false,
-            app_flags: Vec::new(),
-            serves: true,
-            ports: Vec::new(),
-            calls: Vec::new(),
-        }
-    }
-
-    /// Another version of the same service; the workload is then called `<app>-<version>`.
-    pub fn version(mut self, version: &str) -> Self {
-        self.version = version.into();
-        self.name = format!("{}-{version}", self.app);
-        self
-    }
-
-    /// Another name for the instance, so that a version can have several.
-    pub fn named(mut self, name: &str) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Without a proxy.
-    pub fn unmeshed(mut self) -> Self {
-        self.proxy = false;
-        self
-    }
-
-    /// Only calls others: no application behind it, the test itself dials its egress address.
-    pub fn client(mut self) -> Self {
-        self.serves = false;
-        self
-    }
-
-    /// A further port; the test itself listens 1000 above it on the instance's address.
-    pub fn port(mut self, name: &str, number: u16) -> Self {
-        self.ports.push((name.into(), number));
-        self
-    }
-
-    /// Calls `host` (`namespace/name` or `*/*`) on a further port; `name` tells the protocol.
-    pub fn calls(mut self, name: &str, host: &str, port: u16) -> Self {
-        self.calls.push((name.into(), host.into(), port));
-        self
-    }
-
-    /// An ingress gateway with the label `istio: ingressgateway`.
-    pub fn ingress(namespace: &str) -> Self {
-        Self { gateway: true, serves: false, ..Self::new(namespace, "istio-ingressgateway") }
-    }
-
-    /// A flag of the demo application, such as `--fail-every=10`.
-    pub fn flag(mut self, flag: &str) -> Self {
-        self.app_flags.push(flag.into());
-        self
-    }
-}
 
 /// A running mesh.
 pub struct Estate {
@@ -126,23 +38,8 @@ pub struct Estate {
 }
 
 const START: Duration = Duration::from_secs(30);
-const CLAIM_PORT: u16 = 65_001;
 /// Last bytes of instances: the first is 10, their egress addresses are 100 above.
 const FIRST_HOST: u8 = 10;
-
-/// Claims a /24 of 127.0.0.0/8 that no other test and no demo uses.
-fn claim() -> ([u8; 2], TcpListener) {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() % 8000) as u16;
-    loop {
-        let number = (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 8000;
-        // 127.1.x to 127.3.x are below any demo's (its first byte is a port's, at least 4).
-        let prefix = [1 + (number / 250 % 3) as u8, 1 + (number % 250) as u8];
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::new(127, prefix[0], prefix[1], 1), CLAIM_PORT)) {
-            return (prefix, listener);
-        }
-    }
-}
 
 impl Estate {
     /// Starts a mesh with these workloads; `manifests` are further objects by file name.
@@ -235,78 +132,6 @@ impl Estate {
     /// An address that nothing of the mesh uses, to dial from or to bind.
     pub fn stranger(&self) -> Ipv4Addr {
         self.ip(250)
-    }
-
-    fn workload_yaml(&self) -> String {
-        let mut text = String::new();
-        let mut services: Vec<(&str, &str)> = Vec::new();
-        for workload in &self.workloads {
-            let ip = self.ip(self.host(&format!("{}/{}", workload.namespace, workload.name)));
-            let Workload { namespace, name, app, version, .. } = workload;
-            if !services.contains(&(namespace, app)) && (workload.serves || workload.gateway) {
-                services.push((namespace, app));
-                let ports = if workload.gateway {
-                    "[{name: http, port: 80, targetPort: 8080}, {name: https, port: 443, targetPort: 8443}]".to_owned()
-                } else {
-                    let further = workload.ports.iter().map(|(name, port)| format!(", {{name: {name}, port: {port}}}"));
-                    format!("[{{name: http, port: 8080, targetPort: 8080}}{}]", further.collect::<String>())
-                };
-                writeln!(
-                    text,
-                    "apiVersion: v1\nkind: Service\nmetadata: {{name: {app}, namespace: {namespace}}}\n\
-                     spec: {{selector: {{app: {app}}}, ports: {ports}}}\n---"
-                )
-                .expect("text");
-            }
-            let tls = if workload.proxy { ", security.istio.io/tlsMode: istio" } else { "" };
-            let gateway = if workload.gateway { ", istio: ingressgateway" } else { "" };
-            writeln!(
-                text,
-                "apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-                 spec: {{address: {ip}, serviceAccount: {app}, labels: {{app: {app}, version: {version}, instance: {name}{tls}{gateway}}}}}\n---"
-            )
-            .expect("text");
-            if workload.proxy && !workload.gateway {
-                let egress = self.ip(self.host(&format!("{namespace}/{name}")) + 100);
-                let listen = |port: u16, name: &str| {
-                    match name.split('-').next() {
-                        Some(protocol @ ("http" | "grpc" | "tcp")) => {
-                            format!("port: {{number: {port}, protocol: {}, name: {name}}}", protocol.to_uppercase())
-                        }
-                        // Left undeclared, to be found out by looking.
-                        _ => format!("port: {{number: {port}, name: {name}}}"),
-                    }
-                };
-                let mut ingress =
-                    format!("{{{}, defaultEndpoint: '0.0.0.0:9080', captureMode: NONE}}", listen(8080, "http"));
-                for (name, port) in &workload.ports {
-                    let endpoint = port + 1000;
-                    write!(
-                        ingress,
-                        ", {{{}, defaultEndpoint: '0.0.0.0:{endpoint}', captureMode: NONE}}",
-                        listen(*port, name)
-                    )
-                    .expect("text");
-                }
-                let mut calls =
-                    format!("{{{}, bind: {egress}, captureMode: NONE, hosts: ['*/*']}}", listen(8080, "http"));
-                for (name, host, port) in &workload.calls {
-                    write!(
-                        calls,
-                        ", {{{}, bind: {egress}, captureMode: NONE, hosts: ['{host}']}}",
-                        listen(*port, name)
-                    )
-                    .expect("text");
-                }
-                writeln!(
-                    text,
-                    "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
-                     spec:\n  workloadSelector: {{labels: {{instance: {name}}}}}\n  ingress: [{ingress}]\n  egress: [{calls}]\n---"
-                )
-                .expect("text");
-            }
-        }
-        text
     }
 
     /// Starts the operator (again).
@@ -430,31 +255,6 @@ impl Estate {
         let address = (self.ip(3), 9090).into();
         let prometheus = Prometheus::start(address, &targets, &self.path("prometheus")).await;
         self.prometheus.insert(prometheus)
-    }
-
-    /// What the operator says about connected proxies.
-    pub async fn syncz(&self) -> Result<Vec<ProxySync>, String> {
-        let answer = get(self.operator_admin(), "operator", "/debug/syncz", &[]).await?;
-        serde_json::from_slice(&answer.body).map_err(|error| format!("{error}: {}", answer.text()))
-    }
-
-    /// What the operator says about acknowledged VirtualServices.
-    pub async fn acks(&self) -> Result<Vec<ObjectAck>, String> {
-        let answer = get(self.operator_admin(), "operator", "/debug/acks", &[]).await?;
-        serde_json::from_slice(&answer.body).map_err(|error| format!("{error}: {}", answer.text()))
-    }
-
-    /// Access log entries of one workload's proxy so far.
-    pub fn access_log(&self, namespace: &str, name: &str) -> Vec<Value> {
-        let path = self.logs().join(format!("{namespace}.{name}.proxy.access.json"));
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-    }
-
-    /// A proxy's own metrics as text.
-    pub async fn metrics(&self, name: &str) -> String {
-        let address = self.at(name, weft_model::ports::PROXY_METRICS);
-        get(address, "proxy", "/stats/prometheus", &[]).await.expect("metrics").text()
     }
 }
 

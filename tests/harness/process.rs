@@ -38,20 +38,34 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    /// Whether it leads a process group, which then ends with it.
+    leads: bool,
 }
 
 impl Process {
     /// Starts `program` with its output in `dir/<name>.log`.
     pub fn start<A: AsRef<OsStr>>(name: &str, program: &Path, args: impl IntoIterator<Item = A>, dir: &Path) -> Self {
+        Self::spawn(name, Command::new(program).args(args), dir)
+    }
+
+    /// Starts a command with its output in `dir/<name>.log`.
+    pub fn spawn(name: &str, command: &mut Command, dir: &Path) -> Self {
         let log = dir.join(format!("{name}.log"));
         let output = File::options().create(true).append(true).open(&log).expect("log file");
-        let child = bound_to_us(Command::new(program).args(args))
+        let child = bound_to_us(command)
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("log file"))
             .stderr(output)
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display()));
-        Self { name: name.to_owned(), child, log }
+            .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", command.get_program()));
+        Self { name: name.to_owned(), child, log, leads: false }
+    }
+
+    /// Starts a command in a process group of its own, which is killed as a whole when this value goes.
+    pub fn spawn_group(name: &str, command: &mut Command, dir: &Path) -> Self {
+        let mut process = Self::spawn(name, command.process_group(0), dir);
+        process.leads = true;
+        process
     }
 
     /// Process id.
@@ -109,6 +123,10 @@ impl Drop for Process {
             drop(self.child.kill());
             drop(self.child.wait());
         }
+        if self.leads {
+            // Whoever is left of the group; the group keeps its number as long as one is.
+            signal_group(self.child.id(), libc::SIGKILL);
+        }
         if std::thread::panicking() {
             eprintln!("--- {} ---\n{}", self.name, tail(&self.output()));
         }
@@ -132,6 +150,13 @@ fn tail(output: &str) -> String {
 pub fn signal(pid: u32, number: i32) {
     // SAFETY: kill takes two integers and touches no memory.
     unsafe { libc::kill(pid as libc::pid_t, number) };
+}
+
+/// Sends a signal to each process of a group.
+#[allow(unsafe_code)]
+fn signal_group(leader: u32, number: i32) {
+    // SAFETY: kill takes two integers and touches no memory.
+    unsafe { libc::kill(-(leader as libc::pid_t), number) };
 }
 
 /// Asks the kernel to end the child when the thread that started it ends, however it ends.

@@ -76,7 +76,7 @@ async fn the_page_shows_locks_split_and_badge_and_moves_a_canary() {
     // Ten to fifty percent, by typing and two clicks.
     browser.open(&url(&demo, "canaries")).await;
     let input = browser.wait_for(&format!("{CARD} [data-testid=canary-weight-input]")).await;
-    set_value(&browser, &input, "50").await;
+    set_value(&input, "50").await;
     browser.wait_for(&format!("{CARD} [data-testid=canary-preview]")).await.click().await.unwrap();
     browser.wait_for("[data-testid=canary-apply]").await.click().await.unwrap();
     browser.text_where("the new split is configured", &configured, SOON, |text| text.contains("50")).await;
@@ -96,13 +96,39 @@ async fn the_page_shows_locks_split_and_badge_and_moves_a_canary() {
 }
 
 /// Sets an input as a person does: the old value goes, the new one is typed, the field is left.
-async fn set_value(browser: &Browser, input: &fantoccini::elements::Element, value: &str) {
+async fn set_value(input: &fantoccini::elements::Element, value: &str) {
     input.click().await.unwrap();
     input.clear().await.unwrap();
     input.send_keys(&format!("{value}\t")).await.unwrap();
     let shown = input.prop("value").await.unwrap().unwrap_or_default();
     assert_eq!(shown, value, "the input takes what is typed");
-    let _ = browser;
+}
+
+#[tokio::test]
+async fn a_test_that_fails_leaves_no_browser() {
+    let browser = Browser::start(800, 600, false).await;
+    browser.open("about:blank").await;
+    let group = browser.group();
+    assert!(members(group) > 1, "Chromium is in ChromeDriver's group");
+    // As a panic does: dropped without having been closed.
+    drop(browser);
+    until("the group is gone", Duration::from_secs(10), || async {
+        let left = members(group);
+        ensure(left == 0, || format!("{left} processes"))
+    })
+    .await;
+}
+
+/// Processes of a group, zombies not counted.
+fn members(group: u32) -> usize {
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("stat")).ok());
+    // After the name in parentheses: state, parent, group.
+    let of = |stat: &String| {
+        let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        fields.first() != Some(&"Z") && fields.get(2) == Some(&group.to_string().as_str())
+    };
+    stats.filter(of).count()
 }
 
 async fn canaries(console: SocketAddr) -> Result<Value, String> {
