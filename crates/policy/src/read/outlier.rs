@@ -6,7 +6,7 @@ use envoy_types::pb::envoy::config::cluster::v3::OutlierDetection;
 
 use super::{
     Result,
-    proto::{boolean, duration_or, is_true, uint32},
+    proto::{duration_or, is_true, uint32},
     unsupported,
 };
 use crate::config::OutlierSettings;
@@ -33,9 +33,7 @@ pub(super) fn read(m: &OutlierDetection) -> Result<OutlierSettings> {
         base_ejection,
         max_ejection: duration_or("max_ejection_time", &m.max_ejection_time, longest)?,
         max_ejection_percent: uint32(&m.max_ejection_percent).unwrap_or(10).min(100),
-        // A missing value lets one host be ejected whatever the percentage, which at Istio's 10 % is the only way that
-        // outlier detection does anything for fewer than ten endpoints. `false` is Envoy's strict reading.
-        always_eject_one: boolean(&m.always_eject_one_host).unwrap_or(true),
+        always_eject_one: is_true(&m.always_eject_one_host),
         enforcing_5xx: uint32(&m.enforcing_consecutive_5xx).unwrap_or(100),
         enforcing_gateway_failure: uint32(&m.enforcing_consecutive_gateway_failure).unwrap_or(0),
         enforcing_local_origin: uint32(&m.enforcing_consecutive_local_origin_failure).unwrap_or(100),

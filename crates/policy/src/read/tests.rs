@@ -114,6 +114,7 @@ fn limits_and_outlier_detection() {
     assert_eq!((c.limits.connections, c.limits.pending, c.limits.requests), (100, 50, 1024));
     let outlier = c.outlier.unwrap();
     assert_eq!((outlier.consecutive_5xx, outlier.max_ejection_percent, outlier.enforcing_gateway_failure), (5, 50, 0));
+    assert!(!outlier.always_eject_one, "the share holds unless the configuration says otherwise");
     assert_eq!((outlier.interval, outlier.max_ejection), (Duration::from_secs(10), Duration::from_secs(400)));
 }
 
