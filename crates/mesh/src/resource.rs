@@ -122,6 +122,11 @@ impl Resources {
         self.0.values().all(|named| named.is_empty())
     }
 
+    /// Adds a resource that translation knows nothing of, such as the roots, in the place of the one of its name.
+    pub fn insert(&mut self, resource: Resource) {
+        self.replace(&Arc::new(resource));
+    }
+
     /// Adds a resource; the first of a name stays, so that two objects that collide keep Istio's "oldest wins". Whether
     /// it was the first.
     pub(crate) fn insert_shared(&mut self, resource: &Arc<Resource>) -> bool {
@@ -155,6 +160,18 @@ impl Resources {
             true => self.0.remove(type_url),
             false => self.0.insert(type_url, named),
         };
+    }
+
+    /// Takes the maps of `old` where they hold the very same.
+    pub(crate) fn keep(&mut self, old: &Self) {
+        for (type_url, named) in &mut self.0 {
+            let same = |a: &Named, b: &Named| {
+                a.len() == b.len() && a.iter().zip(b).all(|((n, r), (m, s))| n == m && (Arc::ptr_eq(r, s) || r == s))
+            };
+            if let Some(before) = old.0.get(type_url).filter(|before| same(before, named)) {
+                *named = Arc::clone(before);
+            }
+        }
     }
 
     /// Becomes `new` and `own` together, of which `own` comes first. It is `old` and `own` now, or nothing at all.

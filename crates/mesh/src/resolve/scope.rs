@@ -66,11 +66,8 @@ impl<'a> Scope<'a> {
         let patterns: Vec<HostPattern> = match listener {
             // `.` means the namespace of the workload, also in a Sidecar of the root namespace.
             Some(listener) => {
-                let own = if namespace == self.view.settings().root_namespace {
-                    &self.client.namespace
-                } else {
-                    namespace
-                };
+                let own =
+                    if namespace == self.view.settings().root_namespace { &self.client.namespace } else { namespace };
                 listener.hosts.iter().filter_map(|host| HostPattern::read(host, own)).collect()
             }
             None => vec![HostPattern { namespace: None, host: Hostname::new("*") }],
@@ -112,14 +109,17 @@ impl<'a> Scope<'a> {
         if egress.iter().all(|e| e.listener.is_none()) {
             return services;
         }
-        for head in self.view.route_heads().filter(|head| head.in_mesh && self.may_see(&head.export_to, &head.namespace)) {
+        for head in
+            self.view.route_heads().filter(|head| head.in_mesh && self.may_see(&head.export_to, &head.namespace))
+        {
             if !head.hosts.iter().any(|host| egress.iter().any(|e| e.knows(&head.namespace, host))) {
                 continue;
             }
             for host in &head.destinations {
                 self.add_service(host.clone(), &mut services);
             }
-            let leaves = head.delegates.iter().filter_map(|(namespace, name)| self.view.virtual_service(namespace, name));
+            let leaves =
+                head.delegates.iter().filter_map(|(namespace, name)| self.view.virtual_service(namespace, name));
             for leaf in leaves {
                 self.add_destinations(leaf, &mut services);
             }

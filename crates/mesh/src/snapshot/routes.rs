@@ -100,10 +100,8 @@ impl Routes {
             Spec::VirtualService(spec) => Some(spec),
             _ => None,
         }));
-        let known: HashMap<*const Object, &Arc<RouteHead>> = before
-            .into_iter()
-            .flat_map(|b| b.table.iter().map(|row| Arc::as_ptr(&row.object)).zip(&b.heads))
-            .collect();
+        let known: HashMap<*const Object, &Arc<RouteHead>> =
+            before.into_iter().flat_map(|b| b.table.iter().map(|row| Arc::as_ptr(&row.object)).zip(&b.heads)).collect();
         let head = |row: &Typed<VirtualService>| match known.get(&Arc::as_ptr(&row.object)) {
             Some(head) => Arc::clone(head),
             None => Arc::new(RouteHead::read(&row.object, &row.spec, domain)),

@@ -63,9 +63,9 @@ impl Workloads {
             }
         }
         if !moved.is_empty() {
-            let on_moved = objects.of(Kind::Pod).filter(
-                |object| matches!(&object.spec, Spec::Pod(pod) if moved.contains(&*pod.node_name)),
-            );
+            let on_moved = objects
+                .of(Kind::Pod)
+                .filter(|object| matches!(&object.spec, Spec::Pod(pod) if moved.contains(&*pod.node_name)));
             asked.extend(on_moved.map(|object| WorkloadRef::new(&object.meta.namespace, &object.meta.name)));
         }
         asked.retain(|reference| self.refresh(objects, reference));

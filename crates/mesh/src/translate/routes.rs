@@ -165,8 +165,7 @@ fn block_all() -> Route {
 
 /// No timeout, and the mesh's retries.
 fn default_action(scope: &Scope<'_>) -> RouteAction {
-    let mut action =
-        RouteAction { retry_policy: retry::default(scope.view.mesh(), false), ..RouteAction::default() };
+    let mut action = RouteAction { retry_policy: retry::default(scope.view.mesh(), false), ..RouteAction::default() };
     set_timeout(&mut action, std::time::Duration::ZERO);
     action
 }

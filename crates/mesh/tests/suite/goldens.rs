@@ -1,5 +1,5 @@
 //! Whole translations against `tests/goldens`: `<case>.yaml` is the estate, whose first line names the proxy
-//! (`# sidecar weft shop/a`), `<case>.txt` what it gets. `WEFT_UPDATE_GOLDENS=1` writes them anew.
+//! (`# sidecar weft shop/a`, `redirect` after it for a captured one), `<case>.txt` what it gets. `WEFT_UPDATE_GOLDENS=1` writes them anew.
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -13,7 +13,7 @@ use envoy_types::pb::envoy::{
     extensions::transport_sockets::tls::v3::{Secret, secret},
 };
 use prost::Message;
-use weft_mesh::{Engine, ProxyKind, Resource, Resources, translate, type_url};
+use weft_mesh::{Capture, Engine, ProxyKind, Resource, Resources, translate, type_url};
 use weft_wire::workload::Workload;
 
 use crate::{debug_text, estate};
@@ -57,11 +57,13 @@ fn check(case: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens");
     let input = fs::read_to_string(folder.join(format!("{case}.yaml"))).expect("the estate");
     let head = input.lines().next().unwrap_or_default().trim_start_matches("# ");
-    let [kind, engine, workload] = head.split(' ').collect::<Vec<_>>()[..] else { panic!("{head:?}") };
+    let words: Vec<&str> = head.split(' ').collect();
+    let [kind, engine, workload] = words[..3] else { panic!("{head:?}") };
+    let capture = if words.get(3) == Some(&"redirect") { Capture::Redirect } else { Capture::None };
     let kind = if kind == "gateway" { ProxyKind::Gateway } else { ProxyKind::Sidecar };
     let engine = if engine == "envoy" { Engine::Envoy } else { Engine::Weft };
     let snapshot = estate::snapshot(&input);
-    let proxy = estate::proxy(&snapshot, workload, kind, engine);
+    let proxy = estate::proxy(&snapshot, workload, kind, engine).with_capture(capture);
     let found = dump(&translate(&snapshot, &proxy));
     let golden = folder.join(format!("{case}.txt"));
     if std::env::var_os("WEFT_UPDATE_GOLDENS").is_some() {
@@ -98,4 +100,14 @@ fn gateway() {
 #[test]
 fn strict_with_authorization() {
     check("strict");
+}
+
+#[test]
+fn captured() {
+    check("captured");
+}
+
+#[test]
+fn gateway_in_a_pod() {
+    check("gateway-pod");
 }

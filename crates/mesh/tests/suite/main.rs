@@ -11,5 +11,6 @@ mod gateways;
 mod goldens;
 mod incremental;
 mod listeners;
+mod remembering;
 mod routes;
 mod store;

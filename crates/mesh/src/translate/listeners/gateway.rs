@@ -155,7 +155,12 @@ impl Edge<'_> {
         Chain { name: route_config.to_owned(), filters: vec![manager], ..Chain::default() }
     }
 
-    fn https(&self, server: &GatewayServer<'_>, taken: &mut BTreeSet<String>, out: &mut Vec<Resource>) -> Option<Chain> {
+    fn https(
+        &self,
+        server: &GatewayServer<'_>,
+        taken: &mut BTreeSet<String>,
+        out: &mut Vec<Resource>,
+    ) -> Option<Chain> {
         let name = format!(
             "https.{}.{}.{}.{}",
             server.port,

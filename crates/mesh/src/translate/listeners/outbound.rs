@@ -49,7 +49,8 @@ pub(in crate::translate) fn ground(scope: &Scope<'_>, out: &mut Vec<Resource>) {
             ..Chain::default()
         };
         // Who dials this port itself would go round in circles.
-        let own = Chain { port: Some(ports::PROXY_OUTBOUND), ..chain("virtualOutbound-blackhole", xds::BLACK_HOLE_CLUSTER) };
+        let own =
+            Chain { port: Some(ports::PROXY_OUTBOUND), ..chain("virtualOutbound-blackhole", xds::BLACK_HOLE_CLUSTER) };
         let bound = Bound {
             name: Some(name.to_owned()),
             address: address.to_owned(),

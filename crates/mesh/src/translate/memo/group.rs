@@ -121,6 +121,7 @@ impl Group {
         for resource in self.made_units.iter().flat_map(|made| &made.resources) {
             self.entangled |= !resources.insert_shared(resource);
         }
+        resources.keep(&self.resources);
         self.resources = resources;
     }
 }

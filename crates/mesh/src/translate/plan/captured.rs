@@ -134,10 +134,8 @@ fn calls(plan: &Plan) -> Vec<(usize, Arc<Service>, u16)> {
         let listener = plan.egress.get(index)?.listener.as_ref()?;
         u16::try_from(listener.port.as_ref()?.number).ok()
     };
-    let claimed: BTreeSet<u16> = (0..plan.egress.len())
-        .filter(|index| dialled::read(plan, *index).is_none())
-        .filter_map(of_port)
-        .collect();
+    let claimed: BTreeSet<u16> =
+        (0..plan.egress.len()).filter(|index| dialled::read(plan, *index).is_none()).filter_map(of_port).collect();
     for (index, egress) in plan.egress.iter().enumerate() {
         if dialled::read(plan, index).is_some() {
             continue;
