@@ -2,6 +2,7 @@
 //! checks that crates depend only on what ARCHITECTURE.md lets them.
 
 mod bench;
+mod crds;
 mod frontend;
 mod image;
 mod layers;
@@ -30,6 +31,8 @@ enum Task {
     Layers,
     /// Makes container images of the programs that are built.
     Image(image::ImageArgs),
+    /// Writes the generated files of `charts/weft`: our CRDs and the operator's objects.
+    Crds,
     /// Measures our proxy beside HAProxy and Envoy and prints the ratios.
     Bench(bench::BenchArgs),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Frontend { out } => frontend::build(out),
         Task::Layers => layers::check(),
         Task::Image(args) => image::build(&args),
+        Task::Crds => crds::write(),
         Task::Bench(args) => bench::run(&args),
     };
     match result {

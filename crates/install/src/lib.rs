@@ -3,6 +3,7 @@
 //! [`render()`] and [`inject()`] know no cluster: what they depend on is handed to them, so that `weft install
 //! --dry-run`, the reconciler and the webhook cannot differ.
 
+pub mod chart;
 mod error;
 pub mod inject;
 mod input;

@@ -20,6 +20,8 @@ pub const ROOT_CONFIG_MAP: &str = "weft-ca-root-cert";
 pub const ROOT_KEY: &str = "root-cert.pem";
 /// Secret with the certificate authority.
 pub const CA_SECRET: &str = "weft-ca";
+/// Secret with the join tokens of machines outside of the cluster.
+pub const JOIN_TOKEN_SECRET: &str = "weft-join-tokens";
 /// Istio's Secret with a plugged-in certificate authority, which wins.
 pub const PLUGGED_IN_CA_SECRET: &str = "cacerts";
 /// Control plane: Deployment, Service, ServiceAccount, before the revision.

@@ -108,6 +108,8 @@ pub fn control_plane_namespace() -> Vec<Rule> {
             "records of join tokens: each use is taken by an update that only one replica can win",
         )
         .only(&["weft-join-tokens"]),
+        rule(&[""], &["secrets"], &["get", "update"], "a join token is good for as many uses as it was made for")
+            .only(&[names::JOIN_TOKEN_SECRET]),
         rule(&[""], &["configmaps"], &READ, "its own settings and those of injection"),
     ]
 }

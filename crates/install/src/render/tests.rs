@@ -1,1 +1,190 @@
+use std::{collections::BTreeSet, fs, path::Path};
 
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Capabilities;
+
+fn input(spec: Value) -> MeshInput {
+    let mesh = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh",
+        "metadata": {"name": "weft", "uid": "b5d0f7a2-0000-4000-8000-000000000000"}, "spec": spec});
+    let mut input = MeshInput::from_json(&mesh, "weft-system", Capabilities::default()).unwrap();
+    input.ca_bundle = Some("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".into());
+    input
+}
+
+fn find<'v>(objects: &'v [Value], kind: &str, name: &str) -> Option<&'v Value> {
+    objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
+}
+
+/// Compares with a file of `testdata`, or writes it where `WEFT_BLESS` is set.
+fn golden(name: &str, objects: &[Value]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    // The version is every release's own.
+    let text = format!("{:#}\n", json!(objects)).replace(crate::VERSION, "VERSION");
+    if std::env::var_os("WEFT_BLESS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        text == expected,
+        "{name} differs from what is rendered: look at `WEFT_BLESS=1 cargo test -p weft-install`"
+    );
+}
+
+#[test]
+fn profiles_come_out_as_reviewed() {
+    golden("minimal.json", &render(&input(json!({"profile": "minimal"}))).unwrap());
+    golden("default.json", &render(&input(json!({}))).unwrap());
+    golden("demo.json", &render(&input(json!({"profile": "demo"}))).unwrap());
+    let remote = json!({"profile": "remote", "remote": {"controlPlane": "mesh.example.org", "cluster": "west"}});
+    golden("remote.json", &render(&input(remote)).unwrap());
+    let mut everything = input(json!({
+        "revision": "v2",
+        "tags": ["prod", "default"],
+        "image": {"hub": "registry.example.org/weft/", "tag": "t", "pullPolicy": "Always", "pullSecrets": ["registry"]},
+        "meshConfig": {"trustDomain": "example.org", "accessLogFile": "/dev/stdout", "defaultConfig": {"concurrency": 1}},
+        "components": {
+            "controlPlane": {"autoscaling": {"minReplicas": 2, "maxReplicas": 5}, "env": {"WEFT_LOG": "debug"}},
+            "ingressGateway": {
+                "replicas": 3, "serviceType": "NodePort", "serviceAnnotations": {"cloud/lb": "internal"},
+                "servicePorts": [{"name": "tcp-db", "port": 5432, "nodePort": 30432}],
+                "nodeSelector": {"edge": "true"}, "tolerations": [{"key": "edge", "operator": "Exists"}],
+                "podAnnotations": {"a": "b", "prometheus.io/port": "1"}, "podLabels": {"team": "edge"},
+                "priorityClassName": "high", "resources": {"requests": {"memory": "2Gi"}},
+            },
+            "console": {"enabled": false},
+        },
+    }));
+    everything.capabilities.pod_monitor = true;
+    everything.ready = true;
+    golden("overrides.json", &render(&everything).unwrap());
+}
+
+#[test]
+fn every_object_has_its_labels_and_owner_and_comes_in_order() {
+    let objects = render(&input(json!({}))).unwrap();
+    let mut seen = BTreeSet::new();
+    for object in &objects {
+        let labels = &object["metadata"]["labels"];
+        assert_eq!(labels["weft.dev/mesh"], "weft", "{object}");
+        assert_eq!(labels["istio.io/rev"], "default");
+        assert_eq!(object["metadata"]["ownerReferences"][0]["kind"], "Mesh");
+        let key = (object["kind"].to_string(), object["metadata"]["name"].to_string());
+        assert!(seen.insert(key), "rendered twice: {object}");
+    }
+    assert!(objects.is_sorted_by_key(rank));
+    assert_eq!(objects.last().unwrap()["kind"], "ValidatingWebhookConfiguration");
+}
+
+#[test]
+fn pods_are_restricted_spread_and_prioritized() {
+    let objects = render(&input(json!({}))).unwrap();
+    for deployment in objects.iter().filter(|object| object["kind"] == "Deployment") {
+        let pod = &deployment["spec"]["template"]["spec"];
+        assert_eq!(pod["topologySpreadConstraints"][0]["whenUnsatisfiable"], "ScheduleAnyway");
+        assert_eq!(pod["topologySpreadConstraints"][0]["topologyKey"], "topology.kubernetes.io/zone");
+        assert!(pod["affinity"]["podAntiAffinity"].is_object());
+        assert_eq!(pod["priorityClassName"], "weft-critical");
+        for container in pod["containers"].as_array().unwrap() {
+            let security = &container["securityContext"];
+            assert_eq!(security["runAsNonRoot"], true);
+            assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}));
+            assert_eq!(security["allowPrivilegeEscalation"], false);
+            assert_eq!(security["readOnlyRootFilesystem"], true);
+            assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault");
+            assert!(container["resources"]["requests"]["memory"].is_string());
+        }
+        let selector = deployment["spec"]["selector"]["matchLabels"].as_object().unwrap();
+        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        assert!(selector.iter().all(|(key, value)| labels[key] == *value));
+    }
+    assert_eq!(find(&objects, "Deployment", "weft-control-plane").unwrap()["spec"]["replicas"], 3);
+    assert!(find(&objects, "PodDisruptionBudget", "weft-control-plane").is_some());
+    assert!(find(&objects, "PodDisruptionBudget", "weft-console").is_none());
+}
+
+#[test]
+fn only_the_rights_of_the_operator_are_granted() {
+    let allowed = rbac::operator();
+    let mut namespaced = allowed.clone();
+    namespaced.extend(rbac::operator_namespace());
+    let covers = |have: &[rbac::Rule], want: &rbac::Rule| {
+        want.groups.iter().all(|group| {
+            want.resources.iter().all(|resource| {
+                want.verbs.iter().all(|verb| {
+                    have.iter().any(|rule| {
+                        rule.groups.contains(group)
+                            && rule.resources.contains(resource)
+                            && rule.verbs.contains(verb)
+                            && (rule.names.is_empty() || rule.names == want.names)
+                    })
+                })
+            })
+        })
+    };
+    for rule in rbac::control_plane().iter().chain(&rbac::console()) {
+        assert!(covers(&allowed, rule), "{rule:?}");
+    }
+    for rule in rbac::control_plane_namespace() {
+        assert!(covers(&namespaced, &rule), "{rule:?}");
+    }
+    // The console reads and nothing else; the control plane writes nothing that stays.
+    assert!(rbac::console().iter().all(|rule| rule.verbs.iter().all(|verb| ["get", "list", "watch"].contains(verb))));
+    assert!(!rbac::console().iter().any(|rule| rule.resources.contains(&"secrets")));
+    for rule in rbac::control_plane() {
+        let writes = rule.verbs.iter().any(|verb| !["get", "list", "watch"].contains(verb));
+        assert!(!writes || rule.resources.iter().all(|resource| resource.ends_with("reviews")), "{rule:?}");
+    }
+}
+
+#[test]
+fn webhooks_never_select_what_a_cluster_needs_to_come_up() {
+    let objects = render(&input(json!({"tags": ["prod"]}))).unwrap();
+    let injectors: Vec<_> = objects.iter().filter(|object| object["kind"] == "MutatingWebhookConfiguration").collect();
+    assert_eq!(injectors.len(), 2);
+    assert_eq!(injectors[1]["metadata"]["name"], "weft-revision-tag-prod");
+    for webhook in injectors.iter().flat_map(|object| object["webhooks"].as_array().unwrap()) {
+        let requirements = webhook["namespaceSelector"]["matchExpressions"].as_array().unwrap();
+        let never = requirements.iter().find(|r| r["key"] == "kubernetes.io/metadata.name").unwrap();
+        assert_eq!(never["values"], json!(["kube-system", "kube-public", "kube-node-lease", "weft-system"]));
+    }
+    let validator = find(&objects, "ValidatingWebhookConfiguration", "weft-validator").unwrap();
+    assert_eq!(validator["webhooks"][0]["failurePolicy"], "Ignore");
+    let mut ready = input(json!({}));
+    ready.ready = true;
+    let objects = render(&ready).unwrap();
+    let validator = find(&objects, "ValidatingWebhookConfiguration", "weft-validator").unwrap();
+    assert_eq!(validator["webhooks"][1]["failurePolicy"], "Fail");
+    assert_eq!(validator["webhooks"][2]["failurePolicy"], "Ignore", "a Mesh can always be repaired");
+    ready.ca_bundle = None;
+    assert!(!render(&ready).unwrap().iter().any(|object| object["kind"].as_str().unwrap().ends_with("Configuration")));
+}
+
+#[test]
+fn impossible_meshes_are_refused_with_every_reason() {
+    let mesh = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh", "metadata": {"name": "weft"}, "spec": {
+        "components": {"ingressGatway": {}, "controlPlane": {"replicas": 0}}}});
+    let error = MeshInput::from_json(&mesh, "weft-system", Capabilities::default()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("spec.components.controlPlane.replicas: at least one replica runs"), "{text}");
+    assert!(text.contains("did you mean \"ingressGateway\"?"), "{text}");
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": []}});
+    assert!(
+        MeshInput::from_json(&service, "", Capabilities::default()).unwrap_err().to_string().contains("is no Mesh")
+    );
+}
+
+#[test]
+fn of_two_meshes_with_one_revision_the_elder_stays() {
+    let mesh = |name: &str, time: &str, revision: &str| {
+        let value = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh",
+            "metadata": {"name": name, "creationTimestamp": time}, "spec": {"revision": revision}});
+        weft_api::parse(&value, "").unwrap().object
+    };
+    let (elder, younger) = (mesh("b", "2026-01-01T00:00:00Z", ""), mesh("a", "2026-01-02T00:00:00Z", "default"));
+    let other = mesh("c", "2025-01-01T00:00:00Z", "v2");
+    let all = [elder.clone(), younger.clone(), other];
+    assert_eq!(conflict(&younger, &all), Some("b"));
+    assert_eq!(conflict(&elder, &all), None);
+}

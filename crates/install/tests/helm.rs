@@ -1,0 +1,99 @@
+//! Helm itself on the chart: what it renders is what `weft install` applies.
+
+#![allow(clippy::unwrap_used, reason = "a binary that is all tests")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::LazyLock,
+};
+
+use serde_json::{Value, json};
+use weft_install::{Capabilities, MeshInput, VERSION, render::bootstrap::Bootstrap};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Helm, built from its Go module; Go's cache makes the second time quick.
+static HELM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let helm = Path::new(env!("CARGO_TARGET_TMPDIR")).join("helm");
+    let output = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&helm)
+        .arg("helm.sh/helm/v3/cmd/helm")
+        .current_dir(root().join("tests/helm"))
+        .output()
+        .expect("Go builds Helm: run scripts/bootstrap");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    helm
+});
+
+fn helm(words: &[&str]) -> Result<String, String> {
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(&*HELM)
+        .args(words)
+        .current_dir(root().join("charts"))
+        .env("HOME", home.path())
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    }
+}
+
+fn template(words: &[&str]) -> Result<Vec<Value>, String> {
+    let fixed = ["template", "weft", "weft", "--namespace", "weft-system"];
+    let text = helm(&[&fixed, words].concat())?;
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
+}
+
+fn sorted(mut objects: Vec<Value>) -> Vec<Value> {
+    objects.sort_by_key(|object| format!("{} {}", object["kind"], object["metadata"]["name"]));
+    objects
+}
+
+#[test]
+fn the_chart_renders_what_weft_install_applies() {
+    helm(&["lint", "weft", "--strict"]).unwrap();
+    let mut objects = template(&["--include-crds"]).unwrap();
+    let mesh = objects.iter().position(|object| object["kind"] == "Mesh").map(|at| objects.remove(at)).unwrap();
+    let mut expected = Bootstrap::default().objects();
+    expected.extend(weft_install::crds().into_iter().filter(|crd| !crd.foreign).map(|crd| crd.definition));
+    assert_eq!(sorted(objects), sorted(expected));
+    let input = MeshInput::from_json(&mesh, "weft-system", Capabilities::default()).unwrap();
+    assert_eq!(input.mesh.image.tag.as_deref(), Some(VERSION));
+    assert_eq!(input.name, "weft");
+}
+
+#[test]
+fn values_reach_the_objects_and_wrong_ones_are_refused() {
+    let words = [
+        "--set",
+        "replicas=3,image.hub=registry.example.org/weft,image.tag=t,image.pullPolicy=Never",
+        "--set",
+        "image.pullSecrets={a,b},mesh.spec.profile=demo",
+    ];
+    let mut objects = template(&words).unwrap();
+    let mesh = objects.iter().position(|object| object["kind"] == "Mesh").map(|at| objects.remove(at)).unwrap();
+    let expected = Bootstrap {
+        replicas: 3,
+        image: "registry.example.org/weft/operator:t".into(),
+        pull_policy: "Never".into(),
+        pull_secrets: vec!["a".into(), "b".into()],
+        ..Bootstrap::default()
+    };
+    assert_eq!(sorted(objects), sorted(expected.objects()));
+    assert_eq!(mesh["spec"]["profile"], "demo");
+    let image =
+        json!({"hub": "registry.example.org/weft", "tag": "t", "pullPolicy": "Never", "pullSecrets": ["a", "b"]});
+    assert_eq!(mesh["spec"]["image"], image);
+    assert!(!template(&["--set", "mesh.create=false"]).unwrap().iter().any(|object| object["kind"] == "Mesh"));
+    assert!(template(&["--set", "replica=3"]).unwrap_err().contains("replica"));
+    assert!(template(&["--set", "mesh.spec.profile=huge"]).unwrap_err().contains("profile"));
+}
