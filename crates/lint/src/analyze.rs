@@ -4,6 +4,7 @@ mod destinations;
 mod duplicate_hosts;
 mod gateway;
 mod host;
+mod names;
 mod not_applied;
 mod object;
 mod subset;
@@ -25,6 +26,7 @@ pub(crate) fn all(snapshot: &Snapshot, options: &Options) -> Vec<Diagnostic> {
     weights::check(snapshot, &mut findings);
     duplicate_hosts::check(snapshot, &mut findings);
     not_applied::check(snapshot, &mut findings);
+    names::check(snapshot, &mut findings);
     findings.sort_by_cached_key(order);
     findings
 }

@@ -58,9 +58,12 @@ pub const RULE_HOST_NOT_FOUND: Code = Code {
 /// A kind that is read and has no effect.
 pub const NOT_APPLIED: Code =
     Code { id: "WEFT0110", aliases: &[], severity: Severity::Warning, title: "kind without effect" };
+/// A ServiceEntry whose endpoints would have to be looked up.
+pub const NAME_NOT_LOOKED_UP: Code =
+    Code { id: "WEFT0111", aliases: &[], severity: Severity::Info, title: "name that is not looked up" };
 
 /// Every code of this crate.
-pub const ALL: [Code; 10] = [
+pub const ALL: [Code; 11] = [
     SUBSET_NOT_FOUND,
     HOST_NOT_FOUND,
     GATEWAY_NOT_FOUND,
@@ -71,4 +74,5 @@ pub const ALL: [Code; 10] = [
     DUPLICATE_RULE,
     RULE_HOST_NOT_FOUND,
     NOT_APPLIED,
+    NAME_NOT_LOOKED_UP,
 ];

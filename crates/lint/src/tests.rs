@@ -184,3 +184,59 @@ fn codes_are_unique() {
     let ids: std::collections::BTreeSet<_> = code::ALL.iter().map(|code| code.id).collect();
     assert_eq!(ids.len(), code::ALL.len());
 }
+
+#[test]
+fn names_that_nobody_looks_up() {
+    let entry = |spec: &str| {
+        let text = format!(
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: e, namespace: shop}}\nspec: {spec}\n"
+        );
+        let findings = lint(&text, Options::default());
+        findings.into_iter().map(|f| (f.code, f.field)).collect::<Vec<_>>()
+    };
+    let ports = "ports: [{number: 80, name: http, protocol: HTTP}]";
+    let found = |field: &str| vec![(code::NAME_NOT_LOOKED_UP.id.to_owned(), field.to_owned())];
+    assert_eq!(entry(&format!("{{hosts: [a.example.com], {ports}, resolution: DNS}}")), found("spec.resolution"));
+    let mixed = "endpoints: [{address: 10.0.0.1}, {address: b.example.com}]";
+    assert_eq!(
+        entry(&format!("{{hosts: [a.example.com], {ports}, resolution: DNS, {mixed}}}")),
+        found("spec.endpoints[1].address")
+    );
+    for fine in ["resolution: DNS, endpoints: [{address: 10.0.0.1}]", "resolution: NONE"] {
+        assert_eq!(entry(&format!("{{hosts: [a.example.com], {ports}, {fine}}}")), [], "{fine}");
+    }
+}
+
+/// What `kubectl get -o yaml` gives of a cluster that is well.
+#[test]
+fn a_dump_of_a_cluster_has_no_findings() {
+    let text = "
+apiVersion: v1
+kind: Node
+metadata: {name: n1, labels: {topology.kubernetes.io/region: eu}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart-0, namespace: shop, labels: {app: cart}}
+spec: {nodeName: n1, containers: [{name: c}]}
+status: {phase: Running, podIP: 10.1.0.1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {clusterIP: 10.96.0.1, clusterIPs: [10.96.0.1], selector: {app: cart}, ports: [{name: http, port: 80, protocol: TCP}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: cart-x, namespace: shop, labels: {kubernetes.io/service-name: cart}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.0.1], targetRef: {kind: Pod, name: cart-0}}]
+ports: [{name: http, port: 80, protocol: TCP}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: cart, namespace: shop}
+spec: {hosts: [cart], http: [{route: [{destination: {host: cart}}]}]}
+";
+    assert_eq!(lint(text, Options::default()), []);
+}
