@@ -1,7 +1,7 @@
 //! The admin port: metrics, readiness, and what the operator knows about proxies.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -20,7 +20,8 @@ use weft_model::{
 };
 
 use crate::{
-    ads::{AckBook, Kind, Registry, registry::Connected},
+    ads::{AckBook, Kind, Registry, registry::Connected, roots},
+    ca::AuthorityWatch,
     metrics::Metrics,
 };
 
@@ -33,6 +34,8 @@ pub struct Admin {
     pub acks: Arc<AckBook>,
     /// Metrics.
     pub metrics: Metrics,
+    /// The present authority, once there is one.
+    pub authority: Arc<OnceLock<AuthorityWatch>>,
     /// Whether the configuration was read and the ports are open.
     pub ready: Arc<AtomicBool>,
 }
@@ -42,6 +45,8 @@ pub fn router(admin: Admin) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz/ready", get(ready))
+        .route("/healthz/live", get(async || "alive\n"))
+        .route("/debug/fleet", get(fleet))
         .route("/debug/syncz", get(syncz))
         .route("/debug/acks", get(acks))
         .route("/debug/config_dump", get(config_dump))
@@ -67,6 +72,16 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
 
 async fn syncz(State(admin): State<Admin>) -> Json<Vec<ProxySync>> {
     Json(admin.registry.list())
+}
+
+async fn fleet(State(admin): State<Admin>) -> Response {
+    match admin.authority.get() {
+        Some(authority) => {
+            let authority = authority.borrow().clone();
+            Json(admin.registry.fleet(roots::version(&authority))).into_response()
+        }
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no certificate authority yet\n").into_response(),
+    }
 }
 
 async fn acks(State(admin): State<Admin>) -> Json<Vec<ObjectAck>> {

@@ -9,6 +9,7 @@ pub mod nack;
 pub mod node;
 pub mod published;
 pub mod registry;
+pub mod roots;
 pub mod service;
 pub mod session;
 pub mod stream;

@@ -1,13 +1,17 @@
-//! The control plane: turns a directory of YAML into xDS for every connected proxy, and is their certificate authority.
+//! The control plane: turns a directory of YAML, or a cluster, into xDS for every connected proxy, and is their certificate authority.
 
 pub mod admin;
 pub mod ads;
 pub mod ca;
+pub mod control_plane;
+pub mod kubernetes;
 pub mod metrics;
 mod operator;
 mod options;
+pub mod reconcile;
 pub mod reload;
 pub mod server;
+pub mod webhook;
 
 pub use operator::Operator;
-pub use options::Options;
+pub use options::{Options, SourceKind};

@@ -2,32 +2,74 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use weft_operator::{Operator, Options};
+use clap::{Parser, Subcommand};
+use weft_operator::{Operator, Options, SourceKind, kubernetes, reconcile};
 use weft_runtime::{Shutdown, log, startup};
 
-/// Weft's control plane: configuration and certificates for every proxy.
+/// Weft's control plane: configuration and certificates for every proxy, and what installs it on a cluster.
 #[derive(Parser)]
-#[command(name = "weft-operator", version, about)]
+#[command(name = "weft-operator", version, about, args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
     log: log::LogArgs,
 }
 
-fn main() -> ExitCode {
-    let args = Args::parse();
-    log::init(&args.log);
-    startup::exit("weft-operator", run(args.options))
+#[derive(Subcommand)]
+enum Command {
+    /// Serves proxies: configuration and certificates. The same as no subcommand.
+    Serve {
+        #[command(flatten)]
+        options: Box<Options>,
+        #[command(flatten)]
+        log: log::LogArgs,
+    },
+    /// Keeps a cluster as its Mesh objects say.
+    Reconcile {
+        #[command(flatten)]
+        options: reconcile::ReconcileOptions,
+        #[command(flatten)]
+        log: log::LogArgs,
+    },
 }
 
-fn run(options: Options) -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // One provider for everything; a second installation of the same one does no harm.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let result = match args.command {
+        Some(Command::Reconcile { options, log }) => {
+            log::init(&log);
+            run(|shutdown| reconcile::run(options, shutdown))
+        }
+        Some(Command::Serve { options, log }) => {
+            log::init(&log);
+            run(|shutdown| serve(*options, shutdown))
+        }
+        None => {
+            log::init(&args.log);
+            run(|shutdown| serve(args.options, shutdown))
+        }
+    };
+    startup::exit("weft-operator", result)
+}
+
+async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
+    match options.source {
+        SourceKind::Directory => Operator::bind(options).await?.serve(shutdown).await,
+        SourceKind::Kubernetes => kubernetes::serve(options, shutdown).await,
+    }
+}
+
+fn run<F: Future<Output = anyhow::Result<()>>>(program: impl FnOnce(Shutdown) -> F) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("weft-operator").build()?;
     let result = runtime.block_on(async {
         let shutdown = Shutdown::new();
         shutdown.on_signals()?;
-        Operator::bind(options).await?.serve(shutdown).await
+        program(shutdown).await
     });
     // A translation or a write that still runs on a thread of its own is not waited for.
     runtime.shutdown_background();

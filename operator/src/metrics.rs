@@ -13,6 +13,9 @@ use prometheus_client::{
 /// Seconds from a change to its acknowledgement.
 const ACK_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
+/// Seconds of an admission review.
+const ADMISSION_BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.5];
+
 /// Label of accepted connections.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ConnectionLabels {
@@ -38,6 +41,15 @@ pub struct TypeLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReloadLabels {
     /// `clean`, or `errors` when a file kept its last good version.
+    pub result: &'static str,
+}
+
+/// Labels of admission reviews.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AdmissionLabels {
+    /// `inject` or `validate`.
+    pub webhook: &'static str,
+    /// `admitted`, `patched`, `refused`, `failed`, `invalid` or `timeout`.
     pub result: &'static str,
 }
 
@@ -70,6 +82,10 @@ pub struct Metrics {
     pub generation: Gauge<i64, AtomicI64>,
     /// Reloads by result.
     pub reloads: Family<ReloadLabels, Counter>,
+    /// Admission reviews by outcome.
+    pub admissions: Family<AdmissionLabels, Counter>,
+    /// Seconds that an admission review took.
+    pub admission: Histogram,
     /// Files and objects that cannot be taken up as they are.
     pub config_errors: Gauge,
     registry: Arc<Registry>,
@@ -100,6 +116,8 @@ impl Metrics {
             objects: Gauge::default(),
             generation: Gauge::default(),
             reloads: Family::default(),
+            admissions: Family::default(),
+            admission: Histogram::new(ADMISSION_BUCKETS),
             config_errors: Gauge::default(),
             registry: Arc::default(),
         };
@@ -121,6 +139,8 @@ impl Metrics {
             "Time from a change of an object to the acknowledgement of the last proxy that it touched",
             metrics.object_ack.clone(),
         );
+        r.register("weft_operator_admissions", "Admission reviews by outcome", metrics.admissions.clone());
+        r.register("weft_operator_admission_seconds", "Time of one admission review", metrics.admission.clone());
         r.register("weft_operator_translate_seconds", "Time of one translation", metrics.translate.clone());
         r.register("weft_operator_objects", "Objects in the present snapshot", metrics.objects.clone());
         r.register("weft_operator_generation", "Number of the present snapshot", metrics.generation.clone());

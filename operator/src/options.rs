@@ -1,12 +1,12 @@
 //! What the operator is started with.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    net::SocketAddr,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
-use weft_model::{SpiffeId, ports};
+use weft_model::SpiffeId;
 use weft_runtime::StartupError;
 
 use crate::ca::authority::MIN_TTL;
@@ -14,25 +14,52 @@ use crate::ca::authority::MIN_TTL;
 /// Longest lifetime of a leaf certificate.
 const MAX_TTL: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Flags of `weft-operator`, each also `WEFT_<FLAG>` in the environment.
+/// Where desired state comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SourceKind {
+    /// A directory of YAML.
+    #[default]
+    Directory,
+    /// The API server of the cluster that the operator runs in, or that KUBECONFIG names.
+    Kubernetes,
+}
+
+/// Flags of `weft-operator serve`, each also `WEFT_<FLAG>` in the environment.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Directory of YAML that is the desired state; watched.
+    /// Where desired state comes from.
+    #[arg(long, env = "WEFT_SOURCE", value_enum, default_value_t)]
+    pub source: SourceKind,
+    /// Directory of YAML that is the desired state; watched. Only with --source directory.
     #[arg(long, env = "WEFT_CONFIG_DIR")]
-    pub config_dir: PathBuf,
-    /// Directory of the operator's own: the root certificate's key and join tokens. Created when it is missing.
+    pub config_dir: Option<PathBuf>,
+    /// Directory of the operator's own: the root certificate's key and join tokens. Created when it is missing. Only with
+    /// --source directory; a cluster keeps both in Secrets.
     #[arg(long, env = "WEFT_STATE_DIR")]
-    pub state_dir: PathBuf,
+    pub state_dir: Option<PathBuf>,
     /// Issuer that was made elsewhere, in the layout of Istio's `cacerts` (ca-cert.pem, ca-key.pem, root-cert.pem,
-    /// cert-chain.pem), in place of a root of the operator's own.
+    /// cert-chain.pem), in place of a root of the operator's own. A cluster has it in Secret `cacerts`.
     #[arg(long, env = "WEFT_CA_DIR")]
     pub ca_dir: Option<PathBuf>,
     /// Address for proxies: ADS and certificates.
-    #[arg(long, env = "WEFT_LISTEN", default_value_t = on_loopback(ports::CONTROL_PLANE))]
+    #[arg(
+        long,
+        env = "WEFT_LISTEN",
+        default_value = "127.0.0.1:15012",
+        default_value_if("source", "kubernetes", "0.0.0.0:15012")
+    )]
     pub listen: SocketAddr,
     /// Address for metrics, readiness and debug pages.
-    #[arg(long, env = "WEFT_ADMIN", default_value_t = on_loopback(ports::CONTROL_PLANE_ADMIN))]
+    #[arg(
+        long,
+        env = "WEFT_ADMIN",
+        default_value = "127.0.0.1:15014",
+        default_value_if("source", "kubernetes", "0.0.0.0:15014")
+    )]
     pub admin: SocketAddr,
+    /// Address for the webhooks that the API server calls. Only with --source kubernetes.
+    #[arg(long, env = "WEFT_WEBHOOKS", default_value = "0.0.0.0:15017")]
+    pub webhooks: SocketAddr,
     /// Trust domain of the identities that are issued.
     #[arg(long, env = "WEFT_TRUST_DOMAIN", default_value = "cluster.local")]
     pub trust_domain: String,
@@ -42,16 +69,42 @@ pub struct Options {
     /// Namespace whose policies hold for the whole mesh.
     #[arg(long, env = "WEFT_ROOT_NAMESPACE", default_value = "istio-system")]
     pub root_namespace: String,
+    /// Name of this cluster in workload uids and telemetry.
+    #[arg(long, env = "WEFT_CLUSTER_ID", default_value = "Kubernetes")]
+    pub cluster_id: String,
     /// Longest lifetime of a proxy's certificate, from 60s; proxies renew at half of it.
     #[arg(long, env = "WEFT_CERT_TTL", default_value = "24h", value_parser = humantime::parse_duration)]
     pub cert_ttl: Duration,
-}
-
-fn on_loopback(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+    /// Namespace of the installation. Only with --source kubernetes.
+    #[arg(long, env = "WEFT_NAMESPACE", default_value = weft_install::names::NAMESPACE)]
+    pub namespace: String,
+    /// Revision that this control plane is of; empty or `default` is the default one. Only with --source kubernetes.
+    #[arg(long, env = "WEFT_REVISION", default_value = "")]
+    pub revision: String,
 }
 
 impl Options {
+    /// The two directories that standalone mode cannot do without.
+    pub(crate) fn directories(&self) -> Result<(&Path, &Path), StartupError> {
+        let missing = |flag: &str| {
+            StartupError::new(
+                "cannot start",
+                format!("{flag} is missing"),
+                format!("say {flag} DIR, or --source kubernetes to serve a cluster"),
+            )
+        };
+        let config = self.config_dir.as_deref().ok_or_else(|| missing("--config-dir"))?;
+        Ok((config, self.state_dir.as_deref().ok_or_else(|| missing("--state-dir"))?))
+    }
+
+    /// `name` for the default revision, `name-<revision>` for others.
+    pub(crate) fn revisioned(&self, name: &str) -> String {
+        match self.revision.as_str() {
+            "" | weft_api::mesh::DEFAULT_REVISION => name.to_owned(),
+            revision => format!("{name}-{revision}"),
+        }
+    }
+
     /// Checks what the types do not say and gives the operator's own identity.
     pub fn identity(&self) -> Result<SpiffeId, StartupError> {
         if !(MIN_TTL..=MAX_TTL).contains(&self.cert_ttl) {

@@ -1,5 +1,9 @@
 //! Names inside xDS resources that the control plane writes and the proxy reads. Cluster names are Istio's.
 
+/// How the last line of a NACK begins whose list was too long: what is not named is not accepted.
+pub const NACK_CUT: &str = "not named: ";
+/// Name of the route that answers what may not leave the mesh.
+pub const BLOCK_ALL_ROUTE: &str = "block_all";
 /// Key of Weft's own entries in `filter_metadata`: a Struct whose fields are the `META_*` names below.
 pub const WEFT_METADATA: &str = "weft.dev";
 /// Key of Istio's entries in `filter_metadata` (clusters: `services`; endpoints: `workload`).

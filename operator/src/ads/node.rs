@@ -1,7 +1,10 @@
 //! Who a proxy says it is, in the first message of its stream.
 
-use envoy_types::pb::envoy::config::core::v3::{Node, node::UserAgentVersionType};
-use weft_mesh::{Engine, ProxyKind};
+use envoy_types::pb::{
+    envoy::config::core::v3::{Node, node::UserAgentVersionType},
+    google::protobuf::value::Kind as Value,
+};
+use weft_mesh::{Capture, Engine, ProxyKind};
 use weft_model::WorkloadRef;
 
 /// `user_agent_name` of our own proxy.
@@ -22,6 +25,8 @@ pub struct NodeInfo {
     pub engine: Engine,
     /// Its version, as it calls it.
     pub version: String,
+    /// How connections get to it: `CAPTURE` of the node's metadata.
+    pub capture: Capture,
 }
 
 /// Why a node is not understood.
@@ -67,12 +72,18 @@ impl NodeInfo {
                 .unwrap_or_default(),
             None => String::new(),
         };
+        let capture = node.metadata.as_ref().and_then(|metadata| metadata.fields.get("CAPTURE"));
+        let capture = match capture.and_then(|value| value.kind.as_ref()) {
+            Some(Value::StringValue(text)) => Capture::read(text),
+            _ => Capture::None,
+        };
         Ok(Self {
             id: node.id.clone(),
             kind,
             workload: WorkloadRef::new(namespace, name),
             engine: if node.user_agent_name == WEFT_PROXY { Engine::Weft } else { Engine::Envoy },
             version,
+            capture,
         })
     }
 }
@@ -93,6 +104,15 @@ mod tests {
         assert_eq!((read.kind, read.engine), (ProxyKind::Gateway, Engine::Weft));
         let envoy = NodeInfo::read(Some(&node("sidecar~127.0.0.9~a.b~b.svc.cluster.local", "envoy"))).unwrap();
         assert_eq!((envoy.kind, envoy.engine), (ProxyKind::Sidecar, Engine::Envoy));
+    }
+
+    #[test]
+    fn capture_is_told_in_the_metadata() {
+        let mut captured = node("sidecar~10.0.0.9~a.b~b.svc.cluster.local", WEFT_PROXY);
+        assert_eq!(NodeInfo::read(Some(&captured)).unwrap().capture, Capture::None);
+        let value = envoy_types::pb::google::protobuf::Value { kind: Some(Value::StringValue("redirect".into())) };
+        captured.metadata.get_or_insert_default().fields.insert("CAPTURE".into(), value);
+        assert_eq!(NodeInfo::read(Some(&captured)).unwrap().capture, Capture::Redirect);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use weft_mesh::Resources;
 use weft_model::{SpiffeId, sync::ProxySync, sync::TypeSync};
@@ -28,6 +29,8 @@ pub struct Progress {
     pub target: Arc<Resources>,
     /// What it has not, by type and name: the reason if it refused, else nothing.
     pub missing: BTreeMap<(Kind, String), Option<String>>,
+    /// Version of the mesh's roots that it confirmed; `None` while it has not, or when it does not follow them.
+    pub roots: Option<String>,
 }
 
 /// One connected proxy.
@@ -47,6 +50,20 @@ pub struct Connected {
     pub superseded: CancellationToken,
 }
 
+/// The connected proxies of one replica, summed up (`GET /debug/fleet`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fleet {
+    /// How many there are.
+    pub proxies: usize,
+    /// How many of each version.
+    pub versions: BTreeMap<String, usize>,
+    /// Version of the mesh's roots that this replica tells.
+    pub roots: String,
+    /// Proxies that have not confirmed these roots.
+    pub without_roots: usize,
+}
+
 /// All connected proxies.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -55,6 +72,20 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// What the reconciler needs to know of everybody at once.
+    pub fn fleet(&self, roots: String) -> Fleet {
+        let proxies: Vec<_> = self.proxies.read().values().cloned().collect();
+        let mut fleet = Fleet { roots, ..Fleet::default() };
+        for proxy in proxies {
+            fleet.proxies += 1;
+            *fleet.versions.entry(proxy.node.version.clone()).or_default() += 1;
+            if proxy.progress.lock().roots.as_ref() != Some(&fleet.roots) {
+                fleet.without_roots += 1;
+            }
+        }
+        fleet
+    }
+
     /// Enters a proxy. An older stream of the same node is told to end: after a broken connection it may not know yet.
     pub fn enter(&self, node: NodeInfo, identity: SpiffeId) -> Arc<Connected> {
         let id = ProxyId(self.next.fetch_add(1, Ordering::Relaxed));

@@ -56,11 +56,14 @@ impl Session {
 
     /// What the proxy should have; the snapshot's number with it.
     pub fn set_target(&mut self, target: Arc<Resources>, generation: u64) {
-        self.target = target;
-        self.generation = Some(generation);
+        let before = std::mem::replace(&mut self.target, target);
+        let first = self.generation.replace(generation).is_none();
         for kind in Kind::ALL {
-            let target = self.target.of(kind.type_url());
-            self.subscriptions[kind as usize].compare(target);
+            let (before, target) = (before.of(kind.type_url()), self.target.of(kind.type_url()));
+            // Translations share what does not differ, and what is due of that is known.
+            if first || !std::ptr::eq(before, target) {
+                self.subscriptions[kind as usize].compare(target);
+            }
         }
     }
 
@@ -215,6 +218,11 @@ impl Session {
                 nack: subscription.nack().map(str::to_owned),
             })
             .collect()
+    }
+
+    /// The version of a resource that the proxy confirmed, if it has any.
+    pub fn in_force(&self, kind: Kind, name: &str) -> Option<&str> {
+        self.subscriptions[kind as usize].in_force(name)
     }
 
     /// What the proxy asked for and has not in its present version: the reason if it refused, else nothing.

@@ -14,21 +14,28 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
-use weft_mesh::{Proxy, Resources, Snapshot};
-use weft_model::SpiffeId;
+use weft_mesh::{Proxy, Resources, Snapshot, translate::Translator};
+use weft_model::{SpiffeId, WorkloadRef, xds::SDS_ROOTS};
 use weft_runtime::Shutdown;
 
 use super::{
     acks::AckBook,
+    kind::Kind,
     node::NodeInfo,
     published::{Published, Watch, unix_ms},
     registry::{Connected, Progress, Registry},
+    roots,
     session::{Answer, Session},
 };
-use crate::metrics::{Metrics, TypeLabels};
+use crate::{
+    ca::AuthorityWatch,
+    metrics::{Metrics, TypeLabels},
+};
 
 /// Time for the first request of a stream.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
+/// Streams that wait at once for their workload to become known.
+pub const MAX_ARRIVING: usize = 1024;
 
 /// What all streams share.
 pub struct Hub {
@@ -40,10 +47,18 @@ pub struct Hub {
     pub metrics: Metrics,
     /// The present snapshot.
     pub published: Watch,
+    /// Translates, and remembers what proxies have in common.
+    pub translator: Arc<Translator>,
     /// Translations at once: as many as there are processors, so that the network threads keep theirs.
     pub translators: Arc<Semaphore>,
     /// Trust domain of identities.
     pub trust_domain: String,
+    /// Whose roots proxies are to trust.
+    pub authority: AuthorityWatch,
+    /// How long a proxy may connect before its workload is known: the event of a pod's creation may come after the pod.
+    pub patience: Duration,
+    /// Turns of those that wait so.
+    pub arriving: Arc<Semaphore>,
     /// Ends every stream.
     pub shutdown: Shutdown,
 }
@@ -63,7 +78,7 @@ pub async fn serve(
         () = hub.shutdown.wait() => return,
     };
     let refusal = match first {
-        Ok(Ok(Some(first))) => match admit(&hub, &identity, &first) {
+        Ok(Ok(Some(first))) => match admit(&hub, &identity, &first).await {
             Ok(node) => {
                 let mut stream = Stream::open(hub, node, identity, responses);
                 let ended = stream.run(first, &mut requests).await;
@@ -83,26 +98,64 @@ pub async fn serve(
     let _ = responses.send(Err(refusal)).await;
 }
 
-/// Whether a certificate may act for the node that it claims to be.
-fn admit(hub: &Hub, identity: &SpiffeId, first: &DeltaDiscoveryRequest) -> Result<NodeInfo, Status> {
+/// Whether a certificate may act for the node that it claims to be. A workload that is not known yet is waited for
+/// briefly; after that the proxy is refused and tries again.
+async fn admit(hub: &Hub, identity: &SpiffeId, first: &DeltaDiscoveryRequest) -> Result<NodeInfo, Status> {
     let node = NodeInfo::read(first.node.as_ref()).map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let snapshot = Arc::clone(&hub.published.borrow().snapshot);
-    authorized(&snapshot, &hub.trust_domain, identity, &node)?;
+    let mut published = hub.published.clone();
+    let known = async {
+        loop {
+            let snapshot = Arc::clone(&published.borrow_and_update().snapshot);
+            match authorized(&snapshot, &hub.trust_domain, identity, &node) {
+                Err(Refused::Unknown(_)) => {}
+                decided => return decided,
+            }
+            if published.changed().await.is_err() {
+                return Err(Refused::Stopping);
+            }
+        }
+    };
+    let turn = hub.arriving.try_acquire();
+    let patience = if turn.is_ok() { hub.patience } else { Duration::ZERO };
+    tokio::select! {
+        decided = timeout(patience, known) => decided.unwrap_or_else(|_| Err(Refused::Unknown(node.workload.clone())))?,
+        () = hub.shutdown.wait() => return Err(Refused::Stopping.into()),
+    };
     Ok(node)
 }
 
-fn authorized(snapshot: &Snapshot, trust_domain: &str, identity: &SpiffeId, node: &NodeInfo) -> Result<Proxy, Status> {
+/// Why a proxy may not have a workload's configuration.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(
+        "there is no pod or WorkloadEntry {0} with an IP address: create it, or correct the proxy's --workload and \
+         --namespace"
+    )]
+    Unknown(WorkloadRef),
+    #[error("the certificate proves {proved}, but {workload} runs as {expected}")]
+    Identity { proved: SpiffeId, workload: WorkloadRef, expected: SpiffeId },
+    #[error("the operator is stopping")]
+    Stopping,
+}
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Self {
+        let text = refused.to_string();
+        match refused {
+            Refused::Unknown(_) | Refused::Identity { .. } => Self::permission_denied(text),
+            Refused::Stopping => Self::unavailable(text),
+        }
+    }
+}
+
+fn authorized(snapshot: &Snapshot, trust_domain: &str, identity: &SpiffeId, node: &NodeInfo) -> Result<Proxy, Refused> {
     let workload = &node.workload;
-    let Some(proxy) = Proxy::for_workload(snapshot, workload, node.kind, node.engine) else {
-        return Err(Status::permission_denied(format!(
-            "there is no WorkloadEntry {workload} with an IP address: create it, or correct the proxy's --workload and --namespace"
-        )));
-    };
+    let proxy = Proxy::for_workload(snapshot, workload, node.kind, node.engine)
+        .ok_or_else(|| Refused::Unknown(workload.clone()))?
+        .with_capture(node.capture);
     let expected = proxy.identity(trust_domain);
     if expected != *identity {
-        return Err(Status::permission_denied(format!(
-            "the certificate proves {identity}, but WorkloadEntry {workload} runs as {expected}"
-        )));
+        return Err(Refused::Identity { proved: identity.clone(), workload: workload.clone(), expected });
     }
     Ok(proxy)
 }
@@ -120,6 +173,7 @@ struct Stream {
     connected: Arc<Connected>,
     session: Session,
     watch: Watch,
+    authority: AuthorityWatch,
     translation: Option<AbortOnDropHandle<Translated>>,
     responses: mpsc::Sender<Result<DeltaDiscoveryResponse, Status>>,
     /// When the oldest change that the proxy has not fully acknowledged was taken up.
@@ -135,12 +189,13 @@ impl Stream {
     ) -> Self {
         let session = Session::new(node.engine);
         let watch = hub.published.clone();
+        let authority = hub.authority.clone();
         tracing::info!(node = node.id, version = node.version, "proxy connected");
         let connected = hub.registry.enter(node, identity);
         // Entered before the first snapshot is taken from the watch: whatever is published from now on waits for us.
         hub.acks.connected(connected.id, &connected.node.id);
         hub.metrics.proxies.inc();
-        Self { hub, connected, session, watch, translation: None, responses, unacked_since: None }
+        Self { hub, connected, session, watch, authority, translation: None, responses, unacked_since: None }
     }
 
     async fn run(&mut self, first: DeltaDiscoveryRequest, requests: &mut Streaming<DeltaDiscoveryRequest>) -> End {
@@ -175,6 +230,8 @@ impl Stream {
                     Ok(()) => self.translate(),
                     Err(_) => return End::With(Status::unavailable("the operator is stopping")),
                 },
+                // One that never changes has no sender any more: pending, not an end.
+                Ok(()) = self.authority.changed(), if self.translation.is_none() => self.translate(),
                 () = self.connected.superseded.cancelled() => {
                     return End::With(Status::aborted("a newer stream of the same proxy has come"));
                 }
@@ -188,7 +245,9 @@ impl Stream {
     /// Starts translating the newest snapshot. One runs at a time; what is published meanwhile is seen afterwards.
     fn translate(&mut self) {
         let published = self.watch.borrow_and_update().clone();
+        let authority = self.authority.borrow_and_update().clone();
         let translators = Arc::clone(&self.hub.translators);
+        let translator = Arc::clone(&self.hub.translator);
         let latency = self.hub.metrics.translate.clone();
         let trust_domain = self.hub.trust_domain.clone();
         let connected = Arc::clone(&self.connected);
@@ -197,7 +256,9 @@ impl Stream {
             let translated = tokio::task::spawn_blocking(move || {
                 let start = Instant::now();
                 let proxy = authorized(&published.snapshot, &trust_domain, &connected.identity, &connected.node)?;
-                let resources = Arc::new(weft_mesh::translate(&published.snapshot, &proxy));
+                let mut resources = translator.translate(&published.snapshot, &proxy);
+                resources.insert(roots::resource(&authority));
+                let resources = Arc::new(resources);
                 latency.observe(start.elapsed().as_secs_f64());
                 Ok((resources, published))
             });
@@ -275,6 +336,7 @@ impl Stream {
             types: self.session.summary(),
             target: Arc::clone(self.session.target()),
             missing: self.session.missing(),
+            roots: self.session.in_force(Kind::Sds, SDS_ROOTS).map(str::to_owned),
         };
     }
 

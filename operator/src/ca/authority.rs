@@ -1,10 +1,10 @@
 //! Signing: a root of our own or a plugged-in issuer, and the leaf certificates under it.
 
-use std::{fs, net::IpAddr, path::Path, time::Duration};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber, SubjectPublicKeyInfo,
+    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber, SubjectPublicKeyInfo,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 use sha2::{Digest, Sha256};
@@ -14,23 +14,23 @@ use weft_runtime::StartupError;
 use x509_parser::{certification_request::X509CertificationRequest, prelude::FromDer, public_key::PublicKey};
 
 use super::{
-    plugged,
+    plugged, root,
     state_dir::{self, StateDir},
 };
 
 /// Shortest leaf lifetime that is issued.
 pub const MIN_TTL: Duration = Duration::from_secs(60);
 /// How far back a certificate's validity begins, for peers whose clocks are behind.
-const BACKDATE: Duration = Duration::from_secs(60);
-const ROOT_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+pub(super) const BACKDATE: Duration = Duration::from_secs(60);
 /// CSRs longer than this are not parsed. An RSA-4096 request with many extensions is about 3 KiB.
 const MAX_CSR: usize = 16 * 1024;
 
-/// The certificate authority of one trust domain. Immutable: a changed root is taken up by a restart, which running
-/// proxies do not notice.
+/// The certificate authority of one trust domain. Immutable: where the root can change while the operator runs, whoever
+/// signs watches for the present one.
 pub struct Authority {
     trust_domain: String,
     issuer: Issuer<'static, KeyPair>,
+    issuer_not_before: OffsetDateTime,
     issuer_not_after: OffsetDateTime,
     intermediates: Vec<CertificateDer<'static>>,
     roots: Vec<CertificateDer<'static>>,
@@ -98,26 +98,36 @@ impl Authority {
                 ));
             }
         }
-        let key = parse_key(&key_path, &state_dir::read_key(&key_path, 0o077)?)?;
-        let roots = read_certificates(&cert_path)?;
+        let key = plugged::parse_key(&key_path.display().to_string(), &state_dir::read_key(&key_path, 0o077)?)?;
+        let roots = plugged::read_certificates(&cert_path)?;
         let material = Material { issuer: roots[0].clone(), key, intermediates: Vec::new(), roots };
-        Self::from_material(material, &cert_path, trust_domain, max_ttl)
+        Self::from_material(material, &cert_path.display().to_string(), trust_domain, max_ttl)
     }
 
     /// Loads an issuer that was made elsewhere, in the layout of Istio's `cacerts` secret.
     pub fn load_plugged_in(dir: &Path, trust_domain: &str, max_ttl: Duration) -> Result<Self, StartupError> {
-        Self::from_material(plugged::read(dir)?, &dir.join(plugged::ISSUER), trust_domain, max_ttl)
+        let place = dir.join(plugged::ISSUER).display().to_string();
+        Self::from_material(plugged::read(dir)?, &place, trust_domain, max_ttl)
+    }
+
+    /// The same from the four texts, wherever they lie; `place` names that in errors.
+    pub fn from_pem(
+        files: &plugged::Files<'_>,
+        place: &str,
+        trust_domain: &str,
+        max_ttl: Duration,
+    ) -> Result<Self, StartupError> {
+        Self::from_material(plugged::parse(files, place)?, place, trust_domain, max_ttl)
     }
 
     fn from_material(
         material: Material,
-        path: &Path,
+        place: &str,
         trust_domain: &str,
         max_ttl: Duration,
     ) -> Result<Self, StartupError> {
         let Material { issuer, key, intermediates, roots } = material;
-        let refuse =
-            |why: String, remedy: &str| StartupError::new(format!("cannot sign with {}", path.display()), why, remedy);
+        let refuse = |why: String, remedy: &str| StartupError::new(format!("cannot sign with {place}"), why, remedy);
         let (_, parsed) = x509_parser::parse_x509_certificate(&issuer)
             .map_err(|error| refuse(error.to_string(), "replace it with a CA certificate in PEM"))?;
         if !parsed.is_ca() {
@@ -130,17 +140,53 @@ impl Authority {
             ));
         }
         let issuer_not_after = parsed.validity().not_after.to_datetime();
+        let issuer_not_before = parsed.validity().not_before.to_datetime();
+        if issuer_not_before > OffsetDateTime::now_utc() + BACKDATE {
+            return Err(refuse(format!("it is valid only from {issuer_not_before}"), "set this machine's clock"));
+        }
         if issuer_not_after <= OffsetDateTime::now_utc() {
             return Err(refuse(format!("it expired at {issuer_not_after}"), "replace it with a fresh one"));
         }
         let issuer = Issuer::from_ca_cert_der(&issuer, key)
             .map_err(|error| refuse(error.to_string(), "replace it with a CA certificate in PEM"))?;
-        Ok(Self { trust_domain: trust_domain.to_owned(), issuer, issuer_not_after, intermediates, roots, max_ttl })
+        Ok(Self {
+            trust_domain: trust_domain.to_owned(),
+            issuer,
+            issuer_not_before,
+            issuer_not_after,
+            intermediates,
+            roots,
+            max_ttl,
+        })
     }
 
     /// The trust domain of every identity issued here.
     pub fn trust_domain(&self) -> &str {
         &self.trust_domain
+    }
+
+    /// End of the issuer's validity.
+    pub fn issuer_not_after(&self) -> OffsetDateTime {
+        self.issuer_not_after
+    }
+
+    /// Beginning and end of the issuer's validity.
+    pub fn issuer_validity(&self) -> (OffsetDateTime, OffsetDateTime) {
+        (self.issuer_not_before, self.issuer_not_after)
+    }
+
+    /// Longest lifetime of a leaf.
+    pub fn max_ttl(&self) -> Duration {
+        self.max_ttl
+    }
+
+    /// Whether nothing that is issued or trusted differs.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.roots == other.roots
+            && self.intermediates == other.intermediates
+            && self.issuer.key().public_key_raw() == other.issuer.key().public_key_raw()
+            && self.issuer_not_after == other.issuer_not_after
+            && self.max_ttl == other.max_ttl
     }
 
     /// Trusted roots, the one that anchors new certificates first.
@@ -282,67 +328,19 @@ fn create_root(cert_path: &Path, key_path: &Path, trust_domain: &str) -> Result<
             "make the state directory writable for this user, or choose another with --state-dir",
         )
     };
-    let (cert, key) = self_signed_root(trust_domain).map_err(|error| fail(&error))?;
+    let (cert, key) = root::self_signed(trust_domain, root::LIFETIME).map_err(|error| fail(&error))?;
     state_dir::write_private(key_path, key.serialize_pem().as_bytes()).map_err(|error| fail(&error))?;
     state_dir::write_with_mode(cert_path, cert.as_bytes(), 0o644).map_err(|error| fail(&error))
 }
 
-/// A new root certificate in PEM and its key.
-fn self_signed_root(trust_domain: &str) -> Result<(String, KeyPair), rcgen::Error> {
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, trust_domain);
-    params.distinguished_name.push(DnType::CommonName, "Weft root");
-    params.subject_alt_names = vec![SanType::URI(format!("spiffe://{trust_domain}").try_into()?)];
-    params.serial_number = Some(serial());
-    let now = OffsetDateTime::now_utc();
-    params.not_before = now - BACKDATE;
-    params.not_after = now + ROOT_LIFETIME;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let cert = params.self_signed(&key)?;
-    Ok((cert.pem(), key))
-}
-
 /// 127 random bits; the first bit is zero because serial numbers are positive.
-fn serial() -> SerialNumber {
+pub(super) fn serial() -> SerialNumber {
     let mut bytes: [u8; 16] = rand::random();
     bytes[0] &= 0x7f;
     SerialNumber::from_slice(&bytes)
 }
 
-/// Reads every certificate of a PEM file; at least one.
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartupError> {
-    let fail = |why: String| {
-        StartupError::new(
-            format!("cannot read the certificates in {}", path.display()),
-            why,
-            "put PEM certificates there that this user may read",
-        )
-    };
-    let bytes = fs::read(path).map_err(|error| fail(error.to_string()))?;
-    let certificates = CertificateDer::pem_slice_iter(&bytes)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| fail(error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(fail("there is none".into()));
-    }
-    Ok(certificates)
-}
-
-/// Parses a private key, PKCS#8, SEC1 or PKCS#1, in PEM.
-pub(super) fn parse_key(path: &Path, text: &str) -> Result<KeyPair, StartupError> {
-    KeyPair::from_pem(text).map_err(|error| {
-        StartupError::new(
-            format!("cannot use the key {}", path.display()),
-            error,
-            "replace it with an unencrypted PEM private key (PKCS#8)",
-        )
-    })
-}
-
-fn pem(certificate: &CertificateDer<'_>) -> String {
+pub(crate) fn pem(certificate: &CertificateDer<'_>) -> String {
     use base64::{Engine, engine::general_purpose::STANDARD};
     let encoded = STANDARD.encode(certificate);
     let mut text = String::with_capacity(encoded.len() + encoded.len() / 64 + 64);

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use rustls_pki_types::CertificateDer;
+use rcgen::KeyPair;
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use weft_runtime::StartupError;
 use x509_parser::certificate::X509Certificate;
 
-use super::{
-    authority::{Material, parse_key, read_certificates},
-    state_dir,
-};
+use super::{authority::Material, state_dir};
 
 /// Certificate that signs leaves.
 pub const ISSUER: &str = "ca-cert.pem";
@@ -20,18 +18,39 @@ pub const ROOTS: &str = "root-cert.pem";
 /// Certificates from the issuer up to a root; may be missing when a root issues.
 pub const CHAIN: &str = "cert-chain.pem";
 
-/// Reads and checks the four files: there must be a path of signatures from the issuer to one of the roots.
+/// The four texts. `chain` may be empty.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// `ca-cert.pem`.
+    pub issuer: &'a [u8],
+    /// `ca-key.pem`.
+    pub key: &'a str,
+    /// `root-cert.pem`.
+    pub roots: &'a [u8],
+    /// `cert-chain.pem`.
+    pub chain: &'a [u8],
+}
+
+/// Reads and checks the four files of a directory.
 pub(super) fn read(dir: &Path) -> Result<Material, StartupError> {
-    let key_path = dir.join(KEY);
     // Group read stays allowed: a secret volume with fsGroup is mounted so.
-    let key = parse_key(&key_path, &state_dir::read_key(&key_path, 0o007)?)?;
-    let issuer = read_certificates(&dir.join(ISSUER))?.swap_remove(0);
-    let mut roots = read_certificates(&dir.join(ROOTS))?;
+    let key = state_dir::read_key(&dir.join(KEY), 0o007)?;
     let chain_path = dir.join(CHAIN);
-    let chain = if chain_path.exists() { read_certificates(&chain_path)? } else { Vec::new() };
+    let chain = if chain_path.exists() { read_file(&chain_path)? } else { Vec::new() };
+    let (issuer, roots) = (read_file(&dir.join(ISSUER))?, read_file(&dir.join(ROOTS))?);
+    parse(&Files { issuer: &issuer, key: &key, roots: &roots, chain: &chain }, &dir.display().to_string())
+}
+
+/// Checks the four texts: there must be a path of signatures from the issuer to one of the roots.
+pub(super) fn parse(files: &Files<'_>, place: &str) -> Result<Material, StartupError> {
+    let within = |name: &str| format!("{place}/{name}");
+    let key = parse_key(&within(KEY), files.key)?;
+    let issuer = parse_certificates(&within(ISSUER), files.issuer)?.swap_remove(0);
+    let mut roots = parse_certificates(&within(ROOTS), files.roots)?;
+    let chain = if files.chain.is_empty() { Vec::new() } else { parse_certificates(&within(CHAIN), files.chain)? };
     let Some((path, anchor)) = path_to_root(&issuer, &chain, &roots) else {
         return Err(StartupError::new(
-            format!("cannot use the certificates in {}", dir.display()),
+            format!("cannot use the certificates in {place}"),
             format!("no certificate in {ROOTS} anchors {ISSUER}, not even through {CHAIN}"),
             format!("put the intermediates into {CHAIN} and their root into {ROOTS}"),
         ));
@@ -39,6 +58,42 @@ pub(super) fn read(dir: &Path) -> Result<Material, StartupError> {
     let anchor = roots.remove(anchor);
     roots.insert(0, anchor);
     Ok(Material { issuer, key, intermediates: path, roots })
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, StartupError> {
+    std::fs::read(path).map_err(|error| unreadable(&path.display().to_string(), error.to_string()))
+}
+
+fn unreadable(place: &str, why: String) -> StartupError {
+    let what = format!("cannot read the certificates in {place}");
+    StartupError::new(what, why, "put PEM certificates there that this user may read")
+}
+
+/// Reads every certificate of a PEM file; at least one.
+pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartupError> {
+    parse_certificates(&path.display().to_string(), &read_file(path)?)
+}
+
+/// Every certificate of a PEM text; at least one.
+pub(super) fn parse_certificates(place: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, StartupError> {
+    let certificates = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| unreadable(place, error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(unreadable(place, "there is none".into()));
+    }
+    Ok(certificates)
+}
+
+/// Parses a private key, PKCS#8, SEC1 or PKCS#1, in PEM.
+pub(super) fn parse_key(place: &str, text: &str) -> Result<KeyPair, StartupError> {
+    KeyPair::from_pem(text).map_err(|error| {
+        StartupError::new(
+            format!("cannot use the key {place}"),
+            error,
+            "replace it with an unencrypted PEM private key (PKCS#8)",
+        )
+    })
 }
 
 /// The certificates between a leaf and its root, and the index of that root.

@@ -1,4 +1,4 @@
-//! `istio.v1.auth.IstioCertificateService`: a certificate for whoever shows a join token or a certificate.
+//! `istio.v1.auth.IstioCertificateService`: a certificate for whoever shows a token or a certificate.
 
 use std::{
     convert::Infallible,
@@ -17,7 +17,7 @@ use tonic_prost::ProstCodec;
 use weft_model::SpiffeId;
 use weft_wire::ca::{CREATE_CERTIFICATE, IstioCertificateRequest, IstioCertificateResponse};
 
-use super::{Authority, SignError, TokenStore, tokens::RedeemError};
+use super::{Authority, AuthorityWatch, Credentials, SignError, credentials::is_join_token, tokens::RedeemError};
 use crate::{
     metrics::{CsrLabels, Metrics},
     server::Peer,
@@ -25,6 +25,8 @@ use crate::{
 
 /// Requests larger than this are refused before they are decoded.
 const MAX_REQUEST: usize = 64 * 1024;
+/// Tokens longer than this are not looked at; a service account's has about 1,300 bytes.
+const MAX_TOKEN: usize = 8 * 1024;
 /// Requests worked on at once; each holds a thread for its signature and for the disk.
 const MAX_AT_ONCE: usize = 32;
 /// Requests that wait at once for their turn.
@@ -35,8 +37,8 @@ const MAX_WAITING: usize = 1024;
 pub struct CertificateService(Arc<Inner>);
 
 struct Inner {
-    authority: Arc<Authority>,
-    tokens: TokenStore,
+    authority: AuthorityWatch,
+    credentials: Credentials,
     metrics: Metrics,
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -46,16 +48,16 @@ struct Inner {
 enum Credential {
     /// The client certificate of the connection.
     Certificate(SpiffeId),
-    /// A join token, not yet looked at.
+    /// A bearer token, not yet looked at.
     Token(String),
 }
 
 impl CertificateService {
-    /// Serves certificates of `authority`.
-    pub fn new(authority: Arc<Authority>, tokens: TokenStore, metrics: Metrics) -> Self {
+    /// Serves certificates of the present authority.
+    pub fn new(authority: AuthorityWatch, credentials: Credentials, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             authority,
-            tokens,
+            credentials,
             metrics,
             working: Arc::new(Semaphore::new(MAX_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
@@ -91,54 +93,54 @@ impl CertificateService {
             (None, Some(token)) => Credential::Token(token),
             (None, None) => {
                 return Err(Status::unauthenticated(
-                    "show a join token as `authorization: Bearer …`, or a client certificate of this mesh",
+                    "show a join token or a service account's token as `authorization: Bearer …`, or a client certificate of this mesh",
                 ));
             }
         };
         let _waiting = Arc::clone(&inner.waiting)
             .try_acquire_owned()
             .map_err(|_| Status::resource_exhausted("too many certificate requests wait: try again in a second"))?;
-        let working = Arc::clone(&inner.working)
+        let _working = Arc::clone(&inner.working)
             .acquire_owned()
             .await
             .map_err(|_| Status::unavailable("the operator is stopping"))?;
         let message = request.into_inner();
-        tokio::task::spawn_blocking(move || {
-            let _working = working;
-            inner.issue(&message, credential, &peer)
+        let requested = Duration::from_secs(u64::try_from(message.validity_duration).unwrap_or(0));
+        // Checked before a token is redeemed: a bad CSR must not use it up.
+        let csr = off_thread(move || Authority::check_csr(&message.csr).map_err(status)).await?;
+        let authority = inner.authority.borrow().clone();
+        let (identity, by) = match credential {
+            Credential::Certificate(identity) => (identity, "certificate".to_owned()),
+            Credential::Token(token) if is_join_token(&token) => inner.redeem(token, &peer, &authority).await?,
+            Credential::Token(token) => inner.review(&token, &peer, &authority).await?,
+        };
+        off_thread(move || {
+            let issued = authority.sign(&csr, &identity, requested, OffsetDateTime::now_utc()).map_err(status)?;
+            tracing::info!(%identity, peer = %peer.address, by, until = %issued.not_after, "issued a certificate");
+            Ok(IstioCertificateResponse { cert_chain: authority.response_chain(&issued.leaf) })
         })
         .await
-        .map_err(|_| Status::internal("signing was interrupted"))?
     }
 }
 
-impl Inner {
-    fn issue(
-        &self,
-        message: &IstioCertificateRequest,
-        credential: Credential,
-        peer: &Peer,
-    ) -> Result<IstioCertificateResponse, Status> {
-        // Checked before the token is redeemed: a bad CSR must not use it up.
-        let csr = Authority::check_csr(&message.csr).map_err(status)?;
-        let now = OffsetDateTime::now_utc();
-        let (identity, by) = match credential {
-            Credential::Certificate(identity) => (identity, "certificate".to_owned()),
-            Credential::Token(token) => self.redeem(&token, peer, now)?,
-        };
-        let requested = Duration::from_secs(u64::try_from(message.validity_duration).unwrap_or(0));
-        let issued = self.authority.sign(&csr, &identity, requested, now).map_err(status)?;
-        tracing::info!(%identity, peer = %peer.address, by, until = %issued.not_after, "issued a certificate");
-        Ok(IstioCertificateResponse { cert_chain: self.authority.response_chain(&issued.leaf) })
-    }
+/// Cryptography is for threads that nobody's connection waits for.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Status> + Send + 'static) -> Result<T, Status> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Status::internal("signing was interrupted"))?
+}
 
-    fn redeem(&self, token: &str, peer: &Peer, now: OffsetDateTime) -> Result<(SpiffeId, String), Status> {
-        match self.tokens.redeem(token, |hash| self.authority.trusts_root_hash(hash), now) {
+impl Inner {
+    async fn redeem(
+        &self,
+        token: String,
+        peer: &Peer,
+        authority: &Arc<Authority>,
+    ) -> Result<(SpiffeId, String), Status> {
+        match self.credentials.join.redeem(token, Arc::clone(authority)).await {
             Ok(record) => {
-                let id = SpiffeId::new(self.authority.trust_domain(), record.namespace, record.service_account);
+                let id = SpiffeId::new(authority.trust_domain(), record.namespace, record.service_account);
                 Ok((id, format!("token {}", record.id)))
             }
-            Err(RedeemError::Io(error)) => {
+            Err(error @ (RedeemError::Io(_) | RedeemError::Cluster(_) | RedeemError::Contended)) => {
                 tracing::error!(%error, "cannot redeem a join token");
                 Err(Status::unavailable("join tokens cannot be read at present"))
             }
@@ -148,6 +150,24 @@ impl Inner {
                     "the join token is not accepted: it may be expired, used up, revoked or altered; \
                      make another with `weft ca token create`",
                 ))
+            }
+        }
+    }
+
+    async fn review(&self, token: &str, peer: &Peer, authority: &Authority) -> Result<(SpiffeId, String), Status> {
+        let Some(accounts) = &self.credentials.accounts else {
+            return Err(Status::unauthenticated(
+                "that is no join token, and tokens of service accounts need a cluster",
+            ));
+        };
+        match accounts.identify(token, authority.trust_domain()).await {
+            Ok(identity) => Ok((identity, "service account token".to_owned())),
+            Err(refusal) => {
+                tracing::warn!(peer = %peer.address, %refusal, "refused a service account's token");
+                Err(match refusal.is_passing() {
+                    true => Status::unavailable(refusal.to_string()),
+                    false => Status::unauthenticated(refusal.to_string()),
+                })
             }
         }
     }
@@ -166,7 +186,7 @@ fn status(error: SignError) -> Status {
 fn bearer(request: &Request<IstioCertificateRequest>) -> Option<String> {
     let value = request.metadata().get(AUTHORIZATION.as_str())?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= 512).then(|| token.trim().to_owned())
+    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN).then(|| token.trim().to_owned())
 }
 
 impl NamedService for CertificateService {

@@ -24,7 +24,8 @@ use super::{
     state_dir::{self, Lock, StateDir},
 };
 
-const PREFIX: &str = "weft1";
+/// First part of every join token.
+pub const PREFIX: &str = "weft1";
 /// Records larger than this are not ours.
 const MAX_RECORD: u64 = 16 * 1024;
 
@@ -87,7 +88,7 @@ fn lower_hex(byte: u8) -> bool {
 }
 
 /// Only such ids ever become part of a path.
-fn valid_id(id: &str) -> bool {
+pub(super) fn valid_id(id: &str) -> bool {
     id.len() == 16 && id.bytes().all(lower_hex)
 }
 
@@ -138,6 +139,9 @@ pub enum CreateError {
     /// The record could not be written.
     #[error("cannot write the token's record: {0}")]
     Io(#[from] io::Error),
+    /// The record could not be written to the cluster.
+    #[error("cannot write the token's record: {0}")]
+    Cluster(#[source] Box<kube::Error>),
 }
 
 /// Why a token was refused. Whoever shows it is told only that it was; the log has the reason.
@@ -161,6 +165,65 @@ pub enum RedeemError {
     /// The record could not be read or written.
     #[error("the token's record: {0}")]
     Io(#[from] io::Error),
+    /// The cluster's record could not be read or written.
+    #[error("the token's record: {0}")]
+    Cluster(#[source] Box<kube::Error>),
+    /// Others changed the records again and again.
+    #[error("the token's record is being changed by others")]
+    Contended,
+}
+
+/// Makes a token and its record; keeping the record is the caller's.
+pub(super) fn mint(
+    wish: &NewToken,
+    root_hash: &str,
+    now: OffsetDateTime,
+) -> Result<(JoinToken, TokenRecord), CreateError> {
+    for name in [&wish.namespace, &wish.service_account] {
+        // Whatever may stand in an identity is a name.
+        let sample = SpiffeId::new("cluster.local", name, name).to_string();
+        sample.parse::<SpiffeId>().map_err(|_| CreateError::Name(name.clone()))?;
+    }
+    let now = now.replace_nanosecond(0).unwrap_or(now);
+    let ttl_allowed = (Duration::from_secs(1)..=Duration::from_secs(10 * 365 * 24 * 3600)).contains(&wish.ttl);
+    if wish.uses == 0 || !ttl_allowed {
+        return Err(CreateError::Empty);
+    }
+    let token = JoinToken {
+        id: format!("{:016x}", rand::random::<u64>()),
+        secret: rand::random(),
+        root_hash: root_hash.to_owned(),
+    };
+    let record = TokenRecord {
+        id: token.id.clone(),
+        secret_sha256: hex(&Sha256::digest(token.secret)),
+        namespace: wish.namespace.clone(),
+        service_account: wish.service_account.clone(),
+        created_at: now,
+        expires_at: now + wish.ttl,
+        uses_left: wish.uses,
+    };
+    Ok((token, record))
+}
+
+/// Takes one use of a record, if the token is good. A record without uses left is to be removed.
+pub(super) fn spend(
+    token: &JoinToken,
+    record: TokenRecord,
+    trusts_root: impl Fn(&str) -> bool,
+    now: OffsetDateTime,
+) -> Result<TokenRecord, RedeemError> {
+    let shown = hex(&Sha256::digest(token.secret));
+    if !bool::from(shown.as_bytes().ct_eq(record.secret_sha256.as_bytes())) {
+        return Err(RedeemError::Secret);
+    }
+    if record.expires_at <= now {
+        return Err(RedeemError::Expired(record.expires_at));
+    }
+    if !trusts_root(&token.root_hash) {
+        return Err(RedeemError::Root);
+    }
+    Ok(TokenRecord { uses_left: record.uses_left.saturating_sub(1), ..record })
 }
 
 /// The records of outstanding tokens. Several processes may use one directory; every change is made under its lock.
@@ -182,33 +245,10 @@ impl TokenStore {
         root_hash: &str,
         now: OffsetDateTime,
     ) -> Result<(JoinToken, TokenRecord), CreateError> {
-        for name in [&wish.namespace, &wish.service_account] {
-            // Whatever may stand in an identity is a name.
-            let sample = SpiffeId::new("cluster.local", name, name).to_string();
-            sample.parse::<SpiffeId>().map_err(|_| CreateError::Name(name.clone()))?;
-        }
-        let now = now.replace_nanosecond(0).unwrap_or(now);
-        let ttl_allowed = (Duration::from_secs(1)..=Duration::from_secs(10 * 365 * 24 * 3600)).contains(&wish.ttl);
-        if wish.uses == 0 || !ttl_allowed {
-            return Err(CreateError::Empty);
-        }
+        let minted = mint(wish, root_hash, now)?;
         let _lock = Lock::take(&self.dir)?;
-        let token = JoinToken {
-            id: format!("{:016x}", rand::random::<u64>()),
-            secret: rand::random(),
-            root_hash: root_hash.to_owned(),
-        };
-        let record = TokenRecord {
-            id: token.id.clone(),
-            secret_sha256: hex(&Sha256::digest(token.secret)),
-            namespace: wish.namespace.clone(),
-            service_account: wish.service_account.clone(),
-            created_at: now,
-            expires_at: now + wish.ttl,
-            uses_left: wish.uses,
-        };
-        self.write(&record)?;
-        Ok((token, record))
+        self.write(&minted.1)?;
+        Ok(minted)
     }
 
     /// Outstanding tokens, soonest to expire first. Expired ones are removed on the way.
@@ -255,19 +295,15 @@ impl TokenStore {
     ) -> Result<TokenRecord, RedeemError> {
         let token: JoinToken = presented.parse()?;
         let _lock = Lock::take(&self.dir)?;
-        let mut record = self.read(&token.id)?.ok_or(RedeemError::Unknown)?;
-        let shown = hex(&Sha256::digest(token.secret));
-        if !bool::from(shown.as_bytes().ct_eq(record.secret_sha256.as_bytes())) {
-            return Err(RedeemError::Secret);
-        }
-        if record.expires_at <= now {
-            fs::remove_file(self.path(&record.id))?;
-            return Err(RedeemError::Expired(record.expires_at));
-        }
-        if !trusts_root(&token.root_hash) {
-            return Err(RedeemError::Root);
-        }
-        record.uses_left = record.uses_left.saturating_sub(1);
+        let record = self.read(&token.id)?.ok_or(RedeemError::Unknown)?;
+        let id = record.id.clone();
+        let record = match spend(&token, record, trusts_root, now) {
+            Err(RedeemError::Expired(at)) => {
+                fs::remove_file(self.path(&id))?;
+                return Err(RedeemError::Expired(at));
+            }
+            spent => spent?,
+        };
         if record.uses_left == 0 {
             fs::remove_file(self.path(&record.id))?;
         } else {

@@ -5,19 +5,20 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tower::ServiceExt;
 use weft_runtime::Shutdown;
 
-use super::peer::{self, Peer};
+use super::{
+    peer::{self, Peer},
+    tls::ServingTls,
+};
 use crate::metrics::{ConnectionLabels, Metrics};
 
 /// What clients may take of the port.
@@ -55,7 +56,7 @@ impl Default for Limits {
 
 /// What every connection needs.
 struct Port {
-    tls: TlsAcceptor,
+    tls: Arc<ServingTls>,
     trust_domain: String,
     routes: Routes,
     limits: Limits,
@@ -67,7 +68,7 @@ struct Port {
 /// Serves until shutdown, then tells every client to go away (GOAWAY) and waits [`Limits::drain`] for them.
 pub async fn serve(
     listener: TcpListener,
-    tls: ServerConfig,
+    tls: Arc<ServingTls>,
     trust_domain: String,
     routes: Routes,
     limits: Limits,
@@ -75,7 +76,7 @@ pub async fn serve(
     shutdown: Shutdown,
 ) {
     let port = Arc::new(Port {
-        tls: TlsAcceptor::from(Arc::new(tls)),
+        tls,
         trust_domain,
         routes: routes.prepare(),
         limits,
@@ -131,7 +132,7 @@ impl Port {
         // Small messages both ways: waiting to fill packets only adds latency.
         let _ = stream.set_nodelay(true);
         let stream = tokio::select! {
-            shaken = timeout(self.limits.handshake, self.tls.accept(stream)) => match shaken {
+            shaken = timeout(self.limits.handshake, self.tls.acceptor().accept(stream)) => match shaken {
                 Ok(Ok(stream)) => stream,
                 Ok(Err(error)) => {
                     count("handshake_failed");

@@ -1,4 +1,5 @@
-//! TLS of the operator's port: its own certificate, renewed in place, and the check of client certificates.
+//! TLS of the operator's ports: its own certificate and the check of client certificates, both replaced in place when the
+//! certificate ages or the authority changes.
 
 use std::{
     net::IpAddr,
@@ -11,15 +12,16 @@ use rand::Rng;
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::CryptoProvider,
-    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier},
-    sign::CertifiedKey,
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
+    sign::{CertifiedKey, SingleCertAndKey},
     version::TLS13,
 };
 use time::OffsetDateTime;
+use tokio_rustls::TlsAcceptor;
 use weft_model::SpiffeId;
 use weft_runtime::Shutdown;
 
-use crate::ca::{Authority, SignError};
+use crate::ca::{Authority, AuthorityWatch, SignError};
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -35,94 +37,110 @@ pub enum TlsError {
     Verifier(#[from] rustls::server::VerifierBuilderError),
 }
 
-/// The operator's own certificate; replaced while connections go on.
-#[derive(Debug)]
-pub struct ServingCertificate {
-    current: ArcSwap<CertifiedKey>,
-    identity: SpiffeId,
-    names: Vec<String>,
-    addresses: Vec<IpAddr>,
-    provider: Arc<CryptoProvider>,
+/// Who may connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// Anybody; a certificate of the mesh is verified when one is shown.
+    Proxies,
+    /// Anybody, and no certificate is asked for: the API server, which calls webhooks.
+    Anonymous,
 }
 
-impl ServingCertificate {
-    /// Issues the first one. Returns it with the end of its validity.
-    pub fn issue(
-        authority: &Authority,
-        identity: SpiffeId,
-        names: Vec<String>,
-        addresses: Vec<IpAddr>,
-    ) -> Result<(Arc<Self>, OffsetDateTime), TlsError> {
+/// What a port shows.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Identity, as URI name.
+    pub identity: SpiffeId,
+    /// DNS names.
+    pub names: Vec<String>,
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Who connects.
+    pub clients: Clients,
+}
+
+/// TLS of one port.
+#[derive(Debug)]
+pub struct ServingTls {
+    shown: Shown,
+    provider: Arc<CryptoProvider>,
+    current: ArcSwap<ServerConfig>,
+}
+
+impl ServingTls {
+    /// Issues the first certificate. Returns the TLS with the end of its validity.
+    pub fn issue(authority: &Authority, shown: Shown) -> Result<(Arc<Self>, OffsetDateTime), TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let (key, not_after) = certified(authority, &identity, &names, &addresses, &provider)?;
-        let serving = Self { current: ArcSwap::from_pointee(key), identity, names, addresses, provider };
-        Ok((Arc::new(serving), not_after))
+        let (config, not_after) = config(authority, &shown, &provider)?;
+        Ok((Arc::new(Self { shown, provider, current: ArcSwap::from_pointee(config) }), not_after))
     }
 
-    /// The certificate now in use, leaf first and the root last.
-    pub fn chain(&self) -> Vec<rustls_pki_types::CertificateDer<'static>> {
-        self.current.load().cert.clone()
+    /// What accepts the next connection.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.current.load_full())
     }
 
-    /// Renews at half of what is left, with jitter, until shutdown. A failed renewal is logged and tried again while the
-    /// present certificate serves on.
+    /// Renews at half of what is left, with jitter, and at once when the authority changes, until shutdown. A failed
+    /// renewal is logged and tried again while the present certificate serves on.
     pub async fn keep_fresh(
         self: Arc<Self>,
-        authority: Arc<Authority>,
+        mut authority: AuthorityWatch,
         mut not_after: OffsetDateTime,
         shutdown: Shutdown,
     ) {
         loop {
             let left = (not_after - OffsetDateTime::now_utc()).try_into().unwrap_or(Duration::ZERO);
             let wait = left.mul_f64(rand::rng().random_range(0.4..0.5)).max(Duration::from_secs(1));
-            tokio::select! { () = tokio::time::sleep(wait) => {}, () = shutdown.wait() => return }
-            match certified(&authority, &self.identity, &self.names, &self.addresses, &self.provider) {
-                Ok((key, until)) => {
-                    self.current.store(Arc::new(key));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                changed = authority.changed() => if changed.is_err() {
+                    // No other authority will come.
+                    tokio::select! { () = tokio::time::sleep(wait) => {}, () = shutdown.wait() => return }
+                },
+                () = shutdown.wait() => return,
+            }
+            let present = authority.borrow_and_update().clone();
+            match config(&present, &self.shown, &self.provider) {
+                Ok((fresh, until)) => {
+                    self.current.store(Arc::new(fresh));
                     not_after = until;
-                    tracing::info!(%until, "renewed the operator's certificate");
+                    tracing::info!(%until, names = ?self.shown.names, "renewed the operator's certificate");
                 }
                 Err(error) => tracing::error!(%error, "cannot renew the operator's certificate"),
             }
         }
     }
-
-    /// The TLS configuration of the port: TLS 1.3, HTTP/2, a client certificate verified when there is one. Sessions are
-    /// not resumed, so that every connection's certificate is checked against the clock.
-    pub fn server_config(self: &Arc<Self>, authority: &Authority) -> Result<ServerConfig, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for root in authority.roots() {
-            roots.add(root.clone())?;
-        }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
-            .allow_unauthenticated()
-            .build()?;
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_protocol_versions(&[&TLS13])?
-            .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>);
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        Ok(config)
-    }
 }
 
-impl ResolvesServerCert for ServingCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.load_full())
-    }
-}
-
-fn certified(
+/// TLS 1.3, HTTP/2. Sessions are not resumed, so that every connection's certificate is checked against the clock.
+fn config(
     authority: &Authority,
-    identity: &SpiffeId,
-    names: &[String],
-    addresses: &[IpAddr],
-    provider: &CryptoProvider,
-) -> Result<(CertifiedKey, OffsetDateTime), TlsError> {
+    shown: &Shown,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(ServerConfig, OffsetDateTime), TlsError> {
     let now = OffsetDateTime::from(SystemTime::now());
-    let (issued, key) = authority.issue_own(identity, names, addresses, now)?;
+    let (issued, key) = authority.issue_own(&shown.identity, &shown.names, &shown.addresses, now)?;
     let certified = CertifiedKey::from_der(authority.tls_chain(issued.leaf), key, provider)?;
-    Ok((certified, issued.not_after))
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider)).with_protocol_versions(&[&TLS13])?;
+    let builder = match shown.clients {
+        Clients::Anonymous => builder.with_no_client_auth(),
+        Clients::Proxies => {
+            let mut roots = RootCertStore::empty();
+            for root in authority.roots() {
+                roots.add(root.clone())?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+                .allow_unauthenticated()
+                .build()?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    if shown.clients == Clients::Anonymous {
+        config.alpn_protocols.push(b"http/1.1".to_vec());
+    }
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok((config, issued.not_after))
 }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use weft_model::sync::{ObjectAck, ProxySync};
 use weft_operator::{
-    Operator, Options,
+    Operator, Options, SourceKind,
     ca::{Authority, StateDir, TokenStore, tokens::NewToken},
 };
 use weft_runtime::Shutdown;
@@ -48,14 +48,19 @@ impl Bench {
     /// Options of the next start; ports are kept once they are known.
     pub fn options(&self) -> Options {
         Options {
-            config_dir: self.dir.path().join("config"),
-            state_dir: self.dir.path().join("state"),
+            source: SourceKind::Directory,
+            config_dir: Some(self.dir.path().join("config")),
+            state_dir: Some(self.dir.path().join("state")),
             ca_dir: None,
             listen: self.listen,
             admin: self.admin,
+            webhooks: "127.0.0.1:0".parse().unwrap(),
             trust_domain: "cluster.local".into(),
             domain: "cluster.local".into(),
             root_namespace: "istio-system".into(),
+            cluster_id: "Kubernetes".into(),
+            namespace: "weft-system".into(),
+            revision: String::new(),
             cert_ttl: Duration::from_secs(3600),
         }
     }

@@ -117,7 +117,8 @@ async fn startup_errors_are_one_line_with_a_remedy() {
     options.admin.set_port(0);
     let refusal = |options| async { Operator::bind(options).await.err().unwrap().to_string() };
 
-    let missing = refusal(weft_operator::Options { config_dir: bench.manifest("nowhere"), ..options.clone() }).await;
+    let missing =
+        refusal(weft_operator::Options { config_dir: Some(bench.manifest("nowhere")), ..options.clone() }).await;
     assert!(missing.contains("nowhere") && missing.contains("--config-dir"), "{missing}");
     let short = refusal(weft_operator::Options { cert_ttl: Duration::from_secs(59), ..options.clone() }).await;
     assert!(short.contains("--cert-ttl"), "{short}");

@@ -109,6 +109,11 @@ impl Subscription {
         self.outstanding.is_some()
     }
 
+    /// The version of a resource that the proxy has in force.
+    pub fn in_force(&self, name: &str) -> Option<&str> {
+        self.held.get(name).map(Held::version)
+    }
+
     /// Resources that the proxy has in force.
     pub fn held(&self) -> usize {
         self.held.len()
@@ -287,6 +292,11 @@ impl Subscription {
             if refused.is_empty() {
                 let reason: String = message.chars().take(512).collect();
                 refused.extend(names().map(|name| (name, reason.clone())));
+            } else if nack::cut(message) {
+                // Whatever is not named may have been refused as well.
+                for name in names() {
+                    refused.entry(name).or_insert_with(|| "the proxy refused more than its answer names".to_owned());
+                }
             }
         }
         for (name, resource) in &answered.updates {

@@ -234,6 +234,17 @@ fn a_nack_keeps_the_good_and_never_repeats_the_bad() {
 }
 
 #[test]
+fn a_cut_nack_confirms_nothing_that_it_does_not_name() {
+    let mut client = Client::weft("vhds:a=1 vhds:b=1");
+    client.session.set_target(target("vhds:a=2 vhds:b=2"), 2);
+    client.hear();
+    let cut = format!("VirtualHost b: no such cluster\n{}7 more", weft_model::xds::NACK_CUT);
+    let Some(Answer::Nack(refused)) = client.answer(Kind::Vhds, Some(&cut)) else { panic!("not a NACK") };
+    assert_eq!(refused.len(), 2);
+    assert_eq!(client.session.unconfirmed(), BTreeSet::from([object("a"), object("b")]));
+}
+
+#[test]
 fn going_back_to_what_is_in_force_heals_a_refusal() {
     let mut client = Client::weft("lds:l=1");
     client.session.set_target(target("lds:l=2"), 2);

@@ -1,0 +1,129 @@
+//! What serves proxies, wherever desired state and keys come from.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use time::OffsetDateTime;
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use tonic::service::Routes;
+use weft_runtime::Shutdown;
+
+use crate::{
+    admin::{self, Admin},
+    ads::{
+        AckBook, Ads, Registry,
+        published::Watch,
+        stream::{Hub, MAX_ARRIVING},
+    },
+    ca::{AuthorityWatch, Credentials, service::CertificateService},
+    metrics::Metrics,
+    server::{self, Limits, tls::ServingTls},
+};
+
+/// How often expired join tokens are removed.
+const SWEEP: Duration = Duration::from_secs(300);
+
+/// State that the ports and the admin pages share.
+#[derive(Clone)]
+pub struct ControlPlane {
+    /// Connected proxies.
+    pub registry: Arc<Registry>,
+    /// Acknowledgements by object.
+    pub acks: Arc<AckBook>,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Whether the configuration was read and the ports are open.
+    pub ready: Arc<AtomicBool>,
+    authority: Arc<OnceLock<AuthorityWatch>>,
+}
+
+/// What the port for proxies needs.
+pub struct Port {
+    /// The socket.
+    pub listener: TcpListener,
+    /// Its TLS.
+    pub tls: Arc<ServingTls>,
+    /// End of the validity of its first certificate.
+    pub not_after: OffsetDateTime,
+    /// Who signs.
+    pub authority: AuthorityWatch,
+    /// Who may have a certificate.
+    pub credentials: Credentials,
+    /// Desired state.
+    pub published: Watch,
+    /// Trust domain of identities.
+    pub trust_domain: String,
+    /// How long a proxy may be ahead of the event of its pod.
+    pub patience: Duration,
+}
+
+impl Default for ControlPlane {
+    fn default() -> Self {
+        let metrics = Metrics::new();
+        let acks = Arc::new(AckBook::new(metrics.object_ack.clone()));
+        Self { registry: Arc::default(), acks, metrics, ready: Arc::default(), authority: Arc::default() }
+    }
+}
+
+impl ControlPlane {
+    /// The admin pages.
+    pub fn pages(&self) -> Router {
+        admin::router(Admin {
+            registry: Arc::clone(&self.registry),
+            acks: Arc::clone(&self.acks),
+            metrics: self.metrics.clone(),
+            authority: Arc::clone(&self.authority),
+            ready: Arc::clone(&self.ready),
+        })
+    }
+
+    /// Serves proxies until shutdown.
+    pub fn serve(&self, port: Port, shutdown: &Shutdown) -> JoinHandle<()> {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let hub = Arc::new(Hub {
+            registry: Arc::clone(&self.registry),
+            acks: Arc::clone(&self.acks),
+            metrics: self.metrics.clone(),
+            published: port.published,
+            translator: Arc::default(),
+            translators: Arc::new(Semaphore::new(processors)),
+            trust_domain: port.trust_domain.clone(),
+            authority: port.authority.clone(),
+            patience: port.patience,
+            arriving: Arc::new(Semaphore::new(MAX_ARRIVING)),
+            shutdown: shutdown.clone(),
+        });
+        let join = port.credentials.join.clone();
+        let certificates = CertificateService::new(port.authority.clone(), port.credentials, self.metrics.clone());
+        let routes = Routes::new(Ads::new(hub).into_service()).add_service(certificates);
+        tokio::spawn(Arc::clone(&port.tls).keep_fresh(port.authority.clone(), port.not_after, shutdown.clone()));
+        let stop = shutdown.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! { () = tokio::time::sleep(SWEEP) => join.sweep().await, () = stop.wait() => return }
+            }
+        });
+        // There is one port for each control plane, so the cell is empty.
+        let _ = self.authority.set(port.authority);
+        tokio::spawn(server::serve(
+            port.listener,
+            port.tls,
+            port.trust_domain,
+            routes,
+            Limits::default(),
+            self.metrics.clone(),
+            shutdown.clone(),
+        ))
+    }
+
+    /// Says on the admin port whether clients should come here.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+}

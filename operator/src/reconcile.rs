@@ -1,0 +1,111 @@
+//! `weft-operator reconcile`: keeps a cluster as its `Mesh` objects say. One replica at a time, by a Lease; what serves
+//! proxies ([`crate::control_plane`]) needs neither the lease nor this program.
+
+pub mod authority;
+pub mod cluster;
+pub mod conditions;
+mod controller;
+mod findings;
+mod fleet;
+mod install;
+pub mod lease;
+mod namespaces;
+mod options;
+pub mod problem;
+mod removal;
+pub mod rotation;
+pub mod skew;
+mod status;
+
+use std::time::Duration;
+
+use kube::runtime::events::{Recorder, Reporter};
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+use weft_install::names;
+use weft_mesh::Settings;
+use weft_runtime::{Shutdown, StartupError, admin};
+
+pub use options::ReconcileOptions;
+
+use self::{cluster::Cluster, lease::Candidate};
+use crate::ca::cluster as ca_cluster;
+
+/// Before trying again what leading needs.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// Stands for election and reconciles while elected, until shutdown.
+pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Result<()> {
+    let probes = admin::bind(options.admin, "--admin").await?;
+    let client = crate::kubernetes::client(options.kubeconfig.as_deref()).await?;
+    let ready = axum::Router::new()
+        .route("/healthz/live", axum::routing::get(async || "alive\n"))
+        .route("/healthz/ready", axum::routing::get(async || "ready\n"));
+    tokio::spawn(admin::serve(probes, ready, shutdown.clone()));
+    let me = format!("{}_{:08x}", options.identity, rand::random::<u32>());
+    let mut candidate = Candidate::new(client.clone(), &options.namespace, names::FIELD_MANAGER, me.clone());
+    tracing::info!(me, namespace = options.namespace, "standing for election");
+    while !shutdown.begun() && candidate.win(&shutdown).await {
+        tracing::info!(me, "reconciling");
+        let lost = CancellationToken::new();
+        let leading = lead(Cluster { client: client.clone() }, &options);
+        // Whatever is under way ends where it stands when the lease is lost: every step is safe to repeat.
+        tokio::select! {
+            () = leading => {}
+            () = candidate.hold(lost.clone(), &shutdown) => {}
+        }
+    }
+    candidate.release().await;
+    Ok(())
+}
+
+async fn lead(cluster: Cluster, options: &ReconcileOptions) {
+    // The Mesh kind has to be there before it can be watched.
+    while let Err(problem) = install::definitions(&cluster).await {
+        tracing::error!(reason = problem.reason.as_str(), "{problem}");
+        sleep(RETRY).await;
+    }
+    let reporter = Reporter { controller: names::FIELD_MANAGER.into(), instance: Some(options.identity.clone()) };
+    let recorder = Recorder::new(cluster.client.clone(), reporter);
+    // Ends with this function, unlike the process's own.
+    let ended = Shutdown::new();
+    let _end = EndOnDrop(ended.clone());
+    let secrets = ca_cluster::follow(&cluster.client, &options.namespace, ended);
+    let (active, is_active) = watch::channel(false);
+    let (spread, is_spread) = watch::channel(None);
+    let settings = Settings {
+        domain: options.domain.clone(),
+        trust_domain: options.trust_domain.clone(),
+        root_namespace: options.root_namespace.clone(),
+        ..Settings::default()
+    };
+    tokio::join!(
+        controller::run(
+            cluster.clone(),
+            recorder.clone(),
+            options.namespace.clone(),
+            secrets.clone(),
+            active,
+            is_spread,
+        ),
+        namespaces::keep(cluster.clone(), secrets, is_active, spread),
+        findings::run(cluster, recorder, settings),
+    );
+}
+
+struct EndOnDrop(Shutdown);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.begin();
+    }
+}
+
+/// One line for a cluster that cannot be reached.
+pub(crate) fn unreachable(error: &dyn std::fmt::Display) -> StartupError {
+    StartupError::new(
+        "cannot reach a Kubernetes cluster",
+        error,
+        "run in a pod with a service account, or name a kubeconfig by --kubeconfig or KUBECONFIG",
+    )
+}

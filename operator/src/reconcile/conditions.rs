@@ -1,0 +1,216 @@
+//! What a Mesh's status says, from what was seen.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use time::OffsetDateTime;
+use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
+use weft_install::names;
+
+use super::problem::{Problem, Reason};
+
+/// Everything that runs and is up to date.
+pub const READY: &str = "Ready";
+/// The objects are as the Mesh says.
+pub const RECONCILED: &str = "Reconciled";
+/// Something is on its way.
+pub const PROGRESSING: &str = "Progressing";
+/// The API server can call the webhooks.
+pub const WEBHOOKS_READY: &str = "WebhooksReady";
+/// The certificate authority can sign, and how long.
+pub const CERTIFICATES_VALID: &str = "CertificatesValid";
+/// The Mesh is being removed.
+pub const DELETING: &str = "Deleting";
+
+/// What was seen of an installation.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// `metadata.generation` that was reconciled.
+    pub generation: i64,
+    /// What kept it from getting through.
+    pub problem: Option<Problem>,
+    /// Deployments by component; `None` when they could not be looked at.
+    pub components: Option<BTreeMap<String, ComponentStatus>>,
+    /// Whether a replica of the control plane is ready; `None` in profile `remote`, which has none.
+    pub control_plane_ready: Option<bool>,
+    /// The certificate authority, if it was looked at.
+    pub authority: Option<AuthorityFacts>,
+}
+
+/// What was seen of the certificate authority.
+#[derive(Clone, Debug)]
+pub struct AuthorityFacts {
+    /// End of the issuer's validity, or why it cannot sign.
+    pub usable: Result<OffsetDateTime, String>,
+    /// What a rotation waits for.
+    pub rotation: Option<String>,
+}
+
+/// The conditions that the facts come to, and one sentence for each thing that is waited for.
+pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
+    let mut waiting = Vec::new();
+    let make = |kind: &str, status: bool, reason: &str, message: String| Condition {
+        kind: kind.to_owned(),
+        status: if status { ConditionStatus::True } else { ConditionStatus::False },
+        reason: reason.to_owned(),
+        message,
+        observed_generation: facts.generation,
+        last_transition_time: String::new(),
+    };
+    let mut all = vec![match &facts.problem {
+        None => make(RECONCILED, true, "Applied", "every object is as the Mesh says".into()),
+        Some(problem) => {
+            make(RECONCILED, false, problem.reason.as_str(), format!("{problem}. What runs is left as it is"))
+        }
+    }];
+    if let Some(authority) = &facts.authority {
+        all.push(match &authority.usable {
+            Ok(until) => {
+                let note = authority.rotation.as_ref().map_or_else(String::new, |note| format!("; rotating: {note}"));
+                let reason = if authority.rotation.is_some() { "Rotating" } else { "Valid" };
+                make(CERTIFICATES_VALID, true, reason, format!("certificates are issued until {until}{note}"))
+            }
+            Err(why) => make(CERTIFICATES_VALID, false, "InvalidAuthority", why.clone()),
+        });
+        waiting.extend(authority.rotation.iter().map(|note| format!("root rotation: {note}")));
+    }
+    let behind: Vec<String> = facts.components.iter().flatten().filter_map(|(name, found)| lag(name, found)).collect();
+    waiting.extend(behind.iter().cloned());
+    if facts.components.is_some() {
+        all.push(match facts.control_plane_ready {
+            Some(true) | None => {
+                let note = "the API server reaches the webhooks, and pods are injected";
+                make(WEBHOOKS_READY, true, "Serving", note.into())
+            }
+            Some(false) => {
+                let note = format!(
+                    "no replica of {} is ready: pods that ask for a proxy wait until one is; others are not affected",
+                    names::CONTROL_PLANE
+                );
+                make(WEBHOOKS_READY, false, "NoReplicaReady", note)
+            }
+        });
+    }
+    let progressing = facts.problem.is_none() && !waiting.is_empty();
+    let message = if waiting.is_empty() { "nothing is waited for".to_owned() } else { waiting.join("; ") };
+    all.push(make(PROGRESSING, progressing, if progressing { "Waiting" } else { "Settled" }, message));
+    all.extend(ready(facts, &behind).map(|(status, reason, message)| make(READY, status, reason, message)));
+    (all, waiting)
+}
+
+/// Nothing when a passing problem hides the state: what was told last is still the best guess.
+fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String)> {
+    if let Some(problem) = &facts.problem {
+        let passing = matches!(problem.reason, Reason::ApiUnavailable | Reason::TooManyRequests | Reason::Conflict);
+        return (!passing).then(|| (false, problem.reason.as_str(), problem.message.clone()));
+    }
+    if let Some(Err(why)) = facts.authority.as_ref().map(|authority| &authority.usable) {
+        return Some((false, "InvalidAuthority", why.clone()));
+    }
+    if !behind.is_empty() {
+        return Some((false, "ComponentsNotReady", behind.join("; ")));
+    }
+    Some((true, "Ready", "every component runs".into()))
+}
+
+fn lag(name: &str, found: &ComponentStatus) -> Option<String> {
+    (found.ready < found.replicas)
+        .then(|| format!("{name}: {} of {} pods are ready (image {})", found.ready, found.replicas, found.image))
+}
+
+/// The first ten pods and how many more there are.
+pub fn named(pods: &[String]) -> String {
+    let first = pods.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    let more = if pods.len() > 10 { format!(" and {} more", pods.len() - 10) } else { String::new() };
+    format!("{} injected pods still run: {first}{more}", pods.len())
+}
+
+/// Text of a Mesh that waits to be removed: which injected pods still need it, and how long they would run without it.
+pub fn pods_wait(pods: &[String], ttl: Duration) -> String {
+    format!(
+        "{}. Delete them, or restart them without injection; or annotate the Mesh with {FORCE}=true, and they stop \
+         reaching each other when their certificates run out, at the latest {} after that",
+        named(pods),
+        humantime::format_duration(ttl)
+    )
+}
+
+/// Text of a Mesh that is removed by force.
+pub fn pods_abandoned(pods: &[String], now: OffsetDateTime, ttl: Duration) -> String {
+    let end = now + ttl;
+    let end = end.replace_nanosecond(0).unwrap_or(end);
+    format!("{}. Removed by force: their certificates run out at the latest at {end}", named(pods))
+}
+
+/// Annotation of a Mesh that is removed although injected pods run.
+pub const FORCE: &str = "weft.dev/force-delete";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn component(ready: i32, replicas: i32) -> Option<BTreeMap<String, ComponentStatus>> {
+        let status = ComponentStatus { ready, replicas, image: "weft/operator:1".into() };
+        Some([("control-plane".to_owned(), status)].into())
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            generation: 4,
+            components: component(3, 3),
+            control_plane_ready: Some(true),
+            authority: Some(AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation: None }),
+            problem: None,
+        }
+    }
+
+    fn of<'c>(conditions: &'c [Condition], kind: &str) -> &'c Condition {
+        conditions.iter().find(|condition| condition.kind == kind).unwrap()
+    }
+
+    #[test]
+    fn everything_well() {
+        let (all, waiting) = conditions(&facts());
+        assert!(waiting.is_empty());
+        for kind in [READY, RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID] {
+            assert_eq!(of(&all, kind).status, ConditionStatus::True, "{kind}");
+        }
+        assert_eq!(of(&all, PROGRESSING).status, ConditionStatus::False);
+        assert!(all.iter().all(|condition| condition.observed_generation == 4));
+    }
+
+    #[test]
+    fn what_is_waited_for_is_said() {
+        let (all, waiting) =
+            conditions(&Facts { components: component(0, 3), control_plane_ready: Some(false), ..facts() });
+        assert_eq!(waiting, ["control-plane: 0 of 3 pods are ready (image weft/operator:1)"]);
+        assert_eq!(of(&all, READY).reason, "ComponentsNotReady");
+        assert_eq!(of(&all, PROGRESSING).status, ConditionStatus::True);
+        assert_eq!(of(&all, WEBHOOKS_READY).reason, "NoReplicaReady");
+    }
+
+    #[test]
+    fn a_lasting_problem_is_told_and_a_passing_one_does_not_cry_wolf() {
+        let with = |reason| Facts { problem: Some(Problem::new(reason, "why; remedy")), components: None, ..facts() };
+        let (all, _) = conditions(&with(Reason::RevisionTaken));
+        assert_eq!(of(&all, READY).reason, "RevisionTaken");
+        assert!(of(&all, RECONCILED).message.ends_with("What runs is left as it is"));
+        let (all, _) = conditions(&with(Reason::TooManyRequests));
+        assert!(all.iter().all(|condition| condition.kind != READY));
+    }
+
+    #[test]
+    fn an_authority_that_cannot_sign_is_not_ready() {
+        let authority = AuthorityFacts { usable: Err("it expired; replace it".into()), rotation: None };
+        let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
+        assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::False);
+        assert_eq!(of(&all, READY).reason, "InvalidAuthority");
+    }
+
+    #[test]
+    fn ten_pods_are_named_and_the_rest_counted() {
+        let pods: Vec<String> = (0..12).map(|n| format!("shop/web-{n}")).collect();
+        let text = pods_wait(&pods, Duration::from_secs(3600));
+        assert!(text.starts_with("12 injected pods still run: shop/web-0, "), "{text}");
+        assert!(text.contains("shop/web-9 and 2 more") && text.contains(FORCE) && !text.contains("web-10"));
+    }
+}

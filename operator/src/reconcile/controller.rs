@@ -1,0 +1,130 @@
+//! The loop over Meshes: every change of a Mesh, or of anything that belongs to one, leads here.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+use kube::{
+    ResourceExt,
+    api::{DynamicObject, ListParams},
+    runtime::{
+        Controller,
+        controller::{Action, Config},
+        events::Recorder,
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
+};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use weft_install::names;
+
+use super::{
+    cluster::{Cluster, KINDS, mesh_resource},
+    conditions, install,
+    problem::Problem,
+    removal, rotation, status,
+};
+use crate::ca::cluster::Secrets;
+
+/// How long events about one Mesh may gather.
+const DEBOUNCE: Duration = Duration::from_millis(100);
+
+/// What every reconciliation needs.
+pub struct Context {
+    /// The API server.
+    pub cluster: Cluster,
+    /// Publishes events.
+    pub recorder: Recorder,
+    /// Namespace of the installation.
+    pub namespace: String,
+    /// Every Mesh, as last seen.
+    pub meshes: Store<DynamicObject>,
+    /// Whether there is a mesh whose roots belong into every namespace.
+    pub active: watch::Sender<bool>,
+    /// Version of the roots that every namespace has.
+    pub spread: watch::Receiver<Option<String>>,
+}
+
+impl Context {
+    /// Requests of all Meshes for a rotation of the root.
+    pub fn rotation_requests(&self) -> BTreeSet<String> {
+        let request = |mesh: &DynamicObject| {
+            let value = mesh.annotations().get(rotation::REQUEST).filter(|value| !value.is_empty())?;
+            Some(format!("{}:{value}", mesh.uid()?))
+        };
+        self.meshes.state().iter().filter_map(|mesh| request(mesh)).collect()
+    }
+
+    /// Whether another Mesh than this one is there. Asked of the API server: what a watch knows may be a moment old.
+    pub async fn has_others(&self, mesh: &DynamicObject) -> Result<bool, Problem> {
+        let api = self.cluster.api(&mesh_resource(), "");
+        let all = self.cluster.ask("list Meshes", api.list_metadata(&ListParams::default())).await?;
+        Ok(all.items.iter().any(|other| other.metadata.uid != mesh.metadata.uid))
+    }
+}
+
+/// Reconciles until dropped.
+pub async fn run(
+    cluster: Cluster,
+    recorder: Recorder,
+    namespace: String,
+    secrets: watch::Receiver<Option<Secrets>>,
+    active: watch::Sender<bool>,
+    spread: watch::Receiver<Option<String>>,
+) {
+    let meshes = cluster.api(&mesh_resource(), "");
+    let mut controller = Controller::new_with(meshes, watcher::Config::default(), mesh_resource())
+        .with_config(Config::default().debounce(DEBOUNCE).concurrency(1));
+    let ours = watcher::Config::default().labels(names::MESH_LABEL);
+    for kind in KINDS {
+        let resource = kind.resource();
+        let api = cluster.api(&resource, kind.namespace(&namespace));
+        controller = controller.watches_with(api, resource, ours.clone(), |object: DynamicObject| {
+            let mesh = object.labels().get(names::MESH_LABEL).cloned();
+            mesh.map(|name| ObjectRef::new_with(&name, mesh_resource()))
+        });
+    }
+    let changes = stream::select(
+        WatchStream::from_changes(secrets).map(|_| ()),
+        WatchStream::from_changes(spread.clone()).map(|_| ()),
+    );
+    let controller = controller.reconcile_all_on(changes);
+    let context = Context { cluster, recorder, namespace, meshes: controller.store(), active, spread };
+    controller
+        .run(reconcile, |_, problem: &Problem, _| Action::requeue(problem.reason.retry()), Arc::new(context))
+        .for_each(|done| async move {
+            match done {
+                Ok((mesh, _)) => tracing::debug!(mesh = mesh.name, "reconciled"),
+                Err(kube::runtime::controller::Error::ReconcilerFailed(problem, mesh)) => {
+                    tracing::warn!(mesh = mesh.name, reason = problem.reason.as_str(), "{problem}");
+                }
+                Err(error) => tracing::warn!(%error, "cannot watch what belongs to meshes"),
+            }
+        })
+        .await;
+}
+
+async fn reconcile(mesh: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Problem> {
+    if mesh.metadata.deletion_timestamp.is_some() {
+        return removal::remove(&context, &mesh).await;
+    }
+    let (facts, action) = install::install(&context, &mesh).await;
+    let mut next = status::of(&mesh);
+    let (all, waiting) = conditions::conditions(&facts.conditions);
+    next.observed_generation = mesh.metadata.generation.unwrap_or(0);
+    facts.into_status(&mut next);
+    next.waiting_for = waiting;
+    let news = status::merge(&mut next, all);
+    status::write(&context.cluster, &context.recorder, &mesh, &next, &news).await?;
+    action
+}
+
+/// A Mesh as JSON, with the type that an API server's lists leave out.
+pub fn as_json(mesh: &DynamicObject) -> Value {
+    let mut value = serde_json::to_value(mesh).unwrap_or_default();
+    let resource = mesh_resource();
+    value["apiVersion"] = resource.api_version.into();
+    value["kind"] = resource.kind.into();
+    value
+}

@@ -1,0 +1,334 @@
+//! Brings the cluster to what a Mesh says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use k8s_openapi::{
+    api::apps::v1::Deployment, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    runtime::controller::Action,
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use weft_api::mesh::{ComponentStatus, MeshSpec, MeshStatus, Profile};
+use weft_install::{Capabilities, MeshInput, VERSION, names};
+
+use super::{
+    authority,
+    cluster::{Cluster, Name, mesh_resource, superfluous},
+    conditions::Facts,
+    controller::{Context, as_json},
+    fleet::{self, Survey},
+    problem::{Problem, Reason},
+    skew, status,
+};
+use crate::ca::cluster::Terms;
+
+/// Lifetime of leaves where the Mesh sets none: the default of `--cert-ttl`.
+const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Looks again when nothing is waited for: status counts proxies, roots age.
+const SETTLED: Duration = Duration::from_secs(30);
+/// Looks again while something is on its way.
+const WAITING: Duration = Duration::from_secs(2);
+/// How far a Mesh's creation may lie ahead of this machine's clock.
+const CLOCK: Duration = Duration::from_secs(300);
+
+/// What a reconciliation saw.
+#[derive(Default)]
+pub struct Outcome {
+    /// For conditions.
+    pub conditions: Facts,
+    revision: String,
+    version: Option<String>,
+    survey: Option<Survey>,
+}
+
+impl Outcome {
+    /// Puts what is no condition into the status. What was not seen stays.
+    pub fn into_status(self, status: &mut MeshStatus) {
+        if !self.revision.is_empty() {
+            status.revision = self.revision;
+        }
+        if let Some(version) = self.version {
+            status.version = version;
+        }
+        if let Some(survey) = self.survey {
+            status.connected_proxies = i64::try_from(survey.proxies).unwrap_or(i64::MAX);
+        }
+        if let Some(components) = self.conditions.components {
+            status.components = components;
+        }
+    }
+}
+
+/// Reconciles a Mesh that is not being removed. What went wrong is in the outcome as well, so that the status says it.
+pub async fn install(context: &Context, mesh: &DynamicObject) -> (Outcome, Result<Action, Problem>) {
+    let mut outcome = Outcome::default();
+    outcome.conditions.generation = mesh.metadata.generation.unwrap_or(0);
+    let result = steps(context, mesh, &mut outcome).await;
+    let action = match result {
+        Ok(()) => {
+            let behind = outcome.conditions.components.iter().flatten().any(|(_, c)| c.ready < c.replicas);
+            let rotating = outcome.conditions.authority.as_ref().is_some_and(|a| a.rotation.is_some());
+            Ok(Action::requeue(if behind || rotating { WAITING } else { SETTLED }))
+        }
+        Err(problem) => {
+            outcome.conditions.problem = Some(problem.clone());
+            Err(problem)
+        }
+    };
+    (outcome, action)
+}
+
+async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -> Result<(), Problem> {
+    let cluster = &context.cluster;
+    let name = mesh.name_any();
+    let capabilities = capabilities(cluster).await?;
+    let mut input = MeshInput::from_json(&as_json(mesh), &context.namespace, capabilities)
+        .map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
+    rivals(context, mesh, &input.mesh)?;
+    clock(mesh)?;
+    outcome.revision = input.mesh.revision_label().to_owned();
+    let survey = match fleet::survey(cluster, &context.namespace, Some(&name)).await {
+        Ok(survey) => Some(survey),
+        Err(problem) if problem.reason == Reason::Forbidden => return Err(problem),
+        Err(_) => None,
+    };
+    let none = BTreeMap::new();
+    let versions = survey.as_ref().map_or(&none, |survey| &survey.versions);
+    let wanted = input.mesh.image.tag.clone().unwrap_or_else(|| VERSION.to_owned());
+    skew::check(VERSION, &status::of(mesh).version, &wanted, versions)
+        .map_err(|error| Problem::new(Reason::VersionSkew, error.to_string()))?;
+    outcome.survey = survey;
+
+    claim(cluster, mesh).await?;
+    context.active.send_if_modified(|active| !std::mem::replace(active, true));
+    definitions(cluster).await?;
+    let terms = terms(&input.mesh);
+    let spread = context.spread.borrow().clone();
+    let requests = context.rotation_requests();
+    let wish = authority::Wish { namespace: &context.namespace, terms: &terms, requests, spread };
+    let present = authority::ensure(cluster, &wish).await?;
+    outcome.conditions.authority = Some(present.facts);
+    input.ca_bundle = Some(present.roots).filter(|roots| !roots.is_empty());
+    input.ready = control_plane(cluster, &input).await?.is_some_and(|found| ready(&found) > 0);
+
+    let objects = weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
+    for object in &objects {
+        cluster.apply(object).await?;
+    }
+    prune(cluster, &context.namespace, mesh, &objects).await?;
+
+    let components = components(cluster, &context.namespace, &name).await?;
+    if input.mesh.profile() != Profile::Remote {
+        let found = components.values().find(|(component, _)| component == "control-plane").map(|(_, found)| found);
+        outcome.conditions.control_plane_ready = Some(found.is_some_and(|found| found.ready > 0));
+        outcome.version = found
+            .filter(|found| found.ready >= found.replicas && found.replicas > 0)
+            .map(|found| found.image.rsplit_once(':').map_or_else(String::new, |(_, tag)| tag.to_owned()));
+    }
+    outcome.conditions.components = Some(components.into_values().collect());
+    Ok(())
+}
+
+async fn capabilities(cluster: &Cluster) -> Result<Capabilities, Problem> {
+    let version = cluster.ask("ask for the API server's version", cluster.client.apiserver_version()).await?;
+    let digits: String = version.minor.chars().take_while(char::is_ascii_digit).collect();
+    let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    let monitor = definitions.get_metadata_opt("podmonitors.monitoring.coreos.com");
+    let pod_monitor = cluster.ask("look for the PodMonitor kind", monitor).await?.is_some();
+    Ok(Capabilities { kubernetes_minor: digits.parse().unwrap_or(0), pod_monitor })
+}
+
+/// Two Meshes may not answer to one name. The older one has it.
+fn rivals(context: &Context, mesh: &DynamicObject, spec: &MeshSpec) -> Result<(), Problem> {
+    let age = |mesh: &DynamicObject| (mesh.creation_timestamp().map(|time| time.0), mesh.name_any());
+    for other in context.meshes.state() {
+        if other.uid() == mesh.uid() || age(&other) > age(mesh) {
+            continue;
+        }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let written = text(&other.data["spec"]["revision"]);
+        let revision = if written.is_empty() { "default".to_owned() } else { written };
+        let tags: Vec<String> = other.data["spec"]["tags"].as_array().into_iter().flatten().map(text).collect();
+        if let Some(problem) = clash(spec, &other.name_any(), &revision, &tags) {
+            return Err(problem);
+        }
+    }
+    Ok(())
+}
+
+/// What keeps a Mesh from being installed beside an older one.
+fn clash(spec: &MeshSpec, older: &str, revision: &str, tags: &[String]) -> Option<Problem> {
+    let ours = spec.revision_label();
+    if ours == revision {
+        let message = format!(
+            "Mesh {older} has revision {revision:?} already: give this one another spec.revision, or delete one of them"
+        );
+        return Some(Problem::new(Reason::RevisionTaken, message));
+    }
+    let names = std::iter::once(revision).chain(tags.iter().map(String::as_str));
+    let taken = names.filter(|name| spec.tags.iter().any(|tag| tag == name) || *name == ours).next()?;
+    let message =
+        format!("Mesh {older} answers to {taken:?} already: move the tag by taking it from the one Mesh first");
+    Some(Problem::new(Reason::TagTaken, message))
+}
+
+/// Certificates of a machine whose clock is far off would be refused by everybody.
+fn clock(mesh: &DynamicObject) -> Result<(), Problem> {
+    let Some(created) = mesh.creation_timestamp() else { return Ok(()) };
+    let ahead = created.0.as_second() - OffsetDateTime::now_utc().unix_timestamp();
+    if ahead <= CLOCK.as_secs() as i64 {
+        return Ok(());
+    }
+    let message = format!(
+        "this Mesh was created {} in the future by the operator's clock, so certificates would not be valid: set the clock \
+         of the operator's node",
+        humantime::format_duration(Duration::from_secs(ahead.unsigned_abs()))
+    );
+    Err(Problem::new(Reason::InvalidAuthority, message))
+}
+
+/// Puts our finalizer on the Mesh, so that nothing is left behind when it goes.
+async fn claim(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem> {
+    if mesh.finalizers().iter().any(|finalizer| finalizer == names::FINALIZER) {
+        return Ok(());
+    }
+    let mut finalizers = mesh.finalizers().to_vec();
+    finalizers.push(names::FINALIZER.to_owned());
+    let name = mesh.name_any();
+    // With the resource version, so that another's finalizer is never overwritten.
+    let version = mesh.resource_version();
+    let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": version}});
+    let api = cluster.api(&mesh_resource(), "");
+    let params = PatchParams::default();
+    let doing = format!("put the finalizer on Mesh {name}");
+    cluster.ask(&doing, api.patch(&name, &params, &Patch::Merge(patch))).await?;
+    Ok(())
+}
+
+/// Creates the CustomResourceDefinitions that are absent. One that is there is left alone, whoever made it.
+pub async fn definitions(cluster: &Cluster) -> Result<(), Problem> {
+    let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    let doing = "list CustomResourceDefinitions";
+    let present = cluster.ask(doing, api.list_metadata(&ListParams::default())).await?;
+    let present: BTreeSet<String> = present.items.iter().map(ResourceExt::name_any).collect();
+    for crd in weft_install::crds().into_iter().filter(|crd| !present.contains(&crd.name)) {
+        let doing = format!("create CustomResourceDefinition {}", crd.name);
+        let definition = serde_json::from_value(crd.definition)
+            .map_err(|error| Problem::new(Reason::Rejected, format!("cannot {doing}: {error}")))?;
+        match cluster.ask(&doing, api.create(&PostParams::default(), &definition)).await {
+            Ok(_) => tracing::info!(name = crd.name, "created a CustomResourceDefinition"),
+            Err(problem) if problem.reason == Reason::Conflict => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(())
+}
+
+/// What certificates of this Mesh are issued with.
+pub fn terms(spec: &MeshSpec) -> Terms {
+    let written = spec.components.control_plane.env.get("WEFT_CERT_TTL");
+    let ttl = written.and_then(|text| humantime::parse_duration(text).ok()).unwrap_or(DEFAULT_TTL);
+    let trust_domain = spec.mesh_config.trust_domain.clone().unwrap_or_else(|| "cluster.local".to_owned());
+    Terms { trust_domain, max_ttl: ttl }
+}
+
+async fn control_plane(cluster: &Cluster, input: &MeshInput) -> Result<Option<Deployment>, Problem> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &input.namespace);
+    let name = input.mesh.revisioned(names::CONTROL_PLANE);
+    cluster.ask(&format!("read Deployment {name}"), api.get_opt(&name)).await
+}
+
+fn ready(deployment: &Deployment) -> i32 {
+    deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0)
+}
+
+async fn prune(cluster: &Cluster, namespace: &str, mesh: &DynamicObject, objects: &[Value]) -> Result<(), Problem> {
+    let wanted: BTreeSet<Name> = objects.iter().map(Name::of).collect();
+    let present = cluster.inventory(&mesh.name_any(), namespace).await?;
+    for object in superfluous(&present, &wanted, mesh.uid().as_deref().unwrap_or_default()) {
+        cluster.delete(object).await?;
+        tracing::info!(mesh = mesh.name_any(), object = %object.name, "removed what the Mesh no longer asks for");
+    }
+    Ok(())
+}
+
+/// The Mesh's Deployments by name: component and state.
+type Components = BTreeMap<String, (String, ComponentStatus)>;
+
+async fn components(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Components, Problem> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
+    let params = ListParams::default().labels(&format!("{}={mesh}", names::MESH_LABEL));
+    let found = cluster.ask("list Deployments", api.list(&params)).await?;
+    Ok(found.items.iter().filter(|d| d.metadata.deletion_timestamp.is_none()).map(component).collect())
+}
+
+fn component(deployment: &Deployment) -> (String, (String, ComponentStatus)) {
+    let name = deployment.name_any();
+    let component = deployment.labels().get(names::COMPONENT_LABEL).unwrap_or(&name).clone();
+    let spec = deployment.spec.as_ref();
+    let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+    let image = spec
+        .and_then(|spec| spec.template.spec.as_ref())
+        .and_then(|pod| pod.containers.first())
+        .and_then(|container| container.image.clone())
+        .unwrap_or_default();
+    // Pods of an older template are ready too, but not what is wanted.
+    let status = deployment.status.clone().unwrap_or_default();
+    let current = status.observed_generation >= deployment.metadata.generation;
+    let updated = if current { status.updated_replicas.unwrap_or(0) } else { 0 };
+    let ready = status.ready_replicas.unwrap_or(0).min(updated);
+    (name, (component, ComponentStatus { ready, replicas: wanted, image }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_has_one_mesh() {
+        let spec = |revision: &str, tags: &[&str]| MeshSpec {
+            revision: revision.into(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            ..MeshSpec::default()
+        };
+        let beside = |spec: &MeshSpec| clash(spec, "old", "v1", &["prod".to_owned()]).map(|problem| problem.reason);
+        assert_eq!(beside(&spec("v1", &[])), Some(Reason::RevisionTaken));
+        assert_eq!(beside(&spec("v2", &["prod"])), Some(Reason::TagTaken));
+        assert_eq!(beside(&spec("v2", &["v1"])), Some(Reason::TagTaken));
+        assert_eq!(beside(&spec("prod", &[])), Some(Reason::TagTaken));
+        assert_eq!(beside(&spec("v2", &["canary"])), None);
+        assert_eq!(clash(&spec("", &[]), "old", "default", &[]).map(|p| p.reason), Some(Reason::RevisionTaken));
+    }
+
+    #[test]
+    fn pods_of_an_older_template_do_not_count() {
+        let deployment = |generation: i64, observed: i64, updated: i32, ready: i32| -> Deployment {
+            serde_json::from_value(json!({
+                "metadata": {"name": "d", "generation": generation, "labels": {"weft.dev/component": "console"}},
+                "spec": {"replicas": 3, "selector": {}, "template": {"spec": {"containers": [{"name": "c", "image": "i:2"}]}}},
+                "status": {"observedGeneration": observed, "updatedReplicas": updated, "readyReplicas": ready},
+            }))
+            .unwrap()
+        };
+        let seen = |d| component(&d).1.1.ready;
+        assert_eq!(seen(deployment(2, 2, 3, 3)), 3);
+        assert_eq!(seen(deployment(2, 2, 1, 3)), 1);
+        assert_eq!(seen(deployment(2, 1, 3, 3)), 0, "the change was not seen yet");
+    }
+
+    #[test]
+    fn terms_are_the_meshes() {
+        let mut spec = MeshSpec::default();
+        assert_eq!(terms(&spec).max_ttl, DEFAULT_TTL);
+        spec.components.control_plane.env.insert("WEFT_CERT_TTL".into(), "2m".into());
+        spec.mesh_config.trust_domain = Some("td".into());
+        assert_eq!((terms(&spec).max_ttl, terms(&spec).trust_domain.as_str()), (Duration::from_secs(120), "td"));
+    }
+}

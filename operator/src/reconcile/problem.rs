@@ -1,0 +1,155 @@
+//! Why a reconciliation did not get through, as a condition tells it.
+
+use std::time::Duration;
+
+use kube::error::Status;
+
+/// One reason, with its remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// One word for programs.
+    pub reason: Reason,
+    /// One or two sentences for people.
+    pub message: String,
+}
+
+/// What kind of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The Mesh cannot be rendered.
+    InvalidSpec,
+    /// Another Mesh has the revision.
+    RevisionTaken,
+    /// Another Mesh has a tag.
+    TagTaken,
+    /// The version is outside the window.
+    VersionSkew,
+    /// RBAC says no.
+    Forbidden,
+    /// A kind is not served.
+    MissingKind,
+    /// The API server or a webhook refuses an object.
+    Rejected,
+    /// The API server asks to slow down.
+    TooManyRequests,
+    /// The API server is away, slow or broken.
+    ApiUnavailable,
+    /// Somebody else wrote at the same moment.
+    Conflict,
+    /// The certificate authority cannot be used.
+    InvalidAuthority,
+}
+
+impl Reason {
+    /// The word in conditions and events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidSpec => "InvalidSpec",
+            Self::RevisionTaken => "RevisionTaken",
+            Self::TagTaken => "TagTaken",
+            Self::VersionSkew => "VersionSkew",
+            Self::Forbidden => "Forbidden",
+            Self::MissingKind => "MissingKind",
+            Self::Rejected => "Rejected",
+            Self::TooManyRequests => "TooManyRequests",
+            Self::ApiUnavailable => "ApiUnavailable",
+            Self::Conflict => "Conflict",
+            Self::InvalidAuthority => "InvalidAuthority",
+        }
+    }
+
+    /// When to try again. What only an edit can mend waits for that edit, and looks again now and then.
+    pub fn retry(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Conflict => 1,
+            Self::ApiUnavailable => 3,
+            Self::TooManyRequests => 5,
+            Self::Forbidden | Self::MissingKind | Self::Rejected | Self::InvalidAuthority => 15,
+            Self::InvalidSpec | Self::RevisionTaken | Self::TagTaken | Self::VersionSkew => 60,
+        })
+    }
+}
+
+impl Problem {
+    /// One of a reason and its words.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+
+    /// What the API server's answer to an attempt means. `doing` completes "cannot …".
+    pub fn of(error: &kube::Error, doing: &str) -> Self {
+        let kube::Error::Api(status) = error else {
+            let message = format!("cannot {doing}: the API server cannot be reached ({}); trying again", chain(error));
+            return Self::new(Reason::ApiUnavailable, message);
+        };
+        let (reason, remedy) = by_status(status);
+        let said: String = status.message.chars().take(600).collect();
+        Self::new(reason, format!("cannot {doing}: {said}; {remedy}"))
+    }
+}
+
+fn by_status(status: &Status) -> (Reason, &'static str) {
+    match status.code {
+        401 | 403 => (
+            Reason::Forbidden,
+            "give the operator's ServiceAccount that right: upgrade the Helm chart, which carries every rule",
+        ),
+        404 | 405 => (
+            Reason::MissingKind,
+            "install the missing CustomResourceDefinition or namespace (helm upgrade, weft install)",
+        ),
+        409 => (Reason::Conflict, "trying again"),
+        429 => (Reason::TooManyRequests, "trying again later"),
+        400 | 413 | 415 | 422 => (Reason::Rejected, "correct the override in the Mesh that leads to it"),
+        _ => (Reason::ApiUnavailable, "trying again"),
+    }
+}
+
+/// An error with its causes: what hyper says at the top level is never enough.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let more = next.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = next.source();
+    }
+    text.chars().take(400).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(code: u16, message: &str) -> kube::Error {
+        kube::Error::Api(Box::new(Status::failure(message, "x").with_code(code)))
+    }
+
+    #[test]
+    fn answers_become_reasons_with_remedies() {
+        let of = |code| Problem::of(&api(code, "words of the server"), "apply Deployment weft-system/a");
+        for (code, reason) in [
+            (403, Reason::Forbidden),
+            (404, Reason::MissingKind),
+            (409, Reason::Conflict),
+            (422, Reason::Rejected),
+            (429, Reason::TooManyRequests),
+            (410, Reason::ApiUnavailable),
+            (500, Reason::ApiUnavailable),
+            (503, Reason::ApiUnavailable),
+        ] {
+            let problem = of(code);
+            assert_eq!(problem.reason, reason, "{code}");
+            assert!(problem.message.starts_with("cannot apply Deployment weft-system/a: words of the server; "));
+        }
+        assert!(of(403).message.contains("Helm chart"));
+        let away = kube::Error::Service(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
+        let problem = Problem::of(&away, "read it");
+        assert_eq!(problem.reason, Reason::ApiUnavailable);
+        assert!(problem.message.contains("connection refused"), "{problem}");
+    }
+}

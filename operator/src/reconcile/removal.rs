@@ -1,0 +1,206 @@
+//! Takes an installation away: webhooks first, so that no pod creation is ever blocked; then waits for the pods that
+//! need its certificates; then everything, until nothing of it is left.
+
+use std::time::Duration;
+
+use k8s_openapi::{
+    api::core::v1::{Pod, Secret},
+    jiff::Timestamp,
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, ListParams, Patch, PatchParams},
+    core::PartialObjectMeta,
+    runtime::controller::Action,
+};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use weft_api::{
+    core::{INJECTED_ANNOTATION, TLS_MODE_LABEL},
+    mesh::{Condition, ConditionStatus, MeshSpec},
+};
+use weft_install::names;
+
+use super::{
+    cluster::{Cluster, Name, Present, mesh_resource, resource},
+    conditions::{self, DELETING, FORCE},
+    controller::{Context, as_json},
+    install,
+    namespaces::COMPONENT,
+    problem::{Problem, Reason},
+    status,
+};
+use crate::ca::cluster_tokens;
+
+/// Looks again while pods are waited for.
+const PODS: Duration = Duration::from_secs(2);
+/// Looks again while objects are going.
+const GOING: Duration = Duration::from_millis(500);
+
+/// Removes what belongs to a Mesh that was deleted.
+pub async fn remove(context: &Context, mesh: &DynamicObject) -> Result<Action, Problem> {
+    let cluster = &context.cluster;
+    if !mesh.finalizers().iter().any(|finalizer| finalizer == names::FINALIZER) {
+        return Ok(Action::await_change());
+    }
+    let namespace = &context.namespace;
+    let spec = spec(mesh);
+    let ttl = install::terms(&spec).max_ttl;
+    let uid = mesh.uid().unwrap_or_default();
+    let ours = |object: &Present| object.managed && object.owners.contains(&uid);
+    let present: Vec<Present> =
+        cluster.inventory(&mesh.name_any(), namespace).await?.into_iter().filter(ours).collect();
+    for webhook in present.iter().filter(|o| o.resource.group == "admissionregistration.k8s.io" && !o.terminating) {
+        cluster.delete(webhook).await?;
+        tracing::info!(object = %webhook.name, "removed a webhook");
+    }
+
+    let pods = injected(cluster, spec.revision_label()).await?;
+    let forced = mesh.annotations().get(FORCE).is_some_and(|value| value == "true");
+    if !pods.is_empty() && !forced {
+        say(context, mesh, "WaitingForPods", conditions::pods_wait(&pods, ttl)).await?;
+        return Ok(Action::requeue(PODS));
+    }
+    if !present.is_empty() {
+        let said = status::of(mesh).condition(DELETING).is_some_and(|condition| condition.reason == "Forced");
+        if !pods.is_empty() && !said {
+            let text = conditions::pods_abandoned(&pods, OffsetDateTime::now_utc(), ttl);
+            say(context, mesh, "Forced", text).await?;
+        } else if pods.is_empty() {
+            say(context, mesh, "Removing", "every object of this Mesh is being removed".into()).await?;
+        }
+        for object in present.iter().filter(|object| !object.terminating) {
+            cluster.delete(object).await?;
+        }
+        return Ok(Action::requeue(GOING));
+    }
+    if !context.has_others(mesh).await? {
+        // First nobody makes them any more, then they go.
+        context.active.send_replace(false);
+        if shared(cluster, &context.namespace).await? > 0 {
+            return Ok(Action::requeue(GOING));
+        }
+    }
+    release(cluster, mesh).await?;
+    tracing::info!(mesh = mesh.name_any(), "removed");
+    Ok(Action::await_change())
+}
+
+/// The spec, as far as it can be read: a Mesh that never was valid goes too.
+fn spec(mesh: &DynamicObject) -> MeshSpec {
+    match weft_api::parse(&as_json(mesh), "").map(|parsed| parsed.object.spec) {
+        Ok(weft_api::Spec::Mesh(spec)) => (*spec).clone(),
+        _ => {
+            let revision = mesh.data["spec"]["revision"].as_str().unwrap_or_default().to_owned();
+            MeshSpec { revision, ..MeshSpec::default() }
+        }
+    }
+}
+
+/// Pods with a proxy of this revision that have not ended, as `namespace/name`.
+async fn injected(cluster: &Cluster, revision: &str) -> Result<Vec<String>, Problem> {
+    let pods: Api<Pod> = Api::all(cluster.client.clone());
+    let alive = "status.phase!=Succeeded,status.phase!=Failed";
+    let params = ListParams::default().labels(&format!("{TLS_MODE_LABEL}=istio")).fields(alive);
+    let found = cluster.ask("list injected pods", pods.list_metadata(&params)).await?;
+    let mut names: Vec<String> = found.items.iter().filter(|pod| has_proxy_of(pod, revision)).map(full_name).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn full_name(pod: &PartialObjectMeta<Pod>) -> String {
+    format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
+}
+
+/// Whether a pod was injected by a revision, by the record that injection leaves.
+fn has_proxy_of(pod: &PartialObjectMeta<Pod>, revision: &str) -> bool {
+    let Some(record) = pod.annotations().get(INJECTED_ANNOTATION) else { return false };
+    let record: Value = serde_json::from_str(record).unwrap_or_default();
+    match record["revision"].as_str() {
+        None | Some("") => revision == weft_api::mesh::DEFAULT_REVISION,
+        Some(written) => written == revision,
+    }
+}
+
+async fn say(context: &Context, mesh: &DynamicObject, reason: &str, message: String) -> Result<(), Problem> {
+    let generation = mesh.metadata.generation.unwrap_or(0);
+    let condition = |kind: &str, status| Condition {
+        kind: kind.to_owned(),
+        status,
+        reason: reason.to_owned(),
+        message: message.clone(),
+        observed_generation: generation,
+        last_transition_time: Timestamp::now().to_string(),
+    };
+    let mut next = status::of(mesh);
+    next.observed_generation = generation;
+    next.waiting_for = if reason == "WaitingForPods" { vec![message.clone()] } else { Vec::new() };
+    let mut all = vec![condition(DELETING, ConditionStatus::True)];
+    if reason != "WaitingForPods" {
+        all.push(condition(conditions::READY, ConditionStatus::False));
+    }
+    let news = status::merge(&mut next, all);
+    let news: Vec<_> = news.into_iter().filter(|condition| condition.kind == DELETING).collect();
+    match status::write(&context.cluster, &context.recorder, mesh, &next, &news).await {
+        // It went meanwhile.
+        Err(problem) if problem.reason == Reason::MissingKind => Ok(()),
+        written => written,
+    }
+}
+
+/// Removes what all Meshes of the cluster share, once the last one goes. How many objects there were.
+async fn shared(cluster: &Cluster, namespace: &str) -> Result<usize, Problem> {
+    let selector = format!("{}={COMPONENT}", names::COMPONENT_LABEL);
+    let mut left = cluster.labelled(&resource(("", "v1", "ConfigMap")), "", &selector).await?;
+    left.retain(|map| map.managed && map.name.name == names::ROOT_CONFIG_MAP);
+    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
+    for name in [names::CA_SECRET, cluster_tokens::SECRET] {
+        let found = cluster.ask(&format!("read Secret {name}"), secrets.get_metadata_opt(name)).await?;
+        let managed = |meta: &PartialObjectMeta<Secret>| {
+            meta.labels().get("app.kubernetes.io/managed-by").is_some_and(|by| by == names::FIELD_MANAGER)
+        };
+        if let Some(found) = found.filter(managed) {
+            let full = Name { kind: "Secret".into(), namespace: namespace.into(), name: name.into() };
+            let terminating = found.metadata.deletion_timestamp.is_some();
+            let resource = resource(("", "v1", "Secret"));
+            left.push(Present { name: full, resource, owners: Vec::new(), managed: true, terminating });
+        }
+    }
+    for object in left.iter().filter(|object| !object.terminating) {
+        cluster.delete(object).await?;
+    }
+    Ok(left.len())
+}
+
+/// Takes our finalizer off, which lets the Mesh go.
+async fn release(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem> {
+    let left: Vec<_> = mesh.finalizers().iter().filter(|finalizer| *finalizer != names::FINALIZER).collect();
+    let name = mesh.name_any();
+    let patch = json!({"metadata": {"finalizers": left, "resourceVersion": mesh.resource_version()}});
+    let api = cluster.api(&mesh_resource(), "");
+    let params = PatchParams::default();
+    let doing = format!("take the finalizer off Mesh {name}");
+    match cluster.ask(&doing, api.patch(&name, &params, &Patch::Merge(patch))).await {
+        Err(problem) if problem.reason == Reason::MissingKind => Ok(()),
+        answer => answer.map(|_| ()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_of_injection_tells_the_revision() {
+        let pod = |record: Option<&str>| {
+            let mut pod = PartialObjectMeta::<Pod>::default();
+            pod.metadata.annotations = record.map(|text| [(INJECTED_ANNOTATION.to_owned(), text.to_owned())].into());
+            pod
+        };
+        assert!(has_proxy_of(&pod(Some(r#"{"revision":"v2"}"#)), "v2"));
+        assert!(!has_proxy_of(&pod(Some(r#"{"revision":"v2"}"#)), "default"));
+        assert!(has_proxy_of(&pod(Some("{}")), "default"));
+        assert!(has_proxy_of(&pod(Some("garbage")), "default"), "in doubt it counts");
+        assert!(!has_proxy_of(&pod(None), "default"));
+    }
+}

@@ -1,0 +1,124 @@
+//! Which versions may meet: control planes and proxies at most one minor version apart, as Istio has it.
+
+use std::collections::BTreeMap;
+
+/// A version's major and minor number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Minor(u64, u64);
+
+impl Minor {
+    /// Reads `1.2.3`, `v1.2.3-rc.1`; a tag that says no version gives nothing, and then nothing can be checked.
+    fn of(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix('v').unwrap_or(text).split(['.', '-', '+']);
+        Some(Self(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    }
+
+    fn meets(self, other: Self) -> bool {
+        self.0 == other.0 && self.1.abs_diff(other.1) <= 1
+    }
+}
+
+/// Why a version is not installed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SkewError {
+    /// The operator cannot know what it would install.
+    #[error(
+        "version {wanted} is newer than this operator ({operator}): upgrade the operator first (helm upgrade), or set \
+         spec.image.tag to {operator}"
+    )]
+    NewerThanOperator {
+        /// Asked for.
+        wanted: String,
+        /// Ours.
+        operator: String,
+    },
+    /// Too old for this operator.
+    #[error(
+        "version {wanted} is more than one minor version older than this operator ({operator}): set spec.image.tag to a \
+         version that is nearer, or install an older operator"
+    )]
+    TooOld {
+        /// Asked for.
+        wanted: String,
+        /// Ours.
+        operator: String,
+    },
+    /// More than one step from what runs.
+    #[error(
+        "version {wanted} is more than one minor version from the running {installed}: go through each minor version in \
+         turn, or install it beside this one under another spec.revision"
+    )]
+    Leap {
+        /// Asked for.
+        wanted: String,
+        /// In force.
+        installed: String,
+    },
+    /// Proxies would be left behind.
+    #[error(
+        "{count} connected proxies have version {version}, more than one minor version from {wanted}: restart their pods \
+         first (kubectl rollout restart), so that they get the present proxy"
+    )]
+    Proxies {
+        /// Asked for.
+        wanted: String,
+        /// Theirs.
+        version: String,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// Whether `wanted` may be installed: by this operator, over `installed` (empty when nothing is), with these proxies
+/// connected. Tags that are no versions pass.
+pub fn check(
+    operator: &str,
+    installed: &str,
+    wanted: &str,
+    proxies: &BTreeMap<String, usize>,
+) -> Result<(), SkewError> {
+    let (Some(ours), Some(new)) = (Minor::of(operator), Minor::of(wanted)) else { return Ok(()) };
+    if new > ours {
+        return Err(SkewError::NewerThanOperator { wanted: wanted.into(), operator: operator.into() });
+    }
+    if !new.meets(ours) {
+        return Err(SkewError::TooOld { wanted: wanted.into(), operator: operator.into() });
+    }
+    if Minor::of(installed).is_some_and(|old| !old.meets(new)) {
+        return Err(SkewError::Leap { wanted: wanted.into(), installed: installed.into() });
+    }
+    let behind = proxies.iter().find(|(version, _)| Minor::of(version).is_some_and(|proxy| !proxy.meets(new)));
+    match behind {
+        Some((version, count)) => {
+            Err(SkewError::Proxies { wanted: wanted.into(), version: version.clone(), count: *count })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_minor_version_is_the_window() {
+        let none = BTreeMap::new();
+        assert_eq!(check("1.4.2", "", "1.4.0", &none), Ok(()));
+        assert_eq!(check("1.4.2", "1.3.9", "1.4.0", &none), Ok(()));
+        assert_eq!(check("1.4.2", "1.4.0", "1.3.1", &none), Ok(()), "back again");
+        assert_eq!(check("1.4.2", "", "canary-a1b2", &none), Ok(()), "no version, nothing to check");
+        assert!(matches!(check("1.4.2", "", "1.5.0", &none), Err(SkewError::NewerThanOperator { .. })));
+        assert!(matches!(check("1.4.2", "", "2.0.0", &none), Err(SkewError::NewerThanOperator { .. })));
+        assert!(matches!(check("1.4.2", "", "v1.2.9", &none), Err(SkewError::TooOld { .. })));
+        assert!(matches!(check("1.4.2", "1.2.0", "1.4.2", &none), Err(SkewError::Leap { .. })));
+    }
+
+    #[test]
+    fn proxies_that_would_be_left_behind_keep_a_version_away() {
+        let proxies = BTreeMap::from([("1.3.0".to_owned(), 40), ("1.2.0".to_owned(), 2), ("dev".to_owned(), 1)]);
+        let refused = check("1.4.0", "1.3.0", "1.4.0", &proxies).unwrap_err();
+        assert_eq!(refused, SkewError::Proxies { wanted: "1.4.0".into(), version: "1.2.0".into(), count: 2 });
+        assert!(refused.to_string().contains("rollout restart"));
+        assert_eq!(check("1.4.0", "1.3.0", "1.3.0", &proxies), Ok(()));
+    }
+}

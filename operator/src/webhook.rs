@@ -1,0 +1,111 @@
+//! The webhooks that the API server calls: injection of proxies into pods, and checks of configuration objects. Stateless;
+//! any replica answers.
+
+mod inject;
+mod review;
+mod server;
+mod settings;
+mod validate;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use kube::Client;
+use tokio::time::timeout;
+
+pub use review::{Review, Verdict};
+pub use server::serve;
+pub use settings::{SettingsWatch, follow as follow_settings};
+
+use crate::{
+    ads::published::Watch,
+    metrics::{AdmissionLabels, Metrics},
+};
+
+/// Largest review that is read; the API server's own limit for an object is 1.5 MiB, and an update carries two.
+const MAX_REVIEW: usize = 4 * 1024 * 1024;
+/// Time to receive and answer a review; the API server gives up after 10 s.
+const ANSWER: Duration = Duration::from_secs(8);
+
+/// What the webhooks answer from.
+#[derive(Clone)]
+pub struct Webhooks {
+    client: Client,
+    published: Watch,
+    settings: SettingsWatch,
+    metrics: Metrics,
+}
+
+impl Webhooks {
+    /// Answers from what is published and from the settings of injection.
+    pub fn new(client: Client, published: Watch, settings: SettingsWatch, metrics: Metrics) -> Self {
+        Self { client, published, settings, metrics }
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/inject", post(inject))
+            .route("/validate", post(validate))
+            // Istio's path names the revision or tag that selected the pod; the settings are the same.
+            .route("/inject/{*selected}", post(inject))
+            .with_state(Arc::new(self))
+    }
+}
+
+async fn inject(State(webhooks): State<Arc<Webhooks>>, request: Request) -> Response {
+    let hooks = Arc::clone(&webhooks);
+    answer(&webhooks.metrics, "inject", request, async move |review: Review| {
+        inject::decide(&review, &hooks.client, &hooks.published, &hooks.settings).await
+    })
+    .await
+}
+
+async fn validate(State(webhooks): State<Arc<Webhooks>>, request: Request) -> Response {
+    answer(&webhooks.metrics, "validate", request, async |review: Review| validate::decide(&review)).await
+}
+
+async fn answer(
+    metrics: &Metrics,
+    webhook: &'static str,
+    request: Request,
+    decide: impl AsyncFnOnce(Review) -> Verdict,
+) -> Response {
+    let start = Instant::now();
+    let answered = timeout(ANSWER, async {
+        let review = read(request.into_body()).await?;
+        let uid = review.uid.clone();
+        Ok::<_, (StatusCode, String)>((uid, decide(review).await))
+    });
+    let (result, response) = match answered.await {
+        Ok(Ok((uid, verdict))) => {
+            let body = verdict.answer(&uid).to_string();
+            (verdict.word(), ([(header::CONTENT_TYPE, "application/json")], body).into_response())
+        }
+        Ok(Err(refusal)) => ("invalid", refusal.into_response()),
+        Err(_) => ("timeout", (StatusCode::GATEWAY_TIMEOUT, "the review took too long\n").into_response()),
+    };
+    metrics.admissions.get_or_create(&AdmissionLabels { webhook, result }).inc();
+    metrics.admission.observe(start.elapsed().as_secs_f64());
+    response
+}
+
+async fn read(body: Body) -> Result<Review, (StatusCode, String)> {
+    let bytes = to_bytes(body, MAX_REVIEW)
+        .await
+        .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, format!("cannot read the review: {error}\n")))?;
+    Review::read(&bytes).map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))
+}
+
+#[cfg(test)]
+mod tests;

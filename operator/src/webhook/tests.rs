@@ -1,0 +1,83 @@
+use serde_json::{Value, json};
+use weft_install::{InjectConfig, Injection, NamespaceInfo};
+
+use super::*;
+
+fn review(operation: &str, object: Value) -> Review {
+    let envelope = json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {"uid": "u", "operation": operation, "namespace": "shop", "object": object},
+    });
+    Review::read(envelope.to_string().as_bytes()).unwrap()
+}
+
+fn virtual_service(spec: Value) -> Value {
+    json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": "web", "namespace": "shop"}, "spec": spec,
+    })
+}
+
+#[test]
+fn garbage_is_no_review() {
+    for text in
+        ["", "[]", "{}", r#"{"apiVersion":"admission.k8s.io/v1"}"#, r#"{"apiVersion":"admission.k8s.io/v1beta1"}"#]
+    {
+        assert!(Review::read(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn an_object_that_cannot_work_is_refused_by_field_and_remedy() {
+    let wrong = virtual_service(json!({"hosts": ["web"], "http": [{"timeout": "soon", "route": []}]}));
+    let verdict = validate::decide(&review("CREATE", wrong.clone()));
+    let (code, message) = verdict.refusal.clone().unwrap();
+    assert_eq!(code, 422);
+    assert!(message.contains("spec.http[0].timeout"), "{message}");
+    assert_eq!(verdict.answer("u")["response"]["allowed"], false);
+    assert_eq!(validate::decide(&review("DELETE", Value::Null)), Verdict::admit());
+    let mut going = wrong;
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    assert_eq!(validate::decide(&review("UPDATE", going)), Verdict::admit(), "nothing keeps it from going");
+}
+
+#[test]
+fn what_has_no_effect_or_needs_others_is_admitted_and_the_first_is_warned_of() {
+    let spec = json!({"hosts": ["web"], "http": [{"timeuot": "1s", "route": [{"destination": {"host": "nowhere"}}]}]});
+    let verdict = validate::decide(&review("UPDATE", virtual_service(spec)));
+    assert_eq!(verdict.refusal, None);
+    assert_eq!(verdict.warnings.len(), 1);
+    assert!(verdict.warnings[0].contains("timeuot") && verdict.warnings[0].contains("timeout"), "{verdict:?}");
+    assert_eq!(verdict.answer("u")["response"]["warnings"][0], verdict.warnings[0]);
+}
+
+#[test]
+fn a_patch_makes_of_the_pod_what_injection_made() {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"generateName": "web-", "labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "web", "image": "web:1", "ports": [{"containerPort": 8080}]}]},
+    });
+    let namespace = NamespaceInfo {
+        name: "shop".into(),
+        labels: Some([("istio-injection".to_owned(), "enabled".to_owned())].into()),
+    };
+    let config = InjectConfig {
+        revision: "default".into(),
+        default_revision: true,
+        control_plane: "weft-control-plane.weft-system.svc:15012".into(),
+        image: "weft/proxy:1".into(),
+        native_sidecars: true,
+        ..InjectConfig::default()
+    };
+    let Ok(Injection::Patched(injected)) = weft_install::inject(&pod, &namespace, &config) else { panic!("injected") };
+    let verdict = Verdict { patch: Some(json_patch::diff(&pod, &injected)), ..Verdict::default() };
+    let answer = verdict.answer("u");
+    assert_eq!(answer["response"]["uid"], "u");
+    let encoded = answer["response"]["patch"].as_str().unwrap();
+    let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).unwrap();
+    let patch: json_patch::Patch = serde_json::from_slice(&bytes).unwrap();
+    let mut patched = pod;
+    json_patch::patch(&mut patched, &patch).unwrap();
+    assert_eq!(patched, *injected);
+}
