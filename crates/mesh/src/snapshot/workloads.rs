@@ -15,6 +15,9 @@ use crate::{Resource, resolve::labels_match, store::Edit};
 /// Workloads by label key and label value, in the order of their names.
 type LabelIndex = HashMap<String, HashMap<String, Vec<Arc<Workload>>>>;
 
+/// The workload table by name of its rows.
+type Rows = Arc<BTreeMap<String, Arc<Resource>>>;
+
 /// The workloads of one namespace by label, indexed when somebody asks.
 #[derive(Debug, Default)]
 struct Namespace {
@@ -30,7 +33,7 @@ pub(crate) struct Workloads {
     namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Localities by node.
     nodes: Arc<BTreeMap<String, String>>,
-    rows: Arc<OnceLock<Arc<BTreeMap<String, Arc<Resource>>>>>,
+    rows: Arc<OnceLock<Rows>>,
 }
 
 impl Workloads {
@@ -157,7 +160,7 @@ impl Workloads {
     }
 
     /// The workload table by name of its rows: the same for every proxy, and so made once.
-    pub(super) fn rows(&self, make: impl Fn(&Workload) -> Resource) -> &Arc<BTreeMap<String, Arc<Resource>>> {
+    pub(super) fn rows(&self, make: impl Fn(&Workload) -> Resource) -> &Rows {
         self.rows.get_or_init(|| {
             let rows = self.all.values().map(|workload| {
                 let row = workload.row(|| make(workload));
