@@ -146,6 +146,8 @@ impl Stand {
 fn touches(changed: &Since, reads: &[Mark]) -> bool {
     match changed {
         Since::Unknown => true,
-        Since::Marks(marks) => !marks.is_empty() && reads.iter().any(|read| marks.contains(read)),
+        // Reads are sorted, and mostly there are fewer marks than reads.
+        Since::Marks(marks) if marks.len() < reads.len() => marks.iter().any(|mark| reads.binary_search(mark).is_ok()),
+        Since::Marks(marks) => reads.iter().any(|read| marks.contains(read)),
     }
 }
