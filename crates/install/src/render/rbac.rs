@@ -60,6 +60,14 @@ fn configuration() -> Vec<Rule> {
             "services are routed to; pods say who calls, nodes where, namespaces which revision",
         ),
         rule(&["discovery.k8s.io"], &["endpointslices"], &READ, "endpoints of services and their health"),
+        rule(&[""], &["configmaps"], &READ, "Istio's mesh config, in the root namespace that the Mesh names")
+            .only(&["istio"]),
+        rule(
+            &["apiextensions.k8s.io"],
+            &["customresourcedefinitions"],
+            &READ,
+            "which kinds of configuration the cluster has",
+        ),
     ]
 }
 
@@ -69,21 +77,9 @@ pub fn control_plane() -> Vec<Rule> {
     rules.extend([
         rule(
             &[""],
-            &["configmaps"],
-            &READ,
-            "Istio's mesh config lies in the root namespace, which the Mesh may change at any time",
-        ),
-        rule(
-            &[""],
             &["secrets"],
             &READ,
             "certificates that Gateways name lie beside the gateways, in any namespace; only named ones are read",
-        ),
-        rule(
-            &["apiextensions.k8s.io"],
-            &["customresourcedefinitions"],
-            &READ,
-            "which kinds of configuration the cluster has",
         ),
         rule(&["authentication.k8s.io"], &["tokenreviews"], &["create"], "proxies prove who they are by tokens"),
         rule(
@@ -163,12 +159,9 @@ pub fn operator() -> Vec<Rule> {
             "roles of each revision's control plane and console",
         ),
         rule(&["scheduling.k8s.io"], &["priorityclasses"], &MANAGE, "the priority of our own pods"),
-        rule(
-            &[""],
-            &["configmaps"],
-            &["create", "patch", "update", "delete"],
-            "the mesh's roots are put into every namespace as weft-ca-root-cert",
-        ),
+        rule(&[""], &["configmaps"], &["create"], "the mesh's roots are put into every namespace"),
+        rule(&[""], &["configmaps"], &MANAGE, "the mesh's roots are kept as they should be, and removed with the mesh")
+            .only(&[names::ROOT_CONFIG_MAP]),
         rule(&["", "events.k8s.io"], &["events"], &["create", "patch"], "what happened is told as events"),
     ]);
     rules
