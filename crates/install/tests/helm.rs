@@ -47,7 +47,8 @@ fn helm(words: &[&str]) -> Result<String, String> {
 }
 
 fn template(words: &[&str]) -> Result<Vec<Value>, String> {
-    let fixed = ["template", "weft", "weft", "--namespace", "weft-system"];
+    // Built from its module, Helm knows of no cluster's version but an old one.
+    let fixed = ["template", "weft", "weft", "--namespace", "weft-system", "--kube-version", "1.35.0"];
     let text = helm(&[&fixed, words].concat())?;
     let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
     Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
