@@ -1,5 +1,7 @@
 //! The console's API: the only place that knows its addresses.
 
+use std::cell::RefCell;
+
 use leptos::prelude::window;
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
@@ -8,7 +10,7 @@ use web_sys::{AbortSignal, Headers, RequestInit, Response};
 use weft_model::{
     ObjectRef,
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
-    config::{ConfigList, ConfigObject, Meta, Problem, Status},
+    config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
     graph::Graph,
     trace::{Trace, TraceList},
 };
@@ -94,8 +96,40 @@ pub async fn undo(id: &str) -> Answer<EditResult> {
     post(&format!("/edits/{}/undo", encode(id)), &serde_json::json!({})).await
 }
 
+/// Whose token this page has been given, and what it may.
+pub async fn who() -> Answer<Who> {
+    get("/who").await
+}
+
+thread_local! {
+    /// The reader's token. It lives in this page's memory and nowhere else: a reload forgets it.
+    static TOKEN: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Sends `token` with every request from now on; an empty one with none.
+pub fn give_token(token: &str) {
+    TOKEN.with_borrow_mut(|known| token.trim().clone_into(known));
+}
+
+/// Puts the token on a request, if there is one.
+fn sign(headers: &Headers, path: &str) -> Result<(), Problem> {
+    let value = TOKEN.with_borrow(|token| (!token.is_empty()).then(|| format!("Bearer {token}")));
+    let Some(value) = value else { return Ok(()) };
+    headers.set("authorization", &value).map_err(|_| Problem {
+        kind: "bad-token".to_owned(),
+        title: format!("That is not a bearer token, so {path} was not asked."),
+        detail: "Give what kubectl create token NAME prints.".to_owned(),
+        status: 401,
+        patch: None,
+    })
+}
+
 async fn get<T: DeserializeOwned>(path: &str) -> Answer<T> {
-    send(path, &RequestInit::new()).await
+    let headers = Headers::new().map_err(|_| unreachable(path))?;
+    sign(&headers, path)?;
+    let init = RequestInit::new();
+    init.set_headers(&headers);
+    send(path, &init).await
 }
 
 async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<T> {
@@ -104,6 +138,7 @@ async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<
     for (name, value) in [("content-type", "application/json"), ("x-weft-request", "1")] {
         headers.set(name, value).map_err(|_| unreachable(path))?;
     }
+    sign(&headers, path)?;
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_headers(&headers);
@@ -128,6 +163,7 @@ async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> 
         title: format!("{path} answered {}.", response.status()),
         detail: "Try again; if it stays, the console's log says more.".to_owned(),
         status: response.status(),
+        patch: None,
     }))
 }
 
@@ -137,6 +173,7 @@ fn unreachable(path: &str) -> Problem {
         title: format!("The console does not answer ({path})."),
         detail: "Check that weft-console still runs and that this address is the one it printed.".to_owned(),
         status: 0,
+        patch: None,
     }
 }
 
@@ -146,5 +183,6 @@ fn unexpected(path: &str, error: &str) -> Problem {
         title: format!("The console's answer to {path} cannot be read: {error}."),
         detail: "The page and the console may be of different versions: load the page again.".to_owned(),
         status: 0,
+        patch: None,
     }
 }

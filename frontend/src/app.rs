@@ -5,7 +5,7 @@ use leptos::{ev, prelude::*, task::spawn_local};
 
 use crate::{
     api, browser,
-    components::{banner::Banners, help::Help, rail::Rail, toasts::Toasts, topbar::Topbar},
+    components::{banner::Banners, help::Help, rail::Rail, toasts::Toasts, token::Token, topbar::Topbar},
     keys, live,
     location::{Room, View},
     pages::{canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
@@ -45,6 +45,7 @@ pub fn Page() -> impl IntoView {
         </div>
         <Toasts />
         <Help />
+        <Token />
     }
 }
 

@@ -10,16 +10,44 @@ pub fn now() -> f64 {
     js_sys::Date::now()
 }
 
-/// Local time of day, `14:02:07`.
-pub fn clock(ms: f64) -> String {
-    let date = js_sys::Date::new(&JsValue::from_f64(ms));
-    format!("{:02}:{:02}:{:02}", date.get_hours(), date.get_minutes(), date.get_seconds())
+/// Puts a mark on the browser's timeline, where its tools and tests find it.
+pub fn mark(name: &str) {
+    if let Some(performance) = window().performance() {
+        // Fails only for names that the browser itself uses.
+        let _ = performance.mark(name);
+    }
 }
 
-/// Local date and time, `2026-11-23 14:02:07`, for tooltips.
+/// Time of day as the reader's language and zone write it, to the second.
+pub fn clock(ms: f64) -> String {
+    written(ms, &[("hour", "2-digit"), ("minute", "2-digit"), ("second", "2-digit")])
+}
+
+/// The same to the minute; with the day when that is not today.
+pub fn minute(ms: f64) -> String {
+    let day = |ms: f64| written(ms, &[("dateStyle", "short")]);
+    let time = [("hour", "2-digit"), ("minute", "2-digit")];
+    if day(ms) == day(now()) {
+        return written(ms, &time);
+    }
+    written(ms, &[("day", "numeric"), ("month", "short"), time[0], time[1]])
+}
+
+/// Date and time, for tooltips.
 pub fn moment(ms: f64) -> String {
-    let date = js_sys::Date::new(&JsValue::from_f64(ms));
-    format!("{:04}-{:02}-{:02} {}", date.get_full_year(), date.get_month() + 1, date.get_date(), clock(ms))
+    written(ms, &[("dateStyle", "medium"), ("timeStyle", "medium")])
+}
+
+/// A moment as `Intl.DateTimeFormat` writes it for the reader.
+fn written(ms: f64, options: &[(&str, &str)]) -> String {
+    let wishes = js_sys::Object::new();
+    for (name, value) in options {
+        // Fails only for an object that is frozen.
+        let _ = js_sys::Reflect::set(&wishes, &JsValue::from_str(name), &JsValue::from_str(value));
+    }
+    let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &wishes).format();
+    let text = format.call1(&JsValue::UNDEFINED, &js_sys::Date::new(&JsValue::from_f64(ms)));
+    text.ok().and_then(|text| text.as_string()).unwrap_or_default()
 }
 
 fn storage() -> Option<Storage> {

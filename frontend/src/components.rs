@@ -9,4 +9,5 @@ pub mod scope;
 pub mod shape;
 pub mod sparkline;
 pub mod toasts;
+pub mod token;
 pub mod topbar;

@@ -93,7 +93,7 @@ mod tests {
             badges: vec![],
         };
         let (nodes, edges, queries) = (vec![node], vec![], vec![]);
-        Graph { at_ms, window_s, nodes, edges, sources: Sources::default(), queries }
+        Graph { at_ms, window_s, nodes, edges, sources: Sources::default(), age_ms: 0, queries }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use weft_model::{
     canary::Canaries,
-    config::{ConfigList, Meta, Problem, Status},
+    config::{ConfigList, Meta, Problem, Status, Who},
     graph::Graph,
 };
 
@@ -137,6 +137,10 @@ pub struct App {
     told: StoredValue<u64>,
     /// Whether the list of keys is shown.
     pub help: RwSignal<bool>,
+    /// Whose token the page has; nobody's until one is given.
+    pub who: RwSignal<Option<Who>>,
+    /// Whether the place for the token is shown.
+    pub signing: RwSignal<bool>,
 }
 
 impl App {
@@ -159,6 +163,8 @@ impl App {
             toasts: RwSignal::new(pending.clone()),
             told: StoredValue::new(pending.len() as u64),
             help: RwSignal::new(false),
+            who: RwSignal::new(None),
+            signing: RwSignal::new(false),
         }
     }
 

@@ -78,6 +78,10 @@ pub struct Canary {
     pub sentence: String,
     /// Since when requests are counted (last acknowledgement of the present weights), milliseconds since the epoch.
     pub since_ms: Option<u64>,
+    /// How `sentence` writes that moment, in UTC, such as `12:02 UTC`; empty when it does not. A page puts the reader's
+    /// own clock in its place.
+    #[serde(default)]
+    pub since_text: String,
     /// Identifies the bytes that an edit must start from.
     pub revision: String,
     /// The query behind the counts.

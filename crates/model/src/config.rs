@@ -14,10 +14,48 @@ pub struct Meta {
     pub name: String,
     /// Whether people sign in; `false` until that is built.
     pub sign_in: bool,
+    /// Who may change configuration.
+    #[serde(default)]
+    pub writes: Writes,
     /// Prometheus' address, for links.
     pub prometheus_url: String,
     /// Namespaces that are known.
     pub namespaces: Vec<String>,
+}
+
+/// Who may change configuration on the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Writes {
+    /// Whoever reaches the page: it listens on this machine only.
+    #[default]
+    Open,
+    /// Whoever gives a bearer token of the cluster, within that token's rights.
+    Token,
+}
+
+/// Whose token it is and what it may: answer of `GET /api/v1/who`, asked with the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Who {
+    /// Name of the user, such as `system:serviceaccount:shop:deployer`.
+    pub user: String,
+    /// The user's groups.
+    pub groups: Vec<String>,
+    /// Whether the user may move weights, by namespace.
+    pub rights: Vec<Right>,
+}
+
+/// Whether a user may change the VirtualServices of one namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Right {
+    /// Namespace.
+    pub namespace: String,
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// Why, in the API server's words; may be empty.
+    pub reason: String,
 }
 
 /// One row of the configuration list.
@@ -73,6 +111,9 @@ pub struct Problem {
     pub detail: String,
     /// The HTTP status.
     pub status: u16,
+    /// The change as a patch to commit, when a GitOps tool owns the object and would take it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<String>,
 }
 
 /// Event `status`: the state of what the console depends on.

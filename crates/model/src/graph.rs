@@ -159,6 +159,10 @@ pub struct Graph {
     pub edges: Vec<Edge>,
     /// Completeness.
     pub sources: Sources,
+    /// How old the numbers were when they were sent, in milliseconds: above 0 while Prometheus does not answer, and what
+    /// was known last is shown on.
+    #[serde(default)]
+    pub age_ms: u64,
     /// The queries that gave these numbers, by what they give.
     pub queries: Vec<(String, String)>,
 }

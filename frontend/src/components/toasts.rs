@@ -50,7 +50,7 @@ fn Message(toast: Toast) -> impl IntoView {
                             match api::undo(&edit).await {
                                 Ok(_) => {
                                     close();
-                                    app.toast("Taken back: the file is as it was before.", false, None);
+                                    app.toast("Taken back: all is as it was before.", false, None);
                                     app.canaries.update(|load| load.error = None);
                                     if let Ok(list) = api::canaries().await {
                                         app.canaries.update(|load| load.settle(Ok(list)));

@@ -6,6 +6,7 @@ use weft_model::graph::Health;
 use super::{
     scope::Scope,
     shape::{Glyph, HealthShape},
+    token::{self, Badge},
 };
 use crate::{
     browser, format,
@@ -39,6 +40,7 @@ pub fn Topbar() -> impl IntoView {
             <span class="spring"></span>
             <Encryption />
             <Findings />
+            <Badge />
             <Notice />
             <span class="tools">
             <button
@@ -87,8 +89,8 @@ fn Windows() -> impl IntoView {
 fn Freshness() -> impl IntoView {
     let app = app();
     let age = move || {
-        let at = app.graph.with(|load| load.at_ms);
-        (at > 0.0).then(|| (app.now.get() - at).max(0.0))
+        let (at, age) = app.graph.with(|load| (load.at_ms, load.value.as_ref().map_or(0, |graph| graph.age_ms)));
+        (at > 0.0).then(|| (app.now.get() - at).max(0.0) + age as f64)
     };
     let state = move || match (app.paused.get(), app.link.get(), age()) {
         (Some(since), ..) => ("paused", format!("Paused at {}", browser::clock(since))),
@@ -209,7 +211,15 @@ fn Notice() -> impl IntoView {
         <Show when=open>
             <p class="notice" data-testid="sign-in-notice">
                 <Glyph icon=Icon::Info />
-                <span>"Sign-in is not on yet: anyone on this machine can use this page"</span>
+                <span>
+                    {move || {
+                        if token::is_needed(app) {
+                            "Sign-in is not on yet: whoever reaches this page can read it; changes need a token"
+                        } else {
+                            "Sign-in is not on yet: anyone on this machine can use this page"
+                        }
+                    }}
+                </span>
             </p>
         </Show>
     }

@@ -17,6 +17,11 @@ impl Point {
         Self { x, y }
     }
 
+    /// Mirrored at the diagonal: right becomes down.
+    pub const fn turned(self) -> Self {
+        Self::new(self.y, self.x)
+    }
+
     /// Distance to `other`.
     pub fn distance(self, other: Self) -> f64 {
         (self.x - other.x).hypot(self.y - other.y)
@@ -98,6 +103,11 @@ impl Rect {
         point.x >= self.x && point.x <= self.x + self.w && point.y >= self.y && point.y <= self.y + self.h
     }
 
+    /// Mirrored at the diagonal: right becomes down.
+    pub const fn turned(self) -> Self {
+        Self { x: self.y, y: self.x, w: self.h, h: self.w }
+    }
+
     /// The middle.
     pub fn centre(self) -> Point {
         Point::new(self.x + self.w / 2.0, self.y + self.h / 2.0)
@@ -153,6 +163,17 @@ impl Curve {
         Self { pieces, walk }
     }
 
+    /// Mirrored at the diagonal: right becomes down.
+    pub fn turned(self) -> Self {
+        let turn = |piece: Cubic| Cubic {
+            from: piece.from.turned(),
+            a: piece.a.turned(),
+            b: piece.b.turned(),
+            to: piece.to.turned(),
+        };
+        Self::new(self.pieces.into_iter().map(turn).collect())
+    }
+
     /// Through all `points`, level at each of them, as an edge that goes left to right.
     pub fn level(points: &[Point]) -> Self {
         let pieces = points.windows(2).map(|pair| {
@@ -190,6 +211,11 @@ impl Curve {
                 point.distance(from + line * t)
             })
             .fold(f64::INFINITY, f64::min)
+    }
+
+    /// Whether the sampled curve passes through a rectangle.
+    pub fn meets(&self, rect: Rect) -> bool {
+        self.walk.iter().any(|(_, point)| rect.holds(*point))
     }
 
     /// The smallest rectangle that holds the sampled curve.

@@ -1,7 +1,8 @@
-//! Where nodes stand: layered left to right in the direction of calls (Sugiyama, Tagawa, Toda 1981), namespaces in
-//! boxes of their own, and nothing moves unless the topology changed.
+//! Where nodes stand: layered in the direction of calls (Sugiyama, Tagawa, Toda 1981), from left to right or, on a narrow
+//! canvas, from top to bottom; namespaces in boxes of their own, and nothing moves unless the topology changed.
 
 mod bands;
+mod direction;
 mod keep;
 mod order;
 mod place;
@@ -13,14 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_model::graph::Graph;
 
+pub use self::direction::Direction;
 use super::geometry::{Point, Rect};
 
 /// Size of a node.
 pub const NODE: (f64, f64) = (176.0, 58.0);
-/// From one column's left edge to the next: leaves room for an edge's label.
-pub const COLUMN: f64 = NODE.0 + 108.0;
-/// From one row's top to the next.
-pub const ROW: f64 = NODE.1 + 42.0;
 /// Between a namespace's box and its nodes: left and right, top (for the name), bottom.
 pub const PADDING: (f64, f64, f64) = (20.0, 40.0, 20.0);
 
@@ -60,6 +58,8 @@ impl Topology {
 /// Positions by node id, and the points that long edges are led through.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
+    /// Which way calls run.
+    pub direction: Direction,
     /// Centres of nodes.
     pub nodes: BTreeMap<String, Point>,
     /// Bends of edges, by source and destination, from left to right.
@@ -73,12 +73,19 @@ impl Layout {
     pub fn rect(&self, id: &str) -> Option<Rect> {
         self.nodes.get(id).map(|centre| Rect::around(*centre, NODE.0, NODE.1))
     }
+
+    /// The rectangle around all nodes with room for the boxes around them.
+    pub fn bounds(&self) -> Option<Rect> {
+        surround(self.nodes.keys().filter_map(|id| self.rect(id)))
+    }
 }
 
-/// Lays out `topology`. What stood somewhere in `previous` stays there, unless new calls would then run backwards.
-pub fn layout(topology: &Topology, previous: Option<&Layout>) -> Layout {
-    let fresh = || full(topology);
-    let Some(previous) = previous.filter(|previous| !previous.nodes.is_empty()) else { return fresh() };
+/// Lays out `topology` in one direction. What stood somewhere in `previous`, if that runs the same way, stays there,
+/// unless new calls would then run backwards.
+pub fn layout(topology: &Topology, direction: Direction, previous: Option<&Layout>) -> Layout {
+    let fresh = || full(topology, direction);
+    let usable = |previous: &&Layout| !previous.nodes.is_empty() && previous.direction == direction;
+    let Some(previous) = previous.filter(usable) else { return fresh() };
     keep::adapt(topology, previous, fresh)
 }
 
@@ -89,8 +96,8 @@ pub fn surround(rects: impl Iterator<Item = Rect>) -> Option<Rect> {
     Some(Rect { x: inner.x - side, y: inner.y - top, w: inner.w + 2.0 * side, h: inner.h + top + bottom })
 }
 
-fn full(topology: &Topology) -> Layout {
+fn full(topology: &Topology, direction: Direction) -> Layout {
     let (ranks, edges) = rank::ranks(topology);
     let grid = order::order(topology, &ranks, &edges);
-    place::place(topology, &grid)
+    place::place(topology, &grid, direction)
 }

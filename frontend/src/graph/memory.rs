@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{geometry::Point, layout::Layout};
+use super::{
+    geometry::Point,
+    layout::{Direction, Layout},
+};
 use crate::browser;
 
 /// A layout as it is stored.
@@ -20,11 +23,12 @@ fn key(name: &str) -> String {
     format!("weft.layout.{name}")
 }
 
-/// The layout remembered under `name`; what cannot be read counts as none.
-pub fn recall(name: &str) -> Option<Layout> {
-    let stored: Stored = serde_json::from_str(&browser::recall(&key(name))?).ok()?;
+/// The layout in one direction that is remembered under `name`; what cannot be read counts as none.
+pub fn recall(name: &str, direction: Direction) -> Option<Layout> {
+    let stored: Stored = serde_json::from_str(&browser::recall(&key(&direction.name(name)))?).ok()?;
     let point = |(x, y): (f64, f64)| Point::new(x, y);
     Some(Layout {
+        direction,
         nodes: stored.nodes.into_iter().map(|(id, x, y)| (id, Point::new(x, y))).collect(),
         bends: stored
             .bends
@@ -48,6 +52,6 @@ pub fn remember(name: &str, layout: &Layout) {
             .collect(),
     };
     if let Ok(text) = serde_json::to_string(&stored) {
-        browser::remember(&key(name), &text);
+        browser::remember(&key(&layout.direction.name(name)), &text);
     }
 }

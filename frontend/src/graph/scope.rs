@@ -26,6 +26,7 @@ pub fn within(graph: &Graph, view: &View) -> Graph {
     Graph {
         nodes,
         sources: graph.sources.clone(),
+        age_ms: graph.age_ms,
         queries: graph.queries.clone(),
         at_ms: graph.at_ms,
         window_s: graph.window_s,
@@ -75,6 +76,7 @@ mod tests {
             nodes: ["a/x", "b/y", "c/z", "d/w", "unknown"].map(node).into(),
             edges: vec![edge("a/x", "b/y"), edge("b/y", "c/z"), edge("unknown", "d/w")],
             sources: Sources::default(),
+            age_ms: 0,
             queries: vec![],
         };
         let view = View { namespaces: vec!["a".into()], ..View::default() };

@@ -14,7 +14,7 @@ use weft_model::graph::Graph;
 
 use super::{
     geometry::Point,
-    layout::{Topology, layout},
+    layout::{Layout, Topology, layout},
     memory,
     palette::Palette,
     scene::{Choice, Hit},
@@ -58,14 +58,18 @@ impl Stage {
             let mut refit = false;
             if state.memory != memory {
                 state.memory = memory.to_owned();
-                state.layout = memory::recall(memory).unwrap_or_default();
+                state.layout = Layout::default();
                 state.topology = Topology::default();
                 state.touched = false;
                 refit = true;
             }
             let topology = Topology::of(&graph);
             if topology != state.topology {
-                let next = layout(&topology, Some(&state.layout));
+                let direction = state.direction(&topology);
+                if state.layout.nodes.is_empty() || state.layout.direction != direction {
+                    state.layout = memory::recall(memory, direction).unwrap_or_default();
+                }
+                let next = layout(&topology, direction, Some(&state.layout));
                 if next != state.layout {
                     memory::remember(memory, &next);
                     state.layout = next;
@@ -84,7 +88,7 @@ impl Stage {
     /// Lays everything out anew, at the reader's wish.
     pub fn tidy(&self) {
         self.with(|state| {
-            state.layout = layout(&state.topology, None);
+            state.layout = layout(&state.topology, state.direction(&state.topology), None);
             memory::remember(&state.memory, &state.layout);
             state.touched = false;
             state.rebuild();
@@ -156,6 +160,7 @@ impl Stage {
             let outer = (side(window().inner_width()), side(window().inner_height()));
             if outer != state.window || state.graph.is_none() {
                 state.window = outer;
+                state.orient();
                 state.fit_unless_touched();
             } else {
                 state.show_selected();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{COLUMN, Layout, NODE, PADDING, ROW, Topology, surround};
+use super::{Layout, NODE, PADDING, Topology, surround};
 use crate::graph::geometry::{Point, Rect};
 
 /// Rows up and down that are tried for a new node.
@@ -54,7 +54,7 @@ fn runs_backwards(topology: &Topology, previous: &Layout) -> bool {
     topology.links().iter().filter(|link| !previous.links.contains(link)).any(|(from, to)| {
         let turned = previous.links.contains(&(to.clone(), from.clone()));
         match (previous.nodes.get(from), previous.nodes.get(to)) {
-            (Some(from), Some(to)) => to.x <= from.x && !turned,
+            (Some(from), Some(to)) => previous.direction.turn(*to).x <= previous.direction.turn(*from).x && !turned,
             _ => false,
         }
     })
@@ -63,24 +63,26 @@ fn runs_backwards(topology: &Topology, previous: &Layout) -> bool {
 /// A free place for a new node: right of its callers or left of whom it calls, near the middle of both.
 fn find_place(topology: &Topology, layout: &Layout, id: &str, namespace: &str) -> Option<Point> {
     let own = topology.nodes.iter().position(|(other, _)| other == id)?;
-    let at = |index: usize| layout.nodes.get(&topology.nodes[index].0).copied();
+    let direction = layout.direction;
+    let place = |id: &String| layout.nodes.get(id).map(|point| direction.turn(*point));
+    let at = |index: usize| place(&topology.nodes[index].0);
     let callers: Vec<Point> =
         topology.edges.iter().filter(|edge| edge.1 == own).filter_map(|edge| at(edge.0)).collect();
     let called: Vec<Point> = topology.edges.iter().filter(|edge| edge.0 == own).filter_map(|edge| at(edge.1)).collect();
     let same = || topology.nodes.iter().filter(|(_, other)| other == namespace && !namespace.is_empty());
     let right = callers.iter().map(|point| point.x).reduce(f64::max);
     let left = called.iter().map(|point| point.x).reduce(f64::min);
-    let home = same().filter_map(|(id, _)| layout.nodes.get(id)).map(|point| point.x).reduce(f64::min);
+    let home = same().filter_map(|(id, _)| place(id)).map(|point| point.x).reduce(f64::min);
     let x = match (right, left) {
-        (Some(right), _) => right + COLUMN,
-        (None, Some(left)) => left - COLUMN,
+        (Some(right), _) => right + direction.layer(),
+        (None, Some(left)) => left - direction.layer(),
         (None, None) => home.unwrap_or(0.0),
     };
     let around: Vec<f64> = callers.iter().chain(&called).map(|point| point.y).collect();
-    let lowest = || layout.nodes.values().map(|point| point.y).fold(0.0, f64::max) + ROW;
+    let lowest = || layout.nodes.keys().filter_map(place).map(|point| point.y).fold(0.0, f64::max) + direction.row();
     let y = if around.is_empty() { lowest() } else { around.iter().sum::<f64>() / around.len() as f64 };
     let tries = (0..=REACH).flat_map(|step| [step, -step]);
-    let points = tries.map(|step| Point::new(x, (y + f64::from(step) * ROW / 2.0).round()));
+    let points = tries.map(|step| direction.turn(Point::new(x, (y + f64::from(step) * direction.row() / 2.0).round())));
     points.into_iter().find(|point| is_free(topology, layout, namespace, *point))
 }
 

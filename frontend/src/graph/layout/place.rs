@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{COLUMN, Layout, NODE, PADDING, ROW, Topology, order::Grid, order::Slot};
+use super::{Direction, Layout, Topology, order::Grid, order::Slot};
 use crate::graph::geometry::Point;
 
 const PASSES: usize = 16;
-/// Height that a bend takes.
-const BEND: f64 = 28.0;
 /// Between the boxes of two bands.
 const BETWEEN: f64 = 28.0;
 
-/// Turns the ordered grid into points.
-pub fn place(topology: &Topology, grid: &Grid) -> Layout {
+/// Turns the ordered grid into points. Coordinates are those of calls that run to the right until the very end.
+pub fn place(topology: &Topology, grid: &Grid, direction: Direction) -> Layout {
     let mut y = vec![0.0; grid.slots.len()];
     let mut top = 0.0;
     for band in 0..grid.bands {
@@ -21,20 +19,20 @@ pub fn place(topology: &Topology, grid: &Grid) -> Layout {
             .iter()
             .map(|column| column.iter().copied().filter(|slot| grid.band[*slot] == band).collect())
             .collect();
-        settle(grid, &columns, &mut y);
+        settle(grid, &columns, direction, &mut y);
         let slots = || columns.iter().flatten().copied();
-        let first = slots().map(|slot| y[slot] - size(grid, slot) / 2.0).fold(f64::INFINITY, f64::min);
-        let last = slots().map(|slot| y[slot] + size(grid, slot) / 2.0).fold(f64::NEG_INFINITY, f64::max);
+        let first = slots().map(|slot| y[slot] - size(grid, slot, direction) / 2.0).fold(f64::INFINITY, f64::min);
+        let last = slots().map(|slot| y[slot] + size(grid, slot, direction) / 2.0).fold(f64::NEG_INFINITY, f64::max);
         if first > last {
             continue;
         }
         for slot in slots() {
             y[slot] += top - first;
         }
-        top += last - first + PADDING.1 + PADDING.2 + BETWEEN;
+        top += last - first + direction.padding() + BETWEEN;
     }
-    let point = |slot: usize| Point::new(grid.column[slot] as f64 * COLUMN, y[slot].round());
-    let mut out = Layout { links: topology.links(), ..Layout::default() };
+    let point = |slot: usize| direction.turn(Point::new(grid.column[slot] as f64 * direction.layer(), y[slot].round()));
+    let mut out = Layout { links: topology.links(), ..Layout::new(direction) };
     for (index, (id, _)) in topology.nodes.iter().enumerate() {
         out.nodes.insert(id.clone(), point(index));
     }
@@ -53,21 +51,21 @@ pub fn place(topology: &Topology, grid: &Grid) -> Layout {
     out
 }
 
-fn size(grid: &Grid, slot: usize) -> f64 {
+fn size(grid: &Grid, slot: usize, direction: Direction) -> f64 {
     match grid.slots[slot] {
-        Slot::Node(_) => NODE.1,
-        Slot::Bend(_) => BEND,
+        Slot::Node(_) => direction.node().1,
+        Slot::Bend(_) => direction.bend(),
     }
 }
 
 /// Moves the slots of one band towards the middle of their neighbours, again and again, without changing any order.
-fn settle(grid: &Grid, columns: &[Vec<usize>], y: &mut [f64]) {
-    let gap = ROW - NODE.1;
+fn settle(grid: &Grid, columns: &[Vec<usize>], direction: Direction, y: &mut [f64]) {
+    let gap = direction.row() - direction.node().1;
     for column in columns {
         let mut at = 0.0;
         for slot in column {
-            y[*slot] = at + size(grid, *slot) / 2.0;
-            at += size(grid, *slot) + gap;
+            y[*slot] = at + size(grid, *slot, direction) / 2.0;
+            at += size(grid, *slot, direction) + gap;
         }
         for slot in column {
             y[*slot] -= at / 2.0;
@@ -108,8 +106,10 @@ fn settle(grid: &Grid, columns: &[Vec<usize>], y: &mut [f64]) {
                     (around.iter().map(|(other, weight)| y[*other] * weight).sum::<f64>() / weight, weight)
                 })
                 .collect();
-            let steps: Vec<f64> =
-                columns[index].windows(2).map(|pair| (size(grid, pair[0]) + size(grid, pair[1])) / 2.0 + gap).collect();
+            let steps: Vec<f64> = columns[index]
+                .windows(2)
+                .map(|pair| (size(grid, pair[0], direction) + size(grid, pair[1], direction)) / 2.0 + gap)
+                .collect();
             for (slot, at) in columns[index].iter().zip(closest(&wishes, &steps)) {
                 y[*slot] = at;
             }

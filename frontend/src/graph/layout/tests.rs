@@ -57,7 +57,7 @@ fn check_disjoint(topology: &Topology, layout: &Layout) {
 #[test]
 fn calls_run_from_left_to_right_and_boxes_stay_apart() {
     let topology = shop();
-    let layout = layout(&topology, None);
+    let layout = layout(&topology, Direction::Right, None);
     check_disjoint(&topology, &layout);
     for (from, to) in &layout.links {
         assert!(layout.nodes[from].x < layout.nodes[to].x, "{from} -> {to}");
@@ -66,13 +66,13 @@ fn calls_run_from_left_to_right_and_boxes_stay_apart() {
 
 #[test]
 fn a_caller_stands_next_to_whom_it_calls() {
-    let layout = layout(&shop(), None);
-    assert_eq!(layout.nodes["payment"].x - layout.nodes["legacy"].x, COLUMN);
+    let layout = layout(&shop(), Direction::Right, None);
+    assert_eq!(layout.nodes["payment"].x - layout.nodes["legacy"].x, Direction::Right.layer());
 }
 
 #[test]
 fn long_calls_are_led_around_nodes() {
-    let layout = layout(&shop(), None);
+    let layout = layout(&shop(), Direction::Right, None);
     let bends = &layout.bends[&("gateway".to_owned(), "order-v1".to_owned())];
     for bend in bends {
         assert!(layout.nodes.keys().all(|id| !layout.rect(id).unwrap().holds(*bend)), "{bend:?} lies under a node");
@@ -82,7 +82,7 @@ fn long_calls_are_led_around_nodes() {
 #[test]
 fn cycles_are_broken() {
     let topology = topology(&[("a", "n"), ("b", "n"), ("c", "n")], &[("a", "b"), ("b", "c"), ("c", "a"), ("c", "b")]);
-    let layout = layout(&topology, None);
+    let layout = layout(&topology, Direction::Right, None);
     check_disjoint(&topology, &layout);
     assert_eq!(layout.nodes.len(), 3);
 }
@@ -90,25 +90,25 @@ fn cycles_are_broken() {
 #[test]
 fn the_same_topology_moves_nothing() {
     let topology = shop();
-    let mut first = layout(&topology, None);
+    let mut first = layout(&topology, Direction::Right, None);
     first.nodes.get_mut("payment").unwrap().y += 40.0;
-    assert_eq!(layout(&topology, Some(&first)), first);
+    assert_eq!(layout(&topology, Direction::Right, Some(&first)), first);
     let quiet = Topology { edges: topology.edges[1..].to_vec(), ..topology.clone() };
-    let second = layout(&quiet, Some(&first));
+    let second = layout(&quiet, Direction::Right, Some(&first));
     assert_eq!(second.nodes, first.nodes);
-    assert_eq!(layout(&topology, Some(&second)).nodes, first.nodes);
+    assert_eq!(layout(&topology, Direction::Right, Some(&second)).nodes, first.nodes);
 }
 
 #[test]
 fn a_new_node_appears_in_place() {
     let old = shop();
-    let before = layout(&old, None);
+    let before = layout(&old, Direction::Right, None);
     let mut nodes: Vec<(&str, &str)> = old.nodes.iter().map(|(id, ns)| (id.as_str(), ns.as_str())).collect();
     let mut edges: Vec<(&str, &str)> = before.links.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
     nodes.push(("order-v3", "shop"));
     edges.extend([("checkout", "order-v3"), ("order-v3", "payment")]);
     let new = topology(&nodes, &edges);
-    let after = layout(&new, Some(&before));
+    let after = layout(&new, Direction::Right, Some(&before));
     check_disjoint(&new, &after);
     assert!(before.nodes.iter().all(|(id, point)| after.nodes[id] == *point));
     assert_eq!(after.nodes["order-v3"].x, after.nodes["order-v1"].x);
@@ -117,12 +117,12 @@ fn a_new_node_appears_in_place() {
 #[test]
 fn what_is_gone_leaves_the_rest_alone() {
     let old = shop();
-    let before = layout(&old, None);
+    let before = layout(&old, Direction::Right, None);
     let nodes: Vec<(&str, &str)> =
         old.nodes.iter().filter(|(id, _)| id != "legacy").map(|(id, ns)| (id.as_str(), ns.as_str())).collect();
     let links = before.links.iter().filter(|(from, _)| from != "legacy");
     let edges: Vec<(&str, &str)> = links.map(|(from, to)| (from.as_str(), to.as_str())).collect();
-    let after = layout(&topology(&nodes, &edges), Some(&before));
+    let after = layout(&topology(&nodes, &edges), Direction::Right, Some(&before));
     assert!(!after.nodes.contains_key("legacy"));
     assert!(after.nodes.iter().all(|(id, point)| before.nodes[id] == *point));
 }
@@ -131,9 +131,9 @@ fn what_is_gone_leaves_the_rest_alone() {
 fn first_calls_bring_idle_workloads_into_order() {
     let full = shop();
     let idle = Topology { nodes: full.nodes.clone(), edges: vec![] };
-    let before = layout(&idle, None);
+    let before = layout(&idle, Direction::Right, None);
     check_disjoint(&idle, &before);
-    let after = layout(&full, Some(&before));
+    let after = layout(&full, Direction::Right, Some(&before));
     check_disjoint(&full, &after);
     assert!(after.links.iter().all(|(from, to)| after.nodes[from].x < after.nodes[to].x));
 }
@@ -157,7 +157,7 @@ fn many_nodes_are_laid_out_in_time() {
         ..topology(&nodes, &[])
     };
     let started = std::time::Instant::now();
-    let layout = layout(&topology, None);
+    let layout = layout(&topology, Direction::Right, None);
     check_disjoint(&topology, &layout);
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }
@@ -171,5 +171,21 @@ fn wishes_are_met_as_far_as_the_order_allows() {
 
 #[test]
 fn nothing_gives_nothing() {
-    assert_eq!(layout(&Topology::default(), None), Layout::default());
+    assert_eq!(layout(&Topology::default(), Direction::Right, None), Layout::default());
+}
+
+#[test]
+fn on_a_narrow_canvas_calls_run_downwards() {
+    let topology = shop();
+    assert_eq!(Direction::choose(&topology, 1400.0, 800.0, 28.0), Direction::Right);
+    assert_eq!(Direction::choose(&topology, 844.0, 700.0, 28.0), Direction::Down);
+    let down = layout(&topology, Direction::Down, None);
+    check_disjoint(&topology, &down);
+    for (from, to) in &down.links {
+        assert!(down.nodes[from].y < down.nodes[to].y, "{from} -> {to}");
+    }
+    assert!(down.bounds().unwrap().w < layout(&topology, Direction::Right, None).bounds().unwrap().w);
+    // A layout that ran the other way is no place to start from.
+    assert_eq!(layout(&topology, Direction::Right, Some(&down)), layout(&topology, Direction::Right, None));
+    assert_eq!(layout(&topology, Direction::Down, Some(&down)), down);
 }

@@ -8,7 +8,7 @@ use super::{EdgeShape, NodeShape};
 use crate::graph::{
     flow::Flow,
     geometry::{Cubic, Curve, Point},
-    layout::{Layout, NODE},
+    layout::{Direction, Layout},
 };
 
 /// Widths for little, some and much traffic, and the rates from which they hold.
@@ -37,7 +37,7 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
         })
         .collect();
     let pairs: Vec<(usize, usize)> = ends.iter().map(|(_, from, to)| (*from, *to)).collect();
-    let ports = ports(nodes, &pairs, &bends);
+    let ports = ports(nodes, &pairs, &bends, layout.direction);
     ends.iter()
         .zip(bends)
         .zip(ports)
@@ -48,7 +48,7 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
             EdgeShape {
                 id: edge.id.clone(),
                 ends: (*from, *to),
-                curve: curve(&nodes[*from], &nodes[*to], bends, ports),
+                curve: curve(&nodes[*from], &nodes[*to], bends, ports, layout.direction),
                 width,
                 health: edge.health,
                 label: None,
@@ -60,20 +60,24 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
 
 /// How far from a node's middle each edge leaves its caller and enters its called one, so that several edges of one
 /// node stand apart in the order of their other ends.
-fn ports(nodes: &[NodeShape], pairs: &[(usize, usize)], bends: &[&[Point]]) -> Vec<(f64, f64)> {
+fn ports(nodes: &[NodeShape], pairs: &[(usize, usize)], bends: &[&[Point]], direction: Direction) -> Vec<(f64, f64)> {
     let mut out = vec![(0.0, 0.0); pairs.len()];
-    let middle = |node: usize| nodes[node].rect.centre().y;
-    let forward = |index: &usize| nodes[pairs[*index].0].rect.x < nodes[pairs[*index].1].rect.x;
+    let middle = |node: usize| direction.turn(nodes[node].rect.centre()).y;
+    let start = |node: usize| direction.turn_rect(nodes[node].rect).x;
+    let forward = |index: &usize| start(pairs[*index].0) < start(pairs[*index].1);
     for node in 0..nodes.len() {
         for leaves in [true, false] {
             let own = |index: &usize| if leaves { pairs[*index].0 == node } else { pairs[*index].1 == node };
             let aim = |index: usize| {
                 let bend = if leaves { bends[index].first() } else { bends[index].last() };
-                bend.map_or_else(|| middle(if leaves { pairs[index].1 } else { pairs[index].0 }), |bend| bend.y)
+                bend.map_or_else(
+                    || middle(if leaves { pairs[index].1 } else { pairs[index].0 }),
+                    |bend| direction.turn(*bend).y,
+                )
             };
             let mut edges: Vec<usize> = (0..pairs.len()).filter(|index| own(index) && forward(index)).collect();
             edges.sort_by(|a, b| aim(*a).total_cmp(&aim(*b)).then(a.cmp(b)));
-            let step = (NODE.1 * 0.6 / edges.len().max(1) as f64).min(14.0);
+            let step = (direction.node().1 * 0.6 / edges.len().max(1) as f64).min(direction.node().1 / 4.0);
             let count = edges.len() as f64;
             for (place, index) in edges.into_iter().enumerate() {
                 let offset = (place as f64 - (count - 1.0) / 2.0) * step;
@@ -88,25 +92,28 @@ fn ports(nodes: &[NodeShape], pairs: &[(usize, usize)], bends: &[&[Point]]) -> V
     out
 }
 
-fn curve(from: &NodeShape, to: &NodeShape, bends: &[Point], ports: (f64, f64)) -> Curve {
-    let (a, b) = (from.rect, to.rect);
+fn curve(from: &NodeShape, to: &NodeShape, bends: &[Point], ports: (f64, f64), direction: Direction) -> Curve {
     if from.id == to.id {
+        let a = from.rect;
         let (start, end) = (Point::new(a.x + a.w, a.y + 18.0), Point::new(a.x + a.w - 48.0, a.y - HEAD));
         let (lean, rise) = (Point::new(start.x + 56.0, start.y - 8.0), Point::new(end.x, end.y - 56.0));
         return Curve::new(vec![Cubic { from: start, a: lean, b: rise, to: end }]);
     }
+    let (a, b) = (direction.turn_rect(from.rect), direction.turn_rect(to.rect));
+    let finish = |curve: Curve| if direction == Direction::Down { curve.turned() } else { curve };
     if b.x <= a.x {
-        // A call back to the left goes below both, where no other call runs.
+        // A call back goes below both (beside both), where no other call runs.
         let (start, end) = (Point::new(a.centre().x, a.y + a.h), Point::new(b.centre().x, b.y + b.h + HEAD));
         let low = start.y.max(end.y) + 72.0;
         let (down, up) = (Point::new(start.x, low), Point::new(end.x, low));
-        return Curve::new(vec![Cubic { from: start, a: down, b: up, to: end }]);
+        return finish(Curve::new(vec![Cubic { from: start, a: down, b: up, to: end }]));
     }
     let mut points = vec![Point::new(a.x + a.w, a.centre().y + ports.0)];
-    for bend in bends.iter().filter(|bend| bend.x > a.x + a.w && bend.x < b.x) {
-        points.push(Point::new(bend.x - NODE.0 / 2.0, bend.y));
-        points.push(Point::new(bend.x + NODE.0 / 2.0, bend.y));
+    let half = direction.node().0 / 2.0;
+    for bend in bends.iter().map(|bend| direction.turn(*bend)).filter(|bend| bend.x > a.x + a.w && bend.x < b.x) {
+        points.push(Point::new(bend.x - half, bend.y));
+        points.push(Point::new(bend.x + half, bend.y));
     }
     points.push(Point::new(b.x - HEAD, b.centre().y + ports.1));
-    Curve::level(&points)
+    finish(Curve::level(&points))
 }

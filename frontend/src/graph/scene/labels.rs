@@ -7,7 +7,7 @@ use weft_model::graph::{Edge, Graph, Lock};
 use super::{Choice, EdgeShape, LABEL, LabelShape, Measure, NodeShape};
 use crate::{
     format,
-    graph::geometry::{Point, Rect},
+    graph::geometry::{Curve, Point, Rect},
     location::Label,
 };
 
@@ -15,6 +15,10 @@ use crate::{
 const PLACES: [f64; 11] = [0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86];
 /// How far beside its line a label may stand when there is no room on it; it still touches the line.
 const BESIDE: [f64; 3] = [0.0, -11.0, 11.0];
+/// Further still, for what must be shown.
+const FAR: [f64; 8] = [-22.0, 22.0, -34.0, 34.0, -48.0, 48.0, -64.0, 64.0];
+/// In a larger graph, labels are not kept off other edges' lines: there are too many to look at each.
+const LOOK_AT_LINES: usize = 80;
 /// Room for a lock.
 const LOCK: f64 = 16.0;
 
@@ -27,6 +31,11 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
     for edge in &graph.edges {
         *sent.entry(&edge.source).or_default() += edge.rate;
     }
+    let curves: Vec<(String, Curve)> = if edges.len() <= LOOK_AT_LINES {
+        edges.iter().map(|edge| (edge.id.clone(), edge.curve.clone())).collect()
+    } else {
+        Vec::new()
+    };
     // Broken locks are placed first: they are never left out.
     for broken in [true, false] {
         for shape in edges.iter_mut() {
@@ -50,15 +59,30 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
             let (w, h) =
                 ((inner + 10.0).round(), if note.is_some() && !text.is_empty() { LABEL + 14.0 } else { LABEL });
             let length = shape.curve.length();
-            let rects = BESIDE.iter().flat_map(|aside| {
-                let at = |part: &f64| shape.curve.at(part * length) + Point::new(0.0, *aside);
-                PLACES.iter().map(move |part| Rect::around(at(part), w, h)).collect::<Vec<_>>()
-            });
-            let rects: Vec<Rect> = rects.collect();
+            let beside = |asides: &[f64]| -> Vec<Rect> {
+                let at = |part: &f64, aside: &f64| {
+                    Rect::around(shape.curve.at(part * length) + Point::new(0.0, *aside), w, h)
+                };
+                asides.iter().flat_map(|aside| PLACES.iter().map(move |part| at(part, aside))).collect()
+            };
             let cost = |rect: &Rect| taken.iter().map(|other| other.overlap(*rect)).sum::<f64>();
-            let free = rects.iter().copied().find(|rect| cost(rect) == 0.0);
-            let least = || rects.iter().copied().min_by(|a, b| cost(a).total_cmp(&cost(b)));
-            let Some(rect) = free.or_else(|| if is_broken { least() } else { None }) else { continue };
+            let free = |rects: Vec<Rect>| {
+                let mut free = rects.into_iter().filter(|rect| cost(rect) == 0.0);
+                if curves.is_empty() {
+                    return free.next();
+                }
+                // The first of those that cover the fewest other lines.
+                let covered =
+                    |rect: &Rect| curves.iter().filter(|(id, curve)| *id != shape.id && curve.meets(*rect)).count();
+                free.min_by_key(covered)
+            };
+            let near = beside(&BESIDE);
+            let least = || {
+                let all = beside(&BESIDE).into_iter().chain(beside(&FAR));
+                all.min_by(|a, b| cost(a).total_cmp(&cost(b)))
+            };
+            let place = free(near).or_else(|| if is_broken { free(beside(&FAR)).or_else(least) } else { None });
+            let Some(rect) = place else { continue };
             taken.push(rect.grow(2.0));
             shape.label = Some(LabelShape { text, note, lock, rect });
         }

@@ -1,7 +1,7 @@
 use weft_model::graph::{Badge, Edge, Node, Sources};
 
 use super::*;
-use crate::graph::layout::{Topology, layout};
+use crate::graph::layout::{Direction, Topology, layout};
 
 struct Even;
 
@@ -65,12 +65,13 @@ fn shop() -> Graph {
             edge("shop/storefront-v1", "shop/order-v2", Lock::Mtls),
         ],
         sources: Sources::default(),
+        age_ms: 0,
         queries: vec![],
     }
 }
 
 fn scene(graph: &Graph, choice: Choice) -> Scene {
-    Scene::new(graph, &layout(&Topology::of(graph), None), choice, &Even)
+    Scene::new(graph, &layout(&Topology::of(graph), Direction::Right, None), choice, &Even)
 }
 
 #[test]

@@ -8,7 +8,8 @@ use weft_model::graph::Graph;
 use crate::{
     browser,
     graph::{
-        layout::{Layout, Topology},
+        layout::{Direction, Layout, Topology, layout},
+        memory,
         palette::{Palette, Ruler},
         render::{Emphasis, Painter},
         scene::{Choice, Hit, Path, Scene},
@@ -50,6 +51,8 @@ pub(super) struct State {
     pub(super) dirty: bool,
     pub(super) asked: bool,
     pub(super) drawn_ms: f64,
+    /// Whether the first drawn graph has been marked in the browser's timeline.
+    pub(super) marked: bool,
 }
 
 impl State {
@@ -79,6 +82,7 @@ impl State {
             dirty: true,
             asked: false,
             drawn_ms: 0.0,
+            marked: false,
         }
     }
 
@@ -100,6 +104,23 @@ impl State {
     pub(super) fn fit_unless_touched(&mut self) {
         let Some(bounds) = self.scene.bounds().filter(|_| !self.touched && self.size.0 > 0.0) else { return };
         self.view = Viewport::fit(bounds, self.size.0, self.size.1 - LEGEND, MARGIN);
+    }
+
+    /// Which way calls should run on this canvas.
+    pub(super) fn direction(&self, topology: &Topology) -> Direction {
+        Direction::choose(topology, self.size.0, self.size.1 - LEGEND, MARGIN)
+    }
+
+    /// Lays out anew if the canvas has become too narrow, or wide enough, for the present direction.
+    pub(super) fn orient(&mut self) {
+        let direction = self.direction(&self.topology);
+        if direction == self.layout.direction || self.topology.nodes.is_empty() {
+            return;
+        }
+        let known = memory::recall(&self.memory, direction);
+        self.layout = layout(&self.topology, direction, known.as_ref());
+        self.touched = false;
+        self.rebuild();
     }
 
     /// Moves the view as little as is needed to see the selected node whole.
@@ -160,6 +181,12 @@ impl State {
             let emphasis = Emphasis { path: path.as_ref(), node, edge, selected_node, selected_edge };
             self.painter(0).scene(&self.scene, &emphasis);
             self.dirty = false;
+            // What a canvas shows cannot be read off the document; its scale tells how large names are.
+            let _ = self.canvas[0].set_attribute("data-scale", &format!("{:.2}", self.view.scale));
+            if !self.scene.nodes.is_empty() && !self.marked {
+                self.marked = true;
+                browser::mark("weft.graph");
+            }
         }
         if !flows {
             self.painter(1).clear();

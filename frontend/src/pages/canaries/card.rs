@@ -36,7 +36,7 @@ pub fn Card(key: String) -> impl IntoView {
     });
     let draft = Draft::new(app, canary);
     let verdict = Memo::new(move |_| canary.with(|canary| canary.as_ref().map(|canary| canary.verdict)));
-    let sentence = Memo::new(move |_| canary.with(|canary| canary.as_ref().map(|canary| canary.sentence.clone())));
+    let sentence = Memo::new(move |_| canary.with(|canary| canary.as_deref().map(read)));
     let health = Signal::derive(move || verdict.get().map(words::verdict_health).unwrap_or_default());
     let commands = Signal::derive(move || {
         canary.with(|canary| {
@@ -86,6 +86,14 @@ pub fn Card(key: String) -> impl IntoView {
     }
 }
 
+/// The verdict's sentence with its moment as the reader's clock shows it.
+fn read(canary: &Canary) -> String {
+    match (canary.since_ms, canary.since_text.as_str()) {
+        (None, _) | (_, "") => canary.sentence.clone(),
+        (Some(since), text) => canary.sentence.replace(text, &browser::minute(since as f64)),
+    }
+}
+
 /// Rate, errors and duration side by side, with the difference to the first.
 #[component]
 fn Versions(canary: Canary) -> impl IntoView {
@@ -123,7 +131,7 @@ fn Versions(canary: Canary) -> impl IntoView {
                         <th class="numeral">"Observed"</th>
                         <th class="numeral" title="The true share lies here with 95 % certainty">"95 % interval"</th>
                         <th class="numeral" title=since.map(|since| format!("since {}", browser::moment(since)))>
-                            {since.map_or_else(|| "Requests".to_owned(), |since| format!("Requests since {}", &browser::clock(since)[..5]))}
+                            {since.map_or_else(|| "Requests".to_owned(), |since| format!("Requests since {}", browser::minute(since)))}
                         </th>
                         <th class="numeral" title="Over the last minute">"Rate"</th>
                         <th class="numeral" title="Over the last minute; the difference to the first destination in percentage points">"Errors"</th>

@@ -10,6 +10,7 @@ use crate::{
         shape::{HealthShape, SeverityMark},
     },
     format,
+    state::app,
 };
 
 /// The preview and its button; nothing while nothing is moved.
@@ -27,7 +28,7 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                     Outlook::None => ().into_any(),
                     Outlook::Waiting => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
                     Outlook::Ready(_, preview) => view! { <Ready preview=(*preview).clone() /> }.into_any(),
-                    Outlook::Failed(problem) if problem.status == 409 => view! { <Conflict problem draft /> }.into_any(),
+                    Outlook::Failed(problem) if problem.kind == "conflict" => view! { <Conflict problem draft /> }.into_any(),
                     Outlook::Failed(problem) => view! { <Refused problem /> }.into_any(),
                 }}
                 <div class="preview-buttons">
@@ -52,7 +53,7 @@ pub fn Preview(draft: Draft) -> impl IntoView {
 fn Ready(preview: EditPreview) -> impl IntoView {
     let EditPreview { diff, new_findings, mended_findings, moved_rate, command } = preview;
     if diff.is_empty() {
-        return view! { <p class="quiet">"The file would not change."</p> }.into_any();
+        return view! { <p class="quiet">"Nothing would change."</p> }.into_any();
     }
     let moved = match moved_rate {
         Some(rate) => format!("About {} move to another destination.", format::rate(rate, "http")),
@@ -111,7 +112,7 @@ fn Diff(diff: String) -> impl IntoView {
     view! { <pre class="diff" data-testid="canary-diff">{diff.lines().map(line).collect_view()}</pre> }
 }
 
-/// The file changed since the page read it.
+/// The object changed since the page read it.
 #[component]
 fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
     view! {
@@ -121,7 +122,7 @@ fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
                 <p><strong>{problem.title}</strong></p>
                 <p>{problem.detail}</p>
                 <p>
-                    <button class="button" on:click=move |_| draft.rebase()>"Load the present file"</button>
+                    <button class="button" on:click=move |_| draft.rebase()>"Load what is there now"</button>
                 </p>
             </div>
         </div>
@@ -131,12 +132,27 @@ fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
 #[component]
 fn Refused(problem: Problem) -> impl IntoView {
     let text = format!("{}: {} {}", problem.kind, problem.title, problem.detail);
+    let patch = problem.patch.clone().map(|patch| {
+        let copied = patch.clone();
+        view! {
+            <Diff diff=patch />
+            <CopyButton text=copied title="Copy the patch" />
+        }
+    });
+    let wants_token = matches!(problem.kind.as_str(), "no-token" | "bad-token");
+    let app = app();
     view! {
         <div class="conflict refused" role="alert" data-testid="canary-refused">
             <HealthShape health=Health::Failing silent=true />
             <div class="grow">
                 <p><strong>{problem.title}</strong></p>
                 <p>{problem.detail}</p>
+                {wants_token.then(|| view! {
+                    <p>
+                        <button class="button" on:click=move |_| app.signing.set(true)>"Give a token"</button>
+                    </p>
+                })}
+                {patch}
             </div>
             <CopyButton text title="Copy the error" />
         </div>

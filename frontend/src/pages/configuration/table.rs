@@ -7,12 +7,13 @@ use super::key;
 use crate::{
     browser,
     components::{placeholder::Empty, shape::HealthShape},
+    findings::worst_first,
     format,
     state::app,
     words,
 };
 
-/// Rows that scope and filter leave, worst findings marked.
+/// Rows that scope and filter leave, those with findings first.
 #[component]
 pub fn Table() -> impl IntoView {
     let app = app();
@@ -21,11 +22,11 @@ pub fn Table() -> impl IntoView {
             let words: Vec<String> = view.find.split_whitespace().map(str::to_lowercase).collect();
             app.config.with(|load| {
                 let rows = load.value.iter().flat_map(|list| &list.rows);
-                rows.filter(|row| view.shows(&row.object.namespace))
+                let shown = rows
+                    .filter(|row| view.shows(&row.object.namespace))
                     .filter(|row| !view.errors || !row.findings.is_empty())
-                    .filter(|row| matches(row, &words))
-                    .map(|row| key(&row.object))
-                    .collect::<Vec<_>>()
+                    .filter(|row| matches(row, &words));
+                worst_first(shown).into_iter().map(|row| key(&row.object)).collect::<Vec<_>>()
             })
         })
     });
@@ -36,8 +37,8 @@ pub fn Table() -> impl IntoView {
             fallback=move || {
                 if total.get() == 0 {
                     view! {
-                        <Empty title="The directory holds no objects">
-                            <p>"Save YAML into it; objects appear here at once, without a restart."</p>
+                        <Empty title="There are no objects yet">
+                            <p>"Save YAML into the directory, or apply it to the cluster; it appears here at once, without a restart."</p>
                         </Empty>
                     }
                         .into_any()

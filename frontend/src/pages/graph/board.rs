@@ -59,7 +59,9 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     });
     Effect::new(move |_| {
         let (true, Some(graph)) = (ready.get(), shown.get()) else { return };
-        let moves = app.paused.get().is_none() && !browser::media("(prefers-reduced-motion: reduce)");
+        // What stands still is not drawn as if it flowed.
+        let flows = app.paused.get().is_none() && graph.age_ms == 0;
+        let moves = flows && !browser::media("(prefers-reduced-motion: reduce)");
         on(&|stage| {
             stage.animate(moves);
             stage.show(graph.clone(), &memory.get());

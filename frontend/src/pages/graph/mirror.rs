@@ -2,7 +2,7 @@
 //! document and seen on request.
 
 use leptos::prelude::*;
-use weft_model::graph::{Edge, Node};
+use weft_model::graph::{Edge, Graph, Health, Lock, Node};
 
 use super::Shown;
 use crate::{components::shape::HealthShape, format, state::app, words};
@@ -12,16 +12,11 @@ use crate::{components::shape::HealthShape, format, state::app, words};
 pub fn Mirror(focus: RwSignal<String>) -> impl IntoView {
     let app = app();
     let Shown(shown) = expect_context();
-    let node_ids = Memo::new(move |_| {
-        shown.with(|graph| {
-            graph.iter().flat_map(|graph| graph.nodes.iter().map(|node| node.id.clone())).collect::<Vec<_>>()
-        })
-    });
-    let edge_ids = Memo::new(move |_| {
-        shown.with(|graph| {
-            graph.iter().flat_map(|graph| graph.edges.iter().map(|edge| edge.id.clone())).collect::<Vec<_>>()
-        })
-    });
+    let ids = move |part: fn(&Graph) -> Vec<String>| {
+        Memo::new(move |_| shown.with(|graph| graph.as_deref().map(part).unwrap_or_default()))
+    };
+    let node_ids = ids(|graph| graph.nodes.iter().map(|node| node.id.clone()).collect());
+    let edge_ids = ids(|graph| graph.edges.iter().map(|edge| edge.id.clone()).collect());
     view! {
         <div class="mirror" class:seen=move || app.view.with(|view| view.list) role="region" aria-label="Graph as a list">
             <h2>"Workloads"</h2>
@@ -42,16 +37,13 @@ pub fn Mirror(focus: RwSignal<String>) -> impl IntoView {
 
 #[component]
 fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
-    let app = app();
     let Shown(shown) = expect_context();
-    let name = format!("node:{id}");
     let wanted = id.clone();
     let node: Memo<Option<Node>> =
         Memo::new(move |_| shown.with(|graph| graph.as_ref()?.nodes.iter().find(|node| node.id == wanted).cloned()));
     let read = move |part: fn(&Node) -> String| move || node.with(|node| node.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
-    let badges = read(|node| node.badges.iter().map(|badge| words::badge(&badge.kind)).collect::<Vec<_>>().join(", "));
-    let (select, focused, pressed) = (name.clone(), name.clone(), name);
+    let label = id.clone();
     view! {
         <li
             data-node=id.clone()
@@ -59,34 +51,24 @@ fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
             data-rate=read(|node| format!("{:.3}", node.rate_in))
             data-badges=read(|node| node.badges.iter().map(|badge| badge.kind.clone()).collect::<Vec<_>>().join(" "))
         >
-            <button
-                data-row=""
-                aria-pressed=move || app.view.with(|view| view.select == pressed).to_string()
-                on:click=move |_| app.change(|view| view.select.clone_from(&select))
-                on:focus=move |_| focus.set(focused.clone())
-                on:blur=move |_| focus.set(String::new())
-            >
-                <HealthShape health=health />
-                <span class="grow name">{id.clone()}</span>
-                <span class="quiet">{badges}</span>
-                <span class="numeral">{read(|node| if node.rate_in == 0.0 && node.rate_out > 0.0 { format!("sends {}", format::rate(node.rate_out, "http")) } else { format::rate(node.rate_in, "http") })}</span>
-                <span class="numeral">{read(|node| format!("{} errors", format::maybe(node.error_share, format::share)))}</span>
-            </button>
+            <Target what=format!("node:{id}") focus=focus health=health>
+                <span class="grow name">{label.clone()}</span>
+                <span class="quiet">{read(marks)}</span>
+                <span class="numeral">{read(traffic)}</span>
+                <span class="numeral">{read(|node| errors(node.error_share))}</span>
+            </Target>
         </li>
     }
 }
 
 #[component]
 fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
-    let app = app();
     let Shown(shown) = expect_context();
-    let name = format!("edge:{id}");
     let wanted = id.clone();
     let edge: Memo<Option<Edge>> =
         Memo::new(move |_| shown.with(|graph| graph.as_ref()?.edges.iter().find(|edge| edge.id == wanted).cloned()));
     let read = move |part: fn(&Edge) -> String| move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
-    let (select, focused, pressed) = (name.clone(), name.clone(), name);
     view! {
         <li
             data-edge=id.clone()
@@ -95,26 +77,52 @@ fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
             data-plaintext=read(|edge| edge.plaintext_share.map(|share| format!("{share:.4}")).unwrap_or_default())
             data-rate=read(|edge| format!("{:.3}", edge.rate))
         >
-            <button
-                data-row=""
-                aria-pressed=move || app.view.with(|view| view.select == pressed).to_string()
-                on:click=move |_| app.change(|view| view.select.clone_from(&select))
-                on:focus=move |_| focus.set(focused.clone())
-                on:blur=move |_| focus.set(String::new())
-            >
-                <HealthShape health=health />
+            <Target what=format!("edge:{id}") focus=focus health=health>
                 <span class="grow name">{read(|edge| format!("{} → {}", edge.source, edge.destination))}</span>
                 <span class="quiet">{read(lock_words)}</span>
                 <span class="numeral">{read(|edge| format::rate(edge.rate, &edge.protocol))}</span>
-                <span class="numeral">{read(|edge| format!("{} errors", format::maybe(edge.error_share, format::share)))}</span>
+                <span class="numeral">{read(|edge| errors(edge.error_share))}</span>
                 <span class="numeral">{read(|edge| format!("{} p95", format::maybe(edge.p95_ms, format::millis)))}</span>
-            </button>
+            </Target>
         </li>
     }
 }
 
+/// The button of a row: it opens the panel of `what`, and the canvas lights that up while the button has the focus.
+#[component]
+fn Target(what: String, focus: RwSignal<String>, health: Signal<Health>, children: Children) -> impl IntoView {
+    let app = app();
+    let (select, focused, pressed) = (what.clone(), what.clone(), what);
+    view! {
+        <button
+            data-row=""
+            aria-pressed=move || app.view.with(|view| view.select == pressed).to_string()
+            on:click=move |_| app.change(|view| view.select.clone_from(&select))
+            on:focus=move |_| focus.set(focused.clone())
+            on:blur=move |_| focus.set(String::new())
+        >
+            <HealthShape health=health />
+            {children()}
+        </button>
+    }
+}
+
+fn marks(node: &Node) -> String {
+    node.badges.iter().map(|badge| words::badge(&badge.kind)).collect::<Vec<_>>().join(", ")
+}
+
+fn traffic(node: &Node) -> String {
+    if node.rate_in == 0.0 && node.rate_out > 0.0 {
+        return format!("sends {}", format::rate(node.rate_out, "http"));
+    }
+    format::rate(node.rate_in, "http")
+}
+
+fn errors(share: Option<f64>) -> String {
+    format!("{} errors", format::maybe(share, format::share))
+}
+
 fn lock_words(edge: &Edge) -> String {
-    use weft_model::graph::Lock;
     match edge.lock {
         Lock::Mtls => "mutual TLS".to_owned(),
         Lock::Unknown => "encryption not known".to_owned(),
