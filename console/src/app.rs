@@ -5,9 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::watch;
 use weft_model::{
     Severity,
-    config::{Dependency, Meta, Status},
+    config::{Dependency, Meta, Status, Writes},
 };
 use weft_runtime::Shutdown;
+use weft_source::Documents;
 
 use crate::{
     canary::{CanaryService, edit::Editor},
@@ -16,6 +17,7 @@ use crate::{
     graph::{GraphCache, mtls_share},
     live::Live,
     metrics::Metrics,
+    rights::Rights,
     telemetry::traces::Ingest,
 };
 
@@ -24,7 +26,7 @@ const MTLS_WINDOW_S: u64 = 60;
 
 /// One console.
 pub struct App {
-    /// The directory that is shown.
+    /// The directory or cluster that is shown.
     pub name: String,
     /// Prometheus' address for links; empty when none is configured.
     pub prometheus_url: String,
@@ -38,6 +40,10 @@ pub struct App {
     pub canaries: Arc<CanaryService>,
     /// Changes of weights.
     pub editor: Editor,
+    /// Objects as they are written.
+    pub documents: Documents,
+    /// What tokens may; only of a cluster.
+    pub rights: Option<Rights>,
     /// Edits that were made.
     pub edits: Edits,
     /// Traces that were received.
@@ -64,6 +70,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.clone(),
             sign_in: false,
+            writes: if self.rights.is_some() { Writes::Token } else { Writes::Open },
             prometheus_url: self.prometheus_url.clone(),
             namespaces: self.view().estate.namespaces.iter().cloned().collect(),
         }

@@ -2,13 +2,33 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+/// Where configuration comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SourceKind {
+    /// A directory of YAML.
+    #[default]
+    Directory,
+    /// The API server of a cluster.
+    Kubernetes,
+}
+
 /// The console: graph, canaries, configuration and traces of one mesh.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "weft-console", version)]
 pub struct Args {
-    /// Directory of manifests, the same that the operator reads.
-    #[arg(long, env = "WEFT_CONFIG_DIR")]
-    pub config_dir: PathBuf,
+    /// Where configuration comes from, as for the operator.
+    #[arg(long, env = "WEFT_SOURCE", value_enum, default_value_t)]
+    pub source: SourceKind,
+    /// Directory of manifests, the same that the operator reads. Only with --source directory, and required there.
+    #[arg(long, env = "WEFT_CONFIG_DIR", required_if_eq("source", "directory"))]
+    pub config_dir: Option<PathBuf>,
+    /// Path of the kubeconfig; by default KUBECONFIG, ~/.kube/config, or the pod's own account. Only with --source
+    /// kubernetes. What it allows is used for reading alone: changes are made with the token of whoever makes them.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig; by default its current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// Where to listen; a loopback address until sign-in is built.
     #[arg(long, env = "WEFT_LISTEN", default_value_t = SocketAddr::from(([127, 0, 0, 1], weft_model::ports::CONSOLE)))]
     pub listen: SocketAddr,

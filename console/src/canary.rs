@@ -101,7 +101,7 @@ impl CanaryService {
 
     async fn evaluate_now(&self, state: &mut State, view: &View) -> Canaries {
         let acks = match &self.operator {
-            Some(operator) => operator.acks().await,
+            Some(operator) => operator.acks(&view.control_planes).await,
             None => Err(OperatorError::NotConfigured),
         };
         state.operator = match acks {

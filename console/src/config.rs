@@ -3,7 +3,7 @@
 pub mod findings;
 pub mod reload;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use weft_api::{Object, ObjectKey};
 use weft_mesh::Snapshot;
@@ -11,7 +11,7 @@ use weft_model::{
     Diagnostic, ObjectRef,
     config::{ConfigList, ConfigRow},
 };
-use weft_source::Index;
+use weft_source::{Index, cluster_store::revision};
 
 use crate::{
     canary::{Split, splits},
@@ -33,8 +33,10 @@ pub struct View {
     pub list: ConfigList,
     /// The same as JSON, for events.
     pub list_json: Arc<str>,
-    /// Where everything in force stands.
+    /// Where everything in force stands; empty for a cluster.
     pub index: Index,
+    /// Addresses of a cluster's control planes that are ready. Each knows the proxies that are connected to it.
+    pub control_planes: Vec<IpAddr>,
 }
 
 impl View {
@@ -44,7 +46,16 @@ impl View {
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| position(a).cmp(&position(b))));
         let estate = Estate::read(&snapshot, &findings);
         let list = list(&snapshot, &index, &findings);
-        Self { version, estate, splits: splits(&snapshot), list_json: live::encode(&list), list, snapshot, index }
+        Self {
+            version,
+            estate,
+            splits: splits(&snapshot),
+            list_json: live::encode(&list),
+            list,
+            control_planes: control_planes(&snapshot),
+            snapshot,
+            index,
+        }
     }
 
     /// Every finding.
@@ -57,12 +68,26 @@ impl View {
         self.list.rows.iter().find(|row| ObjectKey::from(&row.object) == *object)
     }
 
-    /// What an edit of an object must start from; empty when it stands in no file.
+    /// What an edit of an object must start from: of its file, or of the object on its cluster.
     pub fn revision(&self, object: &ObjectRef) -> String {
-        let document = self.index.document(&ObjectKey::from(object));
-        document.map(|document| document.revision.to_owned()).unwrap_or_default()
+        let key = ObjectKey::from(object);
+        match self.index.document(&key) {
+            Some(document) => document.revision.to_owned(),
+            None => self.snapshot.object(&key).map(|object| revision(&object.meta)).unwrap_or_default(),
+        }
     }
 }
+
+/// Pods of the control plane carry this label, as the installation renders it.
+const CONTROL_PLANE: (&str, &str) = ("weft.dev/component", "control-plane");
+
+fn control_planes(snapshot: &Snapshot) -> Vec<IpAddr> {
+    let pods = snapshot.workloads().values().filter(|workload| workload.is_pod() && workload.ready);
+    pods.filter(|pod| pod.label(CONTROL_PLANE.0) == CONTROL_PLANE.1).filter_map(|pod| pod.ip).collect()
+}
+
+/// Kinds that a cluster makes by the thousand and nobody configures by hand: they are listed only with a finding.
+const UNLISTED: [&str; 3] = ["Pod", "EndpointSlice", "Node"];
 
 /// Rows ordered by kind, namespace and name. A finding about an object that is not in force (its file is broken and it
 /// was never good) has no row, so it is shown with the files'.
@@ -85,7 +110,8 @@ fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic]) -> ConfigLi
             findings: by_object.remove(key).unwrap_or_default(),
         }
     };
-    let mut rows: Vec<ConfigRow> = snapshot.objects().map(row).collect();
+    let listed = |row: &ConfigRow| !UNLISTED.contains(&row.object.kind.as_str()) || !row.findings.is_empty();
+    let mut rows: Vec<ConfigRow> = snapshot.objects().map(row).filter(listed).collect();
     rows.sort_by(|a, b| order(&a.object).cmp(&order(&b.object)));
     ConfigList { rows, file_findings }
 }

@@ -5,6 +5,7 @@ mod badges;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use weft_api::ObjectKey;
 use weft_mesh::{Snapshot, resolve::labels_match};
 use weft_model::{Diagnostic, graph::Badge};
 
@@ -25,6 +26,8 @@ pub struct Workload {
     pub meshed: bool,
     /// Whether it is an ingress or egress gateway.
     pub gateway: bool,
+    /// Whether it is part of the mesh's picture even without traffic. A cluster has many pods that the mesh leaves alone.
+    pub listed: bool,
     /// Marks that follow from configuration.
     pub badges: Vec<Badge>,
 }
@@ -43,32 +46,61 @@ pub struct Estate {
 /// Values of the label `istio` that gateway workloads carry by convention.
 const GATEWAY_LABELS: [&str; 3] = ["ingressgateway", "egressgateway", "eastwestgateway"];
 
+/// `namespace/name` of what the instance is an instance of, which is how metrics name it.
+fn id(workload: &weft_mesh::snapshot::Workload) -> String {
+    format!("{}/{}", workload.reference.namespace, workload.name)
+}
+
+/// Whether new pods of a namespace get proxies.
+fn asks_for_proxies(snapshot: &Snapshot, namespace: &str) -> bool {
+    let key = ObjectKey {
+        group: String::new(),
+        kind: "Namespace".to_owned(),
+        namespace: String::new(),
+        name: namespace.to_owned(),
+    };
+    let Some(found) = snapshot.object(&key) else { return false };
+    let label = |name: &str| found.meta.labels.get(name).map(String::as_str);
+    match label("istio-injection") {
+        Some(value) => value == "enabled",
+        None => label("istio.io/rev").is_some(),
+    }
+}
+
 impl Estate {
     /// Reads a snapshot; `findings` become marks on the workloads that they concern.
     pub fn read(snapshot: &Snapshot, findings: &[Diagnostic]) -> Self {
         let mut estate = Self::default();
-        for (reference, workload) in snapshot.workloads() {
+        for workload in snapshot.workloads().values() {
             let selected =
                 |labels: &BTreeMap<String, String>| !labels.is_empty() && labels_match(labels, &workload.labels);
             let gateway = GATEWAY_LABELS.contains(&workload.label("istio"))
                 || snapshot.gateways().iter().any(|gateway| selected(&gateway.selector));
+            let namespace = &workload.reference.namespace;
+            let id = id(workload);
+            // Pods of one Deployment are one node, as in metrics; one proxy among them makes it meshed.
+            if let Some(known) = estate.workloads.get_mut(&id) {
+                known.meshed |= workload.has_mutual_tls();
+                known.listed |= known.meshed;
+                continue;
+            }
+            let meshed = workload.has_mutual_tls() || gateway;
             let known = Workload {
-                namespace: reference.namespace.clone(),
-                name: reference.name.clone(),
+                namespace: namespace.clone(),
+                name: workload.name.clone(),
                 app: workload.canonical_name().to_owned(),
                 version: workload.label("version").to_owned(),
                 labels: workload.labels.clone(),
-                meshed: workload.has_mutual_tls() || gateway,
+                meshed,
                 gateway,
+                listed: meshed || !workload.is_pod() || asks_for_proxies(snapshot, namespace),
                 badges: Vec::new(),
             };
-            estate.workloads.insert(reference.to_string(), known);
+            estate.workloads.insert(id, known);
         }
         for service in snapshot.services() {
-            let here = snapshot.workloads().iter().filter(|(reference, _)| reference.namespace == service.namespace);
-            let ids = here
-                .filter(|(_, workload)| service.selects(&workload.labels))
-                .map(|(reference, _)| reference.to_string());
+            let here = snapshot.workloads().values().filter(|w| w.reference.namespace == service.namespace);
+            let ids = here.filter(|workload| service.selects(&workload.labels)).map(|workload| id(workload));
             let behind = estate.hosts.entry(service.host.to_string()).or_default();
             behind.extend(ids);
             behind.sort_unstable();

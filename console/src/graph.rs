@@ -30,6 +30,7 @@ pub fn draw(observed: &Observed, estate: &Estate) -> Graph {
         nodes,
         edges,
         sources: observed.sources.clone(),
+        age_ms: observed.age_ms,
         queries: observed.queries.clone(),
     }
 }

@@ -7,6 +7,7 @@ mod guard;
 mod headers;
 mod otlp;
 mod problem;
+mod token;
 
 use std::sync::Arc;
 

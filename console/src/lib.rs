@@ -12,6 +12,8 @@ pub mod http;
 pub mod live;
 pub mod metrics;
 pub mod operator;
+pub mod place;
+pub mod rights;
 pub mod server;
 pub mod telemetry;
 

@@ -1,9 +1,15 @@
 //! What the operator's admin port says: which content has reached every proxy.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
+use futures::future::join_all;
 use prometheus_http_query::reqwest;
-use weft_model::sync::ObjectAck;
+use weft_model::{ObjectRef, sync::ObjectAck};
 
 /// How long the operator may take to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -64,9 +70,21 @@ impl Operator {
         Ok(Self { http, url: url.trim_end_matches('/').into() })
     }
 
-    /// When each tracked object's content had reached every proxy (`GET /debug/acks`).
-    pub async fn acks(&self) -> Result<Vec<ObjectAck>, OperatorError> {
-        let url = self.url.to_string();
+    /// When each tracked object's content had reached every proxy (`GET /debug/acks`). Of several replicas each knows
+    /// its own proxies, so all are asked; with none named, the configured address is.
+    pub async fn acks(&self, replicas: &[IpAddr]) -> Result<Vec<ObjectAck>, OperatorError> {
+        if replicas.is_empty() {
+            return self.acks_of(&self.url).await;
+        }
+        let urls = replicas
+            .iter()
+            .map(|address| format!("http://{}", SocketAddr::new(*address, weft_model::ports::CONTROL_PLANE_ADMIN)));
+        let answers = join_all(urls.map(|url| async move { self.acks_of(&url).await })).await;
+        Ok(merge(answers.into_iter().collect::<Result<Vec<_>, _>>()?))
+    }
+
+    async fn acks_of(&self, url: &str) -> Result<Vec<ObjectAck>, OperatorError> {
+        let url = url.to_owned();
         let unreachable = |error: reqwest::Error| {
             let mut cause: &dyn std::error::Error = &error;
             while let Some(next) = cause.source() {
@@ -91,6 +109,33 @@ impl Operator {
     }
 }
 
+/// One answer out of several replicas'. Content that one of them has not taken up yet has not reached its proxies.
+fn merge(answers: Vec<Vec<ObjectAck>>) -> Vec<ObjectAck> {
+    let mut merged: BTreeMap<ObjectRef, ObjectAck> = BTreeMap::new();
+    for ack in answers.into_iter().flatten() {
+        match merged.entry(ack.object.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(ack);
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                if known.content != ack.content {
+                    // The newer content counts, and somebody still has the older one.
+                    if ack.changed_at_ms > known.changed_at_ms {
+                        *known = ack;
+                    }
+                    known.acked_at_ms = None;
+                    continue;
+                }
+                known.changed_at_ms = known.changed_at_ms.min(ack.changed_at_ms);
+                known.acked_at_ms = known.acked_at_ms.zip(ack.acked_at_ms).map(|(one, other)| one.max(other));
+                known.pending.extend(ack.pending);
+            }
+        }
+    }
+    merged.into_values().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,7 +150,25 @@ mod tests {
     #[tokio::test]
     async fn an_operator_that_is_away_is_said_to_be() {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let error = Operator::new(&format!("http://{free}/")).unwrap().acks().await.unwrap_err();
+        let error = Operator::new(&format!("http://{free}/")).unwrap().acks(&[]).await.unwrap_err();
         assert!(matches!(error, OperatorError::Unreachable { .. }), "{error}");
+    }
+
+    #[test]
+    fn replicas_are_seen_as_one() {
+        let ack = |content: &str, changed_at_ms, acked_at_ms, pending: &[&str]| ObjectAck {
+            object: ObjectRef { kind: "VirtualService".into(), name: "web".into(), ..ObjectRef::default() },
+            content: content.into(),
+            changed_at_ms,
+            acked_at_ms,
+            pending: pending.iter().map(|node| (*node).to_owned()).collect(),
+        };
+        let both = merge(vec![vec![ack("a", 5, Some(9), &[])], vec![ack("a", 4, Some(12), &[])]]);
+        assert_eq!(both, [ack("a", 4, Some(12), &[])]);
+        let half = merge(vec![vec![ack("a", 5, Some(9), &[])], vec![ack("a", 5, None, &["p"])]]);
+        assert_eq!(half, [ack("a", 5, None, &["p"])]);
+        // One replica is behind.
+        let behind = merge(vec![vec![ack("new", 9, Some(10), &[])], vec![ack("old", 5, Some(6), &[])]]);
+        assert_eq!(behind, [ack("new", 9, None, &[])]);
     }
 }

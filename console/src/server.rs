@@ -10,13 +10,13 @@ use crate::{
     app::App,
     args::Args,
     canary::{CanaryService, edit::Editor},
-    config::reload,
     db,
     graph::GraphCache,
     http,
     live::{self, Live},
     metrics::Metrics,
     operator::Operator,
+    place::Place,
     telemetry::{
         prometheus::Prometheus,
         traces::{Ingest, write_batches},
@@ -50,20 +50,29 @@ impl Console {
             .map_err(|e| unusable(&args.data_dir, e))?;
         let metrics = Arc::new(Metrics::new());
         let settings = Settings { root_namespace: args.root_namespace.clone(), ..Settings::default() };
-        let source = reload::open(&args.config_dir, settings, metrics.clone(), shutdown.clone()).await?;
+        let place = Place::open(&args, settings, metrics.clone(), shutdown.clone()).await?;
+        let source = place.followed;
         let graphs = Arc::new(GraphCache::new(prometheus.clone()));
         let canaries = Arc::new(CanaryService::new(prometheus.clone(), operator, graphs.clone(), source.views.clone()));
-        let editor = Editor::new(source.views.clone(), edits.clone(), canaries.clone(), metrics.clone());
+        let editor = Editor::new(
+            source.views.clone(),
+            place.documents.clone(),
+            edits.clone(),
+            canaries.clone(),
+            metrics.clone(),
+        );
         let (ingest, queue) = Ingest::new();
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
-            name: name(&args.config_dir),
+            name: place.name,
             prometheus_url: prometheus.as_ref().map(|p| p.url().to_owned()).unwrap_or_default(),
             assets: args.assets,
             config: source.views,
             graphs,
             canaries,
             editor,
+            documents: place.documents,
+            rights: place.rights,
             edits,
             traces,
             ingest,
@@ -124,10 +133,4 @@ fn unusable(dir: &Path, error: db::DbError) -> StartupError {
         error,
         "make it writable, or choose another directory with --data-dir",
     )
-}
-
-/// What people call the directory: its last part.
-fn name(dir: &Path) -> String {
-    let whole = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
-    whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

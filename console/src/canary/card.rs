@@ -111,6 +111,10 @@ pub(super) fn card(
             })
             .collect(),
         verdict,
+        since_text: since_ms
+            .map(|at| words::moment(at, now_ms))
+            .filter(|text| sentence.contains(text))
+            .unwrap_or_default(),
         sentence,
         since_ms,
         revision: view.revision(&split.object),

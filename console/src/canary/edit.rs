@@ -15,7 +15,7 @@ use weft_model::{
     Diagnostic,
     canary::{EditPreview, EditResult, WeightEdit},
 };
-use weft_source::{Applied, ConfigStore, StoreError, Undo};
+use weft_source::{Access, Applied, BearerToken, ClusterError, Documents, StoreError, Undo};
 
 pub use self::error::EditError;
 use self::plan::Plan;
@@ -28,7 +28,8 @@ use crate::{
 
 /// For how long an edit can be taken back.
 pub const UNDO_FOR: Duration = Duration::from_secs(600);
-/// How long an answer waits for the view to show the edit; the files are noticed after some 50 ms.
+/// How long an answer waits for the view to show the edit; files are noticed after some 50 ms, a cluster's objects within
+/// a second.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(2);
 /// Edits whose very bytes can be brought back; older ones are taken back by their values.
 const KEPT: usize = 64;
@@ -36,7 +37,7 @@ const KEPT: usize = 64;
 /// Makes edits, one after the other.
 pub struct Editor {
     views: watch::Receiver<Arc<View>>,
-    store: Arc<ConfigStore>,
+    documents: Documents,
     edits: Edits,
     canaries: Arc<CanaryService>,
     metrics: Arc<Metrics>,
@@ -49,29 +50,36 @@ impl Editor {
     /// An editor of what `views` shows.
     pub fn new(
         views: watch::Receiver<Arc<View>>,
+        documents: Documents,
         edits: Edits,
         canaries: Arc<CanaryService>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (store, undos, one_at_a_time) =
-            (Arc::new(ConfigStore::new()), Mutex::default(), tokio::sync::Mutex::default());
-        Self { views, store, edits, canaries, metrics, undos, one_at_a_time }
+        let (undos, one_at_a_time) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { views, documents, edits, canaries, metrics, undos, one_at_a_time }
     }
 
     /// What an edit would do. Writes nothing.
-    pub async fn preview(&self, edit: &WeightEdit) -> Result<EditPreview, EditError> {
+    pub async fn preview(&self, edit: &WeightEdit, token: Option<&BearerToken>) -> Result<EditPreview, EditError> {
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
         let moved_rate = self.canaries.rate(&plan.key, edit.route_index).await.map(|rate| plan.moved_share() * rate);
         let command = plan.command();
-        let store = self.store.clone();
-        let revision = edit.revision.clone();
-        let (diff, present, would_be) = blocking(move || {
-            let preview = plan.attempt(|edits| store.preview(&view.index, &plan.key, &revision, edits))?;
-            let snapshot = plan::hypothetical(&view.snapshot, preview.after);
-            let (present, would_be) =
-                (findings::lint(&view.snapshot, &view.index), findings::lint(&snapshot, &view.index));
-            Ok((preview.diff, present, would_be))
+        let access = Access { index: Some(&view.index), token };
+        let [numbers, words] = plan.forms();
+        let preview = match self.documents.preview(access, &plan.key, &edit.revision, &numbers).await {
+            Err(StoreError::Patch(first)) => {
+                let again = self.documents.preview(access, &plan.key, &edit.revision, &words).await;
+                again.map_err(|_| StoreError::Patch(first))?
+            }
+            other => other?,
+        };
+        let diff = preview.diff;
+        let after = preview.after;
+        let looked = view.clone();
+        let (present, would_be) = blocking(move || {
+            let snapshot = plan::hypothetical(&looked.snapshot, after);
+            (findings::lint(&looked.snapshot, &looked.index), findings::lint(&snapshot, &looked.index))
         })
         .await?;
         let only_in = |these: &[Diagnostic], others: &[Diagnostic]| -> Vec<Diagnostic> {
@@ -87,21 +95,38 @@ impl Editor {
         })
     }
 
-    /// Makes an edit, and waits shortly until it shows.
-    pub async fn apply(&self, edit: &WeightEdit) -> Result<EditResult, EditError> {
+    /// Makes an edit with the user's token where one is needed, and waits shortly until it shows.
+    pub async fn apply(&self, edit: &WeightEdit, token: Option<&BearerToken>) -> Result<EditResult, EditError> {
         let _turn = self.one_at_a_time.lock().await;
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
-        let (store, revision) = (self.store.clone(), edit.revision.clone());
-        let before = plan.before.clone();
-        let applied: Applied =
-            blocking(move || plan.attempt(|edits| store.apply(&view.index, &plan.key, &revision, edits))).await?;
+        whole(edit)?;
+        let applied = self.write(&view, &plan, &edit.revision, token).await?;
+        let before = plan.before;
         self.finish(edit, before, applied.revision, Some(applied.undo), None).await
     }
 
-    /// Takes an edit back: the very bytes when the file is still as the edit left it, and otherwise only the weights,
-    /// if they are still those that the edit set.
-    pub async fn undo(&self, id: &str) -> Result<EditResult, EditError> {
+    async fn write(
+        &self,
+        view: &View,
+        plan: &Plan,
+        revision: &str,
+        token: Option<&BearerToken>,
+    ) -> Result<Applied, EditError> {
+        let access = Access { index: Some(&view.index), token };
+        let [numbers, words] = plan.forms();
+        match self.documents.apply(access, &plan.key, revision, &numbers).await {
+            Err(StoreError::Patch(first)) => {
+                let again = self.documents.apply(access, &plan.key, revision, &words).await;
+                Ok(again.map_err(|_| StoreError::Patch(first))?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Takes an edit back: exactly, when what was edited is still as the edit left it, and otherwise only the weights, if
+    /// they are still those that the edit set.
+    pub async fn undo(&self, id: &str, token: Option<&BearerToken>) -> Result<EditResult, EditError> {
         let _turn = self.one_at_a_time.lock().await;
         let done = self.edits.get(id).await?.ok_or_else(|| EditError::NoSuchEdit(id.to_owned()))?;
         let age = now_ms().saturating_sub(done.at_ms);
@@ -119,12 +144,12 @@ impl Editor {
             revision: String::new(),
         };
         if let Some(kept) = kept {
-            let store = self.store.clone();
-            match blocking(move || store.undo(&kept).map_err(EditError::from)).await {
+            match self.documents.undo(Access { index: None, token }, &kept).await {
                 Ok(revision) => return self.finish(&back, done.weights_after, revision, None, Some(id)).await,
-                // Something else in the file changed; the weights may still be the edit's own.
-                Err(EditError::Store(StoreError::Conflict { .. })) => {}
-                Err(error) => return Err(error),
+                // Something else in it changed; the weights may still be the edit's own.
+                Err(StoreError::Conflict { .. }) => {}
+                Err(StoreError::Cluster(error)) if matches!(*error, ClusterError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         let view = self.views.borrow().clone();
@@ -133,9 +158,7 @@ impl Editor {
         if plan.before != done.weights_after {
             return Err(EditError::Moved);
         }
-        let (store, revision) = (self.store.clone(), back.revision.clone());
-        let applied: Applied =
-            blocking(move || plan.attempt(|edits| store.apply(&view.index, &plan.key, &revision, edits))).await?;
+        let applied = self.write(&view, &plan, &back.revision, token).await?;
         self.finish(&back, done.weights_after, applied.revision, Some(applied.undo), Some(id)).await
     }
 
@@ -179,11 +202,15 @@ impl Editor {
     }
 }
 
-/// Files are read and written beside the runtime.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, EditError> + Send + 'static,
-) -> Result<T, EditError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| EditError::Broken(error.to_string()))?
+/// Weights are set as percentages: a sum of anything else is a slip. (An undo may bring other sums back.)
+fn whole(edit: &WeightEdit) -> Result<(), EditError> {
+    let sum: u64 = edit.weights.iter().map(|weight| u64::from(*weight)).sum();
+    if sum == 100 { Ok(()) } else { Err(EditError::Sum(sum)) }
+}
+
+/// Linting takes a while on a large estate, so it is done beside the runtime.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EditError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| EditError::Broken(error.to_string()))
 }
 
 fn millis(duration: Duration) -> u64 {

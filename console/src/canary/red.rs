@@ -61,7 +61,7 @@ pub(super) async fn observe(
         }
     };
     let (flows, latency) = tokio::join!(graphs.get(WINDOW_S), latency);
-    let rates = flows.rates_problem.clone().map_or(Ok(()), Err);
+    let rates = flows.rates_problem.clone().or_else(|| flows.outdated.clone()).map_or(Ok(()), Err);
     let answer = latency.as_ref().map(|_| ()).map_err(Clone::clone);
     Red { flows, buckets: read_buckets(latency.as_deref().unwrap_or_default()), answers: [rates, answer] }
 }

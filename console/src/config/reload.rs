@@ -1,22 +1,69 @@
-//! Follows the directory of manifests and publishes a view for each of its states.
+//! Follows the place where configuration is kept and publishes a view for each of its states.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinHandle};
+use kube::Client;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+use weft_api::Change;
 use weft_mesh::{Settings, Snapshot, Store};
 use weft_model::Diagnostic;
 use weft_runtime::{Shutdown, StartupError};
-use weft_source::{Batch, DirectoryOptions, DirectorySource, Index};
+use weft_source::{DirectoryOptions, DirectorySource, Index, KubernetesOptions, KubernetesSource};
 
 use super::{View, findings};
 use crate::metrics::Metrics;
 
-/// A directory that is followed.
+/// The least time between two views of a cluster, where something changes all the time; each view is linted as a whole.
+const CLUSTER_PACE: Duration = Duration::from_millis(500);
+/// A view that takes long to make is made more seldom: this share of the time is left for everything else.
+const REST: u32 = 4;
+
+/// A place that is followed.
 pub struct Followed {
     /// The present view.
     pub views: watch::Receiver<Arc<View>>,
     /// Follows until shutdown.
     pub task: JoinHandle<()>,
+}
+
+enum Source {
+    Directory(Box<DirectorySource>),
+    Kubernetes(Box<KubernetesSource>),
+}
+
+/// One state, as far as it differs from the one before.
+struct News {
+    changes: Vec<Change>,
+    /// Everything that is wrong with the source's objects now.
+    problems: Vec<Diagnostic>,
+    index: Index,
+}
+
+impl Source {
+    async fn next(&mut self) -> News {
+        match self {
+            Self::Directory(source) => {
+                let batch = source.next().await;
+                News { changes: batch.changes, problems: batch.diagnostics, index: batch.index }
+            }
+            Self::Kubernetes(source) => {
+                let batch = source.next().await;
+                News { changes: batch.changes, problems: batch.diagnostics, index: Index::default() }
+            }
+        }
+    }
+
+    /// When the next view may be made at the earliest.
+    fn due(&self, began: Instant) -> Instant {
+        match self {
+            Self::Directory(_) => began,
+            Self::Kubernetes(_) => began + CLUSTER_PACE.max(began.elapsed() * REST),
+        }
+    }
 }
 
 /// Reads the directory, lints it and begins to follow it.
@@ -29,31 +76,57 @@ pub async fn open(
     let (source, first) = DirectorySource::open(dir, DirectoryOptions::default()).map_err(|error| {
         StartupError::new("cannot read the configuration", error, "name the directory of manifests with --config-dir")
     })?;
+    let first = News { changes: first.changes, problems: first.diagnostics, index: first.index };
+    Ok(begin(Source::Directory(Box::new(source)), first, settings, metrics, shutdown).await)
+}
+
+/// Reads a cluster, lints it and begins to follow it. An API server that does not answer is a finding, not the end.
+pub async fn open_cluster(client: Client, settings: Settings, metrics: Arc<Metrics>, shutdown: Shutdown) -> Followed {
+    let options = KubernetesOptions {
+        root_namespace: settings.root_namespace.clone(),
+        secrets: false,
+        ..KubernetesOptions::default()
+    };
+    let mut source = Source::Kubernetes(Box::new(KubernetesSource::new(client, options)));
+    let first = source.next().await;
+    begin(source, first, settings, metrics, shutdown).await
+}
+
+async fn begin(source: Source, first: News, settings: Settings, metrics: Arc<Metrics>, shutdown: Shutdown) -> Followed {
     let mut store = Store::new(settings);
     store.apply(first.changes);
-    let view = view(1, store.snapshot(), first.index, first.diagnostics).await;
+    let view = view(1, store.snapshot(), first.index, first.problems).await;
     let (publish, views) = watch::channel(Arc::new(view));
     let task = tokio::spawn(follow(source, store, publish, metrics, shutdown));
-    Ok(Followed { views, task })
+    Followed { views, task }
 }
 
 async fn follow(
-    mut source: DirectorySource,
+    mut source: Source,
     mut store: Store,
     publish: watch::Sender<Arc<View>>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) {
+    let mut due = Instant::now();
     loop {
-        let Batch { changes, diagnostics, index } = tokio::select! {
-            batch = source.next() => batch,
+        let mut news = tokio::select! {
+            news = source.next() => news,
             () = shutdown.wait() => return,
         };
-        store.apply(changes);
+        store.apply(std::mem::take(&mut news.changes));
+        // What comes until the next view is due goes into it.
+        while let Ok(more) = timeout_at(due, source.next()).await {
+            store.apply(more.changes);
+            news.problems = more.problems;
+            news.index = more.index;
+        }
+        let began = Instant::now();
         let version = publish.borrow().version + 1;
-        let view = view(version, store.snapshot(), index, diagnostics).await;
+        let view = view(version, store.snapshot(), news.index, news.problems).await;
         metrics.reloaded();
         publish.send_replace(Arc::new(view));
+        due = source.due(began);
     }
 }
 

@@ -16,6 +16,9 @@ const MAX_SPANS_OF_TRACE: i64 = 5000;
 /// Traces deleted by one statement, so that none takes long.
 const DELETE_STEP: i64 = 200;
 
+/// Gives at most so many free pages back to the file system.
+const VACUUM_STEP: &str = "PRAGMA incremental_vacuum(500)";
+
 /// One span as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpanRecord {
@@ -116,10 +119,13 @@ impl TraceStore {
                 .fetch_all(&self.pool)
                 .await?;
             if oldest.is_empty() {
-                return Ok(());
+                break;
             }
             self.delete(&oldest).await?;
         }
+        // A little at a time, so that nobody waits for it.
+        sqlx::query(VACUUM_STEP).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Deletes the oldest traces until a tenth of the cap is free, so that this is seldom needed.
@@ -134,7 +140,7 @@ impl TraceStore {
             }
             self.delete(&oldest).await?;
         }
-        sqlx::query("PRAGMA incremental_vacuum").execute(&self.pool).await?;
+        // The pages that are free now are used by the spans to come; giving them back would only take time.
         Ok(())
     }
 

@@ -41,7 +41,8 @@ impl GraphCache {
         {
             return observed.clone();
         }
-        let observed = Arc::new(observe(self.prometheus.as_ref(), window_s).await);
+        let observed = observe(self.prometheus.as_ref(), window_s).await;
+        let observed = Arc::new(observed.or_last(entry.as_ref().map(|(_, last)| &**last)));
         *entry = Some((Instant::now(), observed.clone()));
         observed
     }

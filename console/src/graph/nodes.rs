@@ -17,7 +17,7 @@ use crate::estate::Estate;
 pub(super) fn assemble(merged: Vec<Merged>, observed: &Observed, estate: &Estate) -> (Vec<Node>, Vec<Edge>) {
     let mut graph: DiGraph<Node, Edge> = DiGraph::new();
     let mut index: BTreeMap<String, NodeIndex> = BTreeMap::new();
-    for id in estate.workloads.keys() {
+    for (id, _) in estate.workloads.iter().filter(|(_, workload)| workload.listed) {
         place(&mut graph, &mut index, &End { id: id.clone(), ..End::default() }, estate);
     }
     for edge in merged {

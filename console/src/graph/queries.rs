@@ -14,6 +14,9 @@ const RATE_LABELS: &str = "reporter, source_workload, source_workload_namespace,
 const EDGE_LABELS: &str = "reporter, source_workload, source_workload_namespace, destination_workload, \
     destination_workload_namespace";
 
+/// For how long numbers are shown on when Prometheus does not answer any more.
+const KEPT_MS: u64 = 15 * 60 * 1000;
+
 /// Names an edge at one reporter: source id, destination id.
 type Pair = (Reporter, String, String);
 
@@ -54,10 +57,28 @@ pub struct Observed {
     pub latency: [Quantiles; 3],
     /// Why there are no request rates, if so: without them nothing can be called idle.
     pub rates_problem: Option<QueryError>,
+    /// Why the numbers are older ones, if so, and how old in milliseconds: Prometheus does not answer any more.
+    pub outdated: Option<QueryError>,
+    /// See `outdated`.
+    pub age_ms: u64,
     /// Completeness.
     pub sources: Sources,
     /// The queries, by what they give.
     pub queries: Vec<(String, String)>,
+}
+
+impl Observed {
+    /// What was known last, in the place of an answer that did not come; the answer itself if it came, or if what was
+    /// known last is too old to be worth anything.
+    pub(super) fn or_last(self, last: Option<&Self>) -> Self {
+        let Some(problem) = self.rates_problem.clone() else { return self };
+        let Some(last) = last.filter(|last| last.rates_problem.is_none()) else { return self };
+        let age_ms = self.at_ms.saturating_sub(last.at_ms);
+        if age_ms > KEPT_MS {
+            return self;
+        }
+        Self { outdated: Some(problem), age_ms, sources: self.sources, ..last.clone() }
+    }
 }
 
 /// The six queries of a graph, whatever the mesh's size, by what they give.
@@ -111,6 +132,8 @@ pub async fn observe(prometheus: Option<&Prometheus>, window_s: u64) -> Observed
         bytes: flows(take(2)),
         latency: [3, 4, 5].map(|index| Quantiles::read(&take(index))),
         rates_problem,
+        outdated: None,
+        age_ms: 0,
         sources,
         queries,
     }

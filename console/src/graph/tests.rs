@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use weft_model::graph::{Health, Lock, NodeKind};
+use weft_model::graph::{Health, Lock, NodeKind, Sources};
 
 use super::{Observed, Quantiles, draw, flow::Flow, mtls_share, queries::graph_queries};
 use crate::{
@@ -40,8 +40,14 @@ fn observed(requests: Vec<Flow>) -> Observed {
 }
 
 fn workload(name: &str, meshed: bool) -> (String, Workload) {
-    let known =
-        Workload { namespace: "shop".into(), name: name.into(), app: name.into(), meshed, ..Workload::default() };
+    let known = Workload {
+        namespace: "shop".into(),
+        name: name.into(),
+        app: name.into(),
+        meshed,
+        listed: true,
+        ..Workload::default()
+    };
     (format!("shop/{name}"), known)
 }
 
@@ -164,4 +170,25 @@ fn latency_is_that_of_the_side_that_gave_the_rate() {
 #[test]
 fn a_handful_of_queries() {
     assert!(graph_queries(60).len() <= 8);
+}
+
+#[test]
+fn what_was_known_last_is_shown_on_for_a_while() {
+    let good = Observed { at_ms: 1_000_000, requests: vec![], ..Observed::default() };
+    let failed = |at_ms| Observed {
+        at_ms,
+        rates_problem: Some(QueryError::NotConfigured),
+        sources: Sources { asked: 6, answered: 0, problem: Some("away".into()) },
+        ..Observed::default()
+    };
+    let kept = failed(1_020_000).or_last(Some(&good));
+    assert_eq!((kept.at_ms, kept.age_ms, kept.rates_problem.clone()), (1_000_000, 20_000, None));
+    assert_eq!((kept.sources.answered, kept.outdated.clone()), (0, Some(QueryError::NotConfigured)));
+    // It goes on ageing from the moment that it was true.
+    let later = failed(1_060_000).or_last(Some(&kept));
+    assert_eq!(later.age_ms, 60_000);
+    assert!(failed(1_000_000 + 3_600_000).or_last(Some(&later)).rates_problem.is_some(), "too old");
+    assert!(failed(1).or_last(None).rates_problem.is_some());
+    let back = Observed { at_ms: 1_070_000, ..good }.or_last(Some(&later));
+    assert_eq!((back.age_ms, back.outdated), (0, None));
 }

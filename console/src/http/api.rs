@@ -3,6 +3,7 @@
 mod canaries;
 mod config;
 mod traces;
+mod who;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/meta", get(meta))
         .route("/status", get(status))
+        .route("/who", get(who::who))
         .route("/graph", get(graph))
         .route("/canaries", get(canaries::list))
         .route("/canaries/preview", post(canaries::preview))

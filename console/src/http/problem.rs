@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use weft_model::config::Problem;
-use weft_source::{StoreError, config_store::PatchError};
+use weft_source::{ClusterError, StoreError, config_store::PatchError};
 
 use crate::canary::edit::EditError;
 
@@ -15,7 +15,13 @@ pub struct ApiError(Problem);
 impl ApiError {
     /// Builds one; `kind` is the short code that people copy.
     pub fn new(status: StatusCode, kind: &str, title: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self(Problem { kind: kind.into(), title: title.into(), detail: detail.into(), status: status.as_u16() })
+        Self(Problem {
+            kind: kind.into(),
+            title: title.into(),
+            detail: detail.into(),
+            status: status.as_u16(),
+            patch: None,
+        })
     }
 
     /// The request itself is wrong.
@@ -68,6 +74,12 @@ impl From<EditError> for ApiError {
             EditError::Weights(_) => {
                 Self::bad_request(title, "Give one weight for each destination, not all of them zero.")
             }
+            EditError::Sum(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "weights",
+                title,
+                "Give the percentages of all destinations; together they are 100.",
+            ),
             EditError::Store(error) => store_problem(&error, title),
             EditError::NoSuchEdit(_) => Self::not_found(title, "Set the weights by hand."),
             EditError::TooLate => Self::new(StatusCode::GONE, "too-late", title, "Set the weights by hand."),
@@ -85,6 +97,7 @@ fn store_problem(error: &StoreError, title: String) -> ApiError {
         StoreError::Conflict { .. } | StoreError::Patch(PatchError::Changed { .. }) => {
             ApiError::conflict(title.clone(), "Load it again to see what is there now, then repeat the edit.")
         }
+        StoreError::Cluster(error) => cluster_problem(error, title),
         StoreError::NotFound(_) => {
             ApiError::not_found(title.clone(), "It may have been deleted or renamed. Load the list again.")
         }
@@ -98,6 +111,47 @@ fn store_problem(error: &StoreError, title: String) -> ApiError {
             "Look at the file's permissions and at the space left, then repeat the edit.",
         ),
         _ => unprocessable("not-editable", "Edit the file by hand."),
+    }
+}
+
+/// What a cluster refused, and what to do about it.
+fn cluster_problem(error: &ClusterError, title: String) -> ApiError {
+    let new = |status, kind, detail: &str| ApiError::new(status, kind, title.clone(), detail);
+    match error {
+        ClusterError::NoToken => new(
+            StatusCode::UNAUTHORIZED,
+            "no-token",
+            "Give a token at the top of the page; kubectl create token NAME prints one. It is kept in this tab only.",
+        ),
+        ClusterError::Unauthorized => {
+            new(StatusCode::UNAUTHORIZED, "bad-token", "Give a new one at the top of the page.")
+        }
+        ClusterError::Forbidden { .. } => new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Ask for a role that allows it, or give the token of somebody who may.",
+        ),
+        ClusterError::Conflict(_) => {
+            ApiError::conflict(title.clone(), "Load it again to see what is there now, then repeat the edit.")
+        }
+        ClusterError::Managed { patch, .. } => {
+            let mut problem =
+                new(StatusCode::CONFLICT, "managed", "The patch below makes the change in a repository's YAML.");
+            problem.0.patch = Some(patch.clone());
+            problem
+        }
+        ClusterError::NotOurs { .. } => new(StatusCode::CONFLICT, "not-ours", "Write it with the tool that made it."),
+        ClusterError::Rejected { .. } => {
+            new(StatusCode::UNPROCESSABLE_ENTITY, "rejected", "Change what the words above name, and try again.")
+        }
+        ClusterError::NotServed { .. } => {
+            new(StatusCode::UNPROCESSABLE_ENTITY, "not-served", "Install the kind first; weft install does.")
+        }
+        ClusterError::Unavailable { .. } => new(
+            StatusCode::BAD_GATEWAY,
+            "cluster-away",
+            "Nothing was changed as far as is known. Try again when the API server answers.",
+        ),
     }
 }
 

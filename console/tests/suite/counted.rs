@@ -87,21 +87,15 @@ async fn the_graph_counts_each_request_once() {
     let Some(scraper) = Scraper::start(serve(page.router()).await).await else { return };
     let prometheus = scraper.client();
     // Counters that grow by a known ratio: what is checked are ratios, which no scrape's timing changes.
-    let grow = tokio::spawn({
-        let page = page.clone();
-        async move {
-            for step in 0u64.. {
-                let mut text = String::new();
-                for reporter in ["source", "destination"] {
-                    let policy = if reporter == "source" { "unknown" } else { "mutual_tls" };
-                    edge(&mut text, reporter, "checkout-bff", "order-service-v1", policy, "200", step * 90);
-                    edge(&mut text, reporter, "checkout-bff", "order-service-v1", policy, "503", step * 10);
-                }
-                edge(&mut text, "destination", "legacy-billing", "order-service-v1", "none", "200", step * 50);
-                page.set(text);
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
+    page.change(|scrape| {
+        let mut text = String::new();
+        for reporter in ["source", "destination"] {
+            let policy = if reporter == "source" { "unknown" } else { "mutual_tls" };
+            edge(&mut text, reporter, "checkout-bff", "order-service-v1", policy, "200", scrape * 180);
+            edge(&mut text, reporter, "checkout-bff", "order-service-v1", policy, "503", scrape * 20);
         }
+        edge(&mut text, "destination", "legacy-billing", "order-service-v1", "none", "200", scrape * 100);
+        text
     });
     let view = view(1, [90, 10]);
     let graph = until("both edges have rates and latency", async || {
@@ -109,7 +103,6 @@ async fn the_graph_counts_each_request_once() {
         (graph.edges.len() == 2 && graph.edges.iter().all(|e| e.p95_ms.is_some() && e.rate > 100.0)).then_some(graph)
     })
     .await;
-    grow.abort();
 
     assert_eq!((graph.sources.asked, graph.sources.answered, graph.sources.problem.clone()), (6, 6, None));
     let find = |id: &str| graph.edges.iter().find(|edge| edge.id == id).unwrap();

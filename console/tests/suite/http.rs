@@ -280,7 +280,9 @@ async fn weights_are_moved_and_brought_back() {
     assert_eq!(odd["newFindings"][0]["code"], "WEFT0104", "{odd}");
     assert_eq!(odd["newFindings"].as_array().map(Vec::len), Some(1), "{odd}");
 
-    for (wrong, code) in [(json!([50]), 400), (json!([0, 0]), 400), (json!([3_000_000_000u32, 1]), 400)] {
+    for (wrong, code) in
+        [(json!([50]), 400), (json!([0, 0]), 400), (json!([3_000_000_000u32, 1]), 400), (json!([50, 60]), 422)]
+    {
         let (status, problem) = console.post("/api/v1/canaries/apply", &edit(wrong)).await;
         assert_eq!(status.as_u16(), code, "{problem}");
     }

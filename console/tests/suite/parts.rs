@@ -10,7 +10,7 @@ use std::{
 
 use axum::{Json, Router, routing::get};
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch, time::interval};
 use weft_api::Change;
 use weft_console::telemetry::prometheus::Prometheus;
 use weft_mesh::{Settings, Snapshot, Store};
@@ -22,12 +22,13 @@ pub const SOON: Duration = Duration::from_secs(20);
 /// Waits until `probe` gives something.
 pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + SOON;
+    let mut again = interval(Duration::from_millis(50));
     loop {
+        again.tick().await;
         if let Some(found) = probe().await {
             return found;
         }
         assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -40,28 +41,49 @@ pub async fn serve(router: Router) -> SocketAddr {
 }
 
 /// A page of metrics whose text the test sets.
-#[derive(Clone, Default)]
-pub struct Page(Arc<Mutex<(String, u64)>>);
+#[derive(Clone)]
+pub struct Page(Arc<Shown>);
+
+struct Shown {
+    text: Mutex<Text>,
+    scrapes: watch::Sender<u64>,
+}
+
+/// What a scrape gets: the same each time, or a text for the number of the scrape.
+type Text = Box<dyn Fn(u64) -> String + Send>;
+
+impl Default for Page {
+    fn default() -> Self {
+        Self(Arc::new(Shown { text: Mutex::new(Box::new(|_| String::new())), scrapes: watch::Sender::new(0) }))
+    }
+}
 
 impl Page {
     pub fn set(&self, text: impl Into<String>) {
-        self.0.lock().unwrap().0 = text.into();
+        let text = text.into();
+        self.change(move |_| text.clone());
+    }
+
+    /// From now on the text follows the number of the scrape.
+    pub fn change(&self, text: impl Fn(u64) -> String + Send + 'static) {
+        *self.0.text.lock().unwrap() = Box::new(text);
     }
 
     pub fn router(&self) -> Router {
         let page = self.clone();
         let scrape = move || async move {
-            let mut page = page.0.lock().unwrap();
-            page.1 += 1;
-            page.0.clone()
+            page.0.scrapes.send_modify(|scrapes| *scrapes += 1);
+            let scrape = *page.0.scrapes.borrow();
+            (page.0.text.lock().unwrap())(scrape)
         };
         Router::new().route("/metrics", get(scrape))
     }
 
     /// Waits until a scrape that began after now is over.
     pub async fn scraped_twice(&self) {
-        let before = self.0.lock().unwrap().1;
-        until("two more scrapes", async || (self.0.lock().unwrap().1 >= before + 3).then_some(())).await;
+        let mut scrapes = self.0.scrapes.subscribe();
+        let enough = *scrapes.borrow() + 3;
+        tokio::time::timeout(SOON, scrapes.wait_for(|scrapes| *scrapes >= enough)).await.expect("scrapes").unwrap();
     }
 }
 

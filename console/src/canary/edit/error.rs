@@ -17,6 +17,9 @@ pub enum EditError {
     /// The weights do not fit the route.
     #[error("{0}")]
     Weights(String),
+    /// The weights are no percentages.
+    #[error("the weights add up to {0}, not to 100")]
+    Sum(u64),
     /// The file did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -4,7 +4,7 @@ use serde_json::Value;
 use weft_api::{Change, Kind, Object, ObjectKey};
 use weft_mesh::{Snapshot, Store};
 use weft_model::{ObjectRef, canary::WeightEdit};
-use weft_source::{FieldEdit, StoreError};
+use weft_source::FieldEdit;
 
 use super::EditError;
 use crate::{canary::Split, config::View};
@@ -62,9 +62,9 @@ impl Plan {
         pairs.filter(|(_, (old, new))| old.unwrap_or(0) != **new).map(|(index, (old, new))| (index, *old, *new))
     }
 
-    /// Runs a store's operation with the fields to change. Weights may be written as numbers or as strings of digits;
-    /// both mean the same, so the second is tried when the first is not what stands there.
-    pub(super) fn attempt<T>(&self, run: impl Fn(&[FieldEdit]) -> Result<T, StoreError>) -> Result<T, EditError> {
+    /// The fields to change. Weights may be written as numbers or as strings of digits; both mean the same, so the second
+    /// form is for when the first is not what stands there.
+    pub(super) fn forms(&self) -> [Vec<FieldEdit>; 2] {
         let edits = |form: fn(u32) -> Value| -> Vec<FieldEdit> {
             let field = |index| format!("spec.http[{}].route[{index}].weight", self.route_index);
             let edit = |(index, old, new): (usize, Option<u32>, u32)| FieldEdit {
@@ -74,12 +74,7 @@ impl Plan {
             };
             self.changed().map(edit).collect()
         };
-        match run(&edits(Value::from)) {
-            Err(StoreError::Patch(first)) => {
-                run(&edits(|weight| Value::from(weight.to_string()))).map_err(|_| StoreError::Patch(first).into())
-            }
-            result => Ok(result?),
-        }
+        [edits(Value::from), edits(|weight| Value::from(weight.to_string()))]
     }
 
     /// Share of the route's requests that would go to another destination, 0 to 1.

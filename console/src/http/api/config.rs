@@ -9,8 +9,13 @@ use http::header;
 use serde::Deserialize;
 use weft_api::{Kind, Object, ObjectKey, Spec};
 use weft_model::{ObjectRef, config::ConfigObject};
+use weft_source::Access;
 
-use crate::{app::App, http::ApiError};
+use crate::{
+    app::App,
+    canary::edit::EditError,
+    http::{ApiError, token::Token},
+};
 
 /// `GET /api/v1/config`. The JSON is made once for each state of the files.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
@@ -31,23 +36,32 @@ pub(super) struct Wanted {
 /// `GET /api/v1/config/object`.
 pub(super) async fn object(
     State(app): State<Arc<App>>,
+    Token(token): Token,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<ConfigObject>, ApiError> {
     let Query(Wanted { api_version, kind, namespace, name }) = wanted?;
     let wanted = ObjectRef { api_version, kind, namespace, name };
     let key = ObjectKey::from(&wanted);
     let view = app.view();
-    let (Some(row), Some(document)) = (view.row(&key), view.index.document(&key)) else {
-        return Err(ApiError::not_found(
+    let missing = || {
+        ApiError::not_found(
             format!("{wanted} is not configured."),
             "It may have been deleted or renamed. Look for it in the list.",
-        ));
+        )
     };
-    let yaml = match &document.object.spec {
-        Spec::Secret(_) => without_values(document.object),
-        _ => document.text.to_owned(),
+    let row = view.row(&key).ok_or_else(missing)?;
+    let object = view.snapshot.object(&key).ok_or_else(missing)?;
+    let (yaml, first_line) = match (&object.spec, view.index.document(&key)) {
+        (Spec::Secret(_), document) => (without_values(object), document.map_or(1, |document| document.line)),
+        (_, Some(document)) => (document.text.to_owned(), document.line),
+        // A cluster's objects are kept without what nobody reads; the page shows them whole.
+        (_, None) => {
+            let access = Access { index: None, token: token.as_ref() };
+            let document = app.documents.read(access, &key).await.map_err(EditError::Store)?;
+            (document.text, document.first_line)
+        }
     };
-    Ok(Json(ConfigObject { row: row.clone(), yaml, first_line: document.line, command: command(&row.object) }))
+    Ok(Json(ConfigObject { row: row.clone(), yaml, first_line, command: command(&row.object) }))
 }
 
 /// A Secret by its keys: nobody needs a private key on a page.

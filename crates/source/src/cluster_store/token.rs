@@ -17,7 +17,8 @@ impl BearerToken {
     /// Takes a token, with or without `Bearer ` before it.
     pub fn new(token: &str) -> Result<Self, BadToken> {
         let token = token.trim();
-        let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+        let bare = token.strip_prefix("Bearer").filter(|rest| rest.is_empty() || rest.starts_with(' '));
+        let token = bare.unwrap_or(token).trim();
         // RFC 6750's alphabet.
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
         if token.is_empty() || token.len() > 16 * 1024 || !token.bytes().all(fits) {

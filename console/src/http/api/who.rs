@@ -1,0 +1,21 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use axum::{Json, extract::State};
+use weft_model::config::Who;
+
+use crate::{
+    app::App,
+    http::{ApiError, token::Token},
+};
+
+/// `GET /api/v1/who`: whose token it is, and in which of the namespaces with weighted routes it may move weights.
+pub(super) async fn who(State(app): State<Arc<App>>, Token(token): Token) -> Result<Json<Who>, ApiError> {
+    let Some(rights) = &app.rights else {
+        return Err(ApiError::not_found(
+            "This console shows a directory, where nobody signs in.",
+            "Whoever reaches the page may change what it shows.",
+        ));
+    };
+    let namespaces: BTreeSet<String> = app.view().splits.iter().map(|split| split.object.namespace.clone()).collect();
+    Ok(Json(rights.ask(token.as_ref(), namespaces).await?))
+}

@@ -1,0 +1,82 @@
+//! The place whose configuration a console shows: a directory, or a cluster.
+
+use std::{path::Path, sync::Arc};
+
+use weft_mesh::Settings;
+use weft_runtime::{Shutdown, StartupError};
+use weft_source::{
+    ConfigStore, Documents, KubernetesStore,
+    kubernetes::{self, ConnectError},
+};
+
+use crate::{
+    args::{Args, SourceKind},
+    config::reload::{self, Followed},
+    metrics::Metrics,
+    rights::Rights,
+};
+
+/// An open place.
+pub struct Place {
+    /// What people call it.
+    pub name: String,
+    /// Its configuration, followed.
+    pub followed: Followed,
+    /// The way to read and edit single objects.
+    pub documents: Documents,
+    /// What tokens may; only of a cluster.
+    pub rights: Option<Rights>,
+}
+
+impl Place {
+    /// Opens what the flags name.
+    pub async fn open(
+        args: &Args,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        shutdown: Shutdown,
+    ) -> Result<Self, StartupError> {
+        match (args.source, &args.config_dir) {
+            (SourceKind::Directory, Some(dir)) => Ok(Self {
+                name: last_part(dir),
+                followed: reload::open(dir, settings, metrics, shutdown).await?,
+                documents: Documents::Files(Arc::new(ConfigStore::new())),
+                rights: None,
+            }),
+            (SourceKind::Directory, None) => Err(StartupError::new(
+                "cannot read the configuration",
+                "no directory was named",
+                "name the directory of manifests with --config-dir, or choose --source kubernetes",
+            )),
+            (SourceKind::Kubernetes, _) => Self::cluster(args, settings, metrics, shutdown).await,
+        }
+    }
+
+    async fn cluster(
+        args: &Args,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        shutdown: Shutdown,
+    ) -> Result<Self, StartupError> {
+        let unusable = |error: ConnectError| {
+            StartupError::new("cannot use the cluster", error, "check --kubeconfig, --context and KUBECONFIG")
+        };
+        let config = kubernetes::config(args.kubeconfig.as_deref(), args.context.as_deref()).await.map_err(unusable)?;
+        let name = args.context.clone().unwrap_or_else(|| config.cluster_url.host().unwrap_or("cluster").to_owned());
+        let rights = Rights::new(&config).map_err(unusable)?;
+        let store = KubernetesStore::new(config.clone()).map_err(unusable)?;
+        let client = kubernetes::client(config).map_err(unusable)?;
+        Ok(Self {
+            name,
+            followed: reload::open_cluster(client, settings, metrics, shutdown).await,
+            documents: Documents::Cluster(Arc::new(store)),
+            rights: Some(rights),
+        })
+    }
+}
+
+/// What people call a directory: its last part.
+fn last_part(dir: &Path) -> String {
+    let whole = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
+    whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
