@@ -140,13 +140,55 @@ async fn observed_share(console: SocketAddr) -> f64 {
     json["canaries"][0]["shares"][1]["observedPercent"].as_f64().unwrap_or_else(|| panic!("{json}"))
 }
 
+/// The best of a few loads: what else runs on the machine at that moment is not what is measured.
+#[tokio::test]
+async fn the_first_graph_is_drawn_within_a_second() {
+    let demo = Demo::start(&[]);
+    let browser = Browser::start(1440, 900, false).await;
+    let mut best = f64::INFINITY;
+    for _ in 0..8 {
+        browser.open("about:blank").await;
+        browser.open(&url(&demo, "graph")).await;
+        let drawn = until("the graph is drawn", SOON, || async {
+            let mark = "return performance.getEntriesByName('weft.graph').map(entry => entry.startTime)[0] || null";
+            browser.script(mark).await.as_f64().ok_or_else(|| "not yet".to_owned())
+        })
+        .await;
+        best = best.min(drawn);
+        if best < 1000.0 {
+            break;
+        }
+    }
+    println!("first graph after {best:.0} ms");
+    assert!(best < 1000.0, "{best} ms");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn on_a_narrow_page_the_graph_stays_legible() {
+    let demo = Demo::start(&[]);
+    let browser = Browser::start(900, 1000, false).await;
+    browser.open(&url(&demo, "graph")).await;
+    browser.wait_for("[data-testid=graph-nodes] [data-node=\"shop/storefront\"]").await;
+    until("the whole graph fits at a legible size", SOON, || async {
+        let scale = browser
+            .script("return document.querySelector('[data-testid=graph-canvas] canvas')?.dataset.scale || ''")
+            .await;
+        let scale = scale.as_str().and_then(|scale| scale.parse::<f64>().ok()).unwrap_or_default();
+        ensure(scale >= 0.8, || format!("scale {scale}"))
+    })
+    .await;
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn without_prometheus_the_page_says_so_and_keeps_the_rest() {
     let demo = Demo::start(&[]);
     let console = demo.address("/console");
     let browser = Browser::start(900, 900, true).await;
     browser.open(&url(&demo, "graph")).await;
-    browser.wait_for("[data-testid=graph-nodes] [data-node=\"shop/storefront\"]").await;
+    let lock = "[data-testid=graph-edges] [data-edge=\"shop/legacy-billing->shop/payment-service\"]";
+    browser.attribute_where("the broken lock", lock, "data-lock", SOON, |value| value == "plaintext").await;
     let (_, _, prometheus) = demo.pids().into_iter().find(|(_, role, _)| role == "prometheus").expect("prometheus");
     // Stopped, not killed: the demo would start it again.
     signal(prometheus, 19);
@@ -156,6 +198,14 @@ async fn without_prometheus_the_page_says_so_and_keeps_the_rest() {
                 && (text.contains("not answer") || text.contains("cannot be reached") || text.contains("no answer"))
         })
         .await;
+    // What was known last is still drawn, and its age is told.
+    browser
+        .attribute_where("the page says that its data is old", "[data-testid=live]", "data-state", SOON, |state| {
+            state == "stale"
+        })
+        .await;
+    let lock = "[data-testid=graph-edges] [data-edge=\"shop/legacy-billing->shop/payment-service\"]";
+    browser.attribute_where("the broken lock stays", lock, "data-lock", SOON, |value| value == "plaintext").await;
     let list = get(console, &console.to_string(), "/api/v1/config", &[]).await.unwrap().json();
     assert!(list["rows"].as_array().is_some_and(|rows| rows.len() > 20), "the configuration is still there");
     browser.open(&url(&demo, "configuration")).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod chapter;
+mod cli;
 mod console;
 mod demo;
 mod garbage;
