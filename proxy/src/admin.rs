@@ -1,7 +1,7 @@
 //! Admin, metrics, readiness and probe endpoints: on the instance's own address, in a pod on the pod's, where the admin
 //! pages are for the pod itself.
 
-mod dump;
+pub(crate) mod dump;
 mod pages;
 mod pod;
 
@@ -77,21 +77,31 @@ impl Admin {
             .route("/stats/prometheus", get(pages::prometheus))
             .route("/quitquitquit", post(pages::quit))
             .route("/logging", post(pages::logging));
-        let ready = || Router::new().route("/healthz/ready", get(pages::ready));
+        let merged = merged(shared.node.in_pod);
         let metrics =
             ready().route("/stats/prometheus", get(pages::prometheus)).route("/metrics", get(pages::prometheus));
-        let mut merged = ready().route("/stats/prometheus", get(pod::merged)).route("/metrics", get(pod::merged));
-        if shared.node.in_pod {
-            merged = merged
-                .route("/app-health/{container}/{probe}", get(pod::probe))
-                .route("/app-lifecycle/{container}/{hook}", get(pod::probe))
-                .route("/quitquitquit", post(pod::quit));
-        }
         let endpoints =
             [(self.debug, debug), (self.metrics, metrics), (self.merged, merged), (self.readiness, ready())];
         for (listener, routes) in endpoints {
             spawn(listener, routes, &context, until);
         }
+    }
+}
+
+/// What every port answers that a kubelet may ask.
+fn ready() -> Router<Context> {
+    Router::new().route("/healthz/ready", get(pages::ready))
+}
+
+/// 15020.
+fn merged(in_pod: bool) -> Router<Context> {
+    let merged = ready().route("/stats/prometheus", get(pod::merged)).route("/metrics", get(pod::merged));
+    match in_pod {
+        false => merged,
+        true => merged
+            .route("/app-health/{container}/{probe}", get(pod::probe))
+            .route("/app-lifecycle/{container}/{hook}", get(pod::probe))
+            .route("/quitquitquit", post(pod::quit)),
     }
 }
 
@@ -113,3 +123,6 @@ fn spawn(listener: TcpListener, routes: Router<Context>, context: &Context, unti
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,13 +68,15 @@ pub enum Kind {
     NoFilterChain,
     /// More connections than the listener may hold.
     TooManyConnections,
+    /// A connection to a port that takes redirected ones only.
+    NotRedirected,
     /// A failure of this proxy itself.
     Internal,
 }
 
 impl Kind {
     /// Every kind, for metrics that exist before the first error.
-    pub const ALL: [Kind; 25] = [
+    pub const ALL: [Kind; 26] = [
         Kind::NoRoute,
         Kind::NoCluster,
         Kind::NoHealthyUpstream,
@@ -99,6 +101,7 @@ impl Kind {
         Kind::TlsRefused,
         Kind::NoFilterChain,
         Kind::TooManyConnections,
+        Kind::NotRedirected,
         Kind::Internal,
     ];
 
@@ -129,6 +132,7 @@ impl Kind {
             Kind::TlsRefused => "tls_refused",
             Kind::NoFilterChain => "no_filter_chain",
             Kind::TooManyConnections => "too_many_connections",
+            Kind::NotRedirected => "not_redirected",
             Kind::Internal => "internal",
         }
     }
@@ -191,7 +195,7 @@ impl Kind {
             | Kind::DownstreamTls
             | Kind::PlaintextRefused
             | Kind::TlsRefused => Flag::DownstreamProtocolError,
-            Kind::NoFilterChain => Flag::NoRoute,
+            Kind::NoFilterChain | Kind::NotRedirected => Flag::NoRoute,
             Kind::TooManyConnections => Flag::OverloadManager,
             Kind::Internal => Flag::LocalReset,
         }
@@ -246,7 +250,7 @@ impl Kind {
             Kind::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, ""),
             // Never seen by anybody but the access log, where Envoy writes 0.
             Kind::ClientGone => (StatusCode::BAD_REQUEST, ""),
-            Kind::NoFilterChain => (StatusCode::NOT_FOUND, ""),
+            Kind::NoFilterChain | Kind::NotRedirected => (StatusCode::NOT_FOUND, ""),
             Kind::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, ""),
             Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, ""),
         }

@@ -12,8 +12,8 @@ pub use pod::PodArgs;
 use crate::{
     admin::Application,
     identity::Credentials,
-    state::{Capture, NodeInfo, Role},
-    telemetry::{AccessLogTarget, Endpoint},
+    state::{Capture, ConnectionLimits, NodeInfo, Role},
+    telemetry::{AccessLogTarget, Endpoint, Sampling},
 };
 
 /// The mesh's proxy: carries one workload's traffic, or a gateway's, as the operator says.
@@ -64,6 +64,9 @@ pub struct Flags {
     /// Where the access log goes: a file, `-` for standard output, or `off`.
     #[arg(long, env = "WEFT_ACCESS_LOG", value_name = "PATH|-|off", default_value = "-")]
     pub access_log: String,
+    /// Share of requests, in percent, that the access log has lines for; those that failed always have one.
+    #[arg(long, env = "WEFT_ACCESS_LOG_SAMPLING", value_name = "PERCENT", default_value = "100")]
+    pub access_log_sampling: Sampling,
     /// Worker threads.
     #[arg(long, env = "WEFT_CONCURRENCY", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
@@ -77,6 +80,12 @@ pub struct Flags {
     #[arg(long, env = "WEFT_DRAIN_UNTIL_IDLE", default_value_t = false, num_args = 0..=1, default_missing_value = "true",
         action = clap::ArgAction::Set)]
     pub drain_until_idle: bool,
+    /// Downstream connections that the process holds; more are closed at once and counted.
+    #[arg(long, env = "WEFT_MAX_CONNECTIONS", default_value_t = ConnectionLimits::default().process)]
+    pub max_connections: usize,
+    /// Downstream connections that one listener holds, so that one port cannot take every place.
+    #[arg(long, env = "WEFT_MAX_LISTENER_CONNECTIONS", default_value_t = ConnectionLimits::default().listener)]
+    pub max_listener_connections: usize,
     /// Logging.
     #[command(flatten)]
     pub log: LogArgs,

@@ -2,18 +2,20 @@
 
 mod accept;
 mod bind;
+mod captured;
 mod connection;
 mod downstream;
 mod peek;
 mod signal;
+mod sockets;
 mod stream;
 
-pub use accept::MAX_CONNECTIONS;
-pub use bind::{bind, failures, run};
+pub use bind::run;
 pub use connection::serve;
 pub use downstream::{Chain, Downstream, Peer};
 pub use peek::{Hello, Look, Seen, peek, peek_further};
 pub use signal::{Registration, Signal};
+pub use sockets::{Place, Slot, Sockets};
 pub use stream::{Stream, Tcp};
 
 use weft_policy::{

@@ -10,7 +10,7 @@ use crate::{
     flags::Flags,
     identity::{self, Keeper},
     listener,
-    state::Shared,
+    state::{Capture, ConnectionLimits, Shared},
     telemetry::{AccessLog, AccessLogTarget, SpanSink},
     workers::Workers,
     xds,
@@ -31,7 +31,9 @@ pub async fn run(flags: Flags) -> anyhow::Result<()> {
         None => (SpanSink::off(), None),
     };
     let admin = Admin::bind(&node).await?;
-    let shared = Shared::new(node, open_access_log(&flags.access_log())?, spans);
+    let access_log = open_access_log(&flags.access_log())?.sampled(flags.access_log_sampling);
+    let limits = ConnectionLimits { process: flags.max_connections, listener: flags.max_listener_connections };
+    let shared = Shared::limited(node, access_log, spans, limits);
     let credentials = flags.credentials()?;
     let roots = credentials.roots_file().map(Into::into);
     let keeper = Keeper::new(shared.clone(), control_plane.clone(), credentials)?;
@@ -54,12 +56,7 @@ pub async fn run(flags: Flags) -> anyhow::Result<()> {
     tracing::info!(node = shared.node.id(), workers = flags.concurrency, "started");
 
     shutdown.wait().await;
-    shared.drain.begin();
-    tracing::info!(connections = shared.drain.live(), limit_ms = flags.drain_time.as_millis() as u64, "draining");
-    let left = shared.drain.finished(flags.drain_time).await;
-    if left > 0 {
-        tracing::warn!(connections = left, "drain time is over, closing what is left");
-    }
+    drain(&shared, Patience::of(&flags)).await;
     workers.stop().await;
     last.begin();
     if let Some(exporter) = exporter {
@@ -68,6 +65,54 @@ pub async fn run(flags: Flags) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How long connections may take to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Patience {
+    /// New connections are taken for so long.
+    least: Duration,
+    /// What is open then may take so long; `None` is until it ends.
+    most: Option<Duration>,
+    /// Whether new connections are taken to the end: an application whose connections are redirected here would
+    /// otherwise be cut off while it stops itself.
+    open: bool,
+}
+
+impl Patience {
+    fn of(flags: &Flags) -> Self {
+        let captured = flags.pod.capture == Capture::Redirect;
+        match (flags.drain_until_idle, captured) {
+            (true, open) => Self { least: flags.minimum_drain_time, most: None, open },
+            // The application stops at the same time and may still call others, connections or not.
+            (false, true) => {
+                let least = flags.minimum_drain_time.max(flags.drain_time);
+                Self { least, most: Some(Duration::ZERO), open: true }
+            }
+            (false, false) => Self { least: flags.minimum_drain_time, most: Some(flags.drain_time), open: false },
+        }
+    }
+}
+
+/// Ends connections without dropping requests.
+async fn drain(shared: &Shared, patience: Patience) {
+    tracing::info!(connections = shared.drain.live(), ?patience, "draining");
+    shared.drain.announce();
+    tokio::time::sleep(patience.least).await;
+    if !patience.open {
+        shared.drain.begin();
+    }
+    let left = match patience.most {
+        Some(most) => shared.drain.finished(most).await,
+        None => {
+            shared.drain.idle().await;
+            0
+        }
+    };
+    shared.drain.begin();
+    if left > 0 {
+        tracing::warn!(connections = left, "drain time is over, closing what is left");
+    }
 }
 
 fn open_access_log(target: &AccessLogTarget) -> Result<AccessLog, StartupError> {
@@ -94,5 +139,27 @@ async fn sweep(shared: Arc<Shared>) {
         if back > 0 {
             tracing::debug!(endpoints = back, "ejected endpoints are back");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn patience(more: &[&str]) -> Patience {
+        let base = ["weft-proxy", "--control-plane", "c:1", "--workload", "w", "--address", "10.0.0.1"];
+        Patience::of(&Flags::try_parse_from(base.iter().chain(more)).unwrap())
+    }
+
+    #[test]
+    fn a_captured_application_is_not_cut_off_while_it_stops() {
+        let seconds = Duration::from_secs;
+        assert_eq!(patience(&[]), Patience { least: seconds(0), most: Some(seconds(5)), open: false });
+        let captured = patience(&["--capture", "redirect", "--drain-time", "30s"]);
+        assert_eq!(captured, Patience { least: seconds(30), most: Some(seconds(0)), open: true });
+        let native = patience(&["--capture", "redirect", "--drain-until-idle", "--minimum-drain-time", "2s"]);
+        assert_eq!(native, Patience { least: seconds(2), most: None, open: true });
     }
 }

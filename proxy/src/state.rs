@@ -1,6 +1,7 @@
 //! What every thread of the proxy sees: one pointer to the configuration, one to the identity, and counters.
 
 mod drain;
+mod limits;
 mod node;
 mod readiness;
 #[cfg(test)]
@@ -16,10 +17,12 @@ use tokio::sync::watch;
 use weft_policy::config::Config;
 
 pub use drain::{Drain, LiveConnection};
+pub use limits::ConnectionLimits;
 pub use node::{Capture, NodeInfo, Role};
 pub use readiness::Readiness;
 
 use crate::{
+    listener::Sockets,
     telemetry::{AccessLog, Facts, SpanSink, Stats},
     tls,
 };
@@ -38,6 +41,8 @@ pub struct Shared {
     pub facts: ArcSwap<Facts>,
     /// Whether the proxy is stopping, and how many connections are still open.
     pub drain: Drain,
+    /// Listening sockets, and how many connections each may hold.
+    pub sockets: Sockets,
     /// What readiness (15021) waits for.
     pub readiness: Readiness,
     /// Process-wide counters and the registry of the workers' series.
@@ -53,6 +58,11 @@ pub struct Shared {
 impl Shared {
     /// State with no configuration and no identity yet.
     pub fn new(node: NodeInfo, access_log: AccessLog, spans: SpanSink) -> Arc<Self> {
+        Self::limited(node, access_log, spans, ConnectionLimits::default())
+    }
+
+    /// The same with other limits of connections.
+    pub fn limited(node: NodeInfo, access_log: AccessLog, spans: SpanSink, limits: ConnectionLimits) -> Arc<Self> {
         let facts = ArcSwap::from_pointee(node.facts());
         Arc::new(Self {
             node,
@@ -61,6 +71,7 @@ impl Shared {
             tls: tls::Cache::default(),
             facts,
             drain: Drain::default(),
+            sockets: Sockets::new(limits),
             readiness: Readiness::default(),
             stats: Stats::default(),
             access_log,

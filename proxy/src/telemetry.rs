@@ -12,7 +12,7 @@ mod stats;
 mod testing;
 mod trace;
 
-pub use access_log::{AccessLog, AccessLogTarget};
+pub use access_log::{AccessLog, AccessLogTarget, Sampling};
 pub use exposition::exposition;
 pub use facts::{Edge, Facts, Service};
 pub use otlp::{Endpoint, Exporter, InvalidEndpoint, SpanSink};

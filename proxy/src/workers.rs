@@ -21,6 +21,8 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The address that was connected to.
     pub local: SocketAddr,
+    /// Where it was going before it was redirected; `None` to ask the kernel, if the listener wants to know.
+    pub original: Option<SocketAddr>,
     /// xDS name of the listener; its configuration is looked up when the worker takes the connection.
     pub listener: Arc<str>,
 }

@@ -123,7 +123,7 @@ fn median(values: &[f64]) -> f64 {
 
 fn table(args: &BenchArgs, peers: &[Peer], tallies: &[Tally]) -> String {
     let mut text = format!(
-        "One route, HTTP/1.1 keep-alive, {} connections, 1 KiB answers from nginx, one worker each, {} rounds of {} s\n\n\
+        "One route, HTTP/1.1 keep-alive, {} connections, 1 KiB answers from nginx, one worker each, 1 % of requests logged, {} rounds of {} s\n\n\
          | path | requests/s | CPU per request | p50 | p99 | resident |\n|---|---|---|---|---|---|\n",
         args.connections, args.rounds, args.seconds
     );

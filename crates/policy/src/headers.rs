@@ -61,16 +61,8 @@ impl RouteTable {
         route: &'a Route,
         cluster: Option<&'a WeightedCluster>,
     ) -> impl Iterator<Item = &'a HeaderOps> {
-        let mut levels = [
-            cluster.map(|c| &c.request_headers),
-            Some(&route.request_headers),
-            Some(&host.request_headers),
-            Some(&self.request_headers),
-        ];
-        if self.most_specific_wins {
-            levels.reverse();
-        }
-        levels.into_iter().flatten().filter(|ops| !ops.is_empty())
+        let cluster = cluster.map(|c| &c.request_headers);
+        self.ordered([cluster, Some(&route.request_headers), Some(&host.request_headers), Some(&self.request_headers)])
     }
 
     /// Response header changes in the order in which they are to be applied.
@@ -80,12 +72,17 @@ impl RouteTable {
         route: &'a Route,
         cluster: Option<&'a WeightedCluster>,
     ) -> impl Iterator<Item = &'a HeaderOps> {
-        let mut levels = [
-            cluster.map(|c| &c.response_headers),
+        let cluster = cluster.map(|c| &c.response_headers);
+        self.ordered([
+            cluster,
             Some(&route.response_headers),
             Some(&host.response_headers),
             Some(&self.response_headers),
-        ];
+        ])
+    }
+
+    /// The most specific level comes first, unless it is to have the last word.
+    fn ordered<'a>(&self, mut levels: [Option<&'a HeaderOps>; 4]) -> impl Iterator<Item = &'a HeaderOps> + use<'a> {
         if self.most_specific_wins {
             levels.reverse();
         }

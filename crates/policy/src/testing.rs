@@ -51,7 +51,7 @@ pub(crate) fn cluster(balance: Balance) -> Cluster {
         locality_weighted: false,
         services: Vec::new(),
         subset: None,
-        bind: None,
+        bind: Vec::new(),
     }
 }
 
@@ -141,5 +141,22 @@ impl Request {
             remote: self.remote,
             connection: &connection,
         })
+    }
+}
+
+/// A listener without chains.
+pub(crate) fn listener(name: &str, direction: Direction, address: SocketAddr, bind: bool) -> Listener {
+    Listener {
+        name: name.into(),
+        address,
+        bind,
+        original_destination: false,
+        direction,
+        peek_tls: true,
+        peek_http: true,
+        peek_timeout: Duration::ZERO,
+        continue_on_peek_timeout: true,
+        chains: Vec::new(),
+        default_chain: None,
     }
 }

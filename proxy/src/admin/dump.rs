@@ -1,5 +1,10 @@
 //! What the admin pages show. Keys are never shown.
 
+mod clusters;
+mod listeners;
+mod matchers;
+mod routes;
+
 use std::{
     fmt::Write,
     time::{SystemTime, UNIX_EPOCH},
@@ -8,24 +13,27 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use weft_policy::{
-    config::{Action, ChainKind, FilterChain, Health, Listener, RouteSource},
-    route::RouteTable,
-    upstream::{Limit, Upstream},
+    config::{Health, Secret, SecretContent},
+    upstream::Limit,
 };
 
+use self::{clusters::cluster, listeners::listener, routes::table};
 use crate::state::Shared;
 
 /// The configuration in force, by resource type, each list ordered by name.
 pub fn config(shared: &Shared) -> Value {
     let config = shared.config.load();
+    let failures = shared.sockets.failures();
     json!({
         "node": shared.node.id(),
         "generation": shared.generation(),
         "control_plane_connected": shared.stats.xds_connected(),
-        "listeners": ordered(config.listeners.values().map(|l| (l.name.to_string(), listener(l)))),
+        "listeners": ordered(config.listeners.values().map(|l| {
+            (l.name.to_string(), listener(l, failures.get(&l.name)))
+        })),
         "clusters": ordered(config.upstreams.values().map(|u| (u.cluster.name.to_string(), cluster(u)))),
-        "route_configurations": ordered(config.route_tables().map(|t| (t.name.to_string(), routes(t)))),
-        "secrets": ordered(config.secrets.values().map(|s| (s.name.to_string(), json!(format!("{:?}", s.content))))),
+        "route_configurations": ordered(config.route_tables().map(|t| (t.name.to_string(), table(t)))),
+        "secrets": ordered(config.secrets.values().map(|s| (s.name.to_string(), secret(s)))),
         "workloads": ordered(config.workloads.values().map(|w| (w.uid.to_string(), json!({
             "namespace": &*w.namespace,
             "workload": &*w.workload,
@@ -41,85 +49,14 @@ fn ordered(entries: impl Iterator<Item = (String, Value)>) -> Value {
     Value::Object(entries.into_iter().collect())
 }
 
-fn listener(listener: &Listener) -> Value {
-    let chains = listener.chains.iter().chain(&listener.default_chain);
-    json!({
-        "address": listener.address.to_string(),
-        "direction": format!("{:?}", listener.direction),
-        "peeks": listener.peek(),
-        "filter_chains": chains.map(chain).collect::<Vec<_>>(),
-    })
-}
-
-fn chain(chain: &FilterChain) -> Value {
-    let kind = match &chain.kind {
-        ChainKind::Http(http) => json!({
-            "http": match &http.routes {
-                RouteSource::Rds(name) => json!({ "rds": &**name }),
-                RouteSource::Inline(table) => routes(table),
-            },
-            "authorization_filters": http.authz.len(),
-        }),
-        ChainKind::Tcp(tcp) => json!({
-            "tcp": format!("{:?}", tcp.clusters),
-            "authorization_filters": tcp.authz.len(),
-        }),
-    };
-    json!({
-        "name": &*chain.name,
-        "match": format!("{:?}", chain.criteria),
-        "tls": chain.tls.as_ref().map(|tls| json!({
-            "certificate": &*tls.certificate,
-            "roots": tls.roots.as_deref(),
-            "client_certificate_required": tls.require_client_certificate,
-            "alpn": tls.alpn.iter().map(|alpn| &**alpn).collect::<Vec<_>>(),
-        })),
-        "filters": kind,
-    })
-}
-
-fn routes(table: &RouteTable) -> Value {
-    Value::Array(
-        table
-            .hosts()
-            .map(|host| {
-                json!({
-                    "name": &*host.name,
-                    "domains": host.domains.iter().map(|domain| &**domain).collect::<Vec<_>>(),
-                    "routes": host.routes.iter().map(|route| json!({
-                        "name": &*route.name,
-                        "virtual_service": route.virtual_service.as_deref(),
-                        "route": route.route_id.as_deref(),
-                        "match": format!("{:?}", route.matcher),
-                        "fault": route.fault.as_ref().map(|fault| format!("{fault:?}")),
-                        "action": match &route.action {
-                            Action::Forward(forward) => format!("{forward:?}"),
-                            other => format!("{other:?}"),
-                        },
-                    })).collect::<Vec<_>>(),
-                })
-            })
-            .collect(),
-    )
-}
-
-fn cluster(upstream: &Upstream) -> Value {
-    let cluster = &upstream.cluster;
-    json!({
-        "balance": format!("{:?}", cluster.balance),
-        "connect_timeout_ms": cluster.connect_timeout.as_millis() as u64,
-        "limits": format!("{:?}", cluster.limits),
-        "outlier_detection": cluster.outlier.as_ref().map(|outlier| format!("{outlier:?}")),
-        "protocol": format!("{:?}", cluster.protocol),
-        "max_requests_per_connection": cluster.max_requests_per_connection,
-        "subset": cluster.subset.as_deref(),
-        "services": cluster.services.iter().map(|service| &*service.host).collect::<Vec<_>>(),
-        "endpoints": upstream.hosts.iter().map(|host| json!({
-            "address": host.address().to_string(),
-            "tls": host.tls.is_some(),
-            "weight": host.endpoint.weight,
-        })).collect::<Vec<_>>(),
-    })
+/// A secret without what is secret in it.
+fn secret(secret: &Secret) -> Value {
+    let sha256 =
+        |bytes: &[u8]| Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    match &secret.content {
+        SecretContent::Certificate { chain, .. } => json!({ "kind": "certificate", "chain_sha256": sha256(chain) }),
+        SecretContent::Roots(pem) => json!({ "kind": "roots", "sha256": sha256(pem) }),
+    }
 }
 
 /// One line per fact, `<cluster>::<endpoint>::<fact>`, in the manner of Envoy's page of this name.

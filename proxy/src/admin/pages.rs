@@ -25,14 +25,18 @@ pub(super) async fn ready(State(context): State<Context>) -> Response {
 }
 
 /// What readiness waits for.
-fn missing(shared: &Shared) -> Vec<&'static str> {
+fn missing(shared: &Shared) -> Vec<String> {
     let waits = [
         (shared.drain.begun(), "draining"),
         (shared.identity.load().is_none(), "no certificate yet"),
         (!shared.readiness.configured(), "no complete configuration yet"),
         (!shared.readiness.listeners_bound(), "listeners not bound yet"),
     ];
-    waits.into_iter().filter(|(waits, _)| *waits).map(|(_, why)| why).collect()
+    let mut missing: Vec<String> = waits.into_iter().filter(|(waits, _)| *waits).map(|(_, why)| why.into()).collect();
+    if !shared.readiness.listeners_bound() {
+        missing.extend(shared.sockets.failures().into_values());
+    }
+    missing
 }
 
 pub(super) async fn prometheus(State(context): State<Context>) -> impl IntoResponse {

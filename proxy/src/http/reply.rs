@@ -55,7 +55,7 @@ pub fn fail(mut exchange: Box<Exchange>, error: &Error) -> Response<ResponseBody
 /// Envoy's words for why it answered by itself.
 fn details(kind: Kind) -> &'static str {
     match kind {
-        Kind::NoRoute | Kind::NoFilterChain => "route_not_found",
+        Kind::NoRoute | Kind::NoFilterChain | Kind::NotRedirected => "route_not_found",
         Kind::NoCluster => "cluster_not_found",
         Kind::NoHealthyUpstream => "no_healthy_upstream",
         Kind::ConnectFailed | Kind::UpstreamTls => "upstream_reset_before_response_started{remote_connection_failure}",

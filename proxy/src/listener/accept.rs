@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::Place;
 use crate::{
     error::Kind,
     state::Shared,
     workers::{Connection, Dispatcher},
 };
 
-/// Downstream connections that the process holds at most; more are closed at once and counted.
-pub const MAX_CONNECTIONS: usize = 20_000;
 /// After an error that says that the process is out of something, accepting pauses.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -20,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub async fn run(
     socket: TcpListener,
     name: &Arc<str>,
+    place: &Arc<Place>,
     shared: &Arc<Shared>,
     dispatcher: &Dispatcher,
     stop: &CancellationToken,
@@ -44,14 +44,15 @@ pub async fn run(
             }
         };
         shared.stats.accepted();
-        if shared.drain.live() >= MAX_CONNECTIONS {
+        let room = shared.drain.live() < shared.sockets.limits().process;
+        let Some(slot) = room.then(|| place.enter()).flatten() else {
             shared.stats.refused();
             shared.stats.malformed(Kind::TooManyConnections);
             continue;
-        }
+        };
         let (Ok(local), Ok(stream)) = (stream.local_addr(), stream.into_std()) else { continue };
-        let connection = Connection { stream, peer, local, listener: name.clone() };
-        if dispatcher.dispatch(connection).is_err() {
+        let connection = Connection { stream, peer, local, original: None, listener: name.clone() };
+        if dispatcher.dispatch(connection, Some(slot)).is_err() {
             shared.stats.refused();
         }
     }

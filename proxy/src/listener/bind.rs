@@ -1,22 +1,19 @@
 //! Listening sockets: kept equal to what the configuration asks for.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weft_policy::config::Listener;
 
-use super::accept;
+use super::{accept, sockets::describe};
 use crate::{state::Shared, workers::Dispatcher};
 
-/// Connections that the kernel may hold for us.
-const BACKLOG: i32 = 1024;
 /// Waits between attempts to bind.
 const RETRY: [Duration; 5] = [
     Duration::from_millis(100),
@@ -26,21 +23,11 @@ const RETRY: [Duration; 5] = [
     Duration::from_secs(5),
 ];
 
-/// Listeners that could not be bound, by name.
-static FAILURES: Mutex<BTreeMap<Arc<str>, String>> = Mutex::new(BTreeMap::new());
-
-/// Listeners of this process that cannot be bound at present, by name, each with the reason.
-pub fn failures() -> BTreeMap<Arc<str>, String> {
-    FAILURES.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-fn set_failure(listener: &Arc<str>, why: Option<String>) {
-    let mut failures = FAILURES.lock().unwrap_or_else(PoisonError::into_inner);
-    match why {
-        Some(why) => drop(failures.insert(listener.clone(), why)),
-        None => drop(failures.remove(listener)),
-    }
-}
+/// How long readiness waits for the addresses of the first configuration. A gateway with one bad port is to serve its
+/// other ports after that.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether they are bound meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
 
 struct Open {
     address: SocketAddr,
@@ -48,19 +35,31 @@ struct Open {
     task: JoinHandle<()>,
 }
 
-/// Follows the configuration until draining begins, then closes all sockets. Runs on the main thread.
+/// Follows the configuration until listeners are to close, then closes all sockets. Runs on the main thread.
 pub async fn run(shared: Arc<Shared>, dispatcher: Dispatcher) {
     let mut generation = shared.watch();
     let mut open: HashMap<Arc<str>, Open> = HashMap::new();
+    let mut configured: Option<Instant> = None;
     loop {
         generation.borrow_and_update();
         follow(&shared, &dispatcher, &mut open).await;
-        if shared.generation() > 0 {
+        let given_up = match configured {
+            None if shared.readiness.configured() => {
+                configured = Some(Instant::now());
+                false
+            }
+            None => false,
+            Some(since) => since.elapsed() >= PATIENCE,
+        };
+        let bound = shared.readiness.listeners_bound();
+        let settled = configured.is_some() && shared.sockets.failures().is_empty();
+        if !bound && (settled || given_up) {
             shared.readiness.set_listeners_bound();
         }
         tokio::select! {
-            () = shared.drain.wait() => break,
+            () = shared.drain.closing() => break,
             changed = generation.changed() => if changed.is_err() { break },
+            () = tokio::time::sleep(LOOK), if configured.is_some() && !shared.readiness.listeners_bound() => {}
         }
     }
     for (_, listener) in open {
@@ -88,7 +87,7 @@ async fn follow(shared: &Arc<Shared>, dispatcher: &Dispatcher, open: &mut HashMa
         if let Some(listener) = open.remove(&name) {
             tracing::info!(listener = %name, address = %listener.address, "listener closed");
             listener.close().await;
-            set_failure(&name, None);
+            shared.sockets.close(&name);
         }
     }
     for (name, listener) in config.listeners.iter() {
@@ -96,53 +95,40 @@ async fn follow(shared: &Arc<Shared>, dispatcher: &Dispatcher, open: &mut HashMa
             open.insert(name.clone(), begin(shared, dispatcher, listener));
         }
     }
+    shared.sockets.drop_unused(&config);
 }
 
 /// Binds at once if that works, so that readiness means what it says; else a task tries on.
 fn begin(shared: &Arc<Shared>, dispatcher: &Dispatcher, listener: &Arc<Listener>) -> Open {
     let (name, address, stop) = (listener.name.clone(), listener.address, CancellationToken::new());
-    let first = bind(address);
-    match &first {
-        Ok(_) => tracing::info!(listener = %name, %address, "listening"),
-        Err(error) => note(&name, address, error),
-    }
+    let place = shared.sockets.open(&name, address);
+    let bind = move |shared: &Shared, name: &Arc<str>| match shared.sockets.take(address) {
+        Ok(socket) => {
+            tracing::info!(listener = %name, %address, "listening");
+            shared.sockets.told(name, Ok(()));
+            Some(socket)
+        }
+        Err(error) => {
+            let why = describe(address, &error);
+            tracing::warn!(listener = %name, "{why}; free the address or change the listener, trying again");
+            shared.sockets.told(name, Err(why));
+            None
+        }
+    };
+    let mut bound = bind(shared, &name);
     let (shared, dispatcher, stopped) = (shared.clone(), dispatcher.clone(), stop.clone());
     let task = tokio::spawn(async move {
-        let mut bound = first.ok();
         for wait in RETRY.iter().chain(std::iter::repeat(&RETRY[RETRY.len() - 1])) {
             if let Some(socket) = bound.take() {
-                accept::run(socket, &name, &shared, &dispatcher, &stopped).await;
+                accept::run(socket, &name, &place, &shared, &dispatcher, &stopped).await;
                 return;
             }
             tokio::select! {
                 () = stopped.cancelled() => return,
                 () = tokio::time::sleep(*wait) => {}
             }
-            match bind(address) {
-                Ok(socket) => {
-                    tracing::info!(listener = %name, %address, "listening");
-                    set_failure(&name, None);
-                    bound = Some(socket);
-                }
-                Err(error) => note(&name, address, &error),
-            }
+            bound = bind(&shared, &name);
         }
     });
     Open { address, stop, task }
-}
-
-fn note(name: &Arc<str>, address: SocketAddr, error: &std::io::Error) {
-    let why = format!("cannot listen on {address}: {error}");
-    tracing::warn!(listener = %name, "{why}; free the address or change the listener, trying again");
-    set_failure(name, Some(why));
-}
-
-/// A listening socket. SO_REUSEADDR, so that connections in TIME_WAIT do not keep a restarted proxy from its address.
-pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }

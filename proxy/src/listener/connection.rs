@@ -11,13 +11,13 @@ use std::{
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
 use sha2::{Digest, Sha256};
-use socket2::SockRef;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use weft_policy::config::{ChainKind, Codec, FilterChain, HttpChain, Listener, Transport};
 
 use super::{
-    Chain, Hello, Look, Peer, Registration, Seen, Stream, Tcp, choose, downstream::Beginning, peek, peek_further,
+    Chain, Hello, Look, Peer, Registration, Seen, Stream, Tcp, captured, choose, downstream::Beginning, peek,
+    peek_further,
 };
 use crate::{
     error::{Error, Kind},
@@ -45,13 +45,16 @@ pub fn serve(worker: Rc<Worker>, connection: Connection) -> LocalBoxFuture<'stat
 }
 
 async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
-    let Connection { stream, peer, local, listener } = connection;
+    let Connection { stream, peer, local, original, listener } = connection;
     let Some(listener) = worker.shared.config.load().listeners.get(&listener).cloned() else {
         // Removed between accept and here.
         return Ok(());
     };
     let (local, listener) = match listener.original_destination {
-        true => captured(&worker, listener, &stream, local),
+        true => {
+            let original = original.or_else(|| captured::original_destination(&stream, local));
+            captured::listener_for(&worker.shared.config.load(), &worker.shared.node, listener, original)?
+        }
         false => (local, listener),
     };
     let mut stream = TcpStream::from_std(stream).map_err(|error| Error::caused(Kind::Internal, error))?;
@@ -61,7 +64,7 @@ async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
     let begun = (SystemTime::now(), Instant::now());
 
     let (seen, bytes) = tokio::select! {
-        looked = look(&listener, &mut stream, peer) => looked?,
+        looked = look(&listener, &mut stream, peer, local) => looked?,
         // Nothing that decides has come, and nothing more will be waited for.
         () = registration.signal().over(DRAIN_GRACE) => return Ok(()),
     };
@@ -96,21 +99,6 @@ async fn run(worker: Rc<Worker>, connection: Connection) -> Result<(), Error> {
             dispatch(beginning, kind, stream, identity, h2).await
         }
     }
-}
-
-/// Where a captured connection was going, and the listener for that address if there is one of its own.
-fn captured(
-    worker: &Worker,
-    listener: Arc<Listener>,
-    stream: &std::net::TcpStream,
-    local: SocketAddr,
-) -> (SocketAddr, Arc<Listener>) {
-    let socket = SockRef::from(stream);
-    let original = if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
-    // Without a redirect there is no original destination: the connection was made to this very address.
-    let Some(original) = original.ok().and_then(|address| address.as_socket()) else { return (local, listener) };
-    let own = worker.shared.config.load().listeners.values().find(|other| other.address == original).cloned();
-    (original, own.unwrap_or(listener))
 }
 
 /// What follows TLS, kept apart from the listener that it came from.
@@ -189,13 +177,18 @@ async fn sniff(stream: &mut Stream) -> Result<Option<Protocol>, Error> {
 }
 
 /// Looks at the first bytes as far as the listener needs it. `None`: closed without a byte.
-async fn look(listener: &Listener, stream: &mut TcpStream, peer: SocketAddr) -> Result<(Option<Seen>, Bytes), Error> {
-    let tls = listener.peek_tls || needs_hello(listener);
-    if !tls && !listener.peek_http {
+async fn look(
+    listener: &Listener,
+    stream: &mut TcpStream,
+    peer: SocketAddr,
+    local: SocketAddr,
+) -> Result<(Option<Seen>, Bytes), Error> {
+    let (tls, http) = wanted(listener, local);
+    if !tls && !http {
         return Ok((Some(Seen::Opaque), Bytes::new()));
     }
     let timeout = if listener.peek_timeout.is_zero() { FIRST_BYTES } else { listener.peek_timeout };
-    let looked = peek(stream, Look { tls, http: listener.peek_http, timeout }).await;
+    let looked = peek(stream, Look { tls, http, timeout }).await;
     let (seen, bytes) = looked.map_err(|error: io::Error| Error::caused(Kind::ClientGone, error))?;
     if seen == Seen::Closed {
         return Ok((None, bytes));
@@ -209,11 +202,19 @@ async fn look(listener: &Listener, stream: &mut TcpStream, peer: SocketAddr) -> 
     Ok((Some(seen), bytes))
 }
 
-/// Chains that terminate TLS, or that are told apart by it, cannot be chosen without the ClientHello.
-fn needs_hello(listener: &Listener) -> bool {
-    listener.chains.iter().chain(&listener.default_chain).any(|chain| {
+/// Whether to look for a ClientHello and for HTTP. Chains that terminate TLS, or that are told apart by it, cannot be
+/// chosen without the ClientHello. A listener for many ports only looks where the chains of this port need it: waiting
+/// for the first bytes would hold up protocols in which the server speaks first.
+fn wanted(listener: &Listener, local: SocketAddr) -> (bool, bool) {
+    let needs_hello = |chain: &FilterChain| {
         chain.tls.is_some() || chain.criteria.transport.is_some() || !chain.criteria.server_names.is_empty()
-    })
+    };
+    let needs_protocol = |chain: &FilterChain| !chain.criteria.application_protocols.is_empty();
+    let tls = listener.candidates(local.port()).any(needs_hello);
+    match listener.original_destination {
+        true => (tls, listener.peek_http && listener.candidates(local.port()).any(needs_protocol)),
+        false => (tls || listener.peek_tls, listener.peek_http),
+    }
 }
 
 /// What was seen, in the terms of chain criteria.

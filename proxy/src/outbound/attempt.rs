@@ -68,12 +68,14 @@ pub(super) async fn attempt(
     let mut returned: Option<Request<RequestBody>> = None;
     loop {
         let mut lease = pool.lease(&worker.shared, upstream, outgoing.h2).await.map_err(|error| {
-            exchange.record.edge = edge_without_connection(downstream, &upstream.cluster, host);
+            let edge = edge_without_connection(downstream, &upstream.cluster, host);
+            exchange.record.edge = named(downstream, &upstream.cluster, edge, exchange);
             unsent(error)
         })?;
         let reused = lease.reused;
         let Some(client) = lease.client() else { return Err(unsent(Kind::Internal.into())) };
-        exchange.record.edge = edge_of(downstream, &upstream.cluster, host, client);
+        let edge = edge_of(downstream, &upstream.cluster, host, client);
+        exchange.record.edge = named(downstream, &upstream.cluster, edge, exchange);
         exchange.record.log.upstream_local_address = client.facts.local;
         if let Err(error) = client.ready().await {
             if reused {
@@ -143,6 +145,19 @@ fn message(outgoing: &Outgoing<'_>, mut headers: HeaderMap, h2: bool) -> Result<
     }
     *message.headers_mut() = headers;
     Ok(message)
+}
+
+/// Labels with the name of the host where the cluster is no service's.
+fn named(
+    downstream: &Downstream,
+    cluster: &Cluster,
+    edge: Rc<telemetry::Edge>,
+    exchange: &Exchange,
+) -> Rc<telemetry::Edge> {
+    match edge::is_stranger(&cluster.name) {
+        true => edge::to_stranger(&downstream.worker, &edge, &cluster.name, exchange.record.log.authority.as_ref()),
+        false => edge,
+    }
 }
 
 /// Labels by what the connection proved; found out once per connection.

@@ -2,7 +2,8 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use weft_model::{SpiffeId, metrics::UNKNOWN};
+use http::HeaderValue;
+use weft_model::{SpiffeId, metrics::UNKNOWN, xds};
 use weft_policy::{
     config::{EndpointAddress, ServiceRef},
     upstream::Host,
@@ -14,6 +15,9 @@ use crate::{
     telemetry::{Edge, Facts, Reporter, Security, Service},
     workers::Worker,
 };
+
+/// Longest host name that becomes a label, as DNS bounds it, with a port.
+const MAX_HOST: usize = 260;
 
 /// Labels of what this workload (or gateway) asks of others; as much of the destination as is known.
 pub fn edge(worker: &Worker, host: Option<&Host>, proven: Option<&SpiffeId>, to: Option<&ServiceRef>) -> Rc<Edge> {
@@ -50,6 +54,20 @@ fn destination(shared: &Shared, host: &Host) -> Arc<Facts> {
         cluster: workload.cluster.clone(),
         ..Facts::named(&workload.name, &workload.namespace)
     })
+}
+
+/// The same labels for a request to what is no service of the mesh: Istio names the host that was asked for, and the
+/// cluster that stands for strangers.
+pub fn to_stranger(worker: &Worker, edge: &Edge, cluster: &str, authority: Option<&HeaderValue>) -> Rc<Edge> {
+    let host = authority.and_then(|host| host.to_str().ok()).filter(|host| host.len() <= MAX_HOST);
+    let host = host.map_or_else(|| UNKNOWN.into(), |host| host.to_ascii_lowercase().into());
+    let service = Service { host, name: cluster.into(), namespace: UNKNOWN.into() };
+    worker.recorder.edge(Edge { service: Arc::new(service), ..edge.clone() })
+}
+
+/// Whether a cluster stands for what is no service of the mesh.
+pub fn is_stranger(cluster: &str) -> bool {
+    [xds::PASSTHROUGH_CLUSTER, xds::BLACK_HOLE_CLUSTER, xds::INBOUND_PASSTHROUGH_CLUSTER].contains(&cluster)
 }
 
 /// A service as labels.

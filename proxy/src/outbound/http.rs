@@ -5,6 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use rand::Rng;
+use weft_model::xds;
 use weft_policy::{
     config::{Action, DirectResponse, Direction, HttpChain, RequireTls, RouteSource},
     cors::CorsDecision,
@@ -13,7 +14,7 @@ use weft_policy::{
 use super::{
     admit::{Refusal, admit},
     answer::{self, Decoration},
-    fault, forward,
+    edge, fault, forward,
     plan::Plan,
     upgrade,
 };
@@ -204,7 +205,7 @@ async fn decide(
     };
 
     // Phase: faults.
-    let exchange = match &route.fault {
+    let mut exchange = match &route.fault {
         Some(fault) if chain.fault => {
             let decision = fault.decide(&facts, rng.random(), rng.random());
             match fault::inject(decision, exchange).await {
@@ -224,6 +225,11 @@ async fn decide(
             Ok(decorate(response, chain))
         }
         Action::Respond(DirectResponse { status, body }) => {
+            if &*route.name == xds::BLOCK_ALL_ROUTE {
+                let (worker, authority) = (&downstream.worker, exchange.record.log.authority.as_ref());
+                let edge = edge::to_stranger(worker, &exchange.record.edge, xds::BLACK_HOLE_CLUSTER, authority);
+                exchange.record.edge = edge;
+            }
             let body = bytes::Bytes::copy_from_slice(body);
             let mut response = reply(exchange, *status, body, "direct_response");
             answer::own_response_headers(&mut response, table, host, route, &facts, downstream);

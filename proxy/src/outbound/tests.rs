@@ -1,5 +1,6 @@
 //! The request path from socket to socket: real worker threads, in-process origins, configurations read from xDS.
 
+mod captured;
 mod config;
 mod fixture;
 mod garbage;

@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 #[derive(Clone, Default)]
 pub struct Drain {
     begun: CancellationToken,
+    closing: CancellationToken,
     live: Arc<Live>,
 }
 
@@ -25,9 +26,21 @@ struct Live {
 }
 
 impl Drain {
-    /// Begins draining: listeners close, HTTP/1.1 answers carry `connection: close`, HTTP/2 sends GOAWAY.
+    /// Announces the end: the proxy is not ready any more, HTTP/1.1 answers carry `connection: close`, HTTP/2 sends
+    /// GOAWAY. New connections are still taken, from peers that have not heard of it yet.
+    pub fn announce(&self) {
+        self.begun.cancel();
+    }
+
+    /// Begins draining: announces it, and listeners close.
     pub fn begin(&self) {
         self.begun.cancel();
+        self.closing.cancel();
+    }
+
+    /// Resolves once listeners are to close.
+    pub fn closing(&self) -> WaitForCancellationFutureOwned {
+        self.closing.clone().cancelled_owned()
     }
 
     /// Whether draining has begun.
@@ -51,21 +64,23 @@ impl Drain {
         self.live.count.load(Ordering::Relaxed)
     }
 
+    /// Waits until no downstream connection is open.
+    pub async fn idle(&self) {
+        loop {
+            let closed = self.live.none_left.notified();
+            tokio::pin!(closed);
+            closed.as_mut().enable();
+            if self.live() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+
     /// Waits until no downstream connection is open, at most `limit`. Returns how many are left.
     pub async fn finished(&self, limit: Duration) -> usize {
-        let all_closed = async {
-            loop {
-                let closed = self.live.none_left.notified();
-                tokio::pin!(closed);
-                closed.as_mut().enable();
-                if self.live() == 0 {
-                    return;
-                }
-                closed.await;
-            }
-        };
         // The count is what is reported, so a timeout needs no handling of its own.
-        let _ = tokio::time::timeout(limit, all_closed).await;
+        let _ = tokio::time::timeout(limit, self.idle()).await;
         self.live()
     }
 }
@@ -104,8 +119,10 @@ mod tests {
         let drain = Drain::default();
         assert!(!drain.begun());
         let wait = drain.wait();
-        drain.begin();
+        drain.announce();
         wait.await;
-        assert!(drain.begun());
+        assert!(drain.begun() && !drain.closing.is_cancelled());
+        drain.begin();
+        drain.closing().await;
     }
 }

@@ -21,7 +21,8 @@ impl Readiness {
         self.configured.load(Ordering::Acquire)
     }
 
-    /// All listeners of the first full configuration are bound (or have reported why they cannot be).
+    /// All listeners of the first full configuration are bound, or some could not be for so long that the others are not
+    /// to wait for them any more.
     pub fn set_listeners_bound(&self) {
         self.bound.store(true, Ordering::Release);
     }

@@ -7,6 +7,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Write},
     path::PathBuf,
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,8 +16,9 @@ use std::{
 };
 
 use line::Line;
+use rand::Rng;
 
-use super::{RequestRecord, TcpRecord};
+use super::{RequestRecord, ResponseFlags, TcpRecord};
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 4096;
@@ -48,6 +50,35 @@ impl AccessLogTarget {
 pub struct AccessLog {
     queue: Option<SyncSender<Vec<u8>>>,
     dropped: Arc<AtomicU64>,
+    sampling: Sampling,
+}
+
+/// Which share of what succeeded is written. What failed always is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    percent: f64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { percent: 100.0 }
+    }
+}
+
+impl FromStr for Sampling {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self { percent }),
+            _ => Err("a share from 0 to 100 percent is needed"),
+        }
+    }
+}
+
+impl Sampling {
+    fn takes(self, failed: bool) -> bool {
+        failed || self.percent >= 100.0 || rand::rng().random_range(0.0..100.0) < self.percent
+    }
 }
 
 impl AccessLog {
@@ -59,10 +90,17 @@ impl AccessLog {
             AccessLogTarget::File(path) => Box::new(OpenOptions::new().create(true).append(true).open(path)?),
         };
         let (queue, lines) = sync_channel(QUEUE);
-        let log = Self { queue: Some(queue), dropped: Arc::default() };
+        let log = Self { queue: Some(queue), dropped: Arc::default(), sampling: Sampling::default() };
         let dropped = log.dropped.clone();
         std::thread::Builder::new().name("access-log".into()).spawn(move || write(output, &lines, &dropped))?;
         Ok(log)
+    }
+
+    /// The same log, with fewer lines.
+    #[must_use]
+    pub fn sampled(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
     }
 
     /// Lines dropped so far.
@@ -71,15 +109,19 @@ impl AccessLog {
     }
 
     pub(super) fn request(&self, record: &RequestRecord) {
-        self.send(|| Line::of_request(record).to_json());
+        let failed = record.status >= 500 || record.flags != ResponseFlags::NONE;
+        self.send(failed, || Line::of_request(record).to_json());
     }
 
     pub(super) fn tcp(&self, record: &TcpRecord) {
-        self.send(|| Line::of_tcp(record).to_json());
+        self.send(record.flags != ResponseFlags::NONE, || Line::of_tcp(record).to_json());
     }
 
-    fn send(&self, line: impl FnOnce() -> Vec<u8>) {
+    fn send(&self, failed: bool, line: impl FnOnce() -> Vec<u8>) {
         let Some(queue) = &self.queue else { return };
+        if !self.sampling.takes(failed) {
+            return;
+        }
         if queue.try_send(line()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -2,13 +2,15 @@
 
 use std::{
     cell::{Cell, RefCell},
+    net::IpAddr,
     rc::{Rc, Weak},
     sync::Arc,
 };
 
 use tokio::sync::Notify;
+use weft_model::xds;
 use weft_policy::{
-    config::{Cluster, UpstreamProtocol},
+    config::{Cluster, EndpointAddress, UpstreamProtocol},
     upstream::{Host, Limit, Permit, Upstream},
 };
 
@@ -19,7 +21,8 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
-    state::Shared,
+    pod,
+    state::{Capture, Shared},
     telemetry, tls,
 };
 
@@ -281,16 +284,24 @@ impl Wanted {
 /// How to connect to a host of a cluster.
 pub(super) fn target(shared: &Shared, upstream: &Upstream, host: &Host, offer: tls::Offer) -> Target {
     let cluster = &upstream.cluster;
-    let outbound = !cluster.name.starts_with("inbound|");
     Target {
         address: host.address().clone(),
         tls: host.tls.clone().map(|settings| (settings, offer)),
-        source: match outbound {
-            true => connect::source_address(shared.node.address, cluster.bind, host.address()),
-            false => cluster.bind,
-        },
+        source: source(shared, cluster, host.address()),
         timeout: cluster.connect_timeout,
         keepalive: cluster.keepalive,
+    }
+}
+
+/// The address to dial from. A captured application is dialled from where nothing is redirected.
+fn source(shared: &Shared, cluster: &Cluster, address: &EndpointAddress) -> Option<IpAddr> {
+    let EndpointAddress::Socket(destination) = address else { return None };
+    let demanded = cluster.bind_for(destination.ip());
+    let inbound = cluster.name.starts_with("inbound|") || &*cluster.name == xds::INBOUND_PASSTHROUGH_CLUSTER;
+    let captured = shared.node.capture == Capture::Redirect;
+    match inbound {
+        false => connect::source_address(shared.node.address, demanded, address),
+        true => demanded.or_else(|| captured.then(|| pod::bypass(destination.ip()))),
     }
 }
 

@@ -8,7 +8,10 @@ use std::sync::{
 use tokio::sync::mpsc;
 
 use super::Connection;
-use crate::state::{Drain, LiveConnection};
+use crate::{
+    listener::Slot,
+    state::{Drain, LiveConnection},
+};
 
 /// Connections that may wait for a busy worker before new ones are refused.
 pub(super) const QUEUE: usize = 1024;
@@ -18,6 +21,7 @@ pub(super) struct Job {
     pub connection: Connection,
     pub load: Load,
     pub live: LiveConnection,
+    pub slot: Option<Slot>,
 }
 
 /// Counts one connection of a worker until it is dropped.
@@ -51,11 +55,11 @@ impl Dispatcher {
         Self { lanes: lanes.into(), drain }
     }
 
-    /// Gives the connection to the worker with the fewest. Never waits.
-    pub fn dispatch(&self, connection: Connection) -> Result<(), Refused> {
+    /// Gives the connection, with its place at the listener, to the worker with the fewest. Never waits.
+    pub fn dispatch(&self, connection: Connection, slot: Option<Slot>) -> Result<(), Refused> {
         let lane = self.lanes.iter().min_by_key(|lane| lane.load.load(Ordering::Relaxed)).ok_or(Refused)?;
         lane.load.fetch_add(1, Ordering::Relaxed);
-        let job = Job { connection, load: Load(lane.load.clone()), live: self.drain.connection() };
+        let job = Job { connection, load: Load(lane.load.clone()), live: self.drain.connection(), slot };
         lane.queue.try_send(job).map_err(|_| Refused)
     }
 

@@ -92,7 +92,7 @@ fn run(index: usize, shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>, handler
 
 /// Serves one connection; a panic is counted and costs nothing but this connection.
 async fn serve(worker: Rc<Worker>, job: Job, handler: Handler) {
-    let Job { connection, load, live } = job;
+    let Job { connection, load, live, slot } = job;
     let (peer, listener) = (connection.peer, connection.listener.clone());
     let shared = worker.shared.clone();
     let served = AssertUnwindSafe(async move { handler(worker, connection).await }).catch_unwind().await;
@@ -101,7 +101,7 @@ async fn serve(worker: Rc<Worker>, job: Job, handler: Handler) {
         let why = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(%peer, %listener, why = why.unwrap_or("unknown"), "a connection was lost to a panic");
     }
-    drop((load, live));
+    drop((load, live, slot));
 }
 
 #[cfg(test)]

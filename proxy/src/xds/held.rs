@@ -6,7 +6,7 @@ use std::{
 };
 
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
-use weft_model::xds::{SDS_ROOTS, SDS_SECRET_PREFIX};
+use weft_model::xds::{NACK_CUT, SDS_ROOTS, SDS_SECRET_PREFIX};
 use weft_policy::{
     config::{Config, Delta, Kind},
     read::read,
@@ -14,8 +14,10 @@ use weft_policy::{
 
 use super::kinds::{self, WILDCARD};
 
-/// Longest NACK text; more would not fit a header-sized status.
-const MAX_NACK: usize = 4096;
+/// Longest NACK text. It names some thousand resources; a response that has more of them wrong has one thing wrong.
+const MAX_NACK: usize = 256 * 1024;
+/// Longest reason in it.
+const MAX_REASON: usize = 512;
 
 /// Names and versions in force.
 #[derive(Default)]
@@ -37,19 +39,31 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The text of the NACK, or `None` for an ACK.
+    /// The text of the NACK, or `None` for an ACK. A list that is too long is cut between two lines and says so in its
+    /// last one, which tells the operator to take nothing as accepted that is not named.
     pub fn nack(&self) -> Option<String> {
         if self.refused.is_empty() {
             return None;
         }
-        let mut text = self.refused.join("\n");
-        if text.len() > MAX_NACK {
-            let cut = (0..=MAX_NACK).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-            text.truncate(cut);
-            text.push('…');
+        let mut text = String::new();
+        for (told, line) in self.refused.iter().enumerate() {
+            let line = head(line, MAX_REASON);
+            if text.len() + line.len() > MAX_NACK {
+                text.push_str(&format!("{NACK_CUT}{} more", self.refused.len() - told));
+                return Some(text);
+            }
+            text.push_str(line);
+            text.push('\n');
         }
+        text.pop();
         Some(text)
     }
+}
+
+/// The first `limit` bytes or a few less, up to the end of a character.
+fn head(text: &str, limit: usize) -> &str {
+    let end = (0..=limit.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or_default()]
 }
 
 /// How SDS subscriptions change.
@@ -110,6 +124,13 @@ impl Held {
         outcome
     }
 
+    /// A resource was refused after all: its version is not held.
+    pub fn forget(&mut self, kind: Kind, name: &Arc<str>) {
+        if let Some(versions) = self.versions.get_mut(&kind) {
+            versions.remove(name);
+        }
+    }
+
     /// Compares the secrets that listeners and clusters name with those subscribed to.
     /// In a pod the mesh's roots are followed as well.
     pub fn follow_secrets(&mut self, config: &Config, in_pod: bool) -> SecretChange {
@@ -143,4 +164,23 @@ fn needed_secrets(config: &Config) -> BTreeSet<Arc<str>> {
         .filter_map(|choice| choice.tls.as_ref())
         .flat_map(|tls| tls.certificate.iter().chain(&tls.roots).cloned());
     downstream.chain(upstream).filter(|name| name.starts_with(SDS_SECRET_PREFIX)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_nack_is_cut_between_lines_and_says_so() {
+        let line = |at: usize| format!("Cluster outbound|80||host-{at}.example: {}", "é".repeat(400));
+        let mut outcome = Outcome { refused: (0..10).map(line).collect(), ..Outcome::default() };
+        let whole = outcome.nack().unwrap();
+        assert!(!whole.contains(NACK_CUT) && whole.lines().all(|line| line.len() <= MAX_REASON));
+        outcome.refused = (0..2000).map(line).collect();
+        let cut = outcome.nack().unwrap();
+        let last = cut.lines().last().unwrap();
+        let left: usize = last.strip_prefix(NACK_CUT).unwrap().strip_suffix(" more").unwrap().parse().unwrap();
+        assert_eq!(cut.lines().count() - 1 + left, 2000);
+        assert!(cut.len() <= MAX_NACK + 64);
+    }
 }

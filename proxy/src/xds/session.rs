@@ -20,11 +20,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 use weft_model::xds::SDS_ROOTS;
-use weft_policy::config::{Config, Delta, Kind, SecretContent};
+use weft_policy::config::{Config, Delta, Kind, Resource, SecretContent};
 
 use super::{
     Error,
-    held::Held,
+    held::{Held, Outcome},
     kinds::{self, WILDCARD},
 };
 use crate::{
@@ -108,7 +108,8 @@ impl<'a> Session<'a> {
             let refusal = format!("{type_url} was not subscribed to");
             return self.answer(type_url, nonce, Some(refusal)).await;
         };
-        let outcome = self.held.take(kind, response);
+        let mut outcome = self.held.take(kind, response);
+        self.bind_ahead(&mut outcome);
         let nack = outcome.nack();
         self.shared.stats.xds_response(outcome.refused.len());
         for refused in &outcome.refused {
@@ -122,6 +123,20 @@ impl<'a> Session<'a> {
         );
         self.put_in_force(kind, outcome.delta).await?;
         self.answer(type_url, nonce, nack).await
+    }
+
+    /// A listener that cannot be bound is refused. If it had another address until now, it keeps that; a new one is in
+    /// force all the same and tried on, so that it heals when its address becomes free.
+    fn bind_ahead(&mut self, outcome: &mut Outcome) {
+        let current = self.shared.config.load();
+        let Outcome { delta, refused } = outcome;
+        delta.put.retain(|(name, resource)| {
+            let Resource::Listener(listener) = resource else { return true };
+            let Err(why) = self.shared.sockets.prepare(listener) else { return true };
+            refused.push(format!("{} {name}: {why}", kinds::short(Kind::Listener)));
+            self.held.forget(Kind::Listener, name);
+            !current.listeners.contains_key(name)
+        });
     }
 
     /// Swaps the configuration, then follows what it needs.

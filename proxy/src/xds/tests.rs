@@ -2,7 +2,8 @@ use std::{collections::HashMap, time::Duration};
 
 use envoy_types::pb::{
     envoy::{
-        config::{cluster::v3::Cluster, core::v3 as core, endpoint::v3 as endpoint},
+        config::{cluster::v3::Cluster, core::v3 as core, endpoint::v3 as endpoint, listener::v3},
+        extensions::{filters::network::tcp_proxy, transport_sockets::tls as sockets},
         service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource},
     },
     google::protobuf::Any,
@@ -233,11 +234,99 @@ async fn types_never_asked_for_are_refused() {
     play.end().await;
 }
 
-#[test]
-fn a_nack_stays_short() {
-    let outcome = held::Outcome { refused: vec!["é".repeat(100); 100], ..Default::default() };
-    assert!(outcome.nack().unwrap().len() <= 4096 + '…'.len_utf8());
-    assert_eq!(held::Outcome::default().nack(), None);
+fn listener(name: &str, address: std::net::SocketAddr) -> Resource {
+    let address = core::Address {
+        address: Some(core::address::Address::SocketAddress(core::SocketAddress {
+            address: address.ip().to_string(),
+            port_specifier: Some(core::socket_address::PortSpecifier::PortValue(address.port().into())),
+            ..core::SocketAddress::default()
+        })),
+    };
+    let tcp = tcp_proxy::v3::TcpProxy {
+        stat_prefix: "t".into(),
+        cluster_specifier: Some(tcp_proxy::v3::tcp_proxy::ClusterSpecifier::Cluster("a".into())),
+        ..Default::default()
+    };
+    let config = Any {
+        type_url: "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy".into(),
+        value: tcp.encode_to_vec(),
+    };
+    let filter = v3::Filter { name: "tcp".into(), config_type: Some(v3::filter::ConfigType::TypedConfig(config)) };
+    let chain = v3::FilterChain { filters: vec![filter], ..v3::FilterChain::default() };
+    let message = v3::Listener {
+        name: name.into(),
+        address: Some(address),
+        filter_chains: vec![chain],
+        ..v3::Listener::default()
+    };
+    resource(Kind::Listener, name, "1", &message)
+}
+
+#[tokio::test]
+async fn a_listener_that_cannot_be_bound_is_refused_by_name() {
+    let mut play = Play::begin().await;
+    let mut stream = play.stream().await;
+    subscriptions(&mut stream).await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (taken_at, free) = (taken.local_addr().unwrap(), "127.0.0.1:0".parse().unwrap());
+    let both = vec![listener("free", free), listener("taken", taken_at)];
+    let answer = respond(&mut stream, Kind::Listener, "n1", both, &[]).await;
+    let detail = answer.error_detail.unwrap().message;
+    assert!(detail.starts_with("Listener taken: cannot listen on 127.0.0.1:") && !detail.contains("Listener free"));
+    // A new one is in force all the same and tried on; one that had an address keeps it.
+    let config = play.shared.config.load_full();
+    assert!(config.listeners.contains_key("free") && config.listeners.contains_key("taken"));
+    let answer = respond(&mut stream, Kind::Listener, "n2", vec![listener("free", taken_at)], &[]).await;
+    assert!(answer.error_detail.unwrap().message.starts_with("Listener free: "));
+    assert_eq!(play.shared.config.load().listeners["free"].address, free);
+    // What was refused is not told as held.
+    drop(stream);
+    let mut stream = play.stream().await;
+    let held = subscriptions(&mut stream).await.remove(&Kind::Listener).unwrap().initial_resource_versions;
+    assert!(held.is_empty(), "{held:?}");
+    play.end().await;
+}
+
+#[tokio::test]
+async fn a_pod_follows_the_meshs_roots() {
+    let operator = FakeOperator::start().await;
+    let node = crate::state::NodeInfo { in_pod: true, ..crate::state::testing::node() };
+    let shared = Shared::new(node, crate::telemetry::AccessLog::default(), crate::telemetry::SpanSink::off());
+    shared.identity.store(Some(Arc::new(operator.ca.issue(WEB))));
+    let control_plane = ControlPlane::new(operator.address.to_string(), None);
+    let shutdown = Shutdown::new();
+    let client = tokio::spawn(Client::new(shared.clone(), control_plane).run(shutdown.clone()));
+    let mut play = Play { shared, shutdown, operator, client };
+    let mut stream = play.stream().await;
+    subscriptions(&mut stream).await;
+    let response = DeltaDiscoveryResponse {
+        type_url: type_url(Kind::Listener).into(),
+        nonce: "n1".into(),
+        ..DeltaDiscoveryResponse::default()
+    };
+    stream.responses.send(Ok(response)).await.unwrap();
+    let asked = stream.requests.recv().await.unwrap();
+    assert_eq!(asked.resource_names_subscribe, ["ROOTCA"]);
+    stream.requests.recv().await.unwrap();
+    let new = crate::tls::testing::TestCa::new();
+    let bundle = format!("{}{}", play.operator.ca.root_pem(), new.root_pem());
+    let context = sockets::v3::CertificateValidationContext {
+        trusted_ca: Some(core::DataSource {
+            specifier: Some(core::data_source::Specifier::InlineBytes(bundle.into_bytes())),
+            ..core::DataSource::default()
+        }),
+        ..sockets::v3::CertificateValidationContext::default()
+    };
+    let secret = sockets::v3::Secret {
+        name: "ROOTCA".into(),
+        r#type: Some(sockets::v3::secret::Type::ValidationContext(context)),
+    };
+    let roots = vec![resource(Kind::Secret, "ROOTCA", "1", &secret)];
+    let answer = respond(&mut stream, Kind::Secret, "n2", roots, &[]).await;
+    assert!(answer.error_detail.is_none(), "{answer:?}");
+    let identity = play.shared.identity.load_full().unwrap();
+    assert_eq!(identity.root_certificates, [play.operator.ca.root.clone(), new.root.clone()]);
+    play.end().await;
 }
 
 #[tokio::test]

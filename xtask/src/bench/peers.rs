@@ -23,6 +23,8 @@ pub struct Peer {
     _processes: Vec<Process>,
 }
 
+/// One request of a hundred goes to each proxy's access log, as in production. In percent.
+const LOGGED: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Peer {
@@ -83,15 +85,17 @@ pub fn direct() -> Peer {
     Peer { name: "direct", address: (ip(20), 8080).into(), pid: None, _processes: Vec::new() }
 }
 
-/// HAProxy in HTTP mode.
+/// HAProxy in HTTP mode; every hundredth request of its log goes to its standard output.
 pub fn haproxy(dir: &Path) -> anyhow::Result<Peer> {
     let config = dir.join("haproxy.cfg");
     let text = format!(
-        "global\n  nbthread 1\n  maxconn 4096\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n  \
+        "global\n  nbthread 1\n  maxconn 4096\n  log stdout format raw sample {logged}:100 local0\ndefaults\n  mode http\n  \
+         log global\n  option httplog\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n  \
          option http-keep-alive\n  http-reuse always\n  retries 2\n\
          frontend in\n  bind {}:8080\n  default_backend origin\nbackend origin\n  server origin {}:8080\n",
         ip(3),
-        ip(20)
+        ip(20),
+        logged = LOGGED
     );
     std::fs::write(&config, text)?;
     // -db: in the foreground and without a master, so that the process that is measured is the one that works.
@@ -99,17 +103,30 @@ pub fn haproxy(dir: &Path) -> anyhow::Result<Peer> {
     Ok(Peer::new("HAProxy", 3, process))
 }
 
-/// Envoy with one route and its retry policy, without an access log.
+/// Envoy with one route, its retry policy and a sampled access log.
 pub fn envoy(dir: &Path) -> anyhow::Result<Peer> {
     let config = dir.join("envoy.json");
     let address =
         |ip: std::net::Ipv4Addr| serde_json::json!({ "socket_address": { "address": ip, "port_value": 8080 } });
+    let access_log = serde_json::json!([{
+        "name": "envoy.access_loggers.file",
+        "filter": { "runtime_filter": {
+            "runtime_key": "access_log",
+            "percent_sampled": { "numerator": LOGGED, "denominator": "HUNDRED" },
+            "use_independent_randomness": true
+        } },
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": dir.join("envoy-access.log")
+        }
+    }]);
     let json = serde_json::json!({ "static_resources": {
         "listeners": [{ "name": "in", "address": address(ip(4)), "filter_chains": [{ "filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                 "stat_prefix": "in",
+                "access_log": access_log,
                 "route_config": { "virtual_hosts": [{ "name": "origin", "domains": ["*"], "routes": [{
                     "match": { "prefix": "/" },
                     "route": { "cluster": "origin", "retry_policy": { "retry_on": "connect-failure,refused-stream", "num_retries": 2 } }
@@ -145,7 +162,7 @@ fn envoy_program() -> anyhow::Result<PathBuf> {
     Ok(installed.unwrap_or_else(|| PathBuf::from("envoy")))
 }
 
-/// Our proxy under a real operator: routing, metrics, and an access log, as in a mesh.
+/// Our proxy under a real operator: routing, metrics and a sampled access log, as in a mesh.
 pub fn weft(dir: &Path) -> anyhow::Result<Peer> {
     let bin = release_dir()?;
     let (config, state) = (dir.join("config"), dir.join("state"));
@@ -179,7 +196,8 @@ pub fn weft(dir: &Path) -> anyhow::Result<Peer> {
         format!("--address={}", ip(10)),
         "--role=sidecar".into(),
         format!("--join-token-file={}", token_file.display()),
-        "--access-log=off".into(),
+        format!("--access-log={}", dir.join("weft-access.log").display()),
+        format!("--access-log-sampling={LOGGED}"),
         "--concurrency=1".into(),
     ];
     let proxy = Process::start("proxy", bin.join("weft-proxy"), proxy_args, dir)?;

@@ -18,19 +18,8 @@ fn chain(name: &str, criteria: ChainMatch) -> FilterChain {
 }
 
 fn listener(chains: Vec<FilterChain>, default_chain: Option<FilterChain>) -> Listener {
-    Listener {
-        name: "l".into(),
-        address: "127.0.0.1:80".parse().unwrap(),
-        bind: true,
-        original_destination: false,
-        direction: Direction::Inbound,
-        peek_tls: true,
-        peek_http: true,
-        peek_timeout: std::time::Duration::ZERO,
-        continue_on_peek_timeout: true,
-        chains,
-        default_chain,
-    }
+    let own = crate::testing::listener("l", Direction::Inbound, "127.0.0.1:80".parse().unwrap(), true);
+    Listener { chains, default_chain, ..own }
 }
 
 fn list(values: &[&str]) -> Vec<Arc<str>> {
@@ -138,4 +127,19 @@ fn ports_and_ranges_come_first() {
     assert_eq!(&*l.choose(&facts).unwrap().name, "wide");
     let facts = ChainFacts { local: "10.9.0.1:9090".parse().unwrap(), ..facts };
     assert_eq!(&*l.choose(&facts).unwrap().name, "rest");
+}
+
+#[test]
+fn only_chains_of_the_port_are_candidates() {
+    let port = |port, more: ChainMatch| ChainMatch { destination_port: Some(port), ..more };
+    let chains = vec![
+        chain("80", port(80, ChainMatch::default())),
+        chain("81-tls", port(81, ChainMatch { transport: Some(Transport::Tls), ..ChainMatch::default() })),
+        chain("any", by_name(&["a"])),
+    ];
+    let l = listener(chains, Some(chain("default", ChainMatch::default())));
+    let names = |port| l.candidates(port).map(|c| c.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(80), ["80"]);
+    assert_eq!(names(81), ["81-tls", "default"]);
+    assert_eq!(names(82), ["any", "default"]);
 }

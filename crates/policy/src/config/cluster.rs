@@ -1,6 +1,6 @@
 //! Clusters: how to reach a group of endpoints.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{Endpoints, UpstreamTls};
 
@@ -41,11 +41,16 @@ pub struct Cluster {
     pub services: Vec<ServiceRef>,
     /// Subset of a DestinationRule.
     pub subset: Option<Arc<str>>,
-    /// Whether the local address must be the listener's (`upstream_bind_config`).
-    pub bind: Option<std::net::IpAddr>,
+    /// Local addresses to dial from, at most one of each family (`upstream_bind_config`).
+    pub bind: Vec<IpAddr>,
 }
 
 impl Cluster {
+    /// The local address to dial `destination` from, where one is demanded.
+    pub fn bind_for(&self, destination: IpAddr) -> Option<IpAddr> {
+        self.bind.iter().find(|own| own.is_ipv4() == destination.is_ipv4()).copied()
+    }
+
     /// TLS for an endpoint with this `tlsMode`; `None` means plaintext.
     pub fn tls_for(&self, tls_mode: Option<&str>) -> Option<&Arc<UpstreamTls>> {
         self.tls.iter().find(|c| c.tls_mode.is_none() || c.tls_mode.as_deref() == tls_mode).and_then(|c| c.tls.as_ref())

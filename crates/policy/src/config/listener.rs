@@ -10,7 +10,7 @@ use super::{DownstreamTls, Weighted};
 use crate::{authz::Rbac, route::RouteTable};
 
 /// Whose traffic a listener carries (`traffic_direction`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From peers to the application behind this proxy.
     Inbound,
@@ -50,6 +50,15 @@ impl Listener {
     pub fn peek(&self) -> bool {
         self.peek_tls || self.peek_http
     }
+
+    /// The chains that a connection to `port` may end in: those for that port where there are any, else those for every
+    /// port. The default one counts unless one of them takes everything.
+    pub fn candidates(&self, port: u16) -> impl Iterator<Item = &FilterChain> {
+        let wanted = Some(port).filter(|port| self.chains.iter().any(|c| c.criteria.destination_port == Some(*port)));
+        let of_port = move |chain: &&FilterChain| chain.criteria.destination_port == wanted;
+        let settled = self.chains.iter().filter(of_port).any(|chain| chain.criteria.takes_all_of_its_port());
+        self.chains.iter().filter(of_port).chain(self.default_chain.as_ref().filter(|_| !settled))
+    }
 }
 
 /// When a chain is meant, and what it does.
@@ -80,6 +89,13 @@ pub struct ChainMatch {
     pub transport: Option<Transport>,
     /// ALPN protocols, or what the HTTP inspector found.
     pub application_protocols: Vec<Arc<str>>,
+}
+
+impl ChainMatch {
+    /// Whether nothing but the port is asked for.
+    fn takes_all_of_its_port(&self) -> bool {
+        *self == Self { destination_port: self.destination_port, ..Self::default() }
+    }
 }
 
 /// What a peek saw below the application's protocol.

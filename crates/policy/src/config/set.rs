@@ -2,12 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
-use super::{Cluster, Discovery, Endpoints, Listener, Secret, VirtualHost, WorkloadRow};
+use super::{Cluster, Direction, Discovery, Endpoints, Listener, Secret, VirtualHost, WorkloadRow};
 use crate::{
     route::{HostChange, RouteTable},
     upstream::Upstream,
@@ -32,6 +32,8 @@ pub struct Config {
     undeclared: Arc<HashSet<Arc<str>>>,
     endpoints: Shared<Arc<str>, Endpoints>,
     by_address: Shared<IpAddr, WorkloadRow>,
+    /// Listeners that are not bound, by what connections to them were made to.
+    unbound: Shared<(Direction, SocketAddr), Listener>,
 }
 
 /// The types of resource.
@@ -133,6 +135,16 @@ impl Config {
         self.by_address.get(&address.to_canonical())
     }
 
+    /// The listener that is not bound but meant for connections that were made to `destination`: for that very address,
+    /// else for its port on all addresses.
+    pub fn captured(&self, direction: Direction, destination: SocketAddr) -> Option<&Arc<Listener>> {
+        let (v4, v6) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        let (own, other) = if destination.is_ipv4() { (v4, v6) } else { (v6, v4) };
+        [destination.ip(), own, other]
+            .into_iter()
+            .find_map(|ip| self.unbound.get(&(direction, SocketAddr::new(ip, destination.port()))))
+    }
+
     /// Lets ejected hosts back in whose time is over; `now` is the time since the process started. Call it every
     /// second or so.
     pub fn sweep(&self, now: Duration) -> usize {
@@ -146,6 +158,8 @@ impl Config {
         let mut hosts: HashMap<Arc<str>, Vec<HostChange>> = HashMap::new();
         let mut clusters: HashMap<Arc<str>, Arc<Cluster>> = HashMap::new();
         let mut assignments: HashSet<Arc<str>> = HashSet::new();
+        let listeners = delta.remove.iter().any(|(kind, _)| *kind == Kind::Listener)
+            || delta.put.iter().any(|(_, resource)| matches!(resource, Resource::Listener(_)));
         for (kind, name) in delta.remove {
             match kind {
                 Kind::Cluster => drop(Arc::make_mut(&mut next.upstreams).remove(&name)),
@@ -175,6 +189,11 @@ impl Config {
                 Resource::Secret(secret) => drop(Arc::make_mut(&mut next.secrets).insert(name, secret)),
                 Resource::Workload(row) => next.put_workload(name, row),
             }
+        }
+        if listeners {
+            let unbound = next.listeners.values().filter(|listener| !listener.bind);
+            let unbound = unbound.map(|listener| ((listener.direction, listener.address), listener.clone()));
+            next.unbound = Arc::new(unbound.collect());
         }
         next.join(clusters, &assignments);
         for (table, changes) in hosts {

@@ -3,7 +3,7 @@
 mod balance;
 mod options;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use envoy_types::pb::{
     envoy::config::{
@@ -12,11 +12,11 @@ use envoy_types::pb::{
             circuit_breakers::Thresholds,
             cluster::{ClusterDiscoveryType, DiscoveryType, TransportSocketMatch},
         },
-        core::v3::{RoutingPriority, TransportSocket},
+        core::v3::{BindConfig, RoutingPriority, TransportSocket},
     },
     google::protobuf::{ListValue, value::Kind},
 };
-use weft_model::xds;
+use weft_model::{metrics::UNKNOWN, xds};
 
 use super::{
     At, Result, endpoints, fail, outlier,
@@ -39,7 +39,6 @@ pub(super) fn read(name: &Arc<str>, m: Message) -> Result<Cluster> {
     let options = options::read(&m)?;
     let keepalive = m.upstream_connection_options.as_ref().and_then(|o| o.tcp_keepalive.as_ref());
     let seconds = |n: u32| Duration::from_secs(n.into());
-    let bind = m.upstream_bind_config.as_ref().and_then(|b| b.source_address.as_ref());
     Ok(Cluster {
         name: name.clone(),
         discovery,
@@ -64,8 +63,23 @@ pub(super) fn read(name: &Arc<str>, m: Message) -> Result<Cluster> {
         subset: metadata_text(&m.metadata, xds::WEFT_METADATA, xds::META_SUBSET)
             .filter(|s| !s.is_empty())
             .map(Arc::from),
-        bind: bind.map(|a| ip(&a.address)).transpose().at("upstream_bind_config.source_address.address")?,
+        bind: m.upstream_bind_config.as_ref().map_or(Ok(Vec::new()), bind).at("upstream_bind_config")?,
     })
+}
+
+/// One address of each family; more cannot be told apart.
+fn bind(m: &BindConfig) -> Result<Vec<IpAddr>> {
+    let extra = m.extra_source_addresses.iter().map(|extra| extra.address.as_ref());
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for (i, address) in std::iter::once(m.source_address.as_ref()).chain(extra).enumerate() {
+        let Some(address) = address else { continue };
+        let address = ip(&address.address).at_index("source_addresses", i)?;
+        if addresses.iter().any(|known| known.is_ipv4() == address.is_ipv4()) {
+            return Err(fail("a second address of this family")).at_index("source_addresses", i);
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
 }
 
 fn refuse_unsupported(m: &Message) -> Result<()> {
@@ -149,7 +163,20 @@ fn tls_mode(m: &TransportSocketMatch) -> Result<Option<Arc<str>>> {
     }
 }
 
+/// Istio's metrics name those clusters that stand for no service of the mesh in a service's place.
+fn stranger(cluster: &str) -> Option<ServiceRef> {
+    let known = [xds::PASSTHROUGH_CLUSTER, xds::BLACK_HOLE_CLUSTER, xds::INBOUND_PASSTHROUGH_CLUSTER];
+    known.contains(&cluster).then(|| ServiceRef {
+        host: UNKNOWN.into(),
+        name: cluster.into(),
+        namespace: UNKNOWN.into(),
+    })
+}
+
 fn services(m: &Message) -> Vec<ServiceRef> {
+    if let Some(stranger) = stranger(&m.name) {
+        return vec![stranger];
+    }
     let list = metadata_struct(&m.metadata, xds::ISTIO_METADATA).and_then(|s| s.fields.get("services"));
     let Some(Kind::ListValue(ListValue { values })) = list.and_then(|v| v.kind.as_ref()) else { return Vec::new() };
     let service = |value: &envoy_types::pb::google::protobuf::Value| match &value.kind {

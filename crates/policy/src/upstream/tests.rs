@@ -114,6 +114,8 @@ fn the_percentage_bounds_ejections_but_one_is_always_allowed() {
     let strict = OutlierSettings { max_ejection_percent: 10, always_eject_one: false, ..outlier() };
     let u = guarded(strict, 2);
     assert_eq!(fail(&u, 0, 5), None);
+    // The only endpoint stays: it is all of the cluster.
+    assert_eq!(fail(&guarded(OutlierSettings { always_eject_one: false, ..outlier() }, 1), 0, 5), None);
 }
 
 #[test]

@@ -123,6 +123,46 @@ pub fn inbound(mut listener: Listener) -> Listener {
     listener
 }
 
+/// Takes redirected connections, here only from the test's hand.
+pub fn capturing(mut listener: Listener, default: FilterChain) -> Listener {
+    listener.use_original_dst = Some(envoy_types::pb::google::protobuf::BoolValue { value: true });
+    listener.default_filter_chain = Some(default);
+    unbound(listener)
+}
+
+/// Only serves connections that another listener hands over.
+pub fn unbound(mut listener: Listener) -> Listener {
+    listener.bind_to_port = Some(envoy_types::pb::google::protobuf::BoolValue { value: false });
+    listener
+}
+
+/// Restricts a chain to connections to this port.
+pub fn for_port(mut chain: FilterChain, port: u16) -> FilterChain {
+    let criteria = chain.filter_chain_match.get_or_insert_default();
+    criteria.destination_port = number(port.into());
+    chain
+}
+
+/// A cluster that goes where the connection was going, from an address of each family if some are given.
+pub fn original_destination(name: &str, from: &[&str]) -> Cluster {
+    let address = |ip: &&str| SocketAddress { address: (*ip).to_owned(), ..SocketAddress::default() };
+    let mut from = from.iter().map(address);
+    Cluster {
+        name: name.into(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::OriginalDst.into())),
+        lb_policy: LbPolicy::ClusterProvided.into(),
+        connect_timeout: Some(proto(Duration::from_secs(1))),
+        upstream_bind_config: Some(core::BindConfig {
+            source_address: from.next(),
+            extra_source_addresses: from
+                .map(|address| core::ExtraSourceAddress { address: Some(address), ..Default::default() })
+                .collect(),
+            ..core::BindConfig::default()
+        }),
+        ..Cluster::default()
+    }
+}
+
 /// Lets a listener look at the first bytes.
 pub fn peeking(mut listener: Listener, timeout: Duration) -> Listener {
     let inspector = |name: &str| ListenerFilter {

@@ -28,9 +28,9 @@ use tokio::{
 use super::config::Resources;
 use crate::{
     listener,
-    state::{NodeInfo, Role, Shared},
+    state::{ConnectionLimits, NodeInfo, Role, Shared},
     telemetry::{AccessLog, AccessLogTarget, SpanSink, exposition},
-    workers::Workers,
+    workers::{Connection, Workers},
 };
 
 /// One proxy with one worker thread.
@@ -43,6 +43,11 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy without configuration.
     pub fn start(name: &str) -> Self {
+        Self::limited(name, ConnectionLimits::default())
+    }
+
+    /// The same with other limits.
+    pub fn limited(name: &str, limits: ConnectionLimits) -> Self {
         let node = NodeInfo {
             workload: name.into(),
             namespace: "shop".into(),
@@ -55,7 +60,8 @@ impl Proxy {
             cluster: "Kubernetes".into(),
             ..crate::state::testing::node()
         };
-        let shared = Shared::new(node, AccessLog::open(&AccessLogTarget::Off).unwrap(), SpanSink::off());
+        let access_log = AccessLog::open(&AccessLogTarget::Off).unwrap();
+        let shared = Shared::limited(node, access_log, SpanSink::off(), limits);
         let workers = Workers::start(&shared, 1, listener::serve).unwrap();
         let accepting = tokio::spawn(listener::run(shared.clone(), workers.dispatcher()));
         Self { shared, workers, accepting }
@@ -69,6 +75,22 @@ impl Proxy {
         for address in addresses {
             until("the listener is bound", || async move { TcpStream::connect(address).await.is_ok() }).await;
         }
+    }
+
+    /// Puts resources in force without waiting: for listeners that are not bound.
+    pub fn put(&self, resources: Resources) {
+        self.shared.publish(resources.onto(&self.shared.config.load()));
+    }
+
+    /// A connection that was redirected to `listener` on its way to `original`; `None` for one that was not redirected.
+    pub async fn redirected(&self, listener: &str, original: Option<SocketAddr>) -> TcpStream {
+        let accepting = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(accepting.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = accepting.accept().await.unwrap();
+        let (stream, local) = (stream.into_std().unwrap(), client.peer_addr().unwrap());
+        let connection = Connection { stream, peer, local, original, listener: listener.into() };
+        self.workers.dispatcher().dispatch(connection, None).unwrap();
+        client
     }
 
     /// The sum of a metric's samples whose labels contain all `parts`.
@@ -199,7 +221,10 @@ pub struct Received {
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    pub async fn over(stream: TcpStream) -> Self {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         Self { sender }

@@ -89,7 +89,9 @@ async fn a_taken_address_is_tried_again() {
     let resources = Resources::default().cluster(cluster("order", &[origin.address]));
     let config = resources.listener(listener("blocked", address, vec![chain])).onto(&proxy.shared.config.load());
     proxy.shared.publish(config);
-    until("the failure is told", || async { crate::listener::failures().contains_key("blocked") }).await;
+    let unbound = "weft_proxy_listeners_unbound";
+    until("the failure is told", || async { proxy.shared.sockets.failures().contains_key("blocked") }).await;
+    proxy.counted(unbound, &[], 1.0).await;
     drop(blocker);
     until("the listener is bound", || async {
         match TcpStream::connect(address).await {
@@ -98,7 +100,7 @@ async fn a_taken_address_is_tried_again() {
         }
     })
     .await;
-    assert!(!crate::listener::failures().contains_key("blocked"));
+    proxy.counted(unbound, &[], 0.0).await;
 }
 
 #[tokio::test]

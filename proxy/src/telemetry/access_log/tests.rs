@@ -59,7 +59,7 @@ fn lines_reach_the_file_whole() {
 #[test]
 fn a_full_queue_drops_and_counts() {
     let (queue, _never_read) = sync_channel(1);
-    let log = AccessLog { queue: Some(queue), dropped: Arc::default() };
+    let log = AccessLog { queue: Some(queue), ..AccessLog::default() };
     let record = request(&Rc::new(edge()), 200, 1);
     log.request(&record);
     log.request(&record);
@@ -70,4 +70,17 @@ fn a_full_queue_drops_and_counts() {
 #[test]
 fn a_directory_that_does_not_exist_is_an_error() {
     assert!(AccessLog::open(&AccessLogTarget::File("/nonexistent/dir/access.log".into())).is_err());
+}
+
+#[test]
+fn sampling_leaves_out_successes_only() {
+    let none: Sampling = "0".parse().unwrap();
+    assert!(none.takes(true) && !none.takes(false));
+    assert!(Sampling::default().takes(false));
+    let half: Sampling = "50".parse().unwrap();
+    let taken = (0..2000).filter(|_| half.takes(false)).count();
+    assert!((700..1300).contains(&taken), "{taken}");
+    assert!(
+        "101".parse::<Sampling>().is_err() && "x".parse::<Sampling>().is_err() && "NaN".parse::<Sampling>().is_err()
+    );
 }

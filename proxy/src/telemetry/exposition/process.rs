@@ -25,6 +25,18 @@ pub fn write(text: &mut Text, shared: &Shared, worker_loads: &[usize]) {
     for (worker, load) in worker_loads.iter().enumerate() {
         text.sample("weft_proxy_connections", &one("worker", &worker.to_string()), load);
     }
+    let places = shared.sockets.places();
+    text.family("weft_proxy_listener_connections", "gauge", "Downstream connections now open, by listener.");
+    for (name, place) in &places {
+        text.sample("weft_proxy_listener_connections", &one("listener", name), place.live());
+    }
+    let refused = "weft_proxy_listener_connections_refused_total";
+    text.family(refused, "counter", "Downstream connections closed because their listener was full.");
+    for (name, place) in &places {
+        text.sample(refused, &one("listener", name), place.refused());
+    }
+    let unbound = shared.sockets.failures().len();
+    text.single("weft_proxy_listeners_unbound", "gauge", "Listeners whose address cannot be bound.", unbound);
     let mut counter = |name, help, value: u64| text.single(name, "counter", help, value);
     counter("weft_proxy_connections_accepted_total", "Downstream connections accepted.", stats.accepts());
     counter("weft_proxy_connections_refused_total", "Downstream connections closed by a limit.", stats.refusals());

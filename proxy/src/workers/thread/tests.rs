@@ -24,7 +24,8 @@ fn dispatch(workers: &Workers, listener: &TcpListener) -> TcpStream {
     let (stream, peer) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let local = stream.local_addr().unwrap();
-    workers.dispatcher().dispatch(Connection { stream, peer, local, listener: "test".into() }).unwrap();
+    let connection = Connection { stream, peer, local, original: None, listener: "test".into() };
+    workers.dispatcher().dispatch(connection, None).unwrap();
     client
 }
 

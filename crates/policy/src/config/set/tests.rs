@@ -47,6 +47,34 @@ fn virtual_hosts_and_their_table_may_come_in_any_order() {
     assert_eq!(config.route_table("8080").unwrap().hosts().len(), 0);
 }
 
+fn listener(name: &str, direction: Direction, address: &str, bind: bool) -> (Arc<str>, Resource) {
+    let listener = crate::testing::listener(name, direction, address.parse().unwrap(), bind);
+    (name.into(), Resource::Listener(Arc::new(listener)))
+}
+
+#[test]
+fn a_destination_finds_its_unbound_listener() {
+    let put = vec![
+        listener("exact", Direction::Outbound, "10.0.0.7:80", false),
+        listener("all", Direction::Outbound, "0.0.0.0:80", false),
+        listener("all6", Direction::Outbound, "[::]:81", false),
+        listener("bound", Direction::Outbound, "0.0.0.0:82", true),
+    ];
+    let config = Config::default().update(Delta { put, remove: Vec::new() });
+    let found = |direction, address: &str| {
+        config.captured(direction, address.parse().unwrap()).map(|listener| listener.name.to_string())
+    };
+    let out = |address| found(Direction::Outbound, address);
+    assert_eq!(out("10.0.0.7:80").as_deref(), Some("exact"));
+    assert_eq!(out("10.0.0.8:80").as_deref(), Some("all"));
+    assert_eq!(out("[fd00::1]:80").as_deref(), Some("all"));
+    assert_eq!(out("10.0.0.8:81").as_deref(), Some("all6"));
+    assert_eq!((out("10.0.0.8:82"), found(Direction::Inbound, "10.0.0.7:80")), (None, None));
+    let config = config.update(remove(Kind::Listener, "exact"));
+    let all = config.captured(Direction::Outbound, "10.0.0.7:80".parse().unwrap());
+    assert_eq!(&*all.unwrap().name, "all");
+}
+
 #[test]
 fn a_route_edit_shares_everything_else() {
     let hosts: Vec<(String, Resource)> = (0..500)
