@@ -20,18 +20,18 @@ impl Cluster {
 
     /// Applies manifests, refused or not.
     pub async fn try_apply(&'static self, yaml: &str) -> Result<String, String> {
-        self.blocking(&["apply", "-f", "-"], Some(yaml.to_owned())).await
+        self.blocking(&["apply", "--server-side", "-f", "-"], Some(yaml.to_owned())).await
     }
 
     /// Applies manifests; panics when one is refused.
     pub async fn apply(&'static self, yaml: &str) -> String {
-        self.try_apply(yaml).await.unwrap_or_else(|error| panic!("{error}\n{yaml}"))
+        self.try_apply(yaml).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Deletes what manifests name and waits until it is gone.
     pub async fn delete(&'static self, yaml: &str) -> String {
         let deleted = self.blocking(&["delete", "--ignore-not-found", "-f", "-"], Some(yaml.to_owned())).await;
-        deleted.unwrap_or_else(|error| panic!("{error}\n{yaml}"))
+        deleted.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Runs a program in a pod (`deploy/NAME` also names one) and gives what it printed, or what went wrong.

@@ -32,7 +32,7 @@ impl Cluster {
 impl TestNamespace {
     /// Applies manifests that name no namespace into this one.
     pub async fn apply(&self, yaml: &str) -> String {
-        self.try_apply(yaml).await.unwrap_or_else(|error| panic!("{error}\n{yaml}"))
+        self.try_apply(yaml).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Applies manifests into this namespace, refused or not.

@@ -14,7 +14,8 @@ pub(super) fn as_written(_: &mut SchemaGenerator) -> Schema {
 /// The structural schema of a Mesh, with defaults and rules.
 pub(crate) fn schema() -> Value {
     let mut spec = structural::<MeshSpec>();
-    spec["default"] = json!({});
+    // The API server holds a default against the rules before it fills in the fields' own.
+    spec["default"] = json!({"profile": "default", "revision": ""});
     let field = &mut spec["properties"]["profile"];
     field["default"] = json!("default");
     let field = &mut spec["properties"]["revision"];

@@ -1,0 +1,85 @@
+//! One Mesh object: everything comes, heals, changes and goes with it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use weft_tests::cluster::{
+    Cluster,
+    mesh::{NAME, SYSTEM, mesh},
+    object::condition,
+};
+
+use super::workload::{client, injected};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Everything that carries the Mesh's label, by `kind/name`.
+async fn installed(cluster: &'static Cluster) -> Vec<String> {
+    const KINDS: &str = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,roles,rolebindings,\
+        clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,priorityclasses";
+    let label = format!("weft.dev/mesh={NAME}");
+    let list = cluster.kubectl(&["get", KINDS, "-A", "-l", &label, "-o", "name", "--ignore-not-found"]).await;
+    list.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_mesh_is_installed_repaired_changed_and_removed() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let mut alone = cluster.mesh_alone().await.install().await;
+
+    // Somebody deletes and somebody edits; both are put right.
+    cluster.kubectl(&["-n", SYSTEM, "delete", "service/weft-control-plane"]).await;
+    cluster.kubectl(&["-n", SYSTEM, "scale", "deployment/weft-console", "--replicas=0"]).await;
+    cluster.wait_for("the service is back", &["service", "-n", SYSTEM, "weft-control-plane"], SOON, |_| Ok(())).await;
+    cluster
+        .wait_for("the console is back", &["deployment", "-n", SYSTEM, "weft-console"], SOON, |deployment| {
+            match deployment["spec"]["replicas"].as_i64() {
+                Some(1) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+
+    // Another profile: what it does not have goes.
+    assert!(installed(cluster).await.iter().any(|name| name.ends_with("/weft-ingressgateway")));
+    alone.spoil();
+    cluster.apply(&mesh(NAME, &json!({ "profile": "minimal" }))).await;
+    cluster
+        .wait_gone(
+            &["deployment,service,serviceaccount", "-n", SYSTEM, "-l", "weft.dev/component=ingress-gateway"],
+            SOON,
+        )
+        .await;
+    cluster.wait_gone(&["deployment,service", "-n", SYSTEM, "-l", "weft.dev/component=console"], SOON).await;
+    cluster.mesh_ready(NAME).await;
+
+    // Injected pods hold the removal up, and the Mesh says which.
+    let namespace = injected(cluster, "holds").await;
+    namespace.apply(&client("worker")).await;
+    namespace.kubectl(&["wait", "pod/worker", "--for=condition=Ready", "--timeout=60s"]).await;
+    cluster.kubectl(&["delete", "mesh", NAME, "--wait=false"]).await;
+    let wanted = format!("{}/worker", namespace.name);
+    cluster
+        .wait_for("the Mesh names the pods that it waits for", &["mesh", NAME], SOON, |mesh: &Value| {
+            let text = mesh["status"]["conditions"].to_string();
+            match condition(mesh, "Deleting") {
+                Some(_) if text.contains(&wanted) || text.contains(&namespace.name) => Ok(()),
+                _ => Err(text),
+            }
+        })
+        .await;
+    // Webhooks went first: nobody is kept from making pods.
+    cluster.wait_gone(&["mutatingwebhookconfigurations", "-l", &format!("weft.dev/mesh={NAME}")], SOON).await;
+    assert!(
+        cluster.read(&["deployment", "-n", SYSTEM, "weft-control-plane"]).await.is_some(),
+        "proxies are still served"
+    );
+
+    namespace.kubectl(&["delete", "pod/worker", "--wait=true"]).await;
+    cluster.wait_gone(&["mesh", NAME], SOON).await;
+    assert_eq!(installed(cluster).await, Vec::<String>::new());
+    let roots = cluster
+        .kubectl(&["get", "configmaps", "-A", "--field-selector=metadata.name=weft-ca-root-cert", "-o", "name"])
+        .await;
+    assert_eq!(roots.trim(), "", "no root is left in any namespace");
+}
