@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use kube::runtime::events::{Recorder, Reporter};
 use tokio::{sync::watch, time::sleep};
-use tokio_util::sync::CancellationToken;
 use weft_install::names;
 use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError, admin};
@@ -47,12 +46,11 @@ pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Resul
     tracing::info!(me, namespace = options.namespace, "standing for election");
     while !shutdown.begun() && candidate.win(&shutdown).await {
         tracing::info!(me, "reconciling");
-        let lost = CancellationToken::new();
         let leading = lead(Cluster { client: client.clone() }, &options);
         // Whatever is under way ends where it stands when the lease is lost: every step is safe to repeat.
         tokio::select! {
             () = leading => {}
-            () = candidate.hold(lost.clone(), &shutdown) => {}
+            () = candidate.hold(&shutdown) => {}
         }
     }
     candidate.release().await;

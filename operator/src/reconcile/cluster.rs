@@ -189,10 +189,23 @@ impl Cluster {
         namespace: &str,
         selector: &str,
     ) -> Result<Vec<Present>, Problem> {
+        self.listed(resource, namespace, &ListParams::default().labels(selector)).await
+    }
+
+    /// Objects of one name in any namespace, metadata only.
+    pub async fn named(&self, resource: &ApiResource, name: &str) -> Result<Vec<Present>, Problem> {
+        self.listed(resource, "", &ListParams::default().fields(&format!("metadata.name={name}"))).await
+    }
+
+    async fn listed(
+        &self,
+        resource: &ApiResource,
+        namespace: &str,
+        params: &ListParams,
+    ) -> Result<Vec<Present>, Problem> {
         let api = self.api(resource, namespace);
-        let params = ListParams::default().labels(selector);
         let doing = format!("list {}", resource.plural);
-        match self.ask(&doing, api.list_metadata(&params)).await {
+        match self.ask(&doing, api.list_metadata(params)).await {
             Ok(list) => Ok(list.items.into_iter().map(|found| present(resource, found)).collect()),
             Err(problem) if problem.reason == Reason::MissingKind => Ok(Vec::new()),
             Err(problem) => Err(problem),

@@ -178,7 +178,7 @@ impl Told {
         let event = Event {
             type_: EventType::Warning,
             reason: finding.code.clone(),
-            note: Some(sentence(finding).chars().take(1000).collect()),
+            note: Some(sentence(finding).chars().take(900).collect()),
             action: "Lint".into(),
             secondary: None,
         };

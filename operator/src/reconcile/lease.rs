@@ -16,7 +16,6 @@ use kube::{
     api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
 };
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use weft_runtime::Shutdown;
 
 /// How long others wait after the last renewal that they saw.
@@ -120,9 +119,9 @@ impl Candidate {
         }
     }
 
-    /// Renews until that fails for [`DEADLINE`], somebody else has the lease, or shutdown; then cancels `lost`.
-    pub async fn hold(&mut self, lost: CancellationToken, shutdown: &Shutdown) {
-        let _cancels = lost.drop_guard();
+    /// Renews until that fails for [`DEADLINE`], somebody else has the lease, or shutdown. Whoever reconciles has to stop
+    /// when this returns.
+    pub async fn hold(&mut self, shutdown: &Shutdown) {
         let mut renewed = Instant::now();
         loop {
             tokio::select! { () = sleep(PERIOD) => {}, () = shutdown.wait() => return }

@@ -22,7 +22,7 @@ use super::{authority, cluster::Cluster, problem::Problem};
 use crate::{ads::roots, ca::cluster::Secrets};
 
 /// Value of the component label on the ConfigMaps.
-pub const COMPONENT: &str = "root-certificate";
+const COMPONENT: &str = "root-certificate";
 /// ConfigMaps written at once.
 const AT_ONCE: usize = 8;
 /// How long events may gather.

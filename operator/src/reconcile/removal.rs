@@ -26,7 +26,6 @@ use super::{
     conditions::{self, DELETING, FORCE},
     controller::{Context, as_json},
     install,
-    namespaces::COMPONENT,
     problem::{Problem, Reason},
     status,
 };
@@ -150,9 +149,8 @@ async fn say(context: &Context, mesh: &DynamicObject, reason: &str, message: Str
 
 /// Removes what all Meshes of the cluster share, once the last one goes. How many objects there were.
 async fn shared(cluster: &Cluster, namespace: &str) -> Result<usize, Problem> {
-    let selector = format!("{}={COMPONENT}", names::COMPONENT_LABEL);
-    let mut left = cluster.labelled(&resource(("", "v1", "ConfigMap")), "", &selector).await?;
-    left.retain(|map| map.managed && map.name.name == names::ROOT_CONFIG_MAP);
+    let mut left = cluster.named(&resource(("", "v1", "ConfigMap")), names::ROOT_CONFIG_MAP).await?;
+    left.retain(|map| map.managed);
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
     for name in [names::CA_SECRET, cluster_tokens::SECRET] {
         let found = cluster.ask(&format!("read Secret {name}"), secrets.get_metadata_opt(name)).await?;

@@ -72,7 +72,7 @@ async fn tell(recorder: &Recorder, mesh: &DynamicObject, condition: &Condition) 
     let event = Event {
         type_: if good { EventType::Normal } else { EventType::Warning },
         reason: condition.reason.clone(),
-        note: Some(format!("{}: {}", condition.kind, condition.message).chars().take(1000).collect()),
+        note: Some(format!("{}: {}", condition.kind, condition.message).chars().take(900).collect()),
         action: "Reconcile".into(),
         secondary: None,
     };
