@@ -1,7 +1,7 @@
 //! A Kubernetes API server as the place where objects come from.
 //!
 //! One task follows each kind and hands what it reads to [`KubernetesSource::next`] through a bounded queue; the
-//! [ledger](ledger) behind it knows what is in force and what is different since the last batch. Nothing is taken out of
+//! ledger behind it knows what is in force and what is different since the last batch. Nothing is taken out of
 //! force because the API server is away, slow or forbids something.
 
 mod connect;
@@ -231,6 +231,9 @@ impl KubernetesSource {
             return None;
         }
         self.first_batch_out = true;
+        for news in diagnostics.iter().filter(|found| !self.published.contains(found)) {
+            tracing::warn!("{news}");
+        }
         self.published.clone_from(&diagnostics);
         Some(Batch { changes, diagnostics })
     }

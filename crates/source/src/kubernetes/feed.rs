@@ -37,6 +37,8 @@ pub(super) type FeedId = u64;
 const PAGE: u32 = 500;
 /// When the server is to end a watch, seconds. A connection that died unnoticed is noticed then.
 const WATCH_SECONDS: u32 = 240;
+/// How long an answer may take to begin; a page of a list comes whole.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// What a server gets to end the watch by itself.
 const GRACE: Duration = Duration::from_secs(10);
 /// A watch that ends sooner than this was not worth its connection.
@@ -200,7 +202,7 @@ impl<B: Body> Feed<B> {
         self.say(Event::Begin).await?;
         let mut parameters = ListParams { limit: Some(PAGE), field_selector: self.fields(), ..ListParams::default() };
         loop {
-            let page = self.api.list(&parameters).await.map_err(Failure::from)?;
+            let page = answer(self.api.list(&parameters)).await?;
             for object in page.items {
                 self.see(object).await?;
             }
@@ -227,7 +229,7 @@ impl<B: Body> Feed<B> {
         if listing {
             self.say(Event::Begin).await?;
         }
-        let events = self.api.watch(&parameters, from.as_deref().unwrap_or_default()).await.map_err(Failure::from)?;
+        let events = answer(self.api.watch(&parameters, from.as_deref().unwrap_or_default())).await?;
         let mut events = pin!(events);
         let silence = Duration::from_secs(WATCH_SECONDS.into()) + GRACE;
         loop {
@@ -295,7 +297,10 @@ impl<B: Body> Feed<B> {
     async fn discover(&self) -> Result<(), Stop> {
         let served: BTreeMap<_, _> = match crds::discover(&self.client).await {
             Ok(served) => served,
-            Err(_) => return Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, "cannot ask for the kinds that are served");
+                return Ok(());
+            }
         };
         self.say(Event::Begin).await?;
         for (kind, version) in served {
@@ -307,5 +312,13 @@ impl<B: Body> Feed<B> {
 
     async fn say(&self, event: Event) -> Result<(), Stop> {
         self.reports.send(Report { feed: self.feed, event }).await.map_err(|_| Stop::Closed)
+    }
+}
+
+/// A call's answer, if it begins in time.
+async fn answer<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Failure> {
+    match timeout(ANSWER_WITHIN, call).await {
+        Ok(answer) => answer.map_err(Failure::from),
+        Err(_) => Err(Failure::unavailable("no answer in time")),
     }
 }

@@ -2,6 +2,7 @@
 //! and again, stream no lists. The rest is tested against a real one.
 
 mod api;
+mod memory;
 
 use std::collections::BTreeMap;
 
@@ -41,7 +42,12 @@ impl Follower {
             }
         };
         if tokio::time::timeout(Duration::from_secs(20), wait).await.is_err() {
-            panic!("not reached: {what}; {:?} {:?}", self.objects.keys(), self.source.waiting_for());
+            panic!(
+                "not reached: {what}; {:?} {:?} {:?}",
+                self.objects.keys(),
+                self.source.waiting_for(),
+                self.diagnostics
+            );
         }
     }
 
@@ -180,16 +186,17 @@ async fn definitions_that_may_not_be_read_are_asked_for_another_way() {
     api.always("customresourcedefinitions", Answer::status(403, "Forbidden"));
     api.always(
         "apis",
-        Answer::json(json!({"kind": "APIGroupList", "groups": [
+        Answer::json(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [
         {"name": "networking.istio.io", "versions": [{"groupVersion": "networking.istio.io/v1", "version": "v1"}]},
         {"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}]}]})),
     );
     api.always(
         "v1",
-        Answer::json(json!({"groupVersion": "networking.istio.io/v1", "resources": [
+        Answer::json(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "networking.istio.io/v1", "resources": [
         {"name": "sidecars", "singularName": "", "namespaced": true, "kind": "Sidecar", "verbs": ["list"]}]})),
     );
-    let sidecar = json!({"metadata": {"name": "s", "namespace": "shop", "resourceVersion": "5"}, "spec": {}});
+    let sidecar = json!({"metadata": {"name": "s", "namespace": "shop", "resourceVersion": "5"},
+        "spec": {"egress": [{"hosts": ["./*"]}]}});
     api.answer("sidecars", Answer::listed([sidecar]).hold());
     let mut follower = Follower::new(&api);
     follower.until("the kind that is served", |f| f.names() == ["s"]).await;

@@ -69,10 +69,6 @@ impl Held {
         if problems.is_empty() {
             return self.problems.remove(name).is_some();
         }
-        for problem in &problems {
-            let in_force = if self.objects.contains_key(name) { "its last good version" } else { "nothing of it" };
-            tracing::debug!(in_force, "{problem}");
-        }
         self.problems.insert(name.clone(), problems.clone()).as_ref() != Some(&problems)
     }
 

@@ -29,6 +29,7 @@ enum After {
     End,
     Hold,
     Feed(mpsc::UnboundedReceiver<String>),
+    Make(Box<dyn Iterator<Item = String> + Send>),
 }
 
 impl Answer {
@@ -85,6 +86,13 @@ impl Answer {
         let (sender, lines) = mpsc::unbounded_channel();
         self.after = After::Feed(lines);
         (sender, self)
+    }
+
+    /// A watch that begins with a list that is made as it is read.
+    pub(super) fn made(objects: impl Iterator<Item = Value> + Send + 'static) -> Self {
+        let end = Self::listed([]).lines;
+        let lines = objects.map(|object| Self::line("ADDED", object)).chain(end);
+        Self { status: 200, lines: Vec::new(), after: After::Make(Box::new(lines)) }
     }
 
     fn again(&self) -> Self {
@@ -151,6 +159,7 @@ impl FakeApi {
                 let more = stream::unfold(more, |mut more| async { more.recv().await.map(|line| (line, more)) });
                 lines.chain(more).boxed()
             }
+            After::Make(made) => lines.chain(stream::iter(made)).chain(stream::pending()).boxed(),
         };
         let frames = lines.map(|line| Ok(Frame::data(Bytes::from(line))));
         let body = StreamBody::new(frames).boxed_unsync();
