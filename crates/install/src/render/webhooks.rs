@@ -134,7 +134,8 @@ fn validator(frame: &Frame<'_>, bundle: &str) -> Value {
             "name": format!("{name}.weft.dev"),
             "clientConfig": client(frame, "/validate", bundle),
             "rules": rules,
-            "objectSelector": {"matchExpressions": selector},
+            // An empty list would count as a change each time it is applied: the API server stores none.
+            "objectSelector": if selector.is_empty() { json!({}) } else { json!({"matchExpressions": selector}) },
             "admissionReviewVersions": ["v1"],
             "failurePolicy": policy,
             "matchPolicy": "Equivalent",

@@ -28,7 +28,7 @@ pub(super) enum Class {
     Missing,
     /// 410: what we last saw is too long ago to go on from.
     Gone,
-    /// 422: it does not stream lists.
+    /// 422, or 500 when the etcd behind it is too old for it: it does not stream lists.
     NoStream,
     /// Anything else: it is away, busy or broken.
     Unavailable,
@@ -45,6 +45,8 @@ impl Failure {
             404 => Class::Missing,
             410 => Class::Gone,
             422 => Class::NoStream,
+            // "a watch stream was requested by the client but the required storage feature RequestWatchProgress is disabled"
+            500 if status.message.contains("required storage feature") => Class::NoStream,
             _ if status.reason == "Expired" => Class::Gone,
             _ => Class::Unavailable,
         };
