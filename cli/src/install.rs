@@ -1,0 +1,98 @@
+//! `weft install` and `weft uninstall`.
+
+mod apply;
+mod plan;
+mod remove;
+mod wait;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use crate::{
+    cluster::{ClusterArgs, block_on},
+    inject::{self, Output},
+};
+use plan::Plan;
+
+/// Install the operator and a Mesh, and wait until it is ready.
+///
+/// What is there already is brought up to date. Exits with 1 when the Mesh is not ready in time, and says what it waits
+/// for; with 2 when what is wanted cannot be installed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct InstallArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// File with the Mesh; flags go before what it says.
+    #[arg(short = 'f', long = "filename", value_name = "FILE|-")]
+    filename: Option<PathBuf>,
+    /// What is installed: minimal, default, demo or remote.
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// A field of the Mesh's spec, such as components.ingressGateway.replicas=3; may be given several times.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// Name of this control plane beside others.
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// Name of the Mesh; by default the one in the file, or weft, or weft-REVISION.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Print the manifests and change nothing; no cluster is asked.
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run, print what the operator will make of the Mesh as well.
+    #[arg(long, requires = "dry_run")]
+    expand: bool,
+    /// With --dry-run, how manifests are written.
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    output: Output,
+    /// How long to wait until the Mesh is ready; 0s does not wait.
+    #[arg(long, default_value = "5m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    timeout: Duration,
+}
+
+/// Remove a Mesh and the operator, with all that they made.
+///
+/// Waits while pods with proxies run, because without the mesh's authority their certificates would run out. CRDs of
+/// Istio's kinds stay, with everybody's objects.
+#[derive(Clone, Debug, clap::Args)]
+pub struct UninstallArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Name of the Mesh to remove; by default all of them and then the operator.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Do not wait for pods with proxies.
+    #[arg(long)]
+    force: bool,
+    /// Print what would be removed and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// How long to wait until everything is gone.
+    #[arg(long, default_value = "5m", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    timeout: Duration,
+}
+
+/// Runs `weft install`.
+pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
+    let plan = Plan::new(&args)?;
+    if args.dry_run {
+        inject::write(&plan.manifests(args.expand)?, args.output)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    block_on(async {
+        let cluster = args.cluster.connect().await?;
+        apply::apply(&cluster, &plan).await?;
+        if args.timeout.is_zero() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        wait::ready(&cluster, plan.mesh_name(), args.timeout).await
+    })
+}
+
+/// Runs `weft uninstall`.
+pub fn uninstall(args: UninstallArgs) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        let cluster = args.cluster.connect().await?;
+        remove::remove(&cluster, &args).await
+    })
+}

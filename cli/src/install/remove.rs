@@ -1,0 +1,129 @@
+//! Removes Meshes, waits until the operator has cleaned up after them, then removes the operator.
+
+use std::{process::ExitCode, time::Duration};
+
+use kube::{
+    Api, Error,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use weft_api::mesh::MeshStatus;
+use weft_install::render::bootstrap::Bootstrap;
+
+use super::{
+    UninstallArgs,
+    apply::{api, shown},
+};
+use crate::cluster::{Cluster, explain, meshes};
+
+const PERIOD: Duration = Duration::from_millis(500);
+
+pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::Result<ExitCode> {
+    let installed = cluster.meshes().await?.unwrap_or_default();
+    let (chosen, others): (Vec<_>, Vec<_>) =
+        installed.into_iter().partition(|mesh| args.name.as_ref().is_none_or(|name| *name == mesh.name));
+    if let Some(name) = args.name.as_ref().filter(|_| chosen.is_empty()) {
+        anyhow::bail!("there is no Mesh {name}; kubectl get meshes lists them");
+    }
+    // The operator goes with its last Mesh.
+    let operator = if others.is_empty() { operator(&cluster.system) } else { Vec::new() };
+    if args.dry_run {
+        chosen.iter().for_each(|mesh| println!("Mesh {}, and all that it made", mesh.name));
+        operator.iter().for_each(|object| println!("{}", shown(object)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &meshes::resource());
+    for mesh in &chosen {
+        let doing = format!("delete Mesh {}", mesh.name);
+        if args.force {
+            let patch = json!({"metadata": {"annotations": {"weft.dev/force-delete": "true"}}});
+            found(&doing, api.patch(&mesh.name, &PatchParams::default(), &Patch::Merge(patch)).await)?;
+        }
+        found(&doing, api.delete(&mesh.name, &DeleteParams::default()).await)?;
+        if !gone(&api, &mesh.name, args).await? {
+            return Ok(ExitCode::FAILURE);
+        }
+        eprintln!("removed Mesh {}", mesh.name);
+    }
+    for object in &operator {
+        delete(cluster, object).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was there before any Mesh, last thing first. The namespace stays when somebody else made it.
+fn operator(namespace: &str) -> Vec<Value> {
+    let mut objects = Bootstrap { namespace: namespace.to_owned(), ..Bootstrap::default() }.objects();
+    objects.reverse();
+    objects.extend(weft_install::crds().into_iter().filter(|crd| !crd.foreign).map(|crd| crd.definition));
+    objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+    objects
+}
+
+/// Nothing when it is not there.
+fn found<T>(doing: &str, result: Result<T, Error>) -> anyhow::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(explain(doing, &error).into()),
+    }
+}
+
+async fn gone(api: &Api<DynamicObject>, name: &str, args: &UninstallArgs) -> anyhow::Result<bool> {
+    let end = Instant::now() + args.timeout;
+    let mut told = String::new();
+    loop {
+        let looked = api.get_opt(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
+        let Some(mesh) = looked else { return Ok(true) };
+        let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
+        let state = match status.waiting_for.as_slice() {
+            [] => "the operator cleans up".to_owned(),
+            waiting => waiting.join("; "),
+        };
+        if state != told {
+            eprintln!("waiting: {state}");
+            told = state;
+        }
+        if Instant::now() >= end {
+            let patience = humantime::format_duration(args.timeout);
+            eprintln!("weft: Mesh {name} is still there after {patience}: {told}");
+            eprintln!("weft: remove or restart those pods without a proxy, or run weft uninstall --force");
+            return Ok(false);
+        }
+        tokio::time::sleep(PERIOD).await;
+    }
+}
+
+async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<()> {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let api = api(cluster, object)?;
+    let doing = format!("delete {}", shown(object));
+    if object["kind"] == "Namespace" {
+        let looked = found(&doing, api.get(name).await)?;
+        let label = looked.and_then(|space| space.metadata.labels?.remove("app.kubernetes.io/part-of"));
+        if label.as_deref() != Some("weft") {
+            return Ok(());
+        }
+    }
+    if found(&doing, api.delete(name, &DeleteParams::background()).await)?.is_some() {
+        eprintln!("removed {}", shown(object));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_goes_before_its_rights_and_the_namespace_last() {
+        let objects = operator("weft-system");
+        let kinds: Vec<&str> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
+        let at = |kind: &str| kinds.iter().position(|found| *found == kind).unwrap();
+        assert!(at("Deployment") < at("ClusterRoleBinding"));
+        assert_eq!(kinds.last(), Some(&"Namespace"));
+        assert!(!objects.iter().any(|object| object["metadata"]["name"].as_str().unwrap().ends_with(".istio.io")));
+    }
+}

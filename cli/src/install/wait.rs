@@ -1,0 +1,79 @@
+//! Waits for a Mesh, and says what it waits for.
+
+use std::{process::ExitCode, time::Duration};
+
+use kube::{Api, api::DynamicObject};
+use serde::Deserialize;
+use tokio::time::Instant;
+use weft_api::mesh::{ConditionStatus, MeshStatus};
+
+use crate::cluster::{Cluster, explain, meshes};
+
+/// How often the Mesh is looked at.
+const PERIOD: Duration = Duration::from_millis(500);
+
+pub(super) async fn ready(cluster: &Cluster, name: &str, patience: Duration) -> anyhow::Result<ExitCode> {
+    let meshes: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &meshes::resource());
+    let end = Instant::now() + patience;
+    let mut told = String::new();
+    loop {
+        let mesh = meshes.get(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
+        let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
+        let current = status.observed_generation >= mesh.metadata.generation.unwrap_or_default();
+        let ready = status.condition("Ready").filter(|_| current);
+        if ready.is_some_and(|condition| condition.status == ConditionStatus::True) {
+            eprintln!("Mesh {name} is ready, version {}", status.version);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let state = state(&status, current);
+        if state != told {
+            eprintln!("waiting: {state}");
+            told = state;
+        }
+        if Instant::now() >= end {
+            eprintln!("weft: Mesh {name} is not ready after {}: {told}", humantime::format_duration(patience));
+            eprintln!("weft: kubectl describe mesh {name} and weft status say more");
+            return Ok(ExitCode::FAILURE);
+        }
+        tokio::time::sleep(PERIOD).await;
+    }
+}
+
+/// What is missing, in one sentence.
+pub(super) fn state(status: &MeshStatus, current: bool) -> String {
+    if !current {
+        return "the operator has not looked at the Mesh yet (is its Deployment weft-operator running?)".to_owned();
+    }
+    if !status.waiting_for.is_empty() {
+        return status.waiting_for.join("; ");
+    }
+    match status.condition("Ready") {
+        Some(condition) if condition.message.is_empty() => condition.reason.clone(),
+        Some(condition) => format!("{} ({})", condition.message, condition.reason),
+        None => "the operator is at work".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_api::mesh::Condition;
+
+    use super::*;
+
+    #[test]
+    fn the_reason_is_named() {
+        let mut status = MeshStatus::default();
+        assert!(state(&status, false).contains("weft-operator"));
+        assert_eq!(state(&status, true), "the operator is at work");
+        let condition = Condition {
+            kind: "Ready".into(),
+            reason: "Forbidden".into(),
+            message: "no right to x".into(),
+            ..Condition::default()
+        };
+        status.set_condition(condition);
+        assert_eq!(state(&status, true), "no right to x (Forbidden)");
+        status.waiting_for = vec!["Deployment weft-console".into()];
+        assert_eq!(state(&status, true), "Deployment weft-console");
+    }
+}
