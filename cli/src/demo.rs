@@ -2,20 +2,26 @@
 
 mod directory;
 mod plan;
-mod process;
+mod ports;
+mod program;
 mod ready;
 mod report;
+mod spec;
+mod supervisor;
+mod words;
 
 use std::{
+    io::{self, Write},
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
 use weft_runtime::{Shutdown, StartupError};
 
-use self::{directory::Directory, plan::Plan, process::Supervisor};
+use self::{directory::Directory, plan::Plan, program::Programs, supervisor::Supervisor};
 
 /// Flags of `weft demo`.
 #[derive(clap::Args)]
@@ -58,13 +64,28 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     // One thread: children are bound to the life of the thread that starts them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let shutdown = Shutdown::new();
-        shutdown.on_signals()?;
-        demo(args, shutdown).await
+        let (stop, hurry) = (Shutdown::new(), Shutdown::new());
+        on_signals(stop.clone(), hurry.clone())?;
+        demo(args, stop, hurry).await
     })
 }
 
-async fn demo(args: DemoArgs, shutdown: Shutdown) -> anyhow::Result<ExitCode> {
+/// The first signal begins an orderly stop, a second one a quick one; both leave nothing behind. A terminal that closes
+/// counts as a signal, too.
+fn on_signals(stop: Shutdown, hurry: Shutdown) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+            if stop.begun() { hurry.begin() } else { stop.begin() }
+        }
+    });
+    Ok(())
+}
+
+async fn demo(args: DemoArgs, stop: Shutdown, hurry: Shutdown) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     if !(args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0) {
         return Err(StartupError::new(
@@ -75,40 +96,53 @@ async fn demo(args: DemoArgs, shutdown: Shutdown) -> anyhow::Result<ExitCode> {
         .into());
     }
     let plan = Plan::new(args.port_base);
-    let programs = process::Programs::find()?;
+    let programs = Programs::find()?;
     let mut directory = Directory::create(&plan, &args.manifests)?;
     let mut supervisor = Supervisor::new(programs, directory.logs());
-    let say = |text: &str| match args.output {
-        Output::Text => println!("{text}"),
-        Output::Json => eprintln!("{text}"),
+    let say = |text: &str| {
+        // A reader that has gone is noticed when the report cannot be written.
+        let _ = match args.output {
+            Output::Text => writeln!(io::stdout(), "{text}"),
+            Output::Json => writeln!(io::stderr(), "{text}"),
+        };
     };
     let outcome = tokio::select! {
         outcome = start(&args, &plan, &directory, &mut supervisor, &say) => outcome.map(Some),
-        () = shutdown.wait() => Ok(None),
+        () = stop.wait() => Ok(None),
     };
     let outcome = match outcome {
         Ok(Some(())) => {
-            match args.output {
-                Output::Text => println!("{}", report::text(&plan, &directory, started.elapsed())),
-                Output::Json => println!("{}", report::json(&plan, &directory, &supervisor)?),
-            }
+            let report = match args.output {
+                Output::Text => Ok(report::text(&plan, &directory, started.elapsed())),
+                Output::Json => report::json(&plan, &directory, &supervisor),
+            };
+            let told = report.and_then(|report| Ok(writeln!(io::stdout(), "{report}")?));
             let ends = async {
                 match args.run_for {
                     Some(limit) => tokio::time::sleep(limit).await,
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                () = shutdown.wait() => Ok(()),
-                () = ends => Ok(()),
-                error = supervisor.watch(&directory, &say) => Err(error),
+            match told {
+                Err(error) => Err(error.context("cannot write to standard output")),
+                Ok(()) => tokio::select! {
+                    () = stop.wait() => Ok(()),
+                    () = ends => Ok(()),
+                    error = supervisor.watch(&directory, &say) => Err(error),
+                },
             }
         }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     say("Stopping.");
-    supervisor.stop().await;
+    let hurried = tokio::select! {
+        () = supervisor.stop() => false,
+        () = hurry.wait() => true,
+    };
+    if hurried {
+        supervisor.kill().await;
+    }
     directory.remove().context("cannot remove the demo's directory")?;
     outcome.map(|()| ExitCode::SUCCESS)
 }
@@ -120,29 +154,30 @@ async fn start(
     supervisor: &mut Supervisor,
     say: &impl Fn(&str),
 ) -> anyhow::Result<()> {
+    ports::all_free(plan)?;
     say(&format!("Manifests   {} (a copy; edit it and the mesh follows)", directory.manifests().display()));
     say("Starting    operator and Prometheus");
-    supervisor.spawn(process::operator(plan, directory, &args.cert_ttl), directory).await?;
-    std::fs::write(directory.prometheus().join("prometheus.yml"), process::scrape_config(plan))?;
-    supervisor.spawn(process::prometheus(plan, directory), directory).await?;
+    supervisor.spawn(spec::operator(plan, directory, &args.cert_ttl), directory).await?;
+    std::fs::write(directory.prometheus().join("prometheus.yml"), spec::scrape_config(plan))?;
+    supervisor.spawn(spec::prometheus(plan, directory), directory).await?;
     ready::http_ok(supervisor, &plan.operator_admin(), "/healthz/ready", "operator").await?;
     say("Starting    application and proxies");
     for instance in &plan.instances {
-        if let Some(app) = process::app(plan, instance) {
+        if let Some(app) = spec::app(plan, instance) {
             supervisor.spawn(app, directory).await?;
         }
         if instance.proxy.is_some() {
-            supervisor.spawn(process::proxy(plan, directory, instance), directory).await?;
+            supervisor.spawn(spec::proxy(plan, directory, instance), directory).await?;
         }
     }
-    supervisor.spawn(process::console(plan, directory, &args.assets), directory).await?;
+    supervisor.spawn(spec::console(plan, directory, &args.assets), directory).await?;
     for instance in plan.instances.iter().filter(|instance| instance.proxy.is_some()) {
         ready::http_ok(supervisor, &plan.readiness(instance), "/healthz/ready", instance.name).await?;
     }
     ready::http_ok(supervisor, &plan.prometheus(), "/-/ready", "Prometheus").await?;
     ready::http_ok(supervisor, &plan.console(), "/healthz/ready", "console").await?;
     say("Starting    load");
-    supervisor.spawn(process::load(plan, args.rate), directory).await?;
-    supervisor.spawn(process::legacy(plan), directory).await?;
+    supervisor.spawn(spec::load(plan, args.rate), directory).await?;
+    supervisor.spawn(spec::legacy(plan), directory).await?;
     ready::first_answer(supervisor, plan).await
 }

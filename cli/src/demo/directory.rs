@@ -37,9 +37,13 @@ impl Directory {
             .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
             .unwrap_or_else(std::env::temp_dir)
             .join("weft");
-        private_dir(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        let unusable = |error: io::Error| {
+            let remedy = "make it writable, or name another directory with the variable XDG_CACHE_HOME";
+            StartupError::new(format!("cannot write below {}", cache.display()), error, remedy)
+        };
+        private_dir(&cache).map_err(unusable)?;
         let root = cache.join(format!("demo-{}", plan.base()));
-        let lock = File::create(cache.join(format!("demo-{}.lock", plan.base())))?;
+        let lock = File::create(cache.join(format!("demo-{}.lock", plan.base()))).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -53,17 +57,25 @@ impl Directory {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         match fs::remove_dir_all(&root) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error).into()),
             _ => {}
         }
-        private_dir(&root)?;
-        let directory = Self { root, _lock: lock };
-        for name in ["state", "logs", "console", "prometheus", "tokens"] {
-            private_dir(&directory.root.join(name))?;
+        private_dir(&root).map_err(unusable)?;
+        let mut directory = Self { root, _lock: lock };
+        if let Err(error) = directory.fill(manifests, plan) {
+            // What made it fail says more than what may keep the rest from going.
+            drop(directory.remove());
+            return Err(error);
         }
-        copy_manifests(manifests, &directory.manifests(), plan)?;
-        directory.write_gateway_secret()?;
         Ok(directory)
+    }
+
+    fn fill(&self, manifests: &Path, plan: &Plan) -> anyhow::Result<()> {
+        for name in ["state", "logs", "console", "prometheus", "tokens"] {
+            private_dir(&self.root.join(name))?;
+        }
+        copy_manifests(manifests, &self.manifests(), plan)?;
+        self.write_gateway_secret()
     }
 
     /// The copy of the manifests.

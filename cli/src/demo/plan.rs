@@ -194,6 +194,24 @@ impl Plan {
         self.at(10, 8443)
     }
 
+    /// Every address at which something of this demo will listen.
+    pub fn listeners(&self) -> Vec<SocketAddr> {
+        let mut all = vec![self.console(), self.prometheus(), self.control_plane(), self.operator_admin()];
+        for instance in &self.instances {
+            let Some(role) = instance.proxy else { continue };
+            let own = [ports::PROXY_ADMIN, ports::PROXY_MERGED_METRICS, ports::PROXY_READINESS, ports::PROXY_METRICS];
+            all.extend(own.map(|port| self.at(instance.host, port)));
+            match role {
+                ProxyRole::Gateway => all.extend([self.gateway_http(), self.gateway_https()]),
+                ProxyRole::Sidecar => all.extend([self.at(instance.host, 8080), self.egress(instance)]),
+            }
+            if instance.app.is_some() {
+                all.push(self.app(instance));
+            }
+        }
+        all
+    }
+
     /// payment-service as a caller without a proxy reaches it.
     pub fn payment(&self) -> SocketAddr {
         self.at(15, 8080)
@@ -210,5 +228,15 @@ mod tests {
         assert_eq!(one.ip(10).to_string(), "127.78.32.10");
         assert_eq!(one.localize("address: 127.78.32.11"), "address: 127.78.32.11");
         assert_eq!(other.localize("address: 127.78.32.11"), "address: 127.78.33.11");
+    }
+
+    #[test]
+    fn nothing_listens_twice_at_one_address() {
+        let mut all = Plan::new(20000).listeners();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        assert!(all.contains(&"127.78.32.10:8443".parse().unwrap()));
     }
 }

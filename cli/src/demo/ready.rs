@@ -10,12 +10,12 @@ use hyper::{Request, StatusCode, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use weft_runtime::StartupError;
 
-use super::{plan::Plan, process::Supervisor};
+use super::{plan::Plan, supervisor::Supervisor};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// Waits for 200 from `path`.
+/// Waits for 200 from `path` of the process of workload `who`.
 pub async fn http_ok(supervisor: &mut Supervisor, address: &SocketAddr, path: &str, who: &str) -> anyhow::Result<()> {
     poll(supervisor, who, || get(*address, path, None)).await
 }
@@ -23,7 +23,7 @@ pub async fn http_ok(supervisor: &mut Supervisor, address: &SocketAddr, path: &s
 /// Waits until a request has gone through the gateway and the whole application.
 pub async fn first_answer(supervisor: &mut Supervisor, plan: &Plan) -> anyhow::Result<()> {
     let gateway = plan.gateway_http();
-    poll(supervisor, "ingress gateway", || get(gateway, "/", Some("shop.example.com"))).await
+    poll(supervisor, "istio-ingressgateway", || get(gateway, "/", Some("shop.example.com"))).await
 }
 
 async fn poll<F: Future<Output = Option<StatusCode>>>(
@@ -42,10 +42,11 @@ async fn poll<F: Future<Output = Option<StatusCode>>>(
         tokio::time::sleep(PAUSE).await;
     }
     let last = last.map_or_else(|| "no answer".to_owned(), |status| format!("last answer {status}"));
+    eprintln!("{}", supervisor.last_output(who));
     Err(StartupError::new(
         format!("{who} is not ready after {} s", PATIENCE.as_secs()),
         last,
-        format!("look into its log: {}", supervisor.logs().display()),
+        "mend what it names; its last output is above",
     )
     .into())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{directory::Directory, plan::Plan, process::Supervisor};
+use super::{directory::Directory, plan::Plan, supervisor::Supervisor};
 
 /// For people: where things are and what to try.
 pub fn text(plan: &Plan, directory: &Directory, took: Duration) -> String {

@@ -1,0 +1,222 @@
+//! What goes into a report.
+
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment},
+    core::v1::{ConfigMap, Event, Node, Pod, Service},
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{ApiResource, DynamicObject, ListParams, LogParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use weft_api::crd;
+use weft_install::names;
+use weft_model::ports;
+
+use super::{Bag, Limits, clean::clean};
+use crate::{
+    check,
+    cluster::{
+        Cluster, forward,
+        pods::{PROXY, is_ready, proxied},
+    },
+    output::Answer,
+    proxy_status, status,
+};
+
+/// Fills the bag. What cannot be had is noted and not the end.
+pub async fn everything(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyhow::Result<()> {
+    overview(cluster, bag).await?;
+    installation(cluster, limits, bag).await?;
+    configuration(cluster, bag).await?;
+    proxies(cluster, limits, bag).await
+}
+
+async fn overview(cluster: &Cluster, bag: &mut Bag) -> anyhow::Result<()> {
+    match cluster.client.apiserver_version().await {
+        Ok(version) => {
+            let text =
+                format!("weft {}\n{}\nKubernetes {}\n", env!("CARGO_PKG_VERSION"), cluster.server, version.git_version);
+            bag.put("version.txt", text.as_bytes())?;
+        }
+        Err(error) => bag.miss("version of the API server", &error),
+    }
+    match status::gather(cluster, true).await {
+        Ok(status) => bag.put("status.txt", status.text().as_bytes())?,
+        Err(error) => bag.miss("status", &error),
+    }
+    bag.put("check.txt", check::gather(cluster, false).await.text().as_bytes())?;
+    match proxy_status::gather(cluster).await {
+        Ok(status) => bag.put("proxy-status.json", &serde_json::to_vec_pretty(&status)?)?,
+        Err(error) => bag.miss("proxy status", &error),
+    }
+    list::<Node>(Api::all(cluster.client.clone()), "nodes.json", bag).await
+}
+
+async fn installation(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyhow::Result<()> {
+    let (client, system) = (&cluster.client, &cluster.system);
+    list::<Deployment>(Api::namespaced(client.clone(), system), "installation/deployments.json", bag).await?;
+    list::<DaemonSet>(Api::namespaced(client.clone(), system), "installation/daemonsets.json", bag).await?;
+    list::<Service>(Api::namespaced(client.clone(), system), "installation/services.json", bag).await?;
+    list::<ConfigMap>(Api::namespaced(client.clone(), system), "installation/configmaps.json", bag).await?;
+    list::<Event>(Api::namespaced(client.clone(), system), "installation/events.json", bag).await?;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), system);
+    list::<Pod>(pods.clone(), "installation/pods.json", bag).await?;
+    let found = match pods.list(&ListParams::default()).await {
+        Ok(found) => found.items,
+        Err(error) => {
+            bag.miss("pods of the installation", &error);
+            return Ok(());
+        }
+    };
+    for pod in &found {
+        let name = pod.name_any();
+        for container in pod.spec.iter().flat_map(|spec| &spec.containers) {
+            log(client, system, &name, &container.name, limits, bag).await?;
+        }
+        let is_control_plane = pod.labels().get(names::COMPONENT_LABEL).is_some_and(|part| part == "control-plane");
+        if is_control_plane && is_ready(pod) {
+            for page in ["/debug/syncz", "/debug/acks", "/metrics"] {
+                let file = format!("control-plane/{name}/{}", page.trim_start_matches('/').replace('/', "-"));
+                fetch(client, system, &name, ports::CONTROL_PLANE_ADMIN, page, &file, bag).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every object of the kinds that Weft reads by its CRDs. Secrets are not among them.
+async fn configuration(cluster: &Cluster, bag: &mut Bag) -> anyhow::Result<()> {
+    for definition in crd::all() {
+        let Some((group, version, kind, plural)) = names_of(&definition.definition) else { continue };
+        let resource =
+            ApiResource { api_version: format!("{group}/{version}"), group, version, kind: kind.clone(), plural };
+        let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &resource);
+        match api.list(&ListParams::default()).await {
+            Ok(found) if found.items.is_empty() => {}
+            Ok(found) => put_all(&found.items, &format!("configuration/{kind}.json"), bag)?,
+            Err(error) => bag.miss(&format!("objects of kind {kind}"), &error),
+        }
+    }
+    Ok(())
+}
+
+/// Group, stored version, kind and plural of a definition.
+fn names_of(definition: &Value) -> Option<(String, String, String, String)> {
+    let spec = definition.get("spec")?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let stored = spec.get("versions")?.as_array()?.iter().find(|version| version["storage"] == true)?;
+    Some((
+        text(&spec["group"])?,
+        text(&stored["name"])?,
+        text(&spec["names"]["kind"])?,
+        text(&spec["names"]["plural"])?,
+    ))
+}
+
+async fn proxies(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyhow::Result<()> {
+    let pods = match cluster.pods().await {
+        Ok(pods) => pods,
+        Err(error) => {
+            bag.miss("proxies", &error);
+            return Ok(());
+        }
+    };
+    let mut found: Vec<_> = proxied(&pods).filter(|proxy| !proxy.over()).collect();
+    found.sort_by_key(|proxy| proxy.ready());
+    if found.len() > limits.proxies {
+        bag.miss("further proxies", &format!("{} of {} are taken; --proxies raises that", limits.proxies, found.len()));
+    }
+    for proxy in found.into_iter().take(limits.proxies) {
+        let (namespace, name) = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
+        put_all(std::slice::from_ref(proxy.pod), &format!("proxies/{namespace}/{name}/pod.json"), bag)?;
+        log(&cluster.client, &namespace, &name, PROXY, limits, bag).await?;
+        for page in ["/config_dump", "/clusters", "/certs", "/stats"] {
+            let file = format!("proxies/{namespace}/{name}{page}");
+            fetch(&cluster.client, &namespace, &name, ports::PROXY_ADMIN, page, &file, bag).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn list<K>(api: Api<K>, file: &str, bag: &mut Bag) -> anyhow::Result<()>
+where
+    K: Resource + Clone + DeserializeOwned + Serialize + std::fmt::Debug,
+{
+    match api.list(&ListParams::default()).await {
+        Ok(found) => put_all(&found.items, file, bag),
+        Err(error) => {
+            bag.miss(file, &error);
+            Ok(())
+        }
+    }
+}
+
+fn put_all<K: Serialize>(objects: &[K], file: &str, bag: &mut Bag) -> anyhow::Result<()> {
+    let mut all = Vec::with_capacity(objects.len());
+    for object in objects {
+        let mut object = serde_json::to_value(object)?;
+        clean(&mut object);
+        all.push(object);
+    }
+    bag.put(file, &serde_json::to_vec_pretty(&all)?)
+}
+
+async fn log(
+    client: &Client,
+    namespace: &str,
+    pod: &str,
+    container: &str,
+    limits: Limits,
+    bag: &mut Bag,
+) -> anyhow::Result<()> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    for previous in [false, true] {
+        let parameters = LogParams {
+            container: Some(container.to_owned()),
+            tail_lines: Some(limits.log_lines),
+            timestamps: true,
+            previous,
+            ..LogParams::default()
+        };
+        let which = if previous { "previous.log" } else { "log" };
+        match pods.logs(pod, &parameters).await {
+            Ok(text) => bag.put(&format!("logs/{namespace}/{pod}/{container}.{which}"), text.as_bytes())?,
+            // Most containers have no life before this one.
+            Err(_) if previous => {}
+            Err(error) => bag.miss(&format!("log of {namespace}/{pod} {container}"), &error),
+        }
+    }
+    Ok(())
+}
+
+async fn fetch(
+    client: &Client,
+    namespace: &str,
+    pod: &str,
+    port: u16,
+    page: &str,
+    file: &str,
+    bag: &mut Bag,
+) -> anyhow::Result<()> {
+    match forward::get(client, namespace, pod, port, page).await {
+        Ok(content) => bag.put(file, &content),
+        Err(error) => {
+            bag.miss(&format!("{page} of {namespace}/{pod}"), &error);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_definition_is_understood() {
+        let all = crd::all();
+        assert!(!all.is_empty());
+        assert!(all.iter().all(|definition| names_of(&definition.definition).is_some()));
+    }
+}

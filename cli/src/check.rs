@@ -1,0 +1,62 @@
+//! `weft check`: whether a cluster can run Weft, and whether the installed one works. Each failure comes with a hint.
+
+mod access;
+mod install;
+mod mesh;
+mod report;
+
+use std::process::ExitCode;
+
+use crate::{
+    cluster::{Cluster, ClusterArgs, block_on},
+    output::{self, OutputArgs},
+};
+
+pub use self::report::{Checks, Finding, Outcome};
+
+/// Check whether the cluster can run Weft and whether the installed one works.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Only what must hold before Weft is installed.
+    #[arg(long)]
+    pre: bool,
+}
+
+/// Checks and prints. Exits with 1 when something failed.
+pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        let cluster = args.cluster.connect().await?;
+        let checks = gather(&cluster, args.pre).await;
+        output::print(args.output.output, &checks)?;
+        Ok(if checks.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    })
+}
+
+/// Every check, in the order in which people would look.
+pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
+    let mut findings = vec![access::api_server(cluster).await];
+    if findings[0].outcome == Outcome::Failed {
+        return Checks { findings };
+    }
+    let meshes = cluster.meshes().await;
+    let installed = matches!(&meshes, Ok(Some(meshes)) if !meshes.is_empty());
+    if pre || !installed {
+        findings.extend(access::rights(cluster).await);
+    }
+    if !pre {
+        findings.extend(install::kinds(cluster).await);
+        findings.extend(mesh::meshes(&meshes));
+        if installed {
+            let meshes = meshes.ok().flatten().unwrap_or_default();
+            findings.extend(install::control_planes(cluster, &meshes).await);
+            findings.extend(install::webhooks(cluster, &meshes).await);
+            findings.extend(mesh::namespaces(cluster, &meshes).await);
+            findings.extend(mesh::proxies(cluster).await);
+        }
+    }
+    Checks { findings }
+}

@@ -1,0 +1,171 @@
+//! Whether what an installation consists of is there and works.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::{
+        admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
+        core::v1::Pod,
+    },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{Api, ResourceExt, api::ListParams};
+use weft_api::mesh::Profile;
+use weft_install::names;
+
+use super::Finding;
+use crate::{
+    cluster::{Cluster, explain, meshes::Installation, pods},
+    output::plural,
+};
+
+/// Whether every kind that Weft reads is served.
+pub async fn kinds(cluster: &Cluster) -> Vec<Finding> {
+    const CHECK: &str = "kinds";
+    let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    let present = match api.list(&ListParams::default()).await {
+        Ok(list) => list.items,
+        Err(error) => return vec![Finding::unchecked(CHECK, &explain("list custom resource definitions", &error))],
+    };
+    let established = |definition: &CustomResourceDefinition| {
+        let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        conditions.into_iter().any(|condition| condition.type_ == "Established" && condition.status == "True")
+    };
+    let found: BTreeMap<String, bool> =
+        present.iter().map(|definition| (definition.name_any(), established(definition))).collect();
+    let wanted: Vec<String> = weft_install::crds().iter().map(|definition| definition.name.clone()).collect();
+    vec![kinds_finding(&wanted, &found)]
+}
+
+fn kinds_finding(wanted: &[String], found: &BTreeMap<String, bool>) -> Finding {
+    const CHECK: &str = "kinds";
+    let missing: Vec<&str> = wanted.iter().map(String::as_str).filter(|name| !found.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        let hint = "run weft install, or install the Helm chart: both create the kinds that are absent";
+        return Finding::failed(CHECK, format!("missing: {}", missing.join(", ")), hint);
+    }
+    let broken: Vec<&str> = wanted.iter().map(String::as_str).filter(|name| found.get(*name) == Some(&false)).collect();
+    if !broken.is_empty() {
+        let hint = "look at their conditions with kubectl describe crd";
+        return Finding::failed(CHECK, format!("not established: {}", broken.join(", ")), hint);
+    }
+    Finding::ok(CHECK, format!("{} are served", plural(wanted.len(), "kind")))
+}
+
+/// Whether each installation has control planes that are ready.
+pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
+    const CHECK: &str = "control plane";
+    let pods = match cluster.component("control-plane").await {
+        Ok(pods) => pods,
+        Err(error) => return vec![Finding::unchecked(CHECK, &error)],
+    };
+    let own = meshes.iter().filter(|mesh| mesh.spec.profile() != Profile::Remote);
+    own.map(|mesh| control_plane(mesh.spec.revision_label(), &pods, &cluster.system)).collect()
+}
+
+fn control_plane(revision: &str, pods: &[Pod], system: &str) -> Finding {
+    const CHECK: &str = "control plane";
+    let label = |pod: &&Pod| pod.labels().get(names::REVISION_LABEL).is_some_and(|label| label == revision);
+    let own: Vec<&Pod> = pods.iter().filter(label).collect();
+    let ready = own.iter().filter(|pod| pods::is_ready(pod)).count();
+    let message = format!("revision {revision}: {ready} of {} ready", plural(own.len(), "pod"));
+    match (ready, own.len()) {
+        (0, 0) => Finding::failed(
+            CHECK,
+            format!("revision {revision} has no pod"),
+            format!("look at the operator: kubectl logs -n {system} deployment/weft-operator"),
+        ),
+        (0, _) => Finding::failed(
+            CHECK,
+            message,
+            format!("look at why: kubectl describe pods -n {system} -l {}=control-plane", names::COMPONENT_LABEL),
+        ),
+        (ready, all) if ready < all => Finding::warning(
+            CHECK,
+            message,
+            format!("look at why: kubectl describe pods -n {system} -l {}=control-plane", names::COMPONENT_LABEL),
+        ),
+        _ => Finding::ok(CHECK, message),
+    }
+}
+
+/// Whether the webhooks can be called.
+pub async fn webhooks(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
+    let mutating: Api<MutatingWebhookConfiguration> = Api::all(cluster.client.clone());
+    let validating: Api<ValidatingWebhookConfiguration> = Api::all(cluster.client.clone());
+    let mut findings = Vec::new();
+    for mesh in meshes {
+        let name = mesh.spec.revisioned(names::INJECTOR_WEBHOOK);
+        let bundles = mutating.get_opt(&name).await.map(|found| {
+            let hooks = |found: MutatingWebhookConfiguration| found.webhooks.into_iter().flatten();
+            found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
+        });
+        findings.push(webhook("injection", &name, bundles));
+        let name = mesh.spec.revisioned(names::VALIDATOR_WEBHOOK);
+        let bundles = validating.get_opt(&name).await.map(|found| {
+            let hooks = |found: ValidatingWebhookConfiguration| found.webhooks.into_iter().flatten();
+            found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
+        });
+        findings.push(webhook("validation", &name, bundles));
+    }
+    findings
+}
+
+/// `trusted`: whether the configuration is there and names whom the API server is to trust.
+fn webhook(check: &'static str, name: &str, trusted: Result<Option<bool>, kube::Error>) -> Finding {
+    match trusted {
+        Err(error) => Finding::unchecked(check, &explain(&format!("read the webhook {name}"), &error)),
+        Ok(None) => Finding::failed(
+            check,
+            format!("the webhook {name} is missing"),
+            "wait until the Mesh is ready; if it stays, look at the operator's log",
+        ),
+        Ok(Some(false)) => Finding::failed(
+            check,
+            format!("the webhook {name} has no caBundle, so the API server cannot call it"),
+            "look at the operator's log: it writes the mesh's roots there",
+        ),
+        Ok(Some(true)) => Finding::ok(check, format!("the webhook {name} is in place")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Outcome;
+
+    #[test]
+    fn missing_kinds_are_named() {
+        let wanted = ["meshes.weft.dev".to_owned(), "virtualservices.networking.istio.io".to_owned()];
+        let some = BTreeMap::from([("meshes.weft.dev".to_owned(), true)]);
+        let finding = kinds_finding(&wanted, &some);
+        assert!(finding.message.contains("virtualservices") && finding.hint.unwrap().contains("weft install"));
+        let all: BTreeMap<_, _> = wanted.iter().map(|name| (name.clone(), true)).collect();
+        assert_eq!(kinds_finding(&wanted, &all).outcome, Outcome::Ok);
+        let pending: BTreeMap<_, _> = wanted.iter().map(|name| (name.clone(), false)).collect();
+        assert!(kinds_finding(&wanted, &pending).message.starts_with("not established"));
+    }
+
+    #[test]
+    fn a_control_plane_without_ready_pods_fails() {
+        let pod = |ready: &str| -> Pod {
+            serde_json::from_value(
+                serde_json::json!({"metadata": {"name": "cp", "labels": {"istio.io/rev": "default"}},
+                "status": {"conditions": [{"type": "Ready", "status": ready}]}}),
+            )
+            .unwrap()
+        };
+        assert_eq!(control_plane("default", &[], "weft-system").outcome, Outcome::Failed);
+        assert_eq!(control_plane("default", &[pod("False")], "weft-system").outcome, Outcome::Failed);
+        assert_eq!(control_plane("default", &[pod("True"), pod("False")], "weft-system").outcome, Outcome::Warning);
+        assert_eq!(control_plane("default", &[pod("True")], "weft-system").outcome, Outcome::Ok);
+        assert_eq!(control_plane("canary", &[pod("True")], "weft-system").outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn webhooks_need_a_bundle() {
+        assert_eq!(webhook("injection", "x", Ok(Some(true))).outcome, Outcome::Ok);
+        assert!(webhook("injection", "x", Ok(Some(false))).message.contains("caBundle"));
+        assert!(webhook("injection", "x", Ok(None)).message.contains("missing"));
+    }
+}

@@ -1,0 +1,206 @@
+//! Whether the mesh itself works: installations, labelled namespaces, proxies.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt, api::ListParams};
+use weft_api::mesh::ConditionStatus;
+use weft_install::names;
+
+use super::Finding;
+use crate::{
+    cluster::{Cluster, explain, meshes::Installation},
+    output::plural,
+    proxy_status::{self, ProxyStatus},
+};
+
+/// Whether there is a Mesh, and each is ready.
+pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>) -> Vec<Finding> {
+    const CHECK: &str = "mesh";
+    match found {
+        Err(error) => vec![Finding::unchecked(CHECK, error)],
+        Ok(None) => {
+            vec![Finding::failed(CHECK, "the cluster has no kind Mesh", "run weft install, or install the Helm chart")]
+        }
+        Ok(Some(all)) if all.is_empty() => vec![Finding::failed(
+            CHECK,
+            "there is no Mesh",
+            "apply one: apiVersion: weft.dev/v1alpha1, kind: Mesh, metadata: {name: main}",
+        )],
+        Ok(Some(all)) => all.iter().map(mesh).collect(),
+    }
+}
+
+fn mesh(mesh: &Installation) -> Finding {
+    const CHECK: &str = "mesh";
+    let name = &mesh.name;
+    if mesh.status.observed_generation < mesh.generation {
+        return Finding::failed(
+            CHECK,
+            format!("{name}: its newest change has not been taken up"),
+            "look whether the operator runs: kubectl get pods -n weft-system",
+        );
+    }
+    match mesh.status.condition("Ready") {
+        Some(ready) if ready.status == ConditionStatus::True => {
+            Finding::ok(CHECK, format!("{name} is ready, version {}", mesh.status.version))
+        }
+        Some(ready) => {
+            let words = if ready.message.is_empty() { &ready.reason } else { &ready.message };
+            let waits = mesh.status.waiting_for.first().cloned();
+            Finding::failed(
+                CHECK,
+                format!("{name}: {words}"),
+                waits.unwrap_or_else(|| format!("kubectl describe mesh {name} says more")),
+            )
+        }
+        None => Finding::failed(
+            CHECK,
+            format!("{name} has no status yet"),
+            "look whether the operator runs, and at its log",
+        ),
+    }
+}
+
+/// Whether every namespace asks for a revision that exists.
+pub async fn namespaces(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
+    const CHECK: &str = "namespaces";
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    match api.list(&ListParams::default()).await {
+        Ok(list) => vec![injected(&list.items, &revisions(meshes))],
+        Err(error) => vec![Finding::unchecked(CHECK, &explain("list namespaces", &error))],
+    }
+}
+
+/// Every value of the label `istio.io/rev` that a control plane answers for.
+fn revisions(meshes: &[Installation]) -> BTreeSet<String> {
+    let names = |mesh: &Installation| {
+        let own = mesh.spec.revision_label().to_owned();
+        mesh.spec.tags.iter().cloned().chain([own]).collect::<Vec<_>>()
+    };
+    meshes.iter().flat_map(names).collect()
+}
+
+fn injected(namespaces: &[Namespace], revisions: &BTreeSet<String>) -> Finding {
+    const CHECK: &str = "namespaces";
+    let mut labelled = 0;
+    let mut lost = Vec::new();
+    for namespace in namespaces {
+        let labels = namespace.labels();
+        let revision = match labels.get("istio-injection").map(String::as_str) {
+            Some("enabled") => Some("default"),
+            Some(_) => None,
+            None => labels.get(names::REVISION_LABEL).map(String::as_str),
+        };
+        let own = labels.contains_key(names::MESH_LABEL);
+        if let Some(revision) = revision.filter(|_| !own) {
+            labelled += 1;
+            if !revisions.contains(revision) {
+                lost.push(format!("{} asks for revision {revision}", namespace.name_any()));
+            }
+        }
+    }
+    if !lost.is_empty() {
+        let known = revisions.iter().cloned().collect::<Vec<_>>().join(", ");
+        let hint = format!("label them with one of: {known}; until then their new pods get no proxy");
+        return Finding::failed(CHECK, lost.join(", "), hint);
+    }
+    if labelled == 0 {
+        let hint = "kubectl label namespace NAME istio-injection=enabled, then restart its pods";
+        return Finding::warning(CHECK, "none is labelled for injection", hint);
+    }
+    Finding::ok(CHECK, format!("{} labelled for injection", plural(labelled, "namespace")))
+}
+
+/// Whether every proxy is connected and in step.
+pub async fn proxies(cluster: &Cluster) -> Vec<Finding> {
+    match proxy_status::gather(cluster).await {
+        Ok(status) => vec![in_step(&status)],
+        Err(error) => vec![Finding::unchecked("proxies", &error)],
+    }
+}
+
+fn in_step(status: &ProxyStatus) -> Finding {
+    const CHECK: &str = "proxies";
+    if let Some((pod, problem)) = status.unreachable.first_key_value() {
+        return Finding::failed(
+            CHECK,
+            format!("the control plane {pod} cannot be asked: {problem}"),
+            "look at its pod and its log",
+        );
+    }
+    let names = |bad: &dyn Fn(&proxy_status::ProxyState) -> bool| -> Vec<String> {
+        status
+            .proxies
+            .iter()
+            .filter(|proxy| bad(proxy))
+            .map(|proxy| format!("{}.{}", proxy.name, proxy.namespace))
+            .collect()
+    };
+    let away = names(&|proxy| !proxy.connected);
+    if !away.is_empty() {
+        let hint = "look at the log of the container istio-proxy of these pods";
+        return Finding::failed(CHECK, format!("not connected: {}", away.join(", ")), hint);
+    }
+    let behind = names(&|proxy| !proxy.good());
+    if !behind.is_empty() {
+        let hint = "weft proxy-status POD shows what they refused, or what they wait for";
+        return Finding::failed(CHECK, format!("not in step: {}", behind.join(", ")), hint);
+    }
+    Finding::ok(
+        CHECK,
+        format!("{} connected and in step", plural(status.proxies.len(), "proxy").replace("proxys", "proxies")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{check::Outcome, cluster::meshes::testing::installation};
+
+    fn namespace(labels: serde_json::Value) -> Namespace {
+        serde_json::from_value(json!({"metadata": {"name": "shop", "labels": labels}})).unwrap()
+    }
+
+    #[test]
+    fn a_namespace_that_asks_for_nobody_is_found() {
+        let known = BTreeSet::from(["default".to_owned(), "canary".to_owned()]);
+        let judge = |labels| injected(&[namespace(labels)], &known).outcome;
+        assert_eq!(judge(json!({"istio-injection": "enabled"})), Outcome::Ok);
+        assert_eq!(judge(json!({"istio.io/rev": "canary"})), Outcome::Ok);
+        assert_eq!(judge(json!({"istio.io/rev": "gone"})), Outcome::Failed);
+        assert_eq!(judge(json!({"istio-injection": "disabled", "istio.io/rev": "gone"})), Outcome::Warning);
+        assert_eq!(judge(json!({})), Outcome::Warning);
+    }
+
+    #[test]
+    fn tags_count_as_revisions() {
+        let mesh = installation(json!({"revision": "v2", "tags": ["prod"]}), json!({}));
+        assert_eq!(revisions(&[mesh]), BTreeSet::from(["v2".to_owned(), "prod".to_owned()]));
+    }
+
+    #[test]
+    fn a_mesh_is_judged_by_its_status() {
+        let condition = |status: &str| json!({"type": "Ready", "status": status, "reason": "Waiting", "lastTransitionTime": "2026-11-23T20:00:00Z"});
+        let judge = |observed: i64, status: &str| {
+            mesh(&installation(json!({}), json!({"observedGeneration": observed, "conditions": [condition(status)]})))
+                .outcome
+        };
+        assert_eq!(
+            (judge(3, "True"), judge(3, "False"), judge(2, "True")),
+            (Outcome::Ok, Outcome::Failed, Outcome::Failed)
+        );
+        assert!(meshes(&Ok(None))[0].hint.as_ref().unwrap().contains("weft install"));
+        assert_eq!(meshes(&Ok(Some(vec![])))[0].outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn proxies_without_a_connection_fail() {
+        assert_eq!(in_step(&ProxyStatus::default()).outcome, Outcome::Ok);
+        let mut status = ProxyStatus::default();
+        status.unreachable.insert("cp".into(), "slow".into());
+        assert_eq!(in_step(&status).outcome, Outcome::Failed);
+    }
+}

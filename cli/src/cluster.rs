@@ -1,0 +1,138 @@
+//! The cluster that a command speaks of, found as kubectl finds it.
+
+mod error;
+pub mod forward;
+pub mod meshes;
+pub mod pods;
+
+use std::{path::PathBuf, time::Duration};
+
+use kube::Client;
+use weft_runtime::StartupError;
+use weft_source::kubernetes;
+
+pub use self::error::explain;
+
+/// Flags of every command that speaks to a cluster, named as kubectl's.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ClusterArgs {
+    /// Path of the kubeconfig; by default those that the variable KUBECONFIG lists, then ~/.kube/config.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig; by default its current one.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace; by default that of the context where one is needed, and all where a list is shown.
+    #[arg(short = 'n', long, global = true, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Namespace of the installation.
+    #[arg(long, global = true, value_name = "NAMESPACE", default_value = weft_install::names::NAMESPACE)]
+    pub weft_namespace: String,
+}
+
+/// How long the API server may take to answer one request.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A cluster that can be asked.
+#[derive(Clone)]
+pub struct Cluster {
+    /// The client.
+    pub client: Client,
+    /// The namespace that was asked for.
+    pub only: Option<String>,
+    /// The namespace to use where one is needed.
+    pub namespace: String,
+    /// Namespace of the installation.
+    pub system: String,
+    /// Address of the API server.
+    pub server: String,
+}
+
+impl ClusterArgs {
+    /// Reads the kubeconfig and makes a client. The API server is not asked yet.
+    ///
+    /// # Errors
+    /// When there is no kubeconfig, it cannot be read, or it names no such context.
+    pub async fn connect(&self) -> anyhow::Result<Cluster> {
+        let mut config =
+            kubernetes::config(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(no_cluster)?;
+        config.read_timeout = Some(PATIENCE);
+        let server = config.cluster_url.to_string();
+        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        Ok(Cluster {
+            client: kubernetes::client(config).map_err(no_cluster)?,
+            only: self.namespace.clone(),
+            namespace,
+            system: self.weft_namespace.clone(),
+            server: server.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+fn no_cluster(error: kubernetes::ConnectError) -> StartupError {
+    let why = innermost(&error);
+    let remedy = match error {
+        kubernetes::ConnectError::Kubeconfig(_) => {
+            "check --kubeconfig, --context and KUBECONFIG; kubectl config get-contexts lists contexts"
+        }
+        kubernetes::ConnectError::Nowhere(_) => {
+            "name a kubeconfig with --kubeconfig or KUBECONFIG; make cluster starts a cluster for trying"
+        }
+        kubernetes::ConnectError::Client(_) => "look at the certificates and the user that this context names",
+    };
+    StartupError::new("cannot find a cluster", why, remedy)
+}
+
+/// The cause at the bottom, which says most.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// Runs a command that awaits.
+pub fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(kubeconfig: &std::path::Path, context: Option<&str>) -> ClusterArgs {
+        ClusterArgs {
+            kubeconfig: Some(kubeconfig.to_owned()),
+            context: context.map(str::to_owned),
+            namespace: None,
+            weft_namespace: "weft-system".into(),
+        }
+    }
+
+    const TWO: &str = "apiVersion: v1\nkind: Config\ncurrent-context: one\n\
+        clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}, {name: b, cluster: {server: 'http://127.0.0.1:2'}}]\n\
+        users: [{name: me, user: {token: t}}]\n\
+        contexts: [{name: one, context: {cluster: a, user: me}}, {name: two, context: {cluster: b, user: me, namespace: shop}}]\n";
+
+    #[tokio::test]
+    async fn a_context_gives_server_and_namespace() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), TWO).unwrap();
+        let one = args(file.path(), None).connect().await.unwrap();
+        assert_eq!((one.server.as_str(), one.namespace.as_str()), ("http://127.0.0.1:1", "default"));
+        let two = args(file.path(), Some("two")).connect().await.unwrap();
+        assert_eq!((two.server.as_str(), two.namespace.as_str()), ("http://127.0.0.1:2", "shop"));
+        assert_eq!(two.only, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_is_named_with_the_remedy() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), TWO).unwrap();
+        let wrong = args(file.path(), Some("three")).connect().await.err().unwrap();
+        assert!(wrong.is::<StartupError>() && wrong.to_string().contains("--context"), "{wrong}");
+        let missing = args(std::path::Path::new("/does/not/exist"), None).connect().await.err().unwrap();
+        assert!(missing.is::<StartupError>() && missing.to_string().contains("KUBECONFIG"), "{missing}");
+    }
+}

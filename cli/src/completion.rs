@@ -1,0 +1,25 @@
+//! `weft completion`: what a shell needs to complete the command's words.
+
+use std::{io, process::ExitCode};
+
+use clap_complete::{Shell, generate};
+
+/// Print a script that completes this command's words in a shell.
+///
+/// For bash: source <(weft completion bash)
+#[derive(Clone, Debug, clap::Args)]
+pub struct CompletionArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Prints the script for `command`.
+pub fn run(args: &CompletionArgs, mut command: clap::Command) -> ExitCode {
+    let mut script = Vec::new();
+    generate(args.shell, &mut command, "weft", &mut script);
+    match io::Write::write_all(&mut io::stdout().lock(), &script) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

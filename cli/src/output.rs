@@ -1,0 +1,87 @@
+//! What commands print: a table for people, or JSON for programs.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+};
+
+use serde::Serialize;
+
+/// The flag that chooses.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct OutputArgs {
+    /// How the answer is written.
+    #[arg(short = 'o', long = "output", value_enum, default_value_t, global = true)]
+    pub output: Format,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// An answer that can be written both ways.
+pub trait Answer: Serialize {
+    /// For people; ends without a line break.
+    fn text(&self) -> String;
+}
+
+/// Prints an answer on standard output.
+pub fn print(format: Format, answer: &impl Answer) -> anyhow::Result<()> {
+    let text = match format {
+        Format::Text => answer.text(),
+        Format::Json => serde_json::to_string_pretty(answer)?,
+    };
+    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Columns of even width, two spaces apart. An empty cell is shown as `-`.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let cell = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let mut lines: Vec<Vec<String>> = vec![head.iter().map(|title| (*title).to_owned()).collect()];
+    lines.extend(rows.iter().map(|row| row.iter().map(|text| cell(text)).collect()));
+    let mut widths = vec![0; head.len()];
+    for line in &lines {
+        for (width, text) in widths.iter_mut().zip(line) {
+            *width = (*width).max(text.chars().count());
+        }
+    }
+    let mut out = String::new();
+    for line in lines {
+        let mut row = String::new();
+        for (width, text) in widths.iter().zip(line) {
+            let _ = write!(row, "{text:<width$}  ");
+        }
+        out.push_str(row.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// `1 pod`, `2 pods`.
+pub fn plural(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_even_and_holes_are_marked() {
+        let rows =
+            [vec!["web".into(), "SYNCED".into(), String::new()], vec!["a-long-name".into(), "NACK".into(), "x".into()]];
+        let text = table(&["NAME", "CDS", "NOTE"], &rows);
+        assert_eq!(text, "NAME         CDS     NOTE\nweb          SYNCED  -\na-long-name  NACK    x\n");
+        assert_eq!((plural(1, "pod"), plural(0, "pod")), ("1 pod".into(), "0 pods".into()));
+    }
+}

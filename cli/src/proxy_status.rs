@@ -1,0 +1,308 @@
+//! `weft proxy-status`: whether every proxy has what its control plane means it to have.
+
+use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
+
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use serde::Serialize;
+use weft_model::{
+    ports,
+    sync::{ProxySync, TypeSync},
+};
+
+use crate::{
+    cluster::{Cluster, ClusterArgs, block_on, forward, pods},
+    output::{self, Answer, OutputArgs, table},
+};
+
+/// Show whether every proxy has the newest configuration.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ProxyStatusArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Only this proxy, with every word of its refusals: POD, POD.NAMESPACE or NAMESPACE/POD.
+    #[arg(value_name = "POD")]
+    proxy: Option<String>,
+    /// Ask one operator at its admin address instead of a cluster, such as http://127.0.0.1:15014.
+    #[arg(long, value_name = "URL")]
+    operator_admin: Option<String>,
+}
+
+/// Asks every control plane and prints. Exits with 1 when a proxy is not connected, stale, or refused something.
+pub fn run(args: ProxyStatusArgs) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        let mut status = match &args.operator_admin {
+            Some(url) => standalone(url).await?,
+            None => gather(&args.cluster.connect().await?).await?,
+        };
+        if let Some(wanted) = &args.proxy {
+            status.keep(wanted)?;
+        } else if let Some(namespace) = &args.cluster.namespace {
+            status.proxies.retain(|proxy| proxy.namespace == *namespace);
+        }
+        output::print(args.output.output, &status)?;
+        Ok(if status.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+/// The answer.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyStatus {
+    /// Proxies by namespace and name.
+    pub proxies: Vec<ProxyState>,
+    /// Control planes that could not be asked, with the reason.
+    pub unreachable: BTreeMap<String, String>,
+    #[serde(skip)]
+    details: bool,
+}
+
+/// One proxy.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyState {
+    /// Namespace.
+    pub namespace: String,
+    /// Pod or workload.
+    pub name: String,
+    /// Whether a control plane has it on the line.
+    pub connected: bool,
+    /// The control plane's pod.
+    pub control_plane: String,
+    /// The proxy's version.
+    pub version: String,
+    /// The identity that its certificate proves.
+    pub identity: String,
+    /// State by xDS type.
+    pub types: Vec<TypeSync>,
+}
+
+async fn standalone(url: &str) -> anyhow::Result<ProxyStatus> {
+    let page = forward::get_at(url, "/debug/syncz").await?;
+    let proxies: Vec<ProxySync> = serde_json::from_slice(&page)?;
+    Ok(ProxyStatus::new(vec![(url.to_owned(), Ok(proxies))], &[]))
+}
+
+/// Asks every ready control plane of the cluster, and looks which proxies none of them knows.
+pub async fn gather(cluster: &Cluster) -> anyhow::Result<ProxyStatus> {
+    let control_planes = cluster.component("control-plane").await?;
+    let pods = cluster.pods().await?;
+    let asked = control_planes.iter().filter(|pod| pods::is_ready(pod)).map(|pod| async {
+        let name = pod.name_any();
+        let page =
+            forward::get(&cluster.client, &cluster.system, &name, ports::CONTROL_PLANE_ADMIN, "/debug/syncz").await;
+        let read = |page: hyper::body::Bytes| serde_json::from_slice(&page).map_err(|error| error.to_string());
+        (name, page.map_err(|error| error.to_string()).and_then(read))
+    });
+    Ok(ProxyStatus::new(join_all(asked).await, &pods))
+}
+
+impl ProxyStatus {
+    /// Puts the control planes' answers together. A proxy that has just moved from one to another is known to both: the
+    /// newer connection counts.
+    fn new(answers: Vec<(String, Result<Vec<ProxySync>, String>)>, pods: &[Pod]) -> Self {
+        let mut status = Self::default();
+        let mut newest: BTreeMap<(String, String), (u64, ProxyState)> = BTreeMap::new();
+        for (control_plane, answer) in answers {
+            match answer {
+                Ok(proxies) => {
+                    for proxy in proxies {
+                        let key = (proxy.workload.namespace.clone(), proxy.workload.name.clone());
+                        if newest.get(&key).is_none_or(|(at, _)| *at <= proxy.connected_at_ms) {
+                            newest.insert(key, (proxy.connected_at_ms, ProxyState::of(proxy, &control_plane)));
+                        }
+                    }
+                }
+                Err(problem) => {
+                    status.unreachable.insert(control_plane, problem);
+                }
+            }
+        }
+        for proxy in pods::proxied(pods).filter(|proxy| !proxy.over()) {
+            let key = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
+            newest.entry(key).or_insert_with_key(|(namespace, name)| (0, ProxyState::missing(namespace, name)));
+        }
+        status.proxies = newest.into_values().map(|(_, proxy)| proxy).collect();
+        status
+    }
+
+    /// Only the proxy that was asked for.
+    fn keep(&mut self, wanted: &str) -> anyhow::Result<()> {
+        let is_it = |proxy: &ProxyState| {
+            let (namespace, name) = (&proxy.namespace, &proxy.name);
+            [name.clone(), format!("{name}.{namespace}"), format!("{namespace}/{name}")]
+                .iter()
+                .any(|form| form == wanted)
+        };
+        self.proxies.retain(is_it);
+        self.details = true;
+        if self.proxies.is_empty() {
+            return Err(weft_runtime::StartupError::new(
+                format!("cannot show {wanted}"),
+                "no control plane knows it, and no such pod has a proxy",
+                "look for it with weft proxy-status",
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Whether every proxy is connected and in step.
+    pub fn good(&self) -> bool {
+        self.unreachable.is_empty() && self.proxies.iter().all(ProxyState::good)
+    }
+}
+
+impl ProxyState {
+    fn of(proxy: ProxySync, control_plane: &str) -> Self {
+        Self {
+            namespace: proxy.workload.namespace,
+            name: proxy.workload.name,
+            connected: true,
+            control_plane: control_plane.to_owned(),
+            version: proxy.version,
+            identity: proxy.identity,
+            types: proxy.types,
+        }
+    }
+
+    fn missing(namespace: &str, name: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            connected: false,
+            control_plane: String::new(),
+            version: String::new(),
+            identity: String::new(),
+            types: Vec::new(),
+        }
+    }
+
+    /// Whether it is connected and in step.
+    pub fn good(&self) -> bool {
+        self.connected && self.types.iter().all(|kind| kind.synced && kind.nack.is_none())
+    }
+
+    fn column(&self, kind: &str) -> String {
+        match self.types.iter().find(|state| state.kind == kind) {
+            None if self.connected => "-".into(),
+            None => "NOT CONNECTED".into(),
+            Some(TypeSync { nack: Some(_), .. }) => "REFUSED".into(),
+            Some(state) if state.synced => format!("synced ({})", state.resources),
+            Some(_) => "STALE".into(),
+        }
+    }
+}
+
+/// Types in the order of their pushes.
+const TYPES: [&str; 7] = ["cds", "eds", "lds", "rds", "vhds", "sds", "wds"];
+
+impl Answer for ProxyStatus {
+    fn text(&self) -> String {
+        let mut head = vec!["PROXY", "CDS", "LDS", "EDS", "RDS", "CONTROL PLANE", "VERSION"];
+        let columns: &[&str] = if self.details { &TYPES } else { &["cds", "lds", "eds", "rds"] };
+        if self.details {
+            head = vec!["PROXY", "CDS", "EDS", "LDS", "RDS", "VHDS", "SDS", "WDS", "CONTROL PLANE", "VERSION"];
+        }
+        let row = |proxy: &ProxyState| {
+            let mut row = vec![format!("{}.{}", proxy.name, proxy.namespace)];
+            row.extend(columns.iter().map(|kind| proxy.column(kind)));
+            row.extend([proxy.control_plane.clone(), proxy.version.clone()]);
+            row
+        };
+        if self.proxies.is_empty() && self.unreachable.is_empty() {
+            return "No proxy is connected, and no pod has one.".to_owned();
+        }
+        let mut text = table(&head, &self.proxies.iter().map(row).collect::<Vec<_>>());
+        for proxy in &self.proxies {
+            for state in proxy.types.iter().filter(|state| state.nack.is_some()) {
+                let words = state.nack.as_deref().unwrap_or_default();
+                let _ = write!(
+                    text,
+                    "\n{}.{} refused {}:\n  {words}\n",
+                    proxy.name,
+                    proxy.namespace,
+                    state.kind.to_uppercase()
+                );
+            }
+        }
+        let away: Vec<_> = self.proxies.iter().filter(|proxy| !proxy.connected).map(|proxy| &*proxy.name).collect();
+        if !away.is_empty() {
+            let _ = write!(
+                text,
+                "\nNot connected: {}. Look at the log of the container istio-proxy, and at weft check.\n",
+                away.join(", ")
+            );
+        }
+        for (pod, problem) in &self.unreachable {
+            let _ = write!(text, "\nThe control plane {pod} could not be asked: {problem}\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_model::WorkloadRef;
+
+    use super::*;
+    use crate::cluster::pods::testing::pod;
+
+    fn sync(name: &str, at: u64, nack: Option<&str>) -> ProxySync {
+        let kinds = ["cds", "lds", "eds", "rds"].map(|kind| TypeSync {
+            kind: kind.into(),
+            resources: 3,
+            synced: true,
+            nack: nack.filter(|_| kind == "lds").map(str::to_owned),
+        });
+        ProxySync {
+            node: format!("sidecar~10.0.0.1~{name}.shop~shop.svc.cluster.local"),
+            workload: WorkloadRef { namespace: "shop".into(), name: name.into() },
+            identity: "spiffe://cluster.local/ns/shop/sa/web".into(),
+            version: "0.1.0".into(),
+            connected_at_ms: at,
+            types: kinds.into(),
+        }
+    }
+
+    #[test]
+    fn refusals_and_absences_stand_out() {
+        let pods =
+            [pod("shop", "web-1-a", "weft/proxy:1", "default"), pod("shop", "lost-1-a", "weft/proxy:1", "default")];
+        let answers = vec![
+            ("cp-1".to_owned(), Ok(vec![sync("web-1-a", 1, None)])),
+            ("cp-2".to_owned(), Ok(vec![sync("web-1-a", 2, None), sync("bad", 1, Some("Listener x: no such filter"))])),
+            ("cp-3".to_owned(), Err("no answer".to_owned())),
+        ];
+        let status = ProxyStatus::new(answers, &pods);
+        assert!(!status.good());
+        let names: Vec<_> =
+            status.proxies.iter().map(|proxy| (proxy.name.as_str(), proxy.control_plane.as_str())).collect();
+        assert_eq!(names, [("bad", "cp-2"), ("lost-1-a", ""), ("web-1-a", "cp-2")]);
+        let text = status.text();
+        for words in [
+            "web-1-a.shop   synced (3)",
+            "REFUSED",
+            "NOT CONNECTED",
+            "Listener x: no such filter",
+            "cp-3 could not be asked: no answer",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+
+    #[test]
+    fn one_proxy_is_found_by_each_of_its_names() {
+        for name in ["web-1-a", "web-1-a.shop", "shop/web-1-a"] {
+            let mut status =
+                ProxyStatus::new(vec![("cp".into(), Ok(vec![sync("web-1-a", 1, None), sync("b", 1, None)]))], &[]);
+            status.keep(name).unwrap();
+            assert!(status.good() && status.proxies.len() == 1);
+            assert!(status.text().contains("WDS"));
+        }
+        assert!(ProxyStatus::default().keep("none").unwrap_err().to_string().contains("weft proxy-status"));
+    }
+}
