@@ -119,7 +119,7 @@ mod tests {
             inside |= line.starts_with("{{- with ");
             let keep = !inside;
             // `with` holds a `range`, whose end comes first.
-            inside &= !(line == &"{{- end }}");
+            inside &= *line != "{{- end }}";
             keep && !line.starts_with("{{-")
         });
         let text = lines.collect::<Vec<_>>().join("\n");

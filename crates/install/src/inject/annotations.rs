@@ -7,6 +7,9 @@ use weft_api::mesh::{Quantity, Resources};
 
 use super::{InjectError, merge};
 
+/// Objects by name, in their order.
+type Named = Vec<(String, Map<String, Value>)>;
+
 /// A pod's annotations.
 pub(super) struct Annotations<'p>(pub(super) Option<&'p Map<String, Value>>);
 
@@ -123,7 +126,7 @@ impl<'p> Annotations<'p> {
     }
 
     /// A JSON mapping from name to object: `sidecar.istio.io/userVolume` and `…Mount`.
-    pub(super) fn named(&self, key: &str) -> Result<Vec<(String, Map<String, Value>)>, InjectError> {
+    pub(super) fn named(&self, key: &str) -> Result<Named, InjectError> {
         let Some(text) = self.get(key).filter(|text| !text.trim().is_empty()) else { return Ok(Vec::new()) };
         let shape = || wrong(key, "is not a JSON object of name to object");
         let Ok(Value::Object(map)) = serde_json::from_str(text) else { return Err(shape()) };
