@@ -147,7 +147,7 @@ async fn a_full_listener_leaves_room_for_others() {
         .apply(resources.listener(listener("one", one, vec![chain()])).listener(listener("two", two, vec![chain()])))
         .await;
     // Those that `apply` looked with are gone again.
-    proxy.counted("weft_proxy_listener_connections", &[], 0.0).await;
+    until("they are gone", || async { proxy.count("weft_proxy_listener_connections", &[]) == 0.0 }).await;
     let mut clients = Vec::new();
     for _ in 0..2 {
         let mut client = Client::connect(one).await;

@@ -100,7 +100,7 @@ async fn a_taken_address_is_tried_again() {
         }
     })
     .await;
-    proxy.counted(unbound, &[], 0.0).await;
+    until("the failure is over", || async { proxy.count(unbound, &[]) == 0.0 }).await;
 }
 
 #[tokio::test]
