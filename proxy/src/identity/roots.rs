@@ -88,12 +88,12 @@ mod tests {
         let serial = shared.identity.load_full().unwrap().serial.clone();
         std::fs::write(file.path(), new.root_pem()).unwrap();
         follower.look(&shared);
-        assert_eq!(roots(), [new.root.clone()]);
+        assert_eq!(roots(), std::slice::from_ref(&new.root));
         assert_eq!(shared.identity.load_full().unwrap().serial, serial);
         // Garbage changes nothing.
         std::fs::write(file.path(), "no roots").unwrap();
         follower.look(&shared);
         assert!(adopt_pem(&shared, b"", "SDS").is_err());
-        assert_eq!(roots(), [new.root.clone()]);
+        assert_eq!(roots(), std::slice::from_ref(&new.root));
     }
 }

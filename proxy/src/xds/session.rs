@@ -155,7 +155,7 @@ impl<'a> Session<'a> {
         if kind == Kind::Secret
             && let Some(secret) = config.secrets.get(SDS_ROOTS)
             && let SecretContent::Roots(pem) = &secret.content
-            && let Err(error) = roots::adopt_pem(&self.shared, pem, "SDS")
+            && let Err(error) = roots::adopt_pem(self.shared, pem, "SDS")
         {
             tracing::warn!(%error, "roots not taken; those in force stay");
         }

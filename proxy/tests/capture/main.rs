@@ -1,6 +1,9 @@
 //! `weft-proxy capture` for real: a network namespace of its own with a second one beyond a veth pair, both backends, both
 //! families. Needs root; says so where it is skipped, and fails in CI.
 
+// Everything here is test code, functions without `#[test]` included.
+#![allow(clippy::unwrap_used)]
+
 mod namespace;
 
 use std::{
