@@ -33,13 +33,19 @@ fn each_part_is_a_table() {
     assert_eq!(listeners[1], ["0.0.0.0_8080", "0.0.0.0:8080", "outbound", "outbound_8080_http", "-", "routes 8080"]);
     assert_eq!(listeners[2].last().unwrap(), "TCP PassthroughCluster");
     let inbound = &lines(Part::Listeners, "Inbound")[1];
-    assert_eq!((inbound[1].as_str(), &inbound[4..]), ("0.0.0.0:15006 (NOT BOUND: in use)", &["TLS".to_owned(), "routes of its own".into()][..]));
+    assert_eq!(
+        (inbound[1].as_str(), &inbound[4..]),
+        ("0.0.0.0:15006 (NOT BOUND: in use)", &["TLS".to_owned(), "routes of its own".into()][..])
+    );
     let routes = lines(Part::Routes, "");
     let split = "outbound|8080|v1|web (90), outbound|8080|v2|web (10)";
     assert_eq!(routes[1], ["8080", "web.shop", "http[0]", "shop/web", split]);
     assert_eq!(routes[2].last().unwrap(), "answer 502");
     let clusters = lines(Part::Clusters, "");
-    assert_eq!(clusters[1], ["outbound|8080|v1|web", "web.shop.svc.cluster.local", "v1", "http1", "LEAST_REQUEST", "1"]);
+    assert_eq!(
+        clusters[1],
+        ["outbound|8080|v1|web", "web.shop.svc.cluster.local", "v1", "http1", "LEAST_REQUEST", "1"]
+    );
     let endpoints = lines(Part::Endpoints, "");
     assert_eq!(endpoints[1], ["10.0.0.1:9080", "1", "healthy", "mutual TLS", "outbound|8080|v1|web"]);
     assert_eq!(lines(Part::Workloads, "")[1], ["shop", "web", "web", "10.0.0.1"]);

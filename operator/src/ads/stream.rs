@@ -133,7 +133,7 @@ enum Refused {
     )]
     Unknown(WorkloadRef),
     #[error("the certificate proves {proved}, but {workload} runs as {expected}")]
-    Identity { proved: SpiffeId, workload: WorkloadRef, expected: SpiffeId },
+    Identity { proved: Box<SpiffeId>, workload: WorkloadRef, expected: Box<SpiffeId> },
     #[error("the operator is stopping")]
     Stopping,
 }
@@ -155,7 +155,8 @@ fn authorized(snapshot: &Snapshot, trust_domain: &str, identity: &SpiffeId, node
         .with_capture(node.capture);
     let expected = proxy.identity(trust_domain);
     if expected != *identity {
-        return Err(Refused::Identity { proved: identity.clone(), workload: workload.clone(), expected });
+        let (proved, expected) = (Box::new(identity.clone()), Box::new(expected));
+        return Err(Refused::Identity { proved, workload: workload.clone(), expected });
     }
     Ok(proxy)
 }

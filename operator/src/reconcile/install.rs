@@ -172,8 +172,8 @@ fn clash(spec: &MeshSpec, older: &str, revision: &str, tags: &[String]) -> Optio
         );
         return Some(Problem::new(Reason::RevisionTaken, message));
     }
-    let names = std::iter::once(revision).chain(tags.iter().map(String::as_str));
-    let taken = names.filter(|name| spec.tags.iter().any(|tag| tag == name) || *name == ours).next()?;
+    let mut names = std::iter::once(revision).chain(tags.iter().map(String::as_str));
+    let taken = names.find(|name| spec.tags.iter().any(|tag| tag == name) || *name == ours)?;
     let message =
         format!("Mesh {older} answers to {taken:?} already: move the tag by taking it from the one Mesh first");
     Some(Problem::new(Reason::TagTaken, message))

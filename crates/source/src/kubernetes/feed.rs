@@ -175,11 +175,7 @@ impl<B: Body> Feed<B> {
                     self.streaming = false;
                     continue;
                 }
-                Class::Forbidden if self.watched.what == What::Definitions => {
-                    if self.discover().await.is_err() {
-                        return;
-                    }
-                }
+                Class::Forbidden if self.watched.what == What::Definitions && self.discover().await.is_err() => return,
                 _ => {}
             }
             let refused = matches!(failure.class, Class::Forbidden | Class::Missing);

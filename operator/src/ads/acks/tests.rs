@@ -29,6 +29,7 @@ impl Bench {
             workload: weft_model::WorkloadRef::new("shop", name),
             engine: weft_mesh::Engine::Weft,
             version: String::new(),
+            capture: weft_mesh::proxy::Capture::None,
         };
         let id = self.registry.enter(node, weft_model::SpiffeId::new("cluster.local", "shop", name)).id;
         self.book.connected(id, name);
