@@ -46,10 +46,12 @@ check: ## Formatting, clippy, layers
 	cargo clippy -p weft-frontend --target wasm32-unknown-unknown -- -D warnings
 	cargo xtask layers
 
-bench: ## Our proxy beside Envoy and HAProxy, one run, ratios
+bench: ## Our proxy beside Envoy and HAProxy, one run, ratios; the time to the first graph
 	@scripts/bootstrap bench
 	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app
 	cargo xtask bench $(ARGS)
+	@$(MAKE) --no-print-directory build page
+	cargo run --quiet -p weft-tests --example first_graph
 
 screenshots: ## Draw docs/screenshots anew from a running demo
 	@scripts/bootstrap
