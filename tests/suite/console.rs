@@ -95,11 +95,12 @@ async fn the_page_shows_locks_split_and_badge_and_moves_a_canary() {
     browser.close().await;
 }
 
-/// Sets an input as a person does: the old value goes, the new one is typed, the field is left.
+/// Sets an input as a person does: all of it is selected, the new value typed over it, the field left. Clearing it first
+/// would be a change of its own, and the page's answer to that (0) would come while the new value is typed.
 async fn set_value(input: &fantoccini::elements::Element, value: &str) {
     input.click().await.unwrap();
-    input.clear().await.unwrap();
-    input.send_keys(&format!("{value}\t")).await.unwrap();
+    // Control and A, then Control let go (WebDriver §17.4.2).
+    input.send_keys(&format!("\u{e009}a\u{e000}{value}\t")).await.unwrap();
     let shown = input.prop("value").await.unwrap().unwrap_or_default();
     assert_eq!(shown, value, "the input takes what is typed");
 }

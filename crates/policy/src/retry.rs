@@ -25,6 +25,9 @@ pub enum Attempt<'a> {
 pub enum AttemptFailure {
     /// No connection: refused, timed out, TLS failed. The request was not sent.
     Connect,
+    /// The proxy at the other end says that its application never saw the request, or may see it twice: the pod is
+    /// about to end.
+    HandedBack,
     /// The server refused the stream (HTTP/2 REFUSED_STREAM, or GOAWAY before it): it did not process it.
     RefusedStream,
     /// The connection or stream broke.
@@ -56,7 +59,12 @@ pub enum Next {
 pub struct Retries<'p> {
     policy: Option<&'p RetryPolicy>,
     made: u32,
+    handed_back: u32,
 }
+
+/// Attempts that were handed back do not use up the policy's number, up to this many: where most of a service's pods end
+/// at once, several may be met before one that stays.
+const HANDED_BACK: u32 = 8;
 
 impl<'p> Retries<'p> {
     /// Begins before the first attempt. A policy without conditions, or one whose request headers do not match, is
@@ -65,7 +73,7 @@ impl<'p> Retries<'p> {
         let policy = policy.filter(|p| {
             !p.on.is_empty() && (p.request_headers.is_empty() || p.request_headers.iter().any(|h| h.matches(request)))
         });
-        Self { policy, made: 0 }
+        Self { policy, made: 0, handed_back: 0 }
     }
 
     /// The policy in force.
@@ -75,7 +83,7 @@ impl<'p> Retries<'p> {
 
     /// Whether another attempt could follow; if not, the request need not be kept.
     pub fn any_left(&self) -> bool {
-        self.policy.is_some_and(|p| self.made < p.retries)
+        self.policy.is_some_and(|p| p.retries > 0 && (self.made < p.retries || self.handed_back < HANDED_BACK))
     }
 
     /// Retries made so far.
@@ -86,13 +94,19 @@ impl<'p> Retries<'p> {
     /// Decides after an attempt; `random` is uniform.
     pub fn next(&mut self, upstream: &Upstream, attempt: Attempt<'_>, random: u64) -> Next {
         let Some(policy) = self.policy.filter(|p| p.wants(attempt)) else { return Next::Stop };
-        if self.made >= policy.retries {
+        let free = matches!(attempt, Attempt::Failed(AttemptFailure::HandedBack))
+            && policy.retries > 0
+            && self.handed_back < HANDED_BACK;
+        if !free && self.made >= policy.retries {
             return Next::Exhausted;
         }
         match upstream.acquire(Limit::Retries) {
             Ok(permit) => {
                 let pause = policy.backoff(self.made, random);
-                self.made += 1;
+                match free {
+                    true => self.handed_back += 1,
+                    false => self.made += 1,
+                }
                 Next::Again(pause, permit)
             }
             Err(_) => Next::OverBudget,
@@ -136,7 +150,9 @@ const fn retried_on(failure: AttemptFailure) -> RetryOn {
     // 5xx and gateway-error cover every way of not getting a response.
     let none = RetryOn::FIVE_XX.with(RetryOn::GATEWAY_ERROR).with(RetryOn::RESET);
     match failure {
-        AttemptFailure::Connect => none.with(RetryOn::CONNECT_FAILURE).with(RetryOn::RESET_BEFORE_REQUEST),
+        AttemptFailure::Connect | AttemptFailure::HandedBack => {
+            none.with(RetryOn::CONNECT_FAILURE).with(RetryOn::RESET_BEFORE_REQUEST)
+        }
         AttemptFailure::RefusedStream => none.with(RetryOn::REFUSED_STREAM),
         AttemptFailure::Reset { sent: false } => none.with(RetryOn::RESET_BEFORE_REQUEST),
         AttemptFailure::Reset { sent: true } | AttemptFailure::PerTryTimeout => none,

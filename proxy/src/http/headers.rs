@@ -22,6 +22,10 @@ pub const FORWARDED_CLIENT_CERT: HeaderName = HeaderName::from_static("x-forward
 pub const UPSTREAM_SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 /// Which attempt a request is, on requests.
 pub const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
+/// On an answer that a proxy gives in its application's stead: the request may be sent to another endpoint, because the
+/// application never saw it, or closed its connection without an answer and may see it twice (RFC 9110 §9.2.2). The
+/// calling proxy treats it as its own failure to connect. Never leaves the mesh.
+pub const REPEATABLE: HeaderName = HeaderName::from_static("x-weft-repeatable");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");

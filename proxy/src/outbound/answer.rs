@@ -39,6 +39,7 @@ pub(super) fn relay(
     let switched = parts.status == StatusCode::SWITCHING_PROTOCOLS;
     let protocol = switched.then(|| parts.headers.get(header::UPGRADE).cloned()).flatten();
     headers::strip_hop_by_hop(&mut parts.headers, parts.version);
+    parts.headers.remove(headers::REPEATABLE);
     if let Some(protocol) = protocol {
         parts.headers.insert(header::UPGRADE, protocol);
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));

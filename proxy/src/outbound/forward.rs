@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Instant};
 
-use http::{Response, Version, request::Parts};
+use http::{HeaderValue, Response, Version, request::Parts};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use rand::Rng;
@@ -10,8 +10,8 @@ use tokio::time::timeout_at;
 use weft_policy::{
     affinity::Affinity,
     balance::PickRequest,
-    config::{Discovery, RetryPolicy},
-    retry::{Attempt, Next, Retries},
+    config::{Direction, Discovery, RetryPolicy},
+    retry::{Attempt, AttemptFailure, Next, Retries},
     upstream::{Host, Permit, Upstream},
 };
 
@@ -26,8 +26,9 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
-    http::{Exchange, ResponseBody, Source, fail, reply},
+    http::{Exchange, ResponseBody, Source, fail, headers, reply},
     telemetry::{self, Flag},
+    upstream::Hold,
 };
 
 /// Sends a request on and answers with what came of it.
@@ -87,9 +88,11 @@ pub(super) async fn forward(
     }
 
     // Phase: attempts.
-    let mut headers = parts.headers;
+    let mut request_headers = parts.headers;
     let mut tried: Vec<Arc<Host>> = Vec::new();
     let mut permit: Option<Permit> = None;
+    // Whether the application may have seen any of the request.
+    let mut delivered = false;
     let error = loop {
         // A later attempt sees the endpoints as they are by then.
         let fresh =
@@ -101,12 +104,19 @@ pub(super) async fn forward(
         };
         exchange.record.attempts += 1;
         let last = !retries.any_left() || source.as_ref().is_some_and(|source| !source.replayable());
-        plan.per_attempt(&admitted, &connection, &mut headers, &host, exchange.record.attempts);
+        plan.per_attempt(&admitted, &connection, &mut request_headers, &host, exchange.record.attempts);
         let began = Instant::now();
         let outcome = {
             let (started, permit) = (exchange.started, permit.take());
-            let mut trying =
-                pin!(attempt(downstream, &mut exchange, upstream, &host, &outgoing, (&mut headers, !last), permit));
+            let mut trying = pin!(attempt(
+                downstream,
+                &mut exchange,
+                upstream,
+                &host,
+                &outgoing,
+                (&mut request_headers, !last),
+                permit
+            ));
             loop {
                 let Some((due, kind)) = timeouts.next(started, began) else { break trying.await };
                 match timeout_at(due.into(), &mut trying).await {
@@ -121,8 +131,11 @@ pub(super) async fn forward(
         let replayable = source.as_ref().is_none_or(|source| source.replayable());
         let again = match &outcome {
             Ok(_) | Err(_) if retries.policy().is_none() || !replayable => Next::Stop,
-            Ok((response, _)) => {
-                let ended = Attempt::Response(response.status(), response.headers());
+            Ok((response, hold)) => {
+                let ended = match repeatable(response, hold) {
+                    true => Attempt::Failed(AttemptFailure::HandedBack),
+                    false => Attempt::Response(response.status(), response.headers()),
+                };
                 retries.next(upstream, ended, rand::rng().random())
             }
             Err(failure) => match as_attempt(failure) {
@@ -132,6 +145,7 @@ pub(super) async fn forward(
         };
         match again {
             Next::Again(pause, next) => {
+                delivered = true;
                 if let Ok((response, hold)) = outcome {
                     drain(response.into_body(), hold);
                 }
@@ -165,7 +179,10 @@ pub(super) async fn forward(
                 exchange.deadline = timeouts.whole.map(|whole| timeouts.due(exchange.started, whole));
                 return Ok(answer::relay(&plan, &admitted, response, hold, exchange, decoration, upgrade));
             }
-            Err(failure) => break failure.error,
+            Err(failure) => {
+                delivered |= failure.sent;
+                break failure.error;
+            }
         }
     };
 
@@ -177,7 +194,21 @@ pub(super) async fn forward(
     exchange.record.log.upstream_transport_failure_reason = error.source.as_ref().map(ToString::to_string);
     let mut response = fail(exchange, &error);
     answer::server_header(response.headers_mut(), plan.chain);
+    let repeatable = match error.kind {
+        Kind::ConnectFailed | Kind::ConnectTimeout => !delivered || outgoing.method.is_idempotent(),
+        Kind::UpstreamClosed => outgoing.method.is_idempotent(),
+        _ => false,
+    };
+    if repeatable && downstream.direction == Direction::Inbound && downstream.identity.is_some() {
+        response.headers_mut().insert(headers::REPEATABLE, HeaderValue::from_static("1"));
+    }
     Ok(response)
+}
+
+/// Whether the proxy at the other end says that the request may go elsewhere. Its word counts only where it proved who
+/// it is; an answer from elsewhere is just an answer.
+fn repeatable(response: &Response<Incoming>, hold: &Hold) -> bool {
+    response.headers().contains_key(headers::REPEATABLE) && hold.is_mesh_peer()
 }
 
 /// An endpoint; those that were tried are avoided as far as the retry policy says so.

@@ -9,4 +9,5 @@ mod http2;
 mod lifecycle;
 mod opaque;
 mod pools;
+mod repeatable;
 mod resilience;

@@ -22,6 +22,11 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// Whether the endpoint proved an identity of the mesh.
+    pub fn is_mesh_peer(&self) -> bool {
+        self.lease.facts().is_some_and(|facts| facts.peer.is_some())
+    }
+
     /// The answer is complete: the connection may be used again.
     pub fn complete(self) {
         let sent = self.body.as_ref().is_none_or(|body| body.ended());

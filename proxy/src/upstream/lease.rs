@@ -4,7 +4,7 @@ use std::{rc::Rc, sync::Arc};
 
 use weft_policy::config::Cluster;
 
-use super::{Client, Pool};
+use super::{Client, Facts, Pool};
 
 /// A connection for one request.
 pub struct Lease {
@@ -26,6 +26,11 @@ impl Lease {
     /// The connection.
     pub fn client(&mut self) -> Option<&mut Client> {
         self.client.as_mut()
+    }
+
+    /// What is known of the connection.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.client.as_ref().map(|client| &*client.facts)
     }
 
     /// The endpoint's pool.

@@ -1,5 +1,7 @@
 //! The listener of a port on any address (`0.0.0.0_<port>`): HTTP by host, TLS by server name, and what is left.
 
+use std::time::Duration;
+
 use envoy_types::pb::envoy::config::core::v3::TrafficDirection;
 use weft_model::Hostname;
 
@@ -9,6 +11,10 @@ use crate::{
     resource::Resource,
     translate::listeners::{Bound, Chain, Order, PLAINTEXT_HTTP, RAW, names},
 };
+
+/// How long a connection without a byte is kept where everybody who listens waits for the client: as long as an idle
+/// connection of HTTP.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// What comes together at a port.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +50,8 @@ impl AnyAddress {
             [only] => outlet.tcp("tcp", Vec::new(), &outlet.destinations(only)),
             _ => outlet.nobody(),
         };
+        // Only clients speak first here. One that connects ahead of its need must not be taken for something else.
+        let patience = (self.http && self.opaque.is_empty()).then_some(IDLE);
         let bound = Bound {
             name: Some(self.name.clone()),
             address: "0.0.0.0".into(),
@@ -52,7 +60,7 @@ impl AnyAddress {
             chains,
             default: Some(rest),
             order: Order::HandedOver,
-            peek: outlet.peek(),
+            peek: outlet.peek().or(patience),
         };
         bound.add(out);
     }
