@@ -47,7 +47,7 @@ pub fn controller_manager(credentials: &Credentials, kubeconfig: &Path, addresse
         ("use-service-account-credentials", "true".into()),
         ("service-cluster-ip-range", addresses.services().join(",")),
         ("leader-elect", "false".into()),
-        // Tests take the API server away for a minute. A node that cannot report meanwhile must not be given up the
+        // Tests take the API server away for a while. A node that cannot report meanwhile must not be given up the
         // moment it is back: with one node that would be every pod of the cluster.
         ("node-monitor-grace-period", "10m".into()),
         ("kube-api-qps", "200".into()),

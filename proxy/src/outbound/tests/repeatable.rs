@@ -91,7 +91,7 @@ async fn an_application_cannot_say_it() {
     let origin = Origin::start(|_, _| {
         Box::pin(async {
             let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "again, please");
-            answer.headers_mut().insert("x-weft-repeatable", HeaderValue::from_static("connect-failure"));
+            answer.headers_mut().insert("x-weft-repeatable", HeaderValue::from_static("1"));
             answer
         })
     })
