@@ -105,6 +105,9 @@ impl Exchange {
         if let Some(hold) = self.hold.take() {
             hold.complete();
         }
+        if let Some(body) = self.body.as_ref().filter(|body| !body.ended()) {
+            body.abandon();
+        }
     }
 
     /// The answer ended early by `flag`, which is not the client's doing.

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Instant,
 };
 
@@ -40,7 +40,10 @@ pub enum RequestBody {
 
 /// A request's body, shared by its attempts.
 pub struct Source {
-    incoming: RefCell<Incoming>,
+    /// Gone once nobody wants it any more.
+    incoming: RefCell<Option<Incoming>>,
+    /// Who waits for more of it.
+    waiting: RefCell<Option<Waker>>,
     /// What has been read, while it may still be sent again.
     kept: RefCell<Vec<Kept>>,
     kept_bytes: Cell<usize>,
@@ -66,7 +69,8 @@ impl Source {
         // A body that is known to be too large need not be kept in part.
         let keep = keep && incoming.size_hint().lower() <= MAX_REPLAY as u64;
         Rc::new(Self {
-            incoming: RefCell::new(incoming),
+            incoming: RefCell::new(Some(incoming)),
+            waiting: RefCell::default(),
             kept: RefCell::default(),
             kept_bytes: Cell::new(0),
             keeping: Cell::new(keep),
@@ -93,6 +97,16 @@ impl Source {
     pub fn settle(&self) {
         self.keeping.set(false);
         self.kept.borrow_mut().clear();
+    }
+
+    /// Lets the body go: its answer is complete, so nobody reads the rest. The downstream learns that it may stop sending
+    /// (RFC 9113 §8.1), whatever the upstream does with what it was sent.
+    pub fn abandon(&self) {
+        self.attempt.set(self.attempt.get() + 1);
+        self.incoming.take();
+        if let Some(waiting) = self.waiting.take() {
+            waiting.wake();
+        }
     }
 
     /// Whether the downstream has sent everything.
@@ -136,7 +150,15 @@ impl Source {
 
     fn poll_incoming(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut incoming = self.incoming.borrow_mut();
-        let Some(frame) = ready!(Pin::new(&mut *incoming).poll_frame(cx)) else {
+        let Some(incoming) = &mut *incoming else { return Poll::Ready(Some(Err(BodyError::Superseded))) };
+        let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
+            let mut waiting = self.waiting.borrow_mut();
+            if !waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                *waiting = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        };
+        let Some(frame) = frame else {
             self.ended.set(Some(Instant::now()));
             return Poll::Ready(None);
         };
@@ -216,7 +238,7 @@ impl Body for Attempt {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.source.incoming.borrow().size_hint();
+        let rest = self.source.incoming.borrow().as_ref().map(Body::size_hint).unwrap_or_default();
         let kept: u64 = self.source.kept.borrow()[self.next.min(self.source.kept.borrow().len())..]
             .iter()
             .map(|kept| match kept {

@@ -35,7 +35,7 @@ pub(crate) const DRAIN_GRACE: Duration = Duration::from_secs(1);
 pub(crate) const STREAM_WINDOW: u32 = 256 * 1024;
 /// See [`STREAM_WINDOW`].
 pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// How long, and how many bytes, a client may go on sending after it was told off.
+/// How long, and how many bytes, a client may go on sending after the last answer.
 const LINGER: Duration = Duration::from_secs(1);
 /// See [`LINGER`].
 const LINGER_BYTES: u64 = 1024 * 1024;
@@ -115,11 +115,19 @@ where
         }
     })
     .await;
-    if let Err(error) = &ended
-        && matches!(error.kind, Kind::BadRequest | Kind::HeadTooLarge | Kind::HeadTimeout)
-        && let Some(parts) = connection.into_parts()
-    {
-        dismiss(parts.io.into_inner().into_inner(), error.kind).await;
+    let answered = match &ended {
+        // The last request may have been answered before all of it had come.
+        Ok(()) => !clock.told,
+        Err(error) => matches!(error.kind, Kind::BadRequest | Kind::HeadTooLarge | Kind::HeadTimeout),
+    };
+    if answered && let Some(parts) = connection.into_parts() {
+        let mut stream = parts.io.into_inner().into_inner();
+        if ended.as_ref().is_err_and(|error| error.kind == Kind::HeadTimeout) {
+            // The codec has answered the others.
+            let answer = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer).await;
+        }
+        linger(stream).await;
     }
     ended
 }
@@ -156,18 +164,17 @@ where
     .await
 }
 
-/// The last words to a client that broke the protocol. A socket that is closed with bytes unread is reset, and the
-/// client might never see the answer: so what it still sends is read, within bounds, and thrown away.
-async fn dismiss(mut stream: Stream, kind: Kind) {
+/// A socket that is closed with bytes unread is reset, and the client might never see the answer to a request that it
+/// was still sending. So it stays open for a while, and what comes is thrown away, within bounds.
+async fn linger(mut stream: Stream) {
     let last = async {
-        if kind == Kind::HeadTimeout {
-            // The codec has answered the others.
-            let answer = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            stream.write_all(answer).await?;
-        }
         stream.shutdown().await?;
         let mut rest = (&mut stream).take(LINGER_BYTES);
-        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await?;
+        if rest.limit() == 0 {
+            std::future::pending::<()>().await;
+        }
+        std::io::Result::Ok(())
     };
     // A client that is gone misses nothing.
     let _ = tokio::time::timeout(LINGER, last).await;

@@ -13,6 +13,7 @@ use hyper::{
     client::conn::{http1, http2},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::task::AbortHandle;
 use weft_model::SpiffeId;
 
 use super::connect::Connected;
@@ -31,7 +32,8 @@ pub const MAX_STREAMS: u32 = 100;
 const PING_AFTER: Duration = Duration::from_secs(30);
 
 enum Sender {
-    Http1(http1::SendRequest<RequestBody>),
+    /// With the task that drives the connection.
+    Http1(http1::SendRequest<RequestBody>, AbortHandle),
     Http2(http2::SendRequest<RequestBody>),
 }
 
@@ -113,12 +115,12 @@ impl Client {
             Sender::Http2(sender)
         } else {
             let (sender, connection) = http1::Builder::new().handshake(io).await.map_err(failed)?;
-            tokio::task::spawn_local(async move {
+            let driver = tokio::task::spawn_local(async move {
                 let _gone = gone;
                 // The request in progress is told of its end by itself.
                 let _ = connection.with_upgrades().await;
             });
-            Sender::Http1(sender)
+            Sender::Http1(sender, driver.abort_handle())
         };
         Ok(Self { sender, facts })
     }
@@ -126,8 +128,16 @@ impl Client {
     /// Whether it can never be used again.
     pub fn closed(&self) -> bool {
         match &self.sender {
-            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http1(sender, _) => sender.is_closed(),
             Sender::Http2(sender) => sender.is_closed(),
+        }
+    }
+
+    /// Gives the connection up. HTTP/1.1 would otherwise go on writing a request for as long as its server leaves it; an
+    /// HTTP/2 connection serves its other streams.
+    pub fn close(self) {
+        if let Sender::Http1(_, driver) = self.sender {
+            driver.abort();
         }
     }
 
@@ -146,8 +156,8 @@ impl Client {
     /// Waits until the previous answer has been put away. Fails when the connection has ended instead.
     pub async fn ready(&mut self) -> Result<(), Error> {
         match &mut self.sender {
-            Sender::Http1(sender) if sender.is_ready() => Ok(()),
-            Sender::Http1(sender) => sender.ready().await.map_err(|e| Error::caused(Kind::UpstreamClosed, e)),
+            Sender::Http1(sender, _) if sender.is_ready() => Ok(()),
+            Sender::Http1(sender, _) => sender.ready().await.map_err(|e| Error::caused(Kind::UpstreamClosed, e)),
             Sender::Http2(_) => Ok(()),
         }
     }
@@ -156,7 +166,7 @@ impl Client {
     pub async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Unsent> {
         self.facts.requests.set(self.facts.requests.get().saturating_add(1));
         let sent = match &mut self.sender {
-            Sender::Http1(sender) => sender.try_send_request(request).await,
+            Sender::Http1(sender, _) => sender.try_send_request(request).await,
             Sender::Http2(sender) => sender.try_send_request(request).await,
         };
         sent.map_err(|mut failure| {

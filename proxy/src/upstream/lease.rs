@@ -42,8 +42,10 @@ impl Lease {
     /// sent to its end too; a connection that still carries one is of no further use.
     pub fn complete(mut self, sent: bool) {
         let Some(client) = self.take() else { return };
-        if !client.h2() && sent {
-            self.pool.give_back(client, &self.cluster);
+        match client.h2() {
+            true => {}
+            false if sent => self.pool.give_back(client, &self.cluster),
+            false => client.close(),
         }
     }
 
@@ -59,7 +61,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // A connection whose answer was not read to its end is closed with its handle.
-        drop(self.take());
+        // A connection whose answer was not read to its end is of no further use, either.
+        if let Some(client) = self.take() {
+            client.close();
+        }
     }
 }

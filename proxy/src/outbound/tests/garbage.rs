@@ -124,3 +124,20 @@ async fn smuggling_gets_nowhere() {
     // The chunked length counts, and the connection ends before what follows is taken for a request.
     assert!(!answer.contains("/smuggled") && origin.requests() <= 1, "{answer}");
 }
+
+#[tokio::test]
+async fn an_early_answer_reaches_a_client_that_still_sends() {
+    let origin = Origin::start(|_, _| Box::pin(async { text(StatusCode::PAYLOAD_TOO_LARGE, "too much") })).await;
+    let (proxy, address) = proxied(&origin, false).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: order.test\r\nContent-Length: 50000000\r\n\r\n").await.unwrap();
+    // The answer is complete, and only then does the client go on: a closed socket would reset it now.
+    proxy.requests(413, "-", 1.0).await;
+    let chunk = vec![0; 64 * 1024];
+    for _ in 0..8 {
+        stream.write_all(&chunk).await.unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.ends_with("too much"), "{answer}");
+}

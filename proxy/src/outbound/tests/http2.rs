@@ -9,7 +9,10 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use super::{config::*, fixture::*};
 
@@ -143,4 +146,39 @@ async fn a_reset_stream_is_told_apart() {
     proxy.apply(Resources::default().cluster(order).listener(listener("web", downstream, vec![chain]))).await;
     assert_eq!(Client::connect(downstream).await.get("/").await.status, StatusCode::SERVICE_UNAVAILABLE);
     proxy.requests(503, "UR", 1.0).await;
+}
+
+/// Answers each connection's first request at once, and then neither reads what still comes nor closes.
+async fn hasty() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.read_u8().await.unwrap();
+            stream.write_all(b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 8\r\n\r\ntoo much").await.unwrap();
+            held.push(stream);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn an_early_answer_ends_an_upload() {
+    let (proxy, address) = (Proxy::start("web"), free());
+    let chain = http_chain(&manager(table(vec![to("order", |_| {})])));
+    let order = cluster("order", &[hasty().await]);
+    proxy.apply(Resources::default().cluster(order).listener(listener("web", address, vec![chain]))).await;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let (more, upload) = futures::channel::mpsc::unbounded::<Result<Frame<Bytes>, Infallible>>();
+    more.unbounded_send(Ok(Frame::data(Bytes::from_static(b"the beginning")))).unwrap();
+    let upload = Request::post("http://order.test/").body(StreamBody::new(upload)).unwrap();
+    let answer = sender.send_request(upload).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "too much");
+    // The stream is reset: the client's codec lets the rest of the body go.
+    until("the client is told to stop", || async { more.is_closed() }).await;
+    proxy.requests(413, "-", 1.0).await;
 }
