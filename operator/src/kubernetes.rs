@@ -46,7 +46,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
 
     let terms = Terms { trust_domain: options.trust_domain.clone(), max_ttl: options.cert_ttl };
     let secrets = ca_cluster::follow(&client, &options.namespace, shutdown.clone());
-    let authority = ca_cluster::authority(secrets, terms, shutdown.clone());
+    let authority = ca_cluster::usable(secrets, terms, shutdown.clone());
     let (acks, metrics) = (Arc::clone(&control_plane.acks), control_plane.metrics.clone());
     let first = Reloader::kubernetes(client.clone(), options.settings(), acks, metrics, &shutdown);
     let (Some(authority), Some(reloader)) = tokio::join!(authority, first) else { return Ok(()) };

@@ -160,6 +160,16 @@ impl Authority {
         })
     }
 
+    /// The same authority that trusts these roots as well.
+    pub fn trust_also(mut self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
+        for root in roots {
+            if !self.roots.contains(&root) {
+                self.roots.push(root);
+            }
+        }
+        self
+    }
+
     /// The trust domain of every identity issued here.
     pub fn trust_domain(&self) -> &str {
         &self.trust_domain

@@ -9,13 +9,14 @@ use kube::{
     Api, Client,
     runtime::{WatchStreamExt, watcher::watch_object},
 };
+use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 use weft_install::names;
 use weft_runtime::{Shutdown, StartupError};
 
 use super::{
-    Authority,
-    plugged::{CHAIN, Files, ISSUER, KEY, ROOTS},
+    Authority, authority,
+    plugged::{self, CHAIN, Files, ISSUER, KEY, ROOTS},
 };
 
 /// What is asked of every authority that is read.
@@ -39,10 +40,11 @@ pub fn read(secret: &Secret, terms: &Terms) -> Result<Authority, StartupError> {
     Authority::from_pem(&files, &place, &terms.trust_domain, terms.max_ttl)
 }
 
-/// The roots that a Secret in the layout of `cacerts` trusts, PEM as written; `None` when it has none.
-pub fn roots_of(secret: &Secret) -> Option<String> {
-    let bytes = secret.data.as_ref()?.get(ROOTS)?;
-    String::from_utf8(bytes.0.clone()).ok().filter(|text| !text.trim().is_empty())
+/// The roots that a Secret in the layout of `cacerts` names. None from one that cannot be read: it must not spoil what
+/// others trust.
+fn roots_of(secret: &Secret) -> Vec<CertificateDer<'static>> {
+    let written = secret.data.as_ref().and_then(|data| data.get(ROOTS)).map_or(&[][..], |bytes| &bytes.0);
+    plugged::parse_certificates(ROOTS, written).unwrap_or_default()
 }
 
 /// What the two Secrets say now.
@@ -55,9 +57,37 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// Nothing plugged in.
+    pub fn own(secret: Secret) -> Self {
+        Self { plugged_in: None, own: Some(Arc::new(secret)) }
+    }
+
     /// The one that counts.
     pub fn chosen(&self) -> Option<&Arc<Secret>> {
         self.plugged_in.as_ref().or(self.own.as_ref())
+    }
+
+    /// The authority of the one that counts; `None` when there is none. It trusts the roots of both: certificates that the
+    /// other one signed are still about, and one plugged in that is of no use takes nothing away.
+    pub fn authority(&self, terms: &Terms) -> Option<Result<Authority, StartupError>> {
+        let read = read(self.chosen()?, terms);
+        Some(read.map(|authority| authority.trust_also(self.roots())))
+    }
+
+    /// What is trusted, PEM; `None` when there is nothing to trust.
+    pub fn trusted(&self) -> Option<String> {
+        let roots = self.roots();
+        (!roots.is_empty()).then(|| roots.iter().map(authority::pem).collect())
+    }
+
+    fn roots(&self) -> Vec<CertificateDer<'static>> {
+        let mut all = Vec::new();
+        for root in [&self.plugged_in, &self.own].into_iter().flatten().flat_map(|secret| roots_of(secret)) {
+            if !all.contains(&root) {
+                all.push(root);
+            }
+        }
+        all
     }
 }
 
@@ -94,19 +124,17 @@ pub fn follow(client: &Client, namespace: &str, shutdown: Shutdown) -> watch::Re
 }
 
 /// Waits for an authority and follows it. `None` when stopped before there is one.
-pub async fn authority(
+pub async fn usable(
     mut secrets: watch::Receiver<Option<Secrets>>,
     terms: Terms,
     shutdown: Shutdown,
 ) -> Option<super::AuthorityWatch> {
     let mut told = false;
     let first = loop {
-        let found = secrets.borrow_and_update().as_ref().map(|secrets| secrets.chosen().cloned());
+        let found = secrets.borrow_and_update().as_ref().map(|secrets| secrets.authority(&terms));
         match found {
-            Some(Some(secret)) => match read(&secret, &terms) {
-                Ok(authority) => break authority,
-                Err(error) => tracing::error!(%error, "waiting for a usable certificate authority"),
-            },
+            Some(Some(Ok(authority))) => break authority,
+            Some(Some(Err(error))) => tracing::error!(%error, "waiting for a usable certificate authority"),
             Some(None) if !told => {
                 told = true;
                 tracing::info!(secret = names::CA_SECRET, "waiting for the certificate authority's Secret");
@@ -125,12 +153,12 @@ pub async fn authority(
                 changed = secrets.changed() => if changed.is_err() { return },
                 () = shutdown.wait() => return,
             }
-            let found = secrets.borrow_and_update().as_ref().and_then(|secrets| secrets.chosen().cloned());
-            let Some(secret) = found else {
+            let found = secrets.borrow_and_update().as_ref().and_then(|secrets| secrets.authority(&terms));
+            let Some(read) = found else {
                 tracing::error!("the certificate authority's Secret is gone; the one in memory signs on");
                 continue;
             };
-            match read(&secret, &terms) {
+            match read {
                 Ok(fresh) => {
                     let old = sender.borrow().clone();
                     if fresh.is_same(&old) {
@@ -148,4 +176,32 @@ pub async fn authority(
         }
     });
     Some(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ca::root;
+
+    fn secret(roots: &str) -> Arc<Secret> {
+        let data = serde_json::json!({ "data": { ROOTS: k8s_openapi::ByteString(roots.as_bytes().to_vec()) } });
+        Arc::new(serde_json::from_value(data).unwrap())
+    }
+
+    #[test]
+    fn what_is_plugged_in_takes_no_trust_away() {
+        let lifetime = Duration::from_secs(3600);
+        let made = || root::self_signed("cluster.local", lifetime).unwrap().0;
+        let (own, other) = (made(), made());
+        let alone = Secrets { plugged_in: None, own: Some(secret(&own)) };
+        let before = alone.trusted().unwrap();
+        for useless in ["", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", &own] {
+            let both = Secrets { plugged_in: Some(secret(useless)), ..alone.clone() };
+            assert_eq!(both.trusted().as_ref(), Some(&before), "{useless}");
+        }
+        let both = Secrets { plugged_in: Some(secret(&other)), ..alone.clone() };
+        let trusted = both.trusted().unwrap();
+        assert!(trusted.ends_with(&before) && trusted.len() > before.len(), "{trusted}");
+        assert_eq!(Secrets::default().trusted(), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! The certificate authority's Secret: made when there is none, rotated when asked or old.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
@@ -59,17 +59,21 @@ pub async fn ensure(cluster: &Cluster, wish: &Wish<'_>) -> Result<Present, Probl
         let doing = format!("read Secret {}/{name}", wish.namespace);
         cluster.ask(&doing, secrets.get_opt(name)).await
     };
-    if let Some(plugged_in) = get(names::PLUGGED_IN_CA_SECRET).await? {
-        return Ok(present(&plugged_in, wish.terms, None));
+    let plugged_in = get(names::PLUGGED_IN_CA_SECRET).await?.map(Arc::new);
+    let own = get(names::CA_SECRET).await?;
+    if plugged_in.is_some() {
+        return Ok(present(&Secrets { plugged_in, own: own.map(Arc::new) }, wish.terms, None));
     }
-    let Some(secret) = get(names::CA_SECRET).await? else {
+    let Some(secret) = own else {
         let fresh = create(wish).map_err(|error| cannot_make(&error))?;
         let doing = format!("create Secret {}/{}", wish.namespace, names::CA_SECRET);
         let made = cluster.ask(&doing, secrets.create(&PostParams::default(), &fresh)).await?;
         tracing::info!(secret = names::CA_SECRET, "made the mesh's certificate authority");
-        return Ok(present(&made, wish.terms, None));
+        return Ok(present(&Secrets::own(made), wish.terms, None));
     };
-    let Ok(authority) = ca_cluster::read(&secret, wish.terms) else { return Ok(present(&secret, wish.terms, None)) };
+    let Ok(authority) = ca_cluster::read(&secret, wish.terms) else {
+        return Ok(present(&Secrets::own(secret), wish.terms, None));
+    };
     let state = state_of(&secret);
     let everybody = match state.phase {
         Phase::Spreading => everybody_trusts(cluster, wish, &authority).await,
@@ -83,14 +87,15 @@ pub async fn ensure(cluster: &Cluster, wish: &Wish<'_>) -> Result<Present, Probl
     };
     let step = rotation::step(&state, &facts, OffsetDateTime::now_utc());
     let Some(changed) = take(&secret, &state, step, wish).map_err(|error| cannot_make(&error))? else {
-        return Ok(present(&secret, wish.terms, waits_for(&state, everybody, wish.terms.max_ttl)));
+        let waits = waits_for(&state, everybody, wish.terms.max_ttl);
+        return Ok(present(&Secrets::own(secret), wish.terms, waits));
     };
     let doing = format!("write Secret {}/{}", wish.namespace, names::CA_SECRET);
     // The resource version that was read: two that rotate at once cannot lose a key.
     let written = cluster.ask(&doing, secrets.replace(names::CA_SECRET, &PostParams::default(), &changed)).await?;
     let state = state_of(&written);
     tracing::info!(phase = ?state.phase, "root rotation goes on");
-    Ok(present(&written, wish.terms, waits_for(&state, None, wish.terms.max_ttl)))
+    Ok(present(&Secrets::own(written), wish.terms, waits_for(&state, None, wish.terms.max_ttl)))
 }
 
 async fn everybody_trusts(cluster: &Cluster, wish: &Wish<'_>, authority: &Authority) -> Option<bool> {
@@ -105,17 +110,13 @@ fn cannot_make(error: &rcgen::Error) -> Problem {
     Problem::new(Reason::InvalidAuthority, format!("cannot make a root certificate: {error}; trying again"))
 }
 
-fn present(secret: &Secret, terms: &Terms, rotation: Option<String>) -> Present {
-    match ca_cluster::read(secret, terms) {
-        Ok(authority) => Present {
-            roots: authority.roots_pem(),
-            facts: AuthorityFacts { usable: Ok(authority.issuer_not_after()), rotation },
-        },
-        Err(error) => Present {
-            roots: ca_cluster::roots_of(secret).unwrap_or_default(),
-            facts: AuthorityFacts { usable: Err(error.to_string()), rotation },
-        },
-    }
+fn present(secrets: &Secrets, terms: &Terms, rotation: Option<String>) -> Present {
+    let usable = match secrets.authority(terms) {
+        Some(Ok(authority)) => Ok(authority.issuer_not_after()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Err("there is no certificate authority".to_owned()),
+    };
+    Present { roots: secrets.trusted().unwrap_or_default(), facts: AuthorityFacts { usable, rotation } }
 }
 
 /// Where a rotation stands by the Secret's own account.
@@ -218,11 +219,6 @@ fn remember(secret: &mut Secret, state: &State) {
     if let Ok(text) = serde_json::to_string(state) {
         secret.annotations_mut().insert(rotation::STATE.to_owned(), text);
     }
-}
-
-/// What both Secrets trust now, PEM; `None` when there is nothing to trust.
-pub fn trusted(secrets: &Secrets) -> Option<String> {
-    ca_cluster::roots_of(secrets.chosen()?)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::sleep};
 use weft_install::names;
 
-use super::{authority, cluster::Cluster, problem::Problem};
+use super::{cluster::Cluster, problem::Problem};
 use crate::{ads::roots, ca::cluster::Secrets};
 
 /// Value of the component label on the ConfigMaps.
@@ -56,7 +56,7 @@ pub async fn keep(
             Ok(()) = active.changed() => {}
             () = sleep(due) => {
                 due = Duration::MAX;
-                let wanted = secrets.borrow_and_update().as_ref().and_then(authority::trusted);
+                let wanted = secrets.borrow_and_update().as_ref().and_then(Secrets::trusted);
                 if let (true, Some(roots)) = (*active.borrow_and_update(), wanted) {
                     let failed = write(&cluster, &namespaces, &maps, &roots).await;
                     if failed == 0 {
