@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client,
     api::{
@@ -216,7 +217,8 @@ impl Cluster {
     pub async fn inventory(&self, mesh: &str, namespace: &str) -> Result<Vec<Present>, Problem> {
         let selector = format!("{}={mesh}", names::MESH_LABEL);
         let mut all = Vec::new();
-        for kind in KINDS.iter().chain([&POD_MONITOR]) {
+        let monitor = self.serves_pod_monitors().await?.then_some(&POD_MONITOR);
+        for kind in KINDS.iter().chain(monitor) {
             match self.labelled(&kind.resource(), kind.namespace(namespace), &selector).await {
                 // The Prometheus operator's kind may be there without any right to it, and then nothing of ours is.
                 Err(problem) if *kind == POD_MONITOR && problem.reason == Reason::Forbidden => {}
@@ -224,6 +226,14 @@ impl Cluster {
             }
         }
         Ok(all)
+    }
+
+    /// Whether the Prometheus operator's PodMonitor is served. Asked by its definition: a list of a group that is not there
+    /// is a 404 that the client logs as a warning, at each pass.
+    pub async fn serves_pod_monitors(&self) -> Result<bool, Problem> {
+        let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
+        let found = definitions.get_metadata_opt("podmonitors.monitoring.coreos.com");
+        Ok(self.ask("look for the PodMonitor kind", found).await?.is_some())
     }
 
     /// Deletes an object and what hangs on it. One that is gone already is fine.

@@ -139,9 +139,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
 async fn capabilities(cluster: &Cluster) -> Result<Capabilities, Problem> {
     let version = cluster.ask("ask for the API server's version", cluster.client.apiserver_version()).await?;
     let digits: String = version.minor.chars().take_while(char::is_ascii_digit).collect();
-    let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
-    let monitor = definitions.get_metadata_opt("podmonitors.monitoring.coreos.com");
-    let pod_monitor = cluster.ask("look for the PodMonitor kind", monitor).await?.is_some();
+    let pod_monitor = cluster.serves_pod_monitors().await?;
     Ok(Capabilities { kubernetes_minor: digits.parse().unwrap_or(0), pod_monitor })
 }
 
