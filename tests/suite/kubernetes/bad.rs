@@ -1,16 +1,13 @@
-//! What goes wrong on clusters, and what is said about it.
+//! Meshes that cannot be.
 
 use std::time::Duration;
 
 use serde_json::json;
 use weft_tests::cluster::{Cluster, mesh::mesh, object::condition};
 
-use super::workload::{Load, app, injected};
-
 const SOON: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn a_mesh_that_cannot_be_is_refused_or_says_why() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
@@ -36,23 +33,4 @@ async fn a_mesh_that_cannot_be_is_refused_or_says_why() {
             cluster.delete(&impossible).await;
         }
     }
-}
-
-#[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
-async fn traffic_goes_on_without_an_api_server() {
-    let Some(cluster) = Cluster::get().await else { return };
-    let _mesh = cluster.mesh_alone().await.install().await;
-    let namespace = injected(cluster, "away").await;
-    namespace.apply(&app("store", 2)).await;
-    cluster.rolled_out(&namespace.name, "store-v1", Duration::from_secs(60)).await;
-    let load = Load::start(&namespace, "load", "http://store/", 50).await;
-    cluster.stop("kube-apiserver");
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    cluster.resume("kube-apiserver");
-    cluster.mesh_ready(weft_tests::cluster::mesh::NAME).await;
-    // What happened meanwhile is not missed afterwards.
-    namespace.kubectl(&["scale", "deployment/store-v1", "--replicas=3"]).await;
-    cluster.rolled_out(&namespace.name, "store-v1", Duration::from_secs(60)).await;
-    load.finish().await.assert_clean(900);
 }

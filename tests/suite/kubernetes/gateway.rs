@@ -25,7 +25,6 @@ fn secret(name: &str, host: &str) -> (String, String) {
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn a_renewed_secret_is_served_without_a_restart() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;

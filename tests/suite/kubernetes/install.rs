@@ -23,7 +23,6 @@ async fn installed(cluster: &'static Cluster) -> Vec<String> {
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn a_mesh_is_installed_repaired_changed_and_removed() {
     let Some(cluster) = Cluster::get().await else { return };
     let mut alone = cluster.mesh_alone().await.install().await;

@@ -10,7 +10,6 @@ use super::workload::{Load, app, injected};
 const ROLLOUT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn restarting_and_scaling_an_application_loses_nothing() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
@@ -36,7 +35,6 @@ async fn restarting_and_scaling_an_application_loses_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn a_minute_without_any_control_plane_loses_nothing() {
     let Some(cluster) = Cluster::get().await else { return };
     let mesh = cluster.mesh_alone().await.install().await;

@@ -23,7 +23,6 @@ async fn metrics(cluster: &'static Cluster, namespace: &TestNamespace, label: &s
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn injected_pods_talk_mutual_tls_and_strict_refuses_others() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
@@ -66,7 +65,6 @@ async fn injected_pods_talk_mutual_tls_and_strict_refuses_others() {
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn a_job_with_a_sidecar_completes_and_its_first_call_works() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
@@ -101,7 +99,6 @@ spec:
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn an_application_starts_after_its_proxy_and_its_probes_pass_through_it() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
@@ -129,7 +126,6 @@ async fn an_application_starts_after_its_proxy_and_its_probes_pass_through_it() 
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn who_opts_out_gets_no_proxy() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;

@@ -14,7 +14,6 @@ use super::workload::{Load, app};
 const LIMIT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh_alone().await.install().await;
@@ -32,20 +31,7 @@ async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request()
             .await;
         namespace.kubectl(&["rollout", "restart", "deployment/store-v1"]).await;
         cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
-        let own = format!("\"{revision}\"");
-        cluster
-            .wait_for(
-                "every pod is of the revision",
-                &["pods", "-n", &namespace.name, "-l", "app=store"],
-                LIMIT,
-                |pods| {
-                    let revision = |pod: &Value| pod["metadata"]["labels"]["istio.io/rev"].to_string();
-                    let others: Vec<_> =
-                        pods["items"].as_array().unwrap().iter().map(revision).filter(|r| *r != own).collect();
-                    if others.is_empty() { Ok(()) } else { Err(format!("{others:?}")) }
-                },
-            )
-            .await;
+        pods_have(cluster, &namespace.name, revision).await;
     }
     load.finish().await.assert_clean(500);
     cluster.delete(&second).await;
@@ -54,7 +40,6 @@ async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request()
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn a_second_mesh_of_the_same_revision_is_told_no() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
@@ -73,7 +58,6 @@ async fn a_second_mesh_of_the_same_revision_is_told_no() {
 }
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn a_new_root_comes_without_a_failed_request() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh_alone().await.install().await;
@@ -94,4 +78,74 @@ async fn a_new_root_comes_without_a_failed_request() {
     cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     load.finish().await.assert_clean(300);
+}
+
+#[tokio::test]
+async fn a_tag_moves_workloads_and_belongs_to_one_mesh() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh_alone().await.install().await;
+    let with = |name: &str, tags: &[&str]| mesh(name, &json!({ "profile": "minimal", "revision": name, "tags": tags }));
+    for (name, tags) in [("blue", &["prod"][..]), ("green", &[])] {
+        cluster.apply(&with(name, tags)).await;
+        cluster.mesh_ready(name).await;
+    }
+    let namespace = cluster.namespace("tagged", &[("istio.io/rev", "prod")]).await;
+    namespace.apply(&app("store", 1)).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    pods_have(cluster, &namespace.name, "blue").await;
+
+    // While blue has the tag, green is told no, and what runs stays.
+    cluster.apply(&with("green", &["prod"])).await;
+    cluster
+        .wait_for("green says who has the tag", &["mesh", "green"], LIMIT, |mesh| match condition(mesh, "Reconciled") {
+            Some(("False", "TagTaken")) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    cluster.apply(&with("blue", &[])).await;
+    cluster.mesh_ready("blue").await;
+    cluster.apply(&with("green", &["prod"])).await;
+    cluster.mesh_ready("green").await;
+    namespace.kubectl(&["rollout", "restart", "deployment/store-v1"]).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    pods_have(cluster, &namespace.name, "green").await;
+
+    cluster.kubectl(&["delete", "namespace", &namespace.name]).await;
+    for name in ["green", "blue"] {
+        cluster.delete(&with(name, &[])).await;
+    }
+    cluster.mesh_ready(NAME).await;
+}
+
+#[tokio::test]
+async fn a_version_outside_the_window_is_refused_and_nothing_changes() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh_alone().await.install().await;
+    let image = ["deployment", "-n", SYSTEM, "weft-control-plane"];
+    let before = cluster.read(&image).await.unwrap()["spec"].clone();
+    let far = json!({ "spec": { "image": { "tag": "0.9.0" } } }).to_string();
+    cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &far]).await;
+    let message = cluster
+        .wait_for("the Mesh says why not", &["mesh", NAME], LIMIT, |mesh| {
+            let all = mesh["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let found = all.into_iter().find(|condition| condition["type"] == "Reconciled").unwrap_or_default();
+            if found["reason"] == "VersionSkew" { Ok(found["message"].to_string()) } else { Err(found.to_string()) }
+        })
+        .await;
+    assert!(message.contains("0.9.0") && message.contains("upgrade the operator first"), "{message}");
+    assert_eq!(cluster.read(&image).await.unwrap()["spec"], before);
+    let back = json!([{ "op": "remove", "path": "/spec/image/tag" }]).to_string();
+    cluster.kubectl(&["patch", "mesh", NAME, "--type=json", "-p", &back]).await;
+    cluster.mesh_ready(NAME).await;
+}
+
+async fn pods_have(cluster: &'static Cluster, namespace: &str, revision: &str) {
+    let own = format!("\"{revision}\"");
+    cluster
+        .wait_for("every pod is of the revision", &["pods", "-n", namespace, "-l", "app=store"], LIMIT, |pods| {
+            let label = |pod: &Value| pod["metadata"]["labels"]["istio.io/rev"].to_string();
+            let others: Vec<_> = pods["items"].as_array().unwrap().iter().map(label).filter(|r| *r != own).collect();
+            if others.is_empty() { Ok(()) } else { Err(format!("{others:?}")) }
+        })
+        .await;
 }

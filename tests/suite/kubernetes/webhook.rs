@@ -3,7 +3,6 @@
 use weft_tests::cluster::Cluster;
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn objects_that_cannot_work_are_refused_with_a_reason() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use weft_tests::cluster::{Cluster, mesh::SYSTEM};
 
 #[tokio::test]
-#[ignore = "run by hand with --ignored kubernetes; not yet a part of CI"]
 async fn replicas_spread_over_zones() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;

@@ -1,0 +1,245 @@
+//! What goes wrong around a mesh: an API server that is away or refuses, rights and kinds that are missing, an authority
+//! that ran out. Each is told with a remedy, and not one request is lost.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use weft_tests::cluster::{
+    Cluster,
+    mesh::{NAME, SYSTEM},
+    object::condition,
+};
+
+use super::workload::{Load, app, injected};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until the Mesh has this condition; gives its message, which an event has told as well.
+async fn told(cluster: &'static Cluster, kind: &str, status: &str, reason: &str) -> String {
+    let message = cluster
+        .wait_for(&format!("{kind} is {status}, {reason}"), &["mesh", NAME], LIMIT, |mesh| {
+            match condition(mesh, kind) {
+                Some(found) if found == (status, reason) => Ok(message(mesh, kind)),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+    let of = format!("--field-selector=involvedObject.kind=Mesh,reason={reason}");
+    cluster
+        .wait_for("an event tells it", &["events", "-A", &of], LIMIT, |events| {
+            match events["items"].as_array().is_some_and(|items| !items.is_empty()) {
+                true => Ok(()),
+                false => Err("no such event".into()),
+            }
+        })
+        .await;
+    message
+}
+
+fn message(mesh: &Value, kind: &str) -> String {
+    let all = mesh["status"]["conditions"].as_array();
+    let found = all.into_iter().flatten().find(|condition| condition["type"] == kind);
+    found.and_then(|condition| condition["message"].as_str()).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn traffic_goes_on_without_an_api_server() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh_alone().await.install().await;
+    let namespace = injected(cluster, "away").await;
+    namespace.apply(&app("store", 2)).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    let load = Load::start(&namespace, "load", "http://store/", 50).await;
+    cluster.stop("kube-apiserver");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    cluster.resume("kube-apiserver");
+    cluster.mesh_ready(NAME).await;
+    // What happens next is not missed. Kubernetes' own controllers and scheduler first have to try the API server again,
+    // and after a minute they do that every half minute, one behind the other.
+    namespace.kubectl(&["scale", "deployment/store-v1", "--replicas=3"]).await;
+    cluster.rolled_out(&namespace.name, "store-v1", Duration::from_secs(180)).await;
+    load.finish().await.assert_clean(2500);
+}
+
+/// No seat for the mesh's accounts: while one of their requests is under way, every other one is refused with 429. And a
+/// webhook that never answers, so that one is under way.
+fn no_seats(webhook: SocketAddr) -> String {
+    let level = json!({ "type": "Limited", "limited": { "nominalConcurrencyShares": 0, "lendablePercent": 0,
+        "borrowingLimitPercent": 0, "limitResponse": { "type": "Reject" } } });
+    let everything = json!({ "subjects": [{ "kind": "Group", "group": { "name": GROUP } }],
+        "resourceRules": [{ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": true, "namespaces": ["*"] }],
+        "nonResourceRules": [{ "verbs": ["*"], "nonResourceURLs": ["*"] }] });
+    let flow =
+        json!({ "matchingPrecedence": 2, "priorityLevelConfiguration": { "name": "no-seats" }, "rules": [everything] });
+    let hook = json!({ "name": "silent.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "timeoutSeconds": 30, "failurePolicy": "Fail", "clientConfig": { "url": format!("https://{webhook}/") },
+        "namespaceSelector": { "matchLabels": { "silent": "yes" } },
+        "rules": [{ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"] }] });
+    let meta = json!({ "name": "no-seats" });
+    let flowcontrol = "flowcontrol.apiserver.k8s.io/v1";
+    json!({ "apiVersion": "v1", "kind": "List", "items": [
+        { "apiVersion": flowcontrol, "kind": "PriorityLevelConfiguration", "metadata": meta, "spec": level },
+        { "apiVersion": flowcontrol, "kind": "FlowSchema", "metadata": meta, "spec": flow },
+        { "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": meta, "webhooks": [hook] },
+    ] })
+    .to_string()
+}
+
+const GROUP: &str = "system:serviceaccounts:weft-system";
+
+#[tokio::test]
+async fn an_api_server_that_asks_to_slow_down_costs_nothing() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh_alone().await.install().await;
+    let namespace = injected(cluster, "slowly").await;
+    namespace.apply(&app("store", 1)).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    let load = Load::start(&namespace, "load", "http://store/", 50).await;
+    namespace.kubectl(&["label", "namespace", &namespace.name, "silent=yes"]).await;
+    let silent = TcpListener::bind((cluster.outside(), 0)).unwrap();
+    let no_seats = no_seats(silent.local_addr().unwrap());
+    cluster.apply(&no_seats).await;
+    let hold = [
+        "create",
+        "configmap",
+        "held",
+        "--dry-run=server",
+        "--as=system:serviceaccount:weft-system:weft-operator",
+        &format!("--as-group={GROUP}"),
+    ];
+    let refused = async || {
+        let metrics = cluster.kubectl(&["get", "--raw", "/metrics"]).await;
+        let line = |line: &&str| {
+            line.starts_with("apiserver_flowcontrol_rejected_requests_total{") && line.contains("\"no-seats\"")
+        };
+        metrics.lines().filter(line).filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>()
+    };
+    weft_tests::wait::until("the mesh's requests are refused", LIMIT, || async {
+        // Ends when the API server gives the webhook up, after ten seconds.
+        let held = namespace.try_kubectl(&hold).await;
+        let count = refused().await;
+        if count >= 20.0 { Ok(()) } else { Err(format!("{count} refused so far; {held:?}")) }
+    })
+    .await;
+    cluster.delete(&no_seats).await;
+    cluster.mesh_ready(NAME).await;
+    namespace.kubectl(&["scale", "deployment/store-v1", "--replicas=2"]).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    load.finish().await.assert_clean(500);
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_named() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let mesh = cluster.mesh_alone().await.install().await;
+    let before = cluster.read(&["clusterrole", "weft-operator"]).await.unwrap();
+    let mut less = before.clone();
+    less["metadata"] = json!({ "name": "weft-operator" });
+    let rules = less["rules"].as_array_mut().unwrap();
+    let all = rules.len();
+    rules.retain(|rule| !rule["resources"].to_string().contains("priorityclasses"));
+    assert!(rules.len() < all, "a rule for priority classes");
+    cluster.kubectl_now(&["replace", "-f", "-"], Some(&less.to_string())).unwrap();
+    cluster.kubectl(&["annotate", "--overwrite", "mesh", NAME, "example.com/look=again"]).await;
+    let message = told(cluster, "Reconciled", "False", "Forbidden").await;
+    assert!(message.contains("priorityclasses") && message.contains("upgrade the Helm chart"), "{message}");
+    assert!(message.ends_with("What runs is left as it is"), "{message}");
+    less["rules"] = before["rules"].clone();
+    cluster.kubectl_now(&["replace", "-f", "-"], Some(&less.to_string())).unwrap();
+    told(cluster, "Reconciled", "True", "Applied").await;
+    cluster.mesh_ready(NAME).await;
+    drop(mesh);
+}
+
+#[tokio::test]
+async fn a_kind_that_was_taken_away_is_brought_back() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let mesh = cluster.mesh_alone().await.install().await;
+    let namespace = injected(cluster, "kinds").await;
+    namespace.apply(&app("store", 1)).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    let load = Load::start(&namespace, "load", "http://store/", 50).await;
+    let name = "crd/virtualservices.networking.istio.io";
+    cluster.kubectl(&["delete", name, "--wait=true"]).await;
+    cluster.kubectl(&["annotate", "--overwrite", "mesh", NAME, "example.com/kind=gone"]).await;
+    let wait = ["wait", name, "--for=condition=Established", "--timeout=60s"];
+    weft_tests::wait::until("the kind is there again", LIMIT, || async { cluster.try_kubectl(&wait).await }).await;
+    // And it is followed again: a rule made now is in force.
+    let fault =
+        json!({ "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": { "name": "teapot" },
+        "spec": { "hosts": ["store"], "http": [
+            { "match": [{ "uri": { "prefix": "/teapot" } }],
+              "fault": { "abort": { "httpStatus": 418, "percentage": { "value": 100 } } },
+              "route": [{ "destination": { "host": "store" } }] },
+            { "route": [{ "destination": { "host": "store" } }] }] } })
+        .to_string();
+    weft_tests::wait::until("the kind is served", LIMIT, || namespace.try_apply(&fault)).await;
+    namespace.apply(&super::workload::client("curl")).await;
+    cluster.kubectl(&["wait", "-n", &namespace.name, "pod/curl", "--for=condition=Ready", "--timeout=60s"]).await;
+    super::workload::answers(&namespace, "curl", "http://store/teapot", 418).await;
+    load.finish().await.assert_clean(200);
+    drop(mesh);
+}
+
+#[tokio::test]
+async fn an_authority_that_ran_out_is_told_and_traffic_goes_on() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let mesh = cluster.mesh_alone().await.install().await;
+    let namespace = injected(cluster, "expired").await;
+    namespace.apply(&app("store", 1)).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    let load = Load::start(&namespace, "load", "http://store/", 50).await;
+    let plugged = expired_authority();
+    cluster.apply(&plugged).await;
+    let message = told(cluster, "CertificatesValid", "False", "InvalidAuthority").await;
+    assert!(message.contains("expired") && message.contains("replace it"), "{message}");
+    cluster.delete(&plugged).await;
+    told(cluster, "CertificatesValid", "True", "Valid").await;
+    cluster.mesh_ready(NAME).await;
+    load.finish().await.assert_clean(50);
+    drop(mesh);
+}
+
+/// A plugged-in authority (Istio's `cacerts` layout) whose certificate ran out a year ago.
+fn expired_authority() -> String {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose};
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2025, 11, 24);
+    let certificate = params.self_signed(&key).unwrap().pem();
+    json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "cacerts", "namespace": SYSTEM },
+        "stringData": { "ca-cert.pem": certificate, "ca-key.pem": key.serialize_pem(),
+            "root-cert.pem": certificate, "cert-chain.pem": certificate } })
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_webhook_that_trusts_the_wrong_authority_is_corrected_at_once() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let mesh = cluster.mesh_alone().await.install().await;
+    let hooks = ["mutatingwebhookconfiguration", weft_install::names::INJECTOR_WEBHOOK];
+    let bundle = |hook: &Value| hook["webhooks"][0]["clientConfig"]["caBundle"].as_str().unwrap_or_default().to_owned();
+    let right = bundle(&cluster.read(&hooks).await.expect("the injector's webhook"));
+    let secret: Value = serde_json::from_str(&expired_authority()).unwrap();
+    let wrong = {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(secret["stringData"]["ca-cert.pem"].as_str().unwrap())
+    };
+    let patch = json!([{ "op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": wrong }]).to_string();
+    cluster.kubectl(&["patch", hooks[0], hooks[1], "--type=json", "-p", &patch]).await;
+    cluster
+        .wait_for("the right bundle is back", &hooks, LIMIT, |hook| {
+            if bundle(hook) == right { Ok(()) } else { Err(bundle(hook)) }
+        })
+        .await;
+    let namespace = injected(cluster, "rehooked").await;
+    namespace.apply(&app("store", 1)).await;
+    cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
+    drop(mesh);
+}
