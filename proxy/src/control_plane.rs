@@ -50,6 +50,17 @@ pub enum ConnectError {
     Timeout(String),
 }
 
+impl ConnectError {
+    /// Whether the certificate that was shown is not of this time: one of the two clocks is wrong.
+    pub fn is_of_another_time(&self) -> bool {
+        let Self::Tls(_, error) = self else { return false };
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let Some(rustls::Error::InvalidCertificate(why)) = inner else { return false };
+        use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+        matches!(why, Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
+    }
+}
+
 /// Where the operator is.
 #[derive(Clone, Debug)]
 pub struct ControlPlane {

@@ -63,6 +63,9 @@ impl RequestError {
             Self::Token(_) | Self::Refused(_) => {
                 "make a fresh join token with `weft ca token create`; in a pod, see why the operator refuses its account"
             }
+            Self::Connect(error) if error.is_of_another_time() => {
+                "compare this machine's clock (the time of this line) with the operator's, and set the one that is wrong"
+            }
             Self::Connect(ConnectError::Tls(..)) => {
                 "check that --control-plane is this mesh's operator and that the token or the roots are this mesh's"
             }
