@@ -91,6 +91,16 @@ impl Estate {
         self.path("logs")
     }
 
+    /// The operator's own directory.
+    pub fn state_dir(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    /// The operator's address for proxies.
+    pub fn control_plane(&self) -> SocketAddr {
+        (self.ip(2), 15012).into()
+    }
+
     /// Writes a manifest as an editor does: whole, then renamed into place.
     pub fn write(&self, name: &str, text: &str) {
         let target = self.config_dir().join(name);
@@ -197,10 +207,10 @@ impl Estate {
         }
         let name = format!("{}/{}", workload.namespace, workload.name);
         let token = self.path(&format!("{}.{}.token", workload.namespace, workload.name));
-        std::fs::write(&token, join_token(&self.path("state"), &workload.namespace, &workload.app)).expect("token");
+        std::fs::write(&token, join_token(&self.state_dir(), &workload.namespace, &workload.app)).expect("token");
         let log = format!("{}.{}.proxy", workload.namespace, workload.name);
         let args = [
-            format!("--control-plane={}:15012", self.ip(2)),
+            format!("--control-plane={}", self.control_plane()),
             format!("--workload={}", workload.name),
             format!("--namespace={}", workload.namespace),
             format!("--service-account={}", workload.app),

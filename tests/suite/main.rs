@@ -4,6 +4,7 @@
 
 mod chapter;
 mod cli;
+mod clock;
 mod console;
 mod demo;
 mod garbage;
