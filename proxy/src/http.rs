@@ -2,6 +2,7 @@
 
 mod activity;
 mod exchange;
+mod framing;
 pub mod grpc;
 pub mod headers;
 mod reply;
@@ -12,6 +13,7 @@ pub mod server;
 
 pub use activity::{Activity, Phase, Watched};
 pub use exchange::Exchange;
+pub use framing::Framing;
 pub use reply::{fail, grpc_reply, reply};
 pub use request_body::{Attempt, BodyError, MAX_REPLAY, RequestBody, Source};
 pub use response_body::{ResponseBody, ResponseError};

@@ -13,6 +13,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::Framing;
 use crate::listener::Stream;
 
 /// Shared by a connection's socket, its requests and its driver, which all live on one thread; atomics only because
@@ -25,6 +26,8 @@ pub struct Activity {
     head: AtomicBool,
     /// When the present phase began, milliseconds after `born`.
     since: AtomicU64,
+    /// From which request on, counted from 1, a chunked body is not believed; 0 is none.
+    doubtful: AtomicU64,
 }
 
 /// What a connection is doing.
@@ -46,6 +49,7 @@ impl Activity {
             open: AtomicU32::new(0),
             head: AtomicBool::new(false),
             since: AtomicU64::new(0),
+            doubtful: AtomicU64::new(0),
         })
     }
 
@@ -82,6 +86,13 @@ impl Activity {
         self.open.load(Relaxed)
     }
 
+    /// Whether this request of an HTTP/1 connection, counted from 1, must not have a chunked body: see
+    /// [`Framing::doubtful`].
+    pub fn doubts(&self, request: u64) -> bool {
+        let first = self.doubtful.load(Relaxed);
+        first != 0 && request >= first
+    }
+
     fn bytes_arrived(&self) {
         if self.open.load(Relaxed) == 0 && !self.head.load(Relaxed) {
             self.head.store(true, Relaxed);
@@ -94,16 +105,23 @@ impl Activity {
     }
 }
 
-/// A socket that tells its [`Activity`] when bytes arrive.
+/// A socket that tells its [`Activity`] when bytes arrive, and whether they can be believed.
 pub struct Watched {
     stream: Stream,
     activity: Arc<Activity>,
+    /// HTTP/1 only.
+    framing: Option<Framing>,
 }
 
 impl Watched {
     /// Watches `stream`.
     pub fn new(stream: Stream, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
+        Self { stream, activity, framing: None }
+    }
+
+    /// Watches a `stream` of HTTP/1 requests.
+    pub fn framed(stream: Stream, activity: Arc<Activity>) -> Self {
+        Self { framing: Some(Framing::default()), ..Self::new(stream, activity) }
     }
 
     /// The socket itself.
@@ -113,11 +131,19 @@ impl Watched {
 }
 
 impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
-            self.activity.bytes_arrived();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        let new = &buf.filled()[before..];
+        if !new.is_empty() {
+            this.activity.bytes_arrived();
+            if let Some(framing) = &mut this.framing {
+                framing.read(new);
+                if let Some(request) = framing.doubtful() {
+                    this.activity.doubtful.store(request, Relaxed);
+                }
+            }
         }
         Poll::Ready(Ok(()))
     }

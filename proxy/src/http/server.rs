@@ -29,6 +29,11 @@ use crate::{
 
 /// The most header fields of a request; more are answered with 431. hyper parses this many without allocating.
 pub const MAX_HEADERS: usize = 100;
+/// What a request may have besides when another proxy of the mesh sends it: fields that proxies add. The limit is for
+/// what the client sent.
+pub const PROXY_HEADERS: usize = 32;
+/// See [`PROXY_HEADERS`]; bytes of a head.
+pub const PROXY_HEAD_BYTES: usize = 8 * 1024;
 /// How long idle connections stay open once draining has begun, so that a request on its way to them is still served.
 pub(crate) const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// Flow control windows of HTTP/2, in bytes: what one stream, and all of them, may have under way unread.
@@ -62,6 +67,8 @@ pub struct Limits {
     pub age: Option<Duration>,
     /// Size of a request head in bytes.
     pub head_bytes: usize,
+    /// Header fields of a request. The codec of HTTP/1 counts them, because it parses them all at once.
+    pub fields: usize,
     /// HTTP/2 streams.
     pub streams: u32,
 }
@@ -79,7 +86,11 @@ where
     S: Fn(Request<Incoming>) -> F + 'static,
     F: Future<Output = Result<Response<ResponseBody>, Error>> + 'static,
 {
-    let io = TokioIo::new(Watched::new(stream, activity.clone()));
+    let watch = match protocol {
+        Protocol::Http1 => Watched::framed,
+        Protocol::Http2 => Watched::new,
+    };
+    let io = TokioIo::new(watch(stream, activity.clone()));
     let clock = Clock { limits, activity, signal, told: false, h2: protocol == Protocol::Http2 };
     match protocol {
         Protocol::Http1 => http1(io, clock, service).await,
@@ -93,7 +104,11 @@ where
     F: Future<Output = Result<Response<ResponseBody>, Error>> + 'static,
 {
     let head_bytes = clock.limits.head_bytes;
-    let mut connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    if clock.limits.fields != MAX_HEADERS {
+        builder.max_headers(clock.limits.fields);
+    }
+    let mut connection = builder
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_buf_size(head_bytes + 4096)

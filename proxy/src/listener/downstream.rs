@@ -16,7 +16,15 @@ use weft_policy::{
 };
 
 use super::{Hello, Registration, Signal};
-use crate::{http::Activity, inbound, outbound, telemetry::Edge, workers::Worker};
+use crate::{
+    http::{
+        Activity,
+        server::{MAX_HEADERS, PROXY_HEADERS},
+    },
+    inbound, outbound,
+    telemetry::Edge,
+    workers::Worker,
+};
 
 /// A downstream connection.
 pub struct Downstream {
@@ -47,7 +55,7 @@ pub struct Downstream {
     /// Its place among the thread's connections.
     pub registration: Registration,
     /// Requests taken so far.
-    pub requests: Cell<u32>,
+    pub requests: Cell<u64>,
     /// Streams that left HTTP by an upgrade. The connection lasts as long as they do.
     pub tunnels: RefCell<Vec<JoinHandle<()>>>,
     /// Wall clock at accept.
@@ -100,6 +108,11 @@ impl Downstream {
             *known = KnownEdge { epoch, cluster: cluster.cloned(), edge };
         }
         known.edge.clone()
+    }
+
+    /// The most header fields that a request may have.
+    pub fn most_fields(&self) -> usize {
+        MAX_HEADERS + if self.identity.is_some() { PROXY_HEADERS } else { 0 }
     }
 
     /// The labels that were found out last: good enough until more is known of a request.

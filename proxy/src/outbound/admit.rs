@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::{
-    HeaderValue, Method, StatusCode, Uri, Version,
+    HeaderMap, HeaderValue, Method, StatusCode, Uri, Version,
     header::{self, HOST},
     request::Parts,
     uri::PathAndQuery,
@@ -16,6 +16,7 @@ use weft_policy::{
 };
 
 use crate::{
+    error::Kind,
     http::{
         Exchange,
         headers::{
@@ -51,13 +52,15 @@ pub struct Admitted {
 pub enum Refusal {
     /// An answer, with Envoy's words for the log.
     Answer(StatusCode, &'static str),
+    /// Not a request, with Envoy's words for the log. HTTP/1 cannot go on after it.
+    Malformed(Kind, &'static str),
     /// The client should ask for this path instead.
     Redirect(String),
 }
 
 impl Admitted {
     /// What policies look at.
-    pub fn facts<'a>(&'a self, headers: &'a http::HeaderMap, connection: &'a ConnectionFacts<'a>) -> RequestFacts<'a> {
+    pub fn facts<'a>(&'a self, headers: &'a HeaderMap, connection: &'a ConnectionFacts<'a>) -> RequestFacts<'a> {
         RequestFacts {
             method: self.method.as_str(),
             path: self.path.as_str(),
@@ -79,6 +82,13 @@ pub fn admit(
 ) -> Result<Admitted, Refusal> {
     if parts.method == Method::CONNECT {
         return Err(Refusal::Answer(StatusCode::METHOD_NOT_ALLOWED, "connect_not_allowed"));
+    }
+    if parts.version >= Version::HTTP_2 {
+        if fields(&parts.headers) > downstream.most_fields() {
+            return Err(Refusal::Malformed(Kind::HeadTooLarge, "http2.too_many_headers"));
+        }
+    } else {
+        body_length(downstream, parts)?;
     }
     let authority = authority(parts)?;
     let path = path(&parts.uri, chain)?;
@@ -115,6 +125,27 @@ pub fn admit(
     exchange.record.log.request_id = ensure_request_id(&mut parts.headers, chain.generate_request_id, fresh);
     trace(downstream, chain, parts, exchange);
     Ok(Admitted { method: parts.method.clone(), path, authority, scheme, remote, upgrade })
+}
+
+/// Refuses what two readers could take for bodies of different lengths (RFC 9112 §6.1, §6.3). The codec has refused
+/// lengths that contradict each other.
+fn body_length(downstream: &Downstream, parts: &Parts) -> Result<(), Refusal> {
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            match downstream.activity.doubts(downstream.requests.get().into()) {
+                true => Err(Refusal::Malformed(Kind::BadRequest, "http1.content_length_and_chunked_not_allowed")),
+                false => Ok(()),
+            }
+        }
+        _ => Err(Refusal::Malformed(Kind::BadRequest, "http1.invalid_transfer_encoding")),
+    }
+}
+
+/// Header fields as HTTP/1 counts them: cookies are one there (RFC 9113 §8.2.3).
+fn fields(headers: &HeaderMap) -> usize {
+    headers.len() - headers.get_all(header::COOKIE).iter().count().saturating_sub(1)
 }
 
 /// The authority, from the request target or else from `host`, which carries it from here on (RFC 9112 §3.2).

@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Kind},
     http::{
         Exchange, ResponseBody, fail, reply,
-        server::{self, Limits, Protocol},
+        server::{self, Limits, PROXY_HEAD_BYTES, Protocol},
     },
     inbound,
     listener::{Chain, Downstream, Stream},
@@ -46,7 +46,8 @@ pub async fn serve(
         head: http.request_headers_timeout.filter(|limit| !limit.is_zero()).unwrap_or(HEAD_TIMEOUT),
         idle: http.idle_timeout,
         age: http.max_connection_duration,
-        head_bytes: head_kib as usize * 1024,
+        head_bytes: head_kib as usize * 1024 + if downstream.identity.is_some() { PROXY_HEAD_BYTES } else { 0 },
+        fields: downstream.most_fields(),
         streams: http.max_concurrent_streams,
     };
     let (downstream, chain) = (Rc::new(downstream), Rc::new(RefCell::new(chain)));
@@ -107,7 +108,7 @@ async fn serve_request(
     exchange.idle = chain.stream_idle_timeout;
     let count = downstream.requests.get() + 1;
     downstream.requests.set(count);
-    if chain.max_requests_per_connection.is_some_and(|most| count >= most) {
+    if chain.max_requests_per_connection.is_some_and(|most| count >= most.into()) {
         downstream.signal().raise();
     }
     let mut response = decide(&downstream, &chain, request, exchange).await?;
@@ -135,6 +136,15 @@ async fn decide(
             exchange.record.flags.set(Kind::BadRequest.flag());
             downstream.worker.shared.stats.malformed(Kind::BadRequest);
             return Ok(reply(exchange, status, "", details));
+        }
+        Err(Refusal::Malformed(kind, details)) => {
+            exchange.record.flags.set(kind.flag());
+            downstream.worker.shared.stats.malformed(kind);
+            let mut response = reply(exchange, kind.reply().0, "", details);
+            if parts.version < Version::HTTP_2 {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            return Ok(response);
         }
         Err(Refusal::Redirect(path)) => {
             let mut response = reply(exchange, StatusCode::TEMPORARY_REDIRECT, "", "path_normalized");

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -48,6 +49,15 @@ impl Proxy {
 
     /// The same with other limits.
     pub fn limited(name: &str, limits: ConnectionLimits) -> Self {
+        Self::with(name, limits, &AccessLogTarget::Off)
+    }
+
+    /// One that writes an access log.
+    pub fn logging(name: &str, log: &Path) -> Self {
+        Self::with(name, ConnectionLimits::default(), &AccessLogTarget::File(log.into()))
+    }
+
+    fn with(name: &str, limits: ConnectionLimits, log: &AccessLogTarget) -> Self {
         let node = NodeInfo {
             workload: name.into(),
             namespace: "shop".into(),
@@ -60,7 +70,7 @@ impl Proxy {
             cluster: "Kubernetes".into(),
             ..crate::state::testing::node()
         };
-        let access_log = AccessLog::open(&AccessLogTarget::Off).unwrap();
+        let access_log = AccessLog::open(log).unwrap();
         let shared = Shared::limited(node, access_log, SpanSink::off(), limits);
         let workers = Workers::start(&shared, 1, listener::serve).unwrap();
         let accepting = tokio::spawn(listener::run(shared.clone(), workers.dispatcher()));
@@ -174,7 +184,9 @@ impl Origin {
                         let answer = handler(number, request);
                         async move { Ok::<_, Infallible>(answer.await) }
                     });
-                    let builder = auto::Builder::new(TokioExecutor::new());
+                    let mut builder = auto::Builder::new(TokioExecutor::new());
+                    // What limits there are are the proxy's.
+                    builder.http1().max_headers(256);
                     let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
                 });
             }

@@ -12,7 +12,11 @@ use super::{config::*, fixture::*};
 use crate::telemetry::exposition;
 
 async fn proxied(origin: &Origin, peek: bool) -> (Proxy, SocketAddr) {
-    let (proxy, address) = (Proxy::start("web"), free());
+    proxied_by(Proxy::start("web"), origin, peek).await
+}
+
+async fn proxied_by(proxy: Proxy, origin: &Origin, peek: bool) -> (Proxy, SocketAddr) {
+    let address = free();
     let mut settings = manager(table(vec![to("order", |_| {})]));
     settings.request_headers_timeout = Some(proto(Duration::from_millis(200)));
     let listener = listener("web", address, vec![http_chain(&settings)]);
@@ -68,7 +72,9 @@ async fn random_bytes() {
 #[tokio::test]
 async fn a_head_that_never_ends() {
     let origin = Origin::echo().await;
-    let (proxy, address) = proxied(&origin, false).await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let (proxy, address) = proxied_by(Proxy::logging("web", &log), &origin, false).await;
     let mut large = b"GET / HTTP/1.1\r\nHost: order.test\r\nX-Large: ".to_vec();
     large.extend(std::iter::repeat_n(b'x', 200_000));
     assert!(raw(address, &large).await.starts_with("HTTP/1.1 431"));
@@ -80,6 +86,12 @@ async fn a_head_that_never_ends() {
     assert!(raw(address, &many).await.starts_with("HTTP/1.1 431"));
     lives(&proxy, address, "head_too_large").await;
     proxy.counted("istio_requests_total", &["response_code=\"431\"", "response_flags=\"DPE\""], 2.0).await;
+    until("the log says why", || async {
+        let lines = std::fs::read_to_string(&log).unwrap_or_default();
+        let told = |line: &&str| line.contains("\"DPE\"") && line.contains("request_headers_too_large");
+        lines.lines().filter(told).count() == 2
+    })
+    .await;
     assert_eq!(origin.requests(), 1);
 }
 
@@ -115,14 +127,77 @@ async fn requests_that_are_none() {
     assert_eq!(proxy.count("weft_proxy_panics_total", &[]), 0.0);
 }
 
+/// Every request that could be read in two ways, sent behind an honest one.
 #[tokio::test]
 async fn smuggling_gets_nowhere() {
     let origin = Origin::echo().await;
-    let (_proxy, address) = proxied(&origin, false).await;
-    let both = b"POST / HTTP/1.1\r\nHost: order.test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: order.test\r\nConnection: close\r\n\r\n";
-    let answer = raw(address, both).await;
-    // The chunked length counts, and the connection ends before what follows is taken for a request.
-    assert!(!answer.contains("/smuggled") && origin.requests() <= 1, "{answer}");
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let (proxy, address) = proxied_by(Proxy::logging("web", &log), &origin, false).await;
+    let both = "http1.content_length_and_chunked_not_allowed";
+    let coding = "http1.invalid_transfer_encoding";
+    let refused = [
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", both),
+        ("Transfer-Encoding: chunked\r\nX-Other: 1\r\ncontent-length: 0\r\n", both),
+        ("TRANSFER-ENCODING: chunked\r\nCONTENT-LENGTH: x\r\n", both),
+        ("Transfer-Encoding: gzip, chunked\r\n", coding),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", coding),
+        ("Transfer-Encoding: chunked, chunked\r\n", coding),
+        ("Transfer-Encoding: gzip\r\n", "http1.codec_error"),
+        ("Content-Length: 5\r\nContent-Length: 6\r\n", "http1.codec_error"),
+        ("Content-Length: 5, 5\r\n", "http1.codec_error"),
+    ];
+    for (number, (fields, details)) in refused.into_iter().enumerate() {
+        let honest =
+            "POST /honest HTTP/1.1\r\nHost: order.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        let bad = format!("POST / HTTP/1.1\r\nHost: order.test\r\n{fields}\r\n0\r\n\r\n");
+        let hidden = "GET /smuggled HTTP/1.1\r\nHost: order.test\r\nConnection: close\r\n\r\n";
+        // Together and alone: the number of a request must not matter.
+        for bytes in [format!("{honest}{bad}{hidden}"), format!("{bad}{hidden}")] {
+            let answers = raw(address, bytes.as_bytes()).await;
+            let last = answers.rfind("HTTP/1.1 ").map(|at| &answers[at..]).unwrap_or_default();
+            assert!(last.starts_with("HTTP/1.1 400"), "{fields}: {answers}");
+            assert!(last.contains("connection: close") && !answers.contains("/smuggled"), "{fields}: {answers}");
+        }
+        assert_eq!(origin.requests(), number + 1, "{fields}");
+        until("the log says why", || async {
+            let lines = std::fs::read_to_string(&log).unwrap_or_default();
+            let told = lines.lines().filter(|line| line.contains("\"DPE\"") && line.contains("\"response_code\":400"));
+            told.count() == 2 * (number + 1) && lines.lines().last().is_some_and(|line| line.contains(details))
+        })
+        .await;
+    }
+    proxy.counted("istio_requests_total", &["response_code=\"400\"", "response_flags=\"DPE\""], 18.0).await;
+    lives(&proxy, address, "bad_request").await;
+}
+
+#[tokio::test]
+async fn a_request_of_http2_has_no_more_fields_than_one_of_http1() {
+    let origin = Origin::echo().await;
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("access.log");
+    let (proxy, address) = proxied_by(Proxy::logging("web", &log), &origin, false).await;
+    for (most, status) in [(100, StatusCode::OK), (101, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)] {
+        let mut request = http::Request::get("http://order.test/");
+        for number in 2..most {
+            request = request.header(format!("x-{number}"), "1");
+        }
+        // Cookies in pieces are one field.
+        request = request.header("cookie", "a=1").header("cookie", "b=2").header("x-last", "1");
+        let stream = TcpStream::connect(address).await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        let body = http_body_util::Empty::<bytes::Bytes>::new();
+        assert_eq!(sender.send_request(request.body(body).unwrap()).await.unwrap().status(), status, "{most}");
+    }
+    until("the log says why", || async {
+        let lines = std::fs::read_to_string(&log).unwrap_or_default();
+        lines.lines().any(|line| line.contains("\"DPE\"") && line.contains("http2.too_many_headers"))
+    })
+    .await;
+    lives(&proxy, address, "head_too_large").await;
 }
 
 #[tokio::test]

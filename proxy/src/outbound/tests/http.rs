@@ -369,3 +369,25 @@ async fn a_body_is_asked_for_when_it_is_wanted() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("body"), "{answer}");
 }
+
+/// Proxies on the way add fields of their own; the limit is for what the client sent.
+#[tokio::test]
+async fn a_hundred_fields_pass_every_proxy_of_the_mesh() {
+    let origin = Origin::echo().await;
+    let ca = crate::tls::testing::TestCa::new();
+    let (client, server, own, address) = (Proxy::start("web"), Proxy::start("order"), free(), free());
+    client.shared.identity.store(Some(std::sync::Arc::new(ca.issue("spiffe://cluster.local/ns/shop/sa/web"))));
+    server.shared.identity.store(Some(std::sync::Arc::new(ca.issue("spiffe://cluster.local/ns/shop/sa/order"))));
+    let chain = mutual_tls(http_chain(&manager(table(vec![to("app", |_| {})]))));
+    let there = Resources::default().cluster(cluster("app", &[origin.address]));
+    server.apply(there.listener(inbound(listener("order", own, vec![chain])))).await;
+    let out = listener("web", address, vec![http_chain(&manager(table(vec![to("order", |_| {})])))]);
+    client.apply(Resources::default().cluster(over_tls(cluster("order", &[own]))).listener(out)).await;
+    for (fields, status) in [(100, "200"), (101, "431")] {
+        let mut head = "GET / HTTP/1.1\r\nHost: order.test\r\nConnection: close\r\n".to_owned();
+        (2..fields).for_each(|number| head.push_str(&format!("x-{number}: 1\r\n")));
+        let answer = raw(address, format!("{head}\r\n").as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{fields} fields: {answer}");
+    }
+    assert_eq!(origin.requests(), 1);
+}
