@@ -8,6 +8,7 @@ mod names;
 mod not_applied;
 mod object;
 mod subset;
+mod visibility;
 mod weights;
 
 use weft_api::ObjectKey;
@@ -27,6 +28,7 @@ pub(crate) fn all(snapshot: &Snapshot, options: &Options) -> Vec<Diagnostic> {
     duplicate_hosts::check(snapshot, &mut findings);
     not_applied::check(snapshot, &mut findings);
     names::check(snapshot, &mut findings);
+    visibility::check(snapshot, &mut findings);
     findings.sort_by_cached_key(order);
     findings
 }

@@ -62,8 +62,22 @@ pub const NOT_APPLIED: Code =
 pub const NAME_NOT_LOOKED_UP: Code =
     Code { id: "WEFT0111", aliases: &[], severity: Severity::Info, title: "name that is not looked up" };
 
+/// A route names a host that the proxies which apply it do not see (`exportTo`).
+pub const HOST_NOT_VISIBLE: Code =
+    Code { id: "WEFT0112", aliases: &["KIA1101"], severity: Severity::Error, title: "host not visible" };
+/// A route names a subset of a DestinationRule that the proxies which apply the route do not see (`exportTo`).
+pub const SUBSET_NOT_VISIBLE: Code =
+    Code { id: "WEFT0113", aliases: &["KIA1107"], severity: Severity::Error, title: "subset not visible" };
+/// A DestinationRule is for a host that the proxies which see the rule do not see (`exportTo`).
+pub const RULE_HOST_NOT_VISIBLE: Code = Code {
+    id: "WEFT0114",
+    aliases: &["KIA0202"],
+    severity: Severity::Warning,
+    title: "DestinationRule's host not visible",
+};
+
 /// Every code of this crate.
-pub const ALL: [Code; 11] = [
+pub const ALL: [Code; 14] = [
     SUBSET_NOT_FOUND,
     HOST_NOT_FOUND,
     GATEWAY_NOT_FOUND,
@@ -75,4 +89,7 @@ pub const ALL: [Code; 11] = [
     RULE_HOST_NOT_FOUND,
     NOT_APPLIED,
     NAME_NOT_LOOKED_UP,
+    HOST_NOT_VISIBLE,
+    SUBSET_NOT_VISIBLE,
+    RULE_HOST_NOT_VISIBLE,
 ];

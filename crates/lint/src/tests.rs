@@ -240,3 +240,88 @@ spec: {hosts: [cart], http: [{route: [{destination: {host: cart}}]}]}
 ";
     assert_eq!(lint(text, Options::default()), []);
 }
+
+/// A Service, a rule for it and a route to it, which says who sees it, who sees the rule and who applies the route.
+fn exported(service: &str, rule: &str, route: &str) -> Vec<(String, String)> {
+    let kind = |kind: &str, name: &str, namespace: &str, spec: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{{spec}}}\n---\n"
+        )
+    };
+    let text = [
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: a, namespace: n1, annotations: {{{service}}}}}\nspec: {{ports: [{{name: http, port: 80}}]}}\n---\n"
+        ),
+        kind(
+            "DestinationRule",
+            "a",
+            "n1",
+            &format!("host: a, {rule} subsets: [{{name: v1, labels: {{version: v1}}}}]"),
+        ),
+        kind(
+            "Gateway",
+            "public",
+            "edge",
+            "selector: {istio: gw}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]",
+        ),
+        kind(
+            "VirtualService",
+            "v",
+            "n2",
+            &format!(
+                "hosts: [a.n1.svc.cluster.local], {route} http: [{{route: [{{destination: {{host: a.n1.svc.cluster.local, subset: v1}}}}]}}]"
+            ),
+        ),
+    ];
+    let findings = lint(&text.concat(), Options::default());
+    findings.into_iter().map(|f| (f.code, format!("{}; {}", f.message, f.suggestion.unwrap_or_default()))).collect()
+}
+
+#[test]
+fn what_is_not_exported_to_its_users() {
+    let (hidden, own) = ("networking.istio.io/exportTo: '.'", "exportTo: ['.'],");
+    assert_eq!(exported("", "", ""), []);
+    let host = "proxies in n2 do not see the host \"a.n1.svc.cluster.local\": Service n1/a is exported to n1 alone; \
+        let the annotation networking.istio.io/exportTo of Service n1/a include \"n2\"";
+    let subset = "proxies in n2 do not see the subset \"v1\" of \"a.n1.svc.cluster.local\": DestinationRule n1/a is \
+        exported to n1 alone; let spec.exportTo of DestinationRule n1/a include \"n2\"";
+    let (host, subset) = (
+        (code::HOST_NOT_VISIBLE.id.to_owned(), host.to_owned()),
+        (code::SUBSET_NOT_VISIBLE.id.to_owned(), subset.to_owned()),
+    );
+    assert_eq!(exported(hidden, own, ""), [host.clone(), subset.clone()]);
+    assert_eq!(exported(hidden, "", ""), [host]);
+    assert_eq!(exported("", own, ""), [subset]);
+    // Told to the right namespace, or used only where it is seen.
+    assert_eq!(exported("networking.istio.io/exportTo: '.,n2'", "exportTo: ['.', n2],", ""), []);
+    assert_eq!(exported(hidden, own, "exportTo: [n1],"), []);
+    assert_eq!(exported("networking.istio.io/exportTo: '~'", "", "").len(), 2);
+}
+
+#[test]
+fn what_is_not_exported_to_gateways_and_to_rules() {
+    let bound = "gateways: [edge/public],";
+    let to_users = "networking.istio.io/exportTo: n2";
+    let told = exported(to_users, "exportTo: [n2],", bound);
+    assert_eq!(told.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["WEFT0112", "WEFT0113"]);
+    assert!(told[0].1.starts_with("proxies in edge do not see") && told[0].1.ends_with("include \"edge\""), "{told:?}");
+    assert_eq!(exported("networking.istio.io/exportTo: edge", "exportTo: [edge],", bound), []);
+    // The rule's own namespace does not see the Service that it is for.
+    let told = exported("networking.istio.io/exportTo: n2", "", "");
+    assert_eq!(told.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), [code::RULE_HOST_NOT_VISIBLE.id]);
+}
+
+#[test]
+fn the_meshs_defaults_say_who_sees_what() {
+    let mesh = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata:\n  mesh: |\n    defaultServiceExportTo: ['.']\n    defaultDestinationRuleExportTo: ['.']\n";
+    let text = format!(
+        "{SERVICES}{}---\n{mesh}",
+        virtual_service(
+            "v",
+            "{hosts: [a.org], http: [{route: [{destination: {host: payments.bank.svc.cluster.local}}]}]}"
+        )
+    );
+    let findings = lint(&text, Options::default());
+    let codes: Vec<&str> = findings.iter().map(|f| f.code.as_str()).collect();
+    assert_eq!(codes, [code::HOST_NOT_VISIBLE.id], "{findings:?}");
+}

@@ -35,7 +35,7 @@ pub(super) fn check(snapshot: &Snapshot, options: &Options, findings: &mut Vec<D
 }
 
 /// `name`, `namespace/name`, `./name`, or the old form `name.namespace.svc.cluster.local`.
-fn parts<'a>(written: &'a str, own: &'a str) -> (&'a str, &'a str) {
+pub(super) fn parts<'a>(written: &'a str, own: &'a str) -> (&'a str, &'a str) {
     match written.split_once('/') {
         Some((".", name)) => (own, name),
         Some((namespace, name)) => (namespace, name),
