@@ -167,3 +167,69 @@ proptest! {
         })?;
     }
 }
+
+/// What follows each of these failures in turn; permits are given back at once, as when attempts follow each other.
+fn follow(retries: &mut Retries<'_>, upstream: &Upstream, failures: &[AttemptFailure]) -> Vec<&'static str> {
+    let told = |failure: &AttemptFailure| match retries.next(upstream, Attempt::Failed(*failure), 0) {
+        Next::Again(..) => "again",
+        Next::Stop => "stop",
+        Next::Exhausted => "URX",
+        Next::OverBudget => "UO",
+    };
+    failures.iter().map(told).collect()
+}
+
+#[test]
+fn what_was_handed_back_does_not_use_up_the_policys_number() {
+    use AttemptFailure::{Connect, HandedBack};
+    let u = upstream(cluster(Balance::RoundRobin), vec![endpoint(1)]);
+    let policy = policy(RetryOn::CONNECT_FAILURE);
+    Request::get("/").with(|f| {
+        // In between and before: the policy's two are left.
+        let mut retries = Retries::new(Some(&policy), f);
+        let failures = [HandedBack, Connect, HandedBack, HandedBack, Connect, HandedBack, Connect];
+        assert_eq!(follow(&mut retries, &u, &failures), ["again", "again", "again", "again", "again", "again", "URX"]);
+        assert_eq!(retries.made(), 2);
+        // Handing back is free even when the policy's number is used up, so the request is kept.
+        assert!(retries.any_left());
+        assert_eq!(follow(&mut retries, &u, &[HandedBack; 4]), ["again"; 4]);
+        assert!(!retries.any_left());
+        assert_eq!(follow(&mut retries, &u, &[HandedBack]), ["URX"]);
+    });
+}
+
+#[test]
+fn eight_are_free_and_the_next_count() {
+    let u = upstream(cluster(Balance::RoundRobin), vec![endpoint(1)]);
+    let policy = policy(RetryOn::CONNECT_FAILURE);
+    Request::get("/").with(|f| {
+        let mut retries = Retries::new(Some(&policy), f);
+        assert_eq!(follow(&mut retries, &u, &[AttemptFailure::HandedBack; 8]), ["again"; 8]);
+        assert_eq!(retries.made(), 0);
+        assert_eq!(follow(&mut retries, &u, &[AttemptFailure::HandedBack; 3]), ["again", "again", "URX"]);
+        assert_eq!(retries.made(), 2);
+    });
+}
+
+#[test]
+fn free_attempts_are_for_policies_that_retry_such_failures_and_within_the_budget() {
+    let u = upstream(cluster(Balance::RoundRobin), vec![endpoint(1)]);
+    let handed_back = [AttemptFailure::HandedBack];
+    Request::get("/").with(|f| {
+        let none = RetryPolicy { retries: 0, ..policy(RetryOn::CONNECT_FAILURE) };
+        assert!(!Retries::new(Some(&none), f).any_left());
+        assert_eq!(follow(&mut Retries::new(Some(&none), f), &u, &handed_back), ["URX"]);
+        let other = policy(RetryOn::RETRIABLE_4XX);
+        assert_eq!(follow(&mut Retries::new(Some(&other), f), &u, &handed_back), ["stop"]);
+        assert_eq!(follow(&mut Retries::new(None, f), &u, &handed_back), ["stop"]);
+        // The cluster's limit holds for them too, and one that it refused is still free later.
+        let limits = LimitSettings { retries: 1, ..LimitSettings::default() };
+        let u = upstream(crate::config::Cluster { limits, ..cluster(Balance::RoundRobin) }, vec![endpoint(1)]);
+        let policy = policy(RetryOn::CONNECT_FAILURE);
+        let mut retries = Retries::new(Some(&policy), f);
+        let busy = u.acquire(Limit::Retries).unwrap();
+        assert_eq!(follow(&mut retries, &u, &handed_back), ["UO"]);
+        drop(busy);
+        assert_eq!(follow(&mut retries, &u, &[AttemptFailure::HandedBack; 8]), ["again"; 8]);
+    });
+}

@@ -1,8 +1,13 @@
 //! An application that is gone while its proxy is still there, as at the end of every pod.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use envoy_types::pb::envoy::config::route::v3::{RouteAction, retry_policy::RetryBackOff};
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use tokio::{io::AsyncReadExt, net::TcpListener};
@@ -12,6 +17,10 @@ use crate::tls::testing::TestCa;
 
 /// A proxy before an application at each of these addresses, and one that calls them in mutual TLS.
 async fn called(applications: &[SocketAddr]) -> (Proxy, Proxy, SocketAddr) {
+    called_by(applications, |action| action.retry_policy = Some(retries("connect-failure", 2, None))).await
+}
+
+async fn called_by(applications: &[SocketAddr], change: impl FnOnce(&mut RouteAction)) -> (Proxy, Proxy, SocketAddr) {
     let ca = TestCa::new();
     let (client, server, address) = (Proxy::start("web"), Proxy::start("order"), free());
     client.shared.identity.store(Some(Arc::new(ca.issue("spiffe://cluster.local/ns/shop/sa/web"))));
@@ -24,7 +33,7 @@ async fn called(applications: &[SocketAddr]) -> (Proxy, Proxy, SocketAddr) {
         endpoints.push(own);
     }
     server.apply(there).await;
-    let route = to("order", |action| action.retry_policy = Some(retries("connect-failure", 2, None)));
+    let route = to("order", change);
     let out = listener("web", address, vec![http_chain(&manager(table(vec![route])))]);
     client.apply(Resources::default().cluster(over_tls(cluster("order", &endpoints))).listener(out)).await;
     (client, server, address)
@@ -45,6 +54,25 @@ async fn what_no_application_saw_goes_to_another() {
     // Each was handled once.
     assert_eq!(origin.requests(), 20);
     client.requests(200, "-", 20.0).await;
+}
+
+/// Attempts that do not count are made within the request's time all the same.
+#[tokio::test]
+async fn what_is_handed_back_without_end_stops_at_the_deadline() {
+    let applications: Vec<SocketAddr> = (0..10).map(|_| free()).collect();
+    let (client, _server, address) = called_by(&applications, |action| {
+        let mut policy = retries("connect-failure", 2, None);
+        let pause = Some(proto(Duration::from_secs(3600)));
+        policy.retry_back_off = Some(RetryBackOff { base_interval: pause, max_interval: pause });
+        action.retry_policy = Some(policy);
+        action.timeout = Some(proto(Duration::from_millis(300)));
+    })
+    .await;
+    let started = Instant::now();
+    let answer = Client::connect(address).await.send(order()).await.unwrap();
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    client.requests(504, "UT", 1.0).await;
 }
 
 /// Takes connections and closes them when a request has come, as an application does that is about to end.
