@@ -53,7 +53,7 @@ pub fn Configuration() -> impl IntoView {
                             type="search"
                             data-search=""
                             data-testid="config-filter"
-                            placeholder="Filter by kind, name or finding (/)"
+                            placeholder="Kind, name or finding (/)"
                             aria-label="Filter configuration"
                             prop:value=move || app.view.with(|view| view.find.clone())
                             on:input:target=move |event| {
