@@ -46,8 +46,8 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 30.0)]
     rate: f64,
     /// Lifetime of workload certificates, at least 60s.
-    #[arg(long, default_value = "24h")]
-    cert_ttl: String,
+    #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
+    cert_ttl: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -157,10 +157,10 @@ async fn start(
     ports::all_free(plan)?;
     say(&format!("Manifests   {} (a copy; edit it and the mesh follows)", directory.manifests().display()));
     say("Starting    operator and Prometheus");
-    supervisor.spawn(spec::operator(plan, directory, &args.cert_ttl), directory).await?;
+    supervisor.spawn(spec::operator(plan, directory, args.cert_ttl), directory).await?;
     std::fs::write(directory.prometheus().join("prometheus.yml"), spec::scrape_config(plan))?;
     supervisor.spawn(spec::prometheus(plan, directory), directory).await?;
-    ready::http_ok(supervisor, &plan.operator_admin(), "/healthz/ready", "operator").await?;
+    ready::http_ok(supervisor, &plan.operator_admin(), "/healthz/ready", "operator", say).await?;
     say("Starting    application and proxies");
     for instance in &plan.instances {
         if let Some(app) = spec::app(plan, instance) {
@@ -172,12 +172,12 @@ async fn start(
     }
     supervisor.spawn(spec::console(plan, directory, &args.assets), directory).await?;
     for instance in plan.instances.iter().filter(|instance| instance.proxy.is_some()) {
-        ready::http_ok(supervisor, &plan.readiness(instance), "/healthz/ready", instance.name).await?;
+        ready::http_ok(supervisor, &plan.readiness(instance), "/healthz/ready", instance.name, say).await?;
     }
-    ready::http_ok(supervisor, &plan.prometheus(), "/-/ready", "Prometheus").await?;
-    ready::http_ok(supervisor, &plan.console(), "/healthz/ready", "console").await?;
+    ready::http_ok(supervisor, &plan.prometheus(), "/-/ready", "Prometheus", say).await?;
+    ready::http_ok(supervisor, &plan.console(), "/healthz/ready", "console", say).await?;
     say("Starting    load");
     supervisor.spawn(spec::load(plan, args.rate), directory).await?;
     supervisor.spawn(spec::legacy(plan), directory).await?;
-    ready::first_answer(supervisor, plan).await
+    ready::first_answer(supervisor, plan, say).await
 }

@@ -171,12 +171,18 @@ fn bad_input_gets_one_line_and_exit_code_2() {
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.contains(&holder.local_addr().unwrap().to_string()) && words.contains("--port-base"), "{words}");
-    // A process that ends says why, in words that are still there afterwards.
-    let output = weft(cache.path(), &["demo", "--cert-ttl=abc", "--port-base", &free_base().to_string()]);
+    // A process that ends says why, once, in words that are still there afterwards.
+    let output = weft(cache.path(), &["demo", "--cert-ttl=1s", "--port-base", &free_base().to_string()]);
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{words}");
     let line = words.lines().find(|line| line.starts_with("weft: ")).unwrap_or_default();
     assert!(line.contains("--cert-ttl") && !line.contains(".log"), "{words}");
+    assert_eq!(words.matches("--cert-ttl").count(), 1, "{words}");
+    // What cannot be meant is refused before anything is started.
+    let output = weft(cache.path(), &["demo", "--cert-ttl=abc"]);
+    let (words, said) = (String::from_utf8_lossy(&output.stderr).into_owned(), output.stdout);
+    assert_eq!((output.status.code(), said.is_empty()), (Some(2), true), "{words}");
+    assert_eq!(words.matches("--cert-ttl").count(), 1, "{words}");
     let nowhere = Path::new("/proc/nowhere");
     let output = weft(nowhere, &["demo"]);
     let words = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{
@@ -47,7 +48,7 @@ macro_rules! args {
 }
 
 /// The operator on the demo's directory.
-pub fn operator(plan: &Plan, directory: &Directory, cert_ttl: &str) -> Spec {
+pub fn operator(plan: &Plan, directory: &Directory, cert_ttl: Duration) -> Spec {
     let args = args![
         "--config-dir",
         directory.manifests().as_os_str(),
@@ -58,7 +59,7 @@ pub fn operator(plan: &Plan, directory: &Directory, cert_ttl: &str) -> Spec {
         "--admin",
         plan.operator_admin().to_string(),
         "--cert-ttl",
-        cert_ttl,
+        humantime::format_duration(cert_ttl).to_string(),
     ];
     spec("weft-operator", "operator", Program::Operator, args)
 }

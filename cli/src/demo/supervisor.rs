@@ -161,8 +161,15 @@ impl Supervisor {
 fn ended(running: &Running, status: ExitStatus) -> anyhow::Error {
     let log = std::fs::read_to_string(&running.log).unwrap_or_default();
     let who = format!("{} ({}) ended with {status}", running.spec.workload, running.spec.role);
-    eprintln!("{}", words::tail(&log));
-    StartupError::new(who, words::reason(&log), "correct what it names; its last output is above").into()
+    let reason = words::reason(&log);
+    let remedy = match words::besides(&log, &reason) {
+        Some(more) => {
+            eprintln!("{more}");
+            "correct what it names; its last output is above"
+        }
+        None => "correct what it names",
+    };
+    StartupError::new(who, reason, remedy).into()
 }
 
 /// Asks the kernel to kill the child when the demo dies without having stopped it, by SIGKILL for example.

@@ -3,6 +3,14 @@
 /// Lines of a log that are shown when its process failed.
 const SHOWN: usize = 20;
 
+/// The end of a log without the reason itself, which is told beside it; `None` when there is nothing more to know.
+pub fn besides(log: &str, reason: &str) -> Option<String> {
+    let hint = |line: &str| line.starts_with("For more information, try");
+    let more: Vec<&str> =
+        log.lines().filter(|line| !line.trim().is_empty() && !line.contains(reason) && !hint(line)).collect();
+    (!more.is_empty()).then(|| tail(&more.join("\n")))
+}
+
 /// The end of a log, for people who look for the reason.
 pub fn tail(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -61,6 +69,20 @@ mod tests {
         );
         assert_eq!(reason("one\ntwo\n\n"), "two");
         assert_eq!(reason(""), "no output");
+    }
+
+    #[test]
+    fn the_reason_is_not_told_twice() {
+        let alone = [
+            "error: invalid value 'abc' for '--cert-ttl <CERT_TTL>': expected number at 0\n\nFor more information, try '--help'.\n",
+            "weft-operator: cannot issue certificates for 1s: too short (choose --cert-ttl between 60s and 365d)\n",
+        ];
+        for log in alone {
+            assert_eq!(besides(log, &reason(log)), None);
+        }
+        let more = format!("2026-11-23T20:00:00Z INFO starting\n\n{}", alone[1]);
+        assert_eq!(besides(&more, &reason(&more)).as_deref(), Some("2026-11-23T20:00:00Z INFO starting"));
+        assert_eq!(besides("", &reason("")), None);
     }
 
     #[test]
