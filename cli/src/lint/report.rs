@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use weft_model::{Diagnostic, Severity};
+use weft_model::{Diagnostic, Severity, diagnostic::shortened};
 
 use super::Findings;
 
@@ -38,10 +38,10 @@ pub(super) fn text(out: &mut impl Write, findings: &Findings, color: bool) -> io
             write!(out, " ({})", finding.aliases.join(", "))?;
         }
         if let Some(object) = &finding.object {
-            write!(out, " {object}")?;
+            write!(out, " {}", shortened(&object.to_string()))?;
         }
         if !finding.field.is_empty() {
-            write!(out, " {}", finding.field)?;
+            write!(out, " {}", shortened(&finding.field))?;
         }
         writeln!(out, "\n    {}", finding.message)?;
         if let Some(suggestion) = &finding.suggestion {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use weft_model::{Diagnostic, ObjectRef, Severity};
+use weft_model::{Diagnostic, ObjectRef, Severity, diagnostic::shortened};
 
 use crate::code;
 
@@ -22,17 +22,17 @@ pub struct ObjectError {
 impl fmt::Display for ObjectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(object) = &self.object {
-            write!(f, "{object}")?;
+            write!(f, "{}", shortened(&object.to_string()))?;
         }
         match (self.object.is_some(), self.field.is_empty()) {
-            (true, false) => write!(f, " {}: ", self.field)?,
-            (false, false) => write!(f, "{}: ", self.field)?,
+            (true, false) => write!(f, " {}: ", shortened(&self.field))?,
+            (false, false) => write!(f, "{}: ", shortened(&self.field))?,
             (true, true) => f.write_str(": ")?,
             (false, true) => {}
         }
-        f.write_str(&self.message)?;
+        f.write_str(&shortened(&self.message))?;
         if let Some(suggestion) = &self.suggestion {
-            write!(f, " ({suggestion})")?;
+            write!(f, " ({})", shortened(suggestion))?;
         }
         Ok(())
     }
@@ -45,13 +45,13 @@ impl ObjectError {
             code: code.to_owned(),
             aliases: code::aliases(code),
             severity: Severity::Error,
-            message: self.message,
+            message: shortened(&self.message).into_owned(),
             object: self.object,
             field: self.field,
             file: None,
             line: None,
             column: None,
-            suggestion: self.suggestion,
+            suggestion: self.suggestion.map(|suggestion| shortened(&suggestion).into_owned()),
         }
     }
 }

@@ -23,4 +23,4 @@ pub use duration::Duration;
 pub use error::{ObjectError, UnknownField};
 pub use kind::{Kind, Scope};
 pub use matching::StringMatch;
-pub use object::{Change, Object, ObjectKey, ObjectMeta, Parsed, Spec, parse};
+pub use object::{Change, Object, ObjectKey, ObjectMeta, Parsed, Spec, parse, parse_noting};

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use k8s_openapi::api::core::v1;
 use weft_model::ObjectRef;
 
-pub use parse::parse;
+pub use parse::{parse, parse_noting};
 
 use crate::{
     core::{EndpointSlice, Node, Pod},

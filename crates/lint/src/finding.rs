@@ -1,6 +1,6 @@
 //! Makes findings.
 
-use weft_model::{Diagnostic, ObjectRef};
+use weft_model::{Diagnostic, ObjectRef, diagnostic::shortened};
 
 use crate::code::Code;
 
@@ -9,13 +9,13 @@ pub(crate) fn finding(
     code: Code,
     object: &ObjectRef,
     field: impl Into<String>,
-    message: impl Into<String>,
+    message: impl AsRef<str>,
 ) -> Diagnostic {
     Diagnostic {
         code: code.id.to_owned(),
         aliases: code.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         severity: code.severity,
-        message: message.into(),
+        message: shortened(message.as_ref()).into_owned(),
         object: Some(object.clone()),
         field: field.into(),
         file: None,

@@ -1,7 +1,8 @@
 //! One object out of its JSON, with everything that is wrong with it. Files and API servers both go through here.
 
 use serde_json::Value;
-use weft_api::{Object, ObjectError, Parsed, UnknownField, code, field, parse};
+use weft_api::{Object, ObjectError, UnknownField, code, field, parse_noting};
+use weft_model::ObjectRef;
 
 use crate::{DEFAULT_NAMESPACE, location::Lines, yaml};
 
@@ -22,9 +23,14 @@ pub(crate) struct Reading {
 /// Reads an object. With `validate`, one that makes no sense has errors as well.
 pub(crate) fn read(value: &Value, validate: bool) -> Reading {
     let mut reading = Reading::default();
-    let Parsed { mut object, mut unknown_fields } = match parse(value, DEFAULT_NAMESPACE) {
-        Ok(parsed) => parsed,
+    let mut unknown_fields = Vec::new();
+    let mut object = match parse_noting(value, DEFAULT_NAMESPACE, &mut unknown_fields) {
+        Ok(object) => object,
         Err(error) => {
+            // Often the reason: what was meant is written under a name that nothing has.
+            if let Some(reference) = &error.object {
+                reading.notes = notes(reference, unknown_fields);
+            }
             reading.errors.push((*error, code::MALFORMED));
             return reading;
         }
@@ -36,23 +42,25 @@ pub(crate) fn read(value: &Value, validate: bool) -> Reading {
             return reading;
         }
     }
-    reading.notes = unknown_fields
-        .into_iter()
-        .map(|unknown| {
-            let error = ObjectError {
-                message: format!("{} has no field {:?}", object.reference.kind, last_key(&unknown.field)),
-                object: Some(object.reference.clone()),
-                field: unknown.field,
-                suggestion: unknown.suggestion,
-            };
-            (error, code::UNKNOWN_FIELD)
-        })
-        .collect();
+    reading.notes = notes(&object.reference, unknown_fields);
     if validate {
         reading.errors = object.validate().into_iter().map(|error| (error, code::INVALID)).collect();
     }
     reading.object = Some(object);
     reading
+}
+
+fn notes(object: &ObjectRef, unknown: Vec<UnknownField>) -> Vec<Finding> {
+    let note = |unknown: UnknownField| {
+        let error = ObjectError {
+            message: format!("{} has no field {:?}", object.kind, last_key(&unknown.field)),
+            object: Some(object.clone()),
+            field: unknown.field,
+            suggestion: unknown.suggestion,
+        };
+        (error, code::UNKNOWN_FIELD)
+    };
+    unknown.into_iter().map(note).collect()
 }
 
 /// Reads the texts in Istio's ConfigMap, if the object is that.

@@ -39,6 +39,18 @@ struct Metadata {
 
 /// Reads one object. A namespaced one that names no namespace is in `default_namespace`.
 pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, Box<ObjectError>> {
+    let mut unknown_fields = Vec::new();
+    let object = parse_noting(value, default_namespace, &mut unknown_fields)?;
+    Ok(Parsed { object, unknown_fields })
+}
+
+/// The same, with the fields without effect also of an object that cannot be taken: those that were met until it was
+/// known that it cannot.
+pub fn parse_noting(
+    value: &Value,
+    default_namespace: &str,
+    unknown_fields: &mut Vec<UnknownField>,
+) -> Result<Object, Box<ObjectError>> {
     let unnamed = |field: &str, message: String, suggestion: Option<String>| {
         Box::new(ObjectError { object: None, field: field.to_owned(), message, suggestion })
     };
@@ -55,10 +67,9 @@ pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, Box<Objec
     let api_version = text("apiVersion")?;
     let kind_name = text("kind")?;
 
-    let mut unknown_fields = Vec::new();
     let mut reference = ObjectRef { api_version, kind: kind_name, namespace: String::new(), name: String::new() };
     let metadata: Metadata =
-        read(map.get("metadata").unwrap_or(&Value::Null), Rules::Protobuf, "metadata", &mut unknown_fields)
+        read(map.get("metadata").unwrap_or(&Value::Null), Rules::Protobuf, "metadata", unknown_fields)
             .map_err(|failure| error(None, failure))?;
     // An object that is yet to be named by the API server is still worth checking.
     let name = match (metadata.name, metadata.generate_name) {
@@ -79,15 +90,17 @@ pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, Box<Objec
     }
 
     match kind {
-        Some(Kind::Pod) => return trimmed::<PodManifest>(&reference, value, default_namespace),
-        Some(Kind::Node) => return trimmed::<NodeManifest>(&reference, value, default_namespace),
-        Some(Kind::EndpointSlice) => return trimmed::<EndpointSliceManifest>(&reference, value, default_namespace),
+        Some(Kind::Pod) => return trimmed::<PodManifest>(&reference, value, default_namespace, unknown_fields),
+        Some(Kind::Node) => return trimmed::<NodeManifest>(&reference, value, default_namespace, unknown_fields),
+        Some(Kind::EndpointSlice) => {
+            return trimmed::<EndpointSliceManifest>(&reference, value, default_namespace, unknown_fields);
+        }
         _ => {}
     }
 
     let mut annotations = metadata.annotations;
     annotations.remove(LAST_APPLIED);
-    let spec = spec(kind, &reference, value, &mut unknown_fields)?;
+    let spec = spec(kind, &reference, value, unknown_fields)?;
     let meta = ObjectMeta {
         name: reference.name.clone(),
         namespace: reference.namespace.clone(),
@@ -98,7 +111,7 @@ pub fn parse(value: &Value, default_namespace: &str) -> Result<Parsed, Box<Objec
         generation: metadata.generation,
         creation_timestamp: metadata.creation_timestamp,
     };
-    Ok(Parsed { object: Object { reference, meta, spec, content: content::hash(value) }, unknown_fields })
+    Ok(Object { reference, meta, spec, content: content::hash(value) })
 }
 
 /// Reads an object of which only a part is kept. What is left out is none of the mesh's business, so nothing of it counts
@@ -107,14 +120,16 @@ fn trimmed<M: Manifest>(
     reference: &ObjectRef,
     value: &Value,
     default_namespace: &str,
-) -> Result<Parsed, Box<ObjectError>> {
+    unknown_fields: &mut Vec<UnknownField>,
+) -> Result<Object, Box<ObjectError>> {
+    unknown_fields.clear();
     let manifest: M =
         read(value, Rules::Plain, "", &mut Vec::new()).map_err(|failure| error(Some(reference), failure))?;
     let mut object = manifest.into_object(default_namespace);
     // One that is yet to be named goes by its prefix.
     object.meta.name.clone_from(&reference.name);
     object.reference.name.clone_from(&reference.name);
-    Ok(Parsed { object, unknown_fields: Vec::new() })
+    Ok(object)
 }
 
 /// Reads mesh-wide settings, for [`Object::attach_mesh_config`].
@@ -223,14 +238,14 @@ fn spec(
         unknown: &mut Vec<UnknownField>,
     ) -> Result<Arc<T>, Box<ObjectError>> {
         let before = unknown.len();
-        let object = read(value, Rules::Plain, "", unknown).map_err(|failure| error(Some(reference), failure))?;
+        let object = read(value, Rules::Plain, "", unknown);
         // Metadata has been looked at already.
         let mut index = 0;
         unknown.retain(|found| {
             index += 1;
             index <= before || !found.field.starts_with("metadata")
         });
-        Ok(Arc::new(object))
+        object.map(Arc::new).map_err(|failure| error(Some(reference), failure))
     }
     Ok(match kind {
         Some(Kind::VirtualService) => Spec::VirtualService(typed(reference, value, unknown)?),
@@ -246,10 +261,9 @@ fn spec(
         Some(Kind::Service) => {
             beside(value, &["spec"], unknown);
             let mut envelope = Vec::new();
-            let read: Envelope<v1::ServiceSpec> =
-                read(value, Rules::Plain, "", &mut envelope).map_err(|failure| error(Some(reference), failure))?;
+            let read: Result<Envelope<v1::ServiceSpec>, _> = read(value, Rules::Plain, "", &mut envelope);
             unknown.extend(envelope.into_iter().filter(|found| found.field.starts_with("spec.")));
-            Spec::Service(Arc::new(read.spec))
+            Spec::Service(Arc::new(read.map_err(|failure| error(Some(reference), failure))?.spec))
         }
         Some(Kind::Namespace) => Spec::Namespace,
         Some(Kind::ConfigMap) => Spec::ConfigMap(whole::<v1::ConfigMap>(reference, value, unknown)?.without_metadata()),

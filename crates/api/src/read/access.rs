@@ -92,7 +92,15 @@ impl<'v> MapAccess<'v> for Entries<'v, '_> {
             return Err(serde::de::Error::custom("a value was asked for before its key"));
         };
         let at = Place::Key(self.map.at, key);
-        seed.deserialize(Reader { value, at: &at, ..self.map }).map_err(|failure| failure.under_key(key))
+        seed.deserialize(Reader { value, at: &at, ..self.map }).map_err(|failure| {
+            // Nobody asks for the keys that follow, and the one that is wrong may not be the one that was meant.
+            if let Some(known) = self.known {
+                for (key, _) in self.entries.clone() {
+                    self.name_of(key, known);
+                }
+            }
+            failure.under_key(key)
+        })
     }
 }
 

@@ -61,3 +61,17 @@ fn failures_say_where_and_what() {
     let failure = protobuf(&json!([])).0.unwrap_err();
     assert_eq!(failure.message, "expected a mapping, found a list");
 }
+
+/// The field that was meant stands under another name; what is wrong is in another one.
+#[test]
+fn unknown_fields_are_named_beside_a_failure() {
+    for (before, after) in [("atempts", "zebra"), ("zebra", "atempts")] {
+        let value = json!({"a": "first", "inner": {"attempts": {}, before: 1, after: 2}, "nope": 1});
+        let (retry, unknown) = protobuf(&value);
+        assert!(retry.is_err());
+        let mut names: Vec<&str> = unknown.iter().map(|unknown| unknown.field.as_str()).collect();
+        names.sort_unstable();
+        assert!(names.contains(&"spec.inner.atempts") && names.contains(&"spec.inner.zebra"), "{names:?}");
+        assert!(names.contains(&"spec.nope"), "{names:?}");
+    }
+}

@@ -18,6 +18,23 @@ fn broken_documents_leave_their_neighbours_alone() {
 }
 
 #[test]
+fn an_unknown_field_is_told_beside_a_wrong_one() {
+    let estate = stdin(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\nspec:\n  hosts: [a]\n  http: nope\n  htp: []\n",
+    );
+    let told: Vec<_> = estate.diagnostics.iter().map(|d| (d.code.as_str(), d.line, d.suggestion.as_deref())).collect();
+    assert!(told.contains(&(code::UNKNOWN_FIELD, Some(7), Some("did you mean \"http\"?"))), "{told:?}");
+    assert!(told.iter().any(|(code, line, _)| *code == code::MALFORMED && *line == Some(6)), "{told:?}");
+}
+
+#[test]
+fn a_name_without_end_is_not_printed_whole() {
+    let estate = stdin(&SERVICE.replace("name: a", &format!("name: {}", "x".repeat(10_000))));
+    assert!(!estate.diagnostics.is_empty());
+    assert!(estate.diagnostics.iter().all(|finding| finding.to_string().len() < 1000));
+}
+
+#[test]
 fn fields_have_places() {
     let text = format!("# first\n{SERVICE}---\n{}", SERVICE.replace("name: a", "name: b").replace("port:", "prot:"));
     let estate = stdin(&text);

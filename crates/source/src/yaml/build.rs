@@ -28,6 +28,9 @@ pub(super) fn document(text: &str) -> Result<Option<Node>, SyntaxError> {
             Ok((event, span)) => builder.event(event, span)?,
             Err(error) => {
                 let offset = builder.offsets.byte(*error.marker());
+                if let Some(tab) = tab_at(text, offset) {
+                    return builder.error(tab, TAB);
+                }
                 return Err(SyntaxError { offset, message: format!("this is not YAML: {}", error.info()) });
             }
         }
@@ -90,6 +93,12 @@ impl Builder<'_> {
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), SyntaxError> {
         let (start, end) = (self.offsets.byte(span.start), self.offsets.byte(span.end));
+        if let Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) = event
+            && let Some(tab) = indented_by_tab(self.text, start)
+            && !self.stack.iter().any(|frame| matches!(self.text.as_bytes().get(frame.start), Some(b'[' | b'{')))
+        {
+            return self.error(tab, TAB);
+        }
         match event {
             Event::DocumentStart(_) => {
                 self.documents += 1;
@@ -265,6 +274,41 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// Kubernetes' own reader says `found character that cannot start any token`.
+const TAB: &str = "a tab indents this line; YAML takes only spaces there";
+
+/// The first tab of the white space with which the line of `offset` begins, if only white space stands before `offset`.
+fn indented_by_tab(text: &str, offset: usize) -> Option<usize> {
+    let before = text.as_bytes().get(..offset)?;
+    let blank = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let line = offset - blank;
+    if line > 0 && before[line - 1] != b'\n' {
+        return None;
+    }
+    before[line..].iter().position(|byte| *byte == b'\t').map(|tab| line + tab)
+}
+
+/// A tab that indents the line at which the reader gave up, or the next one that says anything: a word that runs on from
+/// line to line is told where it begins.
+fn tab_at(text: &str, offset: usize) -> Option<usize> {
+    let mut start = text.get(..offset)?.rfind('\n').map_or(0, |end| end + 1);
+    let mut lines = 0;
+    for line in text[start..].split_inclusive('\n') {
+        let content = line.trim_start();
+        if !content.is_empty() {
+            if let Some(tab) = indented_by_tab(text, start + line.len() - content.len()) {
+                return Some(tab);
+            }
+            lines += 1;
+            if lines == 2 {
+                break;
+            }
+        }
+        start += line.len();
+    }
+    None
 }
 
 /// The bytes of a scalar. The reader's span of a quoted one may go on into the comment behind it, and that of a missing

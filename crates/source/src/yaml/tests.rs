@@ -26,6 +26,34 @@ fn scalars_mean_what_kubernetes_takes_them_for() {
 }
 
 #[test]
+fn a_tab_that_indents_is_told_as_what_it_is() {
+    for (text, offset) in [
+        ("\tapiVersion: v1\nkind: Service\n", 0),
+        ("\tapiVersion: v1\n\tkind: Service\n", 0),
+        ("apiVersion: v1\n\tkind: Service\n", 15),
+        ("kind: Service\nmetadata:\n\tname: a\n", 24),
+        ("kind: Service\nmetadata:\n  \tname: a\n", 26),
+        ("kind: Service\nmetadata:\n  name: a\n\tnamespace: b\nspec: {}\n", 34),
+        ("spec:\n  ports:\n\t- port: 80\n", 15),
+        ("spec:\n  ports:\n  - port: 80\n\t  name: a\n", 28),
+    ] {
+        let error = parse(text).expect_err(text);
+        assert!(error.message.contains("tab") && error.message.contains("spaces"), "{text:?}: {error}");
+        assert_eq!(error.offset, offset, "{text:?}: {error}");
+    }
+    // Where a tab does no harm.
+    for text in [
+        "a: b\t# told\n\t\n\t# more\nc: d\n",
+        "a: {\n  \tb: 1,\n  \tc: [\n  \t2]}\n",
+        "a: |\n  one\n  \ttwo\nb: 1\n",
+        "a: 'one\n  \ttwo'\n",
+        "{\n\t\"a\": 1\n}\n",
+    ] {
+        parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    }
+}
+
+#[test]
 fn nodes_know_their_bytes() {
     let text = "# é comment\nspec:\n  http:\n  - route:\n    - destination: {host: \"a b\"}\n      weight: 90 # ninety\n    - weight: '10'\n  text: |\n    two\n    lines\n  empty:\n";
     assert_eq!(at(text, "spec.http[0].route[0].weight"), "90");
