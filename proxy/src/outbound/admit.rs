@@ -134,7 +134,7 @@ fn body_length(downstream: &Downstream, parts: &Parts) -> Result<(), Refusal> {
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
-            match downstream.activity.doubts(downstream.requests.get().into()) {
+            match downstream.activity.doubts(downstream.requests.get()) {
                 true => Err(Refusal::Malformed(Kind::BadRequest, "http1.content_length_and_chunked_not_allowed")),
                 false => Ok(()),
             }
