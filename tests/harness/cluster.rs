@@ -74,7 +74,7 @@ impl Cluster {
     /// Starts one. Blocks until pods can run.
     pub fn start() -> Result<Self> {
         let programs = Programs::ready()?;
-        let archives = images::build()?;
+        let archives = images::build("--test")?;
         let slot = Slot::claim()?;
         let sandbox = Sandbox::start(slot.dir())?;
         let mut cluster = Self { slot, sandbox, programs, daemons: Vec::new() };

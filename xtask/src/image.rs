@@ -39,6 +39,9 @@ pub struct ImageArgs {
     /// Also the images that only a test cluster needs: `pause` and `tools`.
     #[arg(long)]
     test: bool,
+    /// Also the image that samples/ needs: `prometheus`.
+    #[arg(long)]
+    samples: bool,
 }
 
 /// Writes an archive per image and prints their paths.
@@ -55,6 +58,9 @@ pub fn build(args: &ImageArgs) -> Result<()> {
     let mut images = kitchen.product()?;
     if args.test {
         images.extend(kitchen.test()?);
+    }
+    if args.samples {
+        images.extend(kitchen.samples()?);
     }
     for image in &images {
         let name = format!("{}/{}:{}", args.hub.trim_end_matches('/'), image.name, args.tag);

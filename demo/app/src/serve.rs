@@ -23,7 +23,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use serde_json::{Value, json};
-use weft_runtime::{Shutdown, StartupError};
+use weft_runtime::Shutdown;
 
 /// Flags of `serve`.
 #[derive(clap::Args, Clone)]
@@ -37,7 +37,8 @@ pub struct ServeArgs {
     /// Where to listen.
     #[arg(long)]
     listen: SocketAddr,
-    /// Where calls to other services go; the Host header names the service.
+    /// Where calls to other services go, with the service in the Host header; without it they go to the service's own
+    /// address, as DNS has it.
     #[arg(long)]
     egress: Option<SocketAddr>,
     /// A dependency, `service/path`; may be given several times.
@@ -71,14 +72,6 @@ const ANSWER_LIMIT: usize = 256 * 1024;
 
 /// Serves until shutdown.
 pub async fn run(args: ServeArgs, shutdown: Shutdown) -> anyhow::Result<()> {
-    if args.egress.is_none() && !args.calls.is_empty() {
-        return Err(StartupError::new(
-            "cannot call other services",
-            "--calls without --egress",
-            "give --egress IP:PORT",
-        )
-        .into());
-    }
     let listener = weft_runtime::admin::bind(args.listen, "--listen").await?;
     let client = Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
@@ -112,8 +105,8 @@ impl Service {
     /// Calls `service/path`. A call that gets no answer counts as 502 with the reason as its body.
     async fn call(&self, target: &str, incoming: &HeaderMap) -> (StatusCode, Value) {
         let (host, path) = target.split_once('/').unwrap_or((target, ""));
-        let Some(egress) = self.args.egress else { return (StatusCode::BAD_GATEWAY, Value::Null) };
-        let mut request = http::Request::get(format!("http://{egress}/{path}")).header(header::HOST, host);
+        let at = self.args.egress.map_or_else(|| host.to_owned(), |egress| egress.to_string());
+        let mut request = http::Request::get(format!("http://{at}/{path}")).header(header::HOST, host);
         for name in PASSED_ON {
             if let Some(value) = incoming.get(name) {
                 request = request.header(name, value);

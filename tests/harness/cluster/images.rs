@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use super::{Cluster, node, sandbox::checked};
 use crate::process::{program, tool};
 
-/// Makes the archives with `xtask image --test` and gives their paths.
-pub fn build() -> Result<Vec<PathBuf>> {
+/// Makes the archives with `xtask image` and gives their paths: the product's and, with `--test` or `--samples`, more.
+pub fn build(more: &str) -> Result<Vec<PathBuf>> {
     let xtask = program("xtask");
     let programs = xtask.parent().context("xtask lies in a folder")?;
-    let output = Command::new(&xtask).args(["image", "--test", "--programs"]).arg(programs).output();
+    let output = Command::new(&xtask).args(["image", more, "--programs"]).arg(programs).output();
     let text = checked("cargo xtask image", output.context("cannot start xtask")?)?;
     Ok(text.lines().filter_map(|line| line.split("  ").next()).map(PathBuf::from).collect())
 }
@@ -25,6 +25,13 @@ pub fn answers(cluster: &Cluster) -> Result<()> {
 }
 
 impl Cluster {
+    /// Gives the node what `samples/` runs beside our own images.
+    pub fn import_samples(&self) -> Result<()> {
+        let archives = build("--samples")?;
+        let samples = archives.iter().filter(|archive| archive.ends_with("prometheus.tar"));
+        samples.map(|archive| self.import(archive)).collect()
+    }
+
     /// Gives the node an archive's images.
     pub fn import(&self, archive: &Path) -> Result<()> {
         let path = archive.display().to_string();

@@ -104,6 +104,24 @@ impl<'a> Kitchen<'a> {
         ])
     }
 
+    /// What `samples/` runs beside the demo's application: this machine's Prometheus.
+    pub fn samples(&mut self) -> Result<Vec<Image>> {
+        let program = tool("prometheus", "prometheus")?;
+        let mut layer = LayerBuilder::default();
+        let inside = "/usr/bin/prometheus";
+        layer.copy(Path::new(inside), &program)?;
+        for library in libraries::of(&program)?.difference(&self.in_base) {
+            layer.copy(library, library)?;
+        }
+        Ok(vec![Image {
+            name: "prometheus",
+            layers: vec![self.base.clone(), layer.finish()?],
+            user: "65534:65534",
+            entrypoint: vec![inside],
+            env: vec![PATH],
+        }])
+    }
+
     fn image(
         &self,
         name: &'static str,
