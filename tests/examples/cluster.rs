@@ -11,7 +11,9 @@ async fn main() {
     println!("export KUBECONFIG={}", cluster.kubeconfig().display());
     println!("alias kubectl={}", cluster.kubectl_program().display());
     println!("alias weft={}", weft_tests::process::program("weft").display());
-    println!("# Weft's images are on the node, and those that samples/ needs: pull policy Never or IfNotPresent finds them.");
+    println!(
+        "# Weft's images are on the node, and those that samples/ needs: pull policy Never or IfNotPresent finds them."
+    );
     println!("# Ctrl-C ends the cluster and removes it.");
     tokio::signal::ctrl_c().await.expect("signals");
     println!("ending");
