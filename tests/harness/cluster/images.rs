@@ -28,8 +28,8 @@ impl Cluster {
     /// Gives the node what `samples/` runs beside our own images.
     pub fn import_samples(&self) -> Result<()> {
         let archives = build("--samples")?;
-        let samples = archives.iter().filter(|archive| archive.ends_with("prometheus.tar"));
-        samples.map(|archive| self.import(archive)).collect()
+        let mut samples = archives.iter().filter(|archive| archive.ends_with("prometheus.tar"));
+        samples.try_for_each(|archive| self.import(archive))
     }
 
     /// Gives the node an archive's images.
