@@ -43,6 +43,10 @@ pub struct Flags {
     /// File with the join token that the first certificate is asked for with, outside of Kubernetes.
     #[arg(long, env = "WEFT_JOIN_TOKEN_FILE", value_name = "FILE")]
     pub join_token_file: Option<PathBuf>,
+    /// File that keeps the certificate and its key from one start to the next, so that a join token is needed only once;
+    /// its directory must be writable, and it is for this user alone.
+    #[arg(long, env = "WEFT_IDENTITY_FILE", value_name = "FILE")]
+    pub identity_file: Option<PathBuf>,
     /// What a pod tells its proxy.
     #[command(flatten)]
     pub pod: PodArgs,
@@ -159,10 +163,12 @@ impl Flags {
                     )
                 })?,
             }),
+            (None, None) if self.identity_file.is_some() => Ok(Credentials::Kept),
             (given, _) => Err(StartupError::new(
                 "cannot ask for a certificate",
                 if given.is_some() { "two kinds of token are given" } else { "no token is given" },
-                "name either a --join-token-file, or in a pod a --token-file with a --root-cert-file",
+                "name either a --join-token-file or an --identity-file that has a certificate, or in a pod a --token-file \
+                 with a --root-cert-file",
             )),
         }
     }
@@ -219,6 +225,7 @@ mod tests {
         let pod = flags(&pod);
         assert!(matches!(pod.credentials(), Ok(Credentials::Projected { .. })));
         assert!(pod.in_pod() && pod.drain_until_idle);
+        assert!(matches!(flags(&["--identity-file", "i"]).credentials(), Ok(Credentials::Kept)));
         for bad in [&[][..], &["--token-file", "t"], &["--token-file", "t", "--join-token-file", "t"]] {
             assert!(flags(bad).credentials().is_err(), "{bad:?}");
         }

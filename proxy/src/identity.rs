@@ -1,7 +1,8 @@
 //! The proxy's certificate: asked for with a token at first, then renewed with itself at half of its life. The key is
-//! made here, stays in memory and is never written or logged.
+//! made here and never logged; it stays in memory, unless an identity file is to keep it for the next start.
 
 mod credentials;
+mod file;
 mod request;
 pub mod roots;
 mod token;
@@ -12,9 +13,11 @@ use std::{
 };
 
 use rand::Rng;
+use tokio::time::Instant;
 use weft_runtime::{Shutdown, StartupError};
 
 pub use credentials::Credentials;
+pub use file::IdentityFile;
 pub use request::RequestError;
 pub use token::{InvalidToken, JoinToken, ServiceAccountToken};
 
@@ -25,7 +28,11 @@ pub struct Keeper {
     shared: Arc<Shared>,
     control_plane: ControlPlane,
     credentials: Credentials,
+    file: Option<IdentityFile>,
 }
+
+/// How often a kept identity is looked at: the mesh's roots may have changed beside it.
+const LOOK: Duration = Duration::from_secs(5);
 
 impl Keeper {
     /// Checks the credentials, so that a file that is missing or damaged is a startup error.
@@ -35,7 +42,37 @@ impl Keeper {
         credentials: Credentials,
     ) -> Result<Self, StartupError> {
         credentials.check()?;
-        Ok(Self { shared, control_plane, credentials })
+        Ok(Self { shared, control_plane, credentials, file: None })
+    }
+
+    /// Keeps the identity in a file as well, and goes on with the one that it has: then no token is needed. A file that
+    /// is of no use is told and replaced with the token's help.
+    pub fn resuming(
+        shared: Arc<Shared>,
+        control_plane: ControlPlane,
+        credentials: Credentials,
+        file: IdentityFile,
+    ) -> Result<Self, StartupError> {
+        file.check()?;
+        match file.read(&shared.node) {
+            Ok(Some(identity)) => {
+                tracing::info!(
+                    file = %file.path().display(), spiffe = %identity.spiffe, serial = identity.serial,
+                    until = %humantime::format_rfc3339_seconds(identity.not_after), "going on with the kept certificate"
+                );
+                shared.identity.store(Some(Arc::new(identity)));
+            }
+            Ok(None) => credentials.check()?,
+            Err(error) => {
+                let what = format!("cannot use the identity file {}", file.path().display());
+                if matches!(credentials, Credentials::Kept) {
+                    return Err(StartupError::new(what, error, request::JOIN_AGAIN));
+                }
+                tracing::warn!(%error, "{what}; asking for a new certificate with the token");
+                credentials.check()?;
+            }
+        }
+        Ok(Self { shared, control_plane, credentials, file: Some(file) })
     }
 
     /// Asks, waits for half of the lifetime, asks again; until shutdown.
@@ -67,8 +104,26 @@ impl Keeper {
             spiffe = %identity.spiffe, serial = identity.serial, renew_in_s = wait.as_secs(), "certificate issued"
         );
         self.shared.stats.certificate(true);
-        self.shared.identity.store(Some(Arc::new(identity)));
-        tokio::time::sleep(wait).await;
+        let identity = Arc::new(identity);
+        // First: what the token was spent for must not be lost in a crash.
+        if let Some(file) = &self.file {
+            file.keep(&identity).await;
+        }
+        self.shared.identity.store(Some(identity));
+        self.rest(wait).await;
+    }
+
+    /// Waits. The file follows other roots that are put in force meanwhile: a proxy that starts with those of yesterday
+    /// would not know the operator.
+    async fn rest(&self, wait: Duration) {
+        let Some(file) = &self.file else { return tokio::time::sleep(wait).await };
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            tokio::time::sleep_until(until.min(Instant::now() + LOOK)).await;
+            if let Some(identity) = self.shared.identity.load_full() {
+                file.keep(&identity).await;
+            }
+        }
     }
 
     /// With the certificate while there is a good one, else with the token.
@@ -95,5 +150,7 @@ fn renew_after(identity: &Identity, now: SystemTime, jitter: f64) -> Duration {
     left.clamp(lifetime / 10, lifetime).mul_f64(jitter / 2.0)
 }
 
+#[cfg(test)]
+mod resume_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::{
     admin::Admin,
     control_plane::ControlPlane,
     flags::Flags,
-    identity::{self, Keeper},
+    identity::{self, IdentityFile, Keeper},
     listener,
     state::{Capture, ConnectionLimits, Shared},
     telemetry::{AccessLog, AccessLogTarget, SpanSink},
@@ -36,7 +36,13 @@ pub async fn run(flags: Flags) -> anyhow::Result<()> {
     let shared = Shared::limited(node, access_log, spans, limits);
     let credentials = flags.credentials()?;
     let roots = credentials.roots_file().map(Into::into);
-    let keeper = Keeper::new(shared.clone(), control_plane.clone(), credentials)?;
+    let keeper = match &flags.identity_file {
+        None => Keeper::new(shared.clone(), control_plane.clone(), credentials)?,
+        Some(path) => {
+            let file = IdentityFile::new(path.clone());
+            Keeper::resuming(shared.clone(), control_plane.clone(), credentials, file)?
+        }
+    };
     let workers = Workers::start(&shared, flags.concurrency.into(), listener::serve)
         .map_err(|error| StartupError::new("cannot start worker threads", error, "lower --concurrency"))?;
 

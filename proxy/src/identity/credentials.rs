@@ -7,7 +7,7 @@ use weft_runtime::StartupError;
 
 use super::{JoinToken, RequestError, ServiceAccountToken, request};
 use crate::{
-    control_plane::ControlPlane,
+    control_plane::{ConnectError, ControlPlane},
     state::NodeInfo,
     tls::{self, Identity},
 };
@@ -21,6 +21,8 @@ const MAX_ROOTS: u64 = 1024 * 1024;
 pub enum Credentials {
     /// A join token, which carries the hash of the mesh's root.
     Join(PathBuf),
+    /// Nothing but the certificate that an identity file keeps.
+    Kept,
     /// A pod's service account token, and the mesh's roots.
     Projected {
         /// The token that the kubelet keeps fresh.
@@ -38,9 +40,15 @@ impl Credentials {
                 StartupError::new(
                     format!("cannot read the join token {}", file.display()),
                     error,
-                    "make one with `weft ca token create` and name its file with --join-token-file",
+                    "make one with `weft vm join` (without a cluster: `weft ca token create`) and name its file with \
+                     --join-token-file",
                 )
             }),
+            Self::Kept => Err(StartupError::new(
+                "cannot ask for a certificate",
+                "the identity file has none yet, and no token is given",
+                request::JOIN_AGAIN,
+            )),
             Self::Projected { token, roots } => {
                 ServiceAccountToken::read(token).map_err(|error| {
                     StartupError::new(
@@ -63,7 +71,7 @@ impl Credentials {
     /// The file with the mesh's roots, where there is one.
     pub fn roots_file(&self) -> Option<&Path> {
         match self {
-            Self::Join(_) => None,
+            Self::Join(_) | Self::Kept => None,
             Self::Projected { roots, .. } => Some(roots),
         }
     }
@@ -72,6 +80,7 @@ impl Credentials {
     pub async fn ask(&self, control_plane: &ControlPlane, node: &NodeInfo) -> Result<Identity, RequestError> {
         match self {
             Self::Join(file) => request::with_join_token(control_plane, node, &JoinToken::read(file)?).await,
+            Self::Kept => Err(RequestError::NoToken),
             Self::Projected { token, roots } => {
                 let (token, roots) = (ServiceAccountToken::read(token)?, read_roots(roots)?);
                 request::with_service_account(control_plane, node, &token, &roots).await
@@ -80,10 +89,15 @@ impl Credentials {
     }
 
     /// Whether the token may be tried after a renewal by certificate ended in `error`. A join token has a limited
-    /// number of uses, so only a plain refusal is worth one.
+    /// number of uses, so only a plain refusal is worth one, or an operator of other roots: of a mesh that was made anew,
+    /// perhaps, and if it is not the token's own either, the token is not shown to it.
     pub fn worth_trying(&self, error: &RequestError) -> bool {
         match self {
-            Self::Join(_) => matches!(error, RequestError::Refused(_)),
+            Self::Join(_) => match error {
+                RequestError::Connect(error @ ConnectError::Tls(..)) => !error.is_of_another_time(),
+                error => matches!(error, RequestError::Refused(_)),
+            },
+            Self::Kept => false,
             Self::Projected { .. } => error.unproven(),
         }
     }

@@ -20,12 +20,19 @@ use crate::{
 /// Longest time for the call.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What helps who has no proof of an identity.
+pub const JOIN_AGAIN: &str = "make a join token with `weft vm join` (without a cluster: `weft ca token create`) and name \
+                              its file with --join-token-file";
+
 /// Why no certificate was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The token file.
     #[error("token: {0}")]
     Token(#[from] InvalidToken),
+    /// The certificate that was kept does not help, and there is nothing else.
+    #[error("the certificate has expired or is not accepted any more, and no token is given")]
+    NoToken,
     /// The operator cannot be reached, or is not the one that the token or the roots vouch for.
     #[error("{0}")]
     Connect(#[from] ConnectError),
@@ -60,8 +67,10 @@ impl RequestError {
     /// What an operator of the mesh can do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
+            Self::NoToken => JOIN_AGAIN,
             Self::Token(_) | Self::Refused(_) => {
-                "make a fresh join token with `weft ca token create`; in a pod, see why the operator refuses its account"
+                "make a fresh join token with `weft vm join` (without a cluster: `weft ca token create`); in a pod, see why \
+                 the operator refuses its account"
             }
             Self::Connect(error) if error.is_of_another_time() => {
                 "compare this machine's clock (the time of this line) with the operator's, and set the one that is wrong"
@@ -157,7 +166,7 @@ fn read(chain: &[String], key: KeyPair, node: &NodeInfo) -> Result<Identity, Req
     let unusable = |why: &str| RequestError::Answer(why.to_owned());
     let (roots, chain) = chain.split_last().ok_or_else(|| unusable("it is empty"))?;
     let chain = chain.iter().map(|pem| certificates(pem)).collect::<Result<Vec<_>, _>>()?.concat();
-    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     let identity = Identity::new(chain, certificates(roots)?, key)?;
     if identity.spiffe != node.spiffe() {
         return Err(RequestError::Answer(format!("it is for {}, not {}", identity.spiffe, node.spiffe())));

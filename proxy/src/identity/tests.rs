@@ -7,13 +7,13 @@ use crate::{
     tls::testing::TestCa,
 };
 
-fn token_file(token: &str) -> tempfile::NamedTempFile {
+pub(super) fn token_file(token: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "{token}").unwrap();
     file
 }
 
-fn control_plane(operator: &FakeOperator) -> ControlPlane {
+pub(super) fn control_plane(operator: &FakeOperator) -> ControlPlane {
     ControlPlane::new(operator.address.to_string(), Some("127.0.0.1".parse().unwrap()))
 }
 

@@ -7,7 +7,7 @@ use rustls::{
     pki_types::CertificateDer,
     sign::{CertifiedKey, SigningKey},
 };
-use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::PrivatePkcs8KeyDer;
 use weft_model::SpiffeId;
 
 use super::{Error, provider, spiffe::spiffe_of};
@@ -18,6 +18,8 @@ pub struct Identity {
     pub spiffe: SpiffeId,
     /// Certificate chain with key.
     pub(super) key: Arc<CertifiedKey>,
+    /// The key as it can be written down.
+    private: Arc<PrivatePkcs8KeyDer<'static>>,
     /// Roots of the mesh.
     pub roots: Arc<RootCertStore>,
     /// The roots as they came, for the admin page.
@@ -41,7 +43,7 @@ impl Identity {
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
         roots: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
+        key: PrivatePkcs8KeyDer<'static>,
     ) -> Result<Self, Error> {
         let bad = |why: &str| Error::Pem("certificate".into(), why.to_owned());
         let leaf = chain.first().ok_or_else(|| bad("the chain is empty"))?;
@@ -53,12 +55,13 @@ impl Identity {
         };
         let (not_before, not_after) = (at(validity.not_before.timestamp()), at(validity.not_after.timestamp()));
         let serial = parsed.tbs_certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect();
-        let signer: Arc<dyn SigningKey> = provider().key_provider.load_private_key(key)?;
-        let key = CertifiedKey::new(chain, signer);
-        key.keys_match()?;
+        let signer: Arc<dyn SigningKey> = provider().key_provider.load_private_key(key.clone_key().into())?;
+        let certified = CertifiedKey::new(chain, signer);
+        certified.keys_match()?;
         Ok(Self {
             spiffe,
-            key: Arc::new(key),
+            key: Arc::new(certified),
+            private: Arc::new(key),
             roots: root_store(&roots)?,
             root_certificates: roots,
             not_before,
@@ -72,6 +75,7 @@ impl Identity {
         Ok(Self {
             spiffe: self.spiffe.clone(),
             key: self.key.clone(),
+            private: self.private.clone(),
             roots: root_store(&roots)?,
             root_certificates: roots,
             not_before: self.not_before,
@@ -83,6 +87,11 @@ impl Identity {
     /// Certificates, leaf first.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.key.cert
+    }
+
+    /// The private key. For [`crate::identity`] alone, which keeps it for the next start where it is asked to.
+    pub(crate) fn private_key(&self) -> &PrivatePkcs8KeyDer<'static> {
+        &self.private
     }
 
     #[cfg(test)]

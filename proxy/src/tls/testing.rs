@@ -49,7 +49,7 @@ impl TestCa {
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         // The root goes along as an operator's does.
         let chain = vec![leaf.der().clone(), self.root.clone()];
-        Identity::new(chain, vec![self.root.clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into()).unwrap()
+        Identity::new(chain, vec![self.root.clone()], PrivatePkcs8KeyDer::from(key.serialize_der())).unwrap()
     }
 
     /// The certificate service's answer to a request.
