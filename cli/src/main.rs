@@ -14,6 +14,7 @@ mod proxy_config;
 mod proxy_status;
 mod status;
 mod upgrade;
+mod vm;
 
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
@@ -55,6 +56,8 @@ enum Command {
     BugReport(bug_report::BugReportArgs),
     /// Show what an upgrade would restart.
     Upgrade(upgrade::UpgradeArgs),
+    /// Let machines outside of the cluster join the mesh.
+    Vm(vm::VmArgs),
     /// Print a script that completes this command's words in a shell.
     Completion(completion::CompletionArgs),
 }
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::BugReport(args) => bug_report::run(args),
         Command::Upgrade(args) => upgrade::run(args),
+        Command::Vm(args) => vm::run(args),
         Command::Completion(args) => Ok(completion::run(&args, Args::command())),
     };
     match result {
@@ -115,5 +119,7 @@ mod tests {
         }
         assert!(Args::try_parse_from(["weft", "proxy-config", "routes", "web-1.shop", "-o", "json"]).is_ok());
         assert!(Args::try_parse_from(["weft", "proxy-config", "routes"]).is_err());
+        let join = ["weft", "vm", "join", "db", "--address", "10.0.0.5", "--context", "c", "-n", "vms", "-o", "json"];
+        assert!(Args::try_parse_from(join).is_ok());
     }
 }

@@ -49,6 +49,13 @@ pub(super) struct Material {
     pub roots: Vec<CertificateDer<'static>>,
 }
 
+/// Lower-case hex SHA-256 of the DER of the first certificate in `pem`: of the mesh's published roots, whose first one
+/// anchors new certificates, it is [`Authority::root_hash`] for who must not see the key. `place` names the text in errors.
+pub fn first_root_hash(place: &str, pem: &str) -> Result<String, StartupError> {
+    let roots = plugged::parse_certificates(place, pem.as_bytes())?;
+    Ok(roots.first().map(|root| hex(&Sha256::digest(root))).unwrap_or_default())
+}
+
 /// A certificate that was issued.
 #[derive(Clone, Debug)]
 pub struct Issued {

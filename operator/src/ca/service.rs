@@ -148,7 +148,7 @@ impl Inner {
                 tracing::warn!(peer = %peer.address, %error, "refused a join token");
                 Err(Status::unauthenticated(
                     "the join token is not accepted: it may be expired, used up, revoked or altered; \
-                     make another with `weft ca token create`",
+                     make another with `weft vm join`, or without a cluster with `weft ca token create`",
                 ))
             }
         }
