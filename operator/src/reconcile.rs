@@ -5,6 +5,7 @@ pub mod authority;
 pub mod cluster;
 pub mod conditions;
 mod controller;
+mod definitions;
 mod findings;
 mod fleet;
 mod install;
@@ -59,7 +60,7 @@ pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Resul
 
 async fn lead(cluster: Cluster, options: &ReconcileOptions) {
     // The Mesh kind has to be there before it can be watched.
-    while let Err(problem) = install::definitions(&cluster).await {
+    while let Err(problem) = definitions::ensure(&cluster).await {
         tracing::error!(reason = problem.reason.as_str(), "{problem}");
         sleep(RETRY).await;
     }

@@ -9,6 +9,9 @@ use crate::Kind;
 
 pub(crate) use structural::structural;
 
+/// Annotation of our own definitions: the version of Weft that wrote them. One without it is from before there was any.
+pub const VERSION_ANNOTATION: &str = "weft.dev/version";
+
 /// One CustomResourceDefinition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Crd {
@@ -41,6 +44,7 @@ fn mesh() -> Crd {
         "metadata": {
             "name": name,
             "labels": {"app.kubernetes.io/part-of": "weft"},
+            "annotations": {VERSION_ANNOTATION: env!("CARGO_PKG_VERSION")},
         },
         "spec": {
             "group": kind.group(),

@@ -11,6 +11,7 @@ pub mod names;
 pub mod profile;
 mod proxy;
 pub mod render;
+pub mod version;
 
 pub use error::RenderError;
 pub use inject::{InjectConfig, InjectError, Injection, NamespaceInfo, Skip, inject};

@@ -5,12 +5,10 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::{
-    api::apps::v1::Deployment, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    api::{DynamicObject, ListParams, Patch, PatchParams},
     runtime::controller::Action,
 };
 use serde_json::{Value, json};
@@ -23,6 +21,7 @@ use super::{
     cluster::{Cluster, Name, mesh_resource, superfluous},
     conditions::Facts,
     controller::{Context, as_json},
+    definitions,
     fleet::{self, Survey},
     problem::{Problem, Reason},
     skew, status,
@@ -108,7 +107,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
 
     claim(cluster, mesh).await?;
     context.active.send_if_modified(|active| !std::mem::replace(active, true));
-    definitions(cluster).await?;
+    definitions::ensure(cluster).await?;
     let terms = terms(&input.mesh);
     let spread = context.spread.borrow().clone();
     let requests = context.rotation_requests();
@@ -207,25 +206,6 @@ async fn claim(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem> {
     let params = PatchParams::default();
     let doing = format!("put the finalizer on Mesh {name}");
     cluster.ask(&doing, api.patch(&name, &params, &Patch::Merge(patch))).await?;
-    Ok(())
-}
-
-/// Creates the CustomResourceDefinitions that are absent. One that is there is left alone, whoever made it.
-pub async fn definitions(cluster: &Cluster) -> Result<(), Problem> {
-    let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
-    let doing = "list CustomResourceDefinitions";
-    let present = cluster.ask(doing, api.list_metadata(&ListParams::default())).await?;
-    let present: BTreeSet<String> = present.items.iter().map(ResourceExt::name_any).collect();
-    for crd in weft_install::crds().into_iter().filter(|crd| !present.contains(&crd.name)) {
-        let doing = format!("create CustomResourceDefinition {}", crd.name);
-        let definition = serde_json::from_value(crd.definition)
-            .map_err(|error| Problem::new(Reason::Rejected, format!("cannot {doing}: {error}")))?;
-        match cluster.ask(&doing, api.create(&PostParams::default(), &definition)).await {
-            Ok(_) => tracing::info!(name = crd.name, "created a CustomResourceDefinition"),
-            Err(problem) if problem.reason == Reason::Conflict => {}
-            Err(problem) => return Err(problem),
-        }
-    }
     Ok(())
 }
 
