@@ -1,15 +1,17 @@
 //! `weft install` and `weft uninstall`.
 
-mod apply;
+pub mod apply;
 mod plan;
 mod remove;
-mod wait;
+mod report;
+pub mod wait;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use crate::{
     cluster::{ClusterArgs, block_on},
     inject::{self, Output},
+    output::{self, Format, OutputArgs},
 };
 use plan::Plan;
 
@@ -42,7 +44,7 @@ pub struct InstallArgs {
     /// With --dry-run, print what the operator will make of the Mesh as well.
     #[arg(long, requires = "dry_run")]
     expand: bool,
-    /// With --dry-run, how manifests are written.
+    /// With --dry-run, how manifests are written, yaml or json; without, json tells what was done.
     #[arg(short = 'o', long, value_enum, default_value_t)]
     output: Output,
     /// How long to wait until the Mesh is ready; 0s does not wait.
@@ -58,6 +60,8 @@ pub struct InstallArgs {
 pub struct UninstallArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Name of the Mesh to remove; by default all of them and then the operator.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -81,11 +85,17 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
     }
     block_on(async {
         let cluster = args.cluster.connect().await?;
-        apply::apply(&cluster, &plan).await?;
-        if args.timeout.is_zero() {
-            return Ok(ExitCode::SUCCESS);
+        let changed = apply::apply(&cluster, &plan).await?;
+        let code = match args.timeout.is_zero() {
+            true => ExitCode::SUCCESS,
+            false => wait::ready(&cluster, plan.mesh_name(), "", args.timeout).await?,
+        };
+        if args.output == Output::Json {
+            let mesh = plan.mesh_name().to_owned();
+            let ready = !args.timeout.is_zero() && code == ExitCode::SUCCESS;
+            output::print(Format::Json, &report::Installed { mesh, ready, changed })?;
         }
-        wait::ready(&cluster, plan.mesh_name(), args.timeout).await
+        Ok(code)
     })
 }
 

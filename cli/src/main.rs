@@ -54,7 +54,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Collect what is needed to find out what is wrong, without any secret.
     BugReport(bug_report::BugReportArgs),
-    /// Show what an upgrade would restart.
+    /// Bring what is installed to another version, and say which workloads have to restart.
     Upgrade(upgrade::UpgradeArgs),
     /// Let machines outside of the cluster join the mesh.
     Vm(vm::VmArgs),
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_cluster_command_takes_kubectls_flags() {
-        for name in ["status", "proxy-status", "check", "bug-report", "upgrade"] {
+        for name in ["status", "proxy-status", "check", "bug-report", "upgrade", "install", "uninstall"] {
             let line = ["weft", name, "--kubeconfig", "f", "--context", "c", "-n", "shop", "-o", "json"];
             assert!(Args::try_parse_from(line).is_ok(), "{name}");
         }

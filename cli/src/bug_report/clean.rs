@@ -28,6 +28,12 @@ fn hide_environment(value: &mut Value) {
                     }
                 }
             }
+            // As a Mesh writes it: by name.
+            if let Some(Value::Object(variables)) = fields.get_mut("env") {
+                for (_, value) in variables.iter_mut().filter(|(name, _)| !name.starts_with("WEFT_")) {
+                    *value = Value::from("(left out)");
+                }
+            }
             fields.values_mut().for_each(hide_environment);
         }
         Value::Array(values) => values.iter_mut().for_each(hide_environment),
@@ -49,5 +55,9 @@ mod tests {
         assert!(!pod.to_string().contains("hunter2"));
         assert_eq!(pod["metadata"], json!({"name": "web", "annotations": {"a": "b"}}));
         assert_eq!(pod["spec"]["containers"][0]["env"][1]["value"], "sidecar");
+        let mut mesh =
+            json!({"spec": {"components": {"console": {"env": {"PASSWORD": "hunter2", "WEFT_LOG": "debug"}}}}});
+        clean(&mut mesh);
+        assert!(!mesh.to_string().contains("hunter2") && mesh.to_string().contains("debug"), "{mesh}");
     }
 }

@@ -75,6 +75,11 @@ impl Proxied<'_> {
         matches!(phase, Some("Succeeded" | "Failed"))
     }
 
+    /// Whether it is a gateway of an installation, which the operator looks after.
+    pub fn is_gateway(&self) -> bool {
+        self.pod.labels().contains_key(names::COMPONENT_LABEL)
+    }
+
     /// The revision whose control plane it belongs to.
     pub fn revision(&self) -> &str {
         self.pod.labels().get(names::REVISION_LABEL).map_or(weft_api::mesh::DEFAULT_REVISION, String::as_str)

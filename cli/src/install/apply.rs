@@ -1,30 +1,33 @@
 //! Applies what was planned, server-side.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use anyhow::Context as _;
 use kube::{
-    Api,
+    Api, ResourceExt,
     api::{ApiResource, DynamicObject, Patch, PatchParams, TypeMeta},
 };
 use serde_json::Value;
+use weft_api::crd::VERSION_ANNOTATION;
+use weft_install::{VERSION, version::compare};
 
 use super::plan::Plan;
 use crate::cluster::{Cluster, explain};
 
 /// Who the fields belong to that this command sets.
-const MANAGER: &str = "weft-install";
+pub const MANAGER: &str = "weft-install";
 /// How long a new kind may take until the API server serves it.
 const ESTABLISHED: Duration = Duration::from_secs(30);
 
-pub(super) async fn apply(cluster: &Cluster, plan: &Plan) -> anyhow::Result<()> {
-    for object in plan.operator() {
-        one(cluster, &object).await?;
-        if object["kind"] == "CustomResourceDefinition" {
-            established(cluster, &object).await?;
+/// Applies everything; gives what was changed by it.
+pub(super) async fn apply(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Vec<String>> {
+    let mut changed = Vec::new();
+    for object in plan.operator().iter().chain([&plan.mesh]) {
+        if one(cluster, object).await? {
+            changed.push(shown(object));
         }
     }
-    one(cluster, &plan.mesh).await
+    Ok(changed)
 }
 
 /// What speaks for objects like `object`.
@@ -41,20 +44,34 @@ pub(super) fn api(cluster: &Cluster, object: &Value) -> anyhow::Result<Api<Dynam
 }
 
 /// `Kind name`.
-pub(super) fn shown(object: &Value) -> String {
+pub fn shown(object: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]))
 }
 
-async fn one(cluster: &Cluster, object: &Value) -> anyhow::Result<()> {
+/// Applies an object; whether that changed anything. A definition of ours that a newer version wrote stays as it is.
+pub async fn one(cluster: &Cluster, object: &Value) -> anyhow::Result<bool> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let api = api(cluster, object)?;
+    let present =
+        api.get_metadata_opt(name).await.map_err(|error| explain(&format!("look at {}", shown(object)), &error))?;
+    let definition = object["kind"] == "CustomResourceDefinition";
+    let writer = present.as_ref().and_then(|present| present.annotations().get(VERSION_ANNOTATION));
+    if definition && writer.is_some_and(|writer| compare(writer, VERSION) == Some(Ordering::Greater)) {
+        eprintln!("left {} as it is: a newer version wrote it", shown(object));
+        return Ok(false);
+    }
     let params = PatchParams::apply(MANAGER).force();
-    api(cluster, object)?
+    let applied = api
         .patch(name, &params, &Patch::Apply(object))
         .await
         .map_err(|error| explain(&format!("apply {}", shown(object)), &error))?;
-    eprintln!("applied {}", shown(object));
-    Ok(())
+    if definition {
+        established(cluster, object).await?;
+    }
+    let changed = present.is_none_or(|present| present.metadata.resource_version != applied.metadata.resource_version);
+    eprintln!("{} {}", if changed { "applied" } else { "unchanged" }, shown(object));
+    Ok(changed)
 }
 
 /// Waits until the API server serves a new kind: before, the first object of it would be refused.

@@ -15,8 +15,12 @@ use weft_install::render::bootstrap::Bootstrap;
 use super::{
     UninstallArgs,
     apply::{api, shown},
+    report::Removed,
 };
-use crate::cluster::{Cluster, explain, meshes};
+use crate::{
+    cluster::{Cluster, explain, meshes},
+    output,
+};
 
 const PERIOD: Duration = Duration::from_millis(500);
 
@@ -29,9 +33,11 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     }
     // The operator goes with its last Mesh.
     let operator = if others.is_empty() { operator(&cluster.system) } else { Vec::new() };
+    let mut report = Removed { dry_run: args.dry_run, ..Removed::default() };
     if args.dry_run {
-        chosen.iter().for_each(|mesh| println!("Mesh {}, and all that it made", mesh.name));
-        operator.iter().for_each(|object| println!("{}", shown(object)));
+        report.removed.extend(chosen.iter().map(|mesh| format!("Mesh {}", mesh.name)));
+        report.removed.extend(operator.iter().map(shown));
+        output::print(args.output.output, &report)?;
         return Ok(ExitCode::SUCCESS);
     }
     let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &meshes::resource());
@@ -43,14 +49,21 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
         }
         found(&doing, api.delete(&mesh.name, &DeleteParams::default()).await)?;
         if !gone(&api, &mesh.name, args).await? {
-            return Ok(ExitCode::FAILURE);
+            report.left = Some(mesh.name.clone());
+            break;
         }
         eprintln!("removed Mesh {}", mesh.name);
+        report.removed.push(format!("Mesh {}", mesh.name));
     }
-    for object in &operator {
-        delete(cluster, object).await?;
+    if report.left.is_none() {
+        for object in &operator {
+            if delete(cluster, object).await? {
+                report.removed.push(shown(object));
+            }
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    output::print(args.output.output, &report)?;
+    Ok(if report.left.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// What was there before any Mesh, last thing first. The namespace stays when somebody else made it.
@@ -96,7 +109,8 @@ async fn gone(api: &Api<DynamicObject>, name: &str, args: &UninstallArgs) -> any
     }
 }
 
-async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<()> {
+/// Whether it was there.
+async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<bool> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let api = api(cluster, object)?;
     let doing = format!("delete {}", shown(object));
@@ -104,13 +118,14 @@ async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<()> {
         let looked = found(&doing, api.get(name).await)?;
         let label = looked.and_then(|space| space.metadata.labels?.remove("app.kubernetes.io/part-of"));
         if label.as_deref() != Some("weft") {
-            return Ok(());
+            return Ok(false);
         }
     }
-    if found(&doing, api.delete(name, &DeleteParams::background()).await)?.is_some() {
+    let deleted = found(&doing, api.delete(name, &DeleteParams::background()).await)?.is_some();
+    if deleted {
         eprintln!("removed {}", shown(object));
     }
-    Ok(())
+    Ok(deleted)
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@ use weft_api::mesh::{ConditionStatus, MeshStatus};
 use crate::cluster::{Cluster, explain, meshes};
 
 /// How often the Mesh is looked at.
-const PERIOD: Duration = Duration::from_millis(500);
+pub const PERIOD: Duration = Duration::from_millis(500);
 
-pub(super) async fn ready(cluster: &Cluster, name: &str, patience: Duration) -> anyhow::Result<ExitCode> {
+/// Waits until a Mesh is ready, in `version` unless that is empty: until its operator has looked, a Mesh that did not change
+/// is ready as it was.
+pub async fn ready(cluster: &Cluster, name: &str, version: &str, patience: Duration) -> anyhow::Result<ExitCode> {
     let meshes: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &meshes::resource());
     let end = Instant::now() + patience;
     let mut told = String::new();
@@ -21,7 +23,8 @@ pub(super) async fn ready(cluster: &Cluster, name: &str, patience: Duration) -> 
         let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
         let current = status.observed_generation >= mesh.metadata.generation.unwrap_or_default();
         let ready = status.condition("Ready").filter(|_| current);
-        if ready.is_some_and(|condition| condition.status == ConditionStatus::True) {
+        let right = version.is_empty() || status.version == version;
+        if right && ready.is_some_and(|condition| condition.status == ConditionStatus::True) {
             eprintln!("Mesh {name} is ready, version {}", status.version);
             return Ok(ExitCode::SUCCESS);
         }
@@ -47,7 +50,7 @@ pub(super) fn state(status: &MeshStatus, current: bool) -> String {
     if !status.waiting_for.is_empty() {
         return status.waiting_for.join("; ");
     }
-    match status.condition("Ready") {
+    match status.condition("Ready").filter(|condition| condition.status != ConditionStatus::True) {
         Some(condition) if condition.message.is_empty() => condition.reason.clone(),
         Some(condition) => format!("{} ({})", condition.message, condition.reason),
         None => "the operator is at work".to_owned(),

@@ -15,7 +15,7 @@ mod reading;
 mod scan;
 pub mod yaml;
 
-pub use cluster_store::{BearerToken, ClusterError, KubernetesStore};
+pub use cluster_store::{BearerToken, ClusterError, GitOps, KubernetesStore};
 pub use config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo};
 pub use directory::{Batch, DirectoryOptions, DirectorySource, OpenError};
 pub use documents::{Access, Documents};

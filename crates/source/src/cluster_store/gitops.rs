@@ -17,7 +17,7 @@ pub enum GitOps {
 
 impl GitOps {
     /// Who owns the object, by the marks that the tools leave on it.
-    pub(super) fn of(object: &Value) -> Option<Self> {
+    pub fn of(object: &Value) -> Option<Self> {
         let metadata = object.get("metadata")?;
         let text = |part: &str, key: &str| metadata.get(part)?.get(key)?.as_str().map(str::to_owned);
         if let Some(tracking) = text("annotations", "argocd.argoproj.io/tracking-id") {

@@ -1,0 +1,54 @@
+//! A second control plane beside the one that runs.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use weft_api::mesh::Profile;
+
+use super::plan::{Action, Step};
+use crate::cluster::meshes::{Installation, resource};
+
+/// A Mesh of another revision with the settings of `base`, named as `weft install --revision` would name it beside a Mesh
+/// called weft. Tags stay with `base`: a tag has one Mesh, and moving it moves workloads.
+pub(super) fn step(base: &Installation, revision: &str, to: &str) -> Step {
+    let name = format!("{}-{revision}", base.name);
+    let mut spec = base.object.data.get("spec").cloned().filter(Value::is_object).unwrap_or_else(|| json!({}));
+    spec["revision"] = revision.into();
+    if let Some(fields) = spec.as_object_mut() {
+        fields.remove("tags");
+    }
+    if !spec["image"].is_object() {
+        spec["image"] = json!({});
+    }
+    spec["image"]["tag"] = to.into();
+    let kind = resource();
+    Step {
+        object: Some(json!({
+            "apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec,
+        })),
+        mesh: name,
+        revision: revision.to_owned(),
+        action: Action::Create,
+        from: String::new(),
+        to: to.to_owned(),
+        images: BTreeMap::new(),
+        refused: None,
+        tag: None,
+        shows: if base.spec.profile() == Profile::Remote { String::new() } else { to.to_owned() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::meshes::testing::installation;
+
+    #[test]
+    fn settings_are_taken_over_and_tags_are_not() {
+        let spec = json!({"profile": "demo", "tags": ["prod"], "image": {"hub": "registry/weft", "tag": "0.1.0"}});
+        let step = step(&installation(spec, json!({})), "v2", "0.2.0");
+        assert_eq!((step.mesh.as_str(), step.action), ("main-v2", Action::Create));
+        let expected = json!({"profile": "demo", "revision": "v2", "image": {"hub": "registry/weft", "tag": "0.2.0"}});
+        assert_eq!(step.object.unwrap()["spec"], expected);
+    }
+}

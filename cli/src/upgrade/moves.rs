@@ -1,0 +1,152 @@
+//! The commands that move workloads to a second control plane, finish the move, or go back.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::{Api, ResourceExt, api::ListParams};
+use serde::Serialize;
+use serde_json::json;
+use weft_api::mesh::DEFAULT_REVISION;
+use weft_install::names;
+
+use super::restarts::{self, Restart};
+use crate::cluster::{Cluster, explain, meshes::Installation, pods};
+
+const INJECTION: &str = "istio-injection";
+
+/// Commands for people, in order.
+#[derive(Debug, Default, PartialEq, Serialize)]
+pub(super) struct Moves {
+    /// Move every workload. Each namespace can go by itself.
+    pub(super) forward: Vec<String>,
+    /// Once nothing runs with the old control plane any more.
+    pub(super) finish: Vec<String>,
+    /// Move back instead.
+    pub(super) back: Vec<String>,
+}
+
+/// Every namespace.
+pub(super) async fn namespaces(cluster: &Cluster) -> anyhow::Result<Vec<Namespace>> {
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    let list = api.list(&ListParams::default()).await.map_err(|error| explain("list namespaces", &error))?;
+    Ok(list.items)
+}
+
+impl Moves {
+    /// From `base` to `revision`. Nothing where there is no base any more.
+    pub(super) fn of(
+        base: Option<&Installation>,
+        revision: &str,
+        namespaces: &[Namespace],
+        pods: &[Pod],
+    ) -> Option<Self> {
+        let base = base?;
+        let (old, name) = (base.spec.revision_label(), &base.name);
+        let new = format!("{name}-{revision}");
+        let mut moves = Self::default();
+        let mut moved = BTreeSet::new();
+        for namespace in namespaces {
+            let label = |label: &str| namespace.labels().get(label).map(String::as_str);
+            let space = namespace.name_any();
+            let (forward, back) = match (label(INJECTION), label(names::REVISION_LABEL)) {
+                // Istio's rule: this label wins over the revision's.
+                (Some("enabled"), _) if old == DEFAULT_REVISION => (
+                    format!("{INJECTION}- {}={revision}", names::REVISION_LABEL),
+                    format!("{}- {INJECTION}=enabled", names::REVISION_LABEL),
+                ),
+                (None, Some(rev)) if rev == old => {
+                    (format!("{}={revision}", names::REVISION_LABEL), format!("{}={old}", names::REVISION_LABEL))
+                }
+                (None, Some(rev)) if base.spec.tags.iter().any(|tag| tag == rev) => {
+                    moved.insert(space);
+                    continue;
+                }
+                _ => continue,
+            };
+            let command = |change: &str| format!("kubectl label --overwrite namespace {space} {change}");
+            moves.forward.push(command(&forward));
+            moves.back.push(command(&back));
+            moved.insert(space);
+        }
+        if !base.spec.tags.is_empty() {
+            let tags = |name: &str, tags: &[String]| {
+                format!("kubectl patch mesh {name} --type=merge -p '{}'", json!({"spec": {"tags": tags}}))
+            };
+            let all = &base.spec.tags;
+            moves.forward.extend([tags(name, &[]), tags(&new, all), taken_up(&new)]);
+            moves.back.extend([tags(&new, &[]), tags(name, all), taken_up(name)]);
+        }
+        let proxies = pods::proxied(pods).filter(|proxy| !proxy.over() && !proxy.is_gateway());
+        let proxies: Vec<Restart> = proxies
+            .filter(|proxy| moved.contains(&proxy.pod.namespace().unwrap_or_default()))
+            .map(|proxy| Restart {
+                workload: proxy.workload(),
+                revision: old.to_owned(),
+                pods: 1,
+                image: String::new(),
+            })
+            .collect();
+        let restart = restarts::commands(&proxies);
+        moves.forward.extend(restart.clone());
+        moves.back.extend(restart);
+        moves.finish.push(format!("weft uninstall --name {name}"));
+        moves.back.push(format!("weft uninstall --name {new}"));
+        Some(moves)
+    }
+}
+
+/// Waits until a Mesh has its tags: a pod that starts before would get no proxy.
+fn taken_up(mesh: &str) -> String {
+    format!(
+        "kubectl wait mesh {mesh} --timeout=2m --for=jsonpath='{{.status.observedGeneration}}'=$(kubectl get mesh {mesh} -o \
+         jsonpath='{{.metadata.generation}}')"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{meshes::testing::installation, pods::testing::pod};
+
+    fn namespace(name: &str, labels: serde_json::Value) -> Namespace {
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).unwrap()
+    }
+
+    #[test]
+    fn each_namespace_moves_by_the_label_that_it_has() {
+        let base = installation(json!({"tags": ["prod"]}), json!({}));
+        let namespaces = [
+            namespace("shop", json!({"istio-injection": "enabled"})),
+            namespace("pay", json!({"istio.io/rev": "default"})),
+            namespace("ship", json!({"istio.io/rev": "prod"})),
+            namespace("other", json!({"istio.io/rev": "someone-else"})),
+            namespace("off", json!({"istio-injection": "disabled"})),
+        ];
+        let pods = [
+            pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "default"),
+            pod("ship", "track-7d9f-a", "weft/proxy:0.1.0", "prod"),
+            pod("other", "web-7d9f-a", "weft/proxy:0.1.0", "someone-else"),
+        ];
+        let moves = Moves::of(Some(&base), "v2", &namespaces, &pods).unwrap();
+        assert_eq!(
+            moves.forward,
+            [
+                "kubectl label --overwrite namespace shop istio-injection- istio.io/rev=v2",
+                "kubectl label --overwrite namespace pay istio.io/rev=v2",
+                "kubectl patch mesh main --type=merge -p '{\"spec\":{\"tags\":[]}}'",
+                "kubectl patch mesh main-v2 --type=merge -p '{\"spec\":{\"tags\":[\"prod\"]}}'",
+                "kubectl wait mesh main-v2 --timeout=2m --for=jsonpath='{.status.observedGeneration}'=$(kubectl get mesh main-v2 -o jsonpath='{.metadata.generation}')",
+                "kubectl -n ship rollout restart deployment/track",
+                "kubectl -n shop rollout restart deployment/web",
+            ]
+        );
+        assert_eq!(moves.finish, ["weft uninstall --name main"]);
+        assert!(
+            moves
+                .back
+                .contains(&"kubectl label --overwrite namespace shop istio.io/rev- istio-injection=enabled".into())
+        );
+        assert_eq!(moves.back.last().unwrap(), "weft uninstall --name main-v2");
+        assert_eq!(Moves::of(None, "v2", &namespaces, &pods), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Does what was planned: CRD and operator first, then the Meshes, each step safe to repeat.
+
+use std::process::ExitCode;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams},
+};
+use serde_json::json;
+use tokio::time::Instant;
+use weft_install::render::bootstrap::OPERATOR;
+
+use super::{
+    UpgradeArgs, impossible, operator,
+    plan::{Plan, Step},
+};
+use crate::{
+    cluster::{Cluster, explain, meshes},
+    install::{apply, wait},
+};
+
+/// What was done.
+pub(super) struct Done {
+    pub(super) changed: Vec<String>,
+    pub(super) ready: bool,
+}
+
+pub(super) async fn perform(cluster: &Cluster, plan: &Plan, args: &UpgradeArgs) -> anyhow::Result<Done> {
+    let found = operator::find(cluster).await?;
+    let found = found.ok_or_else(|| impossible("the operator has just gone", "run weft install"))?;
+    let mut done = Done { changed: Vec::new(), ready: true };
+    // Before the operator changes: a Mesh that is to stay would follow it.
+    for step in plan.meshes.iter().filter(|step| step.action == super::plan::Action::Keep) {
+        tag(cluster, step, &mut done.changed).await?;
+    }
+    let definitions = weft_install::crds().into_iter().filter(|crd| !crd.foreign).map(|crd| crd.definition);
+    for object in definitions.chain(found.at(&plan.to).objects()) {
+        if apply::one(cluster, &object).await? {
+            done.changed.push(apply::shown(&object));
+        }
+    }
+    // The operator that runs refuses what is newer than itself.
+    if args.wait && !rolled_out(cluster, args).await? {
+        done.ready = false;
+        return Ok(done);
+    }
+    let wanted = plan.meshes.iter().filter(|step| step.action != super::plan::Action::Keep);
+    for step in wanted {
+        match &step.object {
+            Some(object) => {
+                if apply::one(cluster, object).await? {
+                    done.changed.push(apply::shown(object));
+                }
+            }
+            None => tag(cluster, step, &mut done.changed).await?,
+        }
+        if args.wait {
+            let code = wait::ready(cluster, &step.mesh, &step.shows, args.timeout).await?;
+            done.ready &= code == ExitCode::SUCCESS;
+        }
+    }
+    Ok(done)
+}
+
+/// Writes a Mesh's version. Only that field: the rest is whoever's wrote it.
+async fn tag(cluster: &Cluster, step: &Step, changed: &mut Vec<String>) -> anyhow::Result<()> {
+    let Some(tag) = &step.tag else { return Ok(()) };
+    let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &meshes::resource());
+    let patch = json!({"spec": {"image": {"tag": tag}}});
+    let params = PatchParams { field_manager: Some(apply::MANAGER.to_owned()), ..PatchParams::default() };
+    api.patch(&step.mesh, &params, &Patch::Merge(patch))
+        .await
+        .map_err(|error| explain(&format!("set spec.image.tag of Mesh {}", step.mesh), &error))?;
+    eprintln!("set spec.image.tag of Mesh {} to {tag}", step.mesh);
+    changed.push(format!("Mesh {}", step.mesh));
+    Ok(())
+}
+
+/// Waits until every replica of the operator is of the new version.
+async fn rolled_out(cluster: &Cluster, args: &UpgradeArgs) -> anyhow::Result<bool> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.system);
+    let end = Instant::now() + args.timeout;
+    let mut told = String::new();
+    loop {
+        let found = api.get(OPERATOR).await.map_err(|error| explain(&format!("look at {OPERATOR}"), &error))?;
+        let Some(waiting) = behind(&found) else { return Ok(true) };
+        if waiting != told {
+            eprintln!("waiting: {waiting}");
+            told = waiting;
+        }
+        if Instant::now() >= end {
+            let (patience, system) = (humantime::format_duration(args.timeout), &cluster.system);
+            eprintln!("weft: the operator is not of the new version after {patience}: {told}; no Mesh was changed");
+            eprintln!("weft: kubectl -n {system} describe pods -l weft.dev/component=operator says why");
+            eprintln!("weft: kubectl -n {system} rollout undo deployment/{OPERATOR} goes back");
+            return Ok(false);
+        }
+        tokio::time::sleep(wait::PERIOD).await;
+    }
+}
+
+/// What is missing until a Deployment is rolled out.
+fn behind(deployment: &Deployment) -> Option<String> {
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let status = deployment.status.clone().unwrap_or_default();
+    let updated = match status.observed_generation >= deployment.metadata.generation {
+        true => status.updated_replicas.unwrap_or_default(),
+        false => 0,
+    };
+    let (all, ready) = (status.replicas.unwrap_or_default(), status.ready_replicas.unwrap_or_default());
+    let done = updated == wanted && all == wanted && ready == wanted;
+    (!done).then(|| format!("{OPERATOR} has {updated} of {wanted} pods of the new version, {ready} of {all} are ready"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_pods_do_not_count() {
+        let of = |generation: i64, updated: i32, all: i32, ready: i32| {
+            let value = json!({"metadata": {"generation": generation}, "spec": {"replicas": 2, "selector": {}, "template": {}},
+                "status": {"observedGeneration": 4, "updatedReplicas": updated, "replicas": all, "readyReplicas": ready}});
+            behind(&serde_json::from_value(value).unwrap())
+        };
+        assert_eq!(of(4, 2, 2, 2), None);
+        assert!(of(5, 2, 2, 2).unwrap().contains("0 of 2"), "the change was not seen yet");
+        assert!(of(4, 1, 3, 3).is_some() && of(4, 2, 3, 3).is_some() && of(4, 2, 2, 1).is_some());
+    }
+}

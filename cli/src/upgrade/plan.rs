@@ -1,0 +1,259 @@
+//! What an upgrade would do, worked out before anything is done.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Pod;
+use serde::Serialize;
+use serde_json::{Value, json};
+use weft_api::mesh::Profile;
+use weft_install::{Capabilities, MeshInput, VERSION, profile::Settings};
+use weft_operator::reconcile::skew;
+use weft_source::GitOps;
+
+use super::{
+    beside, impossible,
+    moves::Moves,
+    operator::Operator,
+    restarts::{Restart, commands, restarts},
+};
+use crate::cluster::{meshes::Installation, pods};
+
+/// What is asked for.
+pub(super) struct Wish {
+    pub(super) to: String,
+    pub(super) mesh: Option<String>,
+    /// Of a second control plane.
+    pub(super) revision: Option<String>,
+}
+
+/// What would happen.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Plan {
+    /// The version.
+    pub(super) to: String,
+    /// Image of the operator now and then; absent when it stays.
+    pub(super) operator: Option<String>,
+    /// Why nothing can be done at all.
+    pub(super) refused: Option<String>,
+    /// By installation.
+    pub(super) meshes: Vec<Step>,
+    /// Workloads whose pods must restart to get the new proxy.
+    pub(super) restarts: Vec<Restart>,
+    /// The commands that restart them.
+    pub(super) commands: Vec<String>,
+    /// How workloads get to a second control plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) moves: Option<Moves>,
+    /// What was changed; absent when nothing was to be done but tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) changed: Option<Vec<String>>,
+}
+
+/// What would happen to one installation.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Step {
+    pub(super) mesh: String,
+    pub(super) revision: String,
+    pub(super) action: Action,
+    /// Version that runs now; empty when none is ready.
+    pub(super) from: String,
+    /// The version that it is to have.
+    pub(super) to: String,
+    /// Images that would change, old and new by component.
+    pub(super) images: BTreeMap<String, String>,
+    /// Why this step cannot be taken.
+    pub(super) refused: Option<String>,
+    /// What is written into `spec.image.tag`; none where it may stay as it is.
+    #[serde(skip)]
+    pub(super) tag: Option<String>,
+    /// The version that its status has to tell; empty where it tells none.
+    #[serde(skip)]
+    pub(super) shows: String,
+    /// The object to create.
+    #[serde(skip)]
+    pub(super) object: Option<Value>,
+}
+
+/// What becomes of an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Action {
+    /// It gets the new version.
+    Upgrade,
+    /// It stays at its version, whatever the operator's.
+    Keep,
+    /// It is made.
+    Create,
+}
+
+impl Wish {
+    /// Whether the Mesh that was asked for is there, and is one.
+    pub(super) fn chosen(&self, meshes: &[Installation]) -> anyhow::Result<()> {
+        if let Some(name) = self.mesh.as_ref().filter(|name| meshes.iter().all(|mesh| mesh.name != **name)) {
+            return Err(impossible(format!("there is no Mesh {name}"), "kubectl get meshes lists them").into());
+        }
+        if self.revision.is_some() && !meshes.iter().any(|mesh| self.is_base(mesh, meshes)) {
+            let names: Vec<_> = meshes.iter().map(|mesh| mesh.name.as_str()).collect();
+            let why = format!("there are several Meshes: {}", names.join(", "));
+            return Err(impossible(why, "say with --mesh whose settings the new control plane takes over").into());
+        }
+        Ok(())
+    }
+
+    /// Whether a second control plane is made after this one: the one that is named, or the only other.
+    pub(super) fn is_base(&self, mesh: &Installation, meshes: &[Installation]) -> bool {
+        let Some(revision) = &self.revision else { return false };
+        match &self.mesh {
+            Some(name) => *name == mesh.name,
+            None => {
+                let other = |mesh: &&Installation| mesh.spec.revision_label() != revision;
+                other(&mesh) && meshes.iter().filter(other).count() == 1
+            }
+        }
+    }
+
+    fn upgrades(&self, mesh: &Installation) -> bool {
+        match &self.revision {
+            Some(revision) => mesh.spec.revision_label() == revision,
+            None => self.mesh.as_ref().is_none_or(|name| *name == mesh.name),
+        }
+    }
+}
+
+impl Plan {
+    pub(super) fn new(
+        meshes: &[Installation],
+        pods: &[Pod],
+        operator: Option<&Operator>,
+        wish: &Wish,
+        system: &str,
+    ) -> Self {
+        let to = &wish.to;
+        let mut steps: Vec<Step> = meshes.iter().map(|mesh| step(mesh, pods, wish, system)).collect();
+        if let Some(revision) = &wish.revision
+            && steps.iter().all(|step| step.revision != *revision)
+            && let Some(base) = meshes.iter().find(|mesh| wish.is_base(mesh, meshes))
+        {
+            steps.push(beside::step(base, revision, to));
+        }
+        // A second control plane restarts nobody: its workloads come to it one by one.
+        let upgraded = meshes.iter().filter(|mesh| wish.revision.is_none() && wish.upgrades(mesh));
+        let restarts = restarts(upgraded, pods, to, system);
+        let image = operator.map(|found| (found.image.clone(), found.at(to).image));
+        Self {
+            to: to.clone(),
+            operator: image.filter(|(old, new)| old != new).map(|(old, new)| format!("{old} -> {new}")),
+            refused: refusal(operator, to, system),
+            meshes: steps,
+            commands: commands(&restarts),
+            restarts,
+            moves: None,
+            changed: None,
+        }
+    }
+
+    pub(super) fn refused(&self) -> bool {
+        self.refused.is_some() || self.meshes.iter().any(|step| step.refused.is_some())
+    }
+}
+
+/// Why this command cannot do it, whatever the Meshes say.
+fn refusal(operator: Option<&Operator>, to: &str, system: &str) -> Option<String> {
+    if skew::check(VERSION, "", to, &BTreeMap::new()).is_err() {
+        return Some(format!(
+            "this command is of version {VERSION} and does not know what version {to} consists of: use the weft command of \
+             version {to}"
+        ));
+    }
+    match operator {
+        Some(found) => found.foreign.clone(),
+        None => Some(format!(
+            "there is no operator in namespace {system}: name the installation's with --weft-namespace, or run weft install"
+        )),
+    }
+}
+
+fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
+    let from = mesh.status.version.clone();
+    let pinned = mesh.spec.image.tag.clone();
+    let upgrades = wish.upgrades(mesh);
+    let version = if upgrades {
+        wish.to.clone()
+    } else {
+        pinned.clone().or_else(|| Some(from.clone()).filter(|from| !from.is_empty())).unwrap_or_else(|| wish.to.clone())
+    };
+    // A Mesh without a tag has the version that is built into its operator: this command's, unless the tag says otherwise.
+    let follows = pinned.is_none() && version == VERSION && version == wish.to;
+    let tag = (!follows && pinned.as_ref() != Some(&version)).then(|| version.clone());
+    let settings = target(mesh, &version, system);
+    let refused = skew::check(&wish.to, &from, &version, &proxies(mesh, pods)).err().map(|error| error.to_string());
+    let managed = || {
+        let tool = GitOps::of(&serde_json::to_value(&mesh.object).unwrap_or_default())?;
+        Some(format!("Mesh {} belongs to {tool}: set spec.image.tag: {version} there", mesh.name))
+    };
+    Step {
+        mesh: mesh.name.clone(),
+        revision: mesh.spec.revision_label().to_owned(),
+        action: if upgrades { Action::Upgrade } else { Action::Keep },
+        images: if upgrades { images(mesh, &settings) } else { BTreeMap::new() },
+        refused: refused.or_else(|| tag.as_ref().and_then(|_| managed())),
+        shows: if mesh.spec.profile() == Profile::Remote { String::new() } else { tag_of(&settings.operator_image) },
+        from,
+        to: version,
+        tag,
+        object: None,
+    }
+}
+
+fn tag_of(image: &str) -> String {
+    image.rsplit_once(':').map_or_else(String::new, |(_, tag)| tag.to_owned())
+}
+
+/// Images that change, by component.
+fn images(mesh: &Installation, settings: &Settings) -> BTreeMap<String, String> {
+    let new = [
+        ("control-plane", &settings.operator_image),
+        ("ingress-gateway", &settings.proxy_image),
+        ("console", &settings.console_image),
+    ];
+    let changed = new.into_iter().filter_map(|(component, image)| {
+        let found = mesh.status.components.iter();
+        let now = found
+            .into_iter()
+            .find(|(name, _)| name.contains(component) || component.contains(name.as_str()))
+            .map(|(_, found)| found)?;
+        (now.image != *image).then(|| (component.to_owned(), format!("{} -> {image}", now.image)))
+    });
+    changed.collect()
+}
+
+/// How many proxies a Mesh has of each version.
+fn proxies(mesh: &Installation, pods: &[Pod]) -> BTreeMap<String, usize> {
+    let mut versions = BTreeMap::new();
+    let own = |revision: &str| mesh.spec.revision_label() == revision || mesh.spec.tags.iter().any(|t| t == revision);
+    for proxy in pods::proxied(pods).filter(|proxy| !proxy.over() && own(proxy.revision())) {
+        *versions.entry(tag_of(proxy.image())).or_default() += 1;
+    }
+    versions
+}
+
+/// The settings that the Mesh would come to with the new tag.
+pub(super) fn target(mesh: &Installation, to: &str, system: &str) -> Settings {
+    let mut spec = mesh.spec.clone();
+    spec.image.tag = Some(to.to_owned());
+    Settings::of(&MeshInput {
+        mesh: spec.into(),
+        mesh_config_json: mesh.object.data.pointer("/spec/meshConfig").cloned().unwrap_or_else(|| json!({})),
+        name: mesh.name.clone(),
+        uid: None,
+        namespace: system.to_owned(),
+        capabilities: Capabilities::default(),
+        ca_bundle: None,
+        ready: false,
+    })
+}
+
+#[cfg(test)]
+mod tests;

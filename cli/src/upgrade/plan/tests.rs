@@ -1,0 +1,127 @@
+use super::*;
+use crate::{
+    cluster::{meshes::testing::installation, pods::testing::pod},
+    output::Answer,
+    upgrade::operator::testing::operator,
+};
+
+fn wish(to: &str) -> Wish {
+    Wish { to: to.into(), mesh: None, revision: None }
+}
+
+fn running(mut spec: Value, version: &str) -> Installation {
+    spec["profile"] = "demo".into();
+    let image = format!("weft/operator:{version}");
+    let component = json!({"ready": 1, "replicas": 1, "image": image});
+    installation(spec, json!({"version": version, "components": {"control-plane": component}}))
+}
+
+fn plan(meshes: &[Installation], pods: &[Pod], wish: &Wish) -> Plan {
+    let operator = operator(&format!("weft/operator:{VERSION}"));
+    Plan::new(meshes, pods, Some(&operator), wish, "weft-system")
+}
+
+#[test]
+fn what_restarts_is_listed_by_workload_with_its_command() {
+    let mesh = running(json!({"tags": ["prod"]}), "0.1.0");
+    let gateway = || {
+        let mut gateway = pod("weft-system", "gw-7d9f-a", "weft/proxy:0.1.0", "default");
+        gateway.metadata.labels.get_or_insert_default().insert("weft.dev/component".into(), "ingress-gateway".into());
+        gateway
+    };
+    let pods = [
+        pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "default"),
+        pod("shop", "web-7d9f-b", "weft/proxy:0.1.0", "prod"),
+        pod("shop", "api-7d9f-b", "weft/proxy:0.1.0", "prod"),
+        pod("shop", "new-7d9f-a", "weft/proxy:0.1.9", "default"),
+        pod("shop", "other-7d9f-a", "weft/proxy:0.1.0", "someone-else"),
+        gateway(),
+    ];
+    let plan = plan(&[mesh], &pods, &wish("0.1.9"));
+    let names: Vec<_> = plan
+        .restarts
+        .iter()
+        .map(|restart| (restart.workload.as_str(), restart.revision.as_str(), restart.pods))
+        .collect();
+    assert_eq!(
+        names,
+        [("Deployment shop/api", "prod", 1), ("Deployment shop/web", "default", 1), ("Deployment shop/web", "prod", 1)]
+    );
+    assert_eq!(plan.commands, ["kubectl -n shop rollout restart deployment/api deployment/web"]);
+    assert_eq!(plan.meshes[0].images["control-plane"], "weft/operator:0.1.0 -> weft/operator:0.1.9");
+    assert_eq!(plan.operator.as_deref(), Some("weft/operator:0.1.0 -> weft/operator:0.1.9"));
+    assert!(!plan.refused());
+    assert!(plan.text().contains("3 pods would have to restart"), "{}", plan.text());
+}
+
+#[test]
+fn the_window_is_checked_with_the_operators_own_words() {
+    let refused = |running_version: &str, to: &str, pods: &[Pod]| {
+        let plan = plan(&[running(json!({}), running_version)], pods, &wish(to));
+        assert_eq!(plan.refused(), plan.text().contains("REFUSED"), "{}", plan.text());
+        plan.refused.or_else(|| plan.meshes[0].refused.clone()).unwrap_or_default()
+    };
+    assert_eq!(refused("0.1.0", "0.1.4", &[]), "");
+    assert_eq!(refused("", VERSION, &[]), "");
+    assert_eq!(refused("0.1.0", "canary-1a2b", &[]), "", "no version, nothing to check");
+    assert!(refused("0.1.0", "0.3.0", &[]).contains("use the weft command of version 0.3.0"));
+    assert!(refused("0.3.0", VERSION, &[]).contains("more than one minor version from the running 0.3.0"));
+    let old = [pod("shop", "web-7d9f-a", "weft/proxy:0.9.0", "default")];
+    assert!(refused("0.1.0", VERSION, &old).contains("restart their pods first"));
+    let none = Plan::new(&[], &[], None, &wish(VERSION), "weft-system");
+    assert!(none.refused.unwrap().contains("--weft-namespace"));
+}
+
+#[test]
+fn a_tag_is_written_only_where_it_has_to_be() {
+    let tag = |spec: Value, to: &str| plan(&[running(spec, VERSION)], &[], &wish(to)).meshes[0].tag.clone();
+    assert_eq!(tag(json!({}), VERSION), None, "it follows the operator");
+    assert_eq!(tag(json!({}), "0.1.7").as_deref(), Some("0.1.7"));
+    assert_eq!(tag(json!({"image": {"tag": "0.1.7"}}), "0.1.7"), None);
+    assert_eq!(tag(json!({"image": {"tag": "0.0.9"}}), VERSION).as_deref(), Some(VERSION));
+}
+
+#[test]
+fn what_argo_cd_owns_is_changed_there() {
+    let mut mesh = running(json!({"image": {"tag": "0.0.9"}}), "0.0.9");
+    mesh.object.metadata.labels = Some([("argocd.argoproj.io/instance".to_owned(), "base".to_owned())].into());
+    let plan = plan(&[mesh], &[], &wish(VERSION));
+    assert!(plan.meshes[0].refused.as_ref().unwrap().contains("Argo CD (application base)"));
+}
+
+#[test]
+fn beside_it_the_old_one_keeps_its_version() {
+    let old = || running(json!({"tags": ["prod"]}), "0.0.9");
+    let beside = Wish { to: VERSION.into(), mesh: None, revision: Some("v2".into()) };
+    let pods = [pod("shop", "web-7d9f-a", "weft/proxy:0.0.9", "default")];
+    let first = plan(&[old()], &pods, &beside);
+    let steps: Vec<_> =
+        first.meshes.iter().map(|step| (step.mesh.as_str(), step.action, step.tag.as_deref())).collect();
+    assert_eq!(steps, [("main", Action::Keep, Some("0.0.9")), ("main-v2", Action::Create, None)]);
+    assert!(first.restarts.is_empty() && !first.refused(), "{}", first.text());
+
+    // Once more: the new one is there.
+    let mut new = running(json!({"revision": "v2", "image": {"tag": VERSION}}), VERSION);
+    new.name = "main-v2".into();
+    let again = plan(&[running(json!({"image": {"tag": "0.0.9"}}), "0.0.9"), new], &pods, &beside);
+    let steps: Vec<_> =
+        again.meshes.iter().map(|step| (step.mesh.as_str(), step.action, step.tag.as_deref())).collect();
+    assert_eq!(steps, [("main", Action::Keep, None), ("main-v2", Action::Upgrade, None)]);
+}
+
+#[test]
+fn one_of_several_is_asked_for_by_name() {
+    let mesh = |name: &str, revision: &str| {
+        let mut mesh = running(json!({"revision": revision}), VERSION);
+        mesh.name = name.into();
+        mesh
+    };
+    let meshes = [mesh("a", ""), mesh("b", "b")];
+    let ask = |name: Option<&str>, revision: Option<&str>| {
+        Wish { to: VERSION.into(), mesh: name.map(str::to_owned), revision: revision.map(str::to_owned) }
+            .chosen(&meshes)
+    };
+    assert!(ask(None, None).is_ok() && ask(Some("b"), Some("v2")).is_ok() && ask(None, Some("b")).is_ok());
+    assert!(ask(Some("c"), None).unwrap_err().to_string().contains("there is no Mesh c"));
+    assert!(ask(None, Some("v2")).unwrap_err().to_string().contains("--mesh"));
+}
