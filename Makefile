@@ -46,12 +46,14 @@ check: ## Formatting, clippy, layers
 	cargo clippy -p weft-frontend --target wasm32-unknown-unknown -- -D warnings
 	cargo xtask layers
 
-bench: ## Our proxy beside Envoy and HAProxy, one run, ratios; the time to the first graph
+bench: ## Our proxy beside Envoy and HAProxy, ratios; the time to the first graph; the operator at scale (as root)
 	@scripts/bootstrap bench
 	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app
 	cargo xtask bench $(ARGS)
 	@$(MAKE) --no-print-directory build page
 	cargo run --quiet -p weft-tests --example first_graph
+	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
+	cargo run --quiet -p weft-tests --example scale
 
 screenshots: ## Draw docs/screenshots anew from a running demo
 	@scripts/bootstrap

@@ -78,7 +78,29 @@ impl Cluster {
         let slot = Slot::claim()?;
         let sandbox = Sandbox::start(slot.dir())?;
         let mut cluster = Self { slot, sandbox, programs, daemons: Vec::new() };
-        match cluster.bring_up(&archives) {
+        Self::start_with(programs, |cluster| cluster.bring_up(&archives))
+    }
+
+    /// Starts the API server alone, for objects that nothing acts on: no pod runs, no Service leads anywhere, and there is
+    /// room for thousands of them. It begins with the objects that [`Self::keep_objects`] put into `objects`, if there are
+    /// any. Blocks until it answers.
+    pub fn start_api_server(objects: Option<&Path>) -> Result<Self> {
+        Self::start_with(Programs::ready()?, |cluster| cluster.bring_up_api_server(objects))
+    }
+
+    /// Copies every object into the folder `objects`, which must not be there; the API server is away meanwhile.
+    pub fn keep_objects(&self, objects: &Path) -> Result<()> {
+        self.stop("kube-apiserver");
+        self.stop("etcd");
+        let kept = copy(&parts::etcd_data(self.dir()), objects);
+        self.resume("etcd");
+        self.resume("kube-apiserver");
+        self.wait_for_api_server()?;
+        kept
+    }
+
+    fn start_with(programs: Programs, bring_up: impl FnOnce(&mut Self) -> Result<()>) -> Result<Self> {
+        match bring_up(&mut cluster) {
             Ok(()) => Ok(cluster),
             Err(error) => {
                 let ended: Vec<_> = cluster.daemons.iter().filter_map(Daemon::ended).collect();
@@ -99,12 +121,12 @@ impl Cluster {
 
         self.daemon("containerd", tool("containerd", "containerd"), parts::containerd(&dir))?;
         self.daemon("etcd", self.programs.etcd(), parts::etcd(&dir))?;
-        self.kubernetes("kube-apiserver", parts::api_server(&credentials, addresses))?;
+        self.kubernetes("kube-apiserver", parts::api_server(&credentials, addresses, &addresses.services().join(",")))?;
         self.wait("containerd", || images::answers(self))?;
         for archive in archives {
             self.import(archive)?;
         }
-        self.wait("kube-apiserver", || self.kubectl_now(&["get", "--raw", "/readyz"], None).map(drop))?;
+        self.wait_for_api_server()?;
         self.kubernetes("kube-controller-manager", parts::controller_manager(&credentials, &kubeconfig, addresses))?;
         self.kubernetes("kube-scheduler", parts::scheduler(&kubeconfig))?;
         self.kubernetes("kubelet", parts::kubelet(&dir, &kubeconfig, addresses))?;
@@ -125,6 +147,23 @@ impl Cluster {
     fn kubernetes(&mut self, name: &'static str, args: Vec<String>) -> Result<()> {
         self.daemon(name, self.programs.kubernetes(name), args)
     }
+    fn bring_up_api_server(&mut self, objects: Option<&Path>) -> Result<()> {
+        let addresses = self.addresses();
+        network::connect(addresses, &self.sandbox)?;
+        let credentials = Credentials::make(self.dir(), addresses)?;
+        credentials.kubeconfig(&self.kubeconfig(), addresses)?;
+        if let Some(objects) = objects {
+            copy(objects, &parts::etcd_data(self.dir()))?;
+        }
+        self.daemon("etcd", self.programs.etcd(), parts::etcd(self.slot.dir()))?;
+        self.kubernetes("kube-apiserver", parts::api_server(&credentials, addresses, address::MANY_SERVICES))?;
+        self.wait_for_api_server()
+    }
+
+    fn wait_for_api_server(&self) -> Result<()> {
+        self.wait("kube-apiserver", || self.kubectl_now(&["get", "--raw", "/readyz"], None).map(drop))
+    }
+
 
     fn daemon(&mut self, name: &'static str, program: PathBuf, args: Vec<String>) -> Result<()> {
         let daemon = Daemon::start(&self.sandbox, name, program, args, self.slot.dir())?;
@@ -195,8 +234,14 @@ impl Cluster {
 }
 
 /// Why this machine cannot run a cluster.
-fn unable() -> Option<String> {
+pub fn unable() -> Option<String> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Copies a folder with all below.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let output = std::process::Command::new("cp").arg("-a").args([from, to]).output().context("cannot start cp")?;
+    sandbox::checked(&format!("cp -a {} {}", from.display(), to.display()), output).map(drop)
+}
+
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
     if line("Uid:").split_whitespace().nth(1) != Some("0") {
         return Some("the kubelet needs root; run make test as root, or in CI".into());

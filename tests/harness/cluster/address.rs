@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How many clusters have room.
 pub const SLOTS: u8 = 64;
+/// Where Services get their addresses when there are thousands of them. No route leads there, so it may be any network.
+pub const MANY_SERVICES: &str = "10.96.0.0/16";
 
 /// One cluster's networks, told by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

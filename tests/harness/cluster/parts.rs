@@ -1,6 +1,9 @@
 //! The command lines of a cluster's programs.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
@@ -9,7 +12,7 @@ use super::{address::Addresses, credentials::Credentials, node};
 /// etcd, which loses its data with the machine and so need not wait for the disk.
 pub fn etcd(dir: &Path) -> Vec<String> {
     flags([
-        ("data-dir", dir.join("etcd").display().to_string()),
+        ("data-dir", etcd_data(dir).display().to_string()),
         ("listen-client-urls", "http://127.0.0.1:2379".into()),
         ("advertise-client-urls", "http://127.0.0.1:2379".into()),
         ("listen-peer-urls", "http://127.0.0.1:2380".into()),
@@ -17,8 +20,13 @@ pub fn etcd(dir: &Path) -> Vec<String> {
     ])
 }
 
-/// The API server.
-pub fn api_server(credentials: &Credentials, addresses: Addresses) -> Vec<String> {
+/// Where etcd keeps what it has.
+pub fn etcd_data(dir: &Path) -> PathBuf {
+    dir.join("etcd")
+}
+
+/// The API server; `services` are the ranges that Services get their addresses from.
+pub fn api_server(credentials: &Credentials, addresses: Addresses, services: &str) -> Vec<String> {
     flags([
         ("etcd-servers", "http://127.0.0.1:2379".into()),
         ("bind-address", "::".into()),
@@ -31,7 +39,7 @@ pub fn api_server(credentials: &Credentials, addresses: Addresses) -> Vec<String
         ("service-account-signing-key-file", credentials.path("accounts.key")),
         ("token-auth-file", credentials.path("tokens.csv")),
         ("authorization-mode", "Node,RBAC".into()),
-        ("service-cluster-ip-range", addresses.services().join(",")),
+        ("service-cluster-ip-range", services.into()),
         ("allow-privileged", "true".into()),
         // Without it exec and logs ask DNS for the node's name.
         ("kubelet-preferred-address-types", "InternalIP".into()),
