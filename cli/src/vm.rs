@@ -55,7 +55,7 @@ struct JoinArgs {
     #[arg(long, short = 'f', value_name = "DIR")]
     output_dir: Option<PathBuf>,
     /// Where that directory will lie on the machine.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/weft")]
+    #[arg(long, value_name = "DIR", default_value = "/etc/weft")]
     machine_dir: PathBuf,
     /// Where the machine reaches the control plane; by default what its Service says, when that leads out of the cluster.
     #[arg(long, value_name = "HOST:PORT")]
@@ -99,7 +99,8 @@ pub fn run(args: VmArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Looks at everything first; then the WorkloadEntry, then the token, and last the directory.
+/// Looks at everything first. Then comes the token, which runs out by itself when the rest fails, then the WorkloadEntry, by
+/// which pods call the machine, and last the directory.
 async fn join(cluster: &Cluster, args: &JoinArgs) -> anyhow::Result<Joined> {
     reachable(args.address)?;
     bootstrap::plain(&args.machine_dir)?;
@@ -107,9 +108,6 @@ async fn join(cluster: &Cluster, args: &JoinArgs) -> anyhow::Result<Joined> {
     let place = Place::prepare(args.output_dir.as_deref().unwrap_or(Path::new(&name)))?;
     let group = group::find(cluster, &args.group).await?;
     let mesh = mesh::find(cluster, args.revision.as_deref(), args.control_plane.as_deref()).await?;
-
-    let entry = group.entry(&name, args.address);
-    let change = group.register(cluster, &name, &entry).await?;
 
     let identity = SpiffeId::new(&mesh.config.trust_domain, &cluster.namespace, group.service_account());
     let wish = NewToken {
@@ -121,6 +119,8 @@ async fn join(cluster: &Cluster, args: &JoinArgs) -> anyhow::Result<Joined> {
     let tokens = ClusterTokens::new(cluster.client.clone(), &cluster.system);
     let made = tokens.create(&wish, &mesh.root_hash, OffsetDateTime::now_utc()).await;
     let (token, record) = made.map_err(|error| no_token(&cluster.system, error))?;
+    let change = group.register(cluster, &name, &group.entry(&name, args.address)).await?;
+
     let machine = bootstrap::Machine {
         namespace: &cluster.namespace,
         name: &name,

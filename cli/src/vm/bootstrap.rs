@@ -19,8 +19,8 @@ const SETTINGS: &str = "weft-proxy.env";
 const UNIT: &str = "weft-proxy.service";
 /// Every file that is written.
 const ALL: [&str; 4] = [TOKEN, ROOT, SETTINGS, UNIT];
-/// Where the proxy keeps its certificate, on the machine.
-const IDENTITY: &str = "identity.pem";
+/// Where the proxy keeps its certificate, on the machine: what its user may write to holds nothing that root obeys.
+const IDENTITY: &str = "/var/lib/weft/identity.pem";
 /// User of the proxy, whose connections capture leaves alone.
 const USER: u32 = 1337;
 
@@ -73,7 +73,7 @@ fn settings(machine: &Machine<'_>, mesh: &Mesh) -> String {
         ("ADDRESS", machine.address.to_string()),
         ("CAPTURE", if machine.capture == Capture::Redirect { "redirect" } else { "none" }.to_owned()),
         ("JOIN_TOKEN_FILE", within(TOKEN)),
-        ("IDENTITY_FILE", within(IDENTITY)),
+        ("IDENTITY_FILE", IDENTITY.to_owned()),
         ("REVISION", config.revision.clone()),
         ("TRUST_DOMAIN", config.trust_domain.clone()),
         ("DOMAIN", config.domain.clone()),
@@ -106,9 +106,10 @@ Group={USER}
 Restart=always
 RestartSec=1
 LimitNOFILE=65536
+StateDirectory=weft
+StateDirectoryMode=0700
 NoNewPrivileges=true
 ProtectSystem=strict
-ReadWritePaths={directory}
 
 [Install]
 WantedBy=multi-user.target
@@ -127,7 +128,7 @@ pub fn plain(directory: &Path) -> Result<(), StartupError> {
     Err(StartupError::new(
         format!("cannot use --machine-dir {}", directory.display()),
         "it is not an absolute path of letters, digits and ./_-+",
-        "name the directory on the machine that the files will lie in, such as /var/lib/weft",
+        "name the directory on the machine that the files will lie in, such as /etc/weft",
     ))
 }
 
@@ -242,7 +243,7 @@ mod tests {
             address: "10.0.0.5".parse().unwrap(),
             service_account: "db",
             capture,
-            directory: Path::new("/var/lib/weft"),
+            directory: Path::new("/etc/weft"),
         };
         files(&machine, &mesh, token)
     }
@@ -262,7 +263,7 @@ mod tests {
             "WEFT_SERVICE_ACCOUNT=db",
             "WEFT_ADDRESS=10.0.0.5",
             "WEFT_CAPTURE=redirect",
-            "WEFT_JOIN_TOKEN_FILE=/var/lib/weft/join-token",
+            "WEFT_JOIN_TOKEN_FILE=/etc/weft/join-token",
             "WEFT_IDENTITY_FILE=/var/lib/weft/identity.pem",
             "WEFT_TRUST_DOMAIN=td",
             "WEFT_ACCESS_LOG=-",
@@ -307,7 +308,7 @@ mod tests {
 
     #[test]
     fn directories_of_the_machine_are_plain() {
-        assert!(plain(Path::new("/var/lib/weft")).is_ok());
+        assert!(plain(Path::new("/etc/weft")).is_ok());
         for bad in ["weft", "/var/my dir", "/a'b", "/a\nb"] {
             assert!(plain(Path::new(bad)).unwrap_err().to_string().contains("--machine-dir"), "{bad}");
         }

@@ -117,7 +117,7 @@ impl Group {
         let spec = object.data.get("spec").cloned().unwrap_or_else(|| json!({}));
         let spec = serde_json::from_value(spec).map_err(|error| {
             let what = format!("cannot use WorkloadGroup {namespace}/{name}");
-            StartupError::new(what, error, "correct its spec; weft lint finds the place")
+            StartupError::new(what, error, "correct its spec with kubectl edit workloadgroup")
         })?;
         Ok(Self { uid: object.uid().unwrap_or_default(), name, namespace, spec })
     }

@@ -62,17 +62,12 @@ impl Answer for Joined {
         }
         text + &format!(
             "\nNext, with weft-proxy in /usr/local/bin of the machine:\n\
-             \x20 scp -r {here} root@{}:{there}\n\
-             \x20 ssh root@{} 'chown -R 1337:1337 {there} && systemctl enable --now {there}/weft-proxy.service'",
-            host(self.address),
-            self.address,
+             \x20 tar -C {here} -c . | ssh root@{address} 'mkdir -p {there} && tar -C {there} -x && \
+             chown -R root:1337 {there} && chmod -R g+rX {there}'\n\
+             \x20 ssh root@{address} systemctl enable --now {there}/weft-proxy.service",
+            address = self.address,
         )
     }
-}
-
-/// As scp wants it.
-fn host(address: IpAddr) -> String {
-    if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
 }
 
 #[cfg(test)]
@@ -92,7 +87,7 @@ mod tests {
             token_uses: 1,
             token_expires_at: "2026-01-01T00:00:00Z".into(),
             directory: "db-1".into(),
-            machine_directory: "/var/lib/weft".into(),
+            machine_directory: "/etc/weft".into(),
             files: vec!["join-token".into(), "weft-proxy.env".into()],
             notes: vec!["mind the gap".into()],
         };
@@ -101,8 +96,8 @@ mod tests {
             "vms/db-1 created",
             "1 first certificate until 2026",
             "note: mind the gap",
-            "scp -r db-1 root@10.0.0.5:/var/lib/weft\n",
-            "chown -R 1337:1337 /var/lib/weft && systemctl enable --now /var/lib/weft/weft-proxy.service",
+            "\n  tar -C db-1 -c . | ssh root@10.0.0.5 'mkdir -p /etc/weft && tar -C /etc/weft -x && chown -R",
+            "\n  ssh root@10.0.0.5 systemctl enable --now /etc/weft/weft-proxy.service",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
