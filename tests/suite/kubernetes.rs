@@ -9,6 +9,7 @@ mod outage;
 mod sidecar;
 mod source;
 mod upgrade;
+mod vm;
 mod webhook;
 mod workload;
 mod zones;

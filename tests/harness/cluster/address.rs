@@ -44,6 +44,16 @@ impl Addresses {
         self.v6(0, 2)
     }
 
+    /// A machine beside the node, below number 60.
+    pub fn machine(self, number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(198, 18, self.0, (number + 1) * 4 + 2)
+    }
+
+    /// The node's end of the link to a machine.
+    pub fn machine_gateway(self, number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(198, 18, self.0, (number + 1) * 4 + 1)
+    }
+
     /// Where pods get their addresses, IPv4 first.
     pub fn pods(self) -> [String; 2] {
         [format!("198.19.{}.0/23", u16::from(self.0) * 4), format!("{}/64", self.v6(1, 0))]

@@ -36,6 +36,32 @@ pub fn disconnect(addresses: Addresses) {
     drop(outside(&["link", "del", &addresses.link()]));
 }
 
+/// Makes a machine's network namespace, its link to the node, and the routes: its default one, and ours to it.
+pub fn connect_machine(addresses: Addresses, number: u8, sandbox: &Sandbox) -> Result<()> {
+    let (name, link) = (machine(number), format!("machine{number}"));
+    let (gateway, own) = (addresses.machine_gateway(number).to_string(), addresses.machine(number).to_string());
+    inside(sandbox, &["netns", "add", &name])?;
+    inside(sandbox, &["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &name])?;
+    inside(sandbox, &["addr", "add", &format!("{gateway}/30"), "dev", &link])?;
+    inside(sandbox, &["link", "set", &link, "up"])?;
+    inside(sandbox, &["-n", &name, "link", "set", "lo", "up"])?;
+    inside(sandbox, &["-n", &name, "addr", "add", &format!("{own}/30"), "dev", "eth0"])?;
+    inside(sandbox, &["-n", &name, "link", "set", "eth0", "up"])?;
+    inside(sandbox, &["-n", &name, "route", "add", "default", "via", &gateway])?;
+    outside(&["route", "add", &own, "via", &addresses.node().to_string()])
+}
+
+/// Removes a machine's network.
+pub fn disconnect_machine(addresses: Addresses, number: u8, sandbox: &Sandbox) {
+    drop(outside(&["route", "del", &addresses.machine(number).to_string()]));
+    drop(inside(sandbox, &["netns", "del", &machine(number)]));
+}
+
+/// Name of a machine's network namespace.
+pub fn machine(number: u8) -> String {
+    format!("machine-{number}")
+}
+
 fn outside(args: &[&str]) -> Result<()> {
     let output = Command::new(tool("ip", "iproute2")).args(args).output().context("cannot start ip")?;
     checked(&format!("ip {}", args.join(" ")), output).map(drop)
