@@ -8,7 +8,6 @@ mod command;
 mod credentials;
 mod daemon;
 mod images;
-mod machine;
 pub mod mesh;
 mod namespace;
 mod network;
@@ -28,7 +27,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-pub use self::{machine::Machine, namespace::TestNamespace};
+pub use self::namespace::TestNamespace;
 use self::{
     address::Addresses, credentials::Credentials, daemon::Daemon, programs::Programs, sandbox::Sandbox, slot::Slot,
 };
@@ -76,9 +75,6 @@ impl Cluster {
     pub fn start() -> Result<Self> {
         let programs = Programs::ready()?;
         let archives = images::build("--test")?;
-        let slot = Slot::claim()?;
-        let sandbox = Sandbox::start(slot.dir())?;
-        let mut cluster = Self { slot, sandbox, programs, daemons: Vec::new() };
         Self::start_with(programs, |cluster| cluster.bring_up(&archives))
     }
 
@@ -89,11 +85,14 @@ impl Cluster {
         Self::start_with(Programs::ready()?, |cluster| cluster.bring_up_api_server(objects))
     }
 
-    /// Copies every object into the folder `objects`, which must not be there; the API server is away meanwhile.
+    /// Copies every object into the folder `objects`, which must not be there yet; the API server is away meanwhile.
     pub fn keep_objects(&self, objects: &Path) -> Result<()> {
         self.stop("kube-apiserver");
         self.stop("etcd");
-        let kept = copy(&parts::etcd_data(self.dir()), objects);
+        // Whole or not at all: an interrupted copy is not taken for one, and two runs do not mix theirs.
+        let partial = objects.with_extension(format!("partial-{}", std::process::id()));
+        let kept = copy(&parts::etcd_data(self.dir()), &partial)
+            .and_then(|()| fs::rename(&partial, objects).context("cannot rename the copy"));
         self.resume("etcd");
         self.resume("kube-apiserver");
         self.wait_for_api_server()?;
@@ -101,6 +100,9 @@ impl Cluster {
     }
 
     fn start_with(programs: Programs, bring_up: impl FnOnce(&mut Self) -> Result<()>) -> Result<Self> {
+        let slot = Slot::claim()?;
+        let sandbox = Sandbox::start(slot.dir())?;
+        let mut cluster = Self { slot, sandbox, programs, daemons: Vec::new() };
         match bring_up(&mut cluster) {
             Ok(()) => Ok(cluster),
             Err(error) => {
@@ -145,9 +147,6 @@ impl Cluster {
         self.wait("dns", || std::net::TcpStream::connect_timeout(&dns, second).map(drop).context("port 53"))
     }
 
-    fn kubernetes(&mut self, name: &'static str, args: Vec<String>) -> Result<()> {
-        self.daemon(name, self.programs.kubernetes(name), args)
-    }
     fn bring_up_api_server(&mut self, objects: Option<&Path>) -> Result<()> {
         let addresses = self.addresses();
         network::connect(addresses, &self.sandbox)?;
@@ -165,6 +164,9 @@ impl Cluster {
         self.wait("kube-apiserver", || self.kubectl_now(&["get", "--raw", "/readyz"], None).map(drop))
     }
 
+    fn kubernetes(&mut self, name: &'static str, args: Vec<String>) -> Result<()> {
+        self.daemon(name, self.programs.kubernetes(name), args)
+    }
 
     fn daemon(&mut self, name: &'static str, program: PathBuf, args: Vec<String>) -> Result<()> {
         let daemon = Daemon::start(&self.sandbox, name, program, args, self.slot.dir())?;
@@ -234,15 +236,15 @@ impl Cluster {
     }
 }
 
-/// Why this machine cannot run a cluster.
-pub fn unable() -> Option<String> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
 /// Copies a folder with all below.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let output = std::process::Command::new("cp").arg("-a").args([from, to]).output().context("cannot start cp")?;
     sandbox::checked(&format!("cp -a {} {}", from.display(), to.display()), output).map(drop)
 }
 
+/// Why this machine cannot run a cluster.
+pub fn unable() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
     if line("Uid:").split_whitespace().nth(1) != Some("0") {
         return Some("the kubelet needs root; run make test as root, or in CI".into());
