@@ -8,6 +8,7 @@ mod command;
 mod credentials;
 mod daemon;
 mod images;
+mod machine;
 pub mod mesh;
 mod namespace;
 mod network;
@@ -27,7 +28,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-pub use self::namespace::TestNamespace;
+pub use self::{machine::Machine, namespace::TestNamespace};
 use self::{
     address::Addresses, credentials::Credentials, daemon::Daemon, programs::Programs, sandbox::Sandbox, slot::Slot,
 };
