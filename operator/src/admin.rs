@@ -20,7 +20,7 @@ use weft_model::{
 };
 
 use crate::{
-    ads::{AckBook, Kind, Registry, registry::Connected, roots},
+    ads::{AckBook, Kind, Registry, State as SyncState, registry::Connected, roots},
     ca::AuthorityWatch,
     metrics::Metrics,
 };
@@ -136,20 +136,20 @@ fn dump(connected: &Connected) -> ConfigDump {
     let mut resources = Vec::with_capacity(progress.target.len());
     for kind in Kind::ALL {
         let asked = progress.types.iter().any(|state| state.kind == kind.name());
-        for (name, resource) in progress.target.of(kind.type_url()) {
-            let missing = progress.missing.get(&(kind, name.clone()));
-            let state = match missing {
-                _ if !asked => "unasked",
-                None => "acked",
-                Some(None) => "pending",
-                Some(Some(_)) => "refused",
+        for resource in progress.target.of(kind.type_url()).iter() {
+            let (state, reason) = match progress.standings[kind as usize].state(resource) {
+                _ if !asked => ("unasked", None),
+                SyncState::Unasked => ("unasked", None),
+                SyncState::Pending => ("pending", None),
+                SyncState::Acked => ("acked", None),
+                SyncState::Refused(reason) => ("refused", Some(reason)),
             };
             resources.push(DumpedResource {
                 kind: kind.name(),
-                name: name.clone(),
+                name: resource.name.clone(),
                 version: resource.version.clone(),
                 state,
-                reason: missing.cloned().flatten(),
+                reason,
                 origins: resource.origins.clone(),
                 bytes: resource.value.len(),
                 value: (kind != Kind::Sds).then(|| STANDARD.encode(&resource.value)),

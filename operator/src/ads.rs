@@ -19,3 +19,4 @@ pub use kind::Kind;
 pub use published::Published;
 pub use registry::Registry;
 pub use service::Ads;
+pub use session::State;

@@ -13,9 +13,10 @@ pub mod store;
 pub mod translate;
 mod view;
 
-pub use client::Client;
+pub(crate) use client::Ask;
+pub use client::{Asked, Class, Client};
 pub use proxy::{Capture, Engine, Proxy, ProxyKind};
-pub use resource::{Resource, Resources, type_url};
+pub use resource::{Difference, Named, Resource, Resources, type_url};
 pub use settings::Settings;
 pub use snapshot::{Snapshot, Typed};
 pub use store::Store;

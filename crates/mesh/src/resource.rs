@@ -1,5 +1,8 @@
 //! The named, hashed resources that a translation gives.
 
+mod named;
+mod pieces;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -10,6 +13,9 @@ use sha2::{Digest, Sha256};
 use weft_model::ObjectRef;
 
 use crate::canonical::Canonical;
+
+pub use named::{Difference, Named};
+pub(crate) use pieces::Pieces;
 
 /// Type URLs of what [`crate::translate`] gives.
 pub mod type_url {
@@ -86,20 +92,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }
 
-/// Resources of one type by name.
-type Named = BTreeMap<String, Arc<Resource>>;
-
 /// Everything one proxy should have, by type URL and then by name. Clones, and translations of one proxy after another,
-/// share the types in which nothing differs: [`Resources::of`] then gives the very same map.
+/// share the types in which nothing differs: [`Resources::of`] then gives the [same](Named::same) set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resources(BTreeMap<&'static str, Arc<Named>>);
-
-static NONE: Named = BTreeMap::new();
+pub struct Resources(BTreeMap<&'static str, Named>);
 
 impl Resources {
-    /// The resources of one type, ordered by name; empty for a type that this proxy has none of.
-    pub fn of(&self, type_url: &str) -> &BTreeMap<String, Arc<Resource>> {
-        self.0.get(type_url).map_or(&NONE, AsRef::as_ref)
+    /// The resources of one type; none for a type that this proxy has none of.
+    pub fn of(&self, type_url: &str) -> &Named {
+        self.0.get(type_url).unwrap_or_else(|| named::none())
     }
 
     /// One resource.
@@ -109,68 +110,69 @@ impl Resources {
 
     /// Every resource, by type URL and name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.0.values().flat_map(|named| named.values())
+        self.0.values().flat_map(Named::iter)
     }
 
     /// How many resources there are.
     pub fn len(&self) -> usize {
-        self.0.values().map(|named| named.len()).sum()
+        self.0.values().map(Named::len).sum()
     }
 
     /// Whether there is none at all.
     pub fn is_empty(&self) -> bool {
-        self.0.values().all(|named| named.is_empty())
+        self.len() == 0
     }
 
     /// Adds a resource that translation knows nothing of, such as the roots, in the place of the one of its name.
     pub fn insert(&mut self, resource: Resource) {
-        self.replace(&Arc::new(resource));
+        let type_url = resource.type_url;
+        self.set(type_url, self.of(type_url).with([Arc::new(resource)], []));
     }
 
-    /// Adds a resource; the first of a name stays, so that two objects that collide keep Istio's "oldest wins". Whether
-    /// it was the first.
-    pub(crate) fn insert_shared(&mut self, resource: &Arc<Resource>) -> bool {
-        let named = Arc::make_mut(self.0.entry(resource.type_url).or_default());
-        let first = !named.contains_key(&resource.name);
-        if first {
-            named.insert(resource.name.clone(), Arc::clone(resource));
+    /// Collects resources; the first of a name stays, so that two objects that collide keep Istio's "oldest wins". Whether
+    /// no two had one name.
+    pub(crate) fn collect<'r>(
+        resources: impl IntoIterator<Item = &'r Arc<Resource>>,
+        pieces: Option<&Pieces>,
+    ) -> (Self, bool) {
+        let mut rows: BTreeMap<&'static str, Vec<Arc<Resource>>> = BTreeMap::new();
+        for resource in resources {
+            rows.entry(resource.type_url).or_default().push(Arc::clone(resource));
         }
-        first
+        let mut collected = Self::default();
+        let mut apart = true;
+        for (type_url, rows) in rows {
+            let (named, unlike) = Named::collect(rows, pieces);
+            apart &= unlike;
+            collected.set(type_url, named);
+        }
+        (collected, apart)
     }
 
-    /// Puts a resource in the place of the one of its name.
-    pub(crate) fn replace(&mut self, resource: &Arc<Resource>) {
-        let named = Arc::make_mut(self.0.entry(resource.type_url).or_default());
-        named.insert(resource.name.clone(), Arc::clone(resource));
-    }
-
-    /// Takes the resource of this name away.
-    pub(crate) fn remove(&mut self, resource: &Resource) {
-        if let Some(named) = self.0.get_mut(resource.type_url) {
-            Arc::make_mut(named).remove(&resource.name);
-            if named.is_empty() {
-                self.0.remove(resource.type_url);
+    /// Puts some in the place of those of their names, and takes others away.
+    pub(crate) fn edit(&mut self, put: &[Arc<Resource>], gone: &[Arc<Resource>], pieces: &Pieces) {
+        for type_url in type_url::PUSH_ORDER {
+            let put = put.iter().filter(|r| r.type_url == type_url).map(Arc::clone);
+            let gone = gone.iter().filter(|r| r.type_url == type_url).map(|r| r.name.as_str());
+            let (mut put, mut gone) = (put.peekable(), gone.peekable());
+            if put.peek().is_some() || gone.peek().is_some() {
+                self.set(type_url, self.of(type_url).edited(put, gone, Some(pieces)));
             }
         }
     }
 
     /// Sets all resources of a type.
-    pub(crate) fn set(&mut self, type_url: &'static str, named: Arc<Named>) {
+    pub(crate) fn set(&mut self, type_url: &'static str, named: Named) {
         match named.is_empty() {
             true => self.0.remove(type_url),
             false => self.0.insert(type_url, named),
         };
     }
 
-    /// Takes the maps of `old` where they hold the very same.
+    /// Takes what `old` has where it is equal.
     pub(crate) fn keep(&mut self, old: &Self) {
         for (type_url, named) in &mut self.0 {
-            let same = |a: &Named, b: &Named| {
-                a.len() == b.len() && a.iter().zip(b).all(|((n, r), (m, s))| n == m && (Arc::ptr_eq(r, s) || r == s))
-            };
-            if let Some(before) = old.0.get(type_url).filter(|before| same(before, named)) {
-                *named = Arc::clone(before);
-            }
+            named.adopt(old.of(type_url));
         }
     }
 
@@ -178,26 +180,15 @@ impl Resources {
     pub(crate) fn join(&mut self, old: &Self, new: &Self, own: &[Arc<Resource>]) {
         for type_url in type_url::PUSH_ORDER {
             let mut own = own.iter().filter(|r| r.type_url == type_url).peekable();
-            let same = match (old.0.get(type_url), new.0.get(type_url)) {
-                (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-                (None, None) => true,
-                _ => false,
-            };
+            let same = old.of(type_url).same(new.of(type_url));
             if same && (self.0.contains_key(type_url) || own.peek().is_none()) {
                 continue;
             }
-            let shared = new.0.get(type_url).cloned().unwrap_or_default();
-            let mut named = shared;
-            if own.peek().is_some() {
-                let whole = Arc::make_mut(&mut named);
-                let mut taken = std::collections::HashSet::new();
-                for resource in own {
-                    if taken.insert(&resource.name) {
-                        whole.insert(resource.name.clone(), Arc::clone(resource));
-                    }
-                }
+            let mut first: BTreeMap<&str, &Arc<Resource>> = BTreeMap::new();
+            for resource in own {
+                first.entry(&resource.name).or_insert(resource);
             }
-            self.set(type_url, named);
+            self.set(type_url, new.of(type_url).with(first.into_values().map(Arc::clone), []));
         }
     }
 }
@@ -205,10 +196,7 @@ impl Resources {
 impl FromIterator<Resource> for Resources {
     /// Collects resources; the first of a name stays.
     fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
-        let mut collected = Self::default();
-        for resource in resources {
-            collected.insert_shared(&Arc::new(resource));
-        }
-        collected
+        let resources: Vec<Arc<Resource>> = resources.into_iter().map(Arc::new).collect();
+        Self::collect(&resources, None).0
     }
 }

@@ -29,7 +29,7 @@ use self::{
     slices::Slices,
     workloads::Workloads,
 };
-use crate::{Resource, Settings};
+use crate::{Named, Resource, Settings};
 
 pub(crate) use history::{History, Key, Mark, Since};
 pub use mesh_config::{MeshSettings, PathNormalization};
@@ -212,7 +212,7 @@ impl Snapshot {
     }
 
     /// The workload table, which is the same for every proxy.
-    pub(crate) fn workload_rows(&self, make: impl Fn(&Workload) -> Resource) -> &Arc<BTreeMap<String, Arc<Resource>>> {
+    pub(crate) fn workload_rows(&self, make: impl Fn(&Workload) -> Resource) -> &Named {
         self.workloads.rows(make)
     }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use weft_mesh::Resources;
 use weft_model::{SpiffeId, sync::ProxySync, sync::TypeSync};
 
-use super::{kind::Kind, node::NodeInfo, published::unix_ms};
+use super::{node::NodeInfo, published::unix_ms, session::Standing};
 
 /// Names one stream of one proxy for as long as the operator runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,8 +27,8 @@ pub struct Progress {
     pub types: Vec<TypeSync>,
     /// What it should have.
     pub target: Arc<Resources>,
-    /// What it has not, by type and name: the reason if it refused, else nothing.
-    pub missing: BTreeMap<(Kind, String), Option<String>>,
+    /// What it wants and has, by kind.
+    pub standings: [Standing; 7],
     /// Version of the mesh's roots that it confirmed; `None` while it has not, or when it does not follow them.
     pub roots: Option<String>,
 }

@@ -1,11 +1,9 @@
 //! What one stream has to send next. No sockets, no clock: requests and targets go in, responses come out.
 
+mod standing;
 mod subscription;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use envoy_types::pb::{
     envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource as WireResource},
@@ -15,7 +13,8 @@ use weft_mesh::{Engine, Resource, Resources};
 use weft_model::{ObjectRef, sync::TypeSync};
 
 use super::kind::{Action, Kind, STAGES};
-pub use subscription::{Answer, Refusal, TooMany};
+pub use standing::{Standing, State};
+pub use subscription::{Answer, TooMany};
 use subscription::{Batch, Subscription};
 
 /// What a request meant.
@@ -39,8 +38,6 @@ pub struct Session {
     resumed: Vec<Kind>,
 }
 
-static EMPTY: BTreeMap<String, Arc<Resource>> = BTreeMap::new();
-
 impl Session {
     /// A stream that has asked for nothing yet.
     pub fn new(engine: Engine) -> Self {
@@ -60,9 +57,9 @@ impl Session {
         let first = self.generation.replace(generation).is_none();
         for kind in Kind::ALL {
             let (before, target) = (before.of(kind.type_url()), self.target.of(kind.type_url()));
-            // Translations share what does not differ, and what is due of that is known.
-            if first || !std::ptr::eq(before, target) {
-                self.subscriptions[kind as usize].compare(target);
+            // Translations share what does not differ.
+            if first || !before.same(target) {
+                self.subscriptions[kind as usize].set_target(target);
             }
         }
     }
@@ -81,14 +78,10 @@ impl Session {
     pub fn hear(&mut self, request: DeltaDiscoveryRequest) -> Result<Option<Heard>, TooMany> {
         let Some(kind) = Kind::of(&request.type_url) else { return Ok(None) };
         let engine = self.engine;
-        let target = match self.generation {
-            Some(_) => self.target.of(kind.type_url()),
-            None => &EMPTY,
-        };
         let subscription = &mut self.subscriptions[kind as usize];
         let answer = (!request.response_nonce.is_empty()).then(|| {
             let error = request.error_detail.as_ref().map(|status| status.message.as_str());
-            subscription.answered(&request.response_nonce, error, target)
+            subscription.answered(&request.response_nonce, error)
         });
         let first = !subscription.begun();
         let DeltaDiscoveryRequest {
@@ -102,9 +95,6 @@ impl Session {
                 self.resumed.push(kind);
             }
             subscription.subscribe(subscribe, &unsubscribe, initial, bare_is_wildcard(engine, kind))?;
-            if self.generation.is_some() {
-                subscription.compare(target);
-            }
         }
         Ok(Some(Heard { kind, answer }))
     }
@@ -115,7 +105,6 @@ impl Session {
         if self.generation.is_none() {
             return out;
         }
-        let target = Arc::clone(&self.target);
         for stage in STAGES {
             let mut finished = true;
             for &(kind, action) in stage {
@@ -125,7 +114,7 @@ impl Session {
                     continue;
                 }
                 finished &= !subscription.unanswered();
-                let batch = subscription.batch(action, target.of(kind.type_url()));
+                let batch = subscription.batch(action);
                 let first = action == Action::Update && subscription.owes_first();
                 if batch.updates.is_empty() && batch.removals.is_empty() && !first {
                     continue;
@@ -182,7 +171,7 @@ impl Session {
                 objects.extend(subscription.lagging().flat_map(|resource| resource.origins.iter().cloned()));
             } else if self.will_ask(kind) {
                 let target = self.target.of(kind.type_url());
-                objects.extend(target.values().flat_map(|resource| resource.origins.iter().cloned()));
+                objects.extend(target.iter().flat_map(|resource| resource.origins.iter().cloned()));
             }
         }
         objects
@@ -213,26 +202,16 @@ impl Session {
             .filter(|(_, subscription)| subscription.begun())
             .map(|(kind, subscription)| TypeSync {
                 kind: kind.name().to_owned(),
-                resources: subscription.held(),
-                synced: subscription.settled() && subscription.refused().is_empty(),
+                resources: subscription.standing().in_force(),
+                synced: subscription.settled() && !subscription.standing().refuses_some(),
                 nack: subscription.nack().map(str::to_owned),
             })
             .collect()
     }
 
-    /// The version of a resource that the proxy confirmed, if it has any.
-    pub fn in_force(&self, kind: Kind, name: &str) -> Option<&str> {
-        self.subscriptions[kind as usize].in_force(name)
-    }
-
-    /// What the proxy asked for and has not in its present version: the reason if it refused, else nothing.
-    pub fn missing(&self) -> BTreeMap<(Kind, String), Option<String>> {
-        let of = |kind: Kind| self.subscriptions[kind as usize].missing().map(move |entry| (kind, entry));
-        Kind::ALL
-            .into_iter()
-            .flat_map(of)
-            .map(|(kind, (name, reason))| ((kind, name.clone()), reason.map(str::to_owned)))
-            .collect()
+    /// What the proxy wants and has, by kind.
+    pub fn standings(&self) -> [Standing; 7] {
+        self.subscriptions.each_ref().map(|subscription| subscription.standing().clone())
     }
 }
 

@@ -333,12 +333,10 @@ impl Stream {
                 self.hub.metrics.proxy_ack.observe(since.elapsed().as_secs_f64());
             }
         }
-        *self.connected.progress.lock() = Progress {
-            types: self.session.summary(),
-            target: Arc::clone(self.session.target()),
-            missing: self.session.missing(),
-            roots: self.session.in_force(Kind::Sds, SDS_ROOTS).map(str::to_owned),
-        };
+        let standings = self.session.standings();
+        let roots = standings[Kind::Sds as usize].version(SDS_ROOTS).map(str::to_owned);
+        let target = Arc::clone(self.session.target());
+        *self.connected.progress.lock() = Progress { types: self.session.summary(), target, standings, roots };
     }
 
     async fn close(self, end: End) {

@@ -9,7 +9,7 @@ use weft_api::networking::{
 use weft_model::Hostname;
 
 use crate::{
-    Client, View,
+    Asked, View,
     snapshot::{Service, Typed, Visibility},
 };
 
@@ -36,17 +36,19 @@ pub struct Policy<'a> {
 
 /// The rules that hold: those of the client's namespace, else of the service's, else of the root namespace; within one, an
 /// exact host before the longest wildcard. Rules that select workloads come before those that do not.
-pub fn rules<'a>(view: &View<'a>, client: &Client, host: &Hostname, service: Option<&Service>) -> Rules<'a> {
-    let mut namespaces = vec![client.namespace.as_str()];
-    namespaces.extend(service.map(|s| s.namespace.as_str()));
-    namespaces.push(&view.settings().root_namespace);
+pub fn rules<'a>(view: &View<'a>, client: &Asked<'_>, host: &Hostname, service: Option<&Service>) -> Rules<'a> {
+    let tiers: Vec<Vec<&Typed<DestinationRule>>> =
+        patterns(host).iter().map(|pattern| view.destination_rules_of(pattern).collect()).collect();
+    // The client is asked about namespaces that have rules, so that for most hosts all clients are alike.
+    let own = tiers.iter().flatten().map(|rule| rule.namespace()).find(|namespace| client.is_in(namespace));
+    let fixed = service.map(|s| s.namespace.as_str()).into_iter().chain([view.settings().root_namespace.as_str()]);
     let mut seen: Vec<&str> = Vec::new();
-    for namespace in namespaces {
+    for namespace in own.into_iter().chain(fixed) {
         if seen.contains(&namespace) {
             continue;
         }
         seen.push(namespace);
-        let rules = in_namespace(view, client, host, namespace);
+        let rules = in_namespace(view, client, &tiers, namespace, own == Some(namespace));
         if !rules.is_empty() {
             return Rules { rules };
         }
@@ -54,23 +56,26 @@ pub fn rules<'a>(view: &View<'a>, client: &Client, host: &Hostname, service: Opt
     Rules::default()
 }
 
+/// `tiers` are the rules by pattern, the closest first; `own` says whether it is the client's namespace.
 fn in_namespace<'a>(
     view: &View<'a>,
-    client: &Client,
-    host: &Hostname,
+    client: &Asked<'_>,
+    tiers: &[Vec<&'a Typed<DestinationRule>>],
     namespace: &str,
+    own: bool,
 ) -> Vec<&'a Typed<DestinationRule>> {
     let defaults = &view.mesh().config.default_destination_rule_export_to;
-    for pattern in patterns(host) {
-        let usable: Vec<_> = view
-            .destination_rules_of(&pattern)
+    for tier in tiers {
+        let usable: Vec<_> = tier
+            .iter()
+            .copied()
             .filter(|r| r.namespace() == namespace)
-            .filter(|r| Visibility::read(&r.export_to, namespace, defaults).includes(&client.namespace))
+            .filter(|r| client.sees(&Visibility::read(&r.export_to, namespace, defaults)))
             .collect();
-        let selecting = usable.iter().copied().find(|r| {
-            r.workload_selector.as_ref().is_some_and(|s| namespace == client.namespace && s.selects(&client.labels))
-        });
-        if let Some(rule) = selecting {
+        let selects = |r: &Typed<DestinationRule>| {
+            r.workload_selector.as_ref().is_some_and(|s| own && client.carries(&s.match_labels))
+        };
+        if let Some(rule) = usable.iter().copied().find(|r| selects(r)) {
             return vec![rule];
         }
         let general: Vec<_> = usable.into_iter().filter(|r| r.workload_selector.is_none()).collect();

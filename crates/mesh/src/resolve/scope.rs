@@ -9,9 +9,9 @@ use weft_api::networking::{
 };
 use weft_model::Hostname;
 
-use super::{delegate, labels_match};
+use super::delegate;
 use crate::{
-    Client, View,
+    Asked, View,
     snapshot::{Service, Typed, Visibility},
 };
 
@@ -21,13 +21,13 @@ pub struct Scope<'a> {
     /// Everything that is desired.
     pub view: &'a View<'a>,
     /// Whose sight this is.
-    pub client: &'a Client,
+    pub client: &'a Asked<'a>,
     /// The Sidecar that selects the client's workload, the namespace's, or the mesh's.
     pub sidecar: Option<&'a Typed<Sidecar>>,
 }
 
 /// The services and VirtualServices that one egress listener knows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Egress {
     /// The listener; `None` stands for what holds without a Sidecar: everything.
     pub listener: Option<EgressListener>,
@@ -39,13 +39,17 @@ pub struct Egress {
 impl<'a> Scope<'a> {
     /// Finds the Sidecar that holds: one that selects the workload, then one of the namespace without a selector, then
     /// one of the root namespace without a selector. Gateways have none.
-    pub fn new(view: &'a View<'a>, client: &'a Client) -> Self {
+    pub fn new(view: &'a View<'a>, client: &'a Asked<'a>) -> Self {
         let sidecar = if client.gateway { None } else { effective_sidecar(view, client) };
         Self { view, client, sidecar }
     }
 
     /// What happens to hosts that are not known.
     pub fn outbound_mode(&self) -> OutboundMode {
+        // Whoever was given the Sidecar has not read it yet.
+        if let Some(sidecar) = self.sidecar {
+            let _ = self.view.sidecars_in(sidecar.namespace());
+        }
         self.sidecar
             .and_then(|s| s.outbound_traffic_policy.as_ref())
             .map_or(self.view.mesh().outbound, |policy| policy.mode)
@@ -58,7 +62,7 @@ impl<'a> Scope<'a> {
                 let namespace = sidecar.namespace();
                 sidecar.spec.egress.iter().map(|listener| self.known(Some(listener), namespace)).collect()
             }
-            _ => vec![self.known(None, &self.client.namespace)],
+            _ => vec![self.known(None, self.client.namespace())],
         }
     }
 
@@ -67,19 +71,19 @@ impl<'a> Scope<'a> {
             // `.` means the namespace of the workload, also in a Sidecar of the root namespace.
             Some(listener) => {
                 let own =
-                    if namespace == self.view.settings().root_namespace { &self.client.namespace } else { namespace };
+                    if namespace == self.view.settings().root_namespace { self.client.namespace() } else { namespace };
                 listener.hosts.iter().filter_map(|host| HostPattern::read(host, own)).collect()
             }
             None => vec![HostPattern { namespace: None, host: Hostname::new("*") }],
         };
         let mut services: BTreeMap<Hostname, Arc<Service>> = BTreeMap::new();
         for service in self.view.services() {
-            if service.visibility.includes(&self.client.namespace)
+            if self.client.sees(&service.visibility)
                 && patterns.iter().any(|p| p.matches(&service.namespace, &service.host))
             {
-                let own = service.namespace == self.client.namespace;
+                let own = self.client.is_in(&service.namespace);
                 match services.get(&service.host) {
-                    Some(chosen) if !own || chosen.namespace == self.client.namespace => {}
+                    Some(chosen) if !own || self.client.is_in(&chosen.namespace) => {}
                     _ => {
                         services.insert(service.host.clone(), Arc::clone(service));
                     }
@@ -92,8 +96,14 @@ impl<'a> Scope<'a> {
     /// The service that a destination of this host means to the proxy, whether or not its Sidecar lists it: a destination
     /// that a visible VirtualService names is meant to be reached.
     pub fn service(&self, host: &Hostname) -> Option<&'a Arc<Service>> {
-        let seen = || self.view.services_of(host).iter().filter(|s| s.visibility.includes(&self.client.namespace));
-        seen().find(|s| s.namespace == self.client.namespace).or_else(|| seen().next())
+        let mut seen = self.view.services_of(host).iter().filter(|s| self.client.sees(&s.visibility));
+        let first = seen.next()?;
+        // Where there is no choice it does not matter who asks.
+        let others: Vec<_> = seen.collect();
+        if others.is_empty() {
+            return Some(first);
+        }
+        Some(std::iter::once(first).chain(others).find(|s| self.client.is_in(&s.namespace)).unwrap_or(first))
     }
 
     /// Every service that the proxy may send to: those that its egress listeners know, and the destinations of the
@@ -164,24 +174,30 @@ impl<'a> Scope<'a> {
     /// Whether the client's namespace sees a VirtualService of `namespace` with this `exportTo`.
     pub(crate) fn may_see(&self, export_to: &[String], namespace: &str) -> bool {
         let defaults = &self.view.mesh().config.default_virtual_service_export_to;
-        Visibility::read(export_to, namespace, defaults).includes(&self.client.namespace)
+        self.client.sees(&Visibility::read(export_to, namespace, defaults))
     }
 }
 
 impl Egress {
+    /// Leaves out the services. Which those are is a matter of the plan; what is planned only asks which VirtualServices
+    /// are known.
+    pub fn without_services(self) -> Self {
+        Self { services: BTreeMap::new(), ..self }
+    }
+
     /// Whether a VirtualService of `namespace` for `host` is known here.
     pub fn knows(&self, namespace: &str, host: &Hostname) -> bool {
         self.patterns.iter().any(|p| p.matches(namespace, host))
     }
 }
 
-fn effective_sidecar<'a>(view: &View<'a>, client: &Client) -> Option<&'a Typed<Sidecar>> {
+fn effective_sidecar<'a>(view: &View<'a>, client: &Asked<'_>) -> Option<&'a Typed<Sidecar>> {
     let selector = |s: &Typed<Sidecar>| s.workload_selector.as_ref().map(|w| w.labels.clone()).unwrap_or_default();
-    let own = || view.sidecars_in(&client.namespace);
+    let own = || view.sidecars_in(client.namespace());
     own()
         .find(|s| {
             let labels = selector(s);
-            !labels.is_empty() && labels_match(&labels, &client.labels)
+            !labels.is_empty() && client.carries(&labels)
         })
         .or_else(|| own().find(|s| selector(s).is_empty()))
         .or_else(|| view.sidecars_in(&view.settings().root_namespace).find(|s| selector(s).is_empty()))

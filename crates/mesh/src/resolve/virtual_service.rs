@@ -9,17 +9,16 @@ use weft_model::Hostname;
 use super::{
     delegate::{self, OwnedRoute},
     destination_rule::patterns,
-    labels_match,
     scope::{Egress, Scope},
 };
-use crate::{Client, snapshot::Typed};
+use crate::{Asked, snapshot::Typed};
 
 /// Who asks for routes: a route applies only where its matches' port, gateways, source labels and source namespace fit,
 /// and those are known when configuration is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {
     /// The proxy, as the outside sees it.
-    pub client: &'a Client,
+    pub client: &'a Asked<'a>,
     /// The port that was called.
     pub port: u16,
     /// `mesh`, or a Gateway's `namespace/name`.
@@ -28,15 +27,15 @@ pub struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     /// A sidecar on its own behalf.
-    pub fn sidecar(client: &'a Client, port: u16) -> Self {
+    pub fn sidecar(client: &'a Asked<'a>, port: u16) -> Self {
         Self { client, port, gateway: MESH_GATEWAY }
     }
 
     /// Whether a match can hold for this caller at all. `owner` is the namespace of the VirtualService.
     pub fn fits(&self, wanted: &HttpMatch, owner: &str) -> bool {
         wanted.port.is_none_or(|p| p == u32::from(self.port))
-            && (wanted.source_namespace.is_empty() || wanted.source_namespace == self.client.namespace)
-            && labels_match(&wanted.source_labels, &self.client.labels)
+            && (wanted.source_namespace.is_empty() || self.client.is_in(&wanted.source_namespace))
+            && self.client.carries(&wanted.source_labels)
             && (wanted.gateways.is_empty() || wanted.gateways.iter().any(|g| names_gateway(g, owner, self.gateway)))
     }
 }

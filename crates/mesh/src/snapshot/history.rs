@@ -97,6 +97,7 @@ pub(crate) struct History {
 struct Line(#[allow(dead_code, reason = "not zero-sized, so that no two lines share an address")] u8);
 
 /// What has changed since an earlier snapshot.
+#[derive(Debug)]
 pub(crate) enum Since {
     /// Whatever has one of these marks.
     Marks(HashSet<Mark>),

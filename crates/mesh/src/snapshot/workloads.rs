@@ -10,13 +10,10 @@ use weft_api::{Kind, ObjectKey, Spec};
 use weft_model::WorkloadRef;
 
 use super::{Workload, objects::Objects};
-use crate::{Resource, resolve::labels_match, store::Edit};
+use crate::{Named, Resource, resolve::labels_match, store::Edit};
 
 /// Workloads by label key and label value, in the order of their names.
 type LabelIndex = HashMap<String, HashMap<String, Vec<Arc<Workload>>>>;
-
-/// The workload table by name of its rows.
-type Rows = Arc<BTreeMap<String, Arc<Resource>>>;
 
 /// The workloads of one namespace by label, indexed when somebody asks.
 #[derive(Debug, Default)]
@@ -33,7 +30,10 @@ pub(crate) struct Workloads {
     namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Localities by node.
     nodes: Arc<BTreeMap<String, String>>,
-    rows: Arc<OnceLock<Rows>>,
+    /// The workload table.
+    rows: Arc<OnceLock<Named>>,
+    /// An earlier one, most of which holds still.
+    before: Named,
 }
 
 impl Workloads {
@@ -80,6 +80,9 @@ impl Workloads {
             self.namespaces.entry(reference.namespace.clone()).or_default();
         }
         if !asked.is_empty() {
+            if let Some(rows) = self.rows.get() {
+                self.before = rows.clone();
+            }
             self.rows = Arc::default();
         }
         asked
@@ -159,14 +162,13 @@ impl Workloads {
         candidates.iter().filter(move |workload| labels_match(selector, &workload.labels))
     }
 
-    /// The workload table by name of its rows: the same for every proxy, and so made once.
-    pub(super) fn rows(&self, make: impl Fn(&Workload) -> Resource) -> &Rows {
+    /// The workload table: the same for every proxy, and so made once.
+    pub(super) fn rows(&self, make: impl Fn(&Workload) -> Resource) -> &Named {
         self.rows.get_or_init(|| {
-            let rows = self.all.values().map(|workload| {
-                let row = workload.row(|| make(workload));
-                (row.name.clone(), Arc::clone(row))
-            });
-            Arc::new(rows.collect())
+            let rows = self.all.values().map(|workload| Arc::clone(workload.row(|| make(workload))));
+            let (mut rows, _) = Named::collect(rows.collect(), None);
+            rows.adopt(&self.before);
+            rows
         })
     }
 }

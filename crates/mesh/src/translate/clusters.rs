@@ -122,7 +122,9 @@ impl Target<'_> {
     fn localities(&self) -> Preference<'_> {
         let setting = self.policy.load_balancer.and_then(|lb| lb.locality_lb_setting.as_ref());
         let setting = setting.or(self.scope.view.mesh().config.locality_lb_setting.as_ref());
-        Preference::new(&self.scope.client.locality, setting, self.policy.outlier_detection.is_some())
+        // Where localities do not count nobody is asked for his.
+        let on = self.policy.outlier_detection.is_some();
+        Preference::new(if on { self.scope.client.locality() } else { "" }, setting, on)
     }
 
     fn metadata(&self) -> Option<Metadata> {

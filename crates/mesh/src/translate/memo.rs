@@ -1,9 +1,11 @@
 //! Translations that remember. What is made for a client is kept in units, each with what it read of the snapshot; with
 //! the next snapshot only those are made again that read something that differs. Proxies that look alike to the outside
-//! share one client's memory.
+//! share one client's memory, and clients that answer alike share units and pieces of the whole.
 
 mod group;
 mod own;
+mod stand;
+mod stock;
 
 use std::{
     collections::HashMap,
@@ -11,12 +13,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use self::{group::Group, own::Own};
+use self::{group::Group, own::Own, stand::Steps, stock::Stock};
 use super::workloads;
 use crate::{
     Client, Proxy, ProxyKind, Resources, Snapshot,
-    resource::type_url,
-    snapshot::{History, Mark, Since},
+    resource::{Pieces, type_url},
+    snapshot::{Mark, Since},
 };
 
 /// Memories of one kind are dropped when so many more snapshots have gone by without them.
@@ -31,6 +33,15 @@ pub struct Translator {
     groups: Shelf<GroupKey, Group>,
     /// What is each proxy's own.
     proxies: Shelf<Proxy, Own>,
+    shared: Shared,
+}
+
+/// What memories have in common.
+#[derive(Debug, Default)]
+struct Shared {
+    stock: Stock,
+    pieces: Pieces,
+    steps: Steps,
 }
 
 /// Proxies whose keys are equal are told the same about others. A gateway is told of what its own servers lead to.
@@ -46,18 +57,19 @@ impl Translator {
         let client = Client::new(snapshot, proxy);
         let gateway = (proxy.kind == ProxyKind::Gateway).then(|| proxy.clone());
         let key = GroupKey { client, gateway };
-        let shared = self.groups.with(&key, snapshot, |group| group.refresh(snapshot, &key.client, &key.gateway));
+        let shared =
+            self.groups.with(&key, snapshot, |group| group.refresh(&self.shared, snapshot, &key.client, &key.gateway));
         let rows = workloads::resources(snapshot);
         self.proxies.with(proxy, snapshot, |own| {
             let mut resources = own.refresh(snapshot, proxy, &key.client, shared).clone();
-            resources.set(type_url::WORKLOAD, Arc::clone(rows));
+            resources.set(type_url::WORKLOAD, rows.clone());
             resources
         })
     }
 
     /// How many units were made, and not remembered, by all translations so far.
     pub fn made(&self) -> u64 {
-        self.groups.sum(|group| group.made) + self.proxies.sum(|own| own.made)
+        self.groups.sum(|group| group.units_made) + self.proxies.sum(|own| own.made)
     }
 }
 
@@ -116,29 +128,6 @@ impl<K: Clone + Eq + Hash, M: Default> Shelf<K, M> {
     fn sum(&self, count: impl Fn(&M) -> u64) -> u64 {
         let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         slots.values().map(|slot| count(&slot.memory.lock().unwrap_or_else(PoisonError::into_inner))).sum()
-    }
-}
-
-/// The snapshot that a memory was brought up to.
-#[derive(Clone, Debug)]
-struct Stand {
-    generation: u64,
-    history: Arc<History>,
-}
-
-impl Stand {
-    fn of(snapshot: &Snapshot) -> Self {
-        Self { generation: snapshot.generation(), history: Arc::clone(snapshot.history()) }
-    }
-
-    /// What differs between two snapshots, whichever is older.
-    fn between(&self, snapshot: &Snapshot) -> Since {
-        let (now, then) = (snapshot.generation(), self.generation);
-        if now >= then {
-            snapshot.history().since(now, &self.history, then)
-        } else {
-            self.history.since(then, snapshot.history(), now)
-        }
     }
 }
 

@@ -5,7 +5,11 @@ mod captured;
 mod dialled;
 mod domains;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use envoy_types::pb::envoy::config::route::v3::{RouteConfiguration, VirtualHost};
 use weft_model::{Hostname, xds};
@@ -118,6 +122,20 @@ impl Unit {
             Self::Routes(config, _) => (5, config.clone()),
             Self::Host(host) => (6, host.name()),
             Self::Edge => (7, String::new()),
+        }
+    }
+
+    /// The same, into a hash.
+    pub(super) fn hash_key(&self, hasher: &mut impl Hasher) {
+        std::mem::discriminant(self).hash(hasher);
+        match self {
+            Self::Clusters(service) => service.host.hash(hasher),
+            Self::Dialled(listener) => listener.name.hash(hasher),
+            Self::AnyAddress(listener) => listener.name.hash(hasher),
+            Self::Own(listener) => listener.name.hash(hasher),
+            Self::Routes(config, _) => config.hash(hasher),
+            Self::Host(host) => (&host.config, &host.host, host.port).hash(hasher),
+            Self::Ground | Self::Edge => {}
         }
     }
 

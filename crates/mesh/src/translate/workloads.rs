@@ -1,17 +1,17 @@
 //! The workload table: who owns which address.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use weft_wire::workload;
 
 use crate::{
-    Snapshot,
+    Named, Snapshot,
     resource::{Resource, type_url},
     snapshot::{Workload, WorkloadKind},
 };
 
 /// Every workload, with a proxy or without: a plaintext peer is named by its address too.
-pub(super) fn resources(snapshot: &Snapshot) -> &Arc<BTreeMap<String, Arc<Resource>>> {
+pub(super) fn resources(snapshot: &Snapshot) -> &Named {
     snapshot.workload_rows(|workload| resource(snapshot, workload))
 }
 

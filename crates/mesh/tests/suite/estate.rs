@@ -62,7 +62,7 @@ pub fn for_gateway(text: &str, workload: &str) -> Resources {
 }
 
 fn decode<M: Message + Default>(resources: &Resources, type_url: &str, name: &str) -> M {
-    let names: Vec<&String> = resources.of(type_url).keys().collect();
+    let names: Vec<&str> = resources.of(type_url).names().collect();
     let resource = resources.get(type_url, name).unwrap_or_else(|| panic!("no {name} among {names:?}"));
     M::decode(resource.value.as_slice()).expect("a message")
 }
@@ -89,7 +89,7 @@ pub fn listener(resources: &Resources, name: &str) -> Listener {
 
 /// Names of one type's resources.
 pub fn names<'a>(resources: &'a Resources, type_url: &str) -> Vec<&'a str> {
-    resources.of(type_url).keys().map(String::as_str).collect()
+    resources.of(type_url).names().collect()
 }
 
 /// `address:port` of each endpoint of a cluster.

@@ -41,7 +41,8 @@ fn text(resource: &Resource) -> String {
 fn dump(resources: &Resources) -> String {
     let mut out = String::new();
     for type_url in type_url::PUSH_ORDER {
-        for (name, resource) in resources.of(type_url) {
+        for resource in resources.of(type_url).iter() {
+            let name = &resource.name;
             let kind = type_url.rsplit('.').next().unwrap_or_default();
             writeln!(out, "=== {kind} {name}").expect("text");
             for origin in &resource.origins {

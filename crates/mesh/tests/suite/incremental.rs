@@ -101,7 +101,7 @@ fn envoy_gets_virtual_hosts_within_routes() {
     let config = crate::estate::route_config(&envoys, "8080");
     assert!(config.vhds.is_none());
     let names: Vec<_> = config.virtual_hosts.iter().map(|h| h.name.clone()).collect();
-    let mut expected: Vec<_> = ours.of(type_url::VIRTUAL_HOST).keys().cloned().collect();
+    let mut expected: Vec<_> = ours.of(type_url::VIRTUAL_HOST).names().map(str::to_owned).collect();
     let mut sorted = names.clone();
     sorted.sort();
     expected.sort();

@@ -5,36 +5,19 @@ use std::{
     sync::Arc,
 };
 
-use weft_mesh::Resource;
+use weft_mesh::{Named, Resource};
 
+use super::standing::{Refusal, Standing};
 use crate::ads::{kind::Action, nack};
 
 /// Names that one proxy may subscribe to or claim, by type. A mesh of 5,000 services has about 20,000 clusters.
 pub const MAX_NAMES: usize = 100_000;
 /// Bytes of resources after which a response is closed and the rest follows in the next: gRPC clients refuse messages
-/// beyond 4 MiB.
-const MAX_RESPONSE: usize = 2 * 1024 * 1024;
+/// beyond 4 MiB, and when many proxies connect at once each has one on its way.
+const MAX_RESPONSE: usize = 256 * 1024;
 
 /// The wildcard's name in subscriptions.
 const WILDCARD: &str = "*";
-
-/// A version that a proxy has in force.
-#[derive(Clone, Debug)]
-enum Held {
-    /// It acknowledged this.
-    Acked(Arc<Resource>),
-    /// It brought this version along from an earlier stream.
-    Claimed(String),
-}
-
-impl Held {
-    fn version(&self) -> &str {
-        match self {
-            Self::Acked(resource) => &resource.version,
-            Self::Claimed(version) => version,
-        }
-    }
-}
 
 /// A response that was not answered yet.
 #[derive(Debug)]
@@ -42,15 +25,6 @@ struct Outstanding {
     nonce: String,
     updates: BTreeMap<String, Arc<Resource>>,
     removals: BTreeSet<String>,
-}
-
-/// A version that a proxy refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The refused version.
-    pub version: String,
-    /// The proxy's words.
-    pub reason: String,
 }
 
 /// What is to be sent in one response.
@@ -75,16 +49,12 @@ pub enum Answer {
     Nack(Vec<(String, String)>),
 }
 
-/// The state of one type.
+/// The state of one type. What is due is not kept: it is how what the proxy has differs from its target.
 #[derive(Debug, Default)]
 pub struct Subscription {
     begun: bool,
-    wildcard: bool,
-    names: HashSet<String>,
-    held: HashMap<String, Held>,
-    refused: BTreeMap<String, Refusal>,
-    /// Where `held` differs from the target: the resource that should be there, or `None` for one that should not.
-    due: BTreeMap<String, Option<Arc<Resource>>>,
+    target: Named,
+    standing: Standing,
     /// Names that must be answered though nothing changed: the proxy asked for them.
     owed: HashSet<String>,
     /// A first answer is owed even when there is nothing to tell: clients wait for it before they are ready.
@@ -109,14 +79,9 @@ impl Subscription {
         self.outstanding.is_some()
     }
 
-    /// The version of a resource that the proxy has in force.
-    pub fn in_force(&self, name: &str) -> Option<&str> {
-        self.held.get(name).map(Held::version)
-    }
-
-    /// Resources that the proxy has in force.
-    pub fn held(&self) -> usize {
-        self.held.len()
+    /// What the proxy wants and has.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// The last NACK, until something is acknowledged.
@@ -124,14 +89,9 @@ impl Subscription {
         self.nack.as_deref()
     }
 
-    /// Refused versions by name.
-    pub fn refused(&self) -> &BTreeMap<String, Refusal> {
-        &self.refused
-    }
-
     /// Whether the proxy has in force all that it asked for, refusals apart.
     pub fn settled(&self) -> bool {
-        self.outstanding.is_none() && self.due.iter().all(|(name, due)| self.is_refused(name, due.as_ref()))
+        self.outstanding.is_none() && self.due().all(|(name, due)| self.standing.refuses(name, due))
     }
 
     /// Takes subscriptions and, with the first request of a stream, the versions that the proxy already has.
@@ -145,107 +105,97 @@ impl Subscription {
     ) -> Result<(), TooMany> {
         let first = !self.begun;
         self.begun = true;
-        if initial.len() > MAX_NAMES || self.names.len() + subscribe.len() > MAX_NAMES {
+        if initial.len() > MAX_NAMES || self.standing.names.len() + subscribe.len() > MAX_NAMES {
             return Err(TooMany);
         }
         if first {
-            self.wildcard = bare_is_wildcard && subscribe.is_empty();
-            self.held = initial.into_iter().map(|(name, version)| (name, Held::Claimed(version))).collect();
+            self.standing.wildcard = bare_is_wildcard && subscribe.is_empty();
+            self.standing.claimed = Arc::new(initial);
         }
+        let names = Arc::make_mut(&mut self.standing.names);
         for name in subscribe {
             if name == WILDCARD {
-                self.wildcard = true;
+                self.standing.wildcard = true;
                 continue;
             }
             // Later on, even an unchanged resource is sent again: the proxy may have dropped it.
-            if !(first && self.held.contains_key(&name)) {
+            if !(first && self.standing.claimed.contains_key(&name)) {
                 self.owed.insert(name.clone());
             }
-            self.names.insert(name);
+            names.insert(name);
         }
         for name in unsubscribe {
             if name == WILDCARD {
-                self.wildcard = false;
+                self.standing.wildcard = false;
             } else {
-                self.names.remove(name);
+                names.remove(name);
             }
         }
         if first {
-            self.owes_first = self.wildcard && self.held.is_empty();
+            self.owes_first = self.standing.wildcard && self.standing.claimed.is_empty();
         }
-        let (wildcard, names) = (self.wildcard, &self.names);
-        let wanted = |name: &String| wildcard || names.contains(name);
-        self.held.retain(|name, _| wanted(name));
-        self.refused.retain(|name, _| wanted(name));
-        self.owed.retain(|name| wanted(name));
+        self.standing.forget_unwanted();
+        let standing = &self.standing;
+        self.owed.retain(|name| standing.wants(name));
+        if first {
+            self.standing.recognize(&self.target);
+        }
         Ok(())
     }
 
-    /// Compares what the proxy has with what it should have.
-    pub fn compare(&mut self, target: &BTreeMap<String, Arc<Resource>>) {
-        self.due.clear();
-        if !self.begun {
-            return;
-        }
-        let wanted = |name: &String| self.wildcard || self.names.contains(name);
-        let mut due = BTreeMap::new();
-        for (name, resource) in target.iter().filter(|(name, _)| wanted(name)) {
-            if self.lags(name, Some(resource)) {
-                due.insert(name.clone(), Some(Arc::clone(resource)));
-            }
-        }
-        let sent = self.outstanding.iter().flat_map(|sent| sent.updates.keys());
-        for name in self.held.keys().chain(sent).filter(|name| !target.contains_key(*name)) {
-            due.insert(name.clone(), None);
-        }
-        self.due = due;
+    /// Takes up what the proxy should have now.
+    pub fn set_target(&mut self, target: &Named) {
+        self.target = target.clone();
+        self.standing.recognize(target);
         // A refusal is about one version: once the target has moved on it says nothing any more.
-        let current = |name: &String, refusal: &Refusal| target.get(name).is_some_and(|r| r.version == refusal.version);
-        if !self.refused.is_empty() {
-            self.refused.retain(|name, refusal| current(name, refusal));
-            if self.refused.is_empty() {
-                self.nack = None;
-            }
+        if self.standing.drop_old_refusals(target) {
+            self.nack = None;
         }
     }
 
-    /// Whether the proxy has, or is about to have, something else than `wanted` under this name. What was sent and not
-    /// answered counts: until the answer nobody knows which of two versions is in force.
-    fn lags(&self, name: &str, wanted: Option<&Arc<Resource>>) -> bool {
-        let version = wanted.map(|resource| resource.version.as_str());
-        let held = self.held.get(name).map(Held::version);
-        let differs_when_answered = self.outstanding.as_ref().is_some_and(|sent| {
-            let update = sent.updates.get(name).is_some_and(|update| Some(update.version.as_str()) != version);
-            update || (sent.removals.contains(name) && version.is_some())
+    /// Where what the proxy has differs from the target: the resource that should be there, or `None` for one that should
+    /// not. What was sent and not answered counts: until the answer nobody knows which of two versions is in force.
+    fn due(&self) -> impl Iterator<Item = (&str, Option<&Arc<Resource>>)> {
+        let lags = self.begun.then(|| self.standing.lags(&self.target));
+        let sent = self.outstanding.iter().flat_map(|sent| {
+            let updates = sent.updates.iter().map(|(name, resource)| (name.as_str(), Some(resource)));
+            updates.chain(sent.removals.iter().map(|name| (name.as_str(), None)))
         });
-        held != version || differs_when_answered
+        // What lags anyhow was told already.
+        let unsure = sent.filter_map(|(name, sent)| {
+            let wanted = self.wanted(name);
+            let version = |resource: Option<&Arc<Resource>>| resource.map(|r| r.version.clone());
+            let differs = version(sent) != version(wanted);
+            (differs && !self.standing.lags_at(name, wanted)).then_some((name, wanted))
+        });
+        lags.into_iter().flatten().chain(unsure)
     }
 
-    fn is_refused(&self, name: &str, due: Option<&Arc<Resource>>) -> bool {
-        let refusal = self.refused.get(name);
-        due.zip(refusal).is_some_and(|(resource, refusal)| refusal.version == resource.version)
+    fn wanted(&self, name: &str) -> Option<&Arc<Resource>> {
+        self.target.get(name).filter(|_| self.standing.wants(name))
     }
 
     /// What a step has to send now; empty when nothing is left. While a response is unanswered, only what came up
     /// after it.
-    pub fn batch(&self, action: Action, target: &BTreeMap<String, Arc<Resource>>) -> Batch {
+    pub fn batch(&self, action: Action) -> Batch {
         let mut batch = Batch::default();
         let sent = self.outstanding.as_ref();
         match action {
             Action::Remove => {
-                let gone = self.due.iter().filter(|(_, due)| due.is_none()).map(|(name, _)| name);
-                let unsent = |name: &&String| !sent.is_some_and(|sent| sent.removals.contains(*name));
-                batch.removals = gone.filter(unsent).cloned().collect();
+                let gone = self.due().filter(|(_, due)| due.is_none()).map(|(name, _)| name);
+                let unsent = |name: &&str| !sent.is_some_and(|sent| sent.removals.contains(*name));
+                batch.removals = gone.filter(unsent).map(str::to_owned).collect();
+                batch.removals.sort();
             }
             Action::Update => {
-                let due = self.due.iter().filter_map(|(name, due)| Some((name, due.as_ref()?)));
-                let due = due.filter(|(name, resource)| !self.is_refused(name, Some(resource)));
-                let asked = self.owed.iter().filter_map(|name| Some((name, target.get(name)?)));
-                let all: BTreeMap<&String, &Arc<Resource>> = due.chain(asked).collect();
+                let due = self.due().filter_map(|(name, due)| Some((name, due?)));
+                let due = due.filter(|(name, resource)| !self.standing.refuses(name, Some(resource)));
+                let asked = self.owed.iter().filter_map(|name| Some((name.as_str(), self.target.get(name)?)));
+                let mut taken: HashSet<&str> = HashSet::new();
                 let mut bytes = 0;
-                for resource in all.into_values() {
-                    let sent = sent.and_then(|sent| sent.updates.get(&resource.name));
-                    if sent.is_some_and(|sent| sent.version == resource.version) {
+                for (name, resource) in asked.chain(due) {
+                    let sent = sent.and_then(|sent| sent.updates.get(name));
+                    if sent.is_some_and(|sent| sent.version == resource.version) || !taken.insert(name) {
                         continue;
                     }
                     if bytes > 0 && bytes + resource.value.len() > MAX_RESPONSE {
@@ -255,7 +205,8 @@ impl Subscription {
                     bytes += resource.value.len() + resource.name.len();
                     batch.updates.push(Arc::clone(resource));
                 }
-                batch.removals = self.owed.iter().filter(|name| !target.contains_key(*name)).cloned().collect();
+                batch.updates.sort_by(|a, b| a.name.cmp(&b.name));
+                batch.removals = self.owed.iter().filter(|name| self.target.get(name).is_none()).cloned().collect();
                 batch.removals.sort();
             }
         }
@@ -281,7 +232,7 @@ impl Subscription {
     }
 
     /// Takes the answer to a response; `error` is the NACK's message.
-    pub fn answered(&mut self, nonce: &str, error: Option<&str>, target: &BTreeMap<String, Arc<Resource>>) -> Answer {
+    pub fn answered(&mut self, nonce: &str, error: Option<&str>) -> Answer {
         let Some(answered) = self.outstanding.take_if(|outstanding| outstanding.nonce == nonce) else {
             return Answer::Stale;
         };
@@ -299,27 +250,12 @@ impl Subscription {
                 }
             }
         }
-        for (name, resource) in &answered.updates {
-            if let Some(reason) = refused.get(name.as_str()) {
-                let refusal = Refusal { version: resource.version.clone(), reason: reason.clone() };
-                self.refused.insert(name.clone(), refusal);
-                continue;
-            }
-            self.refused.remove(name);
-            if self.wildcard || self.names.contains(name) {
-                self.held.insert(name.clone(), Held::Acked(Arc::clone(resource)));
-            }
-        }
-        for name in &answered.removals {
-            self.held.remove(name);
-        }
-        for name in answered.updates.keys().chain(&answered.removals) {
-            let wanted = target.get(name).filter(|_| self.wildcard || self.names.contains(name));
-            match self.lags(name, wanted) {
-                true => self.due.insert(name.clone(), wanted.cloned()),
-                false => self.due.remove(name),
-            };
-        }
+        let refusals = answered.updates.iter().filter_map(|(name, resource)| {
+            let reason = refused.get(name.as_str())?.clone();
+            Some((name.clone(), Refusal { version: resource.version.clone(), reason }))
+        });
+        let accepted = answered.updates.iter().filter(|(name, _)| !refused.contains_key(name.as_str()));
+        self.standing.take(refusals, accepted.map(|(_, resource)| resource), &answered.removals, &self.target);
         self.nack = error.map(|message| message.chars().take(4096).collect());
         match error {
             None => Answer::Ack,
@@ -327,29 +263,17 @@ impl Subscription {
         }
     }
 
-    /// Names at which the proxy lags behind its target, each with the reason if it refused what it was sent.
-    pub fn missing(&self) -> impl Iterator<Item = (&String, Option<&str>)> {
-        self.due.iter().map(|(name, due)| {
-            let refusal = self.refused.get(name).filter(|_| self.is_refused(name, due.as_ref()));
-            (name, refusal.map(|refusal| refusal.reason.as_str()))
-        })
-    }
-
     /// The resources in which the proxy lags behind its target: the ones it should have, has, and was sent last.
     pub fn lagging(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.due.iter().flat_map(|(name, due)| {
-            let held = match self.held.get(name) {
-                Some(Held::Acked(resource)) => Some(resource),
-                _ => None,
-            };
+        self.due().flat_map(|(name, due)| {
+            let held = self.standing.held.get(name);
             let sent = self.outstanding.as_ref().and_then(|sent| sent.updates.get(name));
-            due.iter().chain(held).chain(sent)
+            due.into_iter().chain(held).chain(sent)
         })
     }
 
     /// The resources that the proxy held at another version when it came back from an earlier stream.
     pub fn stale_claims(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        let claimed = |name: &String| matches!(self.held.get(name), Some(Held::Claimed(_)));
-        self.due.iter().filter(move |(name, _)| claimed(name)).filter_map(|(_, due)| due.as_ref())
+        self.standing.claimed.keys().filter_map(|name| self.wanted(name))
     }
 }

@@ -117,6 +117,12 @@ impl Client {
         }
     }
 
+    /// How far it is with each resource of its target.
+    fn states(&self, kind: Kind) -> Vec<State> {
+        let standing = &self.session.standings()[kind as usize];
+        self.session.target().of(kind.type_url()).iter().map(|resource| standing.state(resource)).collect()
+    }
+
     fn weft(words: &str) -> Self {
         let mut client = Self::new(Engine::Weft);
         for kind in [Kind::Cds, Kind::Eds, Kind::Lds, Kind::Rds, Kind::Vhds, Kind::Wds] {
@@ -224,7 +230,7 @@ fn a_nack_keeps_the_good_and_never_repeats_the_bad() {
     assert_eq!(client.session.unconfirmed(), BTreeSet::from([object("b")]), "refused is not confirmed");
     let row = client.session.summary().into_iter().find(|row| row.kind == "vhds").unwrap();
     assert!(!row.synced && row.nack.unwrap().contains("no such cluster"));
-    assert_eq!(client.session.missing()[&(Kind::Vhds, "b".to_owned())].as_deref(), Some("no such cluster"));
+    assert_eq!(client.states(Kind::Vhds), [State::Acked, State::Refused("no such cluster".to_owned())]);
 
     client.session.set_target(target("vhds:a=2 vhds:b=3"), 3);
     assert_eq!(client.hear(), ["vhds +b=3"]);
@@ -250,7 +256,8 @@ fn going_back_to_what_is_in_force_heals_a_refusal() {
     client.session.set_target(target("lds:l=2"), 2);
     client.hear();
     client.answer(Kind::Lds, Some("everything is wrong"));
-    assert_eq!(client.session.missing().len(), 1, "a NACK that names nothing refuses all");
+    let refused = State::Refused("everything is wrong".to_owned());
+    assert_eq!(client.states(Kind::Lds), [refused], "a NACK that names nothing refuses all");
     client.session.set_target(target("lds:l=1"), 3);
     assert!(client.hear().is_empty());
     assert!(client.session.summary().iter().all(|row| row.synced && row.nack.is_none()));

@@ -2,7 +2,7 @@
 
 use weft_api::networking::service_entry::Resolution;
 
-use crate::{Client, snapshot::Service};
+use crate::{Class, snapshot::Service};
 
 /// Where a cluster's endpoints come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) enum Discovery {
 
 /// Our own proxy looks no names up. Captured, it does not have to: the application has done so. Elsewhere only those
 /// endpoints count that are written as addresses.
-pub(super) fn of(client: &Client, service: &Service) -> Discovery {
+pub(super) fn of(client: &Class, service: &Service) -> Discovery {
     match service.resolution {
         Resolution::Static if service.headless && client.captured => Discovery::Dialled,
         Resolution::Static => Discovery::Endpoints,

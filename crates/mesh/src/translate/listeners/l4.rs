@@ -7,7 +7,6 @@ use weft_api::networking::{
 
 use crate::{
     resolve::{
-        labels_match,
         scope::Scope,
         virtual_service::{Caller, names_gateway},
     },
@@ -50,15 +49,15 @@ pub(super) fn tls(
 
 fn fits_tcp(wanted: &L4Match, caller: &Caller<'_>, owner: &str) -> bool {
     wanted.port.is_none_or(|p| p == u32::from(caller.port))
-        && (wanted.source_namespace.is_empty() || wanted.source_namespace == caller.client.namespace)
-        && labels_match(&wanted.source_labels, &caller.client.labels)
+        && (wanted.source_namespace.is_empty() || caller.client.is_in(&wanted.source_namespace))
+        && caller.client.carries(&wanted.source_labels)
         && (wanted.gateways.is_empty() || wanted.gateways.iter().any(|g| names_gateway(g, owner, caller.gateway)))
 }
 
 fn fits_tls(wanted: &TlsMatch, caller: &Caller<'_>, owner: &str) -> bool {
     wanted.port.is_none_or(|p| p == u32::from(caller.port))
-        && (wanted.source_namespace.is_empty() || wanted.source_namespace == caller.client.namespace)
-        && labels_match(&wanted.source_labels, &caller.client.labels)
+        && (wanted.source_namespace.is_empty() || caller.client.is_in(&wanted.source_namespace))
+        && caller.client.carries(&wanted.source_labels)
         && (wanted.gateways.is_empty() || wanted.gateways.iter().any(|g| names_gateway(g, owner, caller.gateway)))
 }
 

@@ -2,11 +2,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Stand, touches};
+use weft_api::networking::Sidecar;
+
+use super::{
+    Shared,
+    stand::{Stand, Step},
+    stock::{Audience, Made},
+    touches,
+};
 use crate::{
-    Client, Proxy, Resource, Resources, Snapshot, View,
+    Asked, Client, Proxy, Resource, Resources, Snapshot, View,
     resolve::{gateway, scope::Scope},
-    snapshot::{Mark, Since},
+    snapshot::{Mark, Typed},
     translate::{
         listeners,
         plan::{Plan, Unit},
@@ -16,128 +23,166 @@ use crate::{
 /// Units and what came of them.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    stand: Option<Stand>,
-    plan: Plan,
-    plan_reads: Box<[Mark]>,
-    /// Beside the plan's units.
-    made_units: Vec<Made>,
+    /// Nothing before the first snapshot.
+    planned: Option<Planned>,
+    /// In the order in which the first of a name wins.
+    made: Vec<Arc<Made>>,
     resources: Resources,
     /// Whether two units have made something of one name, so that neither can be replaced alone.
     entangled: bool,
-    /// Units made since the beginning.
-    pub(super) made: u64,
+    /// Units made since the beginning, those found in the stock apart.
+    pub(super) units_made: u64,
 }
 
-#[derive(Clone, Debug)]
-struct Made {
+#[derive(Debug)]
+struct Planned {
+    stand: Stand,
     reads: Box<[Mark]>,
-    resources: Vec<Arc<Resource>>,
+    audience: Arc<Audience>,
+    sidecar: Option<Typed<Sidecar>>,
+}
+
+/// For whom something is made, and of what.
+struct Order<'a> {
+    shared: &'a Shared,
+    snapshot: &'a Snapshot,
+    client: &'a Client,
+    proxy: &'a Option<Proxy>,
 }
 
 impl Group {
     /// Brings the memory up to a snapshot.
-    pub(super) fn refresh(&mut self, snapshot: &Snapshot, client: &Client, proxy: &Option<Proxy>) -> Resources {
-        let changed = self.stand.as_ref().map_or(Since::Unknown, |stand| stand.between(snapshot));
-        if matches!(&changed, Since::Marks(marks) if marks.is_empty()) {
-            self.stand = Some(Stand::of(snapshot));
-            return self.resources.clone();
-        }
+    pub(super) fn refresh(
+        &mut self,
+        shared: &Shared,
+        snapshot: &Snapshot,
+        client: &Client,
+        proxy: &Option<Proxy>,
+    ) -> Resources {
+        let order = Order { shared, snapshot, client, proxy };
         // Until this is through, the memory is of no snapshot.
-        self.stand = None;
-        if touches(&changed, &self.plan_reads) {
-            self.replan(snapshot, client, proxy, &changed);
-        } else {
-            self.remake(snapshot, client, proxy, &changed);
-        }
-        self.stand = Some(Stand::of(snapshot));
+        let planned = match self.planned.take() {
+            Some(planned) if planned.stand.is(snapshot) => planned,
+            Some(planned) => {
+                let step = shared.steps.to(snapshot, &planned.stand);
+                if touches(&step.changed, &planned.reads) {
+                    self.replan(&order, Some(&step))
+                } else {
+                    self.remake(&order, &planned, &step);
+                    Planned { stand: Stand::of(snapshot), ..planned }
+                }
+            }
+            None => self.replan(&order, None),
+        };
+        self.planned = Some(planned);
         self.resources.clone()
     }
 
-    /// Plans anew; what is planned as before and read nothing that changed stays.
-    fn replan(&mut self, snapshot: &Snapshot, client: &Client, proxy: &Option<Proxy>, changed: &Since) {
-        let view = View::new(snapshot);
-        let scope = Scope::new(&view, client);
-        let plan = match proxy {
+    /// Plans anew; what is planned as before and read nothing that changed stays, whoever made it.
+    fn replan(&mut self, order: &Order<'_>, step: Option<&Step>) -> Planned {
+        let view = View::new(order.snapshot);
+        let alone = Asked::alone(order.client);
+        let scope = Scope::new(&view, &alone);
+        let plan = match order.proxy {
             None => Plan::sidecar(&scope),
             Some(proxy) => Plan::gateway(&scope, &gateway::servers(&view, proxy)),
         };
-        self.plan_reads = view.into_reads();
-        let before = std::mem::replace(&mut self.plan, plan);
-        let mut kept: HashMap<(u8, String), (Unit, Made)> = HashMap::new();
-        for (unit, made) in before.units.into_iter().zip(std::mem::take(&mut self.made_units)) {
-            if !touches(changed, &made.reads) {
-                kept.insert(unit.key(), (unit, made));
-            }
-        }
-        for unit in &self.plan.units {
-            let made = match kept.remove(&unit.key()) {
-                Some((old, made)) if old == *unit => made,
-                _ => {
-                    self.made += 1;
-                    make(unit, &self.plan, snapshot, client, proxy)
+        let sidecar = scope.sidecar.cloned();
+        let audience = order.shared.stock.audience(Audience {
+            class: order.client.class().clone(),
+            sidecar: sidecar.as_ref().map(|s| (s.namespace().to_owned(), s.name().to_owned())),
+            egress: plan.egress.into_iter().map(|egress| egress.without_services()).collect(),
+        });
+        let planned = Planned { stand: Stand::of(order.snapshot), reads: view.into_reads(), audience, sidecar };
+        let before = std::mem::take(&mut self.made);
+        let mut by_key: Option<HashMap<_, &Arc<Made>>> = None;
+        for unit in plan.units {
+            let found = match unit {
+                // A gateway's own: nobody else has use for it.
+                Unit::Edge => {
+                    let same = before.iter().find(|made| made.unit == Unit::Edge);
+                    same.filter(|made| step.is_some_and(|step| !made.touched(step))).map(Arc::clone)
                 }
+                _ => order.shared.stock.find(order.snapshot, &planned.audience, order.client, &unit),
             };
-            self.made_units.push(made);
+            let made = found.unwrap_or_else(|| {
+                let by_key = by_key.get_or_insert_with(|| before.iter().map(|made| (made.unit.key(), made)).collect());
+                self.units_made += 1;
+                order.make(&planned, &unit, by_key.get(&unit.key()).map(|made| &***made))
+            });
+            self.made.push(made);
         }
-        self.collect();
+        self.collect(order);
+        planned
     }
 
     /// Makes again what read something that changed.
-    fn remake(&mut self, snapshot: &Snapshot, client: &Client, proxy: &Option<Proxy>, changed: &Since) {
+    fn remake(&mut self, order: &Order<'_>, planned: &Planned, step: &Step) {
+        let (mut put, mut gone): (Vec<Arc<Resource>>, Vec<Arc<Resource>>) = (Vec::new(), Vec::new());
         let mut tangled = self.entangled;
         let mut any = false;
-        for (unit, made) in self.plan.units.iter().zip(&mut self.made_units) {
-            if !touches(changed, &made.reads) {
+        for made in &mut self.made {
+            if !made.touched(step) {
                 continue;
             }
             any = true;
-            self.made += 1;
-            let new = make(unit, &self.plan, snapshot, client, proxy);
+            let found = match made.unit {
+                Unit::Edge => None,
+                _ => order.shared.stock.find(order.snapshot, &planned.audience, order.client, &made.unit),
+            };
+            let new = found.unwrap_or_else(|| {
+                self.units_made += 1;
+                order.make(planned, &made.unit, Some(made))
+            });
             let old = std::mem::replace(made, new);
-            for resource in &old.resources {
-                if !made.resources.iter().any(|r| r.name == resource.name && r.type_url == resource.type_url) {
-                    self.resources.remove(resource);
-                }
-            }
-            for resource in &made.resources {
-                let own = old.resources.iter().find(|r| r.name == resource.name && r.type_url == resource.type_url);
-                match own {
-                    Some(own) if own == resource => {}
-                    Some(_) => self.resources.replace(resource),
-                    None if self.resources.get(resource.type_url, &resource.name).is_some() => tangled = true,
-                    None => self.resources.replace(resource),
-                }
+            let named = |list: &[Arc<Resource>], resource: &Resource| {
+                list.iter().any(|r| r.name == resource.name && r.type_url == resource.type_url)
+            };
+            gone.extend(old.resources.iter().filter(|r| !named(&made.resources, r)).map(Arc::clone));
+            for resource in made.resources.iter().filter(|r| !old.resources.contains(r)) {
+                // What is new under a name that somebody else has has to wait for its turn.
+                tangled |=
+                    !named(&old.resources, resource) && self.resources.get(resource.type_url, &resource.name).is_some();
+                put.push(Arc::clone(resource));
             }
         }
         if tangled && any {
-            self.collect();
+            self.collect(order);
+        } else if any {
+            self.resources.edit(&put, &gone, &order.shared.pieces);
         }
     }
 
     /// Puts everything together, the first of a name first.
-    fn collect(&mut self) {
-        let mut resources = Resources::default();
-        self.entangled = false;
-        for resource in self.made_units.iter().flat_map(|made| &made.resources) {
-            self.entangled |= !resources.insert_shared(resource);
-        }
+    fn collect(&mut self, order: &Order<'_>) {
+        let all = self.made.iter().flat_map(|made| &made.resources);
+        let (mut resources, apart) = Resources::collect(all, Some(&order.shared.pieces));
         resources.keep(&self.resources);
+        self.entangled = !apart;
         self.resources = resources;
     }
 }
 
-fn make(unit: &Unit, plan: &Plan, snapshot: &Snapshot, client: &Client, proxy: &Option<Proxy>) -> Made {
-    let view = View::new(snapshot);
-    let mut resources = Vec::new();
-    {
-        let scope = Scope::new(&view, client);
-        match (unit, proxy) {
-            (Unit::Edge, Some(proxy)) => {
-                let servers = gateway::servers(&view, proxy);
-                listeners::gateway::add(&scope, proxy, &servers, &mut resources);
+impl Order<'_> {
+    fn make(&self, planned: &Planned, unit: &Unit, before: Option<&Made>) -> Arc<Made> {
+        let view = View::new(self.snapshot);
+        let asked = Asked::new(self.client);
+        let mut resources = Vec::new();
+        {
+            let scope = Scope { view: &view, client: &asked, sidecar: planned.sidecar.as_ref() };
+            match (unit, self.proxy) {
+                (Unit::Edge, Some(proxy)) => {
+                    let servers = gateway::servers(&view, proxy);
+                    listeners::gateway::add(&scope, proxy, &servers, &mut resources);
+                }
+                _ => unit.make(&scope, &planned.audience.egress, &mut resources),
             }
-            _ => unit.make(&scope, &plan.egress, &mut resources),
+        }
+        let (reads, asked) = (view.into_reads(), asked.into_asked());
+        let made = Made::new(unit.clone(), &planned.audience, reads, asked, resources, before);
+        match unit {
+            Unit::Edge => Arc::new(made),
+            _ => self.shared.stock.put(self.snapshot, self.client, made),
         }
     }
-    Made { reads: view.into_reads(), resources: resources.into_iter().map(Arc::new).collect() }
 }

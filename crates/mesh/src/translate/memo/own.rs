@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Stand, touches};
+use super::{stand::Stand, touches};
 use crate::{
-    Client, Proxy, ProxyKind, Resource, Resources, Snapshot, View,
+    Asked, Client, Proxy, ProxyKind, Resource, Resources, Snapshot, View,
     resolve::scope::Scope,
     snapshot::{Mark, Since},
     translate::listeners,
@@ -40,7 +40,7 @@ impl Own {
             let view = View::new(snapshot);
             let mut resources = Vec::new();
             if proxy.kind == ProxyKind::Sidecar {
-                listeners::inbound::add(&Scope::new(&view, client), proxy, &mut resources);
+                listeners::inbound::add(&Scope::new(&view, &Asked::alone(client)), proxy, &mut resources);
             }
             self.reads = view.into_reads();
             self.resources = resources.into_iter().map(Arc::new).collect();

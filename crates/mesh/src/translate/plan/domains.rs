@@ -74,7 +74,7 @@ pub(super) fn domains(scope: &Scope<'_>, service: &Service, port: u16) -> Vec<St
         let (name, namespace) = (&service.name, &service.namespace);
         called.push(format!("{name}.{namespace}.svc"));
         called.push(format!("{name}.{namespace}"));
-        let near = *namespace == scope.client.namespace;
+        let near = scope.client.is_in(namespace);
         if near {
             called.push(name.clone());
         }
