@@ -7,6 +7,7 @@ mod cgroup;
 mod command;
 mod credentials;
 mod daemon;
+pub mod forward;
 mod images;
 mod machine;
 pub mod mesh;
@@ -17,6 +18,7 @@ pub mod object;
 mod parts;
 mod programs;
 mod sandbox;
+pub mod shop;
 mod slot;
 
 use std::{

@@ -1,7 +1,10 @@
 //! The mesh on a real Kubernetes. All tests share one cluster; each has a namespace of its own.
 
 mod bad;
+mod cli;
 mod cluster;
+mod console;
+mod definitions;
 mod gateway;
 mod install;
 mod load;

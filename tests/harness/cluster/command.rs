@@ -28,6 +28,12 @@ impl Cluster {
         self.try_apply(yaml).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Applies manifests also where others have written other values; panics when one is refused.
+    pub async fn take_over(&'static self, yaml: &str) -> String {
+        let args = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        self.blocking(&args, Some(yaml.to_owned())).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// Deletes what manifests name and waits until it is gone.
     pub async fn delete(&'static self, yaml: &str) -> String {
         let deleted = self.blocking(&["delete", "--ignore-not-found", "-f", "-"], Some(yaml.to_owned())).await;

@@ -12,9 +12,13 @@ use crate::process::{program, tool};
 
 /// Makes the archives with `xtask image` and gives their paths: the product's and, with `--test` or `--samples`, more.
 pub fn build(more: &str) -> Result<Vec<PathBuf>> {
+    run(&[more])
+}
+
+fn run(args: &[&str]) -> Result<Vec<PathBuf>> {
     let xtask = program("xtask");
     let programs = xtask.parent().context("xtask lies in a folder")?;
-    let output = Command::new(&xtask).args(["image", more, "--programs"]).arg(programs).output();
+    let output = Command::new(&xtask).arg("image").args(args).arg("--programs").arg(programs).output();
     let text = checked("cargo xtask image", output.context("cannot start xtask")?)?;
     Ok(text.lines().filter_map(|line| line.split("  ").next()).map(PathBuf::from).collect())
 }
@@ -30,6 +34,17 @@ impl Cluster {
         let archives = build("--samples")?;
         let mut samples = archives.iter().filter(|archive| archive.ends_with("prometheus.tar"));
         samples.try_for_each(|archive| self.import(archive))
+    }
+
+    /// Gives the node the product's images once more, as if they were of another version.
+    pub async fn import_version(&'static self, tag: &str) {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (tag, out) = (tag.to_owned(), dir.path().display().to_string());
+        let import = move || {
+            let archives = run(&["--tag", &tag, "--out", &out])?;
+            archives.iter().try_for_each(|archive| self.import(archive))
+        };
+        tokio::task::spawn_blocking(import).await.expect("no panic").expect("images of another version");
     }
 
     /// Gives the node an archive's images.

@@ -60,7 +60,9 @@ impl Cluster {
         let mut objects = vec![json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": SYSTEM } })];
         objects.extend(weft_install::crds().into_iter().filter(|crd| !crd.foreign).map(|crd| crd.definition));
         objects.extend(Bootstrap { pull_policy: "Never".into(), ..Bootstrap::default() }.objects());
-        self.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string()).await;
+        // Whatever an installation or an upgrade left of its own.
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string();
+        self.take_over(&list).await;
         self.kubectl(&["wait", "crd/meshes.weft.dev", "--for=condition=Established", "--timeout=20s"]).await;
         self.rolled_out(SYSTEM, "weft-operator", READY).await;
     }

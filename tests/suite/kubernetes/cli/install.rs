@@ -1,0 +1,108 @@
+//! From nothing to a mesh and back to nothing, each step twice.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use weft_tests::{
+    cluster::{
+        Cluster,
+        mesh::{NAME, SYSTEM},
+    },
+    wait::{ensure, until},
+};
+
+use super::weft;
+
+const KINDS: &str = "deployments,services,serviceaccounts,secrets,configmaps,poddisruptionbudgets,leases,roles,rolebindings,\
+    clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,priorityclasses,\
+    customresourcedefinitions";
+
+/// Everything on the cluster whose name or label says that it is ours.
+async fn ours(cluster: &'static Cluster) -> Vec<String> {
+    let list = cluster.read(&[KINDS, "-A"]).await.expect("a list");
+    let all = list["items"].as_array().unwrap().iter();
+    let is_ours = |object: &&Value| {
+        let meta = &object["metadata"];
+        let label = |name: &str| meta["labels"][name].as_str().unwrap_or_default().to_owned();
+        let name = meta["name"].as_str().unwrap_or_default();
+        label("app.kubernetes.io/part-of") == "weft"
+            || !label("weft.dev/mesh").is_empty()
+            || name.starts_with("weft-")
+            || name.ends_with(".weft.dev")
+    };
+    let shown = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]);
+    all.filter(is_ours).map(shown).filter(|name| !name.contains("weft-sample")).collect()
+}
+
+async fn nothing_left(cluster: &'static Cluster) {
+    until("nothing of ours is left", Duration::from_secs(60), || async {
+        let left = ours(cluster).await;
+        ensure(left.is_empty(), || left.join(", "))
+    })
+    .await;
+}
+
+fn failed(checks: &Value) -> Vec<&str> {
+    let findings = checks["findings"].as_array().unwrap().iter();
+    findings.filter(|finding| finding["outcome"] == "failed").filter_map(|finding| finding["check"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let mut alone = cluster.mesh_alone().await.install().await;
+    alone.spoil();
+    // The suite's own way, the chart's, is removed all the same.
+    let removed = weft(cluster, &["uninstall", "-o", "json"]).await.code(0).json();
+    assert_eq!(removed["removed"][0], format!("Mesh {NAME}"), "{removed}");
+    cluster.kubectl(&["delete", "namespace", SYSTEM, "--ignore-not-found"]).await;
+    nothing_left(cluster).await;
+
+    // Before: the cluster can, and what is missing is told with the remedy.
+    let pre = weft(cluster, &["check", "--pre", "-o", "json"]).await.code(0).json();
+    assert!(failed(&pre).is_empty() && !pre["findings"].as_array().unwrap().is_empty(), "{pre}");
+    let check = weft(cluster, &["check"]).await.code(1);
+    assert!(check.out.contains("FAILED") && check.out.contains("weft install"), "{check:?}");
+    let status = weft(cluster, &["status", "-o", "json"]).await.code(1).json();
+    assert_eq!(status["kindKnown"], false, "{status}");
+    assert!(weft(cluster, &["status"]).await.code(1).out.contains("not installed"));
+    let upgrade = weft(cluster, &["upgrade"]).await.code(2);
+    assert!(upgrade.err.contains("there is no Mesh") && upgrade.err.contains("weft install"), "{upgrade:?}");
+    assert!(weft(cluster, &["uninstall"]).await.code(0).out.contains("nothing to remove"));
+
+    // Manifests alone change nothing.
+    let manifests = weft(cluster, &["install", "--dry-run", "-o", "json"]).await.code(0).json();
+    assert_eq!(manifests["items"].as_array().unwrap().last().unwrap()["kind"], "Mesh");
+    assert_eq!(ours(cluster).await, Vec::<String>::new());
+
+    let install = ["install", "--profile", "minimal", "--set", "image.pullPolicy=Never", "-o", "json"];
+    let first = weft(cluster, &install).await.code(0).json();
+    assert_eq!((&first["mesh"], &first["ready"]), (&"weft".into(), &true.into()), "{first}");
+    assert!(first["changed"].as_array().unwrap().iter().any(|name| name == "Deployment weft-operator"), "{first}");
+    let again = weft(cluster, &install).await.code(0).json();
+    assert_eq!((&again["ready"], &again["changed"]), (&true.into(), &serde_json::json!([])), "it is safe to repeat");
+    let check = weft(cluster, &["check", "-o", "json"]).await.code(0).json();
+    assert!(failed(&check).is_empty(), "{check}");
+    assert!(weft(cluster, &["check"]).await.code(0).out.contains("ok"));
+
+    // A second control plane comes and goes without the first one or the operator.
+    let beside = ["install", "--revision", "cli", "--profile", "minimal", "--set", "image.pullPolicy=Never"];
+    let beside = weft(cluster, &beside).await.code(0);
+    assert!(beside.err.contains("Mesh weft-cli is ready"), "{beside:?}");
+    let told = weft(cluster, &["uninstall", "--name", "weft-cli", "--dry-run"]).await.code(0);
+    assert_eq!(told.out.trim(), "Mesh weft-cli");
+    let removed = weft(cluster, &["uninstall", "--name", "weft-cli", "-o", "json"]).await.code(0).json();
+    assert_eq!(removed["removed"], serde_json::json!(["Mesh weft-cli"]));
+    cluster.mesh_ready("weft").await;
+    let left = ours(cluster).await;
+    assert!(!left.iter().any(|name| name.contains("-cli")), "{left:?}");
+    let missing = weft(cluster, &["uninstall", "--name", "weft-cli"]).await;
+    assert!(missing.code != 0 && missing.err.contains("there is no Mesh weft-cli"), "{missing:?}");
+
+    let told = weft(cluster, &["uninstall", "--dry-run", "-o", "json"]).await.code(0).json();
+    let removed = weft(cluster, &["uninstall", "-o", "json"]).await.code(0).json();
+    assert_eq!((&told["dryRun"], &removed["left"]), (&true.into(), &Value::Null));
+    assert_eq!(told["removed"], removed["removed"], "what was announced is what went");
+    cluster.wait_gone(&["namespace", SYSTEM], Duration::from_secs(90)).await;
+    nothing_left(cluster).await;
+}
