@@ -91,7 +91,11 @@ impl Bag {
             fs::create_dir_all(parent)?;
         }
         fs::write(path, content)?;
-        self.files.push(name.join("/"));
+        // A gateway belongs to the installation and is a proxy.
+        let name = name.join("/");
+        if !self.files.contains(&name) {
+            self.files.push(name);
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ pub mod forward;
 pub mod meshes;
 pub mod pods;
 
-use std::{path::PathBuf, time::Duration};
+use std::{error::Error as _, path::PathBuf, time::Duration};
 
 use kube::Client;
 use weft_runtime::StartupError;
@@ -70,7 +70,14 @@ impl ClusterArgs {
 }
 
 fn no_cluster(error: kubernetes::ConnectError) -> StartupError {
-    let why = innermost(&error);
+    // What tells the file or the context, and not just that something is not there.
+    let why = match &error {
+        kubernetes::ConnectError::Kubeconfig(error) => error.to_string(),
+        kubernetes::ConnectError::Nowhere(error) => {
+            error.source().map_or_else(|| error.to_string(), ToString::to_string)
+        }
+        kubernetes::ConnectError::Client(error) => innermost(error),
+    };
     let remedy = match error {
         kubernetes::ConnectError::Kubeconfig(_) => {
             "check --kubeconfig, --context and KUBECONFIG; kubectl config get-contexts lists contexts"
@@ -134,5 +141,6 @@ mod tests {
         assert!(wrong.is::<StartupError>() && wrong.to_string().contains("--context"), "{wrong}");
         let missing = args(std::path::Path::new("/does/not/exist"), None).connect().await.err().unwrap();
         assert!(missing.is::<StartupError>() && missing.to_string().contains("KUBECONFIG"), "{missing}");
+        assert!(missing.to_string().contains("/does/not/exist"), "{missing}");
     }
 }

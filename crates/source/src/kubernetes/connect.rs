@@ -1,6 +1,10 @@
 //! Reaching an API server.
 
-use std::{path::Path, time::Duration};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use kube::{
     Client, Config,
@@ -31,11 +35,12 @@ pub enum ConnectError {
 pub async fn config(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, ConnectError> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let wrong = |error| ConnectError::Kubeconfig(Box::new(error));
-    let mut config = match kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path).map_err(wrong)?;
-            Config::from_custom_kubeconfig(file, &options).await.map_err(wrong)?
-        }
+    let file = match kubeconfig {
+        Some(path) => Some(Kubeconfig::read_from(path)),
+        None => std::env::var_os("KUBECONFIG").and_then(|list| listed(&list)),
+    };
+    let mut config = match file {
+        Some(file) => Config::from_custom_kubeconfig(file.map_err(wrong)?, &options).await.map_err(wrong)?,
         None if context.is_some() => Config::from_kubeconfig(&options).await.map_err(wrong)?,
         None => Config::infer().await.map_err(|error| ConnectError::Nowhere(Box::new(error)))?,
     };
@@ -43,7 +48,36 @@ pub async fn config(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
     Ok(config)
 }
 
+/// The files of a list as KUBECONFIG has it, merged: what the first one says holds. Those that are not there are passed over,
+/// as kubectl does; nothing when none is.
+fn listed(list: &OsStr) -> Option<Result<Kubeconfig, KubeconfigError>> {
+    let present: Vec<_> = std::env::split_paths(list).filter(|path| path.is_file()).collect();
+    let merge = |merged: Kubeconfig, path: &PathBuf| Kubeconfig::read_from(path).and_then(|file| merged.merge(file));
+    (!present.is_empty()).then(|| present.iter().try_fold(Kubeconfig::default(), merge))
+}
+
 /// A client of the API server.
 pub fn client(config: Config) -> Result<Client, ConnectError> {
     Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_not_there_are_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for name in ["one", "two"] {
+            let text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {name}\ncontexts: [{{name: {name}}}]\n");
+            std::fs::write(path(name), text).unwrap();
+        }
+        let list = |names: &[&str]| listed(&std::env::join_paths(names.iter().map(|name| path(name))).unwrap());
+        let merged = list(&["gone", "one", "two"]).unwrap().unwrap();
+        assert_eq!((merged.current_context.as_deref(), merged.contexts.len()), (Some("one"), 2));
+        assert!(list(&["gone"]).is_none() && listed(OsStr::new("")).is_none());
+        std::fs::write(path("two"), "contexts: [").unwrap();
+        assert!(list(&["one", "two"]).unwrap().is_err(), "what is there has to be right");
+    }
 }
