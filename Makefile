@@ -55,7 +55,9 @@ bench: ## Our proxy beside Envoy and HAProxy, ratios; the time to the first grap
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
 	cargo run --quiet -p weft-tests --example scale
 
-screenshots: ## Draw docs/screenshots anew from a running demo
+screenshots: ## Draw docs/screenshots anew from a running demo and (as root) a cluster
 	@scripts/bootstrap
 	@$(MAKE) --no-print-directory build page
 	cargo run -p weft-tests --example screenshots
+	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
+	@[ "$$(id -u)" != 0 ] || cargo run -p weft-tests --example cluster_graph
