@@ -83,6 +83,11 @@ impl AckBook {
         open.retain(|object| seen.contains(object));
     }
 
+    /// Whether any object is not acknowledged yet.
+    pub fn waits(&self) -> bool {
+        !self.inner.lock().open.is_empty()
+    }
+
     /// A proxy's stream was accepted.
     pub fn connected(&self, proxy: ProxyId, node: &str) {
         let mut guard = self.inner.lock();

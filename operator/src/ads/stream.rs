@@ -325,8 +325,11 @@ impl Stream {
     fn note(&mut self) {
         if let Some(generation) = self.session.generation() {
             let stale = self.session.take_stale();
-            let unconfirmed = self.session.unconfirmed();
-            self.hub.acks.report(self.connected.id, generation, &unconfirmed, &stale, unix_ms());
+            // What is on its way matters only to objects that somebody still waits for.
+            if !stale.is_empty() || self.hub.acks.waits() {
+                let unconfirmed = self.session.unconfirmed();
+                self.hub.acks.report(self.connected.id, generation, &unconfirmed, &stale, unix_ms());
+            }
             if self.session.settled()
                 && let Some(since) = self.unacked_since.take()
             {

@@ -26,7 +26,8 @@ struct Namespace {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Workloads {
     pub(super) all: BTreeMap<WorkloadRef, Arc<Workload>>,
-    by_address: HashMap<IpAddr, Arc<BTreeSet<WorkloadRef>>>,
+    /// By namespace and name, of those that claim an address; nearly always one.
+    by_address: HashMap<IpAddr, Vec<Arc<Workload>>>,
     namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Localities by node.
     nodes: Arc<BTreeMap<String, String>>,
@@ -112,7 +113,7 @@ impl Workloads {
         }
         for address in old.map(|w| w.addresses.clone()).unwrap_or_default() {
             if let Some(owners) = self.by_address.get_mut(&address) {
-                Arc::make_mut(owners).remove(reference);
+                owners.retain(|owner| owner.reference != *reference);
                 if owners.is_empty() {
                     self.by_address.remove(&address);
                 }
@@ -120,11 +121,13 @@ impl Workloads {
         }
         match new {
             Some(workload) => {
+                let workload = Arc::new(workload);
                 for address in &workload.addresses {
-                    let owners = self.by_address.entry(*address).or_default();
-                    Arc::make_mut(owners).insert(reference.clone());
+                    let owners = self.by_address.entry(*address).or_insert_with(|| Vec::with_capacity(1));
+                    let at = owners.partition_point(|owner| owner.reference < *reference);
+                    owners.insert(at, Arc::clone(&workload));
                 }
-                self.all.insert(reference.clone(), Arc::new(workload));
+                self.all.insert(reference.clone(), workload);
             }
             None => {
                 self.all.remove(reference);
@@ -134,7 +137,7 @@ impl Workloads {
     }
 
     pub(super) fn at(&self, address: IpAddr) -> Option<&Arc<Workload>> {
-        self.by_address.get(&address)?.first().and_then(|reference| self.all.get(reference))
+        self.by_address.get(&address)?.first()
     }
 
     /// The workloads of a namespace, by name.

@@ -13,8 +13,8 @@ use crate::ads::{kind::Action, nack};
 /// Names that one proxy may subscribe to or claim, by type. A mesh of 5,000 services has about 20,000 clusters.
 pub const MAX_NAMES: usize = 100_000;
 /// Bytes of resources after which a response is closed and the rest follows in the next: gRPC clients refuse messages
-/// beyond 4 MiB, and when many proxies connect at once each has one on its way.
-const MAX_RESPONSE: usize = 256 * 1024;
+/// beyond 4 MiB, and a stream keeps buffers of the size of its largest message for as long as it lasts.
+const MAX_RESPONSE: usize = 64 * 1024;
 
 /// The wildcard's name in subscriptions.
 const WILDCARD: &str = "*";
