@@ -2,8 +2,8 @@
 //! certificate. One file, replaced as a whole, so that key and certificate always belong together.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -92,10 +92,12 @@ impl IdentityFile {
 
     /// What was kept, when it is good for `node` now; `None` when there is no file.
     pub fn read(&self, node: &NodeInfo) -> Result<Option<Identity>, FileError> {
-        let metadata = match fs::metadata(&self.path) {
+        let file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            found => found?,
+            opened => opened?,
         };
+        // Of the file that is read, not of one that has just taken its place.
+        let metadata = file.metadata()?;
         let mode = metadata.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
             return Err(FileError::Open(mode));
@@ -103,7 +105,9 @@ impl IdentityFile {
         if metadata.len() > MAX_FILE {
             return Err(FileError::TooLong);
         }
-        let identity = parse(&fs::read_to_string(&self.path)?)?;
+        let mut text = String::new();
+        file.take(MAX_FILE).read_to_string(&mut text)?;
+        let identity = parse(&text)?;
         if identity.not_after <= SystemTime::now() {
             return Err(FileError::Expired(humantime::format_rfc3339_seconds(identity.not_after)));
         }
@@ -188,7 +192,11 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 /// A reader sees the old file or the new one, never half of it.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = create(&fresh(path), bytes)?;
-    fs::rename(&fresh, path).inspect_err(|_| drop(fs::remove_file(&fresh)))
+    fs::rename(&fresh, path).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+    // The name, too, has to outlive a loss of power: a token was spent for it. Not every file system can promise that.
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    drop(File::open(directory).and_then(|directory| directory.sync_all()));
+    Ok(())
 }
 
 #[cfg(test)]
