@@ -85,7 +85,8 @@ fn settings(machine: &Machine<'_>, mesh: &Mesh) -> String {
     format!("# Settings of weft-proxy for {}/{}.\n", machine.namespace, machine.name) + &lines.collect::<String>()
 }
 
-/// Redirects again at each start, which changes nothing where it is done already. SSH is never redirected.
+/// Redirects again at each start, which changes nothing where it is done already. SSH to the machine is never redirected.
+/// Starts are never given up: with the redirection in place, a machine without its proxy is cut off.
 fn unit(machine: &Machine<'_>) -> String {
     let directory = machine.directory.display();
     let capture = match machine.capture {
@@ -97,6 +98,7 @@ fn unit(machine: &Machine<'_>) -> String {
 Description=Weft proxy of {}/{}
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 EnvironmentFile={directory}/{SETTINGS}

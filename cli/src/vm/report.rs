@@ -62,9 +62,9 @@ impl Answer for Joined {
         }
         text + &format!(
             "\nNext, with weft-proxy in /usr/local/bin of the machine:\n\
-             \x20 tar -C {here} -c . | ssh root@{address} 'mkdir -p {there} && tar -C {there} -x && \
-             chown -R root:1337 {there} && chmod -R g+rX {there}'\n\
-             \x20 ssh root@{address} systemctl enable --now {there}/weft-proxy.service",
+             \x20 tar -C {here} -c . | ssh root@{address} 'mkdir -p {there} && tar -C {there} -x \
+             --no-same-owner && chown -R root:1337 {there} && chmod -R g+rX {there}'\n\
+             \x20 ssh root@{address} 'systemctl enable {there}/weft-proxy.service && systemctl restart weft-proxy'",
             address = self.address,
         )
     }
@@ -96,8 +96,8 @@ mod tests {
             "vms/db-1 created",
             "1 first certificate until 2026",
             "note: mind the gap",
-            "\n  tar -C db-1 -c . | ssh root@10.0.0.5 'mkdir -p /etc/weft && tar -C /etc/weft -x && chown -R",
-            "\n  ssh root@10.0.0.5 systemctl enable --now /etc/weft/weft-proxy.service",
+            "\n  tar -C db-1 -c . | ssh root@10.0.0.5 'mkdir -p /etc/weft && tar -C /etc/weft -x --no-same-owner && chown",
+            "\n  ssh root@10.0.0.5 'systemctl enable /etc/weft/weft-proxy.service && systemctl restart weft-proxy'",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
