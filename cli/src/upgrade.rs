@@ -86,7 +86,10 @@ async fn look(cluster: &Cluster, wish: &Wish) -> anyhow::Result<Plan> {
     let mut plan = Plan::new(&meshes, &pods, operator.as_ref(), wish, &cluster.system);
     if let Some(revision) = &wish.revision {
         let namespaces = moves::namespaces(cluster).await?;
-        plan.moves = moves::Moves::of(base(&meshes, wish), revision, &namespaces, &pods);
+        // Whatever it is called: it may have been there before.
+        let new = plan.meshes.iter().find(|step| step.revision == *revision);
+        let new = new.map(|step| step.mesh.clone()).unwrap_or_default();
+        plan.moves = moves::Moves::of(base(&meshes, wish), &new, revision, &namespaces, &pods);
     }
     Ok(plan)
 }

@@ -33,16 +33,16 @@ pub(super) async fn namespaces(cluster: &Cluster) -> anyhow::Result<Vec<Namespac
 }
 
 impl Moves {
-    /// From `base` to `revision`. Nothing where there is no base any more.
+    /// From `base` to `new`, the Mesh of `revision`. Nothing where there is no base any more.
     pub(super) fn of(
         base: Option<&Installation>,
+        new: &str,
         revision: &str,
         namespaces: &[Namespace],
         pods: &[Pod],
     ) -> Option<Self> {
         let base = base?;
         let (old, name) = (base.spec.revision_label(), &base.name);
-        let new = format!("{name}-{revision}");
         let mut moves = Self::default();
         let mut moved = BTreeSet::new();
         for namespace in namespaces {
@@ -73,8 +73,8 @@ impl Moves {
                 format!("kubectl patch mesh {name} --type=merge -p '{}'", json!({"spec": {"tags": tags}}))
             };
             let all = &base.spec.tags;
-            moves.forward.extend([tags(name, &[]), tags(&new, all), taken_up(&new)]);
-            moves.back.extend([tags(&new, &[]), tags(name, all), taken_up(name)]);
+            moves.forward.extend([tags(name, &[]), tags(new, all), taken_up(new)]);
+            moves.back.extend([tags(new, &[]), tags(name, all), taken_up(name)]);
         }
         let proxies = pods::proxied(pods).filter(|proxy| !proxy.over() && !proxy.is_gateway());
         let proxies: Vec<Restart> = proxies
@@ -127,7 +127,7 @@ mod tests {
             pod("ship", "track-7d9f-a", "weft/proxy:0.1.0", "prod"),
             pod("other", "web-7d9f-a", "weft/proxy:0.1.0", "someone-else"),
         ];
-        let moves = Moves::of(Some(&base), "v2", &namespaces, &pods).unwrap();
+        let moves = Moves::of(Some(&base), "main-v2", "v2", &namespaces, &pods).unwrap();
         assert_eq!(
             moves.forward,
             [
@@ -147,6 +147,6 @@ mod tests {
                 .contains(&"kubectl label --overwrite namespace shop istio.io/rev- istio-injection=enabled".into())
         );
         assert_eq!(moves.back.last().unwrap(), "weft uninstall --name main-v2");
-        assert_eq!(Moves::of(None, "v2", &namespaces, &pods), None);
+        assert_eq!(Moves::of(None, "main-v2", "v2", &namespaces, &pods), None);
     }
 }

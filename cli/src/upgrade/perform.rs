@@ -91,7 +91,7 @@ async fn rolled_out(cluster: &Cluster, args: &UpgradeArgs) -> anyhow::Result<boo
         }
         if Instant::now() >= end {
             let (patience, system) = (humantime::format_duration(args.timeout), &cluster.system);
-            eprintln!("weft: the operator is not of the new version after {patience}: {told}; no Mesh was changed");
+            eprintln!("weft: the operator is not of the new version after {patience}: {told}; no Mesh was moved to it");
             eprintln!("weft: kubectl -n {system} describe pods -l weft.dev/component=operator says why");
             eprintln!("weft: kubectl -n {system} rollout undo deployment/{OPERATOR} goes back");
             return Ok(false);

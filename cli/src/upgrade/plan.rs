@@ -94,7 +94,9 @@ impl Wish {
         if let Some(name) = self.mesh.as_ref().filter(|name| meshes.iter().all(|mesh| mesh.name != **name)) {
             return Err(impossible(format!("there is no Mesh {name}"), "kubectl get meshes lists them").into());
         }
-        if self.revision.is_some() && !meshes.iter().any(|mesh| self.is_base(mesh, meshes)) {
+        let there = |revision: &String| meshes.iter().any(|mesh| mesh.spec.revision_label() == revision);
+        let new = self.revision.as_ref().is_some_and(|revision| !there(revision));
+        if new && !meshes.iter().any(|mesh| self.is_base(mesh, meshes)) {
             let names: Vec<_> = meshes.iter().map(|mesh| mesh.name.as_str()).collect();
             let why = format!("there are several Meshes: {}", names.join(", "));
             return Err(impossible(why, "say with --mesh whose settings the new control plane takes over").into());
@@ -102,16 +104,16 @@ impl Wish {
         Ok(())
     }
 
-    /// Whether a second control plane is made after this one: the one that is named, or the only other.
+    /// Whether a second control plane is made after this one: the one that is named, or the only other. Never after itself:
+    /// the way there would end with its own removal.
     pub(super) fn is_base(&self, mesh: &Installation, meshes: &[Installation]) -> bool {
         let Some(revision) = &self.revision else { return false };
-        match &self.mesh {
-            Some(name) => *name == mesh.name,
-            None => {
-                let other = |mesh: &&Installation| mesh.spec.revision_label() != revision;
-                other(&mesh) && meshes.iter().filter(other).count() == 1
+        let other = |mesh: &&Installation| mesh.spec.revision_label() != revision;
+        other(&mesh)
+            && match &self.mesh {
+                Some(name) => *name == mesh.name,
+                None => meshes.iter().filter(other).count() == 1,
             }
-        }
     }
 
     fn upgrades(&self, mesh: &Installation) -> bool {
@@ -138,8 +140,8 @@ impl Plan {
         {
             steps.push(beside::step(base, revision, to));
         }
-        // A second control plane restarts nobody: its workloads come to it one by one.
-        let upgraded = meshes.iter().filter(|mesh| wish.revision.is_none() && wish.upgrades(mesh));
+        // A second control plane that comes now restarts nobody: its workloads come to it one by one.
+        let upgraded = meshes.iter().filter(|mesh| wish.upgrades(mesh));
         let restarts = restarts(upgraded, pods, to, system);
         let image = operator.map(|found| (found.image.clone(), found.at(to).image));
         Self {

@@ -124,4 +124,11 @@ fn one_of_several_is_asked_for_by_name() {
     assert!(ask(None, None).is_ok() && ask(Some("b"), Some("v2")).is_ok() && ask(None, Some("b")).is_ok());
     assert!(ask(Some("c"), None).unwrap_err().to_string().contains("there is no Mesh c"));
     assert!(ask(None, Some("v2")).unwrap_err().to_string().contains("--mesh"));
+
+    // The only one that is left is brought up by its revision as well, and is nobody's way to itself.
+    let left = [mesh("b", "b")];
+    for name in [None, Some("b")] {
+        let wish = Wish { to: VERSION.into(), mesh: name.map(str::to_owned), revision: Some("b".into()) };
+        assert!(wish.chosen(&left).is_ok() && !wish.is_base(&left[0], &left), "{name:?}");
+    }
 }
