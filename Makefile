@@ -1,5 +1,7 @@
 # Built things live outside the checkout, so that a fresh clone finds its dependencies built.
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/weft/target
+# Where scripts/bootstrap looks for Go as well.
+export PATH := $(PATH):/usr/local/go/bin
 BIN := $(CARGO_TARGET_DIR)/debug
 ARGS ?=
 
@@ -56,7 +58,7 @@ bench: ## Our proxy beside Envoy and HAProxy, ratios; the time to the first grap
 	cargo run --quiet -p weft-tests --example scale
 
 screenshots: ## Draw docs/screenshots anew from a running demo and (as root) a cluster
-	@scripts/bootstrap
+	@scripts/bootstrap screenshots
 	@$(MAKE) --no-print-directory build page
 	cargo run -p weft-tests --example screenshots
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
