@@ -1,5 +1,5 @@
-//! Admin, metrics, readiness and probe endpoints: on the instance's own address, in a pod on the pod's, where the admin
-//! pages are for the pod itself.
+//! Admin, metrics, readiness and probe endpoints: on the instance's own address, in a pod on the pod's. The admin pages ask
+//! nobody who he is, so they are for the pod or the machine itself.
 
 pub(crate) mod dump;
 mod pages;
@@ -44,14 +44,11 @@ struct Context {
 impl Admin {
     /// Binds 15000, 15020, 15021 and 15090.
     pub async fn bind(node: &NodeInfo) -> Result<Self, StartupError> {
-        let (own, open) = match node.in_pod {
-            false => (node.address, node.address),
-            // The kubelet and Prometheus come from outside; who may read and stop everything sits in the pod.
-            true => (Ipv4Addr::LOCALHOST.into(), everywhere()),
-        };
+        // The kubelet and Prometheus come from outside.
+        let open = if node.in_pod { everywhere() } else { node.address };
         let bind = |address, port| async move { admin::bind(SocketAddr::new(address, port), "--address").await };
         Ok(Self {
-            debug: bind(own, ports::PROXY_ADMIN).await?,
+            debug: bind(debug_address(node), ports::PROXY_ADMIN).await?,
             metrics: bind(open, ports::PROXY_METRICS).await?,
             merged: bind(open, ports::PROXY_MERGED_METRICS).await?,
             readiness: bind(open, ports::PROXY_READINESS).await?,
@@ -102,6 +99,15 @@ fn merged(in_pod: bool) -> Router<Context> {
             .route("/app-health/{container}/{probe}", get(pod::probe))
             .route("/app-lifecycle/{container}/{hook}", get(pod::probe))
             .route("/quitquitquit", post(pod::quit)),
+    }
+}
+
+/// Where 15000 is: whoever reaches it may read and stop everything. Several instances of one machine differ by addresses that
+/// nobody else reaches.
+fn debug_address(node: &NodeInfo) -> IpAddr {
+    match !node.in_pod && node.address.is_loopback() {
+        true => node.address,
+        false => Ipv4Addr::LOCALHOST.into(),
     }
 }
 

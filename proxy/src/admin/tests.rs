@@ -77,3 +77,19 @@ async fn readiness_says_what_it_waits_for() {
     assert_eq!(ready().await.0, StatusCode::SERVICE_UNAVAILABLE);
     workers.stop().await;
 }
+
+#[test]
+fn the_admin_pages_are_never_on_the_network() {
+    let mut node = shared().node.clone();
+    for (in_pod, address, expected) in [
+        (false, "127.0.0.10", "127.0.0.10"),
+        (false, "::1", "::1"),
+        (false, "10.0.0.5", "127.0.0.1"),
+        (false, "2001:db8::5", "127.0.0.1"),
+        (true, "10.0.0.5", "127.0.0.1"),
+        (true, "127.0.0.10", "127.0.0.1"),
+    ] {
+        (node.in_pod, node.address) = (in_pod, address.parse().unwrap());
+        assert_eq!(debug_address(&node).to_string(), expected, "{address}");
+    }
+}
