@@ -31,7 +31,7 @@ async fn ours(cluster: &'static Cluster) -> Vec<String> {
             || name.ends_with(".weft.dev")
     };
     let shown = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]);
-    all.filter(is_ours).map(shown).filter(|name| !name.contains("weft-sample")).collect()
+    all.filter(is_ours).map(shown).collect()
 }
 
 async fn nothing_left(cluster: &'static Cluster) {
