@@ -34,6 +34,8 @@ pub struct Session {
     target: Arc<Resources>,
     generation: Option<u64>,
     nonce: u64,
+    /// Whether the last response was cut, so that another follows its answer.
+    cut: bool,
     /// Types whose first request brought versions along and that were not compared with a target yet.
     resumed: Vec<Kind>,
 }
@@ -47,6 +49,7 @@ impl Session {
             target: Arc::default(),
             generation: None,
             nonce: 0,
+            cut: false,
             resumed: Vec::new(),
         }
     }
@@ -102,6 +105,7 @@ impl Session {
     /// Everything that can be sent now, in order. Nothing before the first target.
     pub fn speak(&mut self) -> Vec<(Kind, DeltaDiscoveryResponse)> {
         let mut out = Vec::new();
+        self.cut = false;
         if self.generation.is_none() {
             return out;
         }
@@ -127,6 +131,7 @@ impl Session {
                 let more = batch.more;
                 out.push((kind, self.respond(kind, batch)));
                 if more {
+                    self.cut = true;
                     return out;
                 }
             }
@@ -155,6 +160,11 @@ impl Session {
             nonce,
             ..DeltaDiscoveryResponse::default()
         }
+    }
+
+    /// Whether the proxy is in the middle of something large, of which the next part follows its answer.
+    pub fn cut(&self) -> bool {
+        self.cut
     }
 
     /// Whether every type is settled: nothing is on its way, and nothing waits but what was refused.

@@ -324,11 +324,14 @@ impl Stream {
     /// Writes down how far the proxy is.
     fn note(&mut self) {
         if let Some(generation) = self.session.generation() {
-            let stale = self.session.take_stale();
-            // What is on its way matters only to objects that somebody still waits for.
-            if !stale.is_empty() || self.hub.acks.waits() {
-                let unconfirmed = self.session.unconfirmed();
-                self.hub.acks.report(self.connected.id, generation, &unconfirmed, &stale, unix_ms());
+            // Working out what is on its way costs all that is, so not after each part of something large.
+            if !self.session.cut() {
+                let stale = self.session.take_stale();
+                // And it matters only to objects that somebody still waits for.
+                if !stale.is_empty() || self.hub.acks.waits() {
+                    let unconfirmed = self.session.unconfirmed();
+                    self.hub.acks.report(self.connected.id, generation, &unconfirmed, &stale, unix_ms());
+                }
             }
             if self.session.settled()
                 && let Some(since) = self.unacked_since.take()

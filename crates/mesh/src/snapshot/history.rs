@@ -115,11 +115,16 @@ impl History {
         next
     }
 
+    /// Whether both are of one store.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.line, &other.line)
+    }
+
     /// What changed between the snapshot of `earlier` and generation `then`, and that of this history and generation
     /// `now`.
     pub(crate) fn since(&self, now: u64, earlier: &Self, then: u64) -> Since {
         let steps = now.checked_sub(then).and_then(|steps| usize::try_from(steps).ok());
-        let known = steps.filter(|steps| *steps <= self.recent.len() && Arc::ptr_eq(&self.line, &earlier.line));
+        let known = steps.filter(|steps| *steps <= self.recent.len() && self.is_of(earlier));
         let Some(steps) = known else { return Since::Unknown };
         let mut marks = HashSet::new();
         for changed in self.recent.iter().rev().take(steps) {

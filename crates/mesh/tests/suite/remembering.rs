@@ -176,6 +176,40 @@ fn what_does_not_differ_is_the_very_same() {
     assert!(made <= 2, "{made} units were made again");
 }
 
+/// Two headless Services with one pod make a listener of one name, in one step.
+#[test]
+fn two_that_make_the_same_name_at_once_do_not_take_turns() {
+    let service = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\nspec: {{clusterIP: None, ports: [{{name: tcp, port: 90}}]}}\n"
+        )
+    };
+    let slice = |name: &str, addresses: &str| {
+        format!(
+            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: {name}, namespace: shop, labels: {{kubernetes.io/service-name: {name}}}}}\naddressType: IPv4\nendpoints: [{addresses}]\nports: [{{name: tcp, port: 90}}]\n"
+        )
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: caller, namespace: shop}\nspec: {containers: [{name: c}]}\nstatus: {phase: Running, podIP: 10.1.0.1}\n";
+    let mut store = Store::new(Settings::default());
+    let translator = Translator::default();
+    let check = |store: &Store, what: &str| {
+        let snapshot = store.snapshot();
+        let proxy = proxies(&snapshot).remove(0);
+        let (remembered, scratch) = (translator.translate(&snapshot, &proxy), translate(&snapshot, &proxy));
+        assert!(remembered == scratch, "{what}\n{}", differences(&remembered, &scratch));
+        remembered.get(type_url::LISTENER, "10.1.0.9_90").is_some()
+    };
+    for text in [service("first"), service("second"), pod.to_owned(), slice("first", ""), slice("second", "")] {
+        store.apply(changes(&text));
+    }
+    assert!(!check(&store, "nobody there"));
+    let there = "{addresses: [10.1.0.9]}";
+    store.apply([slice("first", there), slice("second", there)].iter().flat_map(|text| changes(text)).collect());
+    assert!(check(&store, "both at once"));
+    store.apply(changes(&slice("first", "")));
+    assert!(check(&store, "one goes"), "the other still has it");
+}
+
 /// 5,000 services, 10,000 pods, 100 proxies in 100 namespaces: what an edit costs. Prints, asserts nothing about time.
 #[test]
 #[ignore = "takes a while; run with --release --ignored --nocapture"]

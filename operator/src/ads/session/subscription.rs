@@ -134,7 +134,9 @@ impl Subscription {
         if first {
             self.owes_first = self.standing.wildcard && self.standing.claimed.is_empty();
         }
-        self.standing.forget_unwanted();
+        if first || !unsubscribe.is_empty() {
+            self.standing.forget_unwanted();
+        }
         let standing = &self.standing;
         self.owed.retain(|name| standing.wants(name));
         if first {

@@ -1,6 +1,9 @@
 //! What all proxies of one kind of client are told about others.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use weft_api::networking::Sidecar;
 
@@ -65,6 +68,7 @@ impl Group {
             Some(planned) if planned.stand.is(snapshot) => planned,
             Some(planned) => {
                 let step = shared.steps.to(snapshot, &planned.stand);
+                shared.stock.advance(snapshot);
                 if touches(&step.changed, &planned.reads) {
                     self.replan(&order, Some(&step))
                 } else {
@@ -119,6 +123,7 @@ impl Group {
     /// Makes again what read something that changed.
     fn remake(&mut self, order: &Order<'_>, planned: &Planned, step: &Step) {
         let (mut put, mut gone): (Vec<Arc<Resource>>, Vec<Arc<Resource>>) = (Vec::new(), Vec::new());
+        let mut names: HashSet<(&str, String)> = HashSet::new();
         let mut tangled = self.entangled;
         let mut any = false;
         for made in &mut self.made {
@@ -140,9 +145,10 @@ impl Group {
             };
             gone.extend(old.resources.iter().filter(|r| !named(&made.resources, r)).map(Arc::clone));
             for resource in made.resources.iter().filter(|r| !old.resources.contains(r)) {
-                // What is new under a name that somebody else has has to wait for its turn.
-                tangled |=
-                    !named(&old.resources, resource) && self.resources.get(resource.type_url, &resource.name).is_some();
+                // What is new under a name that somebody else has, or has just got, has to wait for its turn.
+                let own = named(&old.resources, resource);
+                let taken = || self.resources.get(resource.type_url, &resource.name).is_some();
+                tangled |= !names.insert((resource.type_url, resource.name.clone())) || (!own && taken());
                 put.push(Arc::clone(resource));
             }
         }

@@ -30,6 +30,11 @@ impl Stand {
         self.generation == snapshot.generation() && Arc::ptr_eq(&self.history, snapshot.history())
     }
 
+    /// Whether it is a later snapshot of the same store.
+    pub(super) fn is_after(&self, snapshot: &Snapshot) -> bool {
+        self.generation > snapshot.generation() && self.history.is_of(snapshot.history())
+    }
+
     /// What differs between two snapshots, whichever is older.
     pub(super) fn between(&self, snapshot: &Snapshot) -> Since {
         let (now, then) = (snapshot.generation(), self.generation);

@@ -116,6 +116,12 @@ impl Stock {
         audience
     }
 
+    /// Clears away what does not hold in a snapshot any more, and what nobody uses. It never goes back: for a snapshot
+    /// that others have left behind nothing is found here, and nothing is put.
+    pub(super) fn advance(&self, snapshot: &Snapshot) {
+        self.lock().advance(snapshot);
+    }
+
     /// A unit that somebody who answers alike has made of this snapshot.
     pub(super) fn find(
         &self,
@@ -126,7 +132,9 @@ impl Stock {
     ) -> Option<Arc<Made>> {
         let key = key(audience, unit);
         let mut shelves = self.lock();
-        shelves.advance(snapshot);
+        if !shelves.advance(snapshot) {
+            return None;
+        }
         let candidates = shelves.made.get(&key)?;
         candidates.iter().find(|made| made.holds_for(audience, client, unit)).map(Arc::clone)
     }
@@ -155,17 +163,20 @@ impl Stock {
 }
 
 impl Shelves {
-    /// Clears away what does not hold in a snapshot, and what nobody uses.
-    fn advance(&mut self, snapshot: &Snapshot) {
-        if self.stand.as_ref().is_some_and(|stand| stand.is(snapshot)) {
-            return;
-        }
-        let changed = self.stand.as_ref().map_or(Since::Unknown, |stand| stand.between(snapshot));
+    /// Goes on to a snapshot; whether that is where it stands now.
+    fn advance(&mut self, snapshot: &Snapshot) -> bool {
+        let changed = match &self.stand {
+            Some(stand) if stand.is(snapshot) => return true,
+            Some(stand) if stand.is_after(snapshot) => return false,
+            Some(stand) => stand.between(snapshot),
+            None => Since::Unknown,
+        };
         self.made.retain(|_, shelf| {
             shelf.retain(|made| Arc::strong_count(made) > 1 && !touches(&changed, &made.reads));
             !shelf.is_empty()
         });
         self.stand = Some(Stand::of(snapshot));
+        true
     }
 }
 
