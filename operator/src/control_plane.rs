@@ -90,7 +90,7 @@ impl ControlPlane {
             registry: Arc::clone(&self.registry),
             acks: Arc::clone(&self.acks),
             metrics: self.metrics.clone(),
-            published: port.published,
+            published: port.published.clone(),
             translator: Arc::default(),
             translators: Arc::new(Semaphore::new(processors)),
             trust_domain: port.trust_domain.clone(),
@@ -100,7 +100,8 @@ impl ControlPlane {
             shutdown: shutdown.clone(),
         });
         let join = port.credentials.join.clone();
-        let certificates = CertificateService::new(port.authority.clone(), port.credentials, self.metrics.clone());
+        let (authority, metrics) = (port.authority.clone(), self.metrics.clone());
+        let certificates = CertificateService::new(authority, port.credentials, port.published, metrics);
         let routes = Routes::new(Ads::new(hub).into_service()).add_service(certificates);
         tokio::spawn(Arc::clone(&port.tls).keep_fresh(port.authority.clone(), port.not_after, shutdown.clone()));
         let stop = shutdown.clone();

@@ -17,8 +17,11 @@ use tonic_prost::ProstCodec;
 use weft_model::SpiffeId;
 use weft_wire::ca::{CREATE_CERTIFICATE, IstioCertificateRequest, IstioCertificateResponse};
 
-use super::{Authority, AuthorityWatch, Credentials, SignError, credentials::is_join_token, tokens::RedeemError};
+use super::{
+    Authority, AuthorityWatch, Credentials, SignError, credentials::is_join_token, renewal, tokens::RedeemError,
+};
 use crate::{
+    ads::published::Watch,
     metrics::{CsrLabels, Metrics},
     server::Peer,
 };
@@ -39,6 +42,7 @@ pub struct CertificateService(Arc<Inner>);
 struct Inner {
     authority: AuthorityWatch,
     credentials: Credentials,
+    published: Watch,
     metrics: Metrics,
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
@@ -53,11 +57,13 @@ enum Credential {
 }
 
 impl CertificateService {
-    /// Serves certificates of the present authority.
-    pub fn new(authority: AuthorityWatch, credentials: Credentials, metrics: Metrics) -> Self {
+    /// Serves certificates of the present authority; renews those of workloads that `published` knows, which is complete
+    /// from the start.
+    pub fn new(authority: AuthorityWatch, credentials: Credentials, published: Watch, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             authority,
             credentials,
+            published,
             metrics,
             working: Arc::new(Semaphore::new(MAX_AT_ONCE)),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
@@ -110,7 +116,7 @@ impl CertificateService {
         let csr = off_thread(move || Authority::check_csr(&message.csr).map_err(status)).await?;
         let authority = inner.authority.borrow().clone();
         let (identity, by) = match credential {
-            Credential::Certificate(identity) => (identity, "certificate".to_owned()),
+            Credential::Certificate(identity) => inner.renew(identity, &peer)?,
             Credential::Token(token) if is_join_token(&token) => inner.redeem(token, &peer, &authority).await?,
             Credential::Token(token) => inner.review(&token, &peer, &authority).await?,
         };
@@ -129,6 +135,17 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Status> 
 }
 
 impl Inner {
+    fn renew(&self, identity: SpiffeId, peer: &Peer) -> Result<(SpiffeId, String), Status> {
+        let snapshot = Arc::clone(&self.published.borrow().snapshot);
+        match renewal::check(&snapshot, &identity) {
+            Ok(()) => Ok((identity, "certificate".to_owned())),
+            Err(gone) => {
+                tracing::warn!(%identity, peer = %peer.address, %gone, "did not renew a certificate");
+                Err(Status::permission_denied(gone.to_string()))
+            }
+        }
+    }
+
     async fn redeem(
         &self,
         token: String,

@@ -5,13 +5,20 @@ use tonic::Code;
 use weft_operator::{Operator, server::peer};
 
 use crate::{
-    bench::Bench,
+    bench::{Bench, PATIENCE},
     client::{self, channel, create_certificate, csr, identity, join},
 };
 
+const ORDER: &str = "
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: order-1, namespace: default}
+spec: {address: 127.9.0.2, serviceAccount: order-service}
+";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_then_the_certificate_itself() {
-    let bench = Bench::start(&[]).await;
+    let bench = Bench::start(&[("order.yaml", ORDER)]).await;
     let token = bench.token("order-service", 1);
 
     // The request's own names count for nothing.
@@ -43,6 +50,29 @@ async fn a_token_then_the_certificate_itself() {
     assert!(metrics.contains("weft_operator_csrs_total{result=\"issued\"} 2"), "{metrics}");
     assert!(metrics.contains("weft_operator_csrs_total{result=\"refused\"} 1"), "{metrics}");
     assert!(metrics.contains("process_resident_memory_bytes"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_taken_out_renews_no_more() {
+    let bench = Bench::start(&[("order.yaml", ORDER)]).await;
+    let order = join(&bench, "order-service").await;
+    let renew = async || {
+        let mutual = channel(&bench, Some(&order)).await.unwrap();
+        create_certificate(mutual, csr().0, None, 0).await.map(drop).map_err(|status| status.code())
+    };
+    assert_eq!(renew().await, Ok(()));
+    std::fs::remove_file(bench.manifest("order.yaml")).unwrap();
+    let within = async |expected| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while renew().await != expected {
+            assert!(tokio::time::Instant::now() < deadline, "{expected:?} does not come");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(Err(Code::PermissionDenied)).await;
+    // The certificate is as good as before once somebody runs as that again.
+    bench.write("order.yaml", ORDER);
+    within(Ok(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
