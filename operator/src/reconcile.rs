@@ -28,7 +28,7 @@ use weft_runtime::{Shutdown, StartupError, admin};
 
 pub use options::ReconcileOptions;
 
-use self::{cluster::Cluster, lease::Candidate};
+use self::{cluster::Cluster, definitions::There, lease::Candidate};
 use crate::ca::cluster as ca_cluster;
 
 /// Before trying again what leading needs.
@@ -60,8 +60,13 @@ pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Resul
 
 async fn lead(cluster: Cluster, options: &ReconcileOptions) {
     // The Mesh kind has to be there before it can be watched.
-    while let Err(problem) = definitions::ensure(&cluster).await {
-        tracing::error!(reason = problem.reason.as_str(), "{problem}");
+    while let Err(unmet) = definitions::ensure(&cluster).await {
+        // Each Mesh tells of the others.
+        if unmet.there != There::NoMesh {
+            unmet.tell();
+            break;
+        }
+        tracing::error!(reason = unmet.problem.reason.as_str(), "{}", unmet.problem);
         sleep(RETRY).await;
     }
     let reporter = Reporter { controller: names::FIELD_MANAGER.into(), instance: Some(options.identity.clone()) };

@@ -15,6 +15,42 @@ use super::{
     problem::{Problem, Reason},
 };
 
+/// The kind that everything here begins with.
+const MESH: &str = "meshes.weft.dev";
+
+/// What could not be done.
+#[derive(Debug)]
+pub struct Unmet {
+    /// The first thing that failed; one of a kind that is absent before others.
+    pub problem: Problem,
+    /// What is there all the same.
+    pub there: There,
+}
+
+/// Which kinds are there although not all is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum There {
+    /// Not even the Mesh.
+    NoMesh,
+    /// The Mesh, but not all of the others.
+    Mesh,
+    /// All of them; one is as an older version wrote it.
+    All,
+}
+
+impl Unmet {
+    /// Says that work goes on as it is.
+    pub fn tell(&self) {
+        tracing::warn!(
+            reason = self.problem.reason.as_str(),
+            remedy = "let the operator's role create and patch customresourcedefinitions, or apply those of this version: \
+                      weft install --dry-run prints ours",
+            "going on with the CustomResourceDefinitions that are there: {}",
+            self.problem
+        );
+    }
+}
+
 /// What is to be done about one definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -25,29 +61,49 @@ enum Step {
 
 /// Creates the definitions that are absent, and brings our own kind up to this version where an older one wrote it: Helm
 /// never touches a CRD that is there. One of another project is left alone, whoever made it, and so is ours when a newer
-/// operator wrote it.
-pub async fn ensure(cluster: &Cluster) -> Result<(), Problem> {
+/// operator wrote it. What fails keeps nothing else from being done.
+pub async fn ensure(cluster: &Cluster) -> Result<(), Unmet> {
     let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
     let doing = "list CustomResourceDefinitions";
-    let present = cluster.ask(doing, api.list_metadata(&ListParams::default())).await?;
+    let present = cluster.ask(doing, api.list_metadata(&ListParams::default())).await;
+    let present = present.map_err(|problem| Unmet { problem, there: There::NoMesh })?;
     // By name, the version that wrote it.
     let present: BTreeMap<String, Option<String>> = present
         .items
         .iter()
         .map(|found| (found.name_any(), found.annotations().get(VERSION_ANNOTATION).cloned()))
         .collect();
+    let mut failed = Vec::new();
     for crd in weft_install::crds() {
-        let found = present.get(&crd.name).map(Option::as_deref);
-        match step(&crd, found) {
-            Step::Create => create(cluster, &api, crd).await?,
-            Step::BringUp => {
-                cluster.apply(&crd.definition).await?;
-                let before = found.flatten().unwrap_or("unknown");
-                tracing::info!(name = crd.name, before, now = VERSION, "brought our own kind up to date");
-            }
-            Step::Leave => {}
-        }
+        let (name, found) = (crd.name.clone(), present.get(&crd.name).map(Option::as_deref));
+        let done = match step(&crd, found) {
+            Step::Create => create(cluster, &api, crd).await,
+            Step::BringUp => bring_up(cluster, &crd, found.flatten()).await,
+            Step::Leave => Ok(()),
+        };
+        failed.extend(done.err().map(|problem| (name, problem)));
     }
+    judge(failed, |name| present.contains_key(name))
+}
+
+/// What failed, by the definition's name, for those who ask whether they can go on.
+fn judge(failed: Vec<(String, Problem)>, present: impl Fn(&str) -> bool) -> Result<(), Unmet> {
+    let (outdated, absent): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(name, _)| present(name));
+    let there = match absent.as_slice() {
+        [] => There::All,
+        absent if absent.iter().any(|(name, _)| name == MESH) => There::NoMesh,
+        _ => There::Mesh,
+    };
+    match absent.into_iter().chain(outdated).next() {
+        Some((_, problem)) => Err(Unmet { problem, there }),
+        None => Ok(()),
+    }
+}
+
+async fn bring_up(cluster: &Cluster, crd: &Crd, before: Option<&str>) -> Result<(), Problem> {
+    cluster.apply(&crd.definition).await?;
+    let before = before.unwrap_or("unknown");
+    tracing::info!(name = crd.name, before, now = VERSION, "brought our own kind up to date");
     Ok(())
 }
 
@@ -75,6 +131,24 @@ async fn create(cluster: &Cluster, api: &Api<CustomResourceDefinition>, crd: Crd
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_kind_that_is_not_there_stops_anything() {
+        let gateways = "gateways.networking.istio.io";
+        let judged = |failed: &[&str], present: &[&str]| {
+            let failed = failed.iter().map(|name| (name.to_string(), Problem::new(Reason::Forbidden, *name)));
+            judge(failed.collect(), |name| present.contains(&name))
+                .map_err(|unmet| (unmet.there, unmet.problem.message))
+        };
+        let of = |there: There, name: &str| Err((there, name.to_owned()));
+        assert!(weft_install::crds().iter().any(|crd| crd.name == MESH));
+        assert_eq!(judged(&[], &[]), Ok(()));
+        assert_eq!(judged(&[MESH], &[]), of(There::NoMesh, MESH));
+        assert_eq!(judged(&[MESH], &[MESH]), of(There::All, MESH));
+        assert_eq!(judged(&[gateways], &[]), of(There::Mesh, gateways));
+        assert_eq!(judged(&[MESH, gateways], &[MESH]), of(There::Mesh, gateways));
+        assert_eq!(judged(&[gateways, MESH], &[]), of(There::NoMesh, gateways));
+    }
 
     #[test]
     fn only_our_own_kind_is_brought_up() {

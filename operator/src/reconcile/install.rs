@@ -21,7 +21,7 @@ use super::{
     cluster::{Cluster, Name, mesh_resource, superfluous},
     conditions::Facts,
     controller::{Context, as_json},
-    definitions,
+    definitions::{self, There},
     fleet::{self, Survey},
     problem::{Problem, Reason},
     skew, status,
@@ -107,7 +107,11 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
 
     claim(cluster, mesh).await?;
     context.active.send_if_modified(|active| !std::mem::replace(active, true));
-    definitions::ensure(cluster).await?;
+    match definitions::ensure(cluster).await {
+        // An older form of our own kind does: what it does not know is told when the Mesh is written.
+        Err(unmet) if unmet.there == There::All => unmet.tell(),
+        done => done.map_err(|unmet| unmet.problem)?,
+    }
     let terms = terms(&input.mesh);
     let spread = context.spread.borrow().clone();
     let requests = context.rotation_requests();
