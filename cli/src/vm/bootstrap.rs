@@ -5,7 +5,7 @@ use std::{
     io,
     net::IpAddr,
     os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use weft_operator::ca::state_dir::write_with_mode;
@@ -120,18 +120,26 @@ WantedBy=multi-user.target
     )
 }
 
-/// Whether a directory of the machine can stand in settings without quotes.
+/// Whether a directory of the machine can stand in settings without quotes, and be given to the proxy as a whole: printed
+/// commands change the owner of all that is in it.
 pub fn plain(directory: &Path) -> Result<(), StartupError> {
     let text = directory.to_str().unwrap_or_default();
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+');
-    if directory.is_absolute() && text.bytes().all(known) {
-        return Ok(());
+    let unusable = |why: &str| {
+        Err(StartupError::new(
+            format!("cannot use --machine-dir {}", directory.display()),
+            why,
+            "name the directory on the machine that the files will lie in, such as /etc/weft",
+        ))
+    };
+    if !directory.is_absolute() || !text.bytes().all(known) {
+        return unusable("it is not an absolute path of letters, digits and ./_-+");
     }
-    Err(StartupError::new(
-        format!("cannot use --machine-dir {}", directory.display()),
-        "it is not an absolute path of letters, digits and ./_-+",
-        "name the directory on the machine that the files will lie in, such as /etc/weft",
-    ))
+    let mut parts = directory.components().skip(1);
+    if parts.clone().any(|part| !matches!(part, Component::Normal(_))) || parts.nth(1).is_none() {
+        return unusable("it is not a directory of its own below another one, and all that is in it goes to the proxy");
+    }
+    Ok(())
 }
 
 /// Where the directory will be. Until [`Self::fill`] nothing is there that was not before.
@@ -311,7 +319,7 @@ mod tests {
     #[test]
     fn directories_of_the_machine_are_plain() {
         assert!(plain(Path::new("/etc/weft")).is_ok());
-        for bad in ["weft", "/var/my dir", "/a'b", "/a\nb"] {
+        for bad in ["weft", "/var/my dir", "/srv/a'b", "/srv/a\nb", "/", "/etc", "/etc/", "/etc/.", "/etc/../srv"] {
             assert!(plain(Path::new(bad)).unwrap_err().to_string().contains("--machine-dir"), "{bad}");
         }
     }

@@ -1,6 +1,9 @@
 //! What `weft vm join` answers. The token is in its file and nowhere else.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -60,14 +63,27 @@ impl Answer for Joined {
         for note in &self.notes {
             text += &format!("note: {note}\n");
         }
+        let quoted = quoted(&self.directory);
         text + &format!(
             "\nNext, with weft-proxy in /usr/local/bin of the machine:\n\
-             \x20 tar -C {here} -c . | ssh root@{address} 'mkdir -p {there} && tar -C {there} -x \
+             \x20 tar -C {quoted} -c . | ssh root@{address} 'mkdir -p {there} && tar -C {there} -x \
              --no-same-owner && chown -R root:1337 {there} && chmod -R g+rX {there}'\n\
              \x20 ssh root@{address} 'systemctl enable {there}/weft-proxy.service && systemctl restart weft-proxy'",
             address = self.address,
         )
     }
+}
+
+/// A path as one word of a shell's line.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    // A word that begins so would be an option, or somebody's home.
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        return text;
+    }
+    let whole = if text.starts_with('-') { format!("./{text}") } else { text };
+    format!("'{}'", whole.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -102,5 +118,8 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert_eq!(serde_json::to_value(&joined).unwrap()["change"], "created");
+        let odd = Joined { directory: "my dir's".into(), ..joined };
+        assert!(odd.text().contains("\n  tar -C 'my dir'\\''s' -c . | ssh"), "{}", odd.text());
+        assert_eq!(quoted(Path::new("-x")), "'./-x'");
     }
 }
