@@ -1,11 +1,23 @@
 //! Objects without what is nobody's business and what only makes them long.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use weft_install::names;
 
 /// Annotations that repeat the object or carry what tools put there.
 const LONG: [&str; 1] = ["kubectl.kubernetes.io/last-applied-configuration"];
 
-/// Cuts an object down. Values of a pod's environment are left out: people put passwords there.
+/// Containers of ours, as they are rendered and injected.
+const OUR_CONTAINERS: [&str; 5] = ["istio-proxy", "istio-init", "operator", "control-plane", "console"];
+/// The last parts of their images' names.
+const OUR_IMAGES: [&str; 3] = ["operator", "proxy", "console"];
+/// A variable of ours that repeats what the pod's author wrote: headers of probes.
+const PROBES: &str = "WEFT_APP_PROBES";
+
+/// What stands for what was there.
+const LEFT_OUT: &str = "(left out)";
+
+/// Cuts an object down. Values of a pod's environment are left out, and so are the headers of its probes and the command lines
+/// of containers that are not ours: people put passwords there.
 pub fn clean(object: &mut Value) {
     if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         meta.remove("managedFields");
@@ -14,6 +26,70 @@ pub fn clean(object: &mut Value) {
         }
     }
     hide_environment(object);
+    hide_commands(object);
+}
+
+/// Whether a container runs a program of ours: all that its command line holds was rendered by us.
+fn is_ours(container: &Map<String, Value>) -> bool {
+    let text = |key: &str| container.get(key).and_then(Value::as_str).unwrap_or_default();
+    let name = text("image").split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let program = name.split(':').next().unwrap_or_default();
+    OUR_CONTAINERS.contains(&text("name")) && OUR_IMAGES.contains(&program)
+}
+
+/// Whether a ConfigMap was written for the mesh: any other of the namespace may hold what is nobody's business.
+pub fn is_our_config_map(map: &Value) -> bool {
+    let meta = &map["metadata"];
+    let name = meta["name"].as_str().unwrap_or_default();
+    let settings = name.strip_prefix(names::MESH_CONFIG_MAP);
+    meta["labels"]["app.kubernetes.io/part-of"] == "weft"
+        || meta["labels"][names::MESH_LABEL].is_string()
+        || name == names::ROOT_CONFIG_MAP
+        || settings.is_some_and(|revision| revision.is_empty() || revision.starts_with('-'))
+}
+
+fn hide_commands(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for list in ["containers", "initContainers", "ephemeralContainers"] {
+                let containers = fields.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+                for container in containers.filter_map(Value::as_object_mut).filter(|container| !is_ours(container)) {
+                    for line in ["command", "args"] {
+                        if let Some(line) = container.get_mut(line) {
+                            *line = json!([LEFT_OUT]);
+                        }
+                    }
+                    // Probes and hooks may be command lines as well.
+                    container.values_mut().for_each(hide_exec);
+                }
+            }
+            for header in fields.get_mut("httpHeaders").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(value) = header.get_mut("value") {
+                    *value = LEFT_OUT.into();
+                }
+            }
+            fields.values_mut().for_each(hide_commands);
+        }
+        Value::Array(values) => values.iter_mut().for_each(hide_commands),
+        _ => {}
+    }
+}
+
+fn hide_exec(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(command) = fields.get_mut("exec").and_then(|exec| exec.get_mut("command")) {
+                *command = json!([LEFT_OUT]);
+            }
+            fields.values_mut().for_each(hide_exec);
+        }
+        Value::Array(values) => values.iter_mut().for_each(hide_exec),
+        _ => {}
+    }
+}
+
+fn is_setting(name: &str) -> bool {
+    name.starts_with("WEFT_") && name != PROBES
 }
 
 fn hide_environment(value: &mut Value) {
@@ -21,17 +97,16 @@ fn hide_environment(value: &mut Value) {
         Value::Object(fields) => {
             if let Some(Value::Array(variables)) = fields.get_mut("env") {
                 for variable in variables.iter_mut().filter_map(Value::as_object_mut) {
-                    let ours =
-                        variable.get("name").and_then(Value::as_str).is_some_and(|name| name.starts_with("WEFT_"));
+                    let ours = variable.get("name").and_then(Value::as_str).is_some_and(is_setting);
                     if let Some(value) = variable.get_mut("value").filter(|_| !ours) {
-                        *value = Value::from("(left out)");
+                        *value = LEFT_OUT.into();
                     }
                 }
             }
             // As a Mesh writes it: by name.
             if let Some(Value::Object(variables)) = fields.get_mut("env") {
-                for (_, value) in variables.iter_mut().filter(|(name, _)| !name.starts_with("WEFT_")) {
-                    *value = Value::from("(left out)");
+                for (_, value) in variables.iter_mut().filter(|(name, _)| !is_setting(name)) {
+                    *value = LEFT_OUT.into();
                 }
             }
             fields.values_mut().for_each(hide_environment);
@@ -43,9 +118,45 @@ fn hide_environment(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn command_lines_and_headers_are_ours_or_left_out() {
+        let get = json!({"httpGet": {"httpHeaders": [{"name": "Authorization", "value": "hunter2"}], "path": "/"}});
+        let mut pod = json!({"spec": {
+            "containers": [
+                {"name": "db", "image": "db:1", "command": ["db", "--password=hunter2"], "args": ["hunter2"],
+                    "livenessProbe": {"exec": {"command": ["ping", "hunter2"]}}, "readinessProbe": get,
+                    "lifecycle": {"preStop": {"exec": {"command": ["hunter2"]}}}},
+                {"name": "istio-proxy", "image": "registry:5000/weft/proxy:1@sha256:00", "args": ["--drain-time=5s"],
+                    "env": [{"name": "WEFT_APP_PROBES", "value": "hunter2"}]},
+                {"name": "proxy", "image": "acme/proxy:1", "args": ["hunter2"]},
+            ],
+            "initContainers": [{"name": "migrate", "image": "db:1", "command": ["hunter2"]}],
+        }});
+        clean(&mut pod);
+        assert!(!pod.to_string().contains("hunter2"), "{pod}");
+        assert_eq!(pod["spec"]["containers"][1]["args"], json!(["--drain-time=5s"]));
+        assert_eq!(pod["spec"]["containers"][0]["command"], json!([LEFT_OUT]));
+        assert!(pod.to_string().contains("Authorization"));
+    }
+
+    #[test]
+    fn settings_of_others_are_not_ours() {
+        let map = |name: &str, labels: Value| json!({"metadata": {"name": name, "labels": labels}});
+        for ours in [
+            map("weft-mesh", Value::Null),
+            map("weft-mesh-v2", Value::Null),
+            map("weft-ca-root-cert", Value::Null),
+            map("any", json!({"app.kubernetes.io/part-of": "weft"})),
+            map("any", json!({"weft.dev/mesh": "main"})),
+        ] {
+            assert!(is_our_config_map(&ours), "{ours}");
+        }
+        for other in ["kube-root-ca.crt", "passwords", "weft-meshes"] {
+            assert!(!is_our_config_map(&map(other, json!({"app.kubernetes.io/part-of": "shop"}))), "{other}");
+        }
+    }
 
     #[test]
     fn passwords_and_clutter_are_left_out() {

@@ -14,7 +14,10 @@ use weft_api::crd;
 use weft_install::names;
 use weft_model::ports;
 
-use super::{Bag, Limits, clean::clean};
+use super::{
+    Bag, Limits,
+    clean::{clean, is_our_config_map},
+};
 use crate::{
     check,
     cluster::{
@@ -59,7 +62,7 @@ async fn installation(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyho
     list::<Deployment>(Api::namespaced(client.clone(), system), "installation/deployments.json", bag).await?;
     list::<DaemonSet>(Api::namespaced(client.clone(), system), "installation/daemonsets.json", bag).await?;
     list::<Service>(Api::namespaced(client.clone(), system), "installation/services.json", bag).await?;
-    list::<ConfigMap>(Api::namespaced(client.clone(), system), "installation/configmaps.json", bag).await?;
+    config_maps(Api::namespaced(client.clone(), system), bag).await?;
     list::<Event>(Api::namespaced(client.clone(), system), "installation/events.json", bag).await?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), system);
     list::<Pod>(pods.clone(), "installation/pods.json", bag).await?;
@@ -146,6 +149,21 @@ where
 {
     match api.list(&ListParams::default()).await {
         Ok(found) => put_all(&found.items, file, bag),
+        Err(error) => {
+            bag.miss(file, &error);
+            Ok(())
+        }
+    }
+}
+
+/// Those of ours alone.
+async fn config_maps(api: Api<ConfigMap>, bag: &mut Bag) -> anyhow::Result<()> {
+    let file = "installation/configmaps.json";
+    match api.list(&ListParams::default()).await {
+        Ok(found) => {
+            let maps = found.items.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>()?;
+            put_all(&maps.into_iter().filter(is_our_config_map).collect::<Vec<_>>(), file, bag)
+        }
         Err(error) => {
             bag.miss(file, &error);
             Ok(())
