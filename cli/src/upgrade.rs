@@ -2,17 +2,18 @@
 
 mod beside;
 mod moves;
-mod operator;
+pub(crate) mod operator;
 mod perform;
-mod plan;
+pub(crate) mod plan;
 mod report;
 mod restarts;
+mod wish;
 
 use std::{process::ExitCode, time::Duration};
 
 use weft_runtime::StartupError;
 
-use self::plan::{Plan, Wish};
+use self::{plan::Plan, wish::Wish};
 use crate::{
     cluster::{Cluster, ClusterArgs, block_on, meshes::Installation},
     output::{self, OutputArgs},
@@ -32,9 +33,9 @@ pub struct UpgradeArgs {
     /// Change nothing, only tell.
     #[arg(long)]
     dry_run: bool,
-    /// The version; by default this command's own.
-    #[arg(long, value_name = "VERSION", default_value = env!("CARGO_PKG_VERSION"))]
-    to: String,
+    /// The version; by default this command's own, unless the operator is newer.
+    #[arg(long, value_name = "VERSION")]
+    to: Option<String>,
     /// Only this Mesh; the others keep their version. With --revision, the one whose settings are taken over.
     #[arg(long, value_name = "NAME")]
     mesh: Option<String>,
@@ -60,7 +61,12 @@ pub struct UpgradeArgs {
 pub fn run(args: UpgradeArgs) -> anyhow::Result<ExitCode> {
     block_on(async {
         let cluster = args.cluster.connect().await?;
-        let wish = Wish { to: args.to.clone(), mesh: args.mesh.clone(), revision: args.revision.clone() };
+        let wish = Wish {
+            to: args.to.clone(),
+            mesh: args.mesh.clone(),
+            revision: args.revision.clone(),
+            dry_run: args.dry_run,
+        };
         let mut plan = look(&cluster, &wish).await?;
         if plan.refused() || args.dry_run {
             output::print(args.output.output, &plan)?;
@@ -89,7 +95,8 @@ async fn look(cluster: &Cluster, wish: &Wish) -> anyhow::Result<Plan> {
         // Whatever it is called: it may have been there before.
         let new = plan.meshes.iter().find(|step| step.revision == *revision);
         let new = new.map(|step| step.mesh.clone()).unwrap_or_default();
-        plan.moves = moves::Moves::of(base(&meshes, wish), &new, revision, &namespaces, &pods);
+        let held = meshes.iter().find(|mesh| mesh.name == new).map_or(&[][..], |mesh| &mesh.spec.tags);
+        plan.moves = moves::Moves::of(base(&meshes, wish), (&new, held), revision, &namespaces, &pods);
     }
     Ok(plan)
 }

@@ -33,6 +33,7 @@ pub(super) fn step(base: &Installation, revision: &str, to: &str) -> Step {
         to: to.to_owned(),
         images: BTreeMap::new(),
         refused: None,
+        note: None,
         tag: None,
         shows: if base.spec.profile() == Profile::Remote { String::new() } else { to.to_owned() },
     }

@@ -33,10 +33,11 @@ pub(super) async fn namespaces(cluster: &Cluster) -> anyhow::Result<Vec<Namespac
 }
 
 impl Moves {
-    /// From `base` to `new`, the Mesh of `revision`. Nothing where there is no base any more.
+    /// From `base` to `new`, the Mesh of `revision` with these tags already. Nothing where there is no base any more. The way
+    /// back is for all that has moved before as well: whoever asks half-way gets it whole.
     pub(super) fn of(
         base: Option<&Installation>,
-        new: &str,
+        (new, held): (&str, &[String]),
         revision: &str,
         namespaces: &[Namespace],
         pods: &[Pod],
@@ -44,55 +45,72 @@ impl Moves {
         let base = base?;
         let (old, name) = (base.spec.revision_label(), &base.name);
         let mut moves = Self::default();
-        let mut moved = BTreeSet::new();
+        let (mut moved, mut there) = (BTreeSet::new(), BTreeSet::new());
+        let tagged = |tags: &[String], rev: &str| tags.iter().any(|tag| tag == rev);
         for namespace in namespaces {
             let label = |label: &str| namespace.labels().get(label).map(String::as_str);
             let space = namespace.name_any();
+            let command = |change: &str| format!("kubectl label --overwrite namespace {space} {change}");
+            let to_base = format!("{}={old}", names::REVISION_LABEL);
             let (forward, back) = match (label(INJECTION), label(names::REVISION_LABEL)) {
                 // Istio's rule: this label wins over the revision's.
                 (Some("enabled"), _) if old == DEFAULT_REVISION => (
                     format!("{INJECTION}- {}={revision}", names::REVISION_LABEL),
                     format!("{}- {INJECTION}=enabled", names::REVISION_LABEL),
                 ),
-                (None, Some(rev)) if rev == old => {
-                    (format!("{}={revision}", names::REVISION_LABEL), format!("{}={old}", names::REVISION_LABEL))
-                }
-                (None, Some(rev)) if base.spec.tags.iter().any(|tag| tag == rev) => {
+                (None, Some(rev)) if rev == old => (format!("{}={revision}", names::REVISION_LABEL), to_base),
+                (None, Some(rev)) if tagged(&base.spec.tags, rev) => {
                     moved.insert(space);
+                    continue;
+                }
+                (None, Some(rev)) if rev == revision => {
+                    moves.back.push(command(&to_base));
+                    there.insert(space);
+                    continue;
+                }
+                (None, Some(rev)) if tagged(held, rev) => {
+                    there.insert(space);
                     continue;
                 }
                 _ => continue,
             };
-            let command = |change: &str| format!("kubectl label --overwrite namespace {space} {change}");
             moves.forward.push(command(&forward));
             moves.back.push(command(&back));
             moved.insert(space);
         }
+        let tags = |name: &str, tags: &[String]| {
+            format!("kubectl patch mesh {name} --type=merge -p '{}'", json!({"spec": {"tags": tags}}))
+        };
+        let all: BTreeSet<&String> = base.spec.tags.iter().chain(held).collect();
+        let all: Vec<String> = all.into_iter().cloned().collect();
         if !base.spec.tags.is_empty() {
-            let tags = |name: &str, tags: &[String]| {
-                format!("kubectl patch mesh {name} --type=merge -p '{}'", json!({"spec": {"tags": tags}}))
-            };
-            let all = &base.spec.tags;
-            moves.forward.extend([tags(name, &[]), tags(new, all), taken_up(new)]);
-            moves.back.extend([tags(new, &[]), tags(name, all), taken_up(name)]);
+            moves.forward.extend([tags(name, &[]), tags(new, &all), taken_up(new)]);
         }
-        let proxies = pods::proxied(pods).filter(|proxy| !proxy.over() && !proxy.is_gateway());
-        let proxies: Vec<Restart> = proxies
-            .filter(|proxy| moved.contains(&proxy.pod.namespace().unwrap_or_default()))
-            .map(|proxy| Restart {
-                workload: proxy.workload(),
-                revision: old.to_owned(),
-                pods: 1,
-                image: String::new(),
-            })
-            .collect();
-        let restart = restarts::commands(&proxies);
-        moves.forward.extend(restart.clone());
-        moves.back.extend(restart);
+        if !all.is_empty() {
+            moves.back.extend([tags(new, &[]), tags(name, &all), taken_up(name)]);
+        }
+        moves.forward.extend(restart(pods, &moved, old));
+        moved.append(&mut there);
+        moves.back.extend(restart(pods, &moved, old));
         moves.finish.push(format!("weft uninstall --name {name}"));
         moves.back.push(format!("weft uninstall --name {new}"));
         Some(moves)
     }
+}
+
+/// Restarts what has a proxy in these namespaces.
+fn restart(pods: &[Pod], namespaces: &BTreeSet<String>, revision: &str) -> Vec<String> {
+    let proxies = pods::proxied(pods).filter(|proxy| !proxy.over() && !proxy.is_gateway());
+    let proxies: Vec<Restart> = proxies
+        .filter(|proxy| namespaces.contains(&proxy.pod.namespace().unwrap_or_default()))
+        .map(|proxy| Restart {
+            workload: proxy.workload(),
+            revision: revision.to_owned(),
+            pods: 1,
+            image: String::new(),
+        })
+        .collect();
+    restarts::commands(&proxies)
 }
 
 /// Waits until a Mesh has its tags: a pod that starts before would get no proxy.
@@ -127,7 +145,7 @@ mod tests {
             pod("ship", "track-7d9f-a", "weft/proxy:0.1.0", "prod"),
             pod("other", "web-7d9f-a", "weft/proxy:0.1.0", "someone-else"),
         ];
-        let moves = Moves::of(Some(&base), "main-v2", "v2", &namespaces, &pods).unwrap();
+        let moves = Moves::of(Some(&base), ("main-v2", &[]), "v2", &namespaces, &pods).unwrap();
         assert_eq!(
             moves.forward,
             [
@@ -147,6 +165,45 @@ mod tests {
                 .contains(&"kubectl label --overwrite namespace shop istio.io/rev- istio-injection=enabled".into())
         );
         assert_eq!(moves.back.last().unwrap(), "weft uninstall --name main-v2");
-        assert_eq!(Moves::of(None, "main-v2", "v2", &namespaces, &pods), None);
+        assert_eq!(Moves::of(None, ("main-v2", &[]), "v2", &namespaces, &pods), None);
+    }
+
+    #[test]
+    fn half_way_the_way_back_is_whole() {
+        let base = installation(json!({"tags": ["canary"]}), json!({}));
+        let namespaces = [
+            namespace("shop", json!({"istio.io/rev": "v2"})),
+            namespace("ship", json!({"istio.io/rev": "prod"})),
+            namespace("pay", json!({"istio.io/rev": "default"})),
+        ];
+        let pods = [
+            pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "v2"),
+            pod("ship", "track-7d9f-a", "weft/proxy:0.1.0", "prod"),
+        ];
+        let held = ["prod".to_owned()];
+        let moves = Moves::of(Some(&base), ("main-v2", &held), "v2", &namespaces, &pods).unwrap();
+        let both = r#"'{"spec":{"tags":["canary","prod"]}}'"#;
+        assert!(moves.forward.contains(&format!("kubectl patch mesh main-v2 --type=merge -p {both}")));
+        assert!(
+            !moves.forward.iter().any(|line| line.contains("shop") || line.contains("ship")),
+            "{:?}",
+            moves.forward
+        );
+        for line in [
+            "kubectl label --overwrite namespace shop istio.io/rev=default",
+            "kubectl label --overwrite namespace pay istio.io/rev=default",
+            "kubectl patch mesh main-v2 --type=merge -p '{\"spec\":{\"tags\":[]}}'",
+            &format!("kubectl patch mesh main --type=merge -p {both}"),
+            "kubectl -n ship rollout restart deployment/track",
+            "kubectl -n shop rollout restart deployment/web",
+        ] {
+            assert!(moves.back.iter().any(|found| found == line), "{line}: {:?}", moves.back);
+        }
+        let none = installation(json!({}), json!({}));
+        let moves = Moves::of(Some(&none), ("main-v2", &held), "v2", &namespaces, &pods).unwrap();
+        assert!(!moves.forward.iter().any(|line| line.contains("patch")));
+        assert!(
+            moves.back.contains(&r#"kubectl patch mesh main --type=merge -p '{"spec":{"tags":["prod"]}}'"#.to_owned())
+        );
     }
 }

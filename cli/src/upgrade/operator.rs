@@ -1,24 +1,74 @@
 //! The operator that is there, and what it would become.
 
+use std::{cmp::Ordering, fmt};
+
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt};
 use serde_json::Value;
-use weft_install::render::bootstrap::{Bootstrap, OPERATOR};
+use weft_install::{
+    render::bootstrap::{Bootstrap, OPERATOR},
+    version::compare,
+};
 use weft_source::GitOps;
 
 use crate::cluster::{Cluster, explain};
 
 /// The operator's Deployment.
-pub(super) struct Operator {
+pub(crate) struct Operator {
     /// Image that it runs.
-    pub(super) image: String,
-    /// Who else keeps it as it is, and what to do there instead.
-    pub(super) foreign: Option<String>,
+    pub(crate) image: String,
+    /// Who else keeps it as it is.
+    pub(crate) owner: Option<Owner>,
     bootstrap: Bootstrap,
 }
 
+/// Whose an operator is that `weft install` did not make: what this command does would be undone, or stand in the owner's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A Helm release of this name.
+    Helm(String),
+    /// A GitOps tool.
+    GitOps(GitOps),
+}
+
+impl Owner {
+    fn of(deployment: &Deployment) -> Option<Self> {
+        let object = serde_json::to_value(deployment).unwrap_or(Value::Null);
+        let release = || Some(Self::Helm(deployment.annotations().get("meta.helm.sh/release-name")?.clone()));
+        GitOps::of(&object).map(Self::GitOps).or_else(release)
+    }
+
+    /// How its version is changed.
+    pub(crate) fn upgrade(&self) -> String {
+        match self {
+            Self::GitOps(_) => format!("{self}: change its version there"),
+            Self::Helm(release) => format!(
+                "{self}: run helm upgrade {release} with the chart of that version, then set spec.image.tag where a Mesh \
+                 names one"
+            ),
+        }
+    }
+
+    /// How it is removed from `namespace`.
+    pub(crate) fn remove(&self, namespace: &str) -> String {
+        match self {
+            Self::GitOps(_) => "remove it there".to_owned(),
+            Self::Helm(release) => format!("helm uninstall {release} -n {namespace}"),
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GitOps(tool) => write!(f, "the operator belongs to {tool}"),
+            Self::Helm(release) => write!(f, "the operator belongs to the Helm release {release}"),
+        }
+    }
+}
+
 /// Looks for the operator in the namespace of the installation.
-pub(super) async fn find(cluster: &Cluster) -> anyhow::Result<Option<Operator>> {
+pub(crate) async fn find(cluster: &Cluster) -> anyhow::Result<Option<Operator>> {
     let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.system);
     let found = api.get_opt(OPERATOR).await;
     let found = found.map_err(|error| explain(&format!("look at Deployment {OPERATOR}"), &error))?;
@@ -40,7 +90,12 @@ impl Operator {
             pull_secrets: secrets.collect(),
             replicas: spec.replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(defaults.replicas),
         };
-        Some(Self { image, foreign: foreign(deployment), bootstrap })
+        Some(Self { image, owner: Owner::of(deployment), bootstrap })
+    }
+
+    /// Whether it runs a newer version than `version`.
+    pub(crate) fn is_newer_than(&self, version: &str) -> bool {
+        compare(tag_of(&self.image), version) == Some(Ordering::Greater)
     }
 
     /// What is applied for another version: as it is installed, with another image.
@@ -49,17 +104,10 @@ impl Operator {
     }
 }
 
-/// Whose the Deployment is, where it is not `weft install`'s: an upgrade would be undone, or stand in the next one's way.
-fn foreign(deployment: &Deployment) -> Option<String> {
-    let object = serde_json::to_value(deployment).unwrap_or(Value::Null);
-    if let Some(tool) = GitOps::of(&object) {
-        return Some(format!("the operator belongs to {tool}: change its version there"));
-    }
-    let release = deployment.annotations().get("meta.helm.sh/release-name")?;
-    Some(format!(
-        "the operator belongs to the Helm release {release}: run helm upgrade {release} with the chart of that version, \
-         then set spec.image.tag where a Mesh names one"
-    ))
+/// The tag of an image; empty where it has none.
+pub(crate) fn tag_of(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or_default();
+    name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or("", |(_, tag)| tag)
 }
 
 /// An image with another tag; a digest goes, because it is of the old version.
@@ -71,7 +119,7 @@ pub(super) fn retagged(image: &str, tag: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     use serde_json::json;
 
     use super::*;
@@ -102,9 +150,21 @@ pub(super) mod testing {
 
     #[test]
     fn what_others_keep_is_left_to_them() {
-        let of = |metadata| foreign(&deployment("weft/operator:0.1.0", metadata)).unwrap_or_default();
+        let owner = |metadata| Owner::of(&deployment("weft/operator:0.1.0", metadata));
+        let of = |metadata| owner(metadata).map(|owner| owner.upgrade()).unwrap_or_default();
         assert_eq!(of(json!({})), "");
         assert!(of(json!({"annotations": {"meta.helm.sh/release-name": "mesh"}})).contains("helm upgrade mesh"));
         assert!(of(json!({"labels": {"argocd.argoproj.io/instance": "base"}})).contains("Argo CD (application base)"));
+        let helm = owner(json!({"annotations": {"meta.helm.sh/release-name": "mesh"}})).unwrap();
+        assert_eq!(helm.remove("weft-system"), "helm uninstall mesh -n weft-system");
+    }
+
+    #[test]
+    fn versions_are_read_from_tags() {
+        let newer = |image: &str| operator(image).is_newer_than("0.2.0");
+        assert!(newer("registry:5000/weft/operator:0.2.1") && newer("weft/operator:0.3.0@sha256:00"));
+        for image in ["weft/operator:0.2.0", "weft/operator:0.1.9", "registry:5000/operator", "weft/operator:canary"] {
+            assert!(!newer(image), "{image}");
+        }
     }
 }

@@ -11,20 +11,13 @@ use weft_operator::reconcile::skew;
 use weft_source::GitOps;
 
 use super::{
-    beside, impossible,
+    beside,
     moves::Moves,
-    operator::Operator,
+    operator::{Operator, Owner, tag_of},
     restarts::{Restart, commands, restarts},
+    wish::Wish,
 };
 use crate::cluster::{meshes::Installation, pods};
-
-/// What is asked for.
-pub(super) struct Wish {
-    pub(super) to: String,
-    pub(super) mesh: Option<String>,
-    /// Of a second control plane.
-    pub(super) revision: Option<String>,
-}
 
 /// What would happen.
 #[derive(Debug, Serialize)]
@@ -36,6 +29,9 @@ pub(super) struct Plan {
     pub(super) operator: Option<String>,
     /// Why nothing can be done at all.
     pub(super) refused: Option<String>,
+    /// Who else would have to do it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
     /// By installation.
     pub(super) meshes: Vec<Step>,
     /// Workloads whose pods must restart to get the new proxy.
@@ -65,6 +61,9 @@ pub(super) struct Step {
     pub(super) images: BTreeMap<String, String>,
     /// Why this step cannot be taken.
     pub(super) refused: Option<String>,
+    /// Who else would have to take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
     /// What is written into `spec.image.tag`; none where it may stay as it is.
     #[serde(skip)]
     pub(super) tag: Option<String>,
@@ -88,42 +87,6 @@ pub(super) enum Action {
     Create,
 }
 
-impl Wish {
-    /// Whether the Mesh that was asked for is there, and is one.
-    pub(super) fn chosen(&self, meshes: &[Installation]) -> anyhow::Result<()> {
-        if let Some(name) = self.mesh.as_ref().filter(|name| meshes.iter().all(|mesh| mesh.name != **name)) {
-            return Err(impossible(format!("there is no Mesh {name}"), "kubectl get meshes lists them").into());
-        }
-        let there = |revision: &String| meshes.iter().any(|mesh| mesh.spec.revision_label() == revision);
-        let new = self.revision.as_ref().is_some_and(|revision| !there(revision));
-        if new && !meshes.iter().any(|mesh| self.is_base(mesh, meshes)) {
-            let names: Vec<_> = meshes.iter().map(|mesh| mesh.name.as_str()).collect();
-            let why = format!("there are several Meshes: {}", names.join(", "));
-            return Err(impossible(why, "say with --mesh whose settings the new control plane takes over").into());
-        }
-        Ok(())
-    }
-
-    /// Whether a second control plane is made after this one: the one that is named, or the only other. Never after itself:
-    /// the way there would end with its own removal.
-    pub(super) fn is_base(&self, mesh: &Installation, meshes: &[Installation]) -> bool {
-        let Some(revision) = &self.revision else { return false };
-        let other = |mesh: &&Installation| mesh.spec.revision_label() != revision;
-        other(&mesh)
-            && match &self.mesh {
-                Some(name) => *name == mesh.name,
-                None => meshes.iter().filter(other).count() == 1,
-            }
-    }
-
-    fn upgrades(&self, mesh: &Installation) -> bool {
-        match &self.revision {
-            Some(revision) => mesh.spec.revision_label() == revision,
-            None => self.mesh.as_ref().is_none_or(|name| *name == mesh.name),
-        }
-    }
-}
-
 impl Plan {
     pub(super) fn new(
         meshes: &[Installation],
@@ -132,7 +95,7 @@ impl Plan {
         wish: &Wish,
         system: &str,
     ) -> Self {
-        let to = &wish.to;
+        let to = wish.to();
         let mut steps: Vec<Step> = meshes.iter().map(|mesh| step(mesh, pods, wish, system)).collect();
         if let Some(revision) = &wish.revision
             && steps.iter().all(|step| step.revision != *revision)
@@ -143,11 +106,14 @@ impl Plan {
         // A second control plane that comes now restarts nobody: its workloads come to it one by one.
         let upgraded = meshes.iter().filter(|mesh| wish.upgrades(mesh));
         let restarts = restarts(upgraded, pods, to, system);
+        let owner = operator.and_then(|found| found.owner.as_ref());
+        let (note, not_ours) = wish.of_others(owner.map(Owner::upgrade));
         let image = operator.map(|found| (found.image.clone(), found.at(to).image));
         Self {
-            to: to.clone(),
+            to: to.to_owned(),
             operator: image.filter(|(old, new)| old != new).map(|(old, new)| format!("{old} -> {new}")),
-            refused: refusal(operator, to, system),
+            refused: refusal(operator, wish, system).or(not_ours),
+            note,
             meshes: steps,
             commands: commands(&restarts),
             restarts,
@@ -161,20 +127,27 @@ impl Plan {
     }
 }
 
-/// Why this command cannot do it, whatever the Meshes say.
-fn refusal(operator: Option<&Operator>, to: &str, system: &str) -> Option<String> {
+/// Why this command cannot do it, whatever the Meshes say and whoever the operator belongs to.
+fn refusal(operator: Option<&Operator>, wish: &Wish, system: &str) -> Option<String> {
+    let to = wish.to();
     if skew::check(VERSION, "", to, &BTreeMap::new()).is_err() {
         return Some(format!(
             "this command is of version {VERSION} and does not know what version {to} consists of: use the weft command of \
              version {to}"
         ));
     }
-    match operator {
-        Some(found) => found.foreign.clone(),
-        None => Some(format!(
+    let Some(operator) = operator else {
+        return Some(format!(
             "there is no operator in namespace {system}: name the installation's with --weft-namespace, or run weft install"
-        )),
-    }
+        ));
+    };
+    (wish.to.is_none() && operator.is_newer_than(to)).then(|| {
+        let newer = tag_of(&operator.image);
+        format!(
+            "the operator runs {newer}, and this command is of version {to}: use the weft command of version {newer}, or say \
+             --to {to} to go back"
+        )
+    })
 }
 
 fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
@@ -182,35 +155,40 @@ fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
     let pinned = mesh.spec.image.tag.clone();
     let upgrades = wish.upgrades(mesh);
     let version = if upgrades {
-        wish.to.clone()
+        wish.to().to_owned()
     } else {
-        pinned.clone().or_else(|| Some(from.clone()).filter(|from| !from.is_empty())).unwrap_or_else(|| wish.to.clone())
+        pinned
+            .clone()
+            .or_else(|| Some(from.clone()).filter(|from| !from.is_empty()))
+            .unwrap_or_else(|| wish.to().to_owned())
     };
     // A Mesh without a tag has the version that is built into its operator: this command's, unless the tag says otherwise.
-    let follows = pinned.is_none() && version == VERSION && version == wish.to;
+    let follows = pinned.is_none() && version == VERSION && version == wish.to();
     let tag = (!follows && pinned.as_ref() != Some(&version)).then(|| version.clone());
     let settings = target(mesh, &version, system);
-    let refused = skew::check(&wish.to, &from, &version, &proxies(mesh, pods)).err().map(|error| error.to_string());
+    let refused = skew::check(wish.to(), &from, &version, &proxies(mesh, pods)).err().map(|error| error.to_string());
     let managed = || {
         let tool = GitOps::of(&serde_json::to_value(&mesh.object).unwrap_or_default())?;
         Some(format!("Mesh {} belongs to {tool}: set spec.image.tag: {version} there", mesh.name))
     };
+    let (note, not_ours) = wish.of_others(tag.as_ref().and_then(|_| managed()));
     Step {
         mesh: mesh.name.clone(),
         revision: mesh.spec.revision_label().to_owned(),
         action: if upgrades { Action::Upgrade } else { Action::Keep },
         images: if upgrades { images(mesh, &settings) } else { BTreeMap::new() },
-        refused: refused.or_else(|| tag.as_ref().and_then(|_| managed())),
-        shows: if mesh.spec.profile() == Profile::Remote { String::new() } else { tag_of(&settings.operator_image) },
+        refused: refused.or(not_ours),
+        note,
+        shows: if mesh.spec.profile() == Profile::Remote {
+            String::new()
+        } else {
+            tag_of(&settings.operator_image).to_owned()
+        },
         from,
         to: version,
         tag,
         object: None,
     }
-}
-
-fn tag_of(image: &str) -> String {
-    image.rsplit_once(':').map_or_else(String::new, |(_, tag)| tag.to_owned())
 }
 
 /// Images that change, by component.
@@ -232,11 +210,11 @@ fn images(mesh: &Installation, settings: &Settings) -> BTreeMap<String, String> 
 }
 
 /// How many proxies a Mesh has of each version.
-fn proxies(mesh: &Installation, pods: &[Pod]) -> BTreeMap<String, usize> {
+pub(crate) fn proxies(mesh: &Installation, pods: &[Pod]) -> BTreeMap<String, usize> {
     let mut versions = BTreeMap::new();
     let own = |revision: &str| mesh.spec.revision_label() == revision || mesh.spec.tags.iter().any(|t| t == revision);
     for proxy in pods::proxied(pods).filter(|proxy| !proxy.over() && own(proxy.revision())) {
-        *versions.entry(tag_of(proxy.image())).or_default() += 1;
+        *versions.entry(tag_of(proxy.image()).to_owned()).or_default() += 1;
     }
     versions
 }

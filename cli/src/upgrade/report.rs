@@ -14,6 +14,9 @@ impl Answer for Plan {
         if let Some(reason) = &self.refused {
             let _ = writeln!(text, "REFUSED: {reason}");
         }
+        if let Some(note) = &self.note {
+            let _ = writeln!(text, "NOT FOR THIS COMMAND: {note}");
+        }
         match &self.changed {
             Some(changed) if changed.is_empty() => text.push_str("Nothing had to change.\n"),
             Some(changed) => {
@@ -44,6 +47,9 @@ impl Plan {
             let _ = writeln!(text, "Mesh {} (revision {}): {words}", step.mesh, step.revision);
             if let Some(reason) = &step.refused {
                 let _ = writeln!(text, "  REFUSED: {reason}");
+            }
+            if let Some(note) = &step.note {
+                let _ = writeln!(text, "  NOT FOR THIS COMMAND: {note}");
             }
             for (component, images) in &step.images {
                 let _ = writeln!(text, "  {component} restarts: {images}");

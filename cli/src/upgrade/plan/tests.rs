@@ -6,7 +6,7 @@ use crate::{
 };
 
 fn wish(to: &str) -> Wish {
-    Wish { to: to.into(), mesh: None, revision: None }
+    Wish { to: Some(to.into()), ..Wish::default() }
 }
 
 fn running(mut spec: Value, version: &str) -> Installation {
@@ -90,9 +90,39 @@ fn what_argo_cd_owns_is_changed_there() {
 }
 
 #[test]
+fn what_others_own_may_be_looked_at() {
+    let mut helms = operator("weft/operator:0.1.0");
+    helms.owner = Some(Owner::Helm("mesh".into()));
+    let mut mesh = running(json!({"image": {"tag": "0.0.9"}}), "0.0.9");
+    mesh.object.metadata.labels = Some([("argocd.argoproj.io/instance".to_owned(), "base".to_owned())].into());
+    let meshes = [mesh];
+    let plan = |dry_run: bool| {
+        let wish = Wish { dry_run, ..wish(VERSION) };
+        Plan::new(&meshes, &[], Some(&helms), &wish, "weft-system")
+    };
+    let looked = plan(true);
+    assert!(!looked.refused(), "{}", looked.text());
+    for owner in ["helm upgrade mesh", "Argo CD (application base)"] {
+        assert!(looked.text().contains(owner) && plan(false).text().contains(owner), "{}", looked.text());
+    }
+    assert!(plan(false).refused.unwrap().contains("helm upgrade mesh"));
+}
+
+#[test]
+fn nobody_goes_back_unasked() {
+    let newer = operator("weft/operator:999.0.0");
+    let refused = |wish: &Wish| Plan::new(&[], &[], Some(&newer), wish, "weft-system").refused.unwrap_or_default();
+    let told = refused(&Wish::default());
+    assert!(told.contains("weft command of version 999.0.0") && told.contains(&format!("--to {VERSION}")), "{told}");
+    assert_eq!(refused(&wish(VERSION)), "");
+    let same = operator(&format!("weft/operator:{VERSION}"));
+    assert_eq!(Plan::new(&[], &[], Some(&same), &Wish::default(), "weft-system").refused, None);
+}
+
+#[test]
 fn beside_it_the_old_one_keeps_its_version() {
     let old = || running(json!({"tags": ["prod"]}), "0.0.9");
-    let beside = Wish { to: VERSION.into(), mesh: None, revision: Some("v2".into()) };
+    let beside = Wish { revision: Some("v2".into()), ..Wish::default() };
     let pods = [pod("shop", "web-7d9f-a", "weft/proxy:0.0.9", "default")];
     let first = plan(&[old()], &pods, &beside);
     let steps: Vec<_> =
@@ -118,8 +148,7 @@ fn one_of_several_is_asked_for_by_name() {
     };
     let meshes = [mesh("a", ""), mesh("b", "b")];
     let ask = |name: Option<&str>, revision: Option<&str>| {
-        Wish { to: VERSION.into(), mesh: name.map(str::to_owned), revision: revision.map(str::to_owned) }
-            .chosen(&meshes)
+        Wish { mesh: name.map(str::to_owned), revision: revision.map(str::to_owned), ..Wish::default() }.chosen(&meshes)
     };
     assert!(ask(None, None).is_ok() && ask(Some("b"), Some("v2")).is_ok() && ask(None, Some("b")).is_ok());
     assert!(ask(Some("c"), None).unwrap_err().to_string().contains("there is no Mesh c"));
@@ -128,7 +157,7 @@ fn one_of_several_is_asked_for_by_name() {
     // The only one that is left is brought up by its revision as well, and is nobody's way to itself.
     let left = [mesh("b", "b")];
     for name in [None, Some("b")] {
-        let wish = Wish { to: VERSION.into(), mesh: name.map(str::to_owned), revision: Some("b".into()) };
+        let wish = Wish { mesh: name.map(str::to_owned), revision: Some("b".into()), ..Wish::default() };
         assert!(wish.chosen(&left).is_ok() && !wish.is_base(&left[0], &left), "{name:?}");
     }
 }
