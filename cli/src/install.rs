@@ -1,6 +1,7 @@
 //! `weft install` and `weft uninstall`.
 
 pub mod apply;
+mod guard;
 mod plan;
 mod remove;
 mod report;
@@ -17,8 +18,8 @@ use plan::Plan;
 
 /// Install the operator and a Mesh, and wait until it is ready.
 ///
-/// What is there already is brought up to date. Exits with 1 when the Mesh is not ready in time, and says what it waits
-/// for; with 2 when what is wanted cannot be installed.
+/// What is there already is brought up to date, unless Helm or a GitOps tool keeps it or it is of a newer version. Exits with
+/// 1 when the Mesh is not ready in time, and says what it waits for; with 2 when what is wanted cannot be installed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InstallArgs {
     #[command(flatten)]
@@ -55,7 +56,7 @@ pub struct InstallArgs {
 /// Remove a Mesh and the operator, with all that they made.
 ///
 /// Waits while pods with proxies run, because without the mesh's authority their certificates would run out. CRDs of
-/// Istio's kinds stay, with everybody's objects.
+/// Istio's kinds stay, with everybody's objects. An operator of Helm or a GitOps tool is removed there.
 #[derive(Clone, Debug, clap::Args)]
 pub struct UninstallArgs {
     #[command(flatten)]
@@ -85,6 +86,7 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
     }
     block_on(async {
         let cluster = args.cluster.connect().await?;
+        guard::check(&cluster, &plan).await?;
         let changed = apply::apply(&cluster, &plan).await?;
         let code = match args.timeout.is_zero() {
             true => ExitCode::SUCCESS,

@@ -70,6 +70,11 @@ impl Plan {
         &self.input.name
     }
 
+    /// Whether a version is asked for, instead of this command's own.
+    pub(super) fn names_version(&self) -> bool {
+        self.input.mesh.image.tag.is_some()
+    }
+
     /// What is applied before the Mesh.
     pub(super) fn operator(&self) -> Vec<Value> {
         let mut objects = vec![json!({
@@ -119,7 +124,7 @@ fn set(spec: &mut Value, assignment: &str) -> Result<(), StartupError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use clap::Parser;
 
     use super::*;
@@ -130,7 +135,8 @@ mod tests {
         args: InstallArgs,
     }
 
-    fn plan(words: &[&str]) -> anyhow::Result<Plan> {
+    /// The plan of a command line.
+    pub fn plan(words: &[&str]) -> anyhow::Result<Plan> {
         Plan::new(&Line::parse_from(std::iter::once(&"install").chain(words)).args)
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use weft_api::mesh::MeshStatus;
 use weft_install::render::bootstrap::Bootstrap;
+use weft_runtime::StartupError;
 
 use super::{
     UninstallArgs,
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     cluster::{Cluster, explain, meshes},
     output,
+    upgrade::{self, operator::Owner},
 };
 
 const PERIOD: Duration = Duration::from_millis(500);
@@ -31,8 +33,12 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     if let Some(name) = args.name.as_ref().filter(|_| chosen.is_empty()) {
         anyhow::bail!("there is no Mesh {name}; kubectl get meshes lists them");
     }
-    // The operator goes with its last Mesh.
-    let operator = if others.is_empty() { operator(&cluster.system) } else { Vec::new() };
+    let owner = upgrade::operator::find(cluster).await?.and_then(|found| found.owner);
+    if let Some(owner) = &owner {
+        theirs(owner, args, &cluster.system)?;
+    }
+    // The operator goes with its last Mesh, unless somebody else keeps it.
+    let operator = if others.is_empty() && owner.is_none() { operator(&cluster.system) } else { Vec::new() };
     let mut report = Removed { dry_run: args.dry_run, ..Removed::default() };
     if args.dry_run {
         report.removed.extend(chosen.iter().map(|mesh| format!("Mesh {}", mesh.name)));
@@ -64,6 +70,15 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     }
     output::print(args.output.output, &report)?;
     Ok(if report.left.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// An operator that somebody else keeps is not removed under his hands, only Meshes that are named.
+fn theirs(owner: &Owner, args: &UninstallArgs, system: &str) -> Result<(), StartupError> {
+    if args.name.is_some() {
+        return Ok(());
+    }
+    let remedy = format!("weft uninstall --name NAME removes a Mesh; after the last one, {}", owner.remove(system));
+    Err(StartupError::new("cannot uninstall", owner, remedy))
 }
 
 /// What was there before any Mesh, last thing first. The namespace stays when somebody else made it.
@@ -130,7 +145,27 @@ async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: UninstallArgs,
+    }
+
+    #[test]
+    fn what_helm_installed_helm_removes() {
+        let told = |words: &[&str]| {
+            let args = Line::parse_from(std::iter::once(&"uninstall").chain(words)).args;
+            theirs(&Owner::Helm("mesh".into()), &args, "weft-system").err().map(|error| error.to_string())
+        };
+        for words in [&[][..], &["--force"], &["--dry-run"]] {
+            assert!(told(words).unwrap().contains("helm uninstall mesh -n weft-system"), "{words:?}");
+        }
+        assert_eq!(told(&["--name", "main"]), None);
+    }
 
     #[test]
     fn the_operator_goes_before_its_rights_and_the_namespace_last() {
