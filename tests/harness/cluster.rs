@@ -30,10 +30,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-pub use self::{machine::Machine, namespace::TestNamespace};
 use self::{
     address::Addresses, credentials::Credentials, daemon::Daemon, programs::Programs, sandbox::Sandbox, slot::Slot,
 };
+pub use self::{machine::Machine, namespace::TestNamespace};
 use crate::process::tool;
 
 /// A running cluster.

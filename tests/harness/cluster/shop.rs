@@ -17,7 +17,10 @@ impl Cluster {
     /// Applies the samples as the README says and waits until everything runs. The mesh has to be there, or the shop's pods
     /// get no proxies.
     pub async fn shop(&'static self) -> Shop {
-        tokio::task::spawn_blocking(move || self.import_samples()).await.expect("no panic").expect("the samples' image");
+        tokio::task::spawn_blocking(move || self.import_samples())
+            .await
+            .expect("no panic")
+            .expect("the samples' image");
         let shop = Shop { cluster: self };
         for file in FILES {
             let text = fs::read_to_string(root().join("samples").join(file)).expect("samples");
