@@ -21,6 +21,7 @@ use axum::{
 };
 
 pub use self::problem::ApiError;
+pub(crate) use self::token::bearer;
 use crate::app::App;
 
 /// Largest body of an API request. An edit is a few hundred bytes.

@@ -6,10 +6,7 @@ use axum::{
 };
 use weft_model::canary::{Canaries, EditPreview, EditResult, WeightEdit};
 
-use crate::{
-    app::App,
-    http::{ApiError, token::Token},
-};
+use crate::{app::App, auth::Caller, http::ApiError};
 
 /// `GET /api/v1/canaries`.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Canaries> {
@@ -19,28 +16,28 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Canaries> {
 /// `POST /api/v1/canaries/preview`: what applying would do; writes nothing.
 pub(super) async fn preview(
     State(app): State<Arc<App>>,
-    Token(token): Token,
+    caller: Caller,
     edit: Result<Json<WeightEdit>, JsonRejection>,
 ) -> Result<Json<EditPreview>, ApiError> {
     let Json(edit) = edit?;
-    Ok(Json(app.editor.preview(&edit, token.as_ref()).await?))
+    Ok(Json(app.editor.preview(&edit, caller.token()).await?))
 }
 
 /// `POST /api/v1/canaries/apply`.
 pub(super) async fn apply(
     State(app): State<Arc<App>>,
-    Token(token): Token,
+    caller: Caller,
     edit: Result<Json<WeightEdit>, JsonRejection>,
 ) -> Result<Json<EditResult>, ApiError> {
     let Json(edit) = edit?;
-    Ok(Json(app.editor.apply(&edit, token.as_ref()).await?))
+    Ok(Json(app.editor.apply(&edit, caller.token()).await?))
 }
 
 /// `POST /api/v1/edits/{id}/undo`.
 pub(super) async fn undo(
     State(app): State<Arc<App>>,
-    Token(token): Token,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<EditResult>, ApiError> {
-    Ok(Json(app.editor.undo(&id, token.as_ref()).await?))
+    Ok(Json(app.editor.undo(&id, caller.token()).await?))
 }

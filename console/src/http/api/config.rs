@@ -11,11 +11,7 @@ use weft_api::{Kind, Object, ObjectKey, Spec};
 use weft_model::{ObjectRef, config::ConfigObject};
 use weft_source::Access;
 
-use crate::{
-    app::App,
-    canary::edit::EditError,
-    http::{ApiError, token::Token},
-};
+use crate::{app::App, auth::Caller, canary::edit::EditError, http::ApiError};
 
 /// `GET /api/v1/config`. The JSON is made once for each state of the files.
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
@@ -36,7 +32,7 @@ pub(super) struct Wanted {
 /// `GET /api/v1/config/object`.
 pub(super) async fn object(
     State(app): State<Arc<App>>,
-    Token(token): Token,
+    caller: Caller,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<ConfigObject>, ApiError> {
     let Query(Wanted { api_version, kind, namespace, name }) = wanted?;
@@ -56,7 +52,7 @@ pub(super) async fn object(
         (_, Some(document)) => (document.text.to_owned(), document.line),
         // A cluster's objects are kept without what nobody reads; the page shows them whole.
         (_, None) => {
-            let access = Access { index: None, token: token.as_ref() };
+            let access = Access { index: None, token: caller.token() };
             let document = app.documents.read(access, &key).await.map_err(EditError::Store)?;
             (document.text, document.first_line)
         }

@@ -3,13 +3,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::{Json, extract::State};
 use weft_model::config::Who;
 
-use crate::{
-    app::App,
-    http::{ApiError, token::Token},
-};
+use crate::{app::App, auth::Caller, http::ApiError};
 
 /// `GET /api/v1/who`: whose token it is, and in which of the namespaces with weighted routes it may move weights.
-pub(super) async fn who(State(app): State<Arc<App>>, Token(token): Token) -> Result<Json<Who>, ApiError> {
+pub(super) async fn who(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Who>, ApiError> {
     let Some(rights) = &app.rights else {
         return Err(ApiError::not_found(
             "This console shows a directory, where nobody signs in.",
@@ -17,5 +14,5 @@ pub(super) async fn who(State(app): State<Arc<App>>, Token(token): Token) -> Res
         ));
     };
     let namespaces: BTreeSet<String> = app.view().splits.iter().map(|split| split.object.namespace.clone()).collect();
-    Ok(Json(rights.ask(token.as_ref(), namespaces).await?))
+    Ok(Json(rights.ask(caller.token(), namespaces).await?))
 }

@@ -1,0 +1,6 @@
+//! Who calls, and what they may.
+
+mod caller;
+mod verb;
+
+pub use self::{caller::Caller, verb::Verb};
