@@ -32,6 +32,7 @@ pub fn draw(observed: &Observed, estate: &Estate) -> Graph {
         sources: observed.sources.clone(),
         age_ms: observed.age_ms,
         queries: observed.queries.clone(),
+        ..Graph::default()
     }
 }
 

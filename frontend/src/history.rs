@@ -91,9 +91,10 @@ mod tests {
             rate_out: 0.0,
             error_share: Some(0.5),
             badges: vec![],
+            ..Node::default()
         };
         let (nodes, edges, queries) = (vec![node], vec![], vec![]);
-        Graph { at_ms, window_s, nodes, edges, sources: Sources::default(), age_ms: 0, queries }
+        Graph { at_ms, window_s, nodes, edges, sources: Sources::default(), queries, ..Graph::default() }
     }
 
     #[test]

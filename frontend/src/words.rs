@@ -19,7 +19,12 @@ pub fn node_kind(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Workload => "Workload with a proxy",
         NodeKind::Unmeshed => "Workload without a proxy",
-        NodeKind::Gateway => "Gateway",
+        NodeKind::Gateway => "Ingress gateway",
+        NodeKind::Egress => "Egress gateway",
+        NodeKind::Service => "Service",
+        NodeKind::App => "App, all versions",
+        NodeKind::Unknown => "Callers that cannot be told apart",
+        NodeKind::Hidden => "Workloads that you may not see",
         NodeKind::External => "Host outside the mesh",
     }
 }

@@ -88,7 +88,13 @@ impl Red {
             let flows =
                 self.flows.requests.iter().filter(|flow| flow.reporter == reporter && flow.host == arm.full_host);
             let here = flows.filter(|flow| flow.destination.id().is_some_and(|id| workloads.contains(id.as_str())));
-            here.map(|flow| CodeRate { code: flow.code.clone(), flags: flow.flags.clone(), rate: flow.rate }).collect()
+            here.map(|flow| CodeRate {
+                code: flow.code.clone(),
+                flags: flow.flags.clone(),
+                rate: flow.rate,
+                ..CodeRate::default()
+            })
+            .collect()
         };
         let (mut reporter, mut seen) = (Reporter::Source, codes(Reporter::Source));
         if seen.is_empty() {

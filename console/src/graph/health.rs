@@ -68,7 +68,15 @@ mod tests {
     use super::*;
 
     fn codes(rates: &[(&str, f64)]) -> Vec<CodeRate> {
-        rates.iter().map(|(code, rate)| CodeRate { code: (*code).into(), flags: "-".into(), rate: *rate }).collect()
+        rates
+            .iter()
+            .map(|(code, rate)| CodeRate {
+                code: (*code).into(),
+                flags: "-".into(),
+                rate: *rate,
+                ..CodeRate::default()
+            })
+            .collect()
     }
 
     #[test]
@@ -92,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_connection_fails_by_its_flags() {
-        let tcp = |flags: &str| [CodeRate { code: String::new(), flags: flags.into(), rate: 1.0 }];
+        let tcp =
+            |flags: &str| [CodeRate { code: String::new(), flags: flags.into(), rate: 1.0, ..CodeRate::default() }];
         assert_eq!(judge(&tcp("-")), Health::Healthy);
         assert_eq!(judge(&tcp("DC")), Health::Healthy);
         assert_eq!(judge(&tcp("UF,URX")), Health::Failing);

@@ -77,6 +77,7 @@ fn describe(end: &End, estate: &Estate) -> Node {
         rate_out: 0.0,
         error_share: None,
         badges: Vec::new(),
+        ..Node::default()
     };
     if end.id == UNKNOWN_ID {
         node.kind = NodeKind::Unmeshed;
@@ -111,8 +112,11 @@ fn finish(edge: Merged, observed: &Observed) -> Edge {
         (false, true) => ("grpc", requests),
         (false, false) => ("http", requests),
     };
-    let mut codes: Vec<CodeRate> =
-        edge.codes.into_iter().map(|((code, flags), rate)| CodeRate { code, flags, rate }).collect();
+    let mut codes: Vec<CodeRate> = edge
+        .codes
+        .into_iter()
+        .map(|((code, flags), rate)| CodeRate { code, flags, rate, ..CodeRate::default() })
+        .collect();
     codes.sort_by(|a, b| b.rate.total_cmp(&a.rate).then_with(|| a.code.cmp(&b.code)));
     let source = if edge.source.id == UNKNOWN_ID { "" } else { &edge.source.id };
     let [p50_ms, p95_ms, p99_ms] =
@@ -143,5 +147,6 @@ fn finish(edge: Merged, observed: &Observed) -> Edge {
         },
         plaintext_share: (told > 0.0).then(|| edge.plaintext / told),
         codes,
+        ..Edge::default()
     }
 }

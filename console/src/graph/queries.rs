@@ -146,5 +146,6 @@ pub(crate) fn tally<T>(answers: &[Result<T, QueryError>]) -> Sources {
         asked: count(answers.len()),
         answered: count(answers.iter().filter(|answer| answer.is_ok()).count()),
         problem: answers.iter().find_map(|answer| answer.as_ref().err()).map(ToString::to_string),
+        words: None,
     }
 }

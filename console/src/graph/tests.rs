@@ -178,7 +178,7 @@ fn what_was_known_last_is_shown_on_for_a_while() {
     let failed = |at_ms| Observed {
         at_ms,
         rates_problem: Some(QueryError::NotConfigured),
-        sources: Sources { asked: 6, answered: 0, problem: Some("away".into()) },
+        sources: Sources { asked: 6, answered: 0, problem: Some("away".into()), words: None },
         ..Observed::default()
     };
     let kept = failed(1_020_000).or_last(Some(&good));

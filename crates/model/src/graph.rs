@@ -1,136 +1,55 @@
 //! The service graph as the console's server sends it (`GET /api/v1/graph`, event `graph`).
 
+mod edge;
+mod node;
+mod series;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::Severity;
+use crate::Diagnostic;
 
-/// The state of health of a node or an edge; each has its own colour and its own shape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Health {
-    /// Known not to carry traffic.
+pub use self::{
+    edge::{CodeRate, Edge, Lock},
+    node::{AppBox, Badge, Health, Node, NodeKind},
+    series::{Line, SeriesAnswer},
+};
+
+/// What the nodes of a graph are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum View {
+    /// One node for each workload.
     #[default]
-    Idle,
-    /// Not known: the data to tell is missing.
-    Unknown,
-    /// Within thresholds.
-    Healthy,
-    /// Above the degraded threshold.
-    Degraded,
-    /// Above the failing threshold.
-    Failing,
-}
-
-/// What a node stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NodeKind {
-    /// A workload with a proxy.
     Workload,
-    /// A workload without a proxy, or a caller known by address only.
-    Unmeshed,
-    /// An ingress or egress gateway.
-    Gateway,
-    /// A host outside the mesh.
-    External,
+    /// One node for each service, between callers and the workloads behind it.
+    Service,
+    /// One node for each app, its versions taken together.
+    App,
+    /// One node for each version of an app, in a box for the app.
+    VersionedApp,
 }
 
-/// A mark on a node, each with words of its own on hover.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Badge {
-    /// `canary`, `fault`, `circuit-breaker`, `missing-sidecar` or `lint`.
-    pub kind: String,
-    /// The worst finding's severity, for `lint`.
-    pub severity: Option<Severity>,
-    /// What hovering says.
-    pub text: String,
+impl View {
+    /// All, in the order in which they are offered.
+    pub const ALL: [Self; 4] = [Self::Workload, Self::Service, Self::App, Self::VersionedApp];
+
+    /// As it is written in addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workload => "workload",
+            Self::Service => "service",
+            Self::App => "app",
+            Self::VersionedApp => "versioned-app",
+        }
+    }
 }
 
-/// One node.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Node {
-    /// Stable across refreshes: `namespace/workload`, or `unknown` for callers that cannot be told apart.
-    pub id: String,
-    /// What it stands for.
-    pub kind: NodeKind,
-    /// Namespace; empty when not known.
-    pub namespace: String,
-    /// Workload name.
-    pub workload: String,
-    /// `app` label.
-    pub app: String,
-    /// `version` label.
-    pub version: String,
-    /// Health of the traffic that it receives.
-    pub health: Health,
-    /// Requests per second that come in.
-    pub rate_in: f64,
-    /// Requests per second that go out.
-    pub rate_out: f64,
-    /// Share of incoming requests that fail, 0 to 1; `None` without traffic.
-    pub error_share: Option<f64>,
-    /// Marks.
-    pub badges: Vec<Badge>,
-}
-
-/// How encrypted an edge is, as its destination reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Lock {
-    /// All mutual TLS.
-    Mtls,
-    /// Some plaintext.
-    Mixed,
-    /// All plaintext.
-    Plaintext,
-    /// The destination reports nothing.
-    Unknown,
-}
-
-/// Requests by response code on an edge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CodeRate {
-    /// HTTP status, or `0` for a request that got none.
-    pub code: String,
-    /// Response flags, `-` when there are none.
-    pub flags: String,
-    /// Requests per second.
-    pub rate: f64,
-}
-
-/// One edge: `source` calls `destination`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Edge {
-    /// `source->destination`, stable across refreshes.
-    pub id: String,
-    /// Node id.
-    pub source: String,
-    /// Node id.
-    pub destination: String,
-    /// `http`, `grpc` or `tcp`.
-    pub protocol: String,
-    /// Requests per second (`tcp`: connections per second).
-    pub rate: f64,
-    /// Share of failing requests, 0 to 1; `None` when nothing was sent.
-    pub error_share: Option<f64>,
-    /// 50th percentile in milliseconds.
-    pub p50_ms: Option<f64>,
-    /// 95th percentile in milliseconds.
-    pub p95_ms: Option<f64>,
-    /// 99th percentile in milliseconds.
-    pub p99_ms: Option<f64>,
-    /// Health.
-    pub health: Health,
-    /// Encryption.
-    pub lock: Lock,
-    /// Share of plaintext requests, 0 to 1; `None` when unknown.
-    pub plaintext_share: Option<f64>,
-    /// Rates by response code and flags, highest first.
-    pub codes: Vec<CodeRate>,
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Whether all queries behind an answer were answered.
@@ -143,22 +62,68 @@ pub struct Sources {
     pub answered: u32,
     /// What went wrong with the others, in words that say the remedy.
     pub problem: Option<String>,
+    /// A sentence when not all were answered: `Prometheus answered 3 of 5 queries: no throughput, no p99.`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+}
+
+/// How far the quantiles of a graph are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Progress {
+    /// They are in the graph.
+    #[default]
+    Ready,
+    /// They are being asked for; the event stream sends the graph again when they are there.
+    Pending,
+    /// They cannot be had; [`Quantiles::note`] says why.
+    Missing,
+}
+
+/// Where p50, p95 and p99 (and, with them, HTTP throughput and gRPC messages) come from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quantiles {
+    /// How far they are.
+    pub state: Progress,
+    /// Whether they were read from the shipped recording rules rather than from raw histograms.
+    pub recorded: bool,
+    /// Over how many seconds they are: recording rules know a few lengths only. 0 while there are none.
+    pub window_s: u64,
+    /// What a reader should know about them, in words: that the rules are not loaded, or that the time differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// The graph over one time window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Graph {
     /// End of the window, milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// Length of the window in seconds.
     pub window_s: u64,
+    /// What the nodes are.
+    #[serde(default)]
+    pub view: View,
+    /// Whether it is of a moment that was asked for, rather than of now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replay: bool,
     /// Nodes, ordered by id. Workloads that are configured but idle are among them.
     pub nodes: Vec<Node>,
     /// Edges, ordered by id.
     pub edges: Vec<Edge>,
+    /// Boxes around versions, ordered by id; only in [`View::VersionedApp`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<AppBox>,
     /// Completeness.
     pub sources: Sources,
+    /// How far the quantiles are.
+    #[serde(default)]
+    pub quantiles: Quantiles,
+    /// What is wrong with annotations that health rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Diagnostic>,
     /// How old the numbers were when they were sent, in milliseconds: above 0 while Prometheus does not answer, and what
     /// was known last is shown on.
     #[serde(default)]

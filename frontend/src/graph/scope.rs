@@ -25,12 +25,13 @@ pub fn within(graph: &Graph, view: &View) -> Graph {
     let nodes = graph.nodes.iter().filter(|node| shown.contains(node.id.as_str())).cloned().collect();
     Graph {
         nodes,
-        sources: graph.sources.clone(),
-        age_ms: graph.age_ms,
-        queries: graph.queries.clone(),
-        at_ms: graph.at_ms,
-        window_s: graph.window_s,
         edges,
+        boxes: graph.boxes.clone(),
+        sources: graph.sources.clone(),
+        quantiles: graph.quantiles.clone(),
+        findings: graph.findings.clone(),
+        queries: graph.queries.clone(),
+        ..*graph
     }
 }
 
@@ -54,6 +55,7 @@ mod tests {
             rate_out: 0.0,
             error_share: None,
             badges: vec![],
+            ..Node::default()
         };
         let edge = |source: &str, destination: &str| Edge {
             id: format!("{source}->{destination}"),
@@ -69,6 +71,7 @@ mod tests {
             lock: Lock::Unknown,
             plaintext_share: None,
             codes: vec![],
+            ..Edge::default()
         };
         let graph = Graph {
             at_ms: 1,
@@ -76,8 +79,7 @@ mod tests {
             nodes: ["a/x", "b/y", "c/z", "d/w", "unknown"].map(node).into(),
             edges: vec![edge("a/x", "b/y"), edge("b/y", "c/z"), edge("unknown", "d/w")],
             sources: Sources::default(),
-            age_ms: 0,
-            queries: vec![],
+            ..Graph::default()
         };
         let view = View { namespaces: vec!["a".into()], ..View::default() };
         let shown = within(&graph, &view);

@@ -30,6 +30,7 @@ fn node(id: &str) -> Node {
         rate_out: 0.0,
         error_share: Some(0.031),
         badges: vec![Badge { kind: "canary".into(), severity: None, text: "90/10".into() }],
+        ..Node::default()
     }
 }
 
@@ -48,6 +49,7 @@ fn edge(source: &str, destination: &str, lock: Lock) -> Edge {
         lock,
         plaintext_share: (lock != Lock::Unknown).then_some(if lock == Lock::Plaintext { 1.0 } else { 0.0 }),
         codes: vec![],
+        ..Edge::default()
     }
 }
 
@@ -65,8 +67,7 @@ fn shop() -> Graph {
             edge("shop/storefront-v1", "shop/order-v2", Lock::Mtls),
         ],
         sources: Sources::default(),
-        age_ms: 0,
-        queries: vec![],
+        ..Graph::default()
     }
 }
 

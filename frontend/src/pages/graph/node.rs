@@ -146,6 +146,9 @@ fn why_silent(kind: NodeKind) -> &'static str {
             "Its proxy has counted no requests in this window. Widen the window, or check that it runs."
         }
         NodeKind::Gateway => "No request came in through this gateway within this window.",
+        NodeKind::Egress => "No request left through this gateway within this window.",
+        NodeKind::Service | NodeKind::App => "Nobody called it within this window.",
+        NodeKind::Unknown | NodeKind::Hidden => "Only its totals are known.",
         NodeKind::Unmeshed => "It has no proxy, so only what it asks of others is counted, and that was nothing.",
         NodeKind::External => "Nobody called this host within this window.",
     }

@@ -151,7 +151,7 @@ pub fn sum_codes<'a>(edges: impl Iterator<Item = &'a Edge>) -> Vec<CodeRate> {
         *sums.entry((code.code.clone(), code.flags.clone())).or_default() += code.rate;
     }
     let mut codes: Vec<CodeRate> =
-        sums.into_iter().map(|((code, flags), rate)| CodeRate { code, flags, rate }).collect();
+        sums.into_iter().map(|((code, flags), rate)| CodeRate { code, flags, rate, ..CodeRate::default() }).collect();
     codes.sort_by(|a, b| b.rate.total_cmp(&a.rate));
     codes
 }

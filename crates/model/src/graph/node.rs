@@ -1,0 +1,137 @@
+use serde::{Deserialize, Serialize};
+
+use crate::Severity;
+
+/// The state of health of a node or an edge; each has its own colour and its own shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Known not to carry traffic.
+    #[default]
+    Idle,
+    /// Not known: the data to tell is missing.
+    Unknown,
+    /// Within thresholds.
+    Healthy,
+    /// Above the degraded threshold.
+    Degraded,
+    /// Above the failing threshold.
+    Failing,
+}
+
+/// What a node stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeKind {
+    /// A workload with a proxy; in the versioned-app view, a version of an app.
+    #[default]
+    Workload,
+    /// A workload without a proxy.
+    Unmeshed,
+    /// An ingress gateway.
+    Gateway,
+    /// An egress gateway.
+    Egress,
+    /// A service, in the service view.
+    Service,
+    /// An app, its versions taken together.
+    App,
+    /// A host outside the mesh: one that a ServiceEntry names, or one that a proxy passed through to.
+    External,
+    /// Callers that cannot be told apart.
+    Unknown,
+    /// Everything that the reader may not see, taken together: totals, no names.
+    Hidden,
+}
+
+/// A mark on a node, each with words of its own on hover.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Badge {
+    /// `canary`, `fault`, `circuit-breaker`, `missing-sidecar` or `lint`.
+    pub kind: String,
+    /// The worst finding's severity, for `lint`.
+    pub severity: Option<Severity>,
+    /// What hovering says.
+    pub text: String,
+}
+
+/// One node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Node {
+    /// Stable across refreshes: `namespace/workload`, `service/HOST`, `app/namespace/APP`, `app/namespace/APP/VERSION`,
+    /// `external/HOST`, `unknown` or `hidden`.
+    pub id: String,
+    /// What it stands for.
+    pub kind: NodeKind,
+    /// Namespace; empty when not known.
+    pub namespace: String,
+    /// Workload name; of a service its name, of an app the app's, of a version the version's workload.
+    pub workload: String,
+    /// `app` label.
+    pub app: String,
+    /// `version` label.
+    pub version: String,
+    /// Health of the traffic that it receives.
+    pub health: Health,
+    /// Requests per second that come in.
+    pub rate_in: f64,
+    /// Requests per second that go out.
+    pub rate_out: f64,
+    /// Share of incoming requests that fail (5xx, no answer, failed gRPC), 0 to 1; `None` without traffic.
+    pub error_share: Option<f64>,
+    /// Share of incoming requests that are answered with 4xx, 0 to 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub client_error_share: f64,
+    /// Bytes per second that come in and that go out, request bodies and TCP.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_in: f64,
+    /// See [`Node::bytes_in`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_out: f64,
+    /// TCP connections opened per second, incoming.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub connections_in: f64,
+    /// Full host name, of a service or an external host.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
+    /// Cluster, where proxies name one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cluster: String,
+    /// The box that it stands in, if any: id of one of [`super::Graph::boxes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Of a service, an app or a version: ids (`namespace/workload`) of the workloads that it stands for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<String>,
+    /// Of an external host: why it is one, in words (`configured by ServiceEntry shop/mail`, `passed through`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub origin: String,
+    /// Marks.
+    pub badges: Vec<Badge>,
+}
+
+/// A box around the versions of one app.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppBox {
+    /// `app/namespace/APP`.
+    pub id: String,
+    /// Namespace.
+    pub namespace: String,
+    /// `app` label.
+    pub app: String,
+    /// Cluster, where proxies name one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cluster: String,
+    /// The worst of its versions.
+    pub health: Health,
+    /// Requests per second that come in from outside of the box.
+    pub rate_in: f64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+pub(super) fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
