@@ -13,7 +13,7 @@ use weft_source::Documents;
 use crate::{
     canary::{CanaryService, edit::Editor},
     config::View,
-    db::{Edits, TraceStore},
+    db::{self, TraceStore},
     graph::{GraphCache, mtls_share},
     live::Live,
     metrics::Metrics,
@@ -44,8 +44,8 @@ pub struct App {
     pub documents: Documents,
     /// What tokens may; only of a cluster.
     pub rights: Option<Rights>,
-    /// Edits that were made.
-    pub edits: Edits,
+    /// What people need to keep.
+    pub state: db::State,
     /// Traces that were received.
     pub traces: TraceStore,
     /// The queue in front of them.

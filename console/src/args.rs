@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use crate::db::DatabaseUrl;
+
 /// Where configuration comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum SourceKind {
@@ -41,6 +43,11 @@ pub struct Args {
     /// Directory for the console's own files, created if missing.
     #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-console-data")]
     pub data_dir: PathBuf,
+    /// Database of what people keep (sessions, audit, saved views, history): postgres://USER@HOST/NAME, which several
+    /// consoles may share, or sqlite:FILE; by default the file console.db in --data-dir. A password is best given by
+    /// WEFT_DATABASE or PGPASSWORD, because others on the machine can read command lines.
+    #[arg(long, env = "WEFT_DATABASE", hide_env_values = true, value_name = "URL")]
+    pub database: Option<DatabaseUrl>,
     /// Directory of the built page.
     #[arg(long, env = "WEFT_ASSETS", default_value = "frontend/dist")]
     pub assets: PathBuf,

@@ -89,9 +89,11 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
 /// Ready once configuration was read and the database answers. Prometheus is not asked: without it the console still
 /// has its use.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    if app.edits.ready().await {
-        (StatusCode::OK, "ready\n").into_response()
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database in --data-dir does not answer\n").into_response()
+    match app.state.ready().await {
+        Ok(()) => (StatusCode::OK, "ready\n").into_response(),
+        Err(error) => {
+            let remedy = error.remedy().unwrap_or_default();
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}. {remedy}\n")).into_response()
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     app::App,
     args::Args,
     canary::{CanaryService, edit::Editor},
-    db,
+    db::{self, DatabaseUrl},
     graph::GraphCache,
     http,
     live::{self, Live},
@@ -44,7 +44,8 @@ impl Console {
         let listener = admin::bind(args.listen, "--listen").await?;
         let address = listener.local_addr()?;
         make_private(&args.data_dir)?;
-        let edits = db::open_state(&args.data_dir.join("console.db")).await.map_err(|e| unusable(&args.data_dir, e))?;
+        let database = args.database.clone().unwrap_or_else(|| DatabaseUrl::in_directory(&args.data_dir));
+        let state = db::State::open(&database).await.map_err(|error| unusable_database(&database, error))?;
         let traces = db::open_traces(&args.data_dir.join("traces.db"), args.max_spans)
             .await
             .map_err(|e| unusable(&args.data_dir, e))?;
@@ -57,7 +58,7 @@ impl Console {
         let editor = Editor::new(
             source.views.clone(),
             place.documents.clone(),
-            edits.clone(),
+            state.edits.clone(),
             canaries.clone(),
             metrics.clone(),
         );
@@ -73,7 +74,7 @@ impl Console {
             editor,
             documents: place.documents,
             rights: place.rights,
-            edits,
+            state,
             traces,
             ingest,
             live: Live::new(metrics.clone()),
@@ -125,6 +126,11 @@ fn make_private(dir: &Path) -> Result<(), StartupError> {
             "choose a directory that can be written with --data-dir",
         )
     })
+}
+
+fn unusable_database(url: &DatabaseUrl, error: db::DbError) -> StartupError {
+    let remedy = error.remedy().unwrap_or("name another one with --database: postgres://USER@HOST/NAME or sqlite:FILE");
+    StartupError::new(format!("cannot use {url}"), &error, remedy)
 }
 
 fn unusable(dir: &Path, error: db::DbError) -> StartupError {

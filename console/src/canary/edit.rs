@@ -96,14 +96,57 @@ impl Editor {
     }
 
     /// Makes an edit with the user's token where one is needed, and waits shortly until it shows.
-    pub async fn apply(&self, edit: &WeightEdit, token: Option<&BearerToken>) -> Result<EditResult, EditError> {
+    pub async fn apply(
+        &self,
+        edit: &WeightEdit,
+        by: &str,
+        token: Option<&BearerToken>,
+    ) -> Result<EditResult, EditError> {
         let _turn = self.one_at_a_time.lock().await;
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
         whole(edit)?;
-        let applied = self.write(&view, &plan, &edit.revision, token).await?;
-        let before = plan.before;
-        self.finish(edit, before, applied.revision, Some(applied.undo), None).await
+        let intended = self.intend(edit, by, plan.before.clone(), None).await?;
+        let applied = self.write(&view, &plan, &edit.revision, token).await;
+        let applied = self.unless_failed(&intended, applied).await?;
+        self.finish(intended, applied.revision, Some(applied.undo)).await
+    }
+
+    /// Writes down what is about to be done, so that nothing is done that cannot be written down.
+    async fn intend(
+        &self,
+        edit: &WeightEdit,
+        by: &str,
+        weights_before: Vec<u32>,
+        undoes: Option<&str>,
+    ) -> Result<Edit, EditError> {
+        let intended = Edit {
+            id: format!("{:016x}", rand::random::<u64>()),
+            at_ms: now_ms(),
+            by: by.to_owned(),
+            object: edit.object.clone(),
+            route_index: edit.route_index,
+            weights_before,
+            weights_after: edit.weights.clone(),
+            revision_before: edit.revision.clone(),
+            revision_after: String::new(),
+            undoes: undoes.map(str::to_owned),
+        };
+        match self.edits.intend(&intended).await {
+            Err(error) if error.is_refused() => Err(EditError::Undone),
+            other => Ok(other.map(|()| intended)?),
+        }
+    }
+
+    /// Withdraws an intention that came to nothing.
+    async fn unless_failed<T>(&self, intended: &Edit, done: Result<T, EditError>) -> Result<T, EditError> {
+        if done.is_err()
+            && let Err(error) = self.edits.withdraw(&intended.id).await
+        {
+            // It shows nowhere, and the same can be intended again after a while.
+            tracing::warn!(%error, edit = intended.id, "an edit that failed is still noted as intended");
+        }
+        done
     }
 
     async fn write(
@@ -126,7 +169,7 @@ impl Editor {
 
     /// Takes an edit back: exactly, when what was edited is still as the edit left it, and otherwise only the weights, if
     /// they are still those that the edit set.
-    pub async fn undo(&self, id: &str, token: Option<&BearerToken>) -> Result<EditResult, EditError> {
+    pub async fn undo(&self, id: &str, by: &str, token: Option<&BearerToken>) -> Result<EditResult, EditError> {
         let _turn = self.one_at_a_time.lock().await;
         let done = self.edits.get(id).await?.ok_or_else(|| EditError::NoSuchEdit(id.to_owned()))?;
         let age = now_ms().saturating_sub(done.at_ms);
@@ -144,12 +187,14 @@ impl Editor {
             revision: String::new(),
         };
         if let Some(kept) = kept {
-            match self.documents.undo(Access { index: None, token }, &kept).await {
-                Ok(revision) => return self.finish(&back, done.weights_after, revision, None, Some(id)).await,
+            let intended = self.intend(&back, by, done.weights_after.clone(), Some(id)).await?;
+            let undone = self.documents.undo(Access { index: None, token }, &kept).await;
+            match self.unless_failed(&intended, undone.map_err(EditError::Store)).await {
+                Ok(revision) => return self.finish(intended, revision, None).await,
                 // Something else in it changed; the weights may still be the edit's own.
-                Err(StoreError::Conflict { .. }) => {}
-                Err(StoreError::Cluster(error)) if matches!(*error, ClusterError::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+                Err(EditError::Store(StoreError::Conflict { .. })) => {}
+                Err(EditError::Store(StoreError::Cluster(error))) if matches!(*error, ClusterError::Conflict(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         let view = self.views.borrow().clone();
@@ -158,22 +203,16 @@ impl Editor {
         if plan.before != done.weights_after {
             return Err(EditError::Moved);
         }
-        let applied = self.write(&view, &plan, &back.revision, token).await?;
-        self.finish(&back, done.weights_after, applied.revision, Some(applied.undo), Some(id)).await
+        let intended = self.intend(&back, by, done.weights_after, Some(id)).await?;
+        let applied = self.write(&view, &plan, &back.revision, token).await;
+        let applied = self.unless_failed(&intended, applied).await?;
+        self.finish(intended, applied.revision, Some(applied.undo)).await
     }
 
     /// Records what was written and waits until it shows.
-    async fn finish(
-        &self,
-        edit: &WeightEdit,
-        weights_before: Vec<u32>,
-        revision: String,
-        undo: Option<Undo>,
-        undoes: Option<&str>,
-    ) -> Result<EditResult, EditError> {
-        let id = format!("{:016x}", rand::random::<u64>());
-        let at_ms = now_ms();
-        tracing::info!(object = %edit.object, route = edit.route_index, from = ?weights_before, to = ?edit.weights, "weights moved");
+    async fn finish(&self, edit: Edit, revision: String, undo: Option<Undo>) -> Result<EditResult, EditError> {
+        let Edit { id, at_ms, by, object, route_index, weights_before, weights_after, .. } = edit;
+        tracing::info!(by, %object, route = route_index, from = ?weights_before, to = ?weights_after, "weights moved");
         self.metrics.edited();
         if let Some(undo) = undo {
             let mut undos = self.undos.lock();
@@ -182,20 +221,9 @@ impl Editor {
                 undos.pop_first();
             }
         }
-        let record = Edit {
-            id: id.clone(),
-            at_ms,
-            object: edit.object.clone(),
-            route_index: edit.route_index,
-            weights_before,
-            weights_after: edit.weights.clone(),
-            revision_before: edit.revision.clone(),
-            revision_after: revision.clone(),
-            undoes: undoes.map(str::to_owned),
-        };
-        self.edits.record(&record).await.map_err(EditError::Unrecorded)?;
+        self.edits.complete(&id, &revision).await.map_err(EditError::Unrecorded)?;
         let mut views = self.views.clone();
-        let shows = views.wait_for(|view| view.revision(&edit.object) == revision);
+        let shows = views.wait_for(|view| view.revision(&object) == revision);
         // The edit is made either way; a page that is told a moment too early is told again by an event.
         let _ = tokio::time::timeout(VISIBLE_WITHIN, shows).await;
         Ok(EditResult { id, revision, undo_until_ms: at_ms + millis(UNDO_FOR) })

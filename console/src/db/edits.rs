@@ -1,7 +1,12 @@
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 use weft_model::ObjectRef;
 
-use super::DbError;
+use super::{
+    DbError,
+    database::{Database, Row, Value},
+};
+
+/// For how long an edit may be intended, in milliseconds; by then whoever meant to make it has failed.
+const INTENTION_MS: u64 = 60_000;
 
 /// One edit of a route's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +15,8 @@ pub struct Edit {
     pub id: String,
     /// When, milliseconds since the epoch.
     pub at_ms: u64,
+    /// Who made it.
+    pub by: String,
     /// The VirtualService.
     pub object: ObjectRef,
     /// Index in `spec.http`.
@@ -20,7 +27,7 @@ pub struct Edit {
     pub weights_after: Vec<u32>,
     /// The file's revision before.
     pub revision_before: String,
-    /// The file's revision after.
+    /// The file's revision after; empty while the edit is only intended.
     pub revision_after: String,
     /// The edit that this one takes back.
     pub undoes: Option<String>,
@@ -29,70 +36,112 @@ pub struct Edit {
 /// The edits made on the page.
 #[derive(Clone, Debug)]
 pub struct Edits {
-    pool: SqlitePool,
+    database: Database,
 }
 
 impl Edits {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+    pub(super) fn new(database: Database) -> Self {
+        Self { database }
     }
 
-    /// Keeps an edit.
-    pub async fn record(&self, edit: &Edit) -> Result<(), DbError> {
-        sqlx::query(
-            "INSERT INTO edits (id, at_ms, api_version, kind, namespace, name, route_index, weights_before, \
-             weights_after, revision_before, revision_after, undoes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&edit.id)
-        .bind(i64::try_from(edit.at_ms).unwrap_or(i64::MAX))
-        .bind(&edit.object.api_version)
-        .bind(&edit.object.kind)
-        .bind(&edit.object.namespace)
-        .bind(&edit.object.name)
-        .bind(i64::try_from(edit.route_index).unwrap_or(i64::MAX))
-        .bind(serde_json::to_string(&edit.weights_before)?)
-        .bind(serde_json::to_string(&edit.weights_after)?)
-        .bind(&edit.revision_before)
-        .bind(&edit.revision_after)
-        .bind(&edit.undoes)
-        .execute(&self.pool)
-        .await?;
+    /// Writes an edit down before it is made: one without a `revision_after`, which shows nowhere until it is completed.
+    /// Refused ([`DbError::is_refused`]) when it takes back what was taken back already.
+    pub async fn intend(&self, edit: &Edit) -> Result<(), DbError> {
+        // What a console that crashed left behind must not be in the way.
+        let values: [Value; 2] = [(&edit.undoes).into(), edit.at_ms.saturating_sub(INTENTION_MS).into()];
+        let stale = "DELETE FROM edits WHERE undoes = $1 AND revision_after = '' AND at_ms < $2";
+        self.database.run(stale, values).await?;
+        let values = [
+            (&edit.id).into(),
+            edit.at_ms.into(),
+            (&edit.by).into(),
+            (&edit.object.api_version).into(),
+            (&edit.object.kind).into(),
+            (&edit.object.namespace).into(),
+            (&edit.object.name).into(),
+            edit.route_index.into(),
+            serde_json::to_string(&edit.weights_before)?.into(),
+            serde_json::to_string(&edit.weights_after)?.into(),
+            (&edit.revision_before).into(),
+            "".into(),
+            (&edit.undoes).into(),
+        ];
+        self.database
+            .run(
+                "INSERT INTO edits (id, at_ms, made_by, api_version, kind, namespace, name, route_index, weights_before, \
+                 weights_after, revision_before, revision_after, undoes) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                values,
+            )
+            .await?;
         Ok(())
     }
 
-    /// One edit by its id.
+    /// The edit was made.
+    pub async fn complete(&self, id: &str, revision_after: &str) -> Result<(), DbError> {
+        let values: [Value; 2] = [id.into(), revision_after.into()];
+        self.database.run("UPDATE edits SET revision_after = $2 WHERE id = $1", values).await?;
+        Ok(())
+    }
+
+    /// The edit was not made.
+    pub async fn withdraw(&self, id: &str) -> Result<(), DbError> {
+        self.database.run("DELETE FROM edits WHERE id = $1 AND revision_after = ''", [id.into()]).await?;
+        Ok(())
+    }
+
+    /// One edit that was made, by its id.
     pub async fn get(&self, id: &str) -> Result<Option<Edit>, DbError> {
-        let row = sqlx::query("SELECT * FROM edits WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
-        row.as_ref().map(read).transpose()
+        let sql = "SELECT * FROM edits WHERE id = $1 AND revision_after <> ''";
+        self.database.row(sql, [id.into()]).await?.as_ref().map(read).transpose()
     }
 
     /// Whether an edit was taken back already.
     pub async fn undone(&self, id: &str) -> Result<bool, DbError> {
-        let row = sqlx::query("SELECT 1 FROM edits WHERE undoes = ?").bind(id).fetch_optional(&self.pool).await?;
-        Ok(row.is_some())
+        Ok(self
+            .database
+            .row("SELECT id FROM edits WHERE undoes = $1 AND revision_after <> ''", [id.into()])
+            .await?
+            .is_some())
     }
 
-    /// Whether the database answers.
-    pub async fn ready(&self) -> bool {
-        sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
+    /// The edits of one route, newest first; the version in which the object is written does not matter.
+    pub async fn of_route(&self, object: &ObjectRef, route_index: usize, limit: usize) -> Result<Vec<Edit>, DbError> {
+        let values = [
+            (&object.kind).into(),
+            (&object.namespace).into(),
+            (&object.name).into(),
+            route_index.into(),
+            limit.into(),
+        ];
+        let rows = self
+            .database
+            .rows(
+                "SELECT * FROM edits WHERE kind = $1 AND namespace = $2 AND name = $3 AND route_index = $4 \
+                 AND revision_after <> '' ORDER BY at_ms DESC, id DESC LIMIT $5",
+                values,
+            )
+            .await?;
+        rows.iter().map(read).collect()
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Edit, DbError> {
+fn read(row: &Row) -> Result<Edit, DbError> {
     Ok(Edit {
-        id: row.try_get("id")?,
-        at_ms: u64::try_from(row.try_get::<i64, _>("at_ms")?).unwrap_or_default(),
+        id: row.get("id")?,
+        at_ms: row.number("at_ms")?,
+        by: row.get("made_by")?,
         object: ObjectRef {
-            api_version: row.try_get("api_version")?,
-            kind: row.try_get("kind")?,
-            namespace: row.try_get("namespace")?,
-            name: row.try_get("name")?,
+            api_version: row.get("api_version")?,
+            kind: row.get("kind")?,
+            namespace: row.get("namespace")?,
+            name: row.get("name")?,
         },
-        route_index: usize::try_from(row.try_get::<i64, _>("route_index")?).unwrap_or_default(),
-        weights_before: serde_json::from_str(row.try_get("weights_before")?)?,
-        weights_after: serde_json::from_str(row.try_get("weights_after")?)?,
-        revision_before: row.try_get("revision_before")?,
-        revision_after: row.try_get("revision_after")?,
-        undoes: row.try_get("undoes")?,
+        route_index: usize::try_from(row.number("route_index")?).unwrap_or_default(),
+        weights_before: serde_json::from_str(&row.get::<String>("weights_before")?)?,
+        weights_after: serde_json::from_str(&row.get::<String>("weights_after")?)?,
+        revision_before: row.get("revision_before")?,
+        revision_after: row.get("revision_after")?,
+        undoes: row.get("undoes")?,
     })
 }

@@ -1,8 +1,6 @@
 use std::collections::BTreeMap;
 
-use weft_model::ObjectRef;
-
-use super::{Edit, SpanRecord, TraceFilter, open_state, open_traces};
+use super::{SpanRecord, TraceFilter, open_traces};
 
 fn span(trace: u32, span: u32, parent: &str, workload: &str, start_us: u64) -> SpanRecord {
     SpanRecord {
@@ -81,35 +79,4 @@ async fn one_trace_cannot_take_all() {
     let spans: Vec<_> = (0..5200).map(|n| span(1, n, "", "shop/web", 1)).collect();
     store.write(&spans).await.unwrap();
     assert_eq!(store.held(), 5000);
-}
-
-#[tokio::test]
-async fn edits_are_kept_and_undone_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let edits = open_state(&dir.path().join("console.db")).await.unwrap();
-    let edit = Edit {
-        id: "e1".into(),
-        at_ms: 5,
-        object: ObjectRef {
-            api_version: "networking.istio.io/v1".into(),
-            kind: "VirtualService".into(),
-            namespace: "shop".into(),
-            name: "orders".into(),
-        },
-        route_index: 1,
-        weights_before: vec![90, 10],
-        weights_after: vec![50, 50],
-        revision_before: "a".into(),
-        revision_after: "b".into(),
-        undoes: None,
-    };
-    edits.record(&edit).await.unwrap();
-    assert_eq!(edits.get("e1").await.unwrap(), Some(edit.clone()));
-    assert_eq!(edits.get("e2").await.unwrap(), None);
-    assert!(!edits.undone("e1").await.unwrap());
-    let undo = Edit { id: "e2".into(), undoes: Some("e1".into()), ..edit.clone() };
-    edits.record(&undo).await.unwrap();
-    assert!(edits.undone("e1").await.unwrap());
-    assert!(edits.record(&Edit { id: "e3".into(), ..undo }).await.is_err(), "an edit can be undone only once");
-    assert!(edits.ready().await);
 }

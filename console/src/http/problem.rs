@@ -6,7 +6,7 @@ use axum::{
 use weft_model::config::Problem;
 use weft_source::{ClusterError, StoreError, config_store::PatchError};
 
-use crate::canary::edit::EditError;
+use crate::{canary::edit::EditError, db::DbError};
 
 /// An error of the API: what went wrong, and what to do (RFC 9457).
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +85,8 @@ impl From<EditError> for ApiError {
             EditError::TooLate => Self::new(StatusCode::GONE, "too-late", title, "Set the weights by hand."),
             EditError::Undone => Self::conflict(title, "Load the canaries again to see the present weights."),
             EditError::Moved => Self::conflict(title, "Load the canaries again, and set the weights that you want."),
-            error @ (EditError::Unrecorded(_) | EditError::Db(_) | EditError::Broken(_)) => Self::internal(&error),
+            EditError::Db(error) => error.into(),
+            error @ (EditError::Unrecorded(_) | EditError::Broken(_)) => Self::internal(&error),
         }
     }
 }
@@ -161,9 +162,23 @@ fn capitalized(text: &str) -> String {
     if sentence.ends_with('.') { sentence } else { sentence + "." }
 }
 
-impl From<crate::db::DbError> for ApiError {
-    fn from(error: crate::db::DbError) -> Self {
-        Self::internal(&error)
+impl From<DbError> for ApiError {
+    /// Nothing was done, and asking again is safe.
+    fn from(error: DbError) -> Self {
+        let kind = match &error {
+            DbError::Away(_) | DbError::Slow(_) => "database-away",
+            DbError::Locked(_) => "database-locked",
+            DbError::Full(_) => "database-full",
+            DbError::ReadOnly(_) => "database-read-only",
+            _ => return Self::internal(&error),
+        };
+        let remedy = error.remedy().unwrap_or_default();
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            kind,
+            capitalized(&error.to_string()),
+            format!("Nothing was changed. {remedy} Then try again."),
+        )
     }
 }
 

@@ -7,3 +7,4 @@ mod cluster;
 mod counted;
 mod http;
 mod parts;
+mod state;

@@ -1,5 +1,7 @@
 //! What the tests stand on: a Prometheus of their own, a page of counters, an operator, objects.
 
+mod postgres;
+
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -8,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use self::postgres::Postgres;
 use axum::{Json, Router, routing::get};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, time::interval};

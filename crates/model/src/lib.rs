@@ -1,6 +1,7 @@
 //! Nouns that two programs share: identities, names, traffic labels, diagnostics, and the JSON shapes that the
 //! console's server and page exchange. serde only; builds for wasm.
 
+pub mod audit;
 pub mod canary;
 pub mod config;
 pub mod diagnostic;
@@ -12,6 +13,7 @@ pub mod ports;
 pub mod spiffe;
 pub mod sync;
 pub mod trace;
+pub mod views;
 pub mod workload;
 pub mod xds;
 

@@ -30,7 +30,7 @@ pub(super) async fn apply(
     edit: Result<Json<WeightEdit>, JsonRejection>,
 ) -> Result<Json<EditResult>, ApiError> {
     let Json(edit) = edit?;
-    Ok(Json(app.editor.apply(&edit, caller.token()).await?))
+    Ok(Json(app.editor.apply(&edit, caller.name(), caller.token()).await?))
 }
 
 /// `POST /api/v1/edits/{id}/undo`.
@@ -39,5 +39,5 @@ pub(super) async fn undo(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<EditResult>, ApiError> {
-    Ok(Json(app.editor.undo(&id, caller.token()).await?))
+    Ok(Json(app.editor.undo(&id, caller.name(), caller.token()).await?))
 }

@@ -1,0 +1,180 @@
+use weft_model::{
+    ObjectRef,
+    audit::{Action, AuditEntry, How},
+};
+
+use super::{
+    DbError,
+    database::{Database, Row, Value},
+};
+
+/// Entries kept; the oldest go first.
+pub const MAX_ENTRIES: u64 = 100_000;
+/// Old entries are deleted after every so many new ones.
+const PRUNE_EVERY: u64 = 64;
+/// Entries given at once.
+const MAX_PAGE: usize = 200;
+/// Bytes kept of a diff; a longer one is cut, and says so.
+const MAX_DIFF: usize = 64 * 1024;
+/// Bytes kept of a sentence or a name.
+const MAX_TEXT: usize = 4 * 1024;
+
+/// Something that somebody does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// When, milliseconds since the epoch.
+    pub at_ms: u64,
+    /// Who.
+    pub who: String,
+    /// How the console knew.
+    pub how: How,
+    /// What.
+    pub action: Action,
+    /// To which object.
+    pub object: Option<ObjectRef>,
+    /// The change as a unified diff.
+    pub diff: String,
+    /// The rest in a sentence.
+    pub detail: String,
+}
+
+/// Which entries to list; `None` is any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// By whom, exactly.
+    pub who: Option<String>,
+    /// About objects of this namespace.
+    pub namespace: Option<String>,
+    /// What was done.
+    pub action: Option<Action>,
+    /// About objects of this kind.
+    pub kind: Option<String>,
+    /// About objects of this name.
+    pub name: Option<String>,
+    /// Not before, milliseconds since the epoch.
+    pub from_ms: Option<u64>,
+    /// Not after.
+    pub to_ms: Option<u64>,
+}
+
+/// Who did what. Entries are added and grow old; nothing changes one.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    database: Database,
+    max_entries: u64,
+}
+
+impl Audit {
+    pub(super) fn new(database: Database) -> Self {
+        Self { database, max_entries: MAX_ENTRIES }
+    }
+
+    /// The same, keeping another number of entries.
+    #[must_use]
+    pub fn keeping(self, max_entries: u64) -> Self {
+        Self { max_entries, ..self }
+    }
+
+    /// Adds an entry and gives its id.
+    pub async fn record(&self, record: &AuditRecord) -> Result<u64, DbError> {
+        let object = record.object.as_ref();
+        let part = |part: fn(&ObjectRef) -> &String| {
+            object.map_or(Value::Text(None), |object| cut(part(object), MAX_TEXT).into())
+        };
+        let values = [
+            record.at_ms.into(),
+            cut(&record.who, MAX_TEXT).into(),
+            record.how.as_str().into(),
+            record.action.as_str().into(),
+            part(|object| &object.api_version),
+            part(|object| &object.kind),
+            part(|object| &object.namespace),
+            part(|object| &object.name),
+            cut(&record.diff, MAX_DIFF).into(),
+            cut(&record.detail, MAX_TEXT).into(),
+        ];
+        let row = self
+            .database
+            .row(
+                "INSERT INTO audit (at_ms, who, how, action, api_version, kind, namespace, name, diff, detail) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                values,
+            )
+            .await?;
+        let id = row.map_or(Ok(0), |row| row.number("id"))?;
+        if id % PRUNE_EVERY == 0 {
+            let oldest = id.saturating_sub(self.max_entries);
+            self.database.run("DELETE FROM audit WHERE id <= $1", [oldest.into()]).await?;
+        }
+        Ok(id)
+    }
+
+    /// Entries that pass `filter`, newest first: those before the entry `before`, at most `limit` and at most 200.
+    pub async fn list(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, DbError> {
+        let action = filter.action.map(|action| action.as_str().to_owned());
+        let values: [Value; 9] = [
+            (&filter.who).into(),
+            (&filter.namespace).into(),
+            (&action).into(),
+            (&filter.kind).into(),
+            (&filter.name).into(),
+            filter.from_ms.into(),
+            filter.to_ms.into(),
+            before.into(),
+            limit.min(MAX_PAGE).into(),
+        ];
+        let rows = self
+            .database
+            .rows(
+                "SELECT * FROM audit WHERE ($1 IS NULL OR who = $1) AND ($2 IS NULL OR namespace = $2) \
+                 AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR kind = $4) AND ($5 IS NULL OR name = $5) \
+                 AND ($6 IS NULL OR at_ms >= $6) AND ($7 IS NULL OR at_ms <= $7) AND ($8 IS NULL OR id < $8) \
+                 ORDER BY id DESC LIMIT $9",
+                values,
+            )
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// How many there are.
+    pub async fn count(&self) -> Result<u64, DbError> {
+        let row = self.database.row("SELECT COUNT(*) AS held FROM audit", []).await?;
+        row.map_or(Ok(0), |row| row.number("held"))
+    }
+}
+
+/// At most so many bytes; what is cut says so.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}\n… cut: {} bytes in all", &text[..end], text.len())
+}
+
+fn read(row: &Row) -> Result<AuditEntry, DbError> {
+    let object = match row.get::<Option<String>>("kind")? {
+        None => None,
+        Some(kind) => Some(ObjectRef {
+            api_version: row.get::<Option<String>>("api_version")?.unwrap_or_default(),
+            kind,
+            namespace: row.get::<Option<String>>("namespace")?.unwrap_or_default(),
+            name: row.get::<Option<String>>("name")?.unwrap_or_default(),
+        }),
+    };
+    Ok(AuditEntry {
+        id: row.number("id")?,
+        at_ms: row.number("at_ms")?,
+        who: row.get("who")?,
+        how: row.get::<String>("how")?.parse().unwrap_or(How::Other),
+        action: row.get::<String>("action")?.parse().unwrap_or(Action::Other),
+        object,
+        diff: row.get("diff")?,
+        detail: row.get("detail")?,
+    })
+}
