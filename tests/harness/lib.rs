@@ -8,6 +8,7 @@ pub mod demo;
 pub mod estate;
 pub mod http;
 pub mod load;
+pub mod page;
 pub mod process;
 pub mod prometheus;
 pub mod wait;
