@@ -25,6 +25,7 @@ test: ## Everything: unit tests, the page, the whole mesh with real Prometheus, 
 	@scripts/bootstrap test
 	cargo xtask layers
 	@$(MAKE) --no-print-directory build page
+	@scripts/oidc-provider >/dev/null
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
 	cargo test --workspace --exclude weft-tests
 	cargo test -p weft-tests

@@ -6,6 +6,7 @@ mod ports;
 mod program;
 mod ready;
 mod report;
+mod sign_in;
 mod spec;
 mod supervisor;
 mod words;
@@ -48,6 +49,9 @@ pub struct DemoArgs {
     /// Lifetime of workload certificates, at least 60s.
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
     cert_ttl: Duration,
+    /// Sign-in.
+    #[command(flatten)]
+    sign_in: sign_in::SignInArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -112,10 +116,10 @@ async fn demo(args: DemoArgs, stop: Shutdown, hurry: Shutdown) -> anyhow::Result
     };
     let outcome = match outcome {
         Ok(Some(())) => {
-            let report = match args.output {
-                Output::Text => Ok(report::text(&plan, &directory, started.elapsed())),
-                Output::Json => report::json(&plan, &directory, &supervisor),
-            };
+            let report = args.sign_in.link(&directory).and_then(|link| match args.output {
+                Output::Text => Ok(report::text(&plan, &directory, link.as_deref(), started.elapsed())),
+                Output::Json => report::json(&plan, &directory, link.as_deref(), &supervisor),
+            });
             let told = report.and_then(|report| Ok(writeln!(io::stdout(), "{report}")?));
             let ends = async {
                 match args.run_for {
@@ -170,7 +174,8 @@ async fn start(
             supervisor.spawn(spec::proxy(plan, directory, instance), directory).await?;
         }
     }
-    supervisor.spawn(spec::console(plan, directory, &args.assets), directory).await?;
+    let sign_in = args.sign_in.console_flags(plan, directory);
+    supervisor.spawn(spec::console(plan, directory, &args.assets, sign_in), directory).await?;
     for instance in plan.instances.iter().filter(|instance| instance.proxy.is_some()) {
         ready::http_ok(supervisor, &plan.readiness(instance), "/healthz/ready", instance.name, say).await?;
     }

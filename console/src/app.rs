@@ -11,6 +11,7 @@ use weft_runtime::Shutdown;
 use weft_source::Documents;
 
 use crate::{
+    auth::Auth,
     canary::{CanaryService, edit::Editor},
     config::View,
     db::{self, TraceStore},
@@ -42,6 +43,8 @@ pub struct App {
     pub editor: Editor,
     /// Objects as they are written.
     pub documents: Documents,
+    /// Who calls.
+    pub auth: Auth,
     /// What tokens may; only of a cluster.
     pub rights: Option<Rights>,
     /// What people need to keep.
@@ -69,8 +72,12 @@ impl App {
         Meta {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.clone(),
-            sign_in: false,
-            writes: if self.rights.is_some() { Writes::Token } else { Writes::Open },
+            sign_in: self.auth.guards(),
+            writes: match (self.auth.guards(), self.rights.is_some()) {
+                (true, _) => Writes::Session,
+                (false, true) => Writes::Token,
+                (false, false) => Writes::Open,
+            },
             prometheus_url: self.prometheus_url.clone(),
             namespaces: self.view().estate.namespaces.iter().cloned().collect(),
         }

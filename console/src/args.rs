@@ -31,7 +31,7 @@ pub struct Args {
     /// Context of the kubeconfig; by default its current one.
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
-    /// Where to listen; a loopback address until sign-in is built.
+    /// Where to listen; without a way to sign in, a loopback address.
     #[arg(long, env = "WEFT_LISTEN", default_value_t = SocketAddr::from(([127, 0, 0, 1], weft_model::ports::CONSOLE)))]
     pub listen: SocketAddr,
     /// Prometheus that scrapes the proxies, such as http://127.0.0.1:9090.
@@ -57,6 +57,9 @@ pub struct Args {
     /// Spans kept of received traces; the oldest traces go first.
     #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
     pub max_spans: usize,
+    /// Sign-in.
+    #[command(flatten)]
+    pub auth: crate::auth::AuthArgs,
     /// Logging.
     #[command(flatten)]
     pub log: weft_runtime::log::LogArgs,

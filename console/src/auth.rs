@@ -1,6 +1,33 @@
 //! Who calls, and what they may.
+//!
+//! A request is somebody's by the first of these that it has: headers of a trusted proxy, a session's cookie, a bearer
+//! token. Rights come from the API server on a cluster and from the role file elsewhere, and what is not allowed is
+//! refused.
 
+pub mod args;
 mod caller;
+mod cluster;
+mod cookie;
+mod identity;
+mod limit;
+mod link;
+mod policy_file;
+mod provider;
+mod proxy;
+mod return_to;
+mod roles;
+mod seal;
+mod secret;
+mod session;
+mod sign_in;
 mod verb;
 
-pub use self::{caller::Caller, verb::Verb};
+pub use self::{
+    args::AuthArgs,
+    caller::{Caller, How, Sight},
+    cluster::Reviewer,
+    identity::User,
+    session::Session,
+    sign_in::{Answer, Auth, CallbackQuery, SignInProblem},
+    verb::Verb,
+};

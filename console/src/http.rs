@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod auth;
 mod events;
 mod guard;
 mod headers;
@@ -33,7 +34,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/events", get(events::subscribe))
         .fallback(no_such_resource)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn(guard::same_origin_writes))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin_writes))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::known_callers))
+        // Before any guard: it tells how to sign in.
+        .route("/session", get(auth::session))
         .layer(DefaultBodyLimit::max(MAX_API_BODY));
     let traces = Router::new()
         .route("/traces", post(otlp::receive))
@@ -46,10 +50,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api", get(no_such_resource))
         .route("/api/{*rest}", get(no_such_resource).post(no_such_resource))
         .nest("/v1", traces)
+        .nest("/auth", auth::router(&app))
+        .fallback_service(assets::service(&app.assets))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::own_host))
+        // Whoever scrapes and probes calls by an address.
         .route("/metrics", get(metrics))
         .route("/healthz/ready", get(ready))
-        .fallback_service(assets::service(&app.assets))
-        .layer(middleware::from_fn(guard::loopback_host))
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)

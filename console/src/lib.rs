@@ -14,6 +14,7 @@ pub mod live;
 pub mod metrics;
 pub mod operator;
 pub mod place;
+pub mod redact;
 pub mod rights;
 pub mod server;
 pub mod telemetry;

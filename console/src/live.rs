@@ -10,7 +10,9 @@ use futures::{
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 
-use crate::{app::App, graph::draw, metrics::Metrics};
+use weft_model::{canary::Canaries, config::Status, graph::Graph};
+
+use crate::{app::App, auth::Sight, config::View, graph::draw, metrics::Metrics, redact};
 
 /// How often pages hear news.
 const INTERVAL: Duration = Duration::from_millis(1500);
@@ -20,14 +22,58 @@ const BACKLOG: usize = 64;
 const MAX_SUBSCRIBERS: usize = 64;
 
 /// One event.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Message {
-    /// `status`, `graph`, `canaries` or `config`.
-    pub name: &'static str,
     /// The window that a graph is of, in seconds; other events are for everyone.
     pub window_s: Option<u64>,
-    /// The JSON of the resource of that name.
+    /// What it tells.
+    pub news: News,
+    /// The JSON of it for those who see everything.
     pub json: Arc<str>,
+}
+
+/// What an event tells: the resource of that name.
+#[derive(Clone)]
+pub enum News {
+    /// The state of what the console depends on, with the view that its counts are of.
+    Status(Arc<Status>, Arc<View>),
+    /// The graph over one window.
+    Graph(Arc<Graph>),
+    /// Weighted routes.
+    Canaries(Arc<Canaries>),
+    /// Objects and findings.
+    Config(Arc<View>),
+}
+
+impl News {
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status(..) => "status",
+            Self::Graph(_) => "graph",
+            Self::Canaries(_) => "canaries",
+            Self::Config(_) => "config",
+        }
+    }
+}
+
+impl Message {
+    /// What somebody is told of it, as JSON.
+    pub fn json_for(&self, sight: &Sight) -> Arc<str> {
+        if *sight == Sight::All {
+            return self.json.clone();
+        }
+        match &self.news {
+            News::Status(status, view) => encode(&redact::status((**status).clone(), &view.list, sight)),
+            News::Graph(graph) => encode(&redact::graph((**graph).clone(), sight)),
+            News::Canaries(list) => encode(&redact::canaries((**list).clone(), sight)),
+            News::Config(view) => encode(&redact::config(&view.list, sight)),
+        }
+    }
+
+    fn everyone(news: News, json: Arc<str>) -> Self {
+        Self { window_s: None, news, json }
+    }
 }
 
 /// The pages that listen.
@@ -101,17 +147,32 @@ pub fn encode(value: &impl serde::Serialize) -> Arc<str> {
 /// for Prometheus.
 pub fn present(app: &Arc<App>, windows: &[u64]) -> FuturesUnordered<BoxFuture<'static, Message>> {
     let parts = FuturesUnordered::new();
-    let everyone = |name, json| Message { name, window_s: None, json };
-    parts.push(future::ready(everyone("config", app.view().list_json.clone())).boxed());
+    let view = app.view();
+    parts.push(future::ready(Message::everyone(News::Config(view.clone()), view.list_json.clone())).boxed());
     let own = app.clone();
-    parts.push(async move { everyone("status", encode(&own.status().await)) }.boxed());
+    parts.push(
+        async move {
+            let status = Arc::new(own.status().await);
+            let json = encode(&*status);
+            Message::everyone(News::Status(status, own.view()), json)
+        }
+        .boxed(),
+    );
     let own = app.clone();
-    parts.push(async move { everyone("canaries", encode(&*own.canaries.evaluate().await)) }.boxed());
+    parts.push(
+        async move {
+            let list = own.canaries.evaluate().await;
+            let json = encode(&*list);
+            Message::everyone(News::Canaries(list), json)
+        }
+        .boxed(),
+    );
     for &window_s in windows {
         let own = app.clone();
         let graph = async move {
             let observed = own.graphs.get(window_s).await;
-            Message { name: "graph", window_s: Some(window_s), json: encode(&draw(&observed, &own.view().estate)) }
+            let graph = Arc::new(draw(&observed, &own.view().estate));
+            Message { window_s: Some(window_s), json: encode(&*graph), news: News::Graph(graph) }
         };
         parts.push(graph.boxed());
     }
@@ -145,10 +206,11 @@ pub async fn refresh(app: Arc<App>) {
             let Some(message) = message else { break };
             // A graph always has a new time; the others are told only when they differ.
             if message.window_s.is_none() {
-                if sent.get(message.name) == Some(&message.json) {
+                let name = message.news.name();
+                if sent.get(name) == Some(&message.json) {
                     continue;
                 }
-                sent.insert(message.name, message.json.clone());
+                sent.insert(name, message.json.clone());
             }
             app.live.send(message);
         }

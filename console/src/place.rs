@@ -11,6 +11,7 @@ use weft_source::{
 
 use crate::{
     args::{Args, SourceKind},
+    auth::Reviewer,
     config::reload::{self, Followed},
     metrics::Metrics,
     rights::Rights,
@@ -26,6 +27,8 @@ pub struct Place {
     pub documents: Documents,
     /// What tokens may; only of a cluster.
     pub rights: Option<Rights>,
+    /// Who may what; only of a cluster.
+    pub reviewer: Option<Arc<Reviewer>>,
 }
 
 impl Place {
@@ -42,6 +45,7 @@ impl Place {
                 followed: reload::open(dir, settings, metrics, shutdown).await?,
                 documents: Documents::Files(Arc::new(ConfigStore::new())),
                 rights: None,
+                reviewer: None,
             }),
             (SourceKind::Directory, None) => Err(StartupError::new(
                 "cannot read the configuration",
@@ -64,6 +68,7 @@ impl Place {
         let config = kubernetes::config(args.kubeconfig.as_deref(), args.context.as_deref()).await.map_err(unusable)?;
         let name = args.context.clone().unwrap_or_else(|| config.cluster_url.host().unwrap_or("cluster").to_owned());
         let rights = Rights::new(&config).map_err(unusable)?;
+        let reviewer = Reviewer::new(&config).map_err(unusable)?;
         let store = KubernetesStore::new(config.clone()).map_err(unusable)?;
         let client = kubernetes::client(config).map_err(unusable)?;
         Ok(Self {
@@ -71,6 +76,7 @@ impl Place {
             followed: reload::open_cluster(client, settings, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
             rights: Some(rights),
+            reviewer: Some(Arc::new(reviewer)),
         })
     }
 }

@@ -9,6 +9,7 @@ use weft_runtime::{Shutdown, StartupError, admin};
 use crate::{
     app::App,
     args::Args,
+    auth::Auth,
     canary::{CanaryService, edit::Editor},
     db::{self, DatabaseUrl},
     graph::GraphCache,
@@ -34,7 +35,7 @@ pub struct Console {
 impl Console {
     /// Checks flags, opens files, reads the configuration and binds the port. Prometheus and the operator may be away.
     pub async fn start(args: Args, shutdown: Shutdown) -> anyhow::Result<Self> {
-        refuse_strangers(args.listen)?;
+        refuse_strangers(&args)?;
         let prometheus = args.prometheus.as_deref().map(Prometheus::new).transpose().map_err(|error| {
             StartupError::new("cannot use --prometheus", error, "give an address such as http://127.0.0.1:9090")
         })?;
@@ -62,6 +63,9 @@ impl Console {
             canaries.clone(),
             metrics.clone(),
         );
+        let auth =
+            Auth::open(&args.auth, &args.data_dir, state.sessions.clone(), state.logins.clone(), place.reviewer)?;
+        let tended = auth.tend(shutdown.clone());
         let (ingest, queue) = Ingest::new();
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
@@ -73,6 +77,7 @@ impl Console {
             canaries,
             editor,
             documents: place.documents,
+            auth,
             rights: place.rights,
             state,
             traces,
@@ -81,7 +86,8 @@ impl Console {
             metrics,
             shutdown,
         });
-        let tasks = vec![tokio::spawn(writer), source.task, tokio::spawn(live::refresh(app.clone()))];
+        let tasks =
+            vec![tokio::spawn(writer), source.task, tokio::spawn(live::refresh(app.clone())), tokio::spawn(tended)];
         Ok(Self { listener, address, app, tasks })
     }
 
@@ -94,7 +100,10 @@ impl Console {
     pub async fn run(self) -> anyhow::Result<()> {
         tracing::info!(address = %self.address, "console: open http://{}", self.address);
         let shutdown = self.app.shutdown.clone();
-        let served = admin::serve(self.listener, http::router(self.app), shutdown.clone()).await;
+        let service = http::router(self.app).into_make_service_with_connect_info::<SocketAddr>();
+        let stopped = shutdown.clone();
+        let served =
+            axum::serve(self.listener, service).with_graceful_shutdown(async move { stopped.wait().await }).await;
         shutdown.begin();
         for task in self.tasks {
             if let Err(error) = task.await {
@@ -106,14 +115,14 @@ impl Console {
 }
 
 /// Without sign-in everybody who can connect can move a canary.
-fn refuse_strangers(listen: SocketAddr) -> Result<(), StartupError> {
-    if listen.ip().is_loopback() {
+fn refuse_strangers(args: &Args) -> Result<(), StartupError> {
+    if args.listen.ip().is_loopback() || args.auth.guards() {
         return Ok(());
     }
     Err(StartupError::new(
-        format!("cannot listen on {listen}"),
-        "sign-in is not built yet, so the console answers this machine only",
-        "choose a loopback address with --listen, such as 127.0.0.1:20001",
+        format!("cannot listen on {}", args.listen),
+        "nobody has to sign in, so the console answers this machine only",
+        "name an OpenID provider with --oidc-issuer, or choose a loopback address with --listen, such as 127.0.0.1:20001",
     ))
 }
 

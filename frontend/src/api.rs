@@ -11,11 +11,12 @@ use weft_model::{
     ObjectRef,
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
-    graph::{Graph, View as NodeView},
+    graph::Graph,
+    session::SessionInfo,
     trace::{Trace, TraceList},
 };
 
-use crate::location::{View, encode};
+use crate::location::encode;
 
 const ROOT: &str = "/api/v1";
 /// After this many milliseconds without an answer, the console counts as away.
@@ -24,14 +25,9 @@ const TIMEOUT_MS: u32 = 15_000;
 /// What an answer is, or what went wrong and what to do.
 pub type Answer<T> = Result<T, Problem>;
 
-/// Address of the event stream for a window and a kind of nodes.
-pub fn events(window_s: u64, nodes: NodeView) -> String {
-    format!("{ROOT}/events?window={window_s}{}", of(nodes))
-}
-
-/// What an address says about the kind of nodes: nothing for workloads.
-fn of(nodes: NodeView) -> String {
-    if nodes == NodeView::default() { String::new() } else { format!("&view={nodes}") }
+/// Address of the event stream for a window.
+pub fn events(window_s: u64) -> String {
+    format!("{ROOT}/events?window={window_s}")
 }
 
 /// What is shown here, and by which version.
@@ -44,10 +40,9 @@ pub async fn status() -> Answer<Status> {
     get("/status").await
 }
 
-/// The graph as `view` wants it: its window, its kind of nodes, and the moment that it shows.
-pub async fn graph(view: &View) -> Answer<Graph> {
-    let at = if view.graph.at_ms > 0 { format!("&at={}", view.graph.at_ms) } else { String::new() };
-    get(&format!("/graph?window={}{}{at}", view.window_s, of(view.graph.nodes))).await
+/// The graph over the last `window_s` seconds.
+pub async fn graph(window_s: u64) -> Answer<Graph> {
+    get(&format!("/graph?window={window_s}")).await
 }
 
 /// All weighted routes.
@@ -102,14 +97,41 @@ pub async fn undo(id: &str) -> Answer<EditResult> {
     post(&format!("/edits/{}/undo", encode(id)), &serde_json::json!({})).await
 }
 
+/// Who looks at the page, or how to sign in.
+pub async fn session() -> Answer<SessionInfo> {
+    get("/session").await
+}
+
+/// Address that begins a sign-in and comes back to a place of this page.
+pub fn sign_in(return_to: &str) -> String {
+    format!("/auth/login?return_to={}", encode(return_to))
+}
+
+/// Ends the session; the answer is where to go.
+pub async fn sign_out() -> Answer<String> {
+    #[derive(serde::Deserialize)]
+    struct Left {
+        location: String,
+    }
+    let left: Left = post_to("/auth/logout", &serde_json::json!({})).await?;
+    Ok(left.location)
+}
+
 /// Whose token this page has been given, and what it may.
 pub async fn who() -> Answer<Who> {
     get("/who").await
 }
 
 thread_local! {
+    /// Called when an answer says that nobody is signed in any more.
+    static ENDED: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
     /// The reader's token. It lives in this page's memory and nowhere else: a reload forgets it.
     static TOKEN: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Calls `act` whenever an answer says that nobody is signed in any more.
+pub fn when_session_ends(act: impl Fn() + 'static) {
+    ENDED.with_borrow_mut(|ended| *ended = Some(Box::new(act)));
 }
 
 /// Sends `token` with every request from now on; an empty one with none.
@@ -135,10 +157,14 @@ async fn get<T: DeserializeOwned>(path: &str) -> Answer<T> {
     sign(&headers, path)?;
     let init = RequestInit::new();
     init.set_headers(&headers);
-    send(path, &init).await
+    send(&format!("{ROOT}{path}"), &init).await
 }
 
 async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<T> {
+    post_to(&format!("{ROOT}{path}"), body).await
+}
+
+async fn post_to<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<T> {
     let body = serde_json::to_string(body).map_err(|error| unexpected(path, &error.to_string()))?;
     let headers = Headers::new().map_err(|_| unreachable(path))?;
     for (name, value) in [("content-type", "application/json"), ("x-weft-request", "1")] {
@@ -154,7 +180,7 @@ async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<
 
 async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> {
     init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MS)));
-    let response = JsFuture::from(window().fetch_with_str_and_init(&format!("{ROOT}{path}"), init)).await;
+    let response = JsFuture::from(window().fetch_with_str_and_init(path, init)).await;
     let response: Response = response.ok().and_then(|value| value.dyn_into().ok()).ok_or_else(|| unreachable(path))?;
     let text = match response.text() {
         Ok(text) => JsFuture::from(text).await.ok().and_then(|text| text.as_string()),
@@ -164,13 +190,17 @@ async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> 
     if response.ok() {
         return serde_json::from_str(&text).map_err(|error| unexpected(path, &error.to_string()));
     }
-    Err(serde_json::from_str(&text).unwrap_or_else(|_| Problem {
+    let problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem {
         kind: format!("http-{}", response.status()),
         title: format!("{path} answered {}.", response.status()),
         detail: "Try again; if it stays, the console's log says more.".to_owned(),
         status: response.status(),
         patch: None,
-    }))
+    });
+    if problem.kind == "sign-in" {
+        ENDED.with_borrow(|ended| ended.iter().for_each(|act| act()));
+    }
+    Err(problem)
 }
 
 fn unreachable(path: &str) -> Problem {

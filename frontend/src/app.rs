@@ -3,9 +3,13 @@
 use gloo_timers::callback::Interval;
 use leptos::{ev, prelude::*, task::spawn_local};
 
+use weft_model::session::SessionInfo;
+
 use crate::{
     api, browser,
-    components::{banner::Banners, help::Help, rail::Rail, toasts::Toasts, token::Token, topbar::Topbar},
+    components::{
+        banner::Banners, help::Help, person::Ended, rail::Rail, toasts::Toasts, token::Token, topbar::Topbar,
+    },
     keys, live,
     location::{Room, View},
     pages::{canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
@@ -14,9 +18,11 @@ use crate::{
 
 /// The whole page.
 #[component]
-pub fn Page() -> impl IntoView {
+pub fn Page(info: SessionInfo) -> impl IntoView {
     provide_context(App::new());
     let app = app();
+    app.person.set(info.person.filter(|_| info.guarded));
+    api::when_session_ends(move || app.ended.set(true));
     let (zoom, set_zoom) = signal(None);
     window_event_listener(ev::hashchange, move |_| app.view.set(View::parse(&browser::fragment())));
     window_event_listener(ev::popstate, move |_| app.view.set(View::parse(&browser::fragment())));
@@ -46,6 +52,7 @@ pub fn Page() -> impl IntoView {
         <Toasts />
         <Help />
         <Token />
+        <Ended />
     }
 }
 
@@ -89,11 +96,10 @@ fn first_answers(app: App) {
     spawn_local(async move { app.status.update_with(api::status().await) });
     spawn_local(async move { app.canaries.update_with(api::canaries().await) });
     spawn_local(async move { app.config.update_with(api::config().await) });
-    let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes, view.graph.at_ms)));
+    let window_s = Memo::new(move |_| app.view.with(|view| view.window_s));
     Effect::new(move |_| {
-        wanted.track();
-        let view = app.view.get_untracked();
-        spawn_local(async move { app.take_graph(api::graph(&view).await) });
+        let window_s = window_s.get();
+        spawn_local(async move { app.take_graph(api::graph(window_s).await) });
     });
 }
 

@@ -3,6 +3,7 @@
 pub mod banner;
 pub mod copy;
 pub mod help;
+pub mod person;
 pub mod placeholder;
 pub mod rail;
 pub mod scope;

@@ -38,9 +38,9 @@ struct Connection {
 /// Keeps a stream open for the window that is chosen, as long as the page lives.
 pub fn start(app: App) {
     let connection = Rc::new(RefCell::new(Connection::default()));
-    let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes)));
+    let window_s = Memo::new(move |_| app.view.with(|view| view.window_s));
     Effect::new(move |_| {
-        wanted.track();
+        window_s.track();
         connection.borrow_mut().failures = 0;
         connect(app, &connection);
     });
@@ -48,8 +48,8 @@ pub fn start(app: App) {
 
 fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
     app.link.set(Link::Connecting);
-    let address = app.view.with_untracked(|view| api::events(view.window_s, view.graph.nodes));
-    let Ok(source) = EventSource::new(&address) else {
+    let window_s = app.view.with_untracked(|view| view.window_s);
+    let Ok(source) = EventSource::new(&api::events(window_s)) else {
         retry(app, connection);
         return;
     };
@@ -117,6 +117,10 @@ fn retry(app: App, connection: &Rc<RefCell<Connection>>) {
     }
     let wait = (WAIT.0 * 2f64.powi(state.failures)).min(WAIT.1) * (0.75 + js_sys::Math::random() / 2.0);
     state.failures = (state.failures + 1).min(8);
+    // A stream does not say why it was refused; this answer does.
+    if state.failures == 1 {
+        leptos::task::spawn_local(async move { drop(api::meta().await) });
+    }
     let again = connection.clone();
     state.retry = Some(Timeout::new(wait as u32, move || connect(app, &again)));
     app.link.set(Link::Lost(browser::now() + wait));

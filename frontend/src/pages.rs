@@ -3,4 +3,5 @@
 pub mod canaries;
 pub mod configuration;
 pub mod graph;
+pub mod sign_in;
 pub mod traces;

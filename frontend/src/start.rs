@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::app::Page;
+use crate::pages::sign_in::Gate;
 
 /// Called once when the module is loaded.
 #[wasm_bindgen(start)]
@@ -15,7 +15,7 @@ pub fn start() {
     if let Some(boot) = document().get_element_by_id("boot") {
         boot.remove();
     }
-    leptos::mount::mount_to_body(Page);
+    leptos::mount::mount_to_body(Gate);
 }
 
 /// A page that stopped must not look like one that is live.

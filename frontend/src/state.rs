@@ -8,6 +8,7 @@ use weft_model::{
     canary::Canaries,
     config::{ConfigList, Meta, Problem, Status, Who},
     graph::Graph,
+    session::Person,
 };
 
 use crate::{
@@ -141,6 +142,10 @@ pub struct App {
     pub who: RwSignal<Option<Who>>,
     /// Whether the place for the token is shown.
     pub signing: RwSignal<bool>,
+    /// Who looks at the page, where people sign in.
+    pub person: RwSignal<Option<Person>>,
+    /// Whether their session ended while the page was open.
+    pub ended: RwSignal<bool>,
 }
 
 impl App {
@@ -165,6 +170,8 @@ impl App {
             help: RwSignal::new(false),
             who: RwSignal::new(None),
             signing: RwSignal::new(false),
+            person: RwSignal::new(None),
+            ended: RwSignal::new(false),
         }
     }
 
@@ -189,20 +196,13 @@ impl App {
         }
     }
 
-    /// Takes a graph in, unless it belongs to another window, other nodes or another time than what is chosen by now.
+    /// Takes a graph in, unless it belongs to another window than the one that is chosen by now.
     pub fn take_graph(self, answer: Result<Graph, Problem>) {
         if let Ok(graph) = &answer {
-            let wanted = self.view.with_untracked(|view| {
-                graph.window_s == view.window_s
-                    && graph.view == view.graph.nodes
-                    && graph.replay == (view.graph.at_ms > 0)
-            });
-            if !wanted {
+            if graph.window_s != self.view.with_untracked(|view| view.window_s) {
                 return;
             }
-            if !graph.replay {
-                self.history.update_value(|history| history.add(graph));
-            }
+            self.history.update_value(|history| history.add(graph));
         }
         self.graph.update(|load| load.settle(answer));
     }

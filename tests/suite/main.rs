@@ -12,3 +12,4 @@ mod kubernetes;
 mod lint;
 mod protocols;
 mod resilience;
+mod sign_in;

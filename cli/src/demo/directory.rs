@@ -98,6 +98,11 @@ impl Directory {
         self.root.join("console")
     }
 
+    /// The link that signs in to the console.
+    pub fn sign_in_link(&self) -> PathBuf {
+        self.root.join("sign-in-link")
+    }
+
     /// Prometheus' configuration and data.
     pub fn prometheus(&self) -> PathBuf {
         self.root.join("prometheus")

@@ -7,11 +7,19 @@ use serde_json::json;
 use super::{directory::Directory, plan::Plan, supervisor::Supervisor};
 
 /// For people: where things are and what to try.
-pub fn text(plan: &Plan, directory: &Directory, took: Duration) -> String {
+pub fn text(plan: &Plan, directory: &Directory, link: Option<&str>, took: Duration) -> String {
     let https = plan.gateway_https();
+    let console = match link {
+        None => format!("Console     http://{}", plan.console()),
+        Some(link) => format!(
+            "Console     {link}\n            \
+             (signs you in once; the next link is then in {})",
+            directory.sign_in_link().display()
+        ),
+    };
     format!(
         "Ready in {:.1} s.\n\n\
-         Console     http://{}\n\
+         {console}\n\
          Prometheus  http://{}\n\
          Manifests   {}\n\
          Logs        {}\n\n\
@@ -23,7 +31,6 @@ pub fn text(plan: &Plan, directory: &Directory, took: Duration) -> String {
          - Kill the operator: traffic goes on, and it comes back.\n\n\
          Ctrl-C stops everything and leaves nothing behind.",
         took.as_secs_f64(),
-        plan.console(),
         plan.prometheus(),
         directory.manifests().display(),
         directory.logs().display(),
@@ -36,7 +43,7 @@ pub fn text(plan: &Plan, directory: &Directory, took: Duration) -> String {
 }
 
 /// For scripts: one line.
-pub fn json(plan: &Plan, directory: &Directory, supervisor: &Supervisor) -> anyhow::Result<String> {
+pub fn json(plan: &Plan, directory: &Directory, link: Option<&str>, supervisor: &Supervisor) -> anyhow::Result<String> {
     let processes: Vec<_> = supervisor
         .running()
         .map(|(spec, pid)| json!({ "workload": spec.workload, "role": spec.role, "pid": pid }))
@@ -55,6 +62,8 @@ pub fn json(plan: &Plan, directory: &Directory, supervisor: &Supervisor) -> anyh
         .collect();
     Ok(serde_json::to_string(&json!({
         "console": format!("http://{}", plan.console()),
+        "signIn": link,
+        "signInFile": link.map(|_| directory.sign_in_link()),
         "prometheus": format!("http://{}", plan.prometheus()),
         "operatorAdmin": format!("http://{}", plan.operator_admin()),
         "gateways": [{

@@ -132,8 +132,8 @@ pub fn proxy(plan: &Plan, directory: &Directory, instance: &Instance) -> Spec {
 }
 
 /// The console.
-pub fn console(plan: &Plan, directory: &Directory, assets: &Path) -> Spec {
-    let args = args![
+pub fn console(plan: &Plan, directory: &Directory, assets: &Path, sign_in: Vec<OsString>) -> Spec {
+    let mut args = args![
         "--config-dir",
         directory.manifests().as_os_str(),
         "--listen",
@@ -147,6 +147,7 @@ pub fn console(plan: &Plan, directory: &Directory, assets: &Path) -> Spec {
         "--assets",
         assets.as_os_str(),
     ];
+    args.extend(sign_in);
     spec("weft-console", "console", Program::Console, args)
 }
 

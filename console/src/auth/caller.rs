@@ -1,51 +1,190 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{StatusCode, request::Parts},
+};
+use weft_api::Kind;
 use weft_model::ObjectRef;
-use weft_source::BearerToken;
+use weft_source::{BearerToken, ClusterError};
 
-use super::Verb;
+use super::{
+    Verb,
+    cluster::{Reviewer, Whose},
+    identity::User,
+    roles::Grants,
+};
 use crate::{app::App, http::ApiError};
 
+/// How somebody came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// From this machine, where nobody signs in.
+    Local,
+    /// Without signing in, to read.
+    Anonymous,
+    /// With a session.
+    Session,
+    /// Through a proxy that signs people in.
+    Proxy,
+    /// With a bearer token.
+    Token,
+}
+
+/// Namespaces that somebody sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// All, and what belongs to none.
+    All,
+    /// These; "" is what belongs to none.
+    Only(BTreeSet<String>),
+}
+
+/// Who decides.
+#[derive(Clone)]
+pub(super) enum Rights {
+    /// Whoever reaches the console may.
+    Open,
+    /// Roles.
+    Roles(Grants),
+    /// The API server.
+    Cluster(Arc<Reviewer>, Whose),
+}
+
 /// Whoever makes a request, with their rights.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
-    name: String,
-    token: Option<BearerToken>,
+    pub(super) user: User,
+    pub(super) how: How,
+    pub(super) rights: Rights,
+    pub(super) sight: Sight,
+    pub(super) admin: bool,
+    pub(super) token: Option<BearerToken>,
+    pub(super) session: Option<[u8; 32]>,
+    pub(super) expires_ms: Option<u64>,
+}
+
+impl Sight {
+    /// Whether a namespace is seen.
+    pub fn sees(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(namespaces) => namespaces.contains(namespace),
+        }
+    }
 }
 
 impl Caller {
     /// The name to write down, such as `ada@example.org`.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.user.name
+    }
+
+    /// Who it is.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// How they came in.
+    pub fn how(&self) -> How {
+        self.how
+    }
+
+    /// The session they have, if they have one.
+    pub fn session(&self) -> Option<[u8; 32]> {
+        self.session
+    }
+
+    /// When the session ends, in milliseconds since the epoch.
+    pub fn expires_ms(&self) -> Option<u64> {
+        self.expires_ms
+    }
+
+    /// Roles held; empty where the API server decides.
+    pub fn roles(&self) -> &[String] {
+        match &self.rights {
+            Rights::Roles(grants) => grants.roles(),
+            Rights::Open | Rights::Cluster(..) => &[],
+        }
     }
 
     /// Whether they may read what is in a namespace; "" is the mesh as a whole.
-    pub fn sees(&self, _namespace: &str) -> bool {
-        true
+    pub fn sees(&self, namespace: &str) -> bool {
+        self.sight.sees(namespace)
+    }
+
+    /// What they see.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// Whether they administrate the console.
     pub fn is_admin(&self) -> bool {
-        true
-    }
-
-    /// Refuses what they may not do.
-    pub async fn require(&self, _verb: Verb, _object: &ObjectRef) -> Result<(), ApiError> {
-        Ok(())
+        self.admin
     }
 
     /// What changes on a cluster are made with.
     pub fn token(&self) -> Option<&BearerToken> {
         self.token.as_ref()
     }
+
+    /// Whether they may do something.
+    pub async fn may(&self, verb: Verb, object: &ObjectRef) -> Result<bool, ClusterError> {
+        match &self.rights {
+            Rights::Open => Ok(true),
+            Rights::Roles(grants) => Ok(grants.may(verb, object)),
+            Rights::Cluster(reviewer, whose) => reviewer.may(whose, verb, object).await,
+        }
+    }
+
+    /// Refuses what they may not do: 403, with the line or command that tells why. When the API server cannot be asked
+    /// it is refused too.
+    pub async fn require(&self, verb: Verb, object: &ObjectRef) -> Result<(), ApiError> {
+        match self.may(verb, object).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ApiError::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!("{} may not {verb} {object}.", self.name()),
+                self.remedy(verb, object),
+            )),
+            Err(error) => Err(ApiError::from(crate::canary::edit::EditError::Store(error.into()))),
+        }
+    }
+
+    fn remedy(&self, verb: Verb, object: &ObjectRef) -> String {
+        let plural = Kind::of(object.group(), &object.kind).map_or("*", Kind::plural);
+        match &self.rights {
+            Rights::Cluster(..) => {
+                let group = object.group();
+                let resource = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+                let place =
+                    if object.namespace.is_empty() { String::new() } else { format!(" -n {}", object.namespace) };
+                format!(
+                    "Ask for the right that kubectl auth can-i {verb} {resource}/{}{place} asks about.",
+                    object.name
+                )
+            }
+            Rights::Open | Rights::Roles(_) => format!(
+                "Ask an administrator for a role with a line such as: p, role:NAME, {plural}, {verb}, {}/*, allow",
+                object.namespace
+            ),
+        }
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
-        let token = crate::http::bearer(&parts.headers)?;
-        Ok(Self { name: "local".to_owned(), token })
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+        // Once for a request, however many ask.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let namespaces = &app.view().estate.namespaces;
+        let caller = app.auth.caller(&parts.headers, peer, namespaces).await?;
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
     }
 }

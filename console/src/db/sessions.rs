@@ -102,19 +102,29 @@ impl Sessions {
         Ok(())
     }
 
-    /// Replaces the tokens if they are still `old`; says whether it did. Of two consoles that refresh at once the second
-    /// one learns that it came late, and reads what the first one kept.
-    pub async fn set_tokens(
-        &self,
-        id_hash: &[u8; 32],
-        old: Option<&[u8]>,
-        new: Option<&[u8]>,
-        expire_ms: Option<u64>,
-    ) -> Result<bool, DbError> {
-        let values = [id_hash.into(), old.into(), new.into(), expire_ms.into()];
-        let sql = "UPDATE sessions SET tokens = $3, tokens_expire_ms = $4 \
-                   WHERE id_hash = $1 AND tokens IS NOT DISTINCT FROM $2";
+    /// Says when tokens are due again, if it still says `due_ms`; tells whether it did. Of several consoles that want to
+    /// renew them one gets the turn, because a refresh token works once.
+    pub async fn claim_renewal(&self, id_hash: &[u8; 32], due_ms: u64, next_ms: u64) -> Result<bool, DbError> {
+        let values = [id_hash.into(), due_ms.into(), next_ms.into()];
+        let sql = "UPDATE sessions SET tokens_expire_ms = $3 WHERE id_hash = $1 AND tokens_expire_ms = $2";
         Ok(self.database.run(sql, values).await? > 0)
+    }
+
+    /// Keeps what a renewal gave: tokens, and the name and groups that the provider tells by now. A session that ended
+    /// meanwhile stays ended.
+    pub async fn renew(&self, session: &SessionRecord) -> Result<(), DbError> {
+        let values = [
+            (&session.id_hash).into(),
+            (&session.name).into(),
+            (&session.email).into(),
+            serde_json::to_string(&session.groups)?.into(),
+            session.tokens.as_deref().into(),
+            session.tokens_expire_ms.into(),
+        ];
+        let sql = "UPDATE sessions SET name = $2, email = $3, member_of = $4, tokens = $5, tokens_expire_ms = $6 \
+                   WHERE id_hash = $1";
+        self.database.run(sql, values).await?;
+        Ok(())
     }
 
     /// Ends one; says whether there was one.

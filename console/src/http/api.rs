@@ -20,7 +20,7 @@ use weft_model::{
 };
 
 use super::ApiError;
-use crate::{app::App, graph::draw};
+use crate::{app::App, auth::Caller, graph::draw, redact};
 
 /// Windows that can be asked for, in seconds: a rate needs two scrapes, and more than a week is no longer one picture.
 const WINDOWS_S: std::ops::RangeInclusive<u64> = 10..=604_800;
@@ -64,18 +64,19 @@ impl Window {
     }
 }
 
-async fn meta(State(app): State<Arc<App>>) -> Json<Meta> {
-    Json(app.meta())
+async fn meta(State(app): State<Arc<App>>, caller: Caller) -> Json<Meta> {
+    Json(redact::meta(app.meta(), caller.sight()))
 }
 
-async fn status(State(app): State<Arc<App>>) -> Json<Status> {
-    Json(app.status().await)
+async fn status(State(app): State<Arc<App>>, caller: Caller) -> Json<Status> {
+    Json(redact::status(app.status().await, &app.view().list, caller.sight()))
 }
 
 async fn graph(
     State(app): State<Arc<App>>,
+    caller: Caller,
     window: Result<Query<Window>, QueryRejection>,
 ) -> Result<Json<Graph>, ApiError> {
     let observed = app.graphs.get(window?.checked()?).await;
-    Ok(Json(draw(&observed, &app.view().estate)))
+    Ok(Json(redact::graph(draw(&observed, &app.view().estate), caller.sight())))
 }

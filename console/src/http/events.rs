@@ -13,12 +13,13 @@ use futures::{
     future::BoxFuture,
     stream::{self, FuturesUnordered},
 };
-use tokio::sync::broadcast::error::RecvError;
+use tokio::{sync::broadcast::error::RecvError, time::Interval};
 use weft_runtime::Shutdown;
 
 use super::{ApiError, api::Window};
 use crate::{
     app::App,
+    auth::Caller,
     live::{Message, Subscription, present},
 };
 
@@ -27,7 +28,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How soon a page comes back after the stream ended.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether the listener may still listen.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
 struct Feed {
+    caller: Caller,
+    app: Arc<App>,
+    look: Interval,
     first: FuturesUnordered<BoxFuture<'static, Message>>,
     subscription: Subscription,
     shutdown: Shutdown,
@@ -38,6 +45,7 @@ struct Feed {
 /// word, and comes back for the whole state.
 pub(super) async fn subscribe(
     State(app): State<Arc<App>>,
+    caller: Caller,
     window: Result<Query<Window>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let window_s = window?.checked()?;
@@ -51,7 +59,10 @@ pub(super) async fn subscribe(
         )
     })?;
     let first = present(&app, &[window_s]);
-    let feed = Feed { first, subscription, shutdown: app.shutdown.clone(), ended: false };
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.reset();
+    let shutdown = app.shutdown.clone();
+    let feed = Feed { caller, app, look, first, subscription, shutdown, ended: false };
     let stream = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -60,19 +71,35 @@ pub(super) async fn subscribe(
 }
 
 impl Feed {
+    /// A stream outlives no session: the page comes back, and is asked again.
+    async fn may_listen(&mut self) -> bool {
+        match self.caller.session() {
+            Some(session) => self.app.auth.holds(&session).await,
+            None => true,
+        }
+    }
+
+    fn event(&self, message: &Message) -> Event {
+        Event::default().event(message.news.name()).data(&*message.json_for(self.caller.sight()))
+    }
+
     async fn next(&mut self) -> Option<Event> {
         if self.ended {
             return None;
         }
         loop {
             let received = tokio::select! {
-                Some(message) = self.first.next() => return Some(event(&message).retry(RETRY)),
+                Some(message) = self.first.next() => return Some(self.event(&message).retry(RETRY)),
                 received = self.subscription.messages.recv() => received,
+                _ = self.look.tick() => {
+                    if self.may_listen().await { continue }
+                    return None;
+                }
                 () = self.shutdown.wait() => return None,
             };
             match received {
                 Ok(message) if message.window_s.is_none_or(|window| window == self.subscription.window_s) => {
-                    return Some(event(&message));
+                    return Some(self.event(&message));
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => {
@@ -83,8 +110,4 @@ impl Feed {
             }
         }
     }
-}
-
-fn event(message: &Message) -> Event {
-    Event::default().event(message.name).data(&*message.json)
 }

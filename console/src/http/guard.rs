@@ -1,36 +1,61 @@
-//! Who may call. There is no sign-in yet, so the console answers this machine only, and a page of another site that
-//! the same browser shows must be able neither to read (DNS rebinding) nor to write (cross-site requests).
+//! What every request has to show. A page of another site that the same browser shows must be able neither to read (DNS
+//! rebinding) nor to write (cross-site requests), and whoever is not known reads nothing.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{Method, StatusCode, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use url::Url;
 
 use super::ApiError;
+use crate::{app::App, auth::Caller};
 
 /// The header that every write carries. A form or a cross-site script cannot set it without a preflight, which is never
 /// granted.
 pub(super) const WRITE_HEADER: &str = "x-weft-request";
 
-/// Refuses requests for a name that is not this machine's own: after DNS rebinding the browser still sends the
-/// attacker's name.
-pub(super) async fn loopback_host(request: Request, next: Next) -> Response {
+/// Refuses requests for a name that is neither this machine's own nor the console's: after DNS rebinding the browser
+/// still sends the attacker's name.
+pub(super) async fn own_host(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = named.or_else(|| request.uri().authority().map(Authority::as_str));
-    if host.is_some_and(is_loopback) {
+    if host.is_some_and(|host| is_loopback(host) || app.auth.public().is_some_and(|public| is_public(host, public))) {
         return next.run(request).await;
     }
-    ApiError::new(
-        StatusCode::MISDIRECTED_REQUEST,
-        "wrong-host",
-        "This console answers only to this machine's own names.",
-        "Open it as http://127.0.0.1:PORT or http://localhost:PORT; sign-in, which other names need, is not built yet.",
-    )
-    .into_response()
+    let detail = match app.auth.public() {
+        Some(public) => format!("Open it as {public}."),
+        None => {
+            "Open it as http://127.0.0.1:PORT or http://localhost:PORT; for another name give --public-url and a way \
+                 to sign in."
+                .to_owned()
+        }
+    };
+    ApiError::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "This console does not answer to that name.", detail)
+        .into_response()
+}
+
+/// Refuses whoever is not known, before anything else is looked at. Handlers ask for the caller's rights.
+pub(super) async fn known_callers(caller: Result<Caller, ApiError>, mut request: Request, next: Next) -> Response {
+    match caller {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// Whether `host` is the console's own as browsers write it: without the scheme's usual port.
+fn is_public(host: &str, public: &Url) -> bool {
+    let Some(name) = public.host_str() else { return false };
+    match public.port() {
+        Some(port) => host.eq_ignore_ascii_case(&format!("{name}:{port}")),
+        None => host.eq_ignore_ascii_case(name),
+    }
 }
 
 /// Whether `host` (`name`, `name:port`, `[v6]:port`) can only be this machine.
@@ -52,26 +77,30 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Refuses writes that a page of another site could have caused.
-pub(super) async fn same_origin_writes(request: Request, next: Next) -> Response {
+pub(super) async fn same_origin_writes(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
-    match check_write(&request) {
+    match check_write(&request, app.auth.public()) {
         Ok(()) => next.run(request).await,
         Err(detail) => refuse(detail).into_response(),
     }
 }
 
-fn check_write(request: &Request) -> Result<(), &'static str> {
+fn check_write(request: &Request, public: Option<&Url>) -> Result<(), &'static str> {
     let headers = request.headers();
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if text("sec-fetch-site").is_some_and(|site| site != "same-origin") {
         return Err("Make the change on the console's own page.");
     }
     if let Some(origin) = text("origin") {
-        // The scheme is always http here; only the authority can differ.
         let own = text("host").or_else(|| request.uri().authority().map(Authority::as_str));
-        if own.is_none_or(|own| origin.strip_prefix("http://") != Some(own)) {
+        // Whatever carries TLS stands in front of the console, so only its address says which scheme browsers use.
+        let scheme = match public {
+            Some(public) if own.is_some_and(|own| is_public(own, public)) => public.scheme(),
+            _ => "http",
+        };
+        if own.is_none_or(|own| origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) != Some(own)) {
             return Err("Make the change on the console's own page.");
         }
     }
@@ -127,6 +156,29 @@ mod tests {
     }
 
     #[test]
+    fn the_public_name_is_the_consoles_own() {
+        let public = |text: &str| text.parse::<Url>().unwrap();
+        assert!(is_public("weft.example.org", &public("https://weft.example.org/")));
+        assert!(is_public("WEFT.example.org:8443", &public("https://weft.example.org:8443/")));
+        for bad in ["weft.example.org:8443", "example.org", "weft.example.org.evil.example", ""] {
+            assert!(!is_public(bad, &public("https://weft.example.org/")), "{bad}");
+        }
+        let write = |origin: &str| {
+            let request = axum::http::Request::post("/")
+                .header("host", "weft.example.org")
+                .header("origin", origin)
+                .header("x-weft-request", "1")
+                .header("content-type", "application/json");
+            check_write(&request.body(Body::empty()).unwrap(), Some(&public("https://weft.example.org/"))).is_ok()
+        };
+        assert!(write("https://weft.example.org"));
+        for bad in ["http://weft.example.org", "https://evil.example", "https://weft.example.org.evil.example", "null"]
+        {
+            assert!(!write(bad), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_write_proves_where_it_comes_from() {
         let own = [("host", "127.0.0.1:20001"), ("x-weft-request", "1"), ("content-type", "application/json")];
         let allowed = |change: &[(&str, &str)]| {
@@ -136,7 +188,7 @@ mod tests {
             for (name, value) in all.into_iter().filter(|(_, value)| !value.is_empty()) {
                 request = request.header(name, value);
             }
-            check_write(&request.body(Body::empty()).unwrap()).is_ok()
+            check_write(&request.body(Body::empty()).unwrap(), None).is_ok()
         };
         assert!(allowed(&[]));
         assert!(allowed(&[("origin", "http://127.0.0.1:20001"), ("sec-fetch-site", "same-origin")]));

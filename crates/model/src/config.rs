@@ -12,7 +12,7 @@ pub struct Meta {
     pub version: String,
     /// The directory or cluster that is shown.
     pub name: String,
-    /// Whether people sign in; `false` until that is built.
+    /// Whether people sign in.
     pub sign_in: bool,
     /// Who may change configuration.
     #[serde(default)]
@@ -32,6 +32,8 @@ pub enum Writes {
     Open,
     /// Whoever gives a bearer token of the cluster, within that token's rights.
     Token,
+    /// Whoever signed in, within their rights.
+    Session,
 }
 
 /// Whose token it is and what it may: answer of `GET /api/v1/who`, asked with the token.

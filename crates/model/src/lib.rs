@@ -10,6 +10,7 @@ pub mod hostname;
 pub mod metrics;
 pub mod object;
 pub mod ports;
+pub mod session;
 pub mod spiffe;
 pub mod sync;
 pub mod trace;

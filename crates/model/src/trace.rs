@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One row of the trace list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TraceRow {
     /// 32 hexadecimal digits.
@@ -31,7 +31,7 @@ pub struct TraceList {
 }
 
 /// One span.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Span {
     /// 16 hexadecimal digits.
@@ -57,7 +57,7 @@ pub struct Span {
 }
 
 /// Answer of `GET /api/v1/traces/{id}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trace {
     /// 32 hexadecimal digits.

@@ -11,11 +11,21 @@ use weft_api::{Kind, Object, ObjectKey, Spec};
 use weft_model::{ObjectRef, config::ConfigObject};
 use weft_source::Access;
 
-use crate::{app::App, auth::Caller, canary::edit::EditError, http::ApiError};
+use crate::{
+    app::App,
+    auth::{Caller, Sight, Verb},
+    canary::edit::EditError,
+    http::ApiError,
+    redact,
+};
 
 /// `GET /api/v1/config`. The JSON is made once for each state of the files.
-pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], app.view().list_json.to_string()).into_response()
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Response {
+    let view = app.view();
+    if *caller.sight() != Sight::All {
+        return Json(redact::config(&view.list, caller.sight())).into_response();
+    }
+    ([(header::CONTENT_TYPE, "application/json")], view.list_json.to_string()).into_response()
 }
 
 /// Which object: the version may be another one than it is written in.
@@ -45,6 +55,11 @@ pub(super) async fn object(
             "It may have been deleted or renamed. Look for it in the list.",
         )
     };
+    // What is hidden is not confirmed to exist.
+    if !caller.sees(&wanted.namespace) {
+        return Err(missing());
+    }
+    caller.require(Verb::Get, &wanted).await?;
     let row = view.row(&key).ok_or_else(missing)?;
     let object = view.snapshot.object(&key).ok_or_else(missing)?;
     let (yaml, first_line) = match (&object.spec, view.index.document(&key)) {

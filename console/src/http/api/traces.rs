@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use weft_model::trace::{Trace, TraceList};
 
-use crate::{app::App, db::TraceFilter, http::ApiError, telemetry::traces::arrange};
+use crate::{app::App, auth::Caller, db::TraceFilter, http::ApiError, redact, telemetry::traces::arrange};
 
 /// Rows given at most.
 const MAX_ROWS: u32 = 500;
@@ -30,6 +30,7 @@ impl Default for Filter {
 /// `GET /api/v1/traces`.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
     filter: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<TraceList>, ApiError> {
     let Query(filter) = filter?;
@@ -40,21 +41,28 @@ pub(super) async fn list(
         min_us: (filter.min_ms.max(0.0) * 1000.0) as u64,
         limit: filter.limit.clamp(1, MAX_ROWS),
     };
-    Ok(Json(TraceList { traces: app.traces.list(&filter).await? }))
+    let mut traces = app.traces.list(&filter).await?;
+    traces.retain(|row| redact::sees_trace(row, caller.sight()));
+    Ok(Json(TraceList { traces }))
 }
 
 /// `GET /api/v1/traces/{id}`.
-pub(super) async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Trace>, ApiError> {
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Trace>, ApiError> {
     let id = id.to_ascii_lowercase();
     if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(ApiError::bad_request("This is not a trace id.", "A trace id has 32 hexadecimal digits."));
     }
+    let missing = ApiError::not_found(
+        format!("Trace {id} is not held."),
+        "It was not received, or made room for newer ones. Look for another in the list.",
+    );
     let spans = app.traces.spans(&id).await?;
     if spans.is_empty() {
-        return Err(ApiError::not_found(
-            format!("Trace {id} is not held."),
-            "It was not received, or made room for newer ones. Look for another in the list.",
-        ));
+        return Err(missing);
     }
-    Ok(Json(arrange(id, spans)))
+    redact::trace(arrange(id, spans), caller.sight()).map(Json).ok_or(missing)
 }

@@ -48,21 +48,27 @@ async fn sessions_are_kept_touched_and_ended() {
 #[tokio::test]
 async fn of_two_refreshes_at_once_one_wins() {
     on_both(async |State { sessions, .. }: State| {
-        sessions.create(&session(1, "ada", 10)).await.unwrap();
-        let old: &[u8] = &[0, 1, 255];
-        let (first, second) = tokio::join!(
-            sessions.set_tokens(&[1; 32], Some(old), Some(b"first"), Some(600)),
-            sessions.set_tokens(&[1; 32], Some(old), Some(b"second"), Some(700)),
-        );
+        let before = SessionRecord { tokens_expire_ms: Some(500), ..session(1, "ada", 10) };
+        sessions.create(&before).await.unwrap();
+        let (first, second) =
+            tokio::join!(sessions.claim_renewal(&[1; 32], 500, 600), sessions.claim_renewal(&[1; 32], 500, 700));
         let (first, second) = (first.unwrap(), second.unwrap());
         assert!(first ^ second, "{first} {second}");
         let kept = sessions.get(&[1; 32]).await.unwrap().unwrap();
-        let won: (&[u8], u64) = if first { (b"first", 600) } else { (b"second", 700) };
-        assert_eq!((kept.tokens.as_deref().unwrap(), kept.tokens_expire_ms.unwrap()), won);
-        assert!(sessions.set_tokens(&[1; 32], Some(won.0), None, None).await.unwrap());
-        assert!(!sessions.set_tokens(&[1; 32], Some(won.0), None, None).await.unwrap());
-        assert!(sessions.set_tokens(&[1; 32], None, Some(b"again"), None).await.unwrap(), "none is a state as well");
-        assert!(!sessions.set_tokens(&[9; 32], None, Some(b"x"), None).await.unwrap(), "an ended session has none");
+        assert_eq!(kept.tokens_expire_ms, Some(if first { 600 } else { 700 }));
+        assert!(!sessions.claim_renewal(&[9; 32], 500, 600).await.unwrap(), "an ended session has none");
+        let renewed = SessionRecord {
+            name: "ada.l".into(),
+            groups: vec!["leads".into()],
+            tokens: Some(b"new".to_vec()),
+            tokens_expire_ms: Some(900),
+            ..before.clone()
+        };
+        sessions.renew(&renewed).await.unwrap();
+        assert_eq!(sessions.get(&[1; 32]).await.unwrap(), Some(renewed.clone()));
+        sessions.delete(&[1; 32]).await.unwrap();
+        sessions.renew(&renewed).await.unwrap();
+        assert_eq!(sessions.get(&[1; 32]).await.unwrap(), None, "what ended stays so");
     })
     .await;
 }

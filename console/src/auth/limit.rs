@@ -1,0 +1,95 @@
+//! How often somebody may try to sign in.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+/// Attempts that one address may make at once.
+const BURST: f64 = 20.0;
+/// Attempts that it gets back in a second.
+const PER_SECOND: f64 = 0.5;
+/// Addresses remembered. When there are more, those that have all their attempts again are forgotten first.
+const ADDRESSES: usize = 10_000;
+
+/// A bucket of attempts for each address; an IPv6 network of 64 bits counts as one.
+#[derive(Default)]
+pub struct Limit {
+    buckets: Mutex<HashMap<IpAddr, (f64, Instant)>>,
+}
+
+impl Limit {
+    /// Takes one attempt; an error says how long to wait for the next.
+    pub fn take(&self, address: IpAddr) -> Result<(), Duration> {
+        self.take_at(address, Instant::now())
+    }
+
+    fn take_at(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let mut buckets = self.buckets.lock();
+        let filled = |(left, at): (f64, Instant)| {
+            (left + now.saturating_duration_since(at).as_secs_f64() * PER_SECOND).min(BURST)
+        };
+        let address = network(address);
+        if buckets.len() >= ADDRESSES && !buckets.contains_key(&address) {
+            buckets.retain(|_, bucket| filled(*bucket) < BURST);
+            if buckets.len() >= ADDRESSES {
+                return Err(Duration::from_secs(1));
+            }
+        }
+        let bucket = buckets.entry(address).or_insert((BURST, now));
+        let left = filled(*bucket);
+        if left < 1.0 {
+            *bucket = (left, now);
+            return Err(Duration::from_secs_f64((1.0 - left) / PER_SECOND));
+        }
+        *bucket = (left - 1.0, now);
+        Ok(())
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.into(),
+            None => Ipv6Addr::from_bits(v6.to_bits() & !0 << 64).into(),
+        },
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_runs_out_and_gets_its_attempts_back() {
+        let (limit, start) = (Limit::default(), Instant::now());
+        let one: IpAddr = "10.0.0.1".parse().unwrap();
+        for _ in 0..20 {
+            limit.take_at(one, start).unwrap();
+        }
+        assert_eq!(limit.take_at(one, start), Err(Duration::from_secs(2)));
+        limit.take_at("10.0.0.2".parse().unwrap(), start).unwrap();
+        limit.take_at(one, start + Duration::from_secs(2)).unwrap();
+        limit.take_at(one, start + Duration::from_secs(2)).unwrap_err();
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_and_memory_is_bounded() {
+        let (limit, start) = (Limit::default(), Instant::now());
+        for host in 0..20_u128 {
+            limit.take_at(Ipv6Addr::from_bits(0x2001_0db8 << 96 | host).into(), start).unwrap();
+        }
+        limit.take_at("2001:db8::ffff".parse().unwrap(), start).unwrap_err();
+        let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
+        assert_eq!(network(mapped), "10.0.0.1".parse::<IpAddr>().unwrap());
+        for host in 0..30_000_u32 {
+            let _ = limit.take_at(IpAddr::V4(host.into()), start);
+        }
+        assert!(limit.buckets.lock().len() <= ADDRESSES);
+        limit.take_at(IpAddr::V4(99_999.into()), start + Duration::from_secs(60)).unwrap();
+    }
+}

@@ -1,0 +1,249 @@
+//! The OpenID provider: discovered when it is first needed, and again when it signs with keys that are not known.
+
+mod http;
+mod logout_token;
+mod tokens;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use openidconnect::{
+    AuthType, ClientId, ClientSecret, EndSessionUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl,
+    ProviderMetadata, RedirectUrl, RevocationUrl,
+    core::{
+        CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
+        CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
+        CoreJwsSigningAlgorithm as Alg, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+    },
+};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use self::tokens::{Kept, SignedIn};
+use super::identity::{IdentityError, Mapping};
+use crate::auth::args::OidcArgs;
+
+/// Discovery is not repeated more often than this, whatever tokens arrive.
+const REDISCOVER_AFTER: Duration = Duration::from_secs(10);
+/// Discovery is repeated after this, so that changes at the provider arrive by themselves.
+const DISCOVERED_FOR: Duration = Duration::from_secs(3600);
+/// What tokens may be signed with. Never `none`, and never a shared secret: who can check such a token can make one.
+const ALGORITHMS: [Alg; 10] = [
+    Alg::RsaSsaPkcs1V15Sha256,
+    Alg::RsaSsaPkcs1V15Sha384,
+    Alg::RsaSsaPkcs1V15Sha512,
+    Alg::RsaSsaPssSha256,
+    Alg::RsaSsaPssSha384,
+    Alg::RsaSsaPssSha512,
+    Alg::EcdsaP256Sha256,
+    Alg::EcdsaP384Sha384,
+    Alg::EcdsaP521Sha512,
+    Alg::EdDsa,
+];
+
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Metadata = ProviderMetadata<
+    Extra,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+/// What is read of a discovery document beyond OpenID Connect Discovery 1.0.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Extra {
+    /// OpenID Connect RP-Initiated Logout 1.0.
+    end_session_endpoint: Option<EndSessionUrl>,
+    /// RFC 8414.
+    revocation_endpoint: Option<RevocationUrl>,
+    /// RFC 9207.
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+impl openidconnect::AdditionalProviderMetadata for Extra {}
+
+/// Why the provider cannot be used, in words for the person who wants to sign in.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// A flag is wrong.
+    #[error("{0}")]
+    Flag(String),
+    /// It does not answer, or with something else.
+    #[error("the provider {issuer} cannot be used: {why}")]
+    Unusable {
+        /// Its issuer.
+        issuer: String,
+        /// The innermost cause.
+        why: String,
+    },
+    /// It refused: a code or a refresh token that is spent, expired or another client's.
+    #[error("the provider refused: {0}")]
+    Refused(String),
+    /// What it signed does not hold.
+    #[error("the provider's token does not hold: {0}")]
+    Token(String),
+    /// It names nobody.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// One provider, as one client of it.
+pub struct Provider {
+    issuer: IssuerUrl,
+    client_id: ClientId,
+    client_secret: Option<ClientSecret>,
+    redirect: RedirectUrl,
+    scopes: Vec<String>,
+    mapping: Mapping,
+    http: http::Http,
+    known: tokio::sync::Mutex<Option<Known>>,
+}
+
+/// What discovery said.
+#[derive(Clone)]
+struct Known {
+    client: Arc<Client>,
+    extra: Arc<Extra>,
+    at: Instant,
+}
+
+impl Provider {
+    /// A client of the provider that flags name. It is not asked yet, so that a provider that is away keeps no console
+    /// from starting.
+    pub fn new(args: &OidcArgs, public: &Url) -> Result<Option<Self>, ProviderError> {
+        let Some(issuer) = &args.oidc_issuer else { return Ok(None) };
+        let flag = |what: String| ProviderError::Flag(what);
+        let client_id = args.oidc_client_id.clone().ok_or_else(|| flag("--oidc-client-id is missing".into()))?;
+        let url = Url::parse(issuer).map_err(|error| flag(format!("--oidc-issuer {issuer} is no address: {error}")))?;
+        if url.scheme() != "https" && !is_loopback(&url) {
+            return Err(flag(format!("--oidc-issuer {issuer} must begin with https://")));
+        }
+        let redirect = public.join("auth/callback").map_err(|error| flag(format!("--public-url: {error}")))?;
+        Ok(Some(Self {
+            issuer: IssuerUrl::new(issuer.clone()).map_err(|error| flag(format!("--oidc-issuer: {error}")))?,
+            client_id: ClientId::new(client_id),
+            client_secret: args.oidc_client_secret_file.as_deref().map(secret).transpose()?,
+            redirect: RedirectUrl::from_url(redirect),
+            scopes: args.oidc_scopes.iter().filter(|scope| *scope != "openid").cloned().collect(),
+            mapping: args.mapping(),
+            http: http::Http::new(args.oidc_ca_file.as_deref())?,
+            known: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// The issuer, as tokens write it.
+    pub fn issuer(&self) -> &str {
+        self.issuer.as_str()
+    }
+
+    /// Whom tokens are for.
+    pub fn client_id(&self) -> &str {
+        self.client_id.as_str()
+    }
+
+    /// What discovery said; asked when it is not known, too old, or when `newer` is wanted than what was known at that
+    /// time. Whoever comes meanwhile waits for the same answer.
+    async fn known(&self, newer: Option<Instant>) -> Result<Known, ProviderError> {
+        let mut slot = self.known.lock().await;
+        if let Some(known) = slot.as_ref() {
+            let age = known.at.elapsed();
+            let wanted = newer.is_some_and(|at| known.at <= at) && age > REDISCOVER_AFTER;
+            if age < DISCOVERED_FOR && !wanted {
+                return Ok(known.clone());
+            }
+        }
+        match self.discover().await {
+            Ok(known) => Ok(slot.insert(known).clone()),
+            // What was known is better than nothing while the provider is away.
+            Err(error) => match slot.as_ref() {
+                Some(known) if newer.is_none() => {
+                    tracing::warn!(%error, "the OpenID provider could not be discovered anew");
+                    Ok(known.clone())
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn discover(&self) -> Result<Known, ProviderError> {
+        let metadata = Metadata::discover_async(self.issuer.clone(), &self.http).await;
+        let metadata = metadata.map_err(|error| self.unusable(&error))?;
+        let mut client =
+            CoreClient::from_provider_metadata(metadata.clone(), self.client_id.clone(), self.client_secret.clone())
+                .set_redirect_uri(self.redirect.clone());
+        // RFC 8414: without the list, client_secret_basic is what it takes.
+        let methods = metadata.token_endpoint_auth_methods_supported();
+        let basic = methods.is_none_or(|methods| methods.contains(&CoreClientAuthMethod::ClientSecretBasic));
+        client = client.set_auth_type(if basic { AuthType::BasicAuth } else { AuthType::RequestBody });
+        Ok(Known {
+            client: Arc::new(client),
+            extra: Arc::new(metadata.additional_metadata().clone()),
+            at: Instant::now(),
+        })
+    }
+
+    fn unusable(&self, error: &dyn std::error::Error) -> ProviderError {
+        ProviderError::Unusable { issuer: self.issuer.to_string(), why: innermost(error) }
+    }
+
+    /// Checks signature, issuer, audience, expiry and that the token is for us alone.
+    fn verifier(known: &Known) -> CoreIdTokenVerifier<'_> {
+        known.client.id_token_verifier().set_allowed_algs(ALGORITHMS)
+    }
+
+    /// Where somebody signs out at the provider; `None` when it has no such page.
+    pub async fn sign_out_url(&self, hint: Option<&str>, back: &Url) -> Option<Url> {
+        let known = self.known(None).await.ok()?;
+        let mut url = known.extra.end_session_endpoint.as_ref()?.url().clone();
+        {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("client_id", self.client_id()).append_pair("post_logout_redirect_uri", back.as_str());
+            if let Some(hint) = hint {
+                query.append_pair("id_token_hint", hint);
+            }
+        }
+        Some(url)
+    }
+}
+
+/// The innermost cause: what a person can act on.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// Whether a URL can only lead to this machine, where plain HTTP is no risk.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn secret(file: &Path) -> Result<ClientSecret, ProviderError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| ProviderError::Flag(format!("--oidc-client-secret-file {}: {error}", file.display())))?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(ProviderError::Flag(format!("--oidc-client-secret-file {} is empty", file.display())));
+    }
+    Ok(ClientSecret::new(text.to_owned()))
+}

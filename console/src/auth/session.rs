@@ -1,0 +1,257 @@
+//! Sessions: the browser holds a random secret, the database what it stands for.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    identity::User,
+    provider::{Kept, Provider, ProviderError, SignedIn},
+    seal::Seal,
+    secret::{NoRandomness, Secret},
+};
+use crate::db::{DbError, SessionRecord, Sessions};
+
+/// A session's last use is written down no more often than this.
+const TOUCH_AFTER: Duration = Duration::from_secs(60);
+/// Tokens are renewed this long before they run out.
+const RENEW_BEFORE: Duration = Duration::from_secs(60);
+/// Whoever renews has this long before somebody else may try.
+const RENEW_WITHIN: Duration = Duration::from_secs(30);
+/// How often sessions that ended are swept away.
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// Renewals that failed are remembered for a while, so that not every request asks a provider that is away.
+const MAX_FAILED: usize = 1000;
+
+/// Opens, finds and ends sessions.
+pub struct SessionKeeper {
+    db: Sessions,
+    seal: Seal,
+    provider: Option<Arc<Provider>>,
+    idle: Duration,
+    longest: Duration,
+    failed: Mutex<HashMap<[u8; 32], Instant>>,
+}
+
+/// A session that holds.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Names it in the database.
+    pub id: [u8; 32],
+    /// Whose it is.
+    pub user: User,
+    /// When it ends whatever happens, in milliseconds since the epoch.
+    pub expires_ms: u64,
+    /// The provider's ID token while it is valid.
+    pub id_token: Option<String>,
+}
+
+/// Why a session could not be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The database does not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// There is no randomness.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    /// What is kept cannot be encrypted.
+    #[error("the tokens could not be sealed")]
+    Seal,
+}
+
+impl SessionKeeper {
+    /// Keeps sessions in `db`.
+    pub fn new(db: Sessions, seal: Seal, provider: Option<Arc<Provider>>, idle: Duration, longest: Duration) -> Self {
+        Self { db, seal, provider, idle, longest, failed: Mutex::default() }
+    }
+
+    /// Seals something for a purpose, as sessions are.
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// For how long a new session's cookie is kept, in seconds.
+    pub fn longest_s(&self) -> u64 {
+        self.longest.as_secs()
+    }
+
+    /// Opens a session under a new secret. Nothing that the browser held before lives on in it.
+    pub async fn open(&self, user: User, signed_in: Option<SignedIn>) -> Result<Secret, SessionError> {
+        let secret = Secret::new()?;
+        let (id, now) = (secret.id(), now_ms());
+        let (sid, tokens, tokens_expire_ms) = match signed_in {
+            Some(SignedIn { sid, kept, expires_ms, .. }) => (sid, Some(self.sealed(&id, &kept)?), Some(expires_ms)),
+            None => (None, None, None),
+        };
+        let record = SessionRecord {
+            id_hash: id,
+            created_ms: now,
+            last_seen_ms: now,
+            expires_ms: now + millis(self.longest),
+            subject: user.subject,
+            name: user.name,
+            email: user.email,
+            groups: user.groups,
+            issuer: user.issuer,
+            sid,
+            tokens,
+            tokens_expire_ms,
+        };
+        self.db.create(&record).await?;
+        Ok(secret)
+    }
+
+    /// The session of a secret, if it holds. Its tokens are renewed when they are about to run out.
+    pub async fn find(&self, secret: &Secret) -> Result<Option<Session>, SessionError> {
+        let id = secret.id();
+        let Some(mut record) = self.holding(&id).await? else { return Ok(None) };
+        let due = record.tokens_expire_ms.is_some_and(|at| at < now_ms() + millis(RENEW_BEFORE));
+        if due && let Some(provider) = &self.provider {
+            match self.renew(provider, record).await? {
+                Some(renewed) => record = renewed,
+                None => return Ok(None),
+            }
+        }
+        let kept = self.kept(&record);
+        let valid = record.tokens_expire_ms.is_some_and(|at| at > now_ms());
+        Ok(Some(Session {
+            id,
+            expires_ms: record.expires_ms,
+            id_token: kept.filter(|_| valid).map(|kept| kept.id_token),
+            user: User {
+                issuer: record.issuer,
+                subject: record.subject,
+                name: record.name,
+                email: record.email,
+                groups: record.groups,
+            },
+        }))
+    }
+
+    /// Whether a session still holds, without using it: for streams that stay open.
+    pub async fn holds(&self, id: &[u8; 32]) -> Result<bool, SessionError> {
+        let now = now_ms();
+        let record = self.db.get(id).await?;
+        Ok(record.is_some_and(|record| record.expires_ms > now))
+    }
+
+    async fn holding(&self, id: &[u8; 32]) -> Result<Option<SessionRecord>, SessionError> {
+        let Some(record) = self.db.get(id).await? else { return Ok(None) };
+        let now = now_ms();
+        if record.expires_ms <= now || record.last_seen_ms + millis(self.idle) <= now {
+            self.db.delete(id).await?;
+            return Ok(None);
+        }
+        if record.last_seen_ms + millis(TOUCH_AFTER) <= now {
+            self.db.touch(id, now).await?;
+        }
+        Ok(Some(record))
+    }
+
+    /// Gets new tokens. `None` when the provider takes the session back. Of several requests and several consoles one
+    /// asks, because a refresh token works once.
+    async fn renew(&self, provider: &Provider, record: SessionRecord) -> Result<Option<SessionRecord>, SessionError> {
+        let (Some(kept), Some(expire_ms)) = (self.kept(&record), record.tokens_expire_ms) else {
+            return Ok(Some(record));
+        };
+        if kept.refresh_token.is_none() || self.failed_lately(&record.id_hash) {
+            return Ok(Some(record));
+        }
+        let until = now_ms().max(expire_ms) + millis(RENEW_BEFORE + RENEW_WITHIN);
+        if !self.db.claim_renewal(&record.id_hash, expire_ms, until).await? {
+            return Ok(Some(record));
+        }
+        match provider.refresh(&kept, &record.subject).await {
+            Ok(Some(signed)) => {
+                let renewed = SessionRecord {
+                    name: signed.user.name,
+                    email: signed.user.email,
+                    groups: signed.user.groups,
+                    tokens: Some(self.sealed(&record.id_hash, &signed.kept)?),
+                    tokens_expire_ms: Some(signed.expires_ms),
+                    ..record
+                };
+                self.db.renew(&renewed).await?;
+                Ok(Some(renewed))
+            }
+            Err(ProviderError::Unusable { issuer, why }) => {
+                tracing::warn!(issuer, why, "a session's tokens could not be renewed");
+                self.remember_failure(record.id_hash);
+                self.db.claim_renewal(&record.id_hash, until, expire_ms).await?;
+                Ok(Some(record))
+            }
+            // No new ID token: rights that nobody confirms any more are none.
+            Ok(None) | Err(_) => {
+                self.db.delete(&record.id_hash).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn failed_lately(&self, id: &[u8; 32]) -> bool {
+        self.failed.lock().get(id).is_some_and(|at| at.elapsed() < RENEW_WITHIN)
+    }
+
+    fn remember_failure(&self, id: [u8; 32]) {
+        let mut failed = self.failed.lock();
+        if failed.len() >= MAX_FAILED {
+            failed.retain(|_, at| at.elapsed() < RENEW_WITHIN);
+        }
+        if failed.len() < MAX_FAILED {
+            failed.insert(id, Instant::now());
+        }
+    }
+
+    /// Ends a session; gives what was kept for it.
+    pub async fn end(&self, id: &[u8; 32]) -> Result<Option<Kept>, SessionError> {
+        let kept = self.db.get(id).await?.and_then(|record| self.kept(&record));
+        self.db.delete(id).await?;
+        Ok(kept)
+    }
+
+    /// Ends what the provider ended.
+    pub async fn end_from_afar(&self, issuer: &str, subject: &str, sid: Option<&str>) -> Result<(), SessionError> {
+        match sid {
+            Some(sid) => self.db.delete_by_sid(issuer, sid).await?,
+            None => self.db.delete_by_subject(issuer, subject).await?,
+        };
+        Ok(())
+    }
+
+    /// Sweeps until the task is dropped.
+    pub async fn sweep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            let now = now_ms();
+            if let Err(error) = self.db.delete_older(now.saturating_sub(millis(self.idle)), now).await {
+                tracing::warn!(%error, "sessions that ended could not be swept away");
+            }
+            self.failed.lock().retain(|_, at| at.elapsed() < RENEW_WITHIN);
+        }
+    }
+
+    fn sealed(&self, id: &[u8; 32], kept: &Kept) -> Result<Vec<u8>, SessionError> {
+        let plain = serde_json::to_vec(kept).map_err(|_| SessionError::Seal)?;
+        self.seal.seal(id, &plain).ok_or(SessionError::Seal)
+    }
+
+    /// What is kept for a session; none when the key is another one now.
+    fn kept(&self, record: &SessionRecord) -> Option<Kept> {
+        let plain = self.seal.open(&record.id_hash, record.tokens.as_deref()?)?;
+        serde_json::from_slice(&plain).ok()
+    }
+}
+
+/// Milliseconds since the epoch.
+pub(super) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(millis).unwrap_or_default()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,119 @@
+//! What somebody is shown of an answer: namespaces that they do not see are not in it.
+
+use weft_model::{
+    Diagnostic, Severity,
+    canary::Canaries,
+    config::{ConfigList, Meta, Status},
+    graph::Graph,
+    trace::{Trace, TraceRow},
+};
+
+use crate::auth::Sight;
+
+/// Objects and findings.
+pub fn config(list: &ConfigList, sight: &Sight) -> ConfigList {
+    ConfigList {
+        rows: list.rows.iter().filter(|row| sight.sees(&row.object.namespace)).cloned().collect(),
+        file_findings: list.file_findings.iter().filter(|finding| sees_finding(finding, sight)).cloned().collect(),
+    }
+}
+
+/// A finding about a file may quote anything that is in it, so it is for those who see the mesh as a whole.
+fn sees_finding(finding: &Diagnostic, sight: &Sight) -> bool {
+    sight.sees(finding.object.as_ref().map_or("", |object| object.namespace.as_str()))
+}
+
+/// Weighted routes.
+pub fn canaries(mut list: Canaries, sight: &Sight) -> Canaries {
+    list.canaries.retain(|canary| sight.sees(&canary.object.namespace));
+    list
+}
+
+/// What the page asks first.
+pub fn meta(mut meta: Meta, sight: &Sight) -> Meta {
+    meta.namespaces.retain(|namespace| sight.sees(namespace));
+    meta
+}
+
+/// Counts of findings that are shown.
+pub fn status(mut status: Status, list: &ConfigList, sight: &Sight) -> Status {
+    if *sight != Sight::All {
+        let shown = config(list, sight);
+        let findings = || shown.file_findings.iter().chain(shown.rows.iter().flat_map(|row| &row.findings));
+        let count = |severity| findings().filter(|finding| finding.severity == severity).count();
+        status.findings = (count(Severity::Error), count(Severity::Warning), count(Severity::Info));
+        // A share of everybody's traffic.
+        status.mtls_share = None;
+    }
+    status
+}
+
+/// The graph.
+pub fn graph(mut graph: Graph, sight: &Sight) -> Graph {
+    if *sight != Sight::All {
+        let hidden: std::collections::HashSet<String> = graph
+            .nodes
+            .iter()
+            .filter(|node| !node.namespace.is_empty() && !sight.sees(&node.namespace))
+            .map(|node| node.id.clone())
+            .collect();
+        graph.nodes.retain(|node| !hidden.contains(&node.id));
+        graph.edges.retain(|edge| !hidden.contains(&edge.source) && !hidden.contains(&edge.destination));
+    }
+    graph
+}
+
+/// Whether a trace is listed: by the workload at which it began.
+pub fn sees_trace(row: &TraceRow, sight: &Sight) -> bool {
+    sight.sees(namespace(&row.workload))
+}
+
+/// A trace with only the times of hops that are not seen. `None` when none is seen.
+pub fn trace(mut trace: Trace, sight: &Sight) -> Option<Trace> {
+    let mut any = false;
+    for span in &mut trace.spans {
+        if sight.sees(namespace(&span.workload)) {
+            any = true;
+        } else {
+            "hidden".clone_into(&mut span.name);
+            span.workload.clear();
+            span.attributes.clear();
+        }
+    }
+    any.then_some(trace)
+}
+
+fn namespace(workload: &str) -> &str {
+    workload.split_once('/').map_or("", |(namespace, _)| namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_model::trace::Span;
+
+    use super::*;
+
+    fn shop() -> Sight {
+        Sight::Only(["shop".to_owned()].into())
+    }
+
+    #[test]
+    fn a_trace_keeps_its_times_and_loses_its_names() {
+        let span = |workload: &str| Span {
+            span_id: workload.to_owned(),
+            name: "GET /secret".to_owned(),
+            workload: workload.to_owned(),
+            duration_us: 7,
+            attributes: vec![("http.url".to_owned(), "/secret".to_owned())],
+            ..Span::default()
+        };
+        let whole = Trace { spans: vec![span("shop/cart"), span("bank/till")], ..Trace::default() };
+        let shown = trace(whole.clone(), &shop()).unwrap();
+        assert_eq!(shown.spans[0], whole.spans[0]);
+        let hidden = &shown.spans[1];
+        assert_eq!((hidden.name.as_str(), hidden.workload.as_str(), hidden.duration_us), ("hidden", "", 7));
+        assert!(hidden.attributes.is_empty());
+        assert_eq!(trace(whole.clone(), &Sight::All), Some(whole.clone()));
+        assert_eq!(trace(Trace { spans: vec![span("bank/till")], ..whole }, &shop()), None);
+    }
+}

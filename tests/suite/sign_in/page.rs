@@ -1,0 +1,107 @@
+use std::time::Duration;
+
+use fantoccini::Locator;
+use weft_tests::{browser::Browser, demo::Demo, http::get};
+
+use super::{SESSION, Stage};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// In a browser, at a real provider: in, to the place that a link named, what one may, out, and what an old cookie is
+/// worth then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_and_out() {
+    let stage = Stage::start(3600, &[]).await;
+    let at = stage.console.address;
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("http://{at}/#/configuration?ns=shop")).await;
+    let way = browser.wait_for("[data-testid=sign-in-oidc]").await;
+    assert!(way.text().await.unwrap().contains("127.0.0.1"));
+    assert_eq!(browser.script("return document.cookie").await, "", "no script sees a cookie");
+    way.click().await.unwrap();
+
+    browser.wait_for("input[name=login]").await.send_keys("bob").await.unwrap();
+    browser.wait_for("input[name=password]").await.send_keys("x").await.unwrap();
+    browser.wait_for("button[type=submit]").await.click().await.unwrap();
+    browser.text_where("bob's name", "[data-testid=person-name]", PATIENCE, |name| name == "bob@example.org").await;
+    let address = browser.page.current_url().await.unwrap().to_string();
+    assert_eq!(address, format!("http://{at}/#/configuration?ns=shop"));
+    // The other namespace is nowhere on the page.
+    browser.wait_for("[data-testid=person] summary").await.click().await.unwrap();
+    browser
+        .text_where("bob's roles", "[data-testid=person-roles]", PATIENCE, |roles| roles.contains("role:shop"))
+        .await;
+    let text = browser.script("return document.body.innerText").await;
+    assert!(text.as_str().unwrap().contains("till") && !text.as_str().unwrap().contains("bank"), "{text}");
+    let cookie = browser.page.get_named_cookie(SESSION).await.unwrap();
+    assert_eq!((cookie.http_only(), cookie.secure(), cookie.path()), (Some(true), Some(true), Some("/")));
+    let stolen = format!("{SESSION}={}", cookie.value());
+
+    browser.wait_for("[data-testid=sign-out]").await.click().await.unwrap();
+    // The provider asks whether to sign out there, too.
+    browser.wait_for("button[name=logout], button[autofocus]").await.click().await.unwrap();
+    browser.wait_for("[data-testid=signed-out]").await;
+    assert_eq!(stage.console.get("/api/v1/graph", &[("cookie", &stolen)]).await.status, 401);
+    assert!(browser.page.get_named_cookie(SESSION).await.is_err());
+
+    // A session that ends while the page is open: the page waits, and goes on after a sign-in in another tab.
+    browser.open(&format!("http://{at}/auth/login?return_to=/")).await;
+    browser.wait_for("input[name=login]").await.send_keys("ada").await.unwrap();
+    browser.wait_for("input[name=password]").await.send_keys("x").await.unwrap();
+    browser.wait_for("button[type=submit]").await.click().await.unwrap();
+    browser.text_where("ada's name", "[data-testid=person-name]", PATIENCE, |name| name == "ada@example.org").await;
+    let cookie = browser.page.get_named_cookie(SESSION).await.unwrap();
+    let own = format!("{SESSION}={}", cookie.value());
+    let write = [("cookie", own.as_str()), ("content-type", "application/json"), ("x-weft-request", "1")];
+    let out = weft_tests::http::send(at, "POST", &at.to_string(), "/auth/logout", &write, "{}".into()).await.unwrap();
+    assert_eq!(out.status, 200);
+    browser.page.find(Locator::Css("[data-testid=room-traces]")).await.unwrap().click().await.unwrap();
+    let again = browser.wait_for("[data-testid=sign-in-again]").await;
+    assert_eq!(again.attr("target").await.unwrap().as_deref(), Some("_blank"));
+    let first = browser.page.window().await.unwrap();
+    again.click().await.unwrap();
+    let windows = weft_tests::wait::until("a second tab", PATIENCE, || async {
+        let windows = browser.page.windows().await.map_err(|error| error.to_string())?;
+        weft_tests::wait::ensure(windows.len() == 2, || format!("{} tabs", windows.len()))?;
+        Ok(windows)
+    })
+    .await;
+    let second = windows.into_iter().find(|window| *window != first).unwrap();
+    browser.page.switch_to_window(second).await.unwrap();
+    browser.wait_for("[data-testid=signed-in]").await;
+    browser.page.close_window().await.unwrap();
+    browser.page.switch_to_window(first).await.unwrap();
+    weft_tests::wait::until("the page goes on", PATIENCE, || async {
+        let veil =
+            browser.page.find_all(Locator::Css("[data-testid=ended]")).await.map_err(|error| error.to_string())?;
+        weft_tests::wait::ensure(veil.is_empty(), || "still ended".to_owned())
+    })
+    .await;
+    browser.close().await;
+}
+
+/// Whoever tries the demo opens the link that it printed. It works once.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_link_signs_in_once() {
+    let demo = Demo::start(&["--sign-in=link"]);
+    let console = demo.address("/console");
+    let host = console.to_string();
+    assert_eq!(get(console, &host, "/api/v1/graph", &[]).await.unwrap().status, 401);
+    let link = demo.text("/signIn");
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("http://{console}/")).await;
+    browser.wait_for("[data-testid=sign-in-link]").await;
+    browser.open(&link).await;
+    browser.text_where("the admin", "[data-testid=person-name]", PATIENCE, |name| name == "local admin").await;
+    assert!(!browser.page.current_url().await.unwrap().as_str().contains("code="), "the code stays in the address");
+    browser.open(&link).await;
+    browser
+        .text_where("the link was used", "[data-testid=sign-in-problem]", PATIENCE, |text| text.contains("no longer"))
+        .await;
+    // The one in the file is the next.
+    let next = std::fs::read_to_string(demo.text("/signInFile")).unwrap();
+    assert_ne!(next.trim(), link);
+    browser.open(next.trim()).await;
+    browser.text_where("the admin again", "[data-testid=person-name]", PATIENCE, |name| name == "local admin").await;
+    browser.close().await;
+}
