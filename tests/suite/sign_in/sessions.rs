@@ -107,7 +107,7 @@ async fn rights_are_those_of_the_role_file() {
     // Moving a weight: bob in the shop, nobody else anywhere.
     let canaries = stage.api(&mut ada, "/canaries").await.json();
     let edit = |namespace: &str| {
-        let cards = canaries["cards"].as_array().unwrap_or_else(|| panic!("{canaries}"));
+        let cards = canaries["canaries"].as_array().unwrap_or_else(|| panic!("{canaries}"));
         let card = cards.iter().find(|card| card["object"]["namespace"] == namespace).unwrap();
         json!({"object": card["object"], "routeIndex": 0, "weights": [80, 20], "revision": card["revision"]})
             .to_string()
