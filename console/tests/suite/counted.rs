@@ -122,7 +122,7 @@ async fn the_graph_counts_each_request_once() {
     let kinds: Vec<&str> = node("shop/order-service-v1").badges.iter().map(|badge| badge.kind.as_str()).collect();
     assert_eq!(kinds, ["canary", "circuit-breaker"]);
     let sum = meshed.rate + plain.rate;
-    assert!((node("shop/order-service-v1").rate_in / sum - 1.0).abs() < 1e-3);
+    assert!((node("shop/order-service-v1").rate_in / sum - 1.0).abs() < 0.01);
 }
 
 struct Canaries {

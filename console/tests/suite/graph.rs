@@ -29,7 +29,11 @@ fn series(page: &mut String, reporter: &str, source: &str, code: &str, count: u6
 }
 
 fn find<'a>(graph: &'a Value, list: &str, id: &str) -> Option<&'a Value> {
-    graph[list].as_array().unwrap().iter().find(|entry| entry["id"] == id)
+    let own = |entry: &Value| match list {
+        "edges" => format!("{}->{}", entry["source"].as_str().unwrap(), entry["destination"].as_str().unwrap()),
+        _ => entry["id"].as_str().unwrap().to_owned(),
+    };
+    graph[list].as_array().unwrap().iter().find(|entry| own(entry) == id)
 }
 
 #[tokio::test]
