@@ -11,12 +11,12 @@ use weft_model::{
     ObjectRef,
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
-    graph::Graph,
+    graph::{Graph, View as NodeView},
     session::SessionInfo,
     trace::{Trace, TraceList},
 };
 
-use crate::location::encode;
+use crate::location::{View, encode};
 
 const ROOT: &str = "/api/v1";
 /// After this many milliseconds without an answer, the console counts as away.
@@ -25,9 +25,14 @@ const TIMEOUT_MS: u32 = 15_000;
 /// What an answer is, or what went wrong and what to do.
 pub type Answer<T> = Result<T, Problem>;
 
-/// Address of the event stream for a window.
-pub fn events(window_s: u64) -> String {
-    format!("{ROOT}/events?window={window_s}")
+/// Address of the event stream for a window and a kind of nodes.
+pub fn events(window_s: u64, nodes: NodeView) -> String {
+    format!("{ROOT}/events?window={window_s}{}", of(nodes))
+}
+
+/// What an address says about the kind of nodes: nothing for workloads.
+fn of(nodes: NodeView) -> String {
+    if nodes == NodeView::default() { String::new() } else { format!("&view={nodes}") }
 }
 
 /// What is shown here, and by which version.
@@ -40,9 +45,10 @@ pub async fn status() -> Answer<Status> {
     get("/status").await
 }
 
-/// The graph over the last `window_s` seconds.
-pub async fn graph(window_s: u64) -> Answer<Graph> {
-    get(&format!("/graph?window={window_s}")).await
+/// The graph as `view` wants it: its window, its kind of nodes, and the moment that it shows.
+pub async fn graph(view: &View) -> Answer<Graph> {
+    let at = if view.graph.at_ms > 0 { format!("&at={}", view.graph.at_ms) } else { String::new() };
+    get(&format!("/graph?window={}{}{at}", view.window_s, of(view.graph.nodes))).await
 }
 
 /// All weighted routes.

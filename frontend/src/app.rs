@@ -96,10 +96,11 @@ fn first_answers(app: App) {
     spawn_local(async move { app.status.update_with(api::status().await) });
     spawn_local(async move { app.canaries.update_with(api::canaries().await) });
     spawn_local(async move { app.config.update_with(api::config().await) });
-    let window_s = Memo::new(move |_| app.view.with(|view| view.window_s));
+    let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes, view.graph.at_ms)));
     Effect::new(move |_| {
-        let window_s = window_s.get();
-        spawn_local(async move { app.take_graph(api::graph(window_s).await) });
+        wanted.track();
+        let view = app.view.get_untracked();
+        spawn_local(async move { app.take_graph(api::graph(&view).await) });
     });
 }
 

@@ -1,10 +1,13 @@
 //! The view as it stands in the address: `#/graph?ns=shop&window=300&select=node:shop/cart-v1`. Whoever opens a copied
 //! link sees exactly what its sender saw.
 
+pub mod graph;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write;
+
+use self::graph::GraphView;
 
 /// A room of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,45 +58,6 @@ impl Room {
     }
 }
 
-/// What the labels on edges say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Label {
-    /// Requests per second.
-    #[default]
-    Rate,
-    /// Error share.
-    Errors,
-    /// 95th percentile.
-    P95,
-    /// Share of all that the source sends.
-    Share,
-}
-
-impl Label {
-    /// All choices, in the order of the switch.
-    pub const ALL: [Self; 4] = [Self::Rate, Self::Errors, Self::P95, Self::Share];
-
-    /// The choice in the address.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Errors => "errors",
-            Self::P95 => "p95",
-            Self::Share => "share",
-        }
-    }
-
-    /// The choice on the switch.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Rate => "Rate",
-            Self::Errors => "Errors",
-            Self::P95 => "p95",
-            Self::Share => "Share",
-        }
-    }
-}
-
 /// Windows that are offered, in seconds.
 pub const WINDOWS: [(u64, &str); 4] = [(60, "1m"), (300, "5m"), (900, "15m"), (3600, "1h")];
 
@@ -110,12 +74,8 @@ pub struct View {
     pub select: String,
     /// The text in the room's search field.
     pub find: String,
-    /// Labels on the graph's edges.
-    pub label: Label,
-    /// Closed locks are drawn, too.
-    pub locks: bool,
-    /// The graph as a list.
-    pub list: bool,
+    /// What was chosen for the graph.
+    pub graph: GraphView,
     /// Traces: only this workload, `namespace/name`; empty for all.
     pub workload: String,
     /// Traces: only those that failed.
@@ -132,9 +92,7 @@ impl Default for View {
             namespaces: Vec::new(),
             select: String::new(),
             find: String::new(),
-            label: Label::Rate,
-            locks: false,
-            list: false,
+            graph: GraphView::default(),
             workload: String::new(),
             errors: false,
             min_ms: 0,
@@ -161,15 +119,10 @@ impl View {
                 "ns" => view.namespaces = value.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
                 "select" => view.select = value,
                 "find" => view.find = value,
-                "label" => {
-                    view.label = Label::ALL.into_iter().find(|label| label.slug() == value).unwrap_or_default();
-                }
-                "locks" => view.locks = value == "1",
-                "list" => view.list = value == "1",
                 "workload" => view.workload = value,
                 "errors" => view.errors = value == "1",
                 "min" => view.min_ms = value.parse().unwrap_or(0),
-                _ => {}
+                name => view.graph.take(name, &value),
             }
         }
         view
@@ -190,9 +143,7 @@ impl View {
         put("window", &self.window_s.to_string(), self.window_s != plain.window_s);
         put("select", &self.select, !self.select.is_empty());
         put("find", &self.find, !self.find.is_empty());
-        put("label", self.label.slug(), self.label != plain.label);
-        put("locks", "1", self.locks);
-        put("list", "1", self.list);
+        self.graph.put(|name, value| put(name, value, true));
         put("workload", &self.workload, !self.workload.is_empty());
         put("errors", "1", self.errors);
         put("min", &self.min_ms.to_string(), self.min_ms > 0);
@@ -205,8 +156,7 @@ impl View {
             room,
             window_s: self.window_s,
             namespaces: self.namespaces.clone(),
-            label: self.label,
-            locks: self.locks,
+            graph: GraphView { list: false, focus: String::new(), at_ms: 0, ..self.graph.clone() },
             ..Self::default()
         }
     }
