@@ -9,6 +9,7 @@ use weft_runtime::{Shutdown, StartupError, admin};
 use crate::{
     app::App,
     args::Args,
+    audit::AuditLog,
     auth::Auth,
     canary::{CanaryService, edit::Editor},
     db::{self, DatabaseUrl},
@@ -79,6 +80,7 @@ impl Console {
             documents: place.documents,
             auth,
             rights: place.rights,
+            audit: AuditLog::new(state.clone()),
             state,
             traces,
             ingest,

@@ -9,6 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
 use weft_model::{
     ObjectRef,
+    audit::{AuditList, WeightHistory},
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
     graph::{Graph, View as NodeView},
@@ -121,6 +122,62 @@ pub async fn sign_out() -> Answer<String> {
     }
     let left: Left = post_to("/auth/logout", &serde_json::json!({})).await?;
     Ok(left.location)
+}
+
+/// Who moved a route's weights, newest first.
+pub async fn history(object: &ObjectRef, route_index: usize) -> Answer<WeightHistory> {
+    let [version, kind, namespace, name] =
+        [&object.api_version, &object.kind, &object.namespace, &object.name].map(|part| encode(part));
+    let object = format!("apiVersion={version}&kind={kind}&namespace={namespace}&name={name}");
+    get(&format!("/canaries/history?{object}&routeIndex={route_index}&limit=50")).await
+}
+
+/// Which entries of the audit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditQuery {
+    /// By whom; empty for anybody.
+    pub who: String,
+    /// About objects of these namespaces; empty for all.
+    pub namespaces: Vec<String>,
+    /// What was done; empty for anything.
+    pub action: String,
+    /// Not before, milliseconds since the Unix epoch.
+    pub from_ms: Option<u64>,
+    /// Where a page begins.
+    pub cursor: Option<String>,
+}
+
+impl AuditQuery {
+    fn path(&self) -> String {
+        let namespaces = self.namespaces.join(",");
+        let from = self.from_ms.map(|from| from.to_string()).unwrap_or_default();
+        let cursor = self.cursor.clone().unwrap_or_default();
+        let fields = [
+            ("who", &self.who),
+            ("namespace", &namespaces),
+            ("action", &self.action),
+            ("fromMs", &from),
+            ("cursor", &cursor),
+        ];
+        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let query = given.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
+        format!("/audit?{query}")
+    }
+}
+
+/// A page of the audit, newest first.
+pub async fn audit(query: &AuditQuery) -> Answer<AuditList> {
+    get(&query.path()).await
+}
+
+/// The address of such a page.
+pub fn audit_address(query: &AuditQuery) -> String {
+    format!("{ROOT}{}", query.path())
+}
+
+/// The address of a file with all of it, `csv` or `json`.
+pub fn audit_file(query: &AuditQuery, format: &str) -> String {
+    format!("{}&format={format}", audit_address(query))
 }
 
 /// Whose token this page has been given, and what it may.

@@ -12,7 +12,7 @@ use crate::{
     },
     keys, live,
     location::{Room, View},
-    pages::{canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
+    pages::{audit::Audit, canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
     state::{App, Theme, app},
 };
 
@@ -46,6 +46,7 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
                     Room::Canaries => view! { <Canaries /> }.into_any(),
                     Room::Configuration => view! { <Configuration /> }.into_any(),
                     Room::Traces => view! { <Traces /> }.into_any(),
+                    Room::Audit => view! { <Audit /> }.into_any(),
                 }}
             </main>
         </div>

@@ -102,6 +102,11 @@ pub fn link(fragment: &str) -> String {
     format!("{}{}{fragment}", part(location.origin()), part(location.pathname()))
 }
 
+/// The whole address of a path of this console.
+pub fn address(path: &str) -> String {
+    format!("{}{path}", window().location().origin().unwrap_or_default())
+}
+
 /// Changes the fragment; `push` makes an entry that the back button returns to.
 pub fn set_fragment(fragment: &str, push: bool) {
     let Ok(history) = window().history() else { return };

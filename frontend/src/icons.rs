@@ -6,6 +6,7 @@
 pub enum Icon {
     Alert,
     ArrowRight,
+    Audit,
     Breaker,
     Check,
     Chevron,
@@ -43,6 +44,7 @@ impl Icon {
         match self {
             Self::Alert => "M8 3.2v6M8 12v.8",
             Self::ArrowRight => "M2.5 8h10M8.5 4l4 4l-4 4",
+            Self::Audit => "M3 2.5h10v11H3zM5.5 5.5h5M5.5 8h5M5.5 10.5h3",
             Self::Breaker => "M1.5 9.5H5l5-5M11 9.5h3.5M10.5 9.5v-.1",
             Self::Check => "M3 8.5l3.2 3.2L13 4.5",
             Self::Chevron => "M4.5 6.5L8 10l3.5-3.5",

@@ -10,11 +10,12 @@ use crate::{browser, location::Room, state::App};
 const PATIENCE_MS: f64 = 1_200.0;
 
 /// Keys and what they do, as the help shows them.
-pub const HELP: [(&str, &str); 14] = [
+pub const HELP: [(&str, &str); 15] = [
     ("g g", "Graph"),
     ("g c", "Canaries"),
     ("g o", "Configuration"),
     ("g t", "Traces"),
+    ("g a", "Audit"),
     ("/", "Search or filter in this room"),
     (".", "Pause or go on"),
     ("+  −", "Zoom the graph"),

@@ -21,11 +21,13 @@ pub enum Room {
     Configuration,
     /// Traces.
     Traces,
+    /// Who did what.
+    Audit,
 }
 
 impl Room {
     /// All rooms, in the order of the rail.
-    pub const ALL: [Self; 4] = [Self::Graph, Self::Canaries, Self::Configuration, Self::Traces];
+    pub const ALL: [Self; 5] = [Self::Graph, Self::Canaries, Self::Configuration, Self::Traces, Self::Audit];
 
     /// The room's name in the address.
     pub fn slug(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Room {
             Self::Canaries => "canaries",
             Self::Configuration => "configuration",
             Self::Traces => "traces",
+            Self::Audit => "audit",
         }
     }
 
@@ -44,6 +47,7 @@ impl Room {
             Self::Canaries => "Canaries",
             Self::Configuration => "Configuration",
             Self::Traces => "Traces",
+            Self::Audit => "Audit",
         }
     }
 
@@ -54,6 +58,7 @@ impl Room {
             Self::Canaries => "c",
             Self::Configuration => "o",
             Self::Traces => "t",
+            Self::Audit => "a",
         }
     }
 }
@@ -82,6 +87,10 @@ pub struct View {
     pub errors: bool,
     /// Traces: at least this many milliseconds.
     pub min_ms: u64,
+    /// Audit: only this action; empty for all.
+    pub action: String,
+    /// Audit: the last so many hours; 0 for all.
+    pub hours: u64,
 }
 
 impl Default for View {
@@ -96,6 +105,8 @@ impl Default for View {
             workload: String::new(),
             errors: false,
             min_ms: 0,
+            action: String::new(),
+            hours: 0,
         }
     }
 }
@@ -121,6 +132,8 @@ impl View {
                 "find" => view.find = value,
                 "workload" => view.workload = value,
                 "errors" => view.errors = value == "1",
+                "action" => view.action = value,
+                "hours" => view.hours = value.parse().unwrap_or(0),
                 "min" => view.min_ms = value.parse().unwrap_or(0),
                 name => view.graph.take(name, &value),
             }
@@ -146,6 +159,8 @@ impl View {
         self.graph.put(|name, value| put(name, value, true));
         put("workload", &self.workload, !self.workload.is_empty());
         put("errors", "1", self.errors);
+        put("action", &self.action, !self.action.is_empty());
+        put("hours", &self.hours.to_string(), self.hours > 0);
         put("min", &self.min_ms.to_string(), self.min_ms > 0);
         out
     }

@@ -61,8 +61,9 @@ metadata: {name: api-tls-cert, namespace: istio-ingress}
 stringData: {tls.key: hunter2}
 ";
 
-struct Running {
-    dir: tempfile::TempDir,
+/// A console on a directory of its own.
+pub struct Running {
+    pub dir: tempfile::TempDir,
     address: SocketAddr,
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
@@ -93,7 +94,7 @@ fn directory() -> tempfile::TempDir {
 }
 
 impl Running {
-    async fn start(more: &[&str]) -> Self {
+    pub async fn start(more: &[&str]) -> Self {
         let dir = directory();
         let shutdown = Shutdown::new();
         let console = Console::start(args(&dir, more), shutdown.clone()).await.unwrap();
@@ -103,21 +104,21 @@ impl Running {
         Self { dir, address, shutdown, task, http }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.address))
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
         serde_json::from_str(&response.text().await.unwrap()).unwrap()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+    pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = self.request(Method::POST, path).header("x-weft-request", "1");
         let sent =
             request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).send().await.unwrap();
@@ -133,7 +134,7 @@ impl Running {
         std::fs::read_to_string(self.file(name)).unwrap()
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.shutdown.begin();
         tokio::time::timeout(SOON, self.task).await.expect("stops").unwrap().unwrap();
     }

@@ -36,6 +36,8 @@ fn every_field_comes_back() {
         workload: "default/order-service-v1".into(),
         errors: true,
         min_ms: 250,
+        action: "weights".into(),
+        hours: 24,
     };
     assert_eq!(View::parse(&view.fragment()), view);
 }
