@@ -11,6 +11,7 @@ use weft_runtime::Shutdown;
 use weft_source::Documents;
 
 use crate::{
+    audit::AuditLog,
     auth::Auth,
     canary::{CanaryService, edit::Editor},
     config::View,
@@ -49,6 +50,8 @@ pub struct App {
     pub auth: Auth,
     /// What tokens may; only of a cluster.
     pub rights: Option<Rights>,
+    /// Where every change is written down.
+    pub audit: AuditLog,
     /// What people need to keep.
     pub state: db::State,
     /// Traces that were received.

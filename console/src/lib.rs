@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod args;
+pub mod audit;
 pub mod auth;
 pub mod canary;
 pub mod config;

@@ -9,6 +9,7 @@ use weft_runtime::{Shutdown, StartupError, admin};
 use crate::{
     app::App,
     args::Args,
+    audit::AuditLog,
     auth::Auth,
     canary::{CanaryService, edit::Editor},
     db::{self, DatabaseUrl},
@@ -80,6 +81,7 @@ impl Console {
             documents: place.documents,
             auth,
             rights: place.rights,
+            audit: AuditLog::new(state.clone()),
             state,
             traces,
             ingest,

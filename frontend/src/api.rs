@@ -9,14 +9,15 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
 use weft_model::{
     ObjectRef,
+    audit::{AuditList, WeightHistory},
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
-    graph::Graph,
+    graph::{Graph, View as NodeView},
     session::SessionInfo,
     trace::{Trace, TraceList},
 };
 
-use crate::location::encode;
+use crate::location::{View, encode};
 
 const ROOT: &str = "/api/v1";
 /// After this many milliseconds without an answer, the console counts as away.
@@ -25,9 +26,14 @@ const TIMEOUT_MS: u32 = 15_000;
 /// What an answer is, or what went wrong and what to do.
 pub type Answer<T> = Result<T, Problem>;
 
-/// Address of the event stream for a window.
-pub fn events(window_s: u64) -> String {
-    format!("{ROOT}/events?window={window_s}")
+/// Address of the event stream for a window and a kind of nodes.
+pub fn events(window_s: u64, nodes: NodeView) -> String {
+    format!("{ROOT}/events?window={window_s}{}", of(nodes))
+}
+
+/// What an address says about the kind of nodes: nothing for workloads.
+fn of(nodes: NodeView) -> String {
+    if nodes == NodeView::default() { String::new() } else { format!("&view={nodes}") }
 }
 
 /// What is shown here, and by which version.
@@ -40,9 +46,10 @@ pub async fn status() -> Answer<Status> {
     get("/status").await
 }
 
-/// The graph over the last `window_s` seconds.
-pub async fn graph(window_s: u64) -> Answer<Graph> {
-    get(&format!("/graph?window={window_s}")).await
+/// The graph as `view` wants it: its window, its kind of nodes, and the moment that it shows.
+pub async fn graph(view: &View) -> Answer<Graph> {
+    let at = if view.graph.at_ms > 0 { format!("&at={}", view.graph.at_ms) } else { String::new() };
+    get(&format!("/graph?window={}{}{at}", view.window_s, of(view.graph.nodes))).await
 }
 
 /// All weighted routes.
@@ -115,6 +122,62 @@ pub async fn sign_out() -> Answer<String> {
     }
     let left: Left = post_to("/auth/logout", &serde_json::json!({})).await?;
     Ok(left.location)
+}
+
+/// Who moved a route's weights, newest first.
+pub async fn history(object: &ObjectRef, route_index: usize) -> Answer<WeightHistory> {
+    let [version, kind, namespace, name] =
+        [&object.api_version, &object.kind, &object.namespace, &object.name].map(|part| encode(part));
+    let object = format!("apiVersion={version}&kind={kind}&namespace={namespace}&name={name}");
+    get(&format!("/canaries/history?{object}&routeIndex={route_index}&limit=50")).await
+}
+
+/// Which entries of the audit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditQuery {
+    /// By whom; empty for anybody.
+    pub who: String,
+    /// About objects of these namespaces; empty for all.
+    pub namespaces: Vec<String>,
+    /// What was done; empty for anything.
+    pub action: String,
+    /// Not before, milliseconds since the Unix epoch.
+    pub from_ms: Option<u64>,
+    /// Where a page begins.
+    pub cursor: Option<String>,
+}
+
+impl AuditQuery {
+    fn path(&self) -> String {
+        let namespaces = self.namespaces.join(",");
+        let from = self.from_ms.map(|from| from.to_string()).unwrap_or_default();
+        let cursor = self.cursor.clone().unwrap_or_default();
+        let fields = [
+            ("who", &self.who),
+            ("namespace", &namespaces),
+            ("action", &self.action),
+            ("fromMs", &from),
+            ("cursor", &cursor),
+        ];
+        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let query = given.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
+        format!("/audit?{query}")
+    }
+}
+
+/// A page of the audit, newest first.
+pub async fn audit(query: &AuditQuery) -> Answer<AuditList> {
+    get(&query.path()).await
+}
+
+/// The address of such a page.
+pub fn audit_address(query: &AuditQuery) -> String {
+    format!("{ROOT}{}", query.path())
+}
+
+/// The address of a file with all of it, `csv` or `json`.
+pub fn audit_file(query: &AuditQuery, format: &str) -> String {
+    format!("{}&format={format}", audit_address(query))
 }
 
 /// Whose token this page has been given, and what it may.

@@ -12,7 +12,7 @@ use crate::{
     },
     keys, live,
     location::{Room, View},
-    pages::{canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
+    pages::{audit::Audit, canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
     state::{App, Theme, app},
 };
 
@@ -46,6 +46,7 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
                     Room::Canaries => view! { <Canaries /> }.into_any(),
                     Room::Configuration => view! { <Configuration /> }.into_any(),
                     Room::Traces => view! { <Traces /> }.into_any(),
+                    Room::Audit => view! { <Audit /> }.into_any(),
                 }}
             </main>
         </div>
@@ -96,10 +97,11 @@ fn first_answers(app: App) {
     spawn_local(async move { app.status.update_with(api::status().await) });
     spawn_local(async move { app.canaries.update_with(api::canaries().await) });
     spawn_local(async move { app.config.update_with(api::config().await) });
-    let window_s = Memo::new(move |_| app.view.with(|view| view.window_s));
+    let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes, view.graph.at_ms)));
     Effect::new(move |_| {
-        let window_s = window_s.get();
-        spawn_local(async move { app.take_graph(api::graph(window_s).await) });
+        wanted.track();
+        let view = app.view.get_untracked();
+        spawn_local(async move { app.take_graph(api::graph(&view).await) });
     });
 }
 

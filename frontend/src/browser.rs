@@ -66,6 +66,13 @@ pub fn remember(key: &str, value: &str) {
     }
 }
 
+/// Forgets a remembered value.
+pub fn forget(key: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.remove_item(key);
+    }
+}
+
 /// The address's fragment.
 pub fn fragment() -> String {
     window().location().hash().unwrap_or_default()
@@ -93,6 +100,11 @@ pub fn link(fragment: &str) -> String {
     let location = window().location();
     let part = |value: Result<String, JsValue>| value.unwrap_or_default();
     format!("{}{}{fragment}", part(location.origin()), part(location.pathname()))
+}
+
+/// The whole address of a path of this console.
+pub fn address(path: &str) -> String {
+    format!("{}{path}", window().location().origin().unwrap_or_default())
 }
 
 /// Changes the fragment; `push` makes an entry that the back button returns to.
@@ -139,4 +151,30 @@ fn is_field(element: &Element) -> bool {
         "INPUT" => !matches!(element.get_attribute("type").as_deref(), Some("checkbox" | "radio" | "range" | "button")),
         _ => false,
     }
+}
+
+/// Gives the reader a file.
+pub fn download(name: &str, kind: &str, text: &str) {
+    let parts = js_sys::Array::of1(&JsValue::from_str(text));
+    let options = web_sys::BlobPropertyBag::new();
+    options.set_type(kind);
+    if let Ok(blob) = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options) {
+        download_blob(name, &blob);
+    }
+}
+
+/// The same of bytes that the browser holds.
+pub fn download_blob(name: &str, blob: &web_sys::Blob) {
+    let Ok(url) = web_sys::Url::create_object_url_with_blob(blob) else { return };
+    let link = document().create_element("a").ok().and_then(|link| link.dyn_into::<HtmlElement>().ok());
+    if let Some(link) = link {
+        let _ = link.set_attribute("href", &url);
+        let _ = link.set_attribute("download", name);
+        link.click();
+    }
+    // The browser has begun to read it by the next turn.
+    gloo_timers::callback::Timeout::new(10_000, move || {
+        let _ = web_sys::Url::revoke_object_url(&url);
+    })
+    .forget();
 }

@@ -59,6 +59,13 @@ pub fn rate(value: f64, protocol: &str) -> String {
     format!("{} {unit}", digits(value))
 }
 
+/// Bytes per second, in thousands: `1.2 kB/s`.
+pub fn bytes_rate(value: f64) -> String {
+    let steps = [(1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s")];
+    let (factor, unit) = steps.into_iter().find(|(factor, _)| value >= *factor).unwrap_or((1.0, "B/s"));
+    format!("{} {unit}", digits(value / factor))
+}
+
 /// A share of 0 to 1 in percent: `3.1 %`.
 pub fn share(value: f64) -> String {
     percent(value * 100.0)

@@ -1,9 +1,16 @@
-//! The service graph: where nodes stand, what is drawn, what the pointer meets. All of it is plain data; only the
+//! The service graph: what of it is drawn, where nodes stand, what the pointer meets. All of it is plain data; only the
 //! drawing itself needs a browser.
 
+pub mod export;
 pub mod flow;
+pub mod focus;
+pub mod fold;
 pub mod geometry;
 pub mod layout;
+pub mod picture;
+pub mod query;
+#[cfg(test)]
+mod sample;
 pub mod scene;
 pub mod scope;
 pub mod viewport;

@@ -10,15 +10,18 @@ use crate::{browser, location::Room, state::App};
 const PATIENCE_MS: f64 = 1_200.0;
 
 /// Keys and what they do, as the help shows them.
-pub const HELP: [(&str, &str); 12] = [
+pub const HELP: [(&str, &str); 15] = [
     ("g g", "Graph"),
     ("g c", "Canaries"),
     ("g o", "Configuration"),
     ("g t", "Traces"),
+    ("g a", "Audit"),
     ("/", "Search or filter in this room"),
     (".", "Pause or go on"),
     ("+  −", "Zoom the graph"),
     ("0", "Fit the graph"),
+    ("f", "Focus on the selected node, or show everything again"),
+    ("Menu", "What can be done with the row that has the focus"),
     ("l", "Graph as a list"),
     ("↑  ↓", "Next row of a list"),
     ("Esc", "Close what is open"),
@@ -76,9 +79,10 @@ pub fn listen(app: App, zoom: WriteSignal<Option<Zoom>>) {
             "-" => ask(zoom, Zoom::Out),
             "0" => ask(zoom, Zoom::Fit),
             "l" if app.view.with_untracked(|view| view.room == Room::Graph) => {
-                app.change(|view| view.list = !view.list);
+                app.change(|view| view.graph.list = !view.graph.list);
                 true
             }
+            "f" => focus(app),
             "ArrowDown" | "j" => step(1),
             "ArrowUp" | "k" => step(-1),
             _ => false,
@@ -101,7 +105,9 @@ fn ask(zoom: WriteSignal<Option<Zoom>>, what: Zoom) -> bool {
 
 /// Closes the topmost thing that is open.
 fn escape(app: App) {
-    if app.help.get_untracked() {
+    if browser::find("[data-menu]").is_some() {
+        // The menu closes itself.
+    } else if app.help.get_untracked() {
         app.help.set(false);
     } else if browser::is_typing() {
         if let Some(active) = document().active_element().and_then(|active| active.dyn_into::<HtmlElement>().ok()) {
@@ -110,6 +116,19 @@ fn escape(app: App) {
     } else {
         app.change(|view| view.select.clear());
     }
+}
+
+/// Focuses the graph on the node whose row has the keyboard's focus, else on the selected one; ends it when that is so.
+fn focus(app: App) -> bool {
+    let row = browser::find("[data-node]:focus-within").and_then(|row| row.get_attribute("data-node"));
+    let on_graph = app.view.with_untracked(|view| view.room == Room::Graph);
+    let selected = app.view.with_untracked(|view| view.select.strip_prefix("node:").map(str::to_owned));
+    let wanted = row.or(selected).filter(|_| on_graph);
+    app.change(|view| match wanted {
+        Some(id) if view.graph.focus != id => view.graph.focus = id,
+        _ => view.graph.focus.clear(),
+    });
+    on_graph
 }
 
 /// Moves the focus along elements marked as rows; without a focused one, to the first.

@@ -38,9 +38,9 @@ struct Connection {
 /// Keeps a stream open for the window that is chosen, as long as the page lives.
 pub fn start(app: App) {
     let connection = Rc::new(RefCell::new(Connection::default()));
-    let window_s = Memo::new(move |_| app.view.with(|view| view.window_s));
+    let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes)));
     Effect::new(move |_| {
-        window_s.track();
+        wanted.track();
         connection.borrow_mut().failures = 0;
         connect(app, &connection);
     });
@@ -48,8 +48,8 @@ pub fn start(app: App) {
 
 fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
     app.link.set(Link::Connecting);
-    let window_s = app.view.with_untracked(|view| view.window_s);
-    let Ok(source) = EventSource::new(&api::events(window_s)) else {
+    let address = app.view.with_untracked(|view| api::events(view.window_s, view.graph.nodes));
+    let Ok(source) = EventSource::new(&address) else {
         retry(app, connection);
         return;
     };

@@ -1,10 +1,13 @@
 //! The view as it stands in the address: `#/graph?ns=shop&window=300&select=node:shop/cart-v1`. Whoever opens a copied
 //! link sees exactly what its sender saw.
 
+pub mod graph;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write;
+
+use self::graph::GraphView;
 
 /// A room of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,11 +21,13 @@ pub enum Room {
     Configuration,
     /// Traces.
     Traces,
+    /// Who did what.
+    Audit,
 }
 
 impl Room {
     /// All rooms, in the order of the rail.
-    pub const ALL: [Self; 4] = [Self::Graph, Self::Canaries, Self::Configuration, Self::Traces];
+    pub const ALL: [Self; 5] = [Self::Graph, Self::Canaries, Self::Configuration, Self::Traces, Self::Audit];
 
     /// The room's name in the address.
     pub fn slug(self) -> &'static str {
@@ -31,6 +36,7 @@ impl Room {
             Self::Canaries => "canaries",
             Self::Configuration => "configuration",
             Self::Traces => "traces",
+            Self::Audit => "audit",
         }
     }
 
@@ -41,6 +47,7 @@ impl Room {
             Self::Canaries => "Canaries",
             Self::Configuration => "Configuration",
             Self::Traces => "Traces",
+            Self::Audit => "Audit",
         }
     }
 
@@ -51,45 +58,7 @@ impl Room {
             Self::Canaries => "c",
             Self::Configuration => "o",
             Self::Traces => "t",
-        }
-    }
-}
-
-/// What the labels on edges say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Label {
-    /// Requests per second.
-    #[default]
-    Rate,
-    /// Error share.
-    Errors,
-    /// 95th percentile.
-    P95,
-    /// Share of all that the source sends.
-    Share,
-}
-
-impl Label {
-    /// All choices, in the order of the switch.
-    pub const ALL: [Self; 4] = [Self::Rate, Self::Errors, Self::P95, Self::Share];
-
-    /// The choice in the address.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Errors => "errors",
-            Self::P95 => "p95",
-            Self::Share => "share",
-        }
-    }
-
-    /// The choice on the switch.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Rate => "Rate",
-            Self::Errors => "Errors",
-            Self::P95 => "p95",
-            Self::Share => "Share",
+            Self::Audit => "a",
         }
     }
 }
@@ -110,18 +79,18 @@ pub struct View {
     pub select: String,
     /// The text in the room's search field.
     pub find: String,
-    /// Labels on the graph's edges.
-    pub label: Label,
-    /// Closed locks are drawn, too.
-    pub locks: bool,
-    /// The graph as a list.
-    pub list: bool,
+    /// What was chosen for the graph.
+    pub graph: GraphView,
     /// Traces: only this workload, `namespace/name`; empty for all.
     pub workload: String,
     /// Traces: only those that failed.
     pub errors: bool,
     /// Traces: at least this many milliseconds.
     pub min_ms: u64,
+    /// Audit: only this action; empty for all.
+    pub action: String,
+    /// Audit: the last so many hours; 0 for all.
+    pub hours: u64,
 }
 
 impl Default for View {
@@ -132,12 +101,12 @@ impl Default for View {
             namespaces: Vec::new(),
             select: String::new(),
             find: String::new(),
-            label: Label::Rate,
-            locks: false,
-            list: false,
+            graph: GraphView::default(),
             workload: String::new(),
             errors: false,
             min_ms: 0,
+            action: String::new(),
+            hours: 0,
         }
     }
 }
@@ -161,15 +130,12 @@ impl View {
                 "ns" => view.namespaces = value.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
                 "select" => view.select = value,
                 "find" => view.find = value,
-                "label" => {
-                    view.label = Label::ALL.into_iter().find(|label| label.slug() == value).unwrap_or_default();
-                }
-                "locks" => view.locks = value == "1",
-                "list" => view.list = value == "1",
                 "workload" => view.workload = value,
                 "errors" => view.errors = value == "1",
+                "action" => view.action = value,
+                "hours" => view.hours = value.parse().unwrap_or(0),
                 "min" => view.min_ms = value.parse().unwrap_or(0),
-                _ => {}
+                name => view.graph.take(name, &value),
             }
         }
         view
@@ -190,11 +156,11 @@ impl View {
         put("window", &self.window_s.to_string(), self.window_s != plain.window_s);
         put("select", &self.select, !self.select.is_empty());
         put("find", &self.find, !self.find.is_empty());
-        put("label", self.label.slug(), self.label != plain.label);
-        put("locks", "1", self.locks);
-        put("list", "1", self.list);
+        self.graph.put(|name, value| put(name, value, true));
         put("workload", &self.workload, !self.workload.is_empty());
         put("errors", "1", self.errors);
+        put("action", &self.action, !self.action.is_empty());
+        put("hours", &self.hours.to_string(), self.hours > 0);
         put("min", &self.min_ms.to_string(), self.min_ms > 0);
         out
     }
@@ -205,8 +171,7 @@ impl View {
             room,
             window_s: self.window_s,
             namespaces: self.namespaces.clone(),
-            label: self.label,
-            locks: self.locks,
+            graph: GraphView { list: false, focus: String::new(), at_ms: 0, ..self.graph.clone() },
             ..Self::default()
         }
     }

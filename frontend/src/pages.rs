@@ -1,5 +1,6 @@
 //! The rooms.
 
+pub mod audit;
 pub mod canaries;
 pub mod configuration;
 pub mod graph;

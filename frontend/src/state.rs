@@ -196,13 +196,20 @@ impl App {
         }
     }
 
-    /// Takes a graph in, unless it belongs to another window than the one that is chosen by now.
+    /// Takes a graph in, unless it belongs to another window, other nodes or another time than what is chosen by now.
     pub fn take_graph(self, answer: Result<Graph, Problem>) {
         if let Ok(graph) = &answer {
-            if graph.window_s != self.view.with_untracked(|view| view.window_s) {
+            let wanted = self.view.with_untracked(|view| {
+                graph.window_s == view.window_s
+                    && graph.view == view.graph.nodes
+                    && graph.replay == (view.graph.at_ms > 0)
+            });
+            if !wanted {
                 return;
             }
-            self.history.update_value(|history| history.add(graph));
+            if !graph.replay {
+                self.history.update_value(|history| history.add(graph));
+            }
         }
         self.graph.update(|load| load.settle(answer));
     }

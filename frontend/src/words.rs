@@ -1,7 +1,13 @@
 //! What codes, flags, marks and states mean, in words.
 
 use weft_model::graph::{Health, Lock, NodeKind};
-use weft_model::{Severity, canary::Verdict};
+use weft_model::{
+    Severity,
+    audit::{Action, How},
+    canary::Verdict,
+};
+
+use crate::icons::Icon;
 
 /// A state of health as one word, also used as `data-health`.
 pub fn health(health: Health) -> &'static str {
@@ -187,5 +193,45 @@ mod tests {
         assert_eq!(response_code("503"), "not available");
         assert_eq!(response_code("418"), "caller's error");
         assert_eq!(response_code("-"), "");
+    }
+}
+
+/// What somebody did, as a heading.
+pub fn action(action: Action) -> &'static str {
+    match action {
+        Action::Create => "Created",
+        Action::Update => "Changed",
+        Action::Delete => "Deleted",
+        Action::Weights => "Moved weights",
+        Action::Undo => "Took a move back",
+        Action::SignIn => "Signed in",
+        Action::SignOut => "Signed out",
+        Action::Denied => "Was refused",
+        Action::Other => "Did something newer than this page",
+    }
+}
+
+/// The drawing beside it.
+pub fn action_icon(action: Action) -> Icon {
+    match action {
+        Action::Create => Icon::Plus,
+        Action::Delete => Icon::Minus,
+        Action::Weights | Action::Undo => Icon::Split,
+        Action::SignIn => Icon::Unlock,
+        Action::SignOut => Icon::Lock,
+        Action::Denied => Icon::Alert,
+        Action::Update | Action::Other => Icon::Configuration,
+    }
+}
+
+/// How the console knew who it was.
+pub fn how(how: How) -> &'static str {
+    match how {
+        How::Session => "signed in",
+        How::Token => "by a token",
+        How::Proxy => "through the sign-in proxy",
+        How::Local => "on this machine, without sign-in",
+        How::Anonymous => "without signing in",
+        How::Other => "in a way newer than this page",
     }
 }

@@ -19,6 +19,8 @@ use crate::{
 pub struct Browser {
     /// The WebDriver session.
     pub page: Client,
+    /// ChromeDriver's own address.
+    address: std::net::SocketAddr,
     driver: Process,
     _dir: tempfile::TempDir,
 }
@@ -26,6 +28,15 @@ pub struct Browser {
 impl Browser {
     /// Starts one with a new profile; `dark` prefers the dark theme.
     pub async fn start(width: u32, height: u32, dark: bool) -> Self {
+        Self::start_as(width, height, dark, &[]).await
+    }
+
+    /// Starts one that keeps a trace of `categories`, for [`Browser::trace`].
+    pub async fn traced(width: u32, height: u32, categories: &[&str]) -> Self {
+        Self::start_as(width, height, false, categories).await
+    }
+
+    async fn start_as(width: u32, height: u32, dark: bool, traced: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("weft-browser-").tempdir().expect("temporary directory");
         let port = free_port();
         let mut command = Command::new(tool("chromedriver", "chromium-driver"));
@@ -51,8 +62,15 @@ impl Browser {
         }
         let mut capabilities = Map::new();
         let binary = tool("chromium", "chromium");
-        capabilities.insert("goog:chromeOptions".into(), json!({ "args": args, "binary": binary }));
-        capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
+        let mut options = json!({ "args": args, "binary": binary });
+        let mut logs = json!({ "browser": "ALL" });
+        if !traced.is_empty() {
+            options["perfLoggingPrefs"] =
+                json!({ "enableNetwork": false, "enablePage": false, "traceCategories": traced.join(",") });
+            logs["performance"] = json!("ALL");
+        }
+        capabilities.insert("goog:chromeOptions".into(), options);
+        capabilities.insert("goog:loggingPrefs".into(), logs);
         let url = format!("http://127.0.0.1:{port}");
         let page = until("ChromeDriver answers", Duration::from_secs(30), || {
             let (capabilities, url) = (capabilities.clone(), url.clone());
@@ -62,7 +80,8 @@ impl Browser {
             }
         })
         .await;
-        Self { page, driver, _dir: dir }
+        let address = std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self { page, address, driver, _dir: dir }
     }
 
     /// Opens an address.
@@ -112,6 +131,23 @@ impl Browser {
     /// Runs a script and gives its result.
     pub async fn script(&self, script: &str) -> Value {
         self.page.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// The trace's events since it was asked for last, as Chromium writes them; empty without [`Browser::traced`].
+    pub async fn trace(&self) -> Vec<Value> {
+        let session = self.page.session_id().await.expect("session").unwrap_or_default();
+        let path = format!("/session/{session}/se/log");
+        let body = bytes::Bytes::from_static(br#"{"type":"performance"}"#);
+        let json = [("content-type", "application/json")];
+        let answer = crate::http::send(self.address, "POST", &self.address.to_string(), &path, &json, body).await;
+        let entries = answer.unwrap_or_else(|error| panic!("the performance log: {error}")).json();
+        let entries = entries["value"].as_array().cloned().unwrap_or_default();
+        let message = |entry: &Value| serde_json::from_str::<Value>(entry["message"].as_str()?).ok();
+        let traced = entries.iter().filter_map(message).map(|entry| entry["message"].clone());
+        traced
+            .filter(|entry| entry["method"] == "Tracing.dataCollected")
+            .map(|mut entry| entry["params"].take())
+            .collect()
     }
 
     /// Saves what the page looks like.

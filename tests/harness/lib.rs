@@ -10,6 +10,7 @@ pub mod http;
 pub mod jar;
 pub mod load;
 pub mod oidc;
+pub mod page;
 pub mod process;
 pub mod prometheus;
 pub mod wait;

@@ -1,9 +1,13 @@
 //! `/api/v1`: the shapes are in `weft_model`.
 
+mod audit;
 mod canaries;
 mod config;
+mod csv;
+mod etag;
 mod graph;
 mod traces;
+mod views;
 mod who;
 
 pub(super) use self::graph::GraphQuery;
@@ -13,7 +17,8 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::State,
-    routing::{get, post},
+    middleware,
+    routing::{delete, get, post},
 };
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 use weft_model::config::{Meta, Status};
@@ -39,6 +44,11 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/config/object", get(config::object))
         .route("/traces", get(traces::list))
         .route("/traces/{id}", get(traces::one))
+        .route("/canaries/history", get(canaries::history))
+        .route("/audit", get(audit::list))
+        .route("/views", get(views::list).post(views::save))
+        .route("/views/{id}", delete(views::remove))
+        .layer(middleware::from_fn(etag::unless_known))
         .layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest))
 }
 

@@ -61,8 +61,9 @@ metadata: {name: api-tls-cert, namespace: istio-ingress}
 stringData: {tls.key: hunter2}
 ";
 
+/// A console on a directory of its own.
 pub struct Running {
-    dir: tempfile::TempDir,
+    pub dir: tempfile::TempDir,
     address: SocketAddr,
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
@@ -117,7 +118,7 @@ impl Running {
         serde_json::from_str(&response.text().await.unwrap()).unwrap()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+    pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = self.request(Method::POST, path).header("x-weft-request", "1");
         let sent =
             request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()).send().await.unwrap();

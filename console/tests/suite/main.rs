@@ -3,6 +3,7 @@
 // Everything here is test code, functions without `#[test]` included.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod cluster;
 mod counted;
 mod graph;

@@ -18,6 +18,8 @@ pub enum How {
     Proxy,
     /// Without sign-in: whoever reaches the page on this machine.
     Local,
+    /// Without signing in.
+    Anonymous,
     /// In a way that this version does not know.
     #[serde(other)]
     Other,
@@ -56,6 +58,7 @@ impl How {
             Self::Token => "token",
             Self::Proxy => "proxy",
             Self::Local => "local",
+            Self::Anonymous => "anonymous",
             Self::Other => "other",
         }
     }
@@ -94,7 +97,7 @@ impl FromStr for How {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = [Self::Session, Self::Token, Self::Proxy, Self::Local];
+        let known = [Self::Session, Self::Token, Self::Proxy, Self::Local, Self::Anonymous];
         Ok(known.into_iter().find(|how| how.as_str() == text).unwrap_or(Self::Other))
     }
 }

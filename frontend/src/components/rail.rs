@@ -11,6 +11,7 @@ fn icon(room: Room) -> Icon {
         Room::Canaries => Icon::Split,
         Room::Configuration => Icon::Configuration,
         Room::Traces => Icon::Traces,
+        Room::Audit => Icon::Audit,
     }
 }
 

@@ -94,7 +94,11 @@ fn Freshness() -> impl IntoView {
         let (at, age) = app.graph.with(|load| (load.at_ms, load.value.as_ref().map_or(0, |graph| graph.age_ms)));
         (at > 0.0).then(|| (app.now.get() - at).max(0.0) + age as f64)
     };
+    let past = Memo::new(move |_| {
+        app.view.with(|view| (view.room == Room::Graph).then_some(view.graph.at_ms).filter(|at| *at > 0))
+    });
     let state = move || match (app.paused.get(), app.link.get(), age()) {
+        _ if past.get().is_some() => ("stale", format!("Past: {}", browser::minute(past.get().unwrap_or(0) as f64))),
         (Some(since), ..) => ("paused", format!("Paused at {}", browser::clock(since))),
         (None, _, Some(age)) if age > STALE_MS => ("stale", format!("Data is {} old", format::span(age))),
         (None, Link::Live, Some(_)) => ("live", "Live".to_owned()),
@@ -103,6 +107,7 @@ fn Freshness() -> impl IntoView {
         _ => ("waiting", "Connecting".to_owned()),
     };
     let title = move || match (app.paused.get(), age()) {
+        _ if past.get().is_some() => "Back to live".to_owned(),
         (Some(_), _) => "Go on (.)".to_owned(),
         (None, Some(age)) => format!("Last data {}. Pause (.)", format::ago(age)),
         (None, None) => "Pause (.)".to_owned(),
@@ -115,7 +120,13 @@ fn Freshness() -> impl IntoView {
             data-testid="live"
             title=title
             aria-pressed=move || app.paused.get().is_some().to_string()
-            on:click=move |_| keys::pause(app)
+            on:click=move |_| {
+                if past.get().is_some() {
+                    app.change(|view| view.graph.at_ms = 0);
+                } else {
+                    keys::pause(app);
+                }
+            }
         >
             <Glyph icon=icon />
             <span>{move || state().1}</span>

@@ -213,6 +213,27 @@ impl Curve {
             .fold(f64::INFINITY, f64::min)
     }
 
+    /// The parts of the way, from and to in pixels from the start, whose sampled points satisfy `inside`, up to the
+    /// samples beside them.
+    pub fn parts(&self, inside: impl Fn(Point) -> bool) -> Vec<(f64, f64)> {
+        let mut out: Vec<(f64, f64)> = Vec::new();
+        let (mut open, mut before) = (None, 0.0);
+        for (distance, point) in &self.walk {
+            match (inside(*point), open) {
+                // From the sample before: what lies between two samples is not known.
+                (true, None) => open = Some(before),
+                (false, Some(start)) => {
+                    out.push((start, *distance));
+                    open = None;
+                }
+                _ => {}
+            }
+            before = *distance;
+        }
+        out.extend(open.map(|start| (start, f64::INFINITY)));
+        out
+    }
+
     /// Whether the sampled curve passes through a rectangle.
     pub fn meets(&self, rect: Rect) -> bool {
         self.walk.iter().any(|(_, point)| rect.holds(*point))

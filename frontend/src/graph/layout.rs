@@ -15,12 +15,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_model::graph::Graph;
 
 pub use self::direction::Direction;
-use super::geometry::{Point, Rect};
+use super::{
+    fold,
+    geometry::{Point, Rect},
+};
 
 /// Size of a node.
 pub const NODE: (f64, f64) = (176.0, 58.0);
 /// Between a namespace's box and its nodes: left and right, top (for the name), bottom.
 pub const PADDING: (f64, f64, f64) = (20.0, 40.0, 20.0);
+
+/// The box that folded namespaces are laid out in; no namespace is called so, and none is drawn.
+const FOLDED: &str = "box:";
 
 /// What is laid out: only this decides about positions, never a number that is measured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,8 +40,13 @@ pub struct Topology {
 impl Topology {
     /// Of a graph.
     pub fn of(graph: &Graph) -> Self {
-        let nodes: BTreeMap<&str, &str> =
-            graph.nodes.iter().map(|node| (node.id.as_str(), node.namespace.as_str())).collect();
+        // Folded namespaces stand together as if they were in a box, so that calls are led around them.
+        let home = |node: &'_ weft_model::graph::Node| fold::namespace(&node.id).is_some();
+        let nodes: BTreeMap<&str, &str> = graph
+            .nodes
+            .iter()
+            .map(|node| (node.id.as_str(), if home(node) { FOLDED } else { node.namespace.as_str() }))
+            .collect();
         let index: BTreeMap<&str, usize> = nodes.keys().enumerate().map(|(index, id)| (*id, index)).collect();
         let edges: BTreeSet<(usize, usize)> = graph
             .edges

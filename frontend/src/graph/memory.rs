@@ -19,13 +19,30 @@ struct Stored {
 /// Source, destination, points.
 type Bend = (String, String, Vec<(f64, f64)>);
 
+/// Layouts that are kept; of more, the oldest is forgotten.
+const KEPT: usize = 40;
+/// The names of those that are kept, oldest first, one a line.
+const NAMES: &str = "weft.layouts";
+
 fn key(name: &str) -> String {
     format!("weft.layout.{name}")
 }
 
+/// Notes that `key` was written last, and forgets what is too much.
+fn note(key: &str) {
+    let known = browser::recall(NAMES).unwrap_or_default();
+    let mut names: Vec<&str> = known.lines().filter(|name| *name != key).collect();
+    names.push(key);
+    while names.len() > KEPT {
+        browser::forget(names.remove(0));
+    }
+    browser::remember(NAMES, &names.join("\n"));
+}
+
 /// The layout in one direction that is remembered under `name`; what cannot be read counts as none.
 pub fn recall(name: &str, direction: Direction) -> Option<Layout> {
-    let stored: Stored = serde_json::from_str(&browser::recall(&key(&direction.name(name)))?).ok()?;
+    let stored: Stored =
+        serde_json::from_str(&browser::recall(&key(&direction.name(name)).replace('\n', " "))?).ok()?;
     let point = |(x, y): (f64, f64)| Point::new(x, y);
     Some(Layout {
         direction,
@@ -52,6 +69,8 @@ pub fn remember(name: &str, layout: &Layout) {
             .collect(),
     };
     if let Ok(text) = serde_json::to_string(&stored) {
-        browser::remember(&key(&layout.direction.name(name)), &text);
+        let key = key(&layout.direction.name(name)).replace('\n', " ");
+        browser::remember(&key, &text);
+        note(&key);
     }
 }

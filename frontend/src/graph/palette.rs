@@ -4,7 +4,7 @@ use leptos::prelude::window;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 use weft_model::graph::Health;
 
-use super::scene::Measure;
+use super::{export::Ink, scene::Measure};
 
 /// Resolved colours, as `rgb(…)`.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,8 @@ pub struct Palette {
     pub idle: String,
     pub title: String,
     pub small: String,
-    pub tiny: String,
+    pub background: String,
+    pub family: String,
 }
 
 impl Palette {
@@ -55,10 +56,18 @@ impl Palette {
             idle: colour("idle"),
             title: format!("600 14px {family}"),
             small: format!("12px {family}"),
-            tiny: format!("600 12px {family}"),
+            background: colour("bg"),
+            family,
         };
         let _ = style.remove_property("color");
         palette
+    }
+
+    /// The same colours for a document of its own.
+    pub fn ink(&self) -> Ink {
+        let Self { background, surface, sunken, line, strong, text, soft, faint, .. } = self.clone();
+        let Self { healthy, degraded, failing, idle, family, .. } = self.clone();
+        Ink { background, surface, sunken, line, strong, text, soft, faint, healthy, degraded, failing, idle, family }
     }
 
     /// The colour of a state of health.

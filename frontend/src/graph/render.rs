@@ -1,22 +1,49 @@
 //! Draws a scene on a canvas. It decides about strokes and fills, about nothing else.
 
+mod edge;
+mod node;
+
+use std::{cell::RefCell, collections::BTreeSet};
+
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 use web_sys::{CanvasRenderingContext2d, Path2d};
-use weft_model::graph::{Health, Lock, NodeKind};
 
 use super::{
     geometry::{Point, Rect},
     palette::Palette,
-    scene::{EdgeShape, LabelShape, Mark, NodeShape, Path, Scene},
+    scene::{BoxShape, EdgeShape, Path, Scene},
     viewport::Viewport,
 };
-use crate::{icons::Icon, words};
+use crate::icons::Icon;
 
 /// Opacity of what is not on the path that is looked at.
 const DIM: f64 = 0.16;
 
+/// How much is drawn of a node: what could not be read is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything.
+    Full,
+    /// Names and lines.
+    Names,
+    /// Colours.
+    Dots,
+}
+
+impl Detail {
+    /// At a scale.
+    pub fn at(scale: f64) -> Self {
+        match scale {
+            scale if scale >= 0.55 => Self::Full,
+            scale if scale >= 0.17 => Self::Names,
+            _ => Self::Dots,
+        }
+    }
+}
+
 /// What stands out.
+#[derive(Default)]
 pub struct Emphasis<'a> {
     /// Everything else is dimmed.
     pub path: Option<&'a Path>,
@@ -57,266 +84,140 @@ impl Painter<'_> {
         pen.set_text_baseline("middle");
     }
 
+    /// The part of the scene that the canvas shows.
+    fn window(&self) -> Rect {
+        let corner = self.view.scene(Point::default());
+        Rect { x: corner.x, y: corner.y, w: self.size.0 / self.view.scale, h: self.size.1 / self.view.scale }
+    }
+
     /// Draws everything that stands still.
-    pub fn scene(&self, scene: &Scene, emphasis: &Emphasis) {
+    pub fn scene(&self, scene: &Scene, emphasis: &Emphasis, background: bool) {
         self.clear();
-        for shape in &scene.boxes {
-            self.namespace(&shape.name, shape.rect);
+        let window = self.window();
+        if background {
+            self.pen.set_fill_style_str(&self.palette.background);
+            self.pen.fill_rect(window.x, window.y, window.w, window.h);
         }
-        let on_path = |part: fn(&Path) -> &std::collections::BTreeSet<usize>, index: usize| {
+        let detail = Detail::at(self.view.scale);
+        for shape in scene.boxes.iter().filter(|shape| shape.rect.meets(window)) {
+            self.frame(shape);
+        }
+        let on_path = |part: fn(&Path) -> &BTreeSet<usize>, index: usize| {
             emphasis.path.is_none_or(|path| part(path).contains(&index))
         };
+        let seen: Vec<(usize, &EdgeShape)> =
+            scene.edges.iter().enumerate().filter(|(_, edge)| edge.area.meets(window)).collect();
         for lit in [false, true] {
-            for (index, edge) in scene.edges.iter().enumerate() {
-                if on_path(|path| &path.edges, index) == lit {
-                    self.pen.set_global_alpha(if lit { 1.0 } else { DIM });
-                    self.edge(edge, emphasis.edge == Some(index), emphasis.selected_edge == Some(index));
-                }
+            self.pen.set_global_alpha(if lit { 1.0 } else { DIM });
+            let here = || seen.iter().filter(|(index, _)| on_path(|path| &path.edges, *index) == lit);
+            let special = |index: usize| emphasis.edge == Some(index) || emphasis.selected_edge == Some(index);
+            // On a path heads say which way it goes, however far it is.
+            let heads = detail == Detail::Full || (lit && emphasis.path.is_some());
+            if !heads {
+                self.strands(here().filter(|(index, _)| !special(*index)).map(|(_, edge)| *edge));
+            }
+            for (index, edge) in here().filter(|(index, _)| heads || special(*index)) {
+                self.edge(edge, emphasis.edge == Some(*index), emphasis.selected_edge == Some(*index));
             }
         }
-        for (index, node) in scene.nodes.iter().enumerate() {
+        for (index, node) in scene.nodes.iter().enumerate().filter(|(_, node)| node.rect.grow(24.0).meets(window)) {
             self.pen.set_global_alpha(if on_path(|path| &path.nodes, index) { 1.0 } else { DIM * 2.0 });
-            self.node(node, emphasis.node == Some(index), emphasis.selected_node == Some(index));
-        }
-        for (index, edge) in scene.edges.iter().enumerate() {
-            let lit = on_path(|path| &path.edges, index);
-            if let Some(label) = edge.label.as_ref().filter(|_| lit) {
-                self.pen.set_global_alpha(1.0);
-                self.label(label, emphasis.selected_edge == Some(index));
+            let (hovered, selected) = (emphasis.node == Some(index), emphasis.selected_node == Some(index));
+            match detail {
+                Detail::Dots if !hovered && !selected => self.dot(node),
+                Detail::Dots => self.node(node, Detail::Names, hovered, selected),
+                detail => self.node(node, detail, hovered, selected),
             }
         }
         self.pen.set_global_alpha(1.0);
-    }
-
-    /// Draws the particles of every edge that has travelled so far; none on a label or a dimmed edge.
-    pub fn particles(&self, scene: &Scene, path: Option<&Path>, travelled: impl Fn(&str) -> f64) {
-        self.clear();
-        let blocked: Vec<Rect> =
-            scene.edges.iter().filter_map(|edge| edge.label.as_ref().map(|label| label.rect.grow(2.0))).collect();
-        for (index, edge) in scene.edges.iter().enumerate() {
-            let Some(flow) = edge.flow else { continue };
-            if path.is_some_and(|path| !path.edges.contains(&index)) {
-                continue;
-            }
-            let radius = 1.4 + edge.width * 0.35;
-            for (distance, error) in flow.particles(edge.curve.length(), travelled(&edge.id)) {
-                let at = edge.curve.at(distance);
-                if blocked.iter().any(|rect| rect.holds(at)) {
-                    continue;
-                }
-                let pen = self.pen;
-                pen.begin_path();
-                if error {
-                    pen.set_fill_style_str(&self.palette.failing);
-                    let side = radius * 2.0 + 1.0;
-                    pen.fill_rect(at.x - side / 2.0, at.y - side / 2.0, side, side);
-                } else {
-                    pen.set_fill_style_str(&self.palette.text);
-                    self.circle(at, radius);
-                    pen.fill();
-                }
+        for (index, edge) in &seen {
+            let lit = on_path(|path| &path.edges, *index);
+            // From afar only what stands out is labelled: the path that is looked at, and broken locks.
+            let near = detail == Detail::Full || (lit && emphasis.path.is_some() && detail == Detail::Names);
+            if let Some(label) = edge.label.as_ref().filter(|_| lit && near) {
+                self.label(label, emphasis.selected_edge == Some(*index));
             }
         }
     }
 
-    fn namespace(&self, name: &str, rect: Rect) {
+    /// Draws the particles of every edge that has travelled so far; none where something covers the line, and none on a
+    /// dimmed edge.
+    pub fn particles(&self, scene: &Scene, path: Option<&Path>, travelled: &[f64]) {
+        self.clear();
+        // From afar they are specks that say nothing.
+        if self.view.scale < 0.3 {
+            return;
+        }
+        let window = self.window();
+        let mut failed = Vec::new();
         let pen = self.pen;
+        pen.set_fill_style_str(&self.palette.text);
+        let mut left = PARTICLES;
+        pen.begin_path();
+        for (index, edge) in scene.edges.iter().enumerate() {
+            let Some(flow) = edge.flow else { continue };
+            if path.is_some_and(|path| !path.edges.contains(&index)) || !edge.area.meets(window) {
+                continue;
+            }
+            let radius = 1.4 + edge.width * 0.35;
+            for (distance, error) in flow.particles(edge.curve.length(), travelled.get(index).copied().unwrap_or(0.0)) {
+                if edge.covered.iter().any(|(from, to)| (*from..=*to).contains(&distance)) {
+                    continue;
+                }
+                let at = edge.curve.at(distance);
+                if !window.holds(at) {
+                    continue;
+                }
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+                if error {
+                    failed.push((at, radius * 2.0 + 1.0));
+                } else {
+                    pen.move_to(at.x + radius, at.y);
+                    self.circle(at, radius);
+                }
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        pen.fill();
+        pen.set_fill_style_str(&self.palette.failing);
+        for (at, side) in failed {
+            pen.fill_rect(at.x - side / 2.0, at.y - side / 2.0, side, side);
+        }
+    }
+
+    /// The box of a namespace, or of the versions of an app, with its name at a size that can be read.
+    fn frame(&self, shape: &BoxShape) {
+        let (pen, rect) = (self.pen, shape.rect);
         self.rounded(rect, 10.0);
-        pen.set_fill_style_str(&self.palette.sunken);
+        pen.set_fill_style_str(if shape.folds { &self.palette.sunken } else { &self.palette.line });
         pen.fill();
         pen.set_stroke_style_str(&self.palette.line);
         pen.set_line_width(1.0);
         pen.stroke();
-        pen.set_font(&self.palette.tiny);
+        if !shape.folds {
+            return;
+        }
+        let size = (11.5 / self.view.scale).clamp(12.0, 120.0);
+        pen.set_font(&format!("600 {size:.1}px {}", self.palette.family));
         pen.set_fill_style_str(&self.palette.faint);
-        self.text(name, rect.x + 14.0, rect.y + 16.0);
-    }
-
-    fn edge(&self, edge: &EdgeShape, hovered: bool, selected: bool) {
-        let pen = self.pen;
-        let Some(first) = edge.curve.pieces.first() else { return };
-        pen.begin_path();
-        pen.move_to(first.from.x, first.from.y);
-        let head = 6.0 + edge.width * 1.5;
-        for piece in &edge.curve.pieces {
-            pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
-        }
-        if selected || hovered {
-            pen.set_stroke_style_str(&self.palette.accent);
-            pen.set_line_width(edge.width + 5.0);
-            let alpha = pen.global_alpha();
-            pen.set_global_alpha(alpha * 0.3);
-            pen.stroke();
-            pen.set_global_alpha(alpha);
-        }
-        let colour = self.palette.health(edge.health);
-        pen.set_stroke_style_str(colour);
-        pen.set_line_width(edge.width);
-        self.dash(if edge.health == Health::Unknown { &[5.0, 4.0] } else { &[] });
-        pen.stroke();
-        self.dash(&[]);
-        let (end, before) = (edge.curve.at(f64::MAX), edge.curve.at(edge.curve.length() - head));
-        let angle = (end.y - before.y).atan2(end.x - before.x);
-        let corner = |turn: f64| end - Point::new((angle + turn).cos(), (angle + turn).sin()) * head;
-        let (left, right) = (corner(0.42), corner(-0.42));
-        pen.begin_path();
-        pen.move_to(end.x + angle.cos() * 2.0, end.y + angle.sin() * 2.0);
-        pen.line_to(left.x, left.y);
-        pen.line_to(right.x, right.y);
-        pen.close_path();
-        pen.set_fill_style_str(colour);
-        pen.fill();
-    }
-
-    fn label(&self, label: &LabelShape, selected: bool) {
-        let (pen, rect) = (self.pen, label.rect);
-        let broken = matches!(label.lock, Some(Lock::Mixed | Lock::Plaintext));
-        self.rounded(rect, 4.0);
-        pen.set_fill_style_str(&self.palette.surface);
-        pen.fill();
-        pen.set_line_width(1.0);
-        pen.set_stroke_style_str(if selected {
-            &self.palette.accent
-        } else if broken {
-            &self.palette.degraded
-        } else {
-            &self.palette.line
-        });
-        pen.stroke();
-        let (mut x, mut y) = (rect.x + 5.0, rect.centre().y);
-        if label.note.is_some() && !label.text.is_empty() {
-            y -= 7.0;
-        }
-        if let Some(lock) = label.lock {
-            let (icon, colour) = match lock {
-                Lock::Mtls => (Icon::Lock, &self.palette.soft),
-                Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &self.palette.degraded),
-            };
-            self.icon(icon, Rect { x: x - 1.0, y: y - 7.5, w: 14.0, h: 14.0 }, colour);
-            x += 16.0;
-        }
-        pen.set_font(&self.palette.small);
-        if let Some(note) = &label.note {
-            pen.set_fill_style_str(&self.palette.degraded);
-            self.text(note, x, y + 0.5);
-            (x, y) = (rect.x + 5.0, y + 14.0);
-        }
-        pen.set_fill_style_str(&self.palette.text);
-        self.text(&label.text, x, y + 0.5);
-    }
-
-    fn node(&self, node: &NodeShape, hovered: bool, selected: bool) {
-        let (pen, palette, rect) = (self.pen, self.palette, node.rect);
-        if selected {
-            self.rounded(rect.grow(3.0), 9.0);
-            pen.set_stroke_style_str(&palette.accent);
-            pen.set_line_width(2.0);
-            pen.stroke();
-        }
-        if let Some((version, tab)) = &node.version {
-            self.rounded(*tab, 4.0);
-            pen.set_fill_style_str(&palette.surface);
-            pen.fill();
-            pen.set_stroke_style_str(&palette.strong);
-            pen.set_line_width(1.0);
-            pen.stroke();
-            pen.set_font(&palette.small);
-            pen.set_fill_style_str(&palette.soft);
-            self.text(version, tab.x + 6.0, tab.y + 8.0);
-        }
-        self.rounded(rect, 6.0);
-        pen.set_fill_style_str(&palette.surface);
-        pen.fill();
-        let (colour, width) = match node.health {
-            Health::Failing => (&palette.failing, 1.5),
-            Health::Degraded => (&palette.degraded, 1.5),
-            _ => (&palette.strong, 1.0),
-        };
-        pen.set_stroke_style_str(if hovered { &palette.accent } else { colour });
-        pen.set_line_width(if hovered { 1.5 } else { width });
-        let outside = matches!(node.kind, NodeKind::Unmeshed | NodeKind::External);
-        self.dash(if outside { &[4.0, 3.0] } else { &[] });
-        pen.stroke();
-        self.dash(&[]);
-        self.health(node.health, Point::new(rect.x + 15.0, rect.y + 19.5));
-        pen.set_font(&palette.title);
-        pen.set_fill_style_str(&palette.text);
-        self.text(&node.title, rect.x + 28.0, rect.y + 20.0);
-        pen.set_font(&palette.small);
-        pen.set_fill_style_str(&palette.soft);
-        self.text(&node.subtitle, rect.x + 28.0, rect.y + 41.0);
-        if node.kind == NodeKind::Gateway {
-            let centre = Point::new(rect.x, rect.centre().y);
-            pen.begin_path();
-            self.circle(centre, 9.0);
-            pen.set_fill_style_str(&palette.surface);
-            pen.fill();
-            pen.set_stroke_style_str(&palette.strong);
-            pen.set_line_width(1.0);
-            pen.stroke();
-            self.icon(Icon::ArrowRight, Rect::around(centre, 11.0, 11.0), &palette.soft);
-        }
-        for mark in &node.marks {
-            self.mark(mark);
-        }
-    }
-
-    fn mark(&self, mark: &Mark) {
-        let health = match mark.severity {
-            Some(severity) => words::severity_health(severity),
-            None if mark.kind == "missing-sidecar" => Health::Degraded,
-            None => Health::Idle,
-        };
-        let colour = match health {
-            Health::Idle => self.palette.soft.as_str(),
-            other => self.palette.health(other),
-        };
-        self.rounded(mark.rect, 4.0);
-        self.pen.set_stroke_style_str(colour);
-        self.pen.set_line_width(1.0);
-        self.pen.stroke();
-        self.icon(Icon::badge(&mark.kind), mark.rect.grow(-2.5), colour);
-    }
-
-    fn health(&self, health: Health, at: Point) {
-        let pen = self.pen;
-        let colour = self.palette.health(health);
-        pen.set_fill_style_str(colour);
-        pen.set_stroke_style_str(colour);
-        pen.set_line_width(1.5);
-        pen.begin_path();
-        match health {
-            Health::Healthy => {
-                self.circle(at, 4.5);
-                pen.fill();
-            }
-            Health::Degraded => {
-                pen.move_to(at.x, at.y - 5.5);
-                pen.line_to(at.x + 5.5, at.y + 4.5);
-                pen.line_to(at.x - 5.5, at.y + 4.5);
-                pen.close_path();
-                pen.fill();
-            }
-            Health::Failing => pen.fill_rect(at.x - 4.5, at.y - 4.5, 9.0, 9.0),
-            Health::Idle => {
-                self.circle(at, 4.0);
-                pen.stroke();
-            }
-            Health::Unknown => {
-                let (low, high) = (-4.0, 4.0);
-                pen.set_line_width(1.0);
-                pen.stroke_rect(at.x + low, at.y + low, high - low, high - low);
-                for step in [-4.0, 0.0, 4.0] {
-                    pen.move_to(at.x + low.max(step + low), at.y + high.min(step + high));
-                    pen.line_to(at.x + high.min(step + high), at.y + low.max(step + low));
-                }
-                pen.stroke();
-            }
-        }
+        let middle = rect.y + if size > 20.0 { size * 0.7 } else { 16.0 };
+        let side = size * 0.8;
+        self.icon(
+            Icon::Chevron,
+            Rect::around(Point::new(rect.x + 8.0 + side / 2.0, middle), side, side),
+            &self.palette.faint,
+        );
+        let room = (rect.w - side - 24.0).max(20.0);
+        let _ = pen.fill_text_with_max_width(&shape.name, rect.x + side + 13.0, middle, room);
     }
 
     fn icon(&self, icon: Icon, rect: Rect, colour: &str) {
-        let Ok(path) = Path2d::new_with_path_string(icon.path()) else { return };
+        let Some(path) = drawing(icon) else { return };
         let pen = self.pen;
         let scale = rect.w / 16.0;
         pen.save();
@@ -351,4 +252,23 @@ impl Painter<'_> {
         let list: Array = pattern.iter().map(|length| JsValue::from_f64(*length)).collect();
         let _ = self.pen.set_line_dash(&list);
     }
+}
+
+/// Particles that are drawn at once: more cannot be told apart, and each costs.
+const PARTICLES: usize = 1_200;
+
+thread_local! {
+    /// Drawings that were read once.
+    static DRAWINGS: RefCell<Vec<(Icon, Path2d)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn drawing(icon: Icon) -> Option<Path2d> {
+    DRAWINGS.with_borrow_mut(|known| {
+        if let Some((_, path)) = known.iter().find(|(other, _)| *other == icon) {
+            return Some(path.clone());
+        }
+        let path = Path2d::new_with_path_string(icon.path()).ok()?;
+        known.push((icon, path.clone()));
+        Some(path)
+    })
 }

@@ -4,6 +4,7 @@
 mod edges;
 mod labels;
 mod nodes;
+mod taken;
 #[cfg(test)]
 mod tests;
 
@@ -18,11 +19,16 @@ use super::{
     flow::Flow,
     geometry::{Curve, Point, Rect},
     layout::{Layout, surround},
+    picture::Found,
 };
-use crate::location::Label;
+use crate::location::graph::Label;
+
+pub use nodes::bare_name;
 
 /// Height of a label on an edge.
 pub const LABEL: f64 = 18.0;
+/// Height of the strip with a box's name.
+pub const HEADER: f64 = 28.0;
 /// Size of a mark on a node.
 pub const MARK: f64 = 16.0;
 
@@ -33,6 +39,15 @@ pub struct BoxShape {
     pub name: String,
     /// Its rectangle.
     pub rect: Rect,
+    /// Whether it is of a namespace, which folds; else of the versions of one app.
+    pub folds: bool,
+}
+
+impl BoxShape {
+    /// The part that carries the name: a press on it folds the box.
+    pub fn header(&self) -> Rect {
+        Rect { h: HEADER, ..self.rect }
+    }
 }
 
 /// A mark on a node.
@@ -69,6 +84,8 @@ pub struct NodeShape {
     pub version: Option<(String, Rect)>,
     /// Marks, right-aligned.
     pub marks: Vec<Mark>,
+    /// How many nodes it stands for; 0 unless it is a folded namespace.
+    pub members: usize,
 }
 
 /// The text beside an edge.
@@ -101,6 +118,21 @@ pub struct EdgeShape {
     pub label: Option<LabelShape>,
     /// How its particles travel.
     pub flow: Option<Flow>,
+    /// What its line takes.
+    pub area: Rect,
+    /// Parts of its way, in pixels from its start, that a label or a node covers: no particle is drawn there.
+    pub covered: Vec<(f64, f64)>,
+}
+
+impl EdgeShape {
+    /// The arrow's head: its tip and its two corners.
+    pub fn head(&self) -> [Point; 3] {
+        let length = 6.0 + self.width * 1.5;
+        let (end, before) = (self.curve.at(f64::MAX), self.curve.at(self.curve.length() - length));
+        let angle = (end.y - before.y).atan2(end.x - before.x);
+        let corner = |turn: f64| end - Point::new((angle + turn).cos(), (angle + turn).sin()) * length;
+        [end + Point::new(angle.cos(), angle.sin()) * 2.0, corner(0.42), corner(-0.42)]
+    }
 }
 
 /// What the pointer met.
@@ -110,6 +142,8 @@ pub enum Hit {
     Node(usize, Option<usize>),
     /// An edge.
     Edge(usize),
+    /// The name of a box.
+    Box(usize),
 }
 
 /// Everything that is drawn.
@@ -124,10 +158,10 @@ pub struct Scene {
 }
 
 /// What the reader chose.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
     /// What labels say.
-    pub label: Label,
+    pub labels: Vec<Label>,
     /// Closed locks, too.
     pub locks: bool,
 }
@@ -142,23 +176,21 @@ pub trait Measure {
 
 impl Scene {
     /// Makes the scene of `graph` as `layout` places it.
-    pub fn new(graph: &Graph, layout: &Layout, choice: Choice, measure: &dyn Measure) -> Self {
+    pub fn new(graph: &Graph, layout: &Layout, choice: &Choice, measure: &dyn Measure) -> Self {
         let nodes: Vec<NodeShape> =
             graph.nodes.iter().filter_map(|node| Some(nodes::shape(node, layout.rect(&node.id)?, measure))).collect();
         let mut names: Vec<&str> = graph.nodes.iter().map(|node| node.namespace.as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        let boxes = names
-            .into_iter()
-            .filter(|name| !name.is_empty())
-            .filter_map(|name| {
-                let inside = graph.nodes.iter().filter(|node| node.namespace == name);
-                let rect = surround(inside.filter_map(|node| layout.rect(&node.id)))?;
-                Some(BoxShape { name: name.to_owned(), rect })
-            })
-            .collect();
+        let boxes = names.into_iter().filter(|name| !name.is_empty()).filter_map(|name| {
+            let inside = graph.nodes.iter().filter(|node| node.namespace == name);
+            let rect = surround(inside.filter_map(|node| layout.rect(&node.id)))?;
+            Some(BoxShape { name: name.to_owned(), rect, folds: true })
+        });
+        let boxes = boxes.chain(versions(graph, layout)).collect();
         let mut edges = edges::shapes(graph, &nodes, layout);
         labels::place(graph, &nodes, &mut edges, choice, measure);
+        labels::cover(&nodes, &mut edges);
         Self { boxes, nodes, edges }
     }
 
@@ -172,6 +204,9 @@ impl Scene {
 
     /// What lies at `point`; `slack` is how far from an edge still counts.
     pub fn hit(&self, point: Point, slack: f64) -> Option<Hit> {
+        if let Some(index) = self.boxes.iter().position(|shape| shape.folds && shape.header().holds(point)) {
+            return Some(Hit::Box(index));
+        }
         for (index, node) in self.nodes.iter().enumerate().rev() {
             let tab = node.version.as_ref().is_some_and(|(_, tab)| tab.holds(point));
             if tab || node.rect.holds(point) {
@@ -210,33 +245,57 @@ impl Scene {
     }
 
     fn walk(&self, start: usize, forward: bool, path: &mut Path) {
+        let mut next: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.nodes.len()];
+        for (index, edge) in self.edges.iter().enumerate() {
+            let (here, there) = if forward { edge.ends } else { (edge.ends.1, edge.ends.0) };
+            next[here].push((index, there));
+        }
         let (mut open, mut seen) = (vec![start], BTreeSet::from([start]));
         while let Some(node) = open.pop() {
-            for (index, edge) in self.edges.iter().enumerate() {
-                let (here, there) = if forward { edge.ends } else { (edge.ends.1, edge.ends.0) };
-                if here == node {
-                    path.edges.insert(index);
-                    path.nodes.insert(there);
-                    if seen.insert(there) {
-                        open.push(there);
-                    }
+            for (index, there) in next.get(node).into_iter().flatten() {
+                path.edges.insert(*index);
+                path.nodes.insert(*there);
+                if seen.insert(*there) {
+                    open.push(*there);
                 }
             }
         }
     }
 
-    /// Nodes whose name, namespace or version contains `text`, and the edges between them.
-    pub fn matching(&self, text: &str) -> Path {
-        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-        let fits = |node: &NodeShape| {
-            let name = format!("{} {}", node.id, node.name).to_lowercase();
-            words.iter().all(|word| name.contains(word))
-        };
-        let nodes: BTreeSet<usize> = (0..self.nodes.len()).filter(|index| fits(&self.nodes[*index])).collect();
-        let both = |edge: &EdgeShape| nodes.contains(&edge.ends.0) && nodes.contains(&edge.ends.1);
-        let edges = (0..self.edges.len()).filter(|index| both(&self.edges[*index])).collect();
-        Path { nodes, edges }
+    /// What was found, with the calls between found nodes and the ends of found calls.
+    pub fn found(&self, found: &Found) -> Path {
+        let mut path = Path::default();
+        path.nodes.extend((0..self.nodes.len()).filter(|index| found.nodes.contains(&self.nodes[*index].id)));
+        for (index, edge) in self.edges.iter().enumerate() {
+            let both = path.nodes.contains(&edge.ends.0) && path.nodes.contains(&edge.ends.1);
+            if both || found.edges.contains(&edge.id) {
+                path.edges.insert(index);
+            }
+        }
+        let ends = path.edges.iter().flat_map(|index| [self.edges[*index].ends.0, self.edges[*index].ends.1]);
+        path.nodes.extend(ends.collect::<Vec<_>>());
+        path
     }
+}
+
+/// Boxes around the versions of one app, where they stand together and touch nothing else.
+fn versions<'a>(graph: &'a Graph, layout: &'a Layout) -> impl Iterator<Item = BoxShape> + 'a {
+    graph.boxes.iter().filter_map(|shape| {
+        let mine = |node: &&weft_model::graph::Node| node.parent.as_ref() == Some(&shape.id);
+        let rects: Vec<Rect> = graph.nodes.iter().filter(mine).filter_map(|node| layout.rect(&node.id)).collect();
+        if rects.len() < 2 {
+            return None;
+        }
+        // Room for the tabs with the versions.
+        let rect = rects.into_iter().reduce(Rect::union)?.grow(10.0);
+        let rect = Rect { y: rect.y - 12.0, h: rect.h + 12.0, ..rect };
+        let others = graph.nodes.iter().filter(|node| !mine(node)).filter_map(|node| layout.rect(&node.id));
+        others.into_iter().all(|other| !other.meets(rect)).then(|| BoxShape {
+            name: shape.app.clone(),
+            rect,
+            folds: false,
+        })
+    })
 }
 
 /// A part of a scene, by indices.

@@ -10,14 +10,16 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use leptos::prelude::{request_animation_frame, window};
 use wasm_bindgen::JsCast;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
-use weft_model::graph::Graph;
 
 use super::{
-    geometry::Point,
+    export::Ink,
+    fold,
+    geometry::{Point, Rect},
     layout::{Layout, Topology, layout},
     memory,
     palette::Palette,
-    scene::{Choice, Hit},
+    picture::Picture,
+    scene::{Choice, Hit, Scene},
     viewport::STEP,
 };
 use state::State;
@@ -52,32 +54,41 @@ impl Stage {
         out
     }
 
-    /// Shows `graph`; positions are remembered under `memory`.
-    pub fn show(&self, graph: Arc<Graph>, memory: &str) {
+    /// Shows a picture. Positions are remembered under `memory` and `filter` together: another memory is laid out anew,
+    /// another filter leaves nodes where they are.
+    pub fn show(&self, picture: Arc<Picture>, memory: &str, filter: &str) {
         self.with(|state| {
             let mut refit = false;
-            if state.memory != memory {
-                state.memory = memory.to_owned();
+            let (other, filtered) = (state.memory.0 != memory, state.memory.1 != filter);
+            if other {
                 state.layout = Layout::default();
-                state.topology = Topology::default();
                 state.touched = false;
                 refit = true;
             }
-            let topology = Topology::of(&graph);
+            if other || filtered {
+                state.memory = (memory.to_owned(), filter.to_owned());
+                state.topology = Topology::default();
+            }
+            let topology = Topology::of(&picture.graph);
             if topology != state.topology {
                 let direction = state.direction(&topology);
-                if state.layout.nodes.is_empty() || state.layout.direction != direction {
-                    state.layout = memory::recall(memory, direction).unwrap_or_default();
+                if other || filtered || state.layout.nodes.is_empty() || state.layout.direction != direction {
+                    let known = memory::recall(&state.key(), direction);
+                    if let Some(known) = known {
+                        state.layout = known;
+                    } else if state.layout.direction != direction {
+                        state.layout = Layout::default();
+                    }
                 }
                 let next = layout(&topology, direction, Some(&state.layout));
                 if next != state.layout {
-                    memory::remember(memory, &next);
+                    memory::remember(&state.key(), &next);
                     state.layout = next;
                     refit = true;
                 }
                 state.topology = topology;
             }
-            state.graph = Some(graph);
+            state.picture = Some(picture);
             state.rebuild();
             if refit {
                 state.fit_unless_touched();
@@ -89,7 +100,7 @@ impl Stage {
     pub fn tidy(&self) {
         self.with(|state| {
             state.layout = layout(&state.topology, state.direction(&state.topology), None);
-            memory::remember(&state.memory, &state.layout);
+            memory::remember(&state.key(), &state.layout);
             state.touched = false;
             state.rebuild();
             state.fit_unless_touched();
@@ -110,11 +121,6 @@ impl Stage {
             state.palette = Palette::read(&state.canvas[0]);
             state.rebuild();
         });
-    }
-
-    /// Dims what does not contain `text`.
-    pub fn find(&self, text: &str) {
-        self.with(|state| state.find = text.trim().to_owned());
     }
 
     /// Marks what is selected: `node:<id>`, `edge:<id>` or nothing.
@@ -158,7 +164,7 @@ impl Stage {
             let side =
                 |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(0.0);
             let outer = (side(window().inner_width()), side(window().inner_height()));
-            if outer != state.window || state.graph.is_none() {
+            if outer != state.window || state.picture.is_none() {
                 state.window = outer;
                 state.orient();
                 state.fit_unless_touched();
@@ -213,11 +219,21 @@ impl Stage {
     /// The name of what was met, as the address has it, and the words that hovering says.
     pub fn describe(&self, hit: &Hit) -> Option<(String, Vec<String>)> {
         let state = self.0.borrow();
-        let graph = state.graph.as_ref()?;
+        let graph = &state.picture.as_ref()?.graph;
         match hit {
+            Hit::Box(index) => {
+                let shape = state.scene.boxes.get(*index)?;
+                let lines = vec![format!("Namespace {}", shape.name), "Press to fold it into one node.".to_owned()];
+                Some((format!("box:{}", shape.name), lines))
+            }
             Hit::Node(index, mark) => {
                 let node = state.scene.nodes.get(*index)?;
-                let mut lines = vec![node.id.clone()];
+                let mut lines = vec![match fold::namespace(&node.id) {
+                    Some(name) => {
+                        format!("Namespace {name}, folded: {}", crate::format::plural(node.members, "node", "nodes"))
+                    }
+                    None => node.id.clone(),
+                }];
                 match mark.and_then(|mark| node.marks.get(mark)) {
                     Some(mark) => lines = vec![mark.text.clone()],
                     None => lines.extend(node.marks.iter().map(|mark| mark.text.clone())),
@@ -238,6 +254,38 @@ impl Stage {
                 Some((format!("edge:{}", edge.id), vec![name, numbers, lock]))
             }
         }
+    }
+
+    /// Where on the canvas a node, an edge or a box stands.
+    pub fn place_of(&self, name: &str) -> Option<Point> {
+        let state = self.0.borrow();
+        let at = match state.named(name)? {
+            Hit::Node(index, _) => state.scene.nodes.get(index)?.rect.centre(),
+            Hit::Edge(index) => {
+                let curve = &state.scene.edges.get(index)?.curve;
+                curve.at(curve.length() / 2.0)
+            }
+            Hit::Box(index) => state.scene.boxes.get(index)?.header().centre(),
+        };
+        Some(state.view.screen(at))
+    }
+
+    /// What is drawn, with the colours that it is drawn in.
+    pub fn scene(&self) -> (Scene, Ink) {
+        let state = self.0.borrow();
+        (state.scene.clone(), state.palette.ink())
+    }
+
+    /// The scene on a canvas of its own, twice as large as life but at most `limit` pixels wide or high; `None` when the
+    /// browser gives none, or when nothing is drawn.
+    pub fn picture(&self, canvas: &HtmlCanvasElement, limit: f64) -> Option<()> {
+        let state = self.0.borrow();
+        let bounds: Rect = state.scene.bounds()?.grow(24.0);
+        let ratio = (limit / bounds.w.max(bounds.h)).min(2.0);
+        canvas.set_width((bounds.w * ratio).round() as u32);
+        canvas.set_height((bounds.h * ratio).round() as u32);
+        state.portrait(&pen(canvas)?, bounds, ratio);
+        Some(())
     }
 
     fn wake(&self) {

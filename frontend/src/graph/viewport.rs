@@ -2,8 +2,8 @@
 
 use super::geometry::{Point, Rect};
 
-/// Zoom limits: below, names cannot be read at all; above, nothing new is seen.
-const LIMITS: (f64, f64) = (0.15, 2.5);
+/// Zoom limits: below, nothing can be told apart; above, nothing new is seen.
+const LIMITS: (f64, f64) = (0.04, 2.5);
 /// One press of a zoom key.
 pub const STEP: f64 = 1.25;
 

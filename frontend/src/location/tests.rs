@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    graph::{HOPS, LABELS, Label},
+    *,
+};
 
 #[test]
 fn the_empty_address_is_the_graph() {
@@ -15,12 +18,26 @@ fn every_field_comes_back() {
         namespaces: vec!["default".into(), "shop".into()],
         select: "edge:default/a->default/b".into(),
         find: "ns = shop & 100 %".into(),
-        label: Label::P95,
-        locks: true,
-        list: true,
+        graph: GraphView {
+            nodes: weft_model::graph::View::VersionedApp,
+            labels: vec![Label::Rate, Label::P95],
+            locks: true,
+            list: true,
+            idle: false,
+            without: vec!["tcp".into()],
+            folded: vec!["default".into()],
+            open: vec!["*".into()],
+            focus: "shop/cart-v1".into(),
+            hops: 3,
+            hide: "rate < 1 or (kind = external)".into(),
+            at_ms: 1_700_000_000_000,
+            legend: true,
+        },
         workload: "default/order-service-v1".into(),
         errors: true,
         min_ms: 250,
+        action: "weights".into(),
+        hours: 24,
     };
     assert_eq!(View::parse(&view.fragment()), view);
 }
@@ -39,4 +56,43 @@ fn another_room_keeps_the_scope() {
     let other = view.enter(Room::Canaries);
     assert_eq!((other.room, other.window_s, other.select.as_str()), (Room::Canaries, 300, ""));
     assert!(other.shows("shop") && other.shows("") && !other.shows("default"));
+}
+
+#[test]
+fn labels_are_few_and_in_order() {
+    let mut graph = GraphView::default();
+    for label in [Label::P95, Label::Errors, Label::Throughput] {
+        graph.toggle_label(label);
+    }
+    assert_eq!(graph.labels, [Label::Errors, Label::P95, Label::Throughput]);
+    assert_eq!(graph.labels.len(), LABELS);
+    graph.toggle_label(Label::P95);
+    assert_eq!(graph.labels, [Label::Errors, Label::Throughput]);
+    let none = View { graph: GraphView { labels: vec![], ..GraphView::default() }, ..View::default() };
+    assert_eq!(none.fragment(), "#/graph?labels=none");
+    assert_eq!(View::parse(&none.fragment()), none);
+}
+
+#[test]
+fn a_box_named_counts_before_every_box() {
+    let mut graph = GraphView::default();
+    assert!(!graph.is_folded("shop", false) && graph.is_folded("shop", true));
+    graph.fold("shop", false);
+    assert!(!graph.is_folded("shop", true) && graph.is_folded("mail", true));
+    graph.fold_all(true);
+    graph.fold("mail", false);
+    assert!(graph.is_folded("shop", false) && !graph.is_folded("mail", false));
+    graph.fold("mail", true);
+    assert!(graph.is_folded("mail", false) && graph.open.is_empty());
+    graph.fold_all(false);
+    assert!(!graph.is_folded("mail", true));
+}
+
+#[test]
+fn nonsense_in_the_address_is_left_at_its_default() {
+    let view = View::parse("#/graph?hops=999&view=pods&labels=rate,size,p99&without=udp,grpc&at=yesterday");
+    assert_eq!((view.graph.hops, view.graph.at_ms), (HOPS, 0));
+    assert_eq!(view.graph.nodes, weft_model::graph::View::Workload);
+    assert_eq!(view.graph.labels, [Label::Rate, Label::P99]);
+    assert_eq!(view.graph.without, ["grpc"]);
 }

@@ -4,6 +4,7 @@ mod bars;
 mod card;
 mod draft;
 mod editor;
+mod history;
 mod preview;
 
 use leptos::{prelude::*, task::spawn_local};

@@ -2,15 +2,19 @@
 
 mod board;
 mod edge;
+mod export;
+mod finder;
+mod legend;
+mod menu;
 mod mirror;
 mod node;
+mod replay;
 mod toolbar;
 mod traffic;
 
 use std::sync::Arc;
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::graph::Graph;
 
 use crate::{
     api,
@@ -18,43 +22,89 @@ use crate::{
         placeholder::{Failure, Partial, Skeleton},
         shape::Glyph,
     },
-    graph::scope,
+    graph::{
+        picture::{Picture, picture},
+        query::{Query, QueryError},
+        stage::Stage,
+    },
     icons::Icon,
     keys::Zoom,
-    state::app,
+    location::{View, graph::GraphView},
+    state::{App, app},
 };
 use board::Board;
 use edge::EdgePanel;
+use menu::{Menu, Opened};
 use mirror::Mirror;
 use node::NodePanel;
+use replay::Replay;
 use toolbar::Toolbar;
 
-/// The graph as the chosen namespaces show it.
+/// What is drawn, and what it was made of.
 #[derive(Clone, Copy)]
-pub struct Shown(pub Memo<Option<Arc<Graph>>>);
+pub struct Shown(pub Memo<Option<Arc<Picture>>>);
+
+/// The expressions of the two fields: what was understood last, and what is wrong with what stands there now.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// What is looked for.
+    pub find: Memo<Answer>,
+    /// What is left out.
+    pub hide: Memo<Answer>,
+}
+
+/// An expression that was understood, and an error.
+pub type Answer = (Option<Query>, Option<QueryError>);
+
+/// The canvas' stage, for what asks it where things stand.
+#[derive(Clone, Copy)]
+pub struct OnStage(pub StoredValue<Option<Stage>, LocalStorage>);
+
+/// Reads what is typed. While it cannot be understood, what was understood before stays in force, so that the graph does
+/// not jump with each letter.
+fn asked(app: App, text: fn(&View) -> &String) -> Memo<Answer> {
+    let typed = Memo::new(move |_| app.view.with(|view| text(view).clone()));
+    Memo::new(move |before: Option<&Answer>| match Query::parse(&typed.get()) {
+        Ok(query) => (query, None),
+        Err(error) => (before.and_then(|(query, _)| query.clone()), Some(error)),
+    })
+}
+
+/// The part of the view that decides about what is drawn.
+fn wish(view: &View) -> View {
+    let plain = GraphView { locks: false, list: false, legend: false, labels: vec![], ..view.graph.clone() };
+    View { namespaces: view.namespaces.clone(), graph: plain, ..View::default() }
+}
 
 /// The room. `zoom` carries the keyboard's wishes to the canvas.
 #[component]
 pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
     let app = app();
-    let namespaces = Memo::new(move |_| app.view.with(|view| view.namespaces.clone()));
+    let wish = Memo::new(move |_| app.view.with(wish));
+    let (find, hide) = (asked(app, |view| &view.find), asked(app, |view| &view.graph.hide));
     let shown = Memo::new_with_compare(
-        move |_| {
-            namespaces.track();
+        move |before: Option<&Option<Arc<Picture>>>| {
             let graph = app.graph.with(|load| load.value.clone())?;
-            Some(Arc::new(app.view.with_untracked(|view| scope::within(&graph, view))))
+            let was_large = before.and_then(Option::as_ref).is_some_and(|picture| picture.large);
+            let made = wish.with(|view| {
+                find.with(|find| hide.with(|hide| picture(&graph, view, find.0.as_ref(), hide.0.as_ref(), was_large)))
+            });
+            Some(Arc::new(made))
         },
         |_, _| true,
     );
     provide_context(Shown(shown));
+    provide_context(Asked { find, hide });
+    provide_context(OnStage(StoredValue::new_local(None)));
+    provide_context(Opened(RwSignal::new(None)));
     let focus = RwSignal::new(String::new());
     let sources = Signal::derive(move || {
-        shown.with(|graph| graph.as_ref().map(|graph| graph.sources.clone()).unwrap_or_default())
+        shown.with(|shown| shown.as_ref().map(|shown| shown.whole.sources.clone()).unwrap_or_default())
     });
     let loaded = Memo::new(move |_| shown.with(Option::is_some));
     let retry = Callback::new(move |()| {
-        let window_s = app.view.with_untracked(|view| view.window_s);
-        spawn_local(async move { app.take_graph(api::graph(window_s).await) });
+        let view = app.view.get_untracked();
+        spawn_local(async move { app.take_graph(api::graph(&view).await) });
     });
     let panel = Memo::new(move |_| app.view.with(|view| view.select.clone()));
     view! {
@@ -69,11 +119,12 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
                         None => view! { <Skeleton words="Asking Prometheus for the last minutes of traffic …" rows=5 /> }.into_any(),
                     }
                 >
-                    <div class="graph-body" class:with-list=move || app.view.with(|view| view.list)>
+                    <div class="graph-body" class:with-list=move || app.view.with(|view| view.graph.list)>
                         <Board zoom=zoom focus=focus />
                         <Mirror focus=focus />
                     </div>
                 </Show>
+                <Replay />
             </div>
             {move || {
                 let selected = panel.get();
@@ -83,6 +134,7 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
                     selected.strip_prefix("edge:").map(|id| view! { <EdgePanel id=id.to_owned() /> }.into_any())
                 }
             }}
+            <Menu />
         </div>
     }
 }

@@ -2,17 +2,29 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
 };
-use weft_model::canary::{Canaries, EditPreview, EditResult, WeightEdit};
+use serde::Deserialize;
+use weft_model::{
+    ObjectRef,
+    audit::{WeightChange, WeightHistory},
+    canary::{Canaries, EditPreview, EditResult, WeightEdit},
+};
 
 use crate::{
     app::App,
     auth::{Caller, Verb},
     canary::edit::EditError,
+    db::Edit,
     http::ApiError,
     redact,
 };
+
+/// Changes given at most.
+const MAX_CHANGES: usize = 200;
 
 /// `GET /api/v1/canaries`.
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Json<Canaries> {
@@ -38,7 +50,10 @@ pub(super) async fn apply(
 ) -> Result<Json<EditResult>, ApiError> {
     let Json(edit) = edit?;
     caller.require(Verb::Patch, &edit.object).await?;
-    Ok(Json(app.editor.apply(&edit, caller.name(), caller.token()).await?))
+    app.audit.able().await?;
+    let done = app.editor.apply(&edit, caller.name(), caller.token()).await?;
+    write_down(&app, &caller, &done).await;
+    Ok(Json(done))
 }
 
 /// `POST /api/v1/edits/{id}/undo`.
@@ -50,5 +65,57 @@ pub(super) async fn undo(
     if let Some(edit) = app.state.edits.get(&id).await.map_err(EditError::from)? {
         caller.require(Verb::Patch, &edit.object).await?;
     }
-    Ok(Json(app.editor.undo(&id, caller.name(), caller.token()).await?))
+    app.audit.able().await?;
+    let done = app.editor.undo(&id, caller.name(), caller.token()).await?;
+    write_down(&app, &caller, &done).await;
+    Ok(Json(done))
+}
+
+async fn write_down(app: &App, caller: &Caller, done: &EditResult) {
+    match app.state.edits.get(&done.id).await {
+        Ok(Some(edit)) => app.audit.moved(caller, &edit).await,
+        other => tracing::error!(?other, edit = done.id, who = caller.name(), "the audit misses a move of weights"),
+    }
+}
+
+/// Which route: the version may be another one than it is written in.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Route {
+    api_version: String,
+    kind: String,
+    namespace: String,
+    name: String,
+    #[serde(default)]
+    route_index: usize,
+    #[serde(default = "twenty")]
+    limit: usize,
+}
+
+fn twenty() -> usize {
+    20
+}
+
+/// `GET /api/v1/canaries/history`: who moved a route's weights, newest first.
+pub(super) async fn history(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    route: Result<Query<Route>, QueryRejection>,
+) -> Result<Json<WeightHistory>, ApiError> {
+    let Query(Route { api_version, kind, namespace, name, route_index, limit }) = route?;
+    let object = ObjectRef { api_version, kind, namespace, name };
+    caller.require(Verb::Get, &object).await?;
+    let limit = limit.clamp(1, MAX_CHANGES);
+    let mut edits = app.state.edits.of_route(&object, route_index, limit + 1).await?;
+    let more = edits.len() > limit;
+    edits.truncate(limit);
+    let change = |edit: Edit| WeightChange {
+        id: edit.id,
+        at_ms: edit.at_ms,
+        by: edit.by,
+        from: edit.weights_before,
+        to: edit.weights_after,
+        undoes: edit.undoes,
+    };
+    Ok(Json(WeightHistory { changes: edits.into_iter().map(change).collect(), more }))
 }

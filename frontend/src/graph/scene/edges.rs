@@ -45,13 +45,16 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
             let edge = &graph.edges[*edge];
             let width =
                 WIDTHS.into_iter().rev().find(|(rate, _)| edge.rate >= *rate).map_or(WIDTHS[0].1, |(_, width)| width);
+            let curve = curve(&nodes[*from], &nodes[*to], bends, ports, layout.direction);
             EdgeShape {
                 id: edge.id.clone(),
                 ends: (*from, *to),
-                curve: curve(&nodes[*from], &nodes[*to], bends, ports, layout.direction),
+                area: curve.bounds().unwrap_or_default().grow(12.0),
+                curve,
                 width,
                 health: edge.health,
                 label: None,
+                covered: Vec::new(),
                 flow: Flow::of(edge.rate, edge.p50_ms.or(edge.p95_ms), edge.error_share),
             }
         })
@@ -65,17 +68,19 @@ fn ports(nodes: &[NodeShape], pairs: &[(usize, usize)], bends: &[&[Point]], dire
     let middle = |node: usize| direction.turn(nodes[node].rect.centre()).y;
     let start = |node: usize| direction.turn_rect(nodes[node].rect).x;
     let forward = |index: &usize| start(pairs[*index].0) < start(pairs[*index].1);
-    for node in 0..nodes.len() {
-        for leaves in [true, false] {
-            let own = |index: &usize| if leaves { pairs[*index].0 == node } else { pairs[*index].1 == node };
-            let aim = |index: usize| {
-                let bend = if leaves { bends[index].first() } else { bends[index].last() };
-                bend.map_or_else(
-                    || middle(if leaves { pairs[index].1 } else { pairs[index].0 }),
-                    |bend| direction.turn(*bend).y,
-                )
-            };
-            let mut edges: Vec<usize> = (0..pairs.len()).filter(|index| own(index) && forward(index)).collect();
+    for leaves in [true, false] {
+        let mut by_node: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+        for index in (0..pairs.len()).filter(forward) {
+            by_node[if leaves { pairs[index].0 } else { pairs[index].1 }].push(index);
+        }
+        let aim = |index: usize| {
+            let bend = if leaves { bends[index].first() } else { bends[index].last() };
+            bend.map_or_else(
+                || middle(if leaves { pairs[index].1 } else { pairs[index].0 }),
+                |bend| direction.turn(*bend).y,
+            )
+        };
+        for mut edges in by_node {
             edges.sort_by(|a, b| aim(*a).total_cmp(&aim(*b)).then(a.cmp(b)));
             let step = (direction.node().1 * 0.6 / edges.len().max(1) as f64).min(direction.node().1 / 4.0);
             let count = edges.len() as f64;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use weft_model::graph::{Edge, Graph, Lock};
 
-use super::{Choice, EdgeShape, LABEL, LabelShape, Measure, NodeShape};
+use super::{Choice, EdgeShape, LABEL, LabelShape, Measure, NodeShape, taken::Taken};
 use crate::{
     format,
     graph::geometry::{Curve, Point, Rect},
-    location::Label,
+    location::graph::Label,
 };
 
 /// Parts of the way where a label may stand, the best first.
@@ -23,9 +23,14 @@ const LOOK_AT_LINES: usize = 80;
 const LOCK: f64 = 16.0;
 
 /// Gives each edge its label, in the order of ids, so that a label does not jump when numbers change.
-pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice: Choice, measure: &dyn Measure) {
-    let mut taken: Vec<Rect> = nodes.iter().map(|node| node.rect.grow(4.0)).collect();
-    taken.extend(nodes.iter().filter_map(|node| node.version.as_ref().map(|(_, tab)| *tab)));
+pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice: &Choice, measure: &dyn Measure) {
+    let mut taken = Taken::default();
+    for node in nodes {
+        taken.add(node.rect.grow(4.0));
+        if let Some((_, tab)) = &node.version {
+            taken.add(*tab);
+        }
+    }
     let by_id: BTreeMap<&str, &Edge> = graph.edges.iter().map(|edge| (edge.id.as_str(), edge)).collect();
     let mut sent: BTreeMap<&str, f64> = BTreeMap::new();
     for edge in &graph.edges {
@@ -45,7 +50,7 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
             if is_broken != broken {
                 continue;
             }
-            let text = text(edge, choice.label, sent.get(edge.source.as_str()).copied().unwrap_or(0.0));
+            let text = text(edge, &choice.labels, sent.get(edge.source.as_str()).copied().unwrap_or(0.0));
             let note = is_broken.then(|| {
                 format!("{} plaintext", edge.plaintext_share.map_or_else(|| "some".to_owned(), format::share))
             });
@@ -65,7 +70,7 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
                 };
                 asides.iter().flat_map(|aside| PLACES.iter().map(move |part| at(part, aside))).collect()
             };
-            let cost = |rect: &Rect| taken.iter().map(|other| other.overlap(*rect)).sum::<f64>();
+            let cost = |rect: &Rect| taken.overlap(*rect);
             let free = |rects: Vec<Rect>| {
                 let mut free = rects.into_iter().filter(|rect| cost(rect) == 0.0);
                 if curves.is_empty() {
@@ -83,7 +88,7 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
             };
             let place = free(near).or_else(|| if is_broken { free(beside(&FAR)).or_else(least) } else { None });
             let Some(rect) = place else { continue };
-            taken.push(rect.grow(2.0));
+            taken.add(rect.grow(2.0));
             shape.label = Some(LabelShape { text, note, lock, rect });
         }
     }
@@ -98,14 +103,47 @@ fn lock(edge: &Edge, closed: bool) -> Option<Lock> {
     }
 }
 
-/// The label's text; empty when the number is not known. `sent` is all that the source sends.
-fn text(edge: &Edge, label: Label, sent: f64) -> String {
-    match label {
-        _ if edge.rate <= 0.0 => String::new(),
-        Label::Rate => format::rate(edge.rate, &edge.protocol),
-        Label::Errors => edge.error_share.map(format::share).unwrap_or_default(),
-        Label::P95 => edge.p95_ms.map(format::millis).unwrap_or_default(),
-        Label::Share if sent > 0.0 => format::share(edge.rate / sent),
-        Label::Share => String::new(),
+/// The label's text: what is known of all that was asked for; empty when that is nothing. `sent` is all that the source
+/// sends, for a server that does not say the share.
+fn text(edge: &Edge, labels: &[Label], sent: f64) -> String {
+    if edge.rate <= 0.0 && edge.bytes_sent + edge.bytes_received <= 0.0 {
+        return String::new();
+    }
+    let part = |label: &Label| match label {
+        Label::Rate => Some(format::rate(edge.rate, &edge.protocol)),
+        Label::Errors => edge.error_share.map(format::share),
+        Label::P50 => edge.p50_ms.map(format::millis),
+        Label::P95 => edge.p95_ms.map(format::millis),
+        Label::P99 => edge.p99_ms.map(format::millis),
+        Label::Share => edge.share.or((sent > 0.0).then(|| edge.rate / sent)).map(format::share),
+        Label::Throughput => {
+            let bytes = edge.bytes_sent + edge.bytes_received;
+            (bytes > 0.0).then(|| format::bytes_rate(bytes))
+        }
+    };
+    // Beside others a number says which it is.
+    let named = |label: &Label| {
+        let text = part(label)?;
+        Some(match label {
+            Label::P50 | Label::P95 | Label::P99 if labels.len() > 1 => format!("{} {text}", label.title()),
+            Label::Errors if labels.len() > 1 => format!("{text} err"),
+            Label::Share if labels.len() > 1 => format!("{text} of calls"),
+            _ => text,
+        })
+    };
+    labels.iter().filter_map(named).collect::<Vec<_>>().join(" · ")
+}
+
+/// Tells each edge which parts of its way are covered, so that its particles stay off them.
+pub fn cover(nodes: &[NodeShape], edges: &mut [EdgeShape]) {
+    let mut over = Taken::default();
+    for label in edges.iter().filter_map(|edge| edge.label.as_ref()) {
+        over.add(label.rect.grow(2.0));
+    }
+    for node in nodes {
+        over.add(node.rect);
+    }
+    for edge in edges.iter_mut().filter(|edge| edge.flow.is_some()) {
+        edge.covered = edge.curve.parts(|point| over.holds(point));
     }
 }

@@ -1,9 +1,12 @@
 //! Nodes and their text.
 
-use weft_model::graph::{Health, Node};
+use weft_model::graph::{Health, Node, NodeKind};
 
 use super::{MARK, Mark, Measure, NodeShape};
-use crate::{format, graph::geometry::Rect};
+use crate::{
+    format,
+    graph::{fold, geometry::Rect},
+};
 
 /// Left of the text: the health shape and its margins.
 const INDENT: f64 = 28.0;
@@ -48,7 +51,13 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         subtitle: subtitle(node, free - taken, measure),
         version,
         marks,
+        members: if fold::namespace(&node.id).is_some() { node.workloads.len() } else { 0 },
     }
+}
+
+/// The name of a node without its version.
+pub fn bare_name(node: &Node) -> &str {
+    name(node).0
 }
 
 /// The name without the version that stands on the tab.
@@ -61,10 +70,16 @@ pub fn name(node: &Node) -> (&str, Option<&str>) {
 
 /// The most that fits: rate and errors, or only the rate.
 fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
-    let rate = if node.rate_in > 0.0 {
+    let rate = if node.rate_in > 0.0 && fold::namespace(&node.id).is_some() {
+        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, "http"))
+    } else if node.rate_in > 0.0 {
         format::rate(node.rate_in, "http")
+    } else if node.connections_in > 0.0 {
+        format::rate(node.connections_in, "tcp")
     } else if node.rate_out > 0.0 {
         format!("sends {}/s", format::digits(node.rate_out))
+    } else if node.kind == NodeKind::Hidden {
+        "not yours to see".to_owned()
     } else if node.health == Health::Unknown {
         "not known".to_owned()
     } else {

@@ -71,24 +71,24 @@ fn shop() -> Graph {
     }
 }
 
-fn scene(graph: &Graph, choice: Choice) -> Scene {
+fn scene(graph: &Graph, choice: &Choice) -> Scene {
     Scene::new(graph, &layout(&Topology::of(graph), Direction::Right, None), choice, &Even)
 }
 
 #[test]
 fn a_broken_lock_is_always_drawn_and_a_closed_one_on_request() {
-    let locks = |choice| -> Vec<Option<Lock>> {
+    let locks = |choice: &Choice| -> Vec<Option<Lock>> {
         scene(&shop(), choice).edges.iter().map(|edge| edge.label.as_ref().and_then(|label| label.lock)).collect()
     };
-    assert_eq!(locks(Choice::default()), [Some(Lock::Plaintext), None, None, None, None]);
-    let all = locks(Choice { locks: true, ..Choice::default() });
+    assert_eq!(locks(&Choice::default()), [Some(Lock::Plaintext), None, None, None, None]);
+    let all = locks(&Choice { locks: true, ..Choice::default() });
     assert!(all.iter().all(Option::is_some));
 }
 
 #[test]
 fn labels_can_be_read() {
     let graph = shop();
-    let scene = scene(&graph, Choice { locks: true, label: Label::P95 });
+    let scene = scene(&graph, &Choice { locks: true, labels: vec![Label::P95] });
     let labels: Vec<&LabelShape> = scene.edges.iter().filter_map(|edge| edge.label.as_ref()).collect();
     assert_eq!(labels.len(), graph.edges.len());
     for (index, label) in labels.iter().enumerate() {
@@ -101,7 +101,7 @@ fn labels_can_be_read() {
 
 #[test]
 fn names_leave_their_version_to_the_tab() {
-    let scene = scene(&shop(), Choice::default());
+    let scene = scene(&shop(), &Choice::default());
     let order = &scene.nodes[1];
     assert_eq!((order.title.as_str(), order.name.as_str()), ("order", "order-v1"));
     assert_eq!(order.version.as_ref().map(|(version, _)| version.as_str()), Some("v1"));
@@ -113,7 +113,7 @@ fn names_leave_their_version_to_the_tab() {
 #[test]
 fn edges_start_and_end_at_their_nodes() {
     let graph = shop();
-    let scene = scene(&graph, Choice::default());
+    let scene = scene(&graph, &Choice::default());
     for edge in &scene.edges {
         let (from, to) = (scene.nodes[edge.ends.0].rect, scene.nodes[edge.ends.1].rect);
         assert!(from.grow(4.0).holds(edge.curve.at(0.0)), "{}", edge.id);
@@ -124,7 +124,7 @@ fn edges_start_and_end_at_their_nodes() {
 
 #[test]
 fn the_pointer_meets_nodes_marks_labels_and_edges() {
-    let scene = scene(&shop(), Choice::default());
+    let scene = scene(&shop(), &Choice::default());
     let node = &scene.nodes[1];
     assert_eq!(scene.hit(node.rect.centre(), 6.0), Some(Hit::Node(1, None)));
     assert_eq!(scene.hit(node.marks[0].rect.centre(), 6.0), Some(Hit::Node(1, Some(0))));
@@ -137,14 +137,16 @@ fn the_pointer_meets_nodes_marks_labels_and_edges() {
 
 #[test]
 fn a_path_goes_both_ways() {
-    let scene = scene(&shop(), Choice::default());
+    let scene = scene(&shop(), &Choice::default());
     let path = scene.through_node(1);
     assert_eq!(path.nodes.into_iter().collect::<Vec<_>>(), [1, 3, 4]);
     assert_eq!(path.edges.into_iter().collect::<Vec<_>>(), [1, 3]);
     let edge = scene.through_edge(0);
     assert_eq!((edge.nodes.len(), edge.edges.len()), (2, 1));
-    assert_eq!(scene.matching("ORDER v2").nodes.into_iter().collect::<Vec<_>>(), [2]);
-    assert_eq!(scene.matching("").nodes.len(), 5);
+    let call = Found { edges: ["shop/legacy->shop/payment-v1".to_owned()].into(), ..Found::default() };
+    assert_eq!(scene.found(&call).nodes.into_iter().collect::<Vec<_>>(), [0, 3], "the ends of a call come along");
+    let nodes = Found { nodes: ["shop/order-v1", "shop/payment-v1"].map(str::to_owned).into(), ..Found::default() };
+    assert_eq!(scene.found(&nodes).edges.into_iter().collect::<Vec<_>>(), [1], "so do calls between nodes");
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn calls_to_oneself_and_back_have_a_way() {
     graph.edges.push(edge("shop/payment-v1", "shop/storefront-v1", Lock::Unknown));
     graph.edges.push(edge("shop/payment-v1", "shop/payment-v1", Lock::Unknown));
     graph.edges.push(edge("shop/payment-v1", "shop/nowhere", Lock::Unknown));
-    let scene = scene(&graph, Choice::default());
+    let scene = scene(&graph, &Choice::default());
     assert_eq!(scene.edges.len(), 7);
     assert!(scene.edges.iter().all(|edge| edge.curve.length() > 40.0));
 }

@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
-use weft_model::graph::Graph;
 
 use crate::{
     browser,
     graph::{
+        geometry::{Point, Rect},
         layout::{Direction, Layout, Topology, layout},
         memory,
         palette::{Palette, Ruler},
+        picture::Picture,
         render::{Emphasis, Painter},
         scene::{Choice, Hit, Path, Scene},
         viewport::Viewport,
@@ -33,10 +34,11 @@ pub(super) struct State {
     pub(super) window: (f64, f64),
     pub(super) ratio: f64,
     pub(super) palette: Palette,
-    pub(super) graph: Option<Arc<Graph>>,
+    pub(super) picture: Option<Arc<Picture>>,
     pub(super) topology: Topology,
     pub(super) layout: Layout,
-    pub(super) memory: String,
+    /// What positions are remembered under: what is shown, and what is left out of it.
+    pub(super) memory: (String, String),
     pub(super) scene: Scene,
     pub(super) choice: Choice,
     pub(super) view: Viewport,
@@ -45,8 +47,8 @@ pub(super) struct State {
     pub(super) hover: Option<Hit>,
     pub(super) focus: String,
     pub(super) selected: String,
-    pub(super) find: String,
-    pub(super) travelled: BTreeMap<String, f64>,
+    /// How far the particles of each edge have come, by the scene's index.
+    pub(super) travelled: Vec<f64>,
     pub(super) moving: bool,
     pub(super) dirty: bool,
     pub(super) asked: bool,
@@ -65,10 +67,10 @@ impl State {
             window: (0.0, 0.0),
             ratio: 1.0,
             palette,
-            graph: None,
+            picture: None,
             topology: Topology::default(),
             layout: Layout::default(),
-            memory: String::new(),
+            memory: Default::default(),
             scene: Scene::default(),
             choice: Choice::default(),
             view: Viewport::default(),
@@ -76,8 +78,7 @@ impl State {
             hover: None,
             focus: String::new(),
             selected: String::new(),
-            find: String::new(),
-            travelled: BTreeMap::new(),
+            travelled: Vec::new(),
             moving: true,
             dirty: true,
             asked: false,
@@ -86,15 +87,28 @@ impl State {
         }
     }
 
+    /// The name that positions are remembered under.
+    pub(super) fn key(&self) -> String {
+        if self.memory.1.is_empty() { self.memory.0.clone() } else { format!("{}|{}", self.memory.0, self.memory.1) }
+    }
+
+    /// Draws everything, as large as `ratio` says, on another canvas.
+    pub(super) fn portrait(&self, pen: &CanvasRenderingContext2d, bounds: Rect, ratio: f64) {
+        let view = Viewport { scale: 1.0, offset: Point::new(-bounds.x, -bounds.y) };
+        let painter = Painter { pen, palette: &self.palette, size: (bounds.w, bounds.h), ratio, view };
+        painter.scene(&self.scene, &Emphasis::default(), true);
+    }
+
     pub(super) fn rebuild(&mut self) {
-        let Some(graph) = self.graph.clone() else { return };
+        let Some(picture) = self.picture.clone() else { return };
         let hover = self.hover.as_ref().and_then(|hit| self.name(hit));
         let ruler = Ruler { pen: &self.pen[0], palette: &self.palette };
         let first = self.scene.nodes.is_empty();
-        self.scene = Scene::new(&graph, &self.layout, self.choice, &ruler);
+        let before: BTreeMap<String, f64> =
+            self.scene.edges.iter().zip(&self.travelled).map(|(edge, way)| (edge.id.clone(), *way)).collect();
+        self.scene = Scene::new(&picture.graph, &self.layout, &self.choice, &ruler);
         self.hover = hover.and_then(|name| self.named(&name));
-        let live: BTreeMap<&str, ()> = self.scene.edges.iter().map(|edge| (edge.id.as_str(), ())).collect();
-        self.travelled.retain(|id, _| live.contains_key(id.as_str()));
+        self.travelled = self.scene.edges.iter().map(|edge| before.get(&edge.id).copied().unwrap_or(0.0)).collect();
         if first {
             self.fit_unless_touched();
             self.show_selected();
@@ -117,7 +131,7 @@ impl State {
         if direction == self.layout.direction || self.topology.nodes.is_empty() {
             return;
         }
-        let known = memory::recall(&self.memory, direction);
+        let known = memory::recall(&self.key(), direction);
         self.layout = layout(&self.topology, direction, known.as_ref());
         self.touched = false;
         self.rebuild();
@@ -136,6 +150,9 @@ impl State {
         if let Some(id) = name.strip_prefix("node:") {
             return self.scene.node(id).map(|index| Hit::Node(index, None));
         }
+        if let Some(name) = name.strip_prefix("box:") {
+            return self.scene.boxes.iter().position(|shape| shape.folds && shape.name == name).map(Hit::Box);
+        }
         let id = name.strip_prefix("edge:")?;
         self.scene.edges.iter().position(|edge| edge.id == id).map(Hit::Edge)
     }
@@ -144,6 +161,7 @@ impl State {
         match hit {
             Hit::Node(index, _) => self.scene.nodes.get(*index).map(|node| format!("node:{}", node.id)),
             Hit::Edge(index) => self.scene.edges.get(*index).map(|edge| format!("edge:{}", edge.id)),
+            Hit::Box(index) => self.scene.boxes.get(*index).map(|shape| format!("box:{}", shape.name)),
         }
     }
 
@@ -152,8 +170,10 @@ impl State {
         match self.lit() {
             Some(Hit::Node(index, _)) => Some(self.scene.through_node(index)),
             Some(Hit::Edge(index)) => Some(self.scene.through_edge(index)),
-            None if !self.find.is_empty() => Some(self.scene.matching(&self.find)),
-            None => None,
+            _ => {
+                let found = self.picture.as_ref()?.found.as_ref()?;
+                Some(self.scene.found(found))
+            }
         }
     }
 
@@ -179,7 +199,7 @@ impl State {
             let (node, edge) = split(self.lit());
             let (selected_node, selected_edge) = split(self.named(&self.selected));
             let emphasis = Emphasis { path: path.as_ref(), node, edge, selected_node, selected_edge };
-            self.painter(0).scene(&self.scene, &emphasis);
+            self.painter(0).scene(&self.scene, &emphasis, false);
             self.dirty = false;
             // What a canvas shows cannot be read off the document; its scale tells how large names are.
             let _ = self.canvas[0].set_attribute("data-scale", &format!("{:.2}", self.view.scale));
@@ -195,14 +215,12 @@ impl State {
         // A tab that was hidden goes on where it was.
         let seconds = ((now - self.drawn_ms) / 1000.0).clamp(0.0, 0.1);
         self.drawn_ms = now;
-        for edge in &self.scene.edges {
+        for (edge, way) in self.scene.edges.iter().zip(&mut self.travelled) {
             if let Some(flow) = edge.flow {
-                let travelled = self.travelled.entry(edge.id.clone()).or_insert(0.0);
-                *travelled += flow.speed * seconds;
+                *way += flow.speed * seconds;
             }
         }
-        let travelled = |id: &str| self.travelled.get(id).copied().unwrap_or(0.0);
-        self.painter(1).particles(&self.scene, path.as_ref(), travelled);
+        self.painter(1).particles(&self.scene, path.as_ref(), &self.travelled);
         true
     }
 }
@@ -211,6 +229,6 @@ fn split(hit: Option<Hit>) -> (Option<usize>, Option<usize>) {
     match hit {
         Some(Hit::Node(index, _)) => (Some(index), None),
         Some(Hit::Edge(index)) => (None, Some(index)),
-        None => (None, None),
+        Some(Hit::Box(_)) | None => (None, None),
     }
 }

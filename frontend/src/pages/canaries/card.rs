@@ -9,6 +9,7 @@ use super::{
     bars::{Bars, name},
     draft::Draft,
     editor::Editor,
+    history::History,
 };
 use crate::{
     browser,
@@ -81,6 +82,7 @@ pub fn Card(key: String) -> impl IntoView {
             {move || canary.get().map(|canary| view! { <Bars canary=(*canary).clone() /> })}
             {move || canary.get().map(|canary| view! { <Versions canary=(*canary).clone() /> })}
             <Editor draft=draft canary=canary />
+            <History canary=canary />
             <Commands commands=commands words="Show query" />
         </article>
     }

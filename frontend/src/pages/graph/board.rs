@@ -1,6 +1,6 @@
 //! The canvases with what lies over them: zoom buttons, legend, tooltip.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use leptos::{
     ev,
@@ -10,17 +10,15 @@ use leptos::{
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::ResizeObserver;
 
-use super::Shown;
+use super::{OnStage, Shown, legend::Legend, menu::Opened};
 use crate::{
     browser,
-    components::shape::{Glyph, HealthShape},
-    graph::{geometry::Point, scene::Choice, stage::Stage},
+    components::shape::Glyph,
+    graph::{fold, geometry::Point, picture::Picture, scene::Choice, stage::Stage},
     icons::Icon,
     keys::Zoom,
-    state::app,
-    words,
+    state::{App, app},
 };
-use weft_model::graph::Health;
 
 /// Pixels that the pointer may move while it is still a click.
 const CLICK: f64 = 4.0;
@@ -38,7 +36,8 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     let Shown(shown) = expect_context();
     let place = NodeRef::<Div>::new();
     let (still, moving) = (NodeRef::<Canvas>::new(), NodeRef::<Canvas>::new());
-    let stage: StoredValue<Option<Stage>, LocalStorage> = StoredValue::new_local(None);
+    let OnStage(stage) = expect_context();
+    let Opened(opened) = expect_context();
     let ready = RwSignal::new(false);
     let tip: RwSignal<Option<Tip>> = RwSignal::new(None);
     let on = move |act: &dyn Fn(&Stage)| {
@@ -53,35 +52,54 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
         watch_size(&place, stage);
         ready.set(true);
     });
-    let memory = Memo::new(move |_| {
+    let scope = Memo::new(move |_| {
         let name = app.meta.with(|load| load.value.as_ref().map(|meta| meta.name.clone()).unwrap_or_default());
-        format!("{name}|{}", app.view.with(|view| view.namespaces.join(",")))
+        app.view.with(|view| {
+            let graph = &view.graph;
+            let mut name = format!("{name}|{}", view.namespaces.join(","));
+            if graph.nodes != Default::default() {
+                name.push_str(&format!("|{}", graph.nodes));
+            }
+            if !graph.focus.is_empty() {
+                name.push_str(&format!("|{}+{}", graph.focus, graph.hops));
+            }
+            let mut filter = Vec::new();
+            if !graph.idle {
+                filter.push("busy");
+            }
+            filter.extend(graph.without.iter().map(String::as_str));
+            filter.extend(Some(graph.hide.as_str()).filter(|hide| !hide.is_empty()));
+            (name, filter.join("|"))
+        })
     });
     Effect::new(move |_| {
-        let (true, Some(graph)) = (ready.get(), shown.get()) else { return };
+        let (true, Some(shown)) = (ready.get(), shown.get()) else { return };
         // What stands still is not drawn as if it flowed.
-        let flows = app.paused.get().is_none() && graph.age_ms == 0;
+        let flows = app.paused.get().is_none() && shown.graph.age_ms == 0 && !shown.graph.replay;
         let moves = flows && !browser::media("(prefers-reduced-motion: reduce)");
+        // A folded graph is another picture than an open one, and both come back as they were.
+        let folded: Vec<&str> =
+            shown.boxes.iter().filter(|(_, folded)| *folded).map(|(name, _)| name.as_str()).collect();
+        let (mut name, filter) = scope.get();
+        if !folded.is_empty() {
+            name.push_str(&format!("|folded:{}", folded.join(",")));
+        }
         on(&|stage| {
             stage.animate(moves);
-            stage.show(graph.clone(), &memory.get());
+            stage.show(shown.clone(), &name, &filter);
         });
     });
-    let choice = Memo::new(move |_| app.view.with(|view| (view.label, view.locks)));
+    let choice =
+        Memo::new(move |_| app.view.with(|view| Choice { labels: view.graph.labels.clone(), locks: view.graph.locks }));
     Effect::new(move |_| {
         ready.track();
-        let (label, locks) = choice.get();
-        on(&|stage| stage.choose(Choice { label, locks }));
+        let choice = choice.get();
+        on(&|stage| stage.choose(choice.clone()));
     });
-    let found = Memo::new(move |_| app.view.with(|view| (view.find.clone(), view.select.clone())));
+    let selected = Memo::new(move |_| app.view.with(|view| view.select.clone()));
     Effect::new(move |_| {
         ready.track();
-        found.with(|(find, select)| {
-            on(&|stage| {
-                stage.find(find);
-                stage.select(select);
-            });
-        });
+        selected.with(|select| on(&|stage| stage.select(select)));
     });
     Effect::new(move |_| {
         let name = focus.get();
@@ -149,7 +167,31 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             let hit = stage.point(Some(inside))?;
             stage.describe(&hit).map(|(name, _)| name)
         });
-        app.change(|view| view.select = name.unwrap_or_default());
+        match name.as_deref().and_then(|name| name.strip_prefix("box:")) {
+            Some(name) => app.change(|view| view.graph.fold(name, true)),
+            None => app.change(|view| view.select = name.clone().unwrap_or_default()),
+        }
+    };
+    let under = move |at: Point| {
+        stage.with_value(|stage| {
+            let stage = stage.as_ref()?;
+            let hit = stage.point(Some(at - corner(place)))?;
+            stage.describe(&hit).map(|(name, _)| name)
+        })
+    };
+    let menu = move |event: ev::MouseEvent| {
+        event.prevent_default();
+        tip.set(None);
+        let at = Point::new(event.client_x().into(), event.client_y().into());
+        opened.set(Some((under(at).unwrap_or_default(), at.x, at.y)));
+    };
+    let twice = move |event: ev::MouseEvent| {
+        let name = under(Point::new(event.client_x().into(), event.client_y().into()));
+        let Some(id) = name.as_deref().and_then(|name| name.strip_prefix("node:")) else { return };
+        match fold::namespace(id) {
+            Some(namespace) => app.change(|view| view.graph.fold(namespace, false)),
+            None => app.change(|view| id.clone_into(&mut view.graph.focus)),
+        }
     };
     let leave = move |_| {
         tip.set(None);
@@ -166,7 +208,7 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
         tip.set(None);
         on(&|stage| stage.zoom(factor, Some(at)));
     };
-    let empty = move || shown.with(|graph| graph.as_ref().is_some_and(|graph| graph.nodes.is_empty()));
+    let empty = move || shown.with(|shown| shown.as_ref().is_some_and(|shown| shown.graph.nodes.is_empty()));
     let hot = move || tip.with(Option::is_some);
     view! {
         <div
@@ -179,15 +221,39 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             on:pointerup=up
             on:pointerleave=leave
             on:wheel=wheel
+            on:contextmenu=menu
+            on:dblclick=twice
         >
             <canvas node_ref=still aria-hidden="true"></canvas>
             <canvas node_ref=moving class="moving" aria-hidden="true"></canvas>
             <Show when=empty>
                 <div class="board-empty">
-                    <p class="empty-title">"No workloads in this scope"</p>
-                    <p class="quiet">
-                        "Choose other namespaces above, or add a WorkloadEntry to the directory: it appears here before its first request."
-                    </p>
+                    {move || match why_empty(app, shown) {
+                        Some((title, words)) => view! {
+                            <p class="empty-title">{title}</p>
+                            <p class="quiet">{words}</p>
+                            <p>
+                                <button
+                                    class="button"
+                                    on:pointerdown=|event| event.stop_propagation()
+                                    on:click=move |_| app.change(|view| {
+                                        view.graph.focus.clear();
+                                        view.graph.hide.clear();
+                                        view.graph.without.clear();
+                                        view.graph.idle = true;
+                                    })
+                                >
+                                    "Show everything"
+                                </button>
+                            </p>
+                        }.into_any(),
+                        None => view! {
+                            <p class="empty-title">"No workloads in this scope"</p>
+                            <p class="quiet">
+                                "Choose other namespaces above, or add a workload to the mesh: it appears here before its first request."
+                            </p>
+                        }.into_any(),
+                    }}
                 </div>
             </Show>
             <Legend />
@@ -263,31 +329,15 @@ fn watch_size(place: &web_sys::HtmlDivElement, stage: StoredValue<Option<Stage>,
     });
 }
 
-/// What shapes and lines mean.
-#[component]
-fn Legend() -> impl IntoView {
-    let states = [Health::Healthy, Health::Degraded, Health::Failing, Health::Idle, Health::Unknown];
-    view! {
-        <div class="legend" aria-hidden="true">
-            {states
-                .into_iter()
-                .map(|health| {
-                    view! {
-                        <span>
-                            <HealthShape health silent=true />
-                            {words::health(health)}
-                        </span>
-                    }
-                })
-                .collect_view()}
-            <span class="legend-lines">
-                <i class="thin"></i>
-                "under 1"
-                <i class="middle"></i>
-                "under 10"
-                <i class="thick"></i>
-                "from 10 req/s"
-            </span>
-        </div>
+/// Why nothing is left although there is something in scope.
+fn why_empty(app: App, shown: Memo<Option<Arc<Picture>>>) -> Option<(String, &'static str)> {
+    let any = shown.with(|shown| shown.as_ref().is_some_and(|shown| !shown.whole.nodes.is_empty()));
+    let focus = app.view.with(|view| view.graph.focus.clone());
+    if !focus.is_empty() {
+        let words = "It has neither been configured nor called within this window and scope, or a filter hides it.";
+        return Some((format!("{focus} is not in the graph"), words));
     }
+    any.then(|| {
+        ("Everything is hidden".to_owned(), "The hide expression, protocols or idle filter leave nothing to show.")
+    })
 }

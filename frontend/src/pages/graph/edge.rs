@@ -24,11 +24,12 @@ use crate::{
 pub fn EdgePanel(id: String) -> impl IntoView {
     let Shown(shown) = expect_context();
     let wanted = id.clone();
-    let edge =
-        Memo::new(move |_| shown.with(|graph| graph.as_ref()?.edges.iter().find(|edge| edge.id == wanted).cloned()));
+    let edge = Memo::new(move |_| {
+        shown.with(|graph| graph.as_ref()?.graph.edges.iter().find(|edge| edge.id == wanted).cloned())
+    });
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
     let commands = Signal::derive(move || {
-        shown.with(|graph| graph.as_ref().map(|graph| graph.queries.clone()).unwrap_or_default())
+        shown.with(|graph| graph.as_ref().map(|graph| graph.whole.queries.clone()).unwrap_or_default())
     });
     let (from, to) = id.split_once("->").map(|(from, to)| (from.to_owned(), to.to_owned())).unwrap_or_default();
     let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();

@@ -4,8 +4,8 @@
 use leptos::prelude::*;
 use weft_model::graph::{Edge, Graph, Health, Lock, Node};
 
-use super::Shown;
-use crate::{components::shape::HealthShape, format, state::app, words};
+use super::{OnStage, Shown, menu::Opened};
+use crate::{browser, components::shape::HealthShape, format, state::app, words};
 
 /// Nodes and edges. What has the focus is lit up on the canvas.
 #[component]
@@ -13,13 +13,14 @@ pub fn Mirror(focus: RwSignal<String>) -> impl IntoView {
     let app = app();
     let Shown(shown) = expect_context();
     let ids = move |part: fn(&Graph) -> Vec<String>| {
-        Memo::new(move |_| shown.with(|graph| graph.as_deref().map(part).unwrap_or_default()))
+        Memo::new(move |_| shown.with(|graph| graph.as_deref().map(|shown| part(&shown.graph)).unwrap_or_default()))
     };
     let node_ids = ids(|graph| graph.nodes.iter().map(|node| node.id.clone()).collect());
     let edge_ids = ids(|graph| graph.edges.iter().map(|edge| edge.id.clone()).collect());
     view! {
-        <div class="mirror" class:seen=move || app.view.with(|view| view.list) role="region" aria-label="Graph as a list">
-            <h2>"Workloads"</h2>
+        <div class="mirror" class:seen=move || app.view.with(|view| view.graph.list) role="region" aria-label="Graph as a list">
+            <Boxes />
+            <h2>"Nodes"</h2>
             <ul data-testid="graph-nodes">
                 <For each=move || node_ids.get() key=|id| id.clone() let:id>
                     <NodeRow id=id focus=focus />
@@ -35,12 +36,46 @@ pub fn Mirror(focus: RwSignal<String>) -> impl IntoView {
     }
 }
 
+/// Namespaces, each with a button that folds it.
+#[component]
+fn Boxes() -> impl IntoView {
+    let app = app();
+    let Shown(shown) = expect_context();
+    let boxes =
+        Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|shown| shown.boxes.clone()).unwrap_or_default()));
+    view! {
+        <h2>"Namespaces"</h2>
+        <ul data-testid="graph-boxes">
+            <For each=move || boxes.get() key=|(name, _)| name.clone() let:entry>
+                {
+                    let name = entry.0;
+                    let (own, chosen, words) = (name.clone(), name.clone(), name.clone());
+                    let folded = Memo::new(move |_| boxes.with(|boxes| boxes.iter().any(|(other, folded)| *other == chosen && *folded)));
+                    view! {
+                        <li data-box=name.clone() data-folded=move || folded.get().to_string()>
+                            <button
+                                data-row=""
+                                aria-expanded=move || (!folded.get()).to_string()
+                                on:click=move |_| app.change(|view| view.graph.fold(&own, !folded.get_untracked()))
+                            >
+                                <span class="grow name">{words}</span>
+                                <span class="quiet">{move || if folded.get() { "folded" } else { "open" }}</span>
+                            </button>
+                        </li>
+                    }
+                }
+            </For>
+        </ul>
+    }
+}
+
 #[component]
 fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
     let Shown(shown) = expect_context();
     let wanted = id.clone();
-    let node: Memo<Option<Node>> =
-        Memo::new(move |_| shown.with(|graph| graph.as_ref()?.nodes.iter().find(|node| node.id == wanted).cloned()));
+    let node: Memo<Option<Node>> = Memo::new(move |_| {
+        shown.with(|graph| graph.as_ref()?.graph.nodes.iter().find(|node| node.id == wanted).cloned())
+    });
     let read = move |part: fn(&Node) -> String| move || node.with(|node| node.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
     let label = id.clone();
@@ -65,8 +100,9 @@ fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
 fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
     let Shown(shown) = expect_context();
     let wanted = id.clone();
-    let edge: Memo<Option<Edge>> =
-        Memo::new(move |_| shown.with(|graph| graph.as_ref()?.edges.iter().find(|edge| edge.id == wanted).cloned()));
+    let edge: Memo<Option<Edge>> = Memo::new(move |_| {
+        shown.with(|graph| graph.as_ref()?.graph.edges.iter().find(|edge| edge.id == wanted).cloned())
+    });
     let read = move |part: fn(&Edge) -> String| move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
     view! {
@@ -92,12 +128,27 @@ fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
 #[component]
 fn Target(what: String, focus: RwSignal<String>, health: Signal<Health>, children: Children) -> impl IntoView {
     let app = app();
-    let (select, focused, pressed) = (what.clone(), what.clone(), what);
+    let OnStage(stage) = expect_context();
+    let Opened(opened) = expect_context();
+    let (select, focused, pressed, asked) = (what.clone(), what.clone(), what.clone(), what);
+    // By the right button or by the keyboard: beside the pointer, or where the thing itself is drawn.
+    let menu = move |event: leptos::ev::MouseEvent| {
+        event.prevent_default();
+        let seen = app.view.with_untracked(|view| view.graph.list);
+        let corner = browser::find("[data-testid=graph-canvas]").map(|board| board.get_bounding_client_rect());
+        let drawn = stage.with_value(|stage| stage.as_ref()?.place_of(&asked)).zip(corner);
+        let at = match drawn.filter(|_| !seen) {
+            Some((point, corner)) => (point.x + corner.x(), point.y + corner.y()),
+            None => (event.client_x().into(), event.client_y().into()),
+        };
+        opened.set(Some((asked.clone(), at.0, at.1)));
+    };
     view! {
         <button
             data-row=""
             aria-pressed=move || app.view.with(|view| view.select == pressed).to_string()
             on:click=move |_| app.change(|view| view.select.clone_from(&select))
+            on:contextmenu=menu
             on:focus=move |_| focus.set(focused.clone())
             on:blur=move |_| focus.set(String::new())
         >

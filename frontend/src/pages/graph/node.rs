@@ -6,7 +6,7 @@ use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     canary::{Canary, Verdict},
     config::ConfigRow,
-    graph::{Badge, Edge, Graph, Node, NodeKind},
+    graph::{Badge, Edge, Node, NodeKind},
     trace::TraceList,
 };
 
@@ -22,6 +22,7 @@ use crate::{
         sparkline::Sparkline,
     },
     format,
+    graph::picture::Picture,
     icons::Icon,
     location::Room,
     pages::configuration::key,
@@ -40,11 +41,11 @@ pub fn NodePanel(id: String) -> impl IntoView {
     let wanted = StoredValue::new(id.clone());
     let node = Memo::new(move |_| {
         let id = wanted.get_value();
-        shown.with(|graph| graph.as_ref()?.nodes.iter().find(|node| node.id == id).cloned())
+        shown.with(|graph| graph.as_ref()?.graph.nodes.iter().find(|node| node.id == id).cloned())
     });
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
     let commands = Signal::derive(move || {
-        shown.with(|graph| graph.as_ref().map(|graph| graph.queries.clone()).unwrap_or_default())
+        shown.with(|graph| graph.as_ref().map(|graph| graph.whole.queries.clone()).unwrap_or_default())
     });
     let (heading, copied) = (id.clone(), id.clone());
     let namespace = move || node.with(|node| node.as_ref().map(|node| node.namespace.clone()).unwrap_or_default());
@@ -101,8 +102,8 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
     let edges = move |part: fn(&Edge) -> &String| {
         Memo::new(move |_| {
             let id = id.get();
-            let all = |graph: &Option<Arc<Graph>>| -> Vec<Edge> {
-                graph.iter().flat_map(|graph| &graph.edges).filter(|edge| *part(edge) == id).cloned().collect()
+            let all = |shown: &Option<Arc<Picture>>| -> Vec<Edge> {
+                shown.iter().flat_map(|shown| &shown.graph.edges).filter(|edge| *part(edge) == id).cloned().collect()
             };
             shown.with(all)
         })

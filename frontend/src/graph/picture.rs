@@ -1,0 +1,183 @@
+//! From the server's graph to what is drawn: scope, protocols, what is hidden, the focus, folded boxes, and what was found.
+
+use std::collections::BTreeSet;
+
+use weft_model::graph::Graph;
+
+use super::{
+    focus, fold,
+    query::{Index, Query, Subject},
+    scope,
+};
+use crate::location::View;
+
+/// Beyond this many nodes namespaces start folded.
+pub const LARGE: usize = 60;
+/// And until there are as few as these they stay so: a graph about the limit must not change at each refresh.
+const SMALL_AGAIN: usize = 50;
+
+/// What is drawn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Picture {
+    /// Nodes and edges, folded ones among them.
+    pub graph: Graph,
+    /// All in scope, before anything was hidden, focused or folded: what panels look members up in.
+    pub whole: Graph,
+    /// Namespaces that are shown, and whether each is folded.
+    pub boxes: Vec<(String, bool)>,
+    /// Whether namespaces are folded by themselves because there are so many nodes.
+    pub large: bool,
+    /// How many nodes the hide expression takes away.
+    pub hidden: usize,
+    /// What the find expression matches: ids of drawn nodes and edges. `None` without one.
+    pub found: Option<Found>,
+}
+
+/// What an expression matches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Ids of nodes.
+    pub nodes: BTreeSet<String>,
+    /// Ids of edges.
+    pub edges: BTreeSet<String>,
+}
+
+/// Makes the picture. `was_large` is what the one before it said.
+pub fn picture(graph: &Graph, view: &View, find: Option<&Query>, hide: Option<&Query>, was_large: bool) -> Picture {
+    let whole = scope::within(graph, view);
+    let mut shown = whole.clone();
+    let choice = &view.graph;
+    shown.edges.retain(|edge| !choice.without.contains(&edge.protocol));
+    if !choice.idle {
+        shown = without_idle(shown);
+    }
+    let before = shown.nodes.len();
+    if let Some(query) = hide {
+        shown = without(shown, query);
+    }
+    let hidden = before - shown.nodes.len();
+    shown = focus::around(shown, &choice.focus, choice.hops);
+    let found = find.map(|query| matching(&shown, query));
+    let large = shown.nodes.len() > if was_large { SMALL_AGAIN } else { LARGE };
+    let names: BTreeSet<String> =
+        shown.nodes.iter().map(|node| node.namespace.clone()).filter(|name| !name.is_empty()).collect();
+    // One box alone, folded, would say nothing.
+    let by_itself = large && names.len() > 1;
+    let boxes: Vec<(String, bool)> =
+        names.into_iter().map(|name| (name.clone(), choice.is_folded(&name, by_itself))).collect();
+    let folded: BTreeSet<String> = boxes.iter().filter(|(_, folded)| *folded).map(|(name, _)| name.clone()).collect();
+    let found = found.map(|found| through(&shown, &folded, found));
+    let graph = fold::fold(shown, &folded);
+    Picture { graph, whole, boxes, large: by_itself, hidden, found }
+}
+
+/// Only nodes and calls with traffic.
+fn without_idle(mut graph: Graph) -> Graph {
+    graph.edges.retain(|edge| edge.rate > 0.0 || edge.bytes_sent + edge.bytes_received > 0.0);
+    let busy: BTreeSet<String> =
+        graph.edges.iter().flat_map(|edge| [edge.source.clone(), edge.destination.clone()]).collect();
+    focus::keep(graph, |id| busy.contains(id))
+}
+
+/// What does not match; a node leaves with its calls.
+fn without(mut graph: Graph, query: &Query) -> Graph {
+    let hidden = matching(&graph, query);
+    graph.edges.retain(|edge| !hidden.edges.contains(&edge.id));
+    focus::keep(graph, |id| !hidden.nodes.contains(id))
+}
+
+/// What a query matches.
+fn matching(graph: &Graph, query: &Query) -> Found {
+    let index = Index::new(graph);
+    let nodes = graph.nodes.iter().filter(|node| query.matches(Subject::Node(node, &index)));
+    let edges = graph.edges.iter().filter(|edge| query.matches(Subject::Edge(edge, &index)));
+    Found { nodes: nodes.map(|node| node.id.clone()).collect(), edges: edges.map(|edge| edge.id.clone()).collect() }
+}
+
+/// What was found, by the names that it has once boxes are folded.
+fn through(graph: &Graph, folded: &BTreeSet<String>, found: Found) -> Found {
+    if folded.is_empty() {
+        return found;
+    }
+    let home = |id: &str| {
+        let node = graph.nodes.iter().find(|node| node.id == id);
+        node.filter(|node| folded.contains(&node.namespace))
+            .map_or_else(|| id.to_owned(), |node| fold::id(&node.namespace))
+    };
+    let edges = graph.edges.iter().filter(|edge| found.edges.contains(&edge.id));
+    let edges = edges.map(|edge| format!("{}->{}", home(&edge.source), home(&edge.destination)));
+    Found { edges: edges.collect(), nodes: found.nodes.iter().map(|id| home(id)).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{graph::sample, location::graph::GraphView};
+
+    fn many(count: usize) -> Graph {
+        let names: Vec<String> = (0..count).map(|index| format!("ns{}/w{index:03}", index % 5)).collect();
+        let edges: Vec<(&str, &str)> = names.windows(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
+        sample::graph(&edges, &[])
+    }
+
+    fn view(change: impl FnOnce(&mut GraphView)) -> View {
+        let mut view = View::default();
+        change(&mut view.graph);
+        view
+    }
+
+    fn query(text: &str) -> Option<Query> {
+        Query::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_large_graph_starts_folded_and_a_box_can_be_opened() {
+        let graph = many(80);
+        let shown = picture(&graph, &View::default(), None, None, false);
+        assert!(shown.large && shown.graph.nodes.len() == 5);
+        let open = picture(&graph, &view(|graph| graph.fold("ns1", false)), None, None, false);
+        assert_eq!(open.graph.nodes.len(), 4 + 16);
+        let all = picture(&graph, &view(|graph| graph.fold_all(false)), None, None, false);
+        assert_eq!(all.graph.nodes.len(), 80);
+        assert!(!picture(&many(60), &View::default(), None, None, false).large);
+    }
+
+    #[test]
+    fn about_the_limit_the_picture_stays_as_it_was() {
+        assert!(!picture(&many(55), &View::default(), None, None, false).large);
+        assert!(picture(&many(55), &View::default(), None, None, true).large);
+        assert!(!picture(&many(50), &View::default(), None, None, true).large);
+    }
+
+    #[test]
+    fn a_focus_is_not_folded() {
+        let shown = picture(&many(80), &view(|graph| graph.focus = "ns2/w042".into()), None, None, true);
+        assert_eq!(shown.graph.nodes.len(), 3);
+        assert!(!shown.large);
+    }
+
+    #[test]
+    fn what_is_hidden_leaves_with_its_edges() {
+        let graph = many(10);
+        let shown = picture(&graph, &View::default(), None, query("ns = ns1").as_ref(), false);
+        assert_eq!((shown.graph.nodes.len(), shown.hidden, shown.whole.nodes.len()), (8, 2, 10));
+        assert!(shown.graph.edges.iter().all(|edge| !edge.id.contains("ns1/")));
+    }
+
+    #[test]
+    fn what_is_found_is_found_in_a_folded_box() {
+        let shown = picture(&many(80), &View::default(), query("name = w042").as_ref(), None, false);
+        assert_eq!(shown.found.unwrap().nodes.into_iter().collect::<Vec<_>>(), ["box:ns2"]);
+    }
+
+    #[test]
+    fn idle_and_protocols_are_left_out_on_request() {
+        let mut graph = many(4);
+        graph.edges[0].rate = 0.0;
+        graph.edges[1].protocol = "tcp".into();
+        let busy = picture(&graph, &view(|graph| graph.idle = false), None, None, false);
+        assert_eq!((busy.graph.nodes.len(), busy.graph.edges.len()), (3, 2));
+        let http = picture(&graph, &view(|graph| graph.without = vec!["tcp".into()]), None, None, false);
+        assert_eq!((http.graph.nodes.len(), http.graph.edges.len()), (4, 2));
+    }
+}

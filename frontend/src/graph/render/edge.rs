@@ -1,0 +1,112 @@
+//! Lines, their heads and their labels.
+
+use std::collections::BTreeMap;
+
+use weft_model::graph::{Health, Lock};
+
+use super::Painter;
+use crate::{
+    graph::{
+        geometry::Rect,
+        scene::{EdgeShape, LabelShape},
+    },
+    icons::Icon,
+};
+
+impl Painter<'_> {
+    /// Many edges without heads, one stroke for all of a colour and a width: what a graph is when seen from afar.
+    pub(super) fn strands<'a>(&self, edges: impl Iterator<Item = &'a EdgeShape>) {
+        let mut groups: BTreeMap<(Health, u8), Vec<&EdgeShape>> = BTreeMap::new();
+        for edge in edges {
+            groups.entry((edge.health, edge.width as u8)).or_default().push(edge);
+        }
+        let pen = self.pen;
+        for ((health, _), edges) in groups {
+            pen.begin_path();
+            for edge in &edges {
+                let Some(first) = edge.curve.pieces.first() else { continue };
+                pen.move_to(first.from.x, first.from.y);
+                for piece in &edge.curve.pieces {
+                    pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
+                }
+            }
+            pen.set_stroke_style_str(self.palette.health(health));
+            // Never thinner than a pixel's half, or it is not seen at all.
+            pen.set_line_width(edges[0].width.max(0.7 / self.view.scale));
+            pen.stroke();
+        }
+    }
+
+    pub(super) fn edge(&self, edge: &EdgeShape, hovered: bool, selected: bool) {
+        let pen = self.pen;
+        let Some(first) = edge.curve.pieces.first() else { return };
+        pen.begin_path();
+        pen.move_to(first.from.x, first.from.y);
+        for piece in &edge.curve.pieces {
+            pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
+        }
+        if selected || hovered {
+            pen.set_stroke_style_str(&self.palette.accent);
+            pen.set_line_width(edge.width + 5.0);
+            let alpha = pen.global_alpha();
+            pen.set_global_alpha(alpha * 0.3);
+            pen.stroke();
+            pen.set_global_alpha(alpha);
+        }
+        let colour = self.palette.health(edge.health);
+        pen.set_stroke_style_str(colour);
+        pen.set_line_width(edge.width);
+        if edge.health == Health::Unknown {
+            self.dash(&[5.0, 4.0]);
+            pen.stroke();
+            self.dash(&[]);
+        } else {
+            pen.stroke();
+        }
+        let [tip, left, right] = edge.head();
+        pen.begin_path();
+        pen.move_to(tip.x, tip.y);
+        pen.line_to(left.x, left.y);
+        pen.line_to(right.x, right.y);
+        pen.close_path();
+        pen.set_fill_style_str(colour);
+        pen.fill();
+    }
+
+    pub(super) fn label(&self, label: &LabelShape, selected: bool) {
+        let (pen, rect) = (self.pen, label.rect);
+        let broken = matches!(label.lock, Some(Lock::Mixed | Lock::Plaintext));
+        self.rounded(rect, 4.0);
+        pen.set_fill_style_str(&self.palette.surface);
+        pen.fill();
+        pen.set_line_width(1.0);
+        pen.set_stroke_style_str(if selected {
+            &self.palette.accent
+        } else if broken {
+            &self.palette.degraded
+        } else {
+            &self.palette.line
+        });
+        pen.stroke();
+        let (mut x, mut y) = (rect.x + 5.0, rect.centre().y);
+        if label.note.is_some() && !label.text.is_empty() {
+            y -= 7.0;
+        }
+        if let Some(lock) = label.lock {
+            let (icon, colour) = match lock {
+                Lock::Mtls => (Icon::Lock, &self.palette.soft),
+                Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &self.palette.degraded),
+            };
+            self.icon(icon, Rect { x: x - 1.0, y: y - 7.5, w: 14.0, h: 14.0 }, colour);
+            x += 16.0;
+        }
+        pen.set_font(&self.palette.small);
+        if let Some(note) = &label.note {
+            pen.set_fill_style_str(&self.palette.degraded);
+            self.text(note, x, y + 0.5);
+            (x, y) = (rect.x + 5.0, y + 14.0);
+        }
+        pen.set_fill_style_str(&self.palette.text);
+        self.text(&label.text, x, y + 0.5);
+    }
+}

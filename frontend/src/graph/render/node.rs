@@ -1,0 +1,207 @@
+//! Nodes, their marks and their health.
+
+use weft_model::graph::{Health, NodeKind};
+
+use super::{Detail, Painter};
+use crate::{
+    format,
+    graph::{
+        geometry::{Point, Rect},
+        scene::{Mark, NodeShape},
+    },
+    icons::Icon,
+    words,
+};
+
+/// Names from afar are never smaller on the screen than this, in pixels.
+const LEGIBLE: f64 = 10.5;
+
+impl Painter<'_> {
+    /// The outline of a kind: services are hexagons, everything else is rounded.
+    fn outline(&self, kind: NodeKind, rect: Rect) {
+        if kind != NodeKind::Service {
+            self.rounded(rect, if kind == NodeKind::App { 14.0 } else { 6.0 });
+            return;
+        }
+        let (pen, cut, middle) = (self.pen, 14.0, rect.centre().y);
+        pen.begin_path();
+        pen.move_to(rect.x, middle);
+        for (x, y) in [
+            (rect.x + cut, rect.y),
+            (rect.x + rect.w - cut, rect.y),
+            (rect.x + rect.w, middle),
+            (rect.x + rect.w - cut, rect.y + rect.h),
+            (rect.x + cut, rect.y + rect.h),
+        ] {
+            pen.line_to(x, y);
+        }
+        pen.close_path();
+    }
+
+    /// The way in or out of a gateway.
+    fn port(&self, x: f64, rect: Rect) {
+        let (pen, centre) = (self.pen, Point::new(x, rect.centre().y));
+        pen.begin_path();
+        self.circle(centre, 9.0);
+        pen.set_fill_style_str(&self.palette.surface);
+        pen.fill();
+        pen.set_stroke_style_str(&self.palette.strong);
+        pen.set_line_width(1.0);
+        pen.stroke();
+        self.icon(Icon::ArrowRight, Rect::around(centre, 11.0, 11.0), &self.palette.soft);
+    }
+
+    /// The name alone, as large as the node lets it be, so that it can be read from afar.
+    fn far_name(&self, node: &NodeShape) {
+        let (pen, rect) = (self.pen, node.rect);
+        let size = (LEGIBLE / self.view.scale).clamp(14.0, rect.h * 0.8);
+        // Letters are about half as wide as high: measuring each name at each scale would cost more than drawing it.
+        let room = rect.w - 26.0;
+        let letters = (room / (size * 0.56)) as usize;
+        self.health(node.health, Point::new(rect.x + 12.0, rect.centre().y));
+        pen.set_font(&format!("600 {size:.1}px {}", self.palette.family));
+        pen.set_fill_style_str(&self.palette.text);
+        // In little room the beginning says more than both ends.
+        let name = if letters < 10 { start(&node.title, letters.max(3)) } else { format::middle(&node.title, letters) };
+        let _ = pen.fill_text_with_max_width(&name, rect.x + 22.0, rect.centre().y, room);
+    }
+
+    /// From very far: the health's colour and nothing else.
+    pub(super) fn dot(&self, node: &NodeShape) {
+        self.rounded(node.rect, 6.0);
+        self.pen.set_fill_style_str(self.palette.health(node.health));
+        self.pen.fill();
+    }
+
+    pub(super) fn node(&self, node: &NodeShape, detail: Detail, hovered: bool, selected: bool) {
+        let (pen, palette, rect) = (self.pen, self.palette, node.rect);
+        if selected {
+            self.rounded(rect.grow(3.0), 9.0);
+            pen.set_stroke_style_str(&palette.accent);
+            pen.set_line_width(2.0);
+            pen.stroke();
+        }
+        if let Some((version, tab)) = node.version.as_ref().filter(|_| detail == Detail::Full) {
+            self.rounded(*tab, 4.0);
+            pen.set_fill_style_str(&palette.surface);
+            pen.fill();
+            pen.set_stroke_style_str(&palette.strong);
+            pen.set_line_width(1.0);
+            pen.stroke();
+            pen.set_font(&palette.small);
+            pen.set_fill_style_str(&palette.soft);
+            self.text(version, tab.x + 6.0, tab.y + 8.0);
+        }
+        if node.members > 0 {
+            // A pile: there is more than one below.
+            for step in [8.0, 4.0] {
+                self.rounded(Rect { x: rect.x + step, y: rect.y + step, ..rect }, 6.0);
+                pen.set_fill_style_str(&palette.sunken);
+                pen.fill();
+                pen.set_stroke_style_str(&palette.strong);
+                pen.set_line_width(1.0);
+                pen.stroke();
+            }
+        }
+        self.outline(node.kind, rect);
+        pen.set_fill_style_str(&palette.surface);
+        pen.fill();
+        let (colour, width) = match node.health {
+            Health::Failing => (&palette.failing, 1.5),
+            Health::Degraded => (&palette.degraded, 1.5),
+            _ => (&palette.strong, 1.0),
+        };
+        pen.set_stroke_style_str(if hovered { &palette.accent } else { colour });
+        pen.set_line_width(if hovered { 1.5 } else { width });
+        if matches!(node.kind, NodeKind::Unmeshed | NodeKind::External | NodeKind::Unknown | NodeKind::Hidden) {
+            self.dash(&[4.0, 3.0]);
+            pen.stroke();
+            self.dash(&[]);
+        } else {
+            pen.stroke();
+        }
+        if detail == Detail::Names {
+            self.far_name(node);
+            return;
+        }
+        self.health(node.health, Point::new(rect.x + 15.0, rect.y + 19.5));
+        pen.set_font(&palette.title);
+        pen.set_fill_style_str(&palette.text);
+        self.text(&node.title, rect.x + 28.0, rect.y + 20.0);
+        pen.set_font(&palette.small);
+        pen.set_fill_style_str(&palette.soft);
+        self.text(&node.subtitle, rect.x + 28.0, rect.y + 41.0);
+        match node.kind {
+            NodeKind::Gateway => self.port(rect.x, rect),
+            NodeKind::Egress => self.port(rect.x + rect.w, rect),
+            _ => {}
+        }
+        for mark in &node.marks {
+            self.mark(mark);
+        }
+    }
+
+    fn mark(&self, mark: &Mark) {
+        let health = match mark.severity {
+            Some(severity) => words::severity_health(severity),
+            None if mark.kind == "missing-sidecar" => Health::Degraded,
+            None => Health::Idle,
+        };
+        let colour = match health {
+            Health::Idle => self.palette.soft.as_str(),
+            other => self.palette.health(other),
+        };
+        self.rounded(mark.rect, 4.0);
+        self.pen.set_stroke_style_str(colour);
+        self.pen.set_line_width(1.0);
+        self.pen.stroke();
+        self.icon(Icon::badge(&mark.kind), mark.rect.grow(-2.5), colour);
+    }
+
+    fn health(&self, health: Health, at: Point) {
+        let pen = self.pen;
+        let colour = self.palette.health(health);
+        pen.set_fill_style_str(colour);
+        pen.set_stroke_style_str(colour);
+        pen.set_line_width(1.5);
+        pen.begin_path();
+        match health {
+            Health::Healthy => {
+                self.circle(at, 4.5);
+                pen.fill();
+            }
+            Health::Degraded => {
+                pen.move_to(at.x, at.y - 5.5);
+                pen.line_to(at.x + 5.5, at.y + 4.5);
+                pen.line_to(at.x - 5.5, at.y + 4.5);
+                pen.close_path();
+                pen.fill();
+            }
+            Health::Failing => pen.fill_rect(at.x - 4.5, at.y - 4.5, 9.0, 9.0),
+            Health::Idle => {
+                self.circle(at, 4.0);
+                pen.stroke();
+            }
+            Health::Unknown => {
+                let (low, high) = (-4.0, 4.0);
+                pen.set_line_width(1.0);
+                pen.stroke_rect(at.x + low, at.y + low, high - low, high - low);
+                for step in [-4.0, 0.0, 4.0] {
+                    pen.move_to(at.x + low.max(step + low), at.y + high.min(step + high));
+                    pen.line_to(at.x + high.min(step + high), at.y + low.max(step + low));
+                }
+                pen.stroke();
+            }
+        }
+    }
+}
+
+/// The beginning of a name that is too long.
+fn start(name: &str, letters: usize) -> String {
+    if name.chars().count() <= letters {
+        return name.to_owned();
+    }
+    let mut out: String = name.chars().take(letters - 1).collect();
+    out.push('…');
+    out
+}

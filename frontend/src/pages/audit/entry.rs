@@ -1,0 +1,72 @@
+//! One entry: everything that was written down.
+
+use leptos::prelude::*;
+use weft_model::audit::AuditEntry;
+
+use crate::{
+    browser,
+    components::{
+        copy::{CopyButton, CopyLink},
+        diff::Diff,
+        shape::Glyph,
+    },
+    icons::Icon,
+    location::Room,
+    pages::configuration,
+    state::app,
+    words,
+};
+
+/// The panel.
+#[component]
+pub fn Entry(entry: AuditEntry) -> impl IntoView {
+    let app = app();
+    let object = entry.object.map(|object| {
+        let key = configuration::key(&object);
+        let words = object.to_string();
+        let open = move |_| app.enter(Room::Configuration, |view| view.select.clone_from(&key));
+        view! {
+            <dt>"Object"</dt>
+            <dd>
+                <button class="link" title="Open the configuration" on:click=open>{words}</button>
+                " "
+                <span class="quiet">{object.api_version}</span>
+            </dd>
+        }
+    });
+    let diff = if entry.diff.is_empty() {
+        view! { <p class="quiet">"No change of an object belongs to it."</p> }.into_any()
+    } else {
+        view! {
+            <h3>"The change"</h3>
+            <Diff diff=entry.diff.clone() />
+            <CopyButton text=entry.diff title="Copy the change" words="Copy the change" />
+        }
+        .into_any()
+    };
+    view! {
+        <aside class="panel detail" aria-labelledby="panel-title" data-testid="audit-entry">
+            <header>
+                <div class="grow">
+                    <h2 id="panel-title">{words::action(entry.action)}</h2>
+                    <p class="quiet">{browser::moment(entry.at_ms as f64)}</p>
+                </div>
+                <button class="icon-button" title="Close (Esc)" aria-label="Close" on:click=move |_| app.change(|view| view.select.clear())>
+                    <Glyph icon=Icon::Close />
+                </button>
+            </header>
+            <div class="panel-body">
+                <dl class="attributes">
+                    <dt>"Who"</dt>
+                    <dd>{entry.who}" "<span class="quiet">{words::how(entry.how)}</span></dd>
+                    {object}
+                    {(!entry.detail.is_empty()).then(|| view! { <dt>"In short"</dt><dd>{entry.detail}</dd> })}
+                </dl>
+                {diff}
+                <footer>
+                    <CopyLink />
+                </footer>
+            </div>
+        </aside>
+    }
+}

@@ -1,0 +1,90 @@
+//! Who moved a route's weights, when, from what to what.
+
+use std::sync::Arc;
+
+use leptos::{prelude::*, task::spawn_local};
+use weft_model::{
+    audit::{WeightChange, WeightHistory},
+    canary::Canary,
+};
+
+use crate::{
+    api, browser, format,
+    state::{Load, app},
+};
+
+/// Changes shown before somebody asks for more.
+const SHOWN: usize = 3;
+
+/// The timeline under a card; it is read again when the object's revision changes.
+#[component]
+pub fn History(canary: Memo<Option<Arc<Canary>>>) -> impl IntoView {
+    let load: RwSignal<Load<WeightHistory>> = RwSignal::default();
+    let all = RwSignal::new(false);
+    let route = Memo::new(move |_| {
+        canary.with(|canary| {
+            canary.as_ref().map(|canary| (canary.object.clone(), canary.route_index, canary.revision.clone()))
+        })
+    });
+    let ask = move || async move {
+        let Some((object, index, _)) = route.try_get_untracked().flatten() else { return };
+        let answer = api::history(&object, index).await;
+        let _ = load.try_update(|load| load.settle(answer));
+    };
+    Effect::new(move |_| {
+        route.track();
+        spawn_local(ask());
+    });
+    let changes = Memo::new(move |_| load.with(|load| load.value.as_ref().map(|history| history.changes.clone())));
+    let shown = move || {
+        let most = if all.get() { usize::MAX } else { SHOWN };
+        changes.get().unwrap_or_default().into_iter().take(most).collect::<Vec<_>>()
+    };
+    let hidden = Memo::new(move |_| changes.with(|changes| changes.as_ref().map_or(0, Vec::len).saturating_sub(SHOWN)));
+    view! {
+        <section class="history" aria-label="History of the weights" data-testid="canary-history">
+            <h3>"History"</h3>
+            {move || match (changes.with(|changes| changes.as_ref().map(Vec::is_empty)), load.with(|load| load.error.clone())) {
+                (None, Some(problem)) => view! {
+                    <p class="fault" role="alert">
+                        {problem.title}" "
+                        <button class="link" on:click=move |_| spawn_local(ask())>"Try again"</button>
+                    </p>
+                }
+                .into_any(),
+                (None, None) => view! { <p class="quiet">"Reading …"</p> }.into_any(),
+                (Some(true), _) => view! { <p class="quiet">"Nobody has moved these weights through this console yet."</p> }.into_any(),
+                (Some(false), _) => view! {
+                    <ol>
+                        <For each=shown key=|change| change.id.clone() let:change>
+                            <Change change=change />
+                        </For>
+                    </ol>
+                    <Show when=move || hidden.get() != 0>
+                        <button class="link" aria-expanded=move || all.get().to_string() on:click=move |_| all.update(|all| *all = !*all)>
+                            {move || if all.get() { "Show fewer".to_owned() } else { format!("Show {} more", hidden.get()) }}
+                        </button>
+                    </Show>
+                }
+                .into_any(),
+            }}
+        </section>
+    }
+}
+
+#[component]
+fn Change(change: WeightChange) -> impl IntoView {
+    let app = app();
+    let at = change.at_ms as f64;
+    let list = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join(" / ");
+    let by = if change.by.is_empty() { "somebody".to_owned() } else { change.by.clone() };
+    view! {
+        <li data-testid="canary-change" class:undo=change.undoes.is_some()>
+            <span class="numeral weights-moved">{list(&change.from)}" → "<strong>{list(&change.to)}</strong></span>
+            <span title=by.clone()>{format::middle(&by, 32)}</span>
+            {change.undoes.is_some().then(|| view! { <span class="quiet">"took the move back"</span> })}
+            <span class="spring"></span>
+            <time class="quiet" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</time>
+        </li>
+    }
+}

@@ -1,0 +1,82 @@
+//! The graph as a file: SVG, PNG, JSON.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{Blob, HtmlCanvasElement};
+
+use super::{OnStage, Shown};
+use crate::{
+    browser,
+    components::shape::Glyph,
+    graph::export::svg,
+    icons::Icon,
+    state::{App, app},
+};
+
+/// Browsers refuse canvases that are larger.
+const LIMIT: f64 = 8_000.0;
+
+/// A menu with the formats.
+#[component]
+pub fn Export() -> impl IntoView {
+    let app = app();
+    let Shown(shown) = expect_context();
+    let OnStage(stage) = expect_context();
+    let title = move || {
+        let name =
+            app.meta.with_untracked(|load| load.value.as_ref().map(|meta| meta.name.clone()).unwrap_or_default());
+        let at = shown.with_untracked(|shown| shown.as_ref().map_or(0, |shown| shown.graph.at_ms));
+        format!("{name}, {}", browser::moment(at as f64))
+    };
+    let file = move |kind: &str| {
+        let at = shown.with_untracked(|shown| shown.as_ref().map_or(0, |shown| shown.graph.at_ms));
+        format!("weft-graph-{}.{kind}", at / 1000)
+    };
+    let as_svg = move |_| {
+        let _ = stage.try_with_value(|stage| {
+            if let Some(stage) = stage {
+                let (scene, ink) = stage.scene();
+                browser::download(&file("svg"), "image/svg+xml", &svg(&scene, &title(), &ink));
+            }
+        });
+    };
+    let as_png = move |_| {
+        let canvas =
+            document().create_element("canvas").ok().and_then(|canvas| canvas.dyn_into::<HtmlCanvasElement>().ok());
+        let drawn = stage.try_with_value(|stage| stage.as_ref()?.picture(canvas.as_ref()?, LIMIT)).flatten();
+        let (Some(canvas), Some(())) = (canvas, drawn) else { return failed(app) };
+        let name = file("png");
+        let done = Closure::once_into_js(move |blob: wasm_bindgen::JsValue| match blob.dyn_into::<Blob>() {
+            Ok(blob) => browser::download_blob(&name, &blob),
+            Err(_) => failed(app),
+        });
+        if canvas.to_blob(done.unchecked_ref()).is_err() {
+            failed(app);
+        }
+    };
+    let as_json = move |_| {
+        let text = shown
+            .with_untracked(|shown| shown.as_ref().and_then(|shown| serde_json::to_string_pretty(&shown.graph).ok()));
+        match text {
+            Some(text) => browser::download(&file("json"), "application/json", &text),
+            None => failed(app),
+        }
+    };
+    view! {
+        <details class="menu at-end" data-testid="export">
+            <summary title="The graph as a file">
+                <span class="menu-words">"Export"</span>
+                <Glyph icon=Icon::Chevron />
+            </summary>
+            <div class="menu-list" role="group" aria-label="Export">
+                <button class="menu-all" data-testid="export-svg" on:click=as_svg>"SVG"</button>
+                <button class="menu-all" data-testid="export-png" on:click=as_png>"PNG"</button>
+                <button class="menu-all" data-testid="export-json" on:click=as_json>"JSON"</button>
+            </div>
+        </details>
+    }
+}
+
+fn failed(app: App) {
+    app.toast("The browser could not make the file. Try SVG, or a smaller part of the graph.", true, None);
+}
