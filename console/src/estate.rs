@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_api::ObjectKey;
 use weft_mesh::{Snapshot, resolve::labels_match};
-use weft_model::{Diagnostic, graph::Badge};
+use weft_model::{Diagnostic, ObjectRef, graph::Badge};
 
 /// One configured workload.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +41,8 @@ pub struct Estate {
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Namespaces in which anything is configured.
     pub namespaces: BTreeSet<String>,
+    /// Ids of the workloads that each object is about.
+    pub concerned: BTreeMap<ObjectRef, BTreeSet<String>>,
 }
 
 /// Values of the label `istio` that gateway workloads carry by convention.
@@ -52,7 +54,7 @@ fn id(workload: &weft_mesh::snapshot::Workload) -> String {
 }
 
 /// Whether new pods of a namespace get proxies.
-fn asks_for_proxies(snapshot: &Snapshot, namespace: &str) -> bool {
+pub(crate) fn asks_for_proxies(snapshot: &Snapshot, namespace: &str) -> bool {
     let key = ObjectKey {
         group: String::new(),
         kind: "Namespace".to_owned(),

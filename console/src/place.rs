@@ -12,6 +12,7 @@ use weft_source::{
 use crate::{
     args::{Args, SourceKind},
     config::reload::{self, Followed},
+    details::logs::LogSource,
     metrics::Metrics,
     rights::Rights,
 };
@@ -26,6 +27,8 @@ pub struct Place {
     pub documents: Documents,
     /// What tokens may; only of a cluster.
     pub rights: Option<Rights>,
+    /// Where logs are read.
+    pub logs: LogSource,
 }
 
 impl Place {
@@ -42,6 +45,7 @@ impl Place {
                 followed: reload::open(dir, settings, metrics, shutdown).await?,
                 documents: Documents::Files(Arc::new(ConfigStore::new())),
                 rights: None,
+                logs: args.logs_dir.clone().map_or(LogSource::Nowhere, LogSource::Directory),
             }),
             (SourceKind::Directory, None) => Err(StartupError::new(
                 "cannot read the configuration",
@@ -68,6 +72,7 @@ impl Place {
         let client = kubernetes::client(config).map_err(unusable)?;
         Ok(Self {
             name,
+            logs: LogSource::Cluster(client.clone()),
             followed: reload::open_cluster(client, settings, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
             rights: Some(rights),

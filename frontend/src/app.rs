@@ -8,7 +8,10 @@ use crate::{
     components::{banner::Banners, help::Help, rail::Rail, toasts::Toasts, token::Token, topbar::Topbar},
     keys, live,
     location::{Room, View},
-    pages::{canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
+    pages::{
+        canaries::Canaries, configuration::Configuration, graph::GraphRoom, mesh::Mesh, traces::Traces,
+        workloads::Workloads,
+    },
     state::{App, Theme, app},
 };
 
@@ -39,7 +42,9 @@ pub fn Page() -> impl IntoView {
                     Room::Graph => view! { <GraphRoom zoom=zoom /> }.into_any(),
                     Room::Canaries => view! { <Canaries /> }.into_any(),
                     Room::Configuration => view! { <Configuration /> }.into_any(),
+                    Room::Workloads => view! { <Workloads /> }.into_any(),
                     Room::Traces => view! { <Traces /> }.into_any(),
+                    Room::Mesh => view! { <Mesh /> }.into_any(),
                 }}
             </main>
         </div>

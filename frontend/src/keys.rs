@@ -10,11 +10,13 @@ use crate::{browser, location::Room, state::App};
 const PATIENCE_MS: f64 = 1_200.0;
 
 /// Keys and what they do, as the help shows them.
-pub const HELP: [(&str, &str); 14] = [
+pub const HELP: [(&str, &str); 16] = [
     ("g g", "Graph"),
     ("g c", "Canaries"),
     ("g o", "Configuration"),
+    ("g w", "Workloads"),
     ("g t", "Traces"),
+    ("g m", "Mesh"),
     ("/", "Search or filter in this room"),
     (".", "Pause or go on"),
     ("+  −", "Zoom the graph"),

@@ -144,6 +144,8 @@ pub fn console(plan: &Plan, directory: &Directory, assets: &Path) -> Spec {
         format!("http://{}", plan.operator_admin()),
         "--data-dir",
         directory.console().as_os_str(),
+        "--logs-dir",
+        directory.logs().as_os_str(),
         "--assets",
         assets.as_os_str(),
     ];

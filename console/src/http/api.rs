@@ -2,6 +2,9 @@
 
 mod canaries;
 mod config;
+mod details;
+mod mesh;
+mod proxies;
 mod traces;
 mod who;
 
@@ -37,6 +40,9 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/edits/{id}/undo", post(canaries::undo))
         .route("/config", get(config::list))
         .route("/config/object", get(config::object))
+        .merge(details::router())
+        .route("/proxies/{namespace}/{name}", get(proxies::one))
+        .route("/mesh", get(mesh::state))
         .route("/traces", get(traces::list))
         .route("/traces/{id}", get(traces::one))
         .layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest))

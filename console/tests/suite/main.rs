@@ -5,6 +5,7 @@
 
 mod cluster;
 mod counted;
+mod details;
 mod http;
 mod parts;
 mod state;
