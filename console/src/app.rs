@@ -16,11 +16,13 @@ use crate::{
     canary::{CanaryService, edit::Editor},
     config::View,
     db::{self, TraceStore},
+    details::logs::LogSource,
     graph::{Answers, GraphCache, mtls_share},
     live::Live,
+    mesh::fleet::Fleet,
     metrics::Metrics,
     rights::Rights,
-    telemetry::traces::Ingest,
+    telemetry::{prometheus::Prometheus, traces::Ingest},
 };
 
 /// Over how long the share of mutual TLS is taken, in seconds.
@@ -36,6 +38,12 @@ pub struct App {
     pub assets: PathBuf,
     /// The present configuration.
     pub config: watch::Receiver<Arc<View>>,
+    /// Prometheus itself, for charts.
+    pub prometheus: Option<Prometheus>,
+    /// Control planes and the proxies that they know.
+    pub fleet: Fleet,
+    /// Where logs are read.
+    pub logs: LogSource,
     /// What was observed, by window.
     pub graphs: Arc<GraphCache>,
     /// Graphs as they are sent.

@@ -48,6 +48,10 @@ pub struct Args {
     /// WEFT_DATABASE or PGPASSWORD, because others on the machine can read command lines.
     #[arg(long, env = "WEFT_DATABASE", hide_env_values = true, value_name = "URL")]
     pub database: Option<DatabaseUrl>,
+    /// Directory of the logs of what runs on this machine: NAME.access.json of a proxy's access log, NAMESPACE.NAME.app.log
+    /// and NAMESPACE.NAME.proxy.log. Only with --source directory; a cluster's logs are the kubelet's.
+    #[arg(long, env = "WEFT_LOGS_DIR", value_name = "DIR")]
+    pub logs_dir: Option<PathBuf>,
     /// Directory of the built page.
     #[arg(long, env = "WEFT_ASSETS", default_value = "frontend/dist")]
     pub assets: PathBuf,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_api::ObjectKey;
 use weft_mesh::{Snapshot, resolve::labels_match};
-use weft_model::{Diagnostic, Hostname, graph::Badge};
+use weft_model::{Diagnostic, Hostname, ObjectRef, graph::Badge};
 
 pub use self::health::Tolerances;
 
@@ -50,6 +50,8 @@ pub struct Estate {
     pub entries: Vec<(Hostname, String)>,
     /// Health thresholds.
     pub tolerances: Tolerances,
+    /// Ids of the workloads that each object is about.
+    pub concerned: BTreeMap<ObjectRef, BTreeSet<String>>,
 }
 
 /// Values of the label `istio` that gateway workloads carry by convention.
@@ -61,7 +63,7 @@ fn id(workload: &weft_mesh::snapshot::Workload) -> String {
 }
 
 /// Whether new pods of a namespace get proxies.
-fn asks_for_proxies(snapshot: &Snapshot, namespace: &str) -> bool {
+pub(crate) fn asks_for_proxies(snapshot: &Snapshot, namespace: &str) -> bool {
     let key = ObjectKey {
         group: String::new(),
         kind: "Namespace".to_owned(),

@@ -9,6 +9,7 @@ use std::{
 
 use futures::future::join_all;
 use prometheus_http_query::reqwest;
+use serde::de::DeserializeOwned;
 use weft_model::{ObjectRef, sync::ObjectAck};
 
 /// How long the operator may take to answer.
@@ -73,28 +74,46 @@ impl Operator {
     /// When each tracked object's content had reached every proxy (`GET /debug/acks`). Of several replicas each knows
     /// its own proxies, so all are asked; with none named, the configured address is.
     pub async fn acks(&self, replicas: &[IpAddr]) -> Result<Vec<ObjectAck>, OperatorError> {
-        if replicas.is_empty() {
-            return self.acks_of(&self.url).await;
-        }
-        let urls = replicas
-            .iter()
-            .map(|address| format!("http://{}", SocketAddr::new(*address, weft_model::ports::CONTROL_PLANE_ADMIN)));
-        let answers = join_all(urls.map(|url| async move { self.acks_of(&url).await })).await;
-        Ok(merge(answers.into_iter().collect::<Result<Vec<_>, _>>()?))
+        let answers = self.ask(replicas, "/debug/acks").await;
+        Ok(merge(answers.into_iter().map(|(_, answer)| answer).collect::<Result<Vec<_>, _>>()?))
     }
 
-    async fn acks_of(&self, url: &str) -> Result<Vec<ObjectAck>, OperatorError> {
-        let url = url.to_owned();
+    /// What each replica answers to one path, by its address; with no replica named, the configured address is asked.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        replicas: &[IpAddr],
+        path: &str,
+    ) -> Vec<(String, Result<T, OperatorError>)> {
+        let read = async |url: String| {
+            let answer = self.text(&url, path).await;
+            let shape = |error: serde_json::Error| OperatorError::Shape { url: url.clone(), why: error.to_string() };
+            let answer = answer.and_then(|body| serde_json::from_slice(&body).map_err(shape));
+            (url, answer)
+        };
+        join_all(self.urls(replicas).into_iter().map(read)).await
+    }
+
+    /// Addresses of the replicas' admin ports.
+    pub fn urls(&self, replicas: &[IpAddr]) -> Vec<String> {
+        if replicas.is_empty() {
+            return vec![self.url.to_string()];
+        }
+        let port = weft_model::ports::CONTROL_PLANE_ADMIN;
+        replicas.iter().map(|address| format!("http://{}", SocketAddr::new(*address, port))).collect()
+    }
+
+    /// The page at `url` and `path`, as it is.
+    pub async fn text(&self, url: &str, path: &str) -> Result<Vec<u8>, OperatorError> {
         let unreachable = |error: reqwest::Error| {
             let mut cause: &dyn std::error::Error = &error;
             while let Some(next) = cause.source() {
                 cause = next;
             }
             let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
-            OperatorError::Unreachable { url: url.clone(), why }
+            OperatorError::Unreachable { url: url.to_owned(), why }
         };
-        let mut response = self.http.get(format!("{url}/debug/acks")).send().await.map_err(unreachable)?;
-        let shape = |why: String| OperatorError::Shape { url: url.clone(), why };
+        let mut response = self.http.get(format!("{url}{path}")).send().await.map_err(unreachable)?;
+        let shape = |why: String| OperatorError::Shape { url: url.to_owned(), why };
         if !response.status().is_success() {
             return Err(shape(format!("status {}", response.status().as_u16())));
         }
@@ -105,7 +124,7 @@ impl Operator {
             }
             body.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&body).map_err(|error| shape(error.to_string()))
+        Ok(body)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     args::{Args, SourceKind},
     auth::Reviewer,
     config::reload::{self, Followed},
+    details::logs::LogSource,
     metrics::Metrics,
     rights::Rights,
 };
@@ -29,6 +30,8 @@ pub struct Place {
     pub rights: Option<Rights>,
     /// Who may what; only of a cluster.
     pub reviewer: Option<Arc<Reviewer>>,
+    /// Where logs are read.
+    pub logs: LogSource,
 }
 
 impl Place {
@@ -46,6 +49,7 @@ impl Place {
                 documents: Documents::Files(Arc::new(ConfigStore::new())),
                 rights: None,
                 reviewer: None,
+                logs: args.logs_dir.clone().map_or(LogSource::Nowhere, LogSource::Directory),
             }),
             (SourceKind::Directory, None) => Err(StartupError::new(
                 "cannot read the configuration",
@@ -73,6 +77,7 @@ impl Place {
         let client = kubernetes::client(config).map_err(unusable)?;
         Ok(Self {
             name,
+            logs: LogSource::Cluster(client.clone()),
             followed: reload::open_cluster(client, settings, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
             rights: Some(rights),

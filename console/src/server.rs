@@ -16,6 +16,7 @@ use crate::{
     graph::{Answers, GraphCache},
     http,
     live::{self, Live},
+    mesh::fleet::Fleet,
     metrics::Metrics,
     operator::Operator,
     place::Place,
@@ -56,7 +57,8 @@ impl Console {
         let place = Place::open(&args, settings, metrics.clone(), shutdown.clone()).await?;
         let source = place.followed;
         let graphs = Arc::new(GraphCache::new(prometheus.clone()));
-        let canaries = Arc::new(CanaryService::new(prometheus.clone(), operator, graphs.clone(), source.views.clone()));
+        let canaries =
+            Arc::new(CanaryService::new(prometheus.clone(), operator.clone(), graphs.clone(), source.views.clone()));
         let editor = Editor::new(
             source.views.clone(),
             place.documents.clone(),
@@ -71,6 +73,9 @@ impl Console {
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
             name: place.name,
+            fleet: Fleet::new(operator),
+            logs: place.logs,
+            prometheus: prometheus.clone(),
             prometheus_url: prometheus.as_ref().map(|p| p.url().to_owned()).unwrap_or_default(),
             assets: args.assets,
             config: source.views,

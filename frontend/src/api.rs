@@ -12,7 +12,9 @@ use weft_model::{
     audit::{AuditList, WeightHistory},
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
+    details::{Charts, Detail, Inventory, Logs, Subject},
     graph::{Graph, View as NodeView},
+    mesh::{MeshState, ProxyDetail},
     session::SessionInfo,
     trace::{Trace, TraceList},
 };
@@ -87,6 +89,38 @@ pub async fn traces(workload: &str, errors: bool, min_ms: u64, limit: usize) -> 
 /// One trace with its spans.
 pub async fn trace(id: &str) -> Answer<Trace> {
     get(&format!("/traces/{}", encode(id))).await
+}
+
+/// All namespaces, applications, workloads or services.
+pub async fn inventory(subject: Subject, window_s: u64) -> Answer<Inventory> {
+    get(&format!("/{}?window={window_s}", subject.slug())).await
+}
+
+/// One of them; `place` is `namespace/name`, of a namespace its name.
+pub async fn detail(subject: Subject, place: &str, window_s: u64) -> Answer<Detail> {
+    get(&format!("/{}/{}?window={window_s}", subject.slug(), encode(place))).await
+}
+
+/// Its charts.
+pub async fn charts(subject: Subject, place: &str, window_s: u64, outgoing: bool, split: &str) -> Answer<Charts> {
+    let direction = if outgoing { "out" } else { "in" };
+    let (slug, place, split) = (subject.slug(), encode(place), encode(split));
+    get(&format!("/{slug}/{place}/charts?window={window_s}&direction={direction}&split={split}")).await
+}
+
+/// What its instances wrote last.
+pub async fn logs(subject: Subject, place: &str, instance: &str) -> Answer<Logs> {
+    get(&format!("/{}/{}/logs?lines=150&instance={}", subject.slug(), encode(place), encode(instance))).await
+}
+
+/// The proxy of one instance, `namespace/name`.
+pub async fn proxy(place: &str) -> Answer<ProxyDetail> {
+    get(&format!("/proxies/{}", encode(place))).await
+}
+
+/// The mesh's own state.
+pub async fn mesh() -> Answer<MeshState> {
+    get("/mesh").await
 }
 
 /// What an edit would do.

@@ -12,7 +12,10 @@ use crate::{
     },
     keys, live,
     location::{Room, View},
-    pages::{audit::Audit, canaries::Canaries, configuration::Configuration, graph::GraphRoom, traces::Traces},
+    pages::{
+        audit::Audit, canaries::Canaries, configuration::Configuration, graph::GraphRoom, mesh::Mesh, traces::Traces,
+        workloads::Workloads,
+    },
     state::{App, Theme, app},
 };
 
@@ -45,8 +48,10 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
                     Room::Graph => view! { <GraphRoom zoom=zoom /> }.into_any(),
                     Room::Canaries => view! { <Canaries /> }.into_any(),
                     Room::Configuration => view! { <Configuration /> }.into_any(),
+                    Room::Workloads => view! { <Workloads /> }.into_any(),
                     Room::Traces => view! { <Traces /> }.into_any(),
                     Room::Audit => view! { <Audit /> }.into_any(),
+                    Room::Mesh => view! { <Mesh /> }.into_any(),
                 }}
             </main>
         </div>

@@ -21,6 +21,7 @@ pub enum Icon {
     Info,
     List,
     Lock,
+    Mesh,
     Minus,
     NoProxy,
     Pause,
@@ -36,6 +37,7 @@ pub enum Icon {
     Tidy,
     Traces,
     Unlock,
+    Workloads,
 }
 
 impl Icon {
@@ -59,6 +61,7 @@ impl Icon {
             Self::Info => "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 7.4v3.8M8 4.8v.4",
             Self::List => "M5.5 4h8M5.5 8h8M5.5 12h8M2.4 4h.6M2.4 8h.6M2.4 12h.6",
             Self::Lock => "M4 7.5h8v6H4zM5.8 7.5V5a2.2 2.2 0 0 1 4.4 0v2.5",
+            Self::Mesh => "M8 1.8l5.4 3.1v6.2L8 14.2l-5.4-3.1V4.9zM8 8V1.8M8 8l5.4 3.1M8 8l-5.4 3.1",
             Self::Minus => "M3.5 8h9",
             Self::NoProxy => "M8 1.8l5 1.8v4c0 3.2-2.2 5.4-5 6.6c-2.8-1.2-5-3.4-5-6.6v-4zM2.5 14L13.5 2",
             Self::Pause => "M5.5 3.5v9M10.5 3.5v9",
@@ -73,6 +76,7 @@ impl Icon {
             Self::Theme => "M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11M8 2.5v11M8 5h3.8M8 8h5.4M8 11h3.8",
             Self::Tidy => "M2 3.5h4v3H2zM2 9.5h4v3H2zM10 6.5h4v3h-4zM6 5h2v6H6M8 8h2",
             Self::Traces => "M2 3.5h6M5 8h6M9 12.5h5",
+            Self::Workloads => "M2 2.5h5v5H2zM9 2.5h5v5H9zM2 9.5h5v4H2zM9 9.5h5v4H9z",
             Self::Unlock => "M2.5 7.5h8v6h-8zM8.6 7.5V4.6a2.2 2.2 0 0 1 4.4 0V6M7 7.5l-1.2 2.2h1.6L6.2 13.5",
         }
     }

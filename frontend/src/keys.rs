@@ -10,11 +10,13 @@ use crate::{browser, location::Room, state::App};
 const PATIENCE_MS: f64 = 1_200.0;
 
 /// Keys and what they do, as the help shows them.
-pub const HELP: [(&str, &str); 15] = [
+pub const HELP: [(&str, &str); 17] = [
     ("g g", "Graph"),
     ("g c", "Canaries"),
     ("g o", "Configuration"),
+    ("g w", "Workloads"),
     ("g t", "Traces"),
+    ("g m", "Mesh"),
     ("g a", "Audit"),
     ("/", "Search or filter in this room"),
     (".", "Pause or go on"),

@@ -1,6 +1,7 @@
 //! The console's page (leptos, rendered in the browser). Modules that only compute are public and build on any target,
 //! so that their tests run on the host; what touches the browser builds for wasm alone.
 
+pub mod chart;
 pub mod findings;
 pub mod format;
 pub mod graph;
@@ -26,6 +27,8 @@ mod keys;
 mod live;
 #[cfg(target_arch = "wasm32")]
 mod pages;
+#[cfg(target_arch = "wasm32")]
+mod poll;
 #[cfg(target_arch = "wasm32")]
 mod start;
 #[cfg(target_arch = "wasm32")]

@@ -7,6 +7,8 @@ mod tests;
 
 use std::fmt::Write;
 
+use weft_model::details::Subject;
+
 use self::graph::GraphView;
 
 /// A room of the page.
@@ -19,15 +21,27 @@ pub enum Room {
     Canaries,
     /// Objects and findings.
     Configuration,
+    /// Namespaces, applications, workloads and services.
+    Workloads,
     /// Traces.
     Traces,
+    /// Control planes, proxies and certificates.
+    Mesh,
     /// Who did what.
     Audit,
 }
 
 impl Room {
     /// All rooms, in the order of the rail.
-    pub const ALL: [Self; 5] = [Self::Graph, Self::Canaries, Self::Configuration, Self::Traces, Self::Audit];
+    pub const ALL: [Self; 7] = [
+        Self::Graph,
+        Self::Canaries,
+        Self::Configuration,
+        Self::Workloads,
+        Self::Traces,
+        Self::Mesh,
+        Self::Audit,
+    ];
 
     /// The room's name in the address.
     pub fn slug(self) -> &'static str {
@@ -35,7 +49,9 @@ impl Room {
             Self::Graph => "graph",
             Self::Canaries => "canaries",
             Self::Configuration => "configuration",
+            Self::Workloads => "workloads",
             Self::Traces => "traces",
+            Self::Mesh => "mesh",
             Self::Audit => "audit",
         }
     }
@@ -46,7 +62,9 @@ impl Room {
             Self::Graph => "Graph",
             Self::Canaries => "Canaries",
             Self::Configuration => "Configuration",
+            Self::Workloads => "Workloads",
             Self::Traces => "Traces",
+            Self::Mesh => "Mesh",
             Self::Audit => "Audit",
         }
     }
@@ -57,7 +75,9 @@ impl Room {
             Self::Graph => "g",
             Self::Canaries => "c",
             Self::Configuration => "o",
+            Self::Workloads => "w",
             Self::Traces => "t",
+            Self::Mesh => "m",
             Self::Audit => "a",
         }
     }
@@ -91,6 +111,21 @@ pub struct View {
     pub action: String,
     /// Audit: the last so many hours; 0 for all.
     pub hours: u64,
+    /// Workloads: what is listed.
+    pub subject: Subject,
+    /// Workloads: the one that is open, `namespace/name`, a namespace by its name; empty for the list. It is part of the
+    /// path: `#/services/shop/cart`.
+    pub place: String,
+    /// Workloads: the tab of the one that is open.
+    pub tab: String,
+    /// Workloads: the label that charts are split by.
+    pub split: String,
+    /// Workloads: whether charts show what goes out.
+    pub outgoing: bool,
+    /// Workloads: the column that rows are sorted by; the worst come first without one.
+    pub sort: String,
+    /// Workloads: the instance whose proxy or logs are shown.
+    pub instance: String,
 }
 
 impl Default for View {
@@ -107,6 +142,13 @@ impl Default for View {
             min_ms: 0,
             action: String::new(),
             hours: 0,
+            subject: Subject::Workload,
+            place: String::new(),
+            tab: String::new(),
+            split: String::new(),
+            outgoing: false,
+            sort: String::new(),
+            instance: String::new(),
         }
     }
 }
@@ -119,6 +161,10 @@ impl View {
         let mut view = Self::default();
         if let Some(room) = Room::ALL.into_iter().find(|room| room.slug() == path) {
             view.room = room;
+        }
+        let (slug, place) = path.split_once('/').unwrap_or((path, ""));
+        if let Some(subject) = Subject::ALL.into_iter().find(|subject| subject.slug() == slug) {
+            (view.room, view.subject, view.place) = (Room::Workloads, subject, decode(place));
         }
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let value = decode(value);
@@ -134,6 +180,11 @@ impl View {
                 "errors" => view.errors = value == "1",
                 "action" => view.action = value,
                 "hours" => view.hours = value.parse().unwrap_or(0),
+                "tab" => view.tab = value,
+                "split" => view.split = value,
+                "out" => view.outgoing = value == "1",
+                "sort" => view.sort = value,
+                "instance" => view.instance = value,
                 "min" => view.min_ms = value.parse().unwrap_or(0),
                 name => view.graph.take(name, &value),
             }
@@ -144,7 +195,11 @@ impl View {
     /// The fragment, `#` included; defaults are left out.
     pub fn fragment(&self) -> String {
         let plain = Self::default();
-        let mut out = format!("#/{}", self.room.slug());
+        let slug = if self.room == Room::Workloads { self.subject.slug() } else { self.room.slug() };
+        let mut out = format!("#/{slug}");
+        if self.room == Room::Workloads && !self.place.is_empty() {
+            let _ = write!(out, "/{}", encode(&self.place));
+        }
         let mut separator = '?';
         let mut put = |name: &str, value: &str, differs: bool| {
             if differs {
@@ -162,6 +217,11 @@ impl View {
         put("action", &self.action, !self.action.is_empty());
         put("hours", &self.hours.to_string(), self.hours > 0);
         put("min", &self.min_ms.to_string(), self.min_ms > 0);
+        put("tab", &self.tab, !self.tab.is_empty());
+        put("split", &self.split, !self.split.is_empty());
+        put("out", "1", self.outgoing);
+        put("sort", &self.sort, !self.sort.is_empty());
+        put("instance", &self.instance, !self.instance.is_empty());
         out
     }
 

@@ -21,7 +21,7 @@ use weft_model::{
 
 use crate::{
     ads::{AckBook, Kind, Registry, State as SyncState, registry::Connected, roots},
-    ca::AuthorityWatch,
+    ca::{AuthorityWatch, describe},
     metrics::Metrics,
 };
 
@@ -46,6 +46,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz/ready", get(ready))
         .route("/healthz/live", get(async || "alive\n"))
+        .route("/debug/authority", get(authority))
         .route("/debug/fleet", get(fleet))
         .route("/debug/syncz", get(syncz))
         .route("/debug/acks", get(acks))
@@ -80,6 +81,13 @@ async fn fleet(State(admin): State<Admin>) -> Response {
             let authority = authority.borrow().clone();
             Json(admin.registry.fleet(roots::version(&authority))).into_response()
         }
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no certificate authority yet\n").into_response(),
+    }
+}
+
+async fn authority(State(admin): State<Admin>) -> Response {
+    match admin.authority.get() {
+        Some(authority) => Json(describe::authority(&authority.borrow().clone())).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "no certificate authority yet\n").into_response(),
     }
 }

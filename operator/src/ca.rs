@@ -6,6 +6,7 @@ pub mod authority;
 pub mod cluster;
 pub mod cluster_tokens;
 pub mod credentials;
+pub mod describe;
 pub mod plugged;
 pub mod renewal;
 pub mod root;

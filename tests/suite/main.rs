@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod console;
 mod demo;
+mod details;
 mod garbage;
 mod kubernetes;
 mod lint;

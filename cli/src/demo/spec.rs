@@ -147,6 +147,8 @@ pub fn console(plan: &Plan, directory: &Directory, assets: &Path, sign_in: Vec<O
         format!("http://{}", plan.operator_admin()),
         "--data-dir",
         directory.console().as_os_str(),
+        "--logs-dir",
+        directory.logs().as_os_str(),
         "--assets",
         assets.as_os_str(),
     ];

@@ -39,6 +39,7 @@ pub(super) fn mark(estate: &mut Estate, snapshot: &Snapshot, findings: &[Diagnos
             }
         }
     }
+    estate.concerned = concerned;
 }
 
 /// Workloads behind a host, which may be a wildcard.

@@ -4,8 +4,11 @@ mod audit;
 mod canaries;
 mod config;
 mod csv;
+mod details;
 mod etag;
 mod graph;
+mod mesh;
+mod proxies;
 mod traces;
 mod views;
 mod who;
@@ -42,6 +45,9 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/edits/{id}/undo", post(canaries::undo))
         .route("/config", get(config::list))
         .route("/config/object", get(config::object))
+        .merge(details::router())
+        .route("/proxies/{namespace}/{name}", get(proxies::one))
+        .route("/mesh", get(mesh::state))
         .route("/traces", get(traces::list))
         .route("/traces/{id}", get(traces::one))
         .route("/canaries/history", get(canaries::history))

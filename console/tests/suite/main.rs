@@ -6,6 +6,7 @@
 mod audit;
 mod cluster;
 mod counted;
+mod details;
 mod graph;
 mod http;
 mod parts;

@@ -4,9 +4,11 @@
 pub mod audit;
 pub mod canary;
 pub mod config;
+pub mod details;
 pub mod diagnostic;
 pub mod graph;
 pub mod hostname;
+pub mod mesh;
 pub mod metrics;
 pub mod object;
 pub mod ports;

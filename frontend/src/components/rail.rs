@@ -10,7 +10,9 @@ fn icon(room: Room) -> Icon {
         Room::Graph => Icon::Graph,
         Room::Canaries => Icon::Split,
         Room::Configuration => Icon::Configuration,
+        Room::Workloads => Icon::Workloads,
         Room::Traces => Icon::Traces,
+        Room::Mesh => Icon::Mesh,
         Room::Audit => Icon::Audit,
     }
 }

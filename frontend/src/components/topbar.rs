@@ -158,10 +158,15 @@ fn Encryption() -> impl IntoView {
         ),
     };
     view! {
-        <span class=move || format!("fact {}", health()) title=title data-testid="mtls">
+        <a
+            class=move || format!("fact {}", health())
+            href=move || app.view.with(|view| view.enter(Room::Mesh).fragment())
+            title=title
+            data-testid="mtls"
+        >
             <Glyph icon=icon />
             {words}
-        </span>
+        </a>
     }
 }
 

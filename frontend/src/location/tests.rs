@@ -38,6 +38,12 @@ fn every_field_comes_back() {
         min_ms: 250,
         action: "weights".into(),
         hours: 24,
+        tab: "proxy".into(),
+        split: "response_code".into(),
+        outgoing: true,
+        sort: "-rate".into(),
+        instance: "order-service-v1".into(),
+        ..View::default()
     };
     assert_eq!(View::parse(&view.fragment()), view);
 }
@@ -95,4 +101,21 @@ fn nonsense_in_the_address_is_left_at_its_default() {
     assert_eq!(view.graph.nodes, weft_model::graph::View::Workload);
     assert_eq!(view.graph.labels, [Label::Rate, Label::P99]);
     assert_eq!(view.graph.without, ["grpc"]);
+}
+
+#[test]
+fn a_page_of_details_is_a_path() {
+    let view = View {
+        room: Room::Workloads,
+        subject: Subject::Service,
+        place: "shop/order-service".into(),
+        tab: "config".into(),
+        ..View::default()
+    };
+    assert_eq!(view.fragment(), "#/services/shop/order-service?tab=config");
+    assert_eq!(View::parse(&view.fragment()), view);
+    let list = View::parse("#/namespaces");
+    assert_eq!((list.room, list.subject, list.place.as_str()), (Room::Workloads, Subject::Namespace, ""));
+    assert_eq!(View::parse("#/apps/a%3Cb/c").place, "a<b/c");
+    assert_eq!(view.enter(Room::Mesh).fragment(), "#/mesh");
 }

@@ -211,6 +211,11 @@ impl Authority {
         &self.roots
     }
 
+    /// The certificates between the signing one and its root; empty when the root signs itself.
+    pub fn intermediates(&self) -> &[CertificateDer<'static>] {
+        &self.intermediates
+    }
+
     /// Lower-case hex SHA-256 of the DER of the root that anchors new certificates: the last part of a join token.
     pub fn root_hash(&self) -> String {
         self.roots.first().map(|root| hex(&Sha256::digest(root))).unwrap_or_default()

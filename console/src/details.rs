@@ -1,0 +1,42 @@
+//! Namespaces, applications, workloads and services: lists, pages, charts and logs. The figures of lists are those that
+//! the graph has; only charts ask Prometheus for more.
+
+pub mod applies;
+pub mod charts;
+pub mod inventory;
+pub mod logs;
+pub mod page;
+pub mod words;
+
+use std::sync::Arc;
+
+use weft_model::graph::Graph;
+
+use crate::{
+    app::App,
+    config::View,
+    graph::{Observed, draw},
+    mesh::fleet::Seen,
+};
+
+/// One moment, as all lists and pages see it.
+pub struct Moment {
+    /// Configuration.
+    pub view: Arc<View>,
+    /// What was observed.
+    pub observed: Arc<Observed>,
+    /// The same as nodes and edges.
+    pub graph: Graph,
+    /// What control planes say of proxies.
+    pub seen: Arc<Seen>,
+}
+
+impl Moment {
+    /// Takes the present one over `window_s` seconds.
+    pub async fn take(app: &App, window_s: u64) -> Self {
+        let view = app.view();
+        let (observed, seen) = tokio::join!(app.graphs.get(window_s), app.fleet.seen(&view.control_planes));
+        let graph = draw(&observed, &view.estate);
+        Self { view, observed, graph, seen }
+    }
+}

@@ -1,0 +1,71 @@
+//! Which objects apply to something, and what they do there.
+
+use std::collections::BTreeSet;
+
+use weft_model::{
+    ObjectRef,
+    details::{Applies, Row, Subject},
+};
+
+use super::{Moment, inventory::Lists};
+
+/// Objects listed at most.
+const MOST: usize = 200;
+
+/// Objects that concern any of the row's workloads, the service itself among them, in the order of kind and name.
+pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
+    let ids: BTreeSet<&str> = row.workloads.iter().map(String::as_str).collect();
+    let own = |object: &ObjectRef| match row.subject {
+        Subject::Namespace => object.namespace == row.name && DECISIVE.contains(&object.kind.as_str()),
+        Subject::Service => object.kind == row.kind && object.namespace == row.namespace && object.name == row.name,
+        Subject::App | Subject::Workload => false,
+    };
+    let concerned = moment.view.estate.concerned.iter();
+    let here = concerned.filter(|(object, set)| own(object) || set.iter().any(|id| ids.contains(id.as_str())));
+    let applies = |object: &ObjectRef| Applies {
+        object: object.clone(),
+        why: why(&object.kind).to_owned(),
+        findings: lists.findings_of(object),
+    };
+    let mut all: Vec<Applies> = here.map(|(object, _)| applies(object)).collect();
+    if row.subject == Subject::Namespace {
+        // What stands in the namespace counts, whether it reaches a workload or not.
+        let rows = moment.view.list.rows.iter().filter(|found| own(&found.object));
+        let known: BTreeSet<ObjectRef> = all.iter().map(|one| one.object.clone()).collect();
+        all.extend(rows.filter(|found| !known.contains(&found.object)).map(|found| applies(&found.object)));
+    }
+    all.sort_by(|a, b| {
+        let order = |one: &Applies| (one.object.kind.clone(), one.object.namespace.clone(), one.object.name.clone());
+        order(a).cmp(&order(b))
+    });
+    all.truncate(MOST);
+    all
+}
+
+/// Kinds that decide about requests or connections.
+const DECISIVE: [&str; 8] = [
+    "VirtualService",
+    "DestinationRule",
+    "Gateway",
+    "ServiceEntry",
+    "Sidecar",
+    "PeerAuthentication",
+    "AuthorizationPolicy",
+    "RequestAuthentication",
+];
+
+fn why(kind: &str) -> &'static str {
+    match kind {
+        "VirtualService" => "Decides where requests go",
+        "DestinationRule" => "Says how callers connect, and names subsets",
+        "PeerAuthentication" => "Says whether plaintext is accepted",
+        "AuthorizationPolicy" => "Allows or denies requests",
+        "RequestAuthentication" => "Checks the tokens of requests",
+        "Gateway" => "Opens ports",
+        "Sidecar" => "Says what the proxy listens on and sees",
+        "Service" => "Leads callers here",
+        "ServiceEntry" => "Names a host outside",
+        "WorkloadEntry" => "Declares an instance",
+        _ => "Concerns it",
+    }
+}

@@ -1,0 +1,276 @@
+//! Rate, errors, duration and bytes over time, split by a label.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use weft_model::{
+    details::{Chart, Charts, Subject},
+    graph::Line,
+    metrics::{
+        REQUEST_BYTES, REQUEST_DURATION, REQUESTS_TOTAL, RESPONSE_BYTES, STANDARD_LABELS, TCP_CONNECTIONS_OPENED_TOTAL,
+        TCP_RECEIVED_BYTES_TOTAL, TCP_SENT_BYTES_TOTAL,
+    },
+};
+
+use crate::{
+    graph::tally,
+    telemetry::prometheus::{Prometheus, QueryError, Track},
+};
+
+/// Lines of one chart at most; nobody tells more apart.
+const MOST_LINES: usize = 8;
+/// Points of a line.
+const POINTS: u64 = 60;
+/// The shortest time that a chart shows, in seconds: fewer points are no line.
+const SHORTEST_S: u64 = 300;
+
+/// What to chart.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// What it is about.
+    pub subject: Subject,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name; of a service its full host name.
+    pub name: String,
+    /// What comes in, or what goes out.
+    pub incoming: bool,
+    /// Whether the callers' proxies count rather than the called ones'.
+    pub source: bool,
+    /// Label that lines are told apart by; empty for none.
+    pub split: String,
+    /// Length of the window in seconds.
+    pub window_s: u64,
+}
+
+impl Wanted {
+    /// A label that may be split by.
+    pub fn is_label(name: &str) -> bool {
+        name.is_empty() || STANDARD_LABELS.contains(&name)
+    }
+
+    /// The label that says whose namespace a split's values belong to, so that nobody is shown what he may not see.
+    fn owner(&self) -> Option<&'static str> {
+        match self.split.as_str() {
+            "destination_service" | "destination_service_name" | "destination_service_namespace" => {
+                Some("destination_service_namespace")
+            }
+            label if label.starts_with("source_") => Some("source_workload_namespace"),
+            label if label.starts_with("destination_") => Some("destination_workload_namespace"),
+            _ => None,
+        }
+    }
+
+    fn selector(&self) -> String {
+        let end = if self.incoming { "destination" } else { "source" };
+        let reporter = if self.source { "source" } else { "destination" };
+        let (namespace, name) = (quoted(&self.namespace), quoted(&self.name));
+        let own = match self.subject {
+            Subject::Namespace => format!("{end}_workload_namespace={name}"),
+            Subject::App => format!("{end}_canonical_service={name},{end}_workload_namespace={namespace}"),
+            Subject::Workload => format!("{end}_workload={name},{end}_workload_namespace={namespace}"),
+            Subject::Service => format!("destination_service={name}"),
+        };
+        format!("reporter=\"{reporter}\",{own}")
+    }
+
+    /// Seconds between two points, and over how many each point's rate is taken.
+    pub fn steps(&self) -> (u64, u64) {
+        let step = (self.window_s.max(SHORTEST_S) / POINTS).max(5);
+        (step, (4 * step).max(30))
+    }
+
+    /// Queries by chart, line (empty where the split names it) and unit.
+    pub fn queries(&self) -> Vec<(&'static str, &'static str, &'static str, String)> {
+        let (_, rate_s) = self.steps();
+        let selector = self.selector();
+        let labels = match (self.split.as_str(), self.owner()) {
+            ("", _) => String::new(),
+            (split, Some(owner)) if owner != split => format!("{split}, {owner}"),
+            (split, _) => split.to_owned(),
+        };
+        let by = if labels.is_empty() { String::new() } else { format!(" by ({labels})") };
+        let sum = |metric: &str, more: &str| format!("sum{by} (rate({metric}{{{selector}{more}}}[{rate_s}s]))");
+        let quantile = |q: &str| {
+            let le = if labels.is_empty() { "le".to_owned() } else { format!("le, {labels}") };
+            format!("histogram_quantile({q}, sum by ({le}) (rate({REQUEST_DURATION}_bucket{{{selector}}}[{rate_s}s])))")
+        };
+        let (requests, answers) = (format!("{REQUEST_BYTES}_sum"), format!("{RESPONSE_BYTES}_sum"));
+        let mut all = vec![
+            ("requests", "requests", "req/s", sum(REQUESTS_TOTAL, "")),
+            ("errors", "failed", "req/s", sum(REQUESTS_TOTAL, ",response_code=~\"5..|0\"")),
+        ];
+        // Split, one quantile says enough: three of each would be a bundle that nobody untangles.
+        let quantiles: &[(&str, &str)] = if self.split.is_empty() {
+            &[("p50", "0.5"), ("p95", "0.95"), ("p99", "0.99")]
+        } else {
+            &[("p95", "0.95")]
+        };
+        all.extend(quantiles.iter().map(|(name, q)| ("duration", *name, "ms", quantile(q))));
+        all.push(("bytes", "requests", "B/s", sum(&requests, "")));
+        all.push(("bytes", "answers", "B/s", sum(&answers, "")));
+        all.push(("connections", "opened", "conn/s", sum(TCP_CONNECTIONS_OPENED_TOTAL, "")));
+        all.push(("tcp", "received", "B/s", sum(TCP_RECEIVED_BYTES_TOTAL, "")));
+        all.push(("tcp", "sent", "B/s", sum(TCP_SENT_BYTES_TOTAL, "")));
+        all
+    }
+}
+
+/// A string as PromQL writes it.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+}
+
+/// Charts, and what each shows.
+const TITLES: [(&str, &str); 6] = [
+    ("requests", "Requests"),
+    ("errors", "Failed requests (5xx or no answer)"),
+    ("duration", "Duration"),
+    ("bytes", "Bytes of requests and answers"),
+    ("connections", "TCP connections opened"),
+    ("tcp", "TCP bytes"),
+];
+
+/// Asks Prometheus. `now_s` is the end of the charts, `sees` says which namespaces the reader may see.
+pub async fn charts(
+    prometheus: Option<&Prometheus>,
+    wanted: &Wanted,
+    now_s: f64,
+    sees: &(dyn Fn(&str) -> bool + Sync),
+) -> Charts {
+    let (step_s, rate_s) = wanted.steps();
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let (step, end) = (step_s as f64, (now_s as u64) / step_s * step_s);
+    let from = end.saturating_sub(step_s * POINTS);
+    let times: Vec<u64> = (0..=POINTS).map(|index| from + index * step_s).collect();
+    let queries = wanted.queries();
+    let asked = queries.iter().map(|(.., promql)| async move {
+        match prometheus {
+            #[allow(clippy::cast_precision_loss)]
+            Some(prometheus) => prometheus.range(promql, from as f64, end as f64, step).await,
+            None => Err(QueryError::NotConfigured),
+        }
+    });
+    let answers = join_all(asked).await;
+    let sources = tally(&answers);
+    let mut lines: BTreeMap<&str, Vec<Line>> = BTreeMap::new();
+    for ((chart, name, unit, _), answer) in queries.iter().zip(&answers) {
+        for line in split(wanted, answer.as_deref().unwrap_or_default(), name, unit, &times, sees) {
+            lines.entry(chart).or_default().push(line);
+        }
+    }
+    let charts = TITLES.into_iter().filter_map(|(key, title)| {
+        let mut lines = lines.remove(key).unwrap_or_default();
+        // Most things speak either HTTP or TCP; what is not there needs no empty frame.
+        if lines.is_empty() && ["connections", "tcp"].contains(&key) {
+            return None;
+        }
+        if !wanted.split.is_empty() {
+            lines.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+        }
+        let more = lines.len().saturating_sub(MOST_LINES);
+        lines.truncate(MOST_LINES);
+        Some(Chart { key: key.to_owned(), title: title.to_owned(), lines, more })
+    });
+    Charts {
+        step_s,
+        rate_s,
+        charts: charts.collect(),
+        times_ms: times.iter().map(|at| at * 1000).collect(),
+        reporter: if wanted.source { "source" } else { "destination" }.to_owned(),
+        sources,
+        commands: queries.into_iter().map(|(chart, name, _, promql)| (format!("{chart}: {name}"), promql)).collect(),
+    }
+}
+
+fn weight(line: &Line) -> f64 {
+    line.values.iter().flatten().fold(0.0, |sum, value| sum + value)
+}
+
+/// Lines of one query. What the reader may not see is one line: added up where the figures add up, else left out.
+fn split(
+    wanted: &Wanted,
+    tracks: &[Track],
+    name: &str,
+    unit: &str,
+    times: &[u64],
+    sees: &dyn Fn(&str) -> bool,
+) -> Vec<Line> {
+    let mut lines: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
+    for track in tracks {
+        let hidden = wanted.owner().map(|owner| track.labels.get(owner)).is_some_and(|namespace| {
+            !namespace.is_empty() && namespace != weft_model::metrics::UNKNOWN && !sees(namespace)
+        });
+        if hidden && unit == "ms" {
+            continue;
+        }
+        let value = track.labels.get(&wanted.split);
+        let line = match (wanted.split.is_empty(), hidden, value) {
+            (true, _, _) => name.to_owned(),
+            (false, true, _) => "hidden".to_owned(),
+            (false, false, "") => "none".to_owned(),
+            (false, false, value) => value.to_owned(),
+        };
+        let line = if wanted.split.is_empty() || unit != "B/s" { line } else { format!("{line} {name}") };
+        let values = lines.entry(line).or_insert_with(|| vec![None; times.len()]);
+        for point in &track.points {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let at = point.at.round() as u64;
+            if let Ok(index) = times.binary_search(&at)
+                && let Some(place) = values.get_mut(index)
+            {
+                // Two series of one value differ by the namespace; of durations the slower one is shown.
+                *place = Some(match (*place, unit) {
+                    (Some(known), "ms") => known.max(point.value),
+                    (known, _) => known.unwrap_or(0.0) + point.value,
+                });
+            }
+        }
+    }
+    let unit = unit.to_owned();
+    lines.into_iter().map(|(name, values)| Line { name, unit: unit.clone(), values }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::prometheus::{Labels, Point};
+
+    fn wanted(subject: Subject, split: &str) -> Wanted {
+        Wanted {
+            subject,
+            namespace: "shop".into(),
+            name: "car\"t".into(),
+            incoming: true,
+            source: false,
+            split: split.into(),
+            window_s: 60,
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_quotes() {
+        let queries = wanted(Subject::Workload, "response_code").queries();
+        let expected = "sum by (response_code) (rate(istio_requests_total{reporter=\"destination\",\
+            destination_workload=\"car\\\"t\",destination_workload_namespace=\"shop\"}[30s]))";
+        assert_eq!(queries[0].3, expected);
+        assert!(queries.len() <= 10);
+        assert!(!Wanted::is_label("le"));
+        assert!(Wanted::is_label("source_version"));
+    }
+
+    #[test]
+    fn what_may_not_be_seen_is_one_line() {
+        let track = |namespace, workload, value| Track {
+            labels: Labels::from([("source_workload", workload), ("source_workload_namespace", namespace)]),
+            points: vec![Point { at: 10.0, value }],
+        };
+        let tracks = [track("shop", "web", 1.0), track("bank", "ledger", 2.0), track("bank", "vault", 3.0)];
+        let wanted = wanted(Subject::Workload, "source_workload");
+        let sees = |namespace: &str| namespace == "shop";
+        let lines = split(&wanted, &tracks, "requests", "req/s", &[5, 10], &sees);
+        let named: Vec<_> = lines.iter().map(|line| (line.name.as_str(), line.values.clone())).collect();
+        assert_eq!(named, [("hidden", vec![None, Some(5.0)]), ("web", vec![None, Some(1.0)])]);
+        assert_eq!(split(&wanted, &tracks, "p95", "ms", &[5, 10], &sees).len(), 1);
+    }
+}

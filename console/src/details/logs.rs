@@ -1,0 +1,170 @@
+//! What instances and their proxies wrote: from the kubelet on a cluster, from files on a machine of one's own.
+
+mod access;
+mod files;
+
+use std::path::PathBuf;
+
+use futures::future::join_all;
+use http::Request;
+use kube::Client;
+use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use weft_model::details::{LogLine, Logs};
+
+/// Instances whose logs are read for one answer.
+const MOST_INSTANCES: usize = 6;
+/// The longest line that is shown, in characters.
+const LONGEST: usize = 2_000;
+
+/// Where logs are read.
+#[derive(Clone)]
+pub enum LogSource {
+    /// A cluster, through its API server.
+    Cluster(Client),
+    /// A directory of files, as `weft demo` writes them.
+    Directory(PathBuf),
+    /// There are none to read.
+    Nowhere,
+}
+
+/// Reads the last `lines` lines of each instance's containers; `instances` are `(namespace, name)`.
+pub async fn read(source: &LogSource, instances: &[(String, String)], lines: usize) -> Logs {
+    let mut logs = Logs { available: true, ..Logs::default() };
+    if instances.len() > MOST_INSTANCES {
+        logs.problems.push(format!(
+            "Of {} instances the first {MOST_INSTANCES} are read. Open one workload, or use the command.",
+            instances.len()
+        ));
+    }
+    let instances = instances.iter().take(MOST_INSTANCES);
+    match source {
+        LogSource::Nowhere => {
+            logs.available = false;
+            logs.problems.push(
+                "This console is not told where logs are: on a cluster they are the kubelet's; for a directory of \
+                 manifests, name the directory of the logs with --logs-dir."
+                    .to_owned(),
+            );
+        }
+        LogSource::Directory(dir) => {
+            for (namespace, name) in instances {
+                let (dir, namespace, name) = (dir.clone(), namespace.clone(), name.clone());
+                let shown = dir.join(format!("{name}.access.json"));
+                logs.commands.push((format!("The access log of {name}"), format!("tail -f {}", shown.display())));
+                let read = tokio::task::spawn_blocking(move || files::read(&dir, &namespace, &name, lines)).await;
+                match read {
+                    Ok((found, problems)) => {
+                        logs.lines.extend(found);
+                        logs.problems.extend(problems);
+                    }
+                    Err(error) => logs.problems.push(error.to_string()),
+                }
+            }
+        }
+        LogSource::Cluster(client) => {
+            let asked = instances
+                .map(|(namespace, name)| async move { (namespace, name, pod(client, namespace, name, lines).await) });
+            for (namespace, name, answer) in join_all(asked).await {
+                let command = format!("kubectl logs {name} -n {namespace} --all-containers --tail={lines}");
+                logs.commands.push((format!("The logs of {name}"), command));
+                match answer {
+                    Ok(found) => logs.lines.extend(found),
+                    Err(error) => {
+                        logs.problems.push(format!("The logs of {namespace}/{name} cannot be read: {error}."))
+                    }
+                }
+            }
+        }
+    }
+    logs.lines.sort_by_key(|line| line.at_ms);
+    logs
+}
+
+/// How often a pod's containers were started again; `None` when it cannot be read.
+pub async fn restarts(source: &LogSource, namespace: &str, pod: &str) -> Option<u32> {
+    let LogSource::Cluster(client) = source else { return None };
+    let pod = object(client, namespace, pod).await.ok()?;
+    let count = |list: &str| {
+        let states = pod.pointer(list).and_then(Value::as_array).into_iter().flatten();
+        states.filter_map(|state| state["restartCount"].as_u64()).sum::<u64>()
+    };
+    u32::try_from(count("/status/containerStatuses") + count("/status/initContainerStatuses")).ok()
+}
+
+async fn object(client: &Client, namespace: &str, pod: &str) -> Result<Value, kube::Error> {
+    let request = Request::get(format!("/api/v1/namespaces/{}/pods/{}", segment(namespace), segment(pod)));
+    client.request(request.body(Vec::new()).map_err(kube::Error::HttpError)?).await
+}
+
+/// Lines of every container of a pod, proxies that start as init containers included.
+async fn pod(client: &Client, namespace: &str, pod: &str, lines: usize) -> Result<Vec<LogLine>, kube::Error> {
+    let found = object(client, namespace, pod).await?;
+    let list = |path: &str| found.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let sidecars = list("/spec/initContainers").into_iter().filter(|one| one["restartPolicy"] == "Always");
+    let containers: Vec<String> = list("/spec/containers")
+        .into_iter()
+        .chain(sidecars)
+        .filter_map(|one| one["name"].as_str().map(str::to_owned))
+        .collect();
+    let asked = containers.iter().map(|container| async move {
+        let uri = format!(
+            "/api/v1/namespaces/{}/pods/{}/log?container={}&tailLines={lines}&timestamps=true&limitBytes=1048576",
+            segment(namespace),
+            segment(pod),
+            segment(container)
+        );
+        let request = Request::get(uri).body(Vec::new()).map_err(kube::Error::HttpError)?;
+        client.request_text(request).await
+    });
+    let mut all = Vec::new();
+    for (container, text) in containers.iter().zip(join_all(asked).await) {
+        for line in text?.lines() {
+            let (at, rest) = line.split_once(' ').unwrap_or(("", line));
+            all.push(shown(moment(at), pod, container, if moment(at).is_some() { rest } else { line }));
+        }
+    }
+    Ok(all)
+}
+
+/// A name as part of a path: a Kubernetes name needs no encoding, and anything else must not become another path.
+fn segment(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// A line as it is shown, with its fields if it is one of an access log.
+fn shown(at_ms: Option<u64>, instance: &str, container: &str, text: &str) -> LogLine {
+    let access = access::read(text);
+    let at_ms = access.as_ref().and_then(|(at, _)| *at).or(at_ms).or_else(|| told(text));
+    let cut = text.char_indices().nth(LONGEST).map(|(index, _)| index);
+    LogLine {
+        at_ms,
+        instance: instance.to_owned(),
+        container: container.to_owned(),
+        text: cut.map_or_else(|| text.to_owned(), |index| format!("{}…", &text[..index])),
+        access: access.map(|(_, access)| access),
+    }
+}
+
+/// The time that a line of Weft's own log begins with, or that its JSON names.
+fn told(text: &str) -> Option<u64> {
+    let first = text.split_whitespace().next()?;
+    moment(first).or_else(|| {
+        let line: Value = serde_json::from_str(text).ok()?;
+        moment(line.get("timestamp").or_else(|| line.get("time"))?.as_str()?)
+    })
+}
+
+/// Milliseconds since the Unix epoch.
+fn moment(text: &str) -> Option<u64> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! The ends of log files.
+
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use weft_model::details::LogLine;
+
+use super::shown;
+
+/// How much of a file's end is read.
+const TAIL: u64 = 256 * 1024;
+
+/// Lines of one instance's files, and what could not be read.
+pub fn read(dir: &Path, namespace: &str, name: &str, lines: usize) -> (Vec<LogLine>, Vec<String>) {
+    // Names come from manifests that anybody may have written: they must not lead out of the directory.
+    if [namespace, name].iter().any(|part| !is_plain(part)) {
+        return (Vec::new(), vec!["The instance's name is no name of a file.".to_owned()]);
+    }
+    let files = [
+        ("proxy", format!("{name}.access.json")),
+        ("proxy", format!("{namespace}.{name}.proxy.log")),
+        ("app", format!("{namespace}.{name}.app.log")),
+    ];
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
+    for (container, file) in files {
+        match tail(&dir.join(&file)) {
+            Ok(text) => {
+                let found: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+                let last = found.iter().skip(found.len().saturating_sub(lines));
+                all.extend(last.map(|line| shown(None, name, container, line)));
+            }
+            // Not everything has a proxy or an application.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => problems.push(format!("{file} cannot be read: {error}.")),
+        }
+    }
+    (all, problems)
+}
+
+fn is_plain(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || [b'-', b'.', b'_'].contains(&byte);
+    !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(fits)
+}
+
+/// The last whole lines of a file.
+fn tail(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let from = length.saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(if from > 0 { text.split_once('\n').map_or(text.clone(), |(_, rest)| rest.to_owned()) } else { text })
+}

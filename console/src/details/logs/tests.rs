@@ -1,0 +1,43 @@
+use std::fs;
+
+use super::*;
+
+const LINE: &str = r#"{"start_time":"2026-11-29T07:00:01.250Z","method":"GET","path":"/charge","protocol":"HTTP/1.1","response_code":503,"response_flags":"UF","response_code_details":"upstream_reset","connection_termination_details":null,"upstream_transport_failure_reason":null,"bytes_received":3,"bytes_sent":5,"duration":12,"upstream_service_time":null,"x_forwarded_for":null,"user_agent":null,"request_id":"x","authority":"pay:8080","upstream_host":"10.0.0.1:8080","upstream_cluster":"outbound|8080||pay.shop.svc.cluster.local","upstream_local_address":null,"downstream_local_address":null,"downstream_remote_address":"10.0.0.2:4","requested_server_name":null,"route_name":"default","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}"#;
+
+#[test]
+fn an_access_line_is_parsed() {
+    let line = shown(None, "cart", "proxy", LINE);
+    assert_eq!(line.at_ms, moment("2026-11-29T07:00:01.250Z"));
+    let access = line.access.unwrap();
+    assert_eq!((access.code, access.flags.as_str(), access.direction.as_str()), (503, "UF", "outbound"));
+    assert_eq!((access.duration_ms, access.upstream_ms, access.bytes), (12.0, None, (3, 5)));
+    assert_eq!(access.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+}
+
+#[test]
+fn other_lines_stay_as_they_are() {
+    let plain = shown(None, "cart", "app", "2026-11-29T07:00:01Z INFO <script>alert(1)</script>");
+    assert!(plain.access.is_none() && plain.at_ms.is_some());
+    assert!(shown(None, "cart", "app", "{\"a\": 1}").access.is_none());
+    let long = shown(None, "cart", "app", &"é".repeat(10_000));
+    assert_eq!(long.text.chars().count(), LONGEST + 1);
+}
+
+#[tokio::test]
+async fn files_are_read_to_their_end_and_nothing_beside_them() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("cart.access.json"), format!("{}\n{LINE}\n", "x".repeat(300_000))).unwrap();
+    fs::write(dir.path().join("shop.cart.app.log"), "one\ntwo\nthree\n").unwrap();
+    fs::write(dir.path().join("secret"), "no\n").unwrap();
+    let source = LogSource::Directory(dir.path().join("."));
+    let logs = read(&source, &[("shop".into(), "cart".into())], 2).await;
+    let texts: Vec<_> = logs.lines.iter().map(|line| (line.container.as_str(), line.text.len())).collect();
+    assert_eq!(texts, [("app", 3), ("app", 5), ("proxy", LINE.len())]);
+    assert!(logs.problems.is_empty() && logs.available);
+    for hostile in ["../secret", "a/b", ".hidden", ""] {
+        let logs = read(&source, &[("shop".into(), hostile.into())], 2).await;
+        assert!(logs.lines.is_empty() && logs.problems.len() == 1, "{hostile}");
+    }
+    assert!(!read(&LogSource::Nowhere, &[], 2).await.available);
+    assert_eq!(segment("a/../b"), "a%2F..%2Fb");
+}

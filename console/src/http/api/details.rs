@@ -1,0 +1,238 @@
+//! `/api/v1/{namespaces,apps,workloads,services}`: lists, pages, charts and logs.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    routing::get,
+};
+use futures::future::join_all;
+use serde::Deserialize;
+use weft_model::{
+    ObjectRef,
+    details::{Charts, Detail, Inventory, Logs, Row, Subject},
+};
+
+use super::Window;
+use crate::{
+    app::App,
+    auth::{Caller, Verb},
+    details::{
+        Moment,
+        charts::{self, Wanted},
+        inventory::Lists,
+        logs,
+        page::page,
+    },
+    http::ApiError,
+};
+
+/// Lines of a log that are asked for at most.
+const MOST_LINES: usize = 1_000;
+/// Pods whose restarts are asked for on one page.
+const MOST_ASKED: usize = 20;
+
+pub(super) fn router() -> Router<Arc<App>> {
+    let mut router = Router::new();
+    for subject in Subject::ALL {
+        let slug = subject.slug();
+        let one = if subject == Subject::Namespace { "{name}" } else { "{namespace}/{name}" };
+        router = router
+            .route(&format!("/{slug}"), get(move |app, caller, query| list(subject, app, caller, query)))
+            .route(
+                &format!("/{slug}/{one}"),
+                get(move |app, caller, path, query| detail(subject, app, caller, path, query)),
+            )
+            .route(
+                &format!("/{slug}/{one}/charts"),
+                get(move |app, caller, path, query| drawn(subject, app, caller, path, query)),
+            );
+    }
+    router
+        .route(
+            "/workloads/{namespace}/{name}/logs",
+            get(|app, caller, path, query| written(Subject::Workload, app, caller, path, query)),
+        )
+        .route(
+            "/apps/{namespace}/{name}/logs",
+            get(|app, caller, path, query| written(Subject::App, app, caller, path, query)),
+        )
+}
+
+/// Which one; a namespace has no other.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    #[serde(default)]
+    namespace: String,
+    name: String,
+}
+
+impl Named {
+    fn namespace(&self, subject: Subject) -> &str {
+        if subject == Subject::Namespace { &self.name } else { &self.namespace }
+    }
+}
+
+async fn list(
+    subject: Subject,
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    window: Result<Query<Window>, QueryRejection>,
+) -> Result<Json<Inventory>, ApiError> {
+    let window_s = window?.checked()?;
+    let moment = Moment::take(&app, window_s).await;
+    let mut rows = Lists::of(&moment).rows(subject);
+    rows.retain(|row| caller.sees(&row.namespace));
+    let mut commands = vec![(
+        "The same as JSON".to_owned(),
+        format!("curl -s '$CONSOLE/api/v1/{}?window={window_s}'", subject.slug()),
+    )];
+    commands.push(("The state of proxies".to_owned(), "weft proxy-status".to_owned()));
+    commands.extend(moment.observed.queries.iter().cloned());
+    Ok(Json(Inventory {
+        at_ms: moment.observed.at_ms,
+        window_s,
+        rows,
+        sources: moment.observed.sources.clone(),
+        operator_problem: moment.seen.problem(),
+        commands,
+    }))
+}
+
+/// What is not there and what may not be seen look the same: a name alone tells something.
+fn missing(subject: Subject, named: &Named) -> ApiError {
+    let place =
+        if subject == Subject::Namespace { String::new() } else { format!(" in namespace {}", named.namespace) };
+    ApiError::not_found(
+        format!("There is no {} {}{place} that you may see.", subject.word(), named.name),
+        "It may have been deleted or renamed, or have had no traffic in this window. Look for it in the list.",
+    )
+}
+
+fn find(subject: Subject, lists: &Lists<'_>, caller: &Caller, named: &Named) -> Result<Row, ApiError> {
+    let namespace = named.namespace(subject);
+    let row = if caller.sees(namespace) { lists.row(subject, namespace, &named.name) } else { None };
+    row.ok_or_else(|| missing(subject, named))
+}
+
+async fn detail(
+    subject: Subject,
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(named): Path<Named>,
+    window: Result<Query<Window>, QueryRejection>,
+) -> Result<Json<Detail>, ApiError> {
+    let moment = Moment::take(&app, window?.checked()?).await;
+    let mut detail = {
+        let lists = Lists::of(&moment);
+        let row = find(subject, &lists, &caller, &named)?;
+        page(&moment, &lists, row, &|namespace| caller.sees(namespace))
+    };
+    let asked =
+        detail.instances.iter().take(MOST_ASKED).map(|one| logs::restarts(&app.logs, &one.namespace, &one.name));
+    let restarts = join_all(asked).await;
+    for (instance, restarts) in detail.instances.iter_mut().zip(restarts) {
+        instance.restarts = restarts;
+    }
+    Ok(Json(detail))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(super) struct Drawn {
+    window: u64,
+    direction: String,
+    split: String,
+    reporter: String,
+}
+
+impl Default for Drawn {
+    fn default() -> Self {
+        Self { window: 60, direction: "in".into(), split: String::new(), reporter: String::new() }
+    }
+}
+
+async fn drawn(
+    subject: Subject,
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(named): Path<Named>,
+    query: Result<Query<Drawn>, QueryRejection>,
+) -> Result<Json<Charts>, ApiError> {
+    let Query(query) = query?;
+    let window_s = Window { window: query.window }.checked()?;
+    if !Wanted::is_label(&query.split) {
+        return Err(ApiError::bad_request(
+            "Nothing can be split by that label.",
+            "Choose one of the labels of Istio's standard metrics, such as response_code.",
+        ));
+    }
+    let incoming = match query.direction.as_str() {
+        "in" => true,
+        "out" => false,
+        _ => return Err(ApiError::bad_request("direction is in or out.", "Correct the address.")),
+    };
+    let moment = Moment::take(&app, window_s).await;
+    let row = find(subject, &Lists::of(&moment), &caller, &named)?;
+    // The side that has a proxy; both have one, usually, and then what arrived is the called side's to tell.
+    let source = match query.reporter.as_str() {
+        "source" => true,
+        "destination" => false,
+        _ => !incoming || row.proxies.present == 0 || row.kind == "ServiceEntry",
+    };
+    let wanted = Wanted {
+        subject,
+        namespace: named.namespace(subject).to_owned(),
+        name: if subject == Subject::Service { row.host } else { named.name },
+        incoming,
+        source,
+        split: query.split,
+        window_s,
+    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let sees = |namespace: &str| caller.sees(namespace);
+    Ok(Json(charts::charts(app.prometheus.as_ref(), &wanted, now.as_secs_f64(), &sees).await))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(super) struct Written {
+    lines: usize,
+    instance: String,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self { lines: 100, instance: String::new() }
+    }
+}
+
+async fn written(
+    subject: Subject,
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(named): Path<Named>,
+    query: Result<Query<Written>, QueryRejection>,
+) -> Result<Json<Logs>, ApiError> {
+    let Query(query) = query?;
+    let instances: Vec<(String, String)> = {
+        let moment = Moment::take(&app, 60).await;
+        let lists = Lists::of(&moment);
+        let row = find(subject, &lists, &caller, &named)?;
+        let all = row.workloads.iter().flat_map(|id| lists.instances(id));
+        let chosen = all.filter(|one| query.instance.is_empty() || one.reference.name == query.instance);
+        chosen.map(|one| (one.reference.namespace.clone(), one.reference.name.clone())).collect()
+    };
+    // A log may say more than an object does: whoever reads it must be allowed to read each of these pods.
+    for (namespace, name) in &instances {
+        let pod = ObjectRef {
+            api_version: "v1".into(),
+            kind: "Pod".into(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+        };
+        caller.require(Verb::Get, &pod).await?;
+    }
+    Ok(Json(logs::read(&app.logs, &instances, query.lines.clamp(1, MOST_LINES)).await))
+}

@@ -1,0 +1,11 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use weft_model::mesh::MeshState;
+
+use crate::{app::App, auth::Caller, mesh::report};
+
+/// `GET /api/v1/mesh`.
+pub(super) async fn state(State(app): State<Arc<App>>, caller: Caller) -> Json<MeshState> {
+    Json(report::state(&app, &|namespace| caller.sees(namespace)).await)
+}

@@ -1,0 +1,8 @@
+//! The mesh's own state: control planes, proxies and what they hold, certificates.
+
+pub mod dump;
+pub mod exposition;
+pub mod fleet;
+pub mod proxy;
+pub mod report;
+pub mod versions;

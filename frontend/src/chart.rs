@@ -1,0 +1,99 @@
+//! Lines over time as SVG paths, and the figures beside their axes. Nothing here touches the browser.
+
+use weft_model::graph::Line;
+
+use crate::format;
+
+/// A picture of this size, in the units of its view box.
+pub const SIZE: (f64, f64) = (480.0, 132.0);
+
+/// The largest value of all lines, rounded up to a figure that reads well; 1 when there is none.
+pub fn top(lines: &[Line]) -> f64 {
+    let largest = lines.iter().flat_map(|line| line.values.iter().flatten()).copied().fold(0.0, f64::max);
+    if largest <= 0.0 || !largest.is_finite() {
+        return 1.0;
+    }
+    let unit = 10f64.powf(largest.log10().floor());
+    [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * unit).find(|step| *step >= largest).unwrap_or(largest)
+}
+
+/// The path of one line. Where nothing is known it has a gap; a lonely point is a short dash, so that it shows.
+pub fn path(values: &[Option<f64>], top: f64) -> String {
+    let last = values.len().saturating_sub(1).max(1) as f64;
+    let mut path = String::new();
+    let mut drawing = false;
+    for (index, value) in values.iter().enumerate() {
+        let Some(value) = value else {
+            drawing = false;
+            continue;
+        };
+        let x = index as f64 / last * SIZE.0;
+        let y = SIZE.1 - (value / top).clamp(0.0, 1.0) * SIZE.1;
+        let lonely = !drawing && values.get(index + 1).is_none_or(Option::is_none);
+        path.push_str(&format!("{}{x:.1} {y:.1}", if drawing { "L" } else { "M" }));
+        if lonely {
+            path.push_str("h2");
+        }
+        drawing = true;
+    }
+    path
+}
+
+/// The newest value that is known.
+pub fn newest(line: &Line) -> Option<f64> {
+    line.values.iter().rev().flatten().next().copied()
+}
+
+/// A value with its unit.
+pub fn value(value: f64, unit: &str) -> String {
+    match unit {
+        "ms" => format::millis(value),
+        "B/s" => bytes(value) + "/s",
+        unit => format!("{} {unit}", format::digits(value)),
+    }
+}
+
+/// Bytes in the unit that reads best.
+pub fn bytes(value: f64) -> String {
+    let (mut value, mut unit) = (value, "B");
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, larger);
+    }
+    format!("{} {unit}", format::digits(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(values: &[Option<f64>]) -> Line {
+        Line { name: "x".into(), unit: "ms".into(), values: values.to_vec() }
+    }
+
+    #[test]
+    fn axes_end_at_round_figures() {
+        for (largest, expected) in
+            [(0.0, 1.0), (0.7, 1.0), (12.0, 20.0), (21.0, 25.0), (260.0, 500.0), (1000.0, 1000.0)]
+        {
+            assert!((top(&[line(&[Some(largest)])]) - expected).abs() < 1e-9, "{largest}");
+        }
+        assert_eq!(top(&[]), 1.0);
+    }
+
+    #[test]
+    fn a_gap_is_a_gap() {
+        assert_eq!(path(&[Some(0.0), Some(1.0), None, Some(0.5)], 1.0), "M0.0 132.0L160.0 0.0M480.0 66.0h2");
+        assert_eq!(path(&[None, None], 1.0), "");
+        assert_eq!(path(&[], 1.0), "");
+    }
+
+    #[test]
+    fn values_have_units() {
+        assert_eq!(value(1536.0, "B/s"), "1.5 KiB/s");
+        assert_eq!(value(12.0, "req/s"), "12 req/s");
+        assert_eq!(newest(&line(&[Some(1.0), Some(2.0), None])), Some(2.0));
+    }
+}

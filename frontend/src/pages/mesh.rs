@@ -1,0 +1,196 @@
+//! The mesh's room: what is wrong, control planes, proxies, certificates, and what it all costs.
+
+pub mod certificates;
+
+use leptos::prelude::*;
+use weft_model::{details::SyncState, graph::Health, mesh::MeshState};
+
+use crate::{
+    api, browser, chart,
+    components::{
+        copy::{Commands, CopyLink},
+        placeholder::{Failure, Skeleton},
+        shape::HealthShape,
+    },
+    format,
+    location::{Room, View},
+    pages::workloads::parts::Sync,
+    poll::poll,
+    state::app,
+    words,
+};
+
+/// Proxies shown until all are asked for.
+const FIRST_PROXIES: usize = 100;
+
+/// The room.
+#[component]
+pub fn Mesh() -> impl IntoView {
+    let app = app();
+    let key = Memo::new(|_| ());
+    let (load, retry) = poll(key, |()| api::mesh());
+    let commands = Signal::derive(move || {
+        load.with(|load| load.value.as_ref().map(|one| one.commands.clone()).unwrap_or_default())
+    });
+    view! {
+        <div class="room mesh">
+            <div class="scroll">
+                <div class="room-head">
+                    <h1>"Mesh"</h1>
+                    <span class="spring"></span>
+                    <CopyLink />
+                </div>
+                {move || load.with(|load| match (&load.value, &load.error) {
+                    (Some(state), _) => {
+                        let find = app.view.with(|view| view.namespaces.clone());
+                        page(state, &find).into_any()
+                    }
+                    (None, Some(problem)) => view! { <Failure problem=problem.clone() retry /> }.into_any(),
+                    (None, None) => view! { <Skeleton words="Asking control planes and Prometheus …" rows=10 /> }.into_any(),
+                })}
+                <Commands commands=commands />
+            </div>
+        </div>
+    }
+}
+
+fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
+    let verdicts = state.verdicts.iter().map(|one| {
+        view! {
+            <li data-testid="mesh-verdict" data-health=words::health(one.health)>
+                <HealthShape health=one.health silent=true />
+                <span>{one.text.clone()}</span>
+            </li>
+        }
+    });
+    let versions =
+        state.versions.iter().map(|(version, count)| format!("{version} ({count})")).collect::<Vec<_>>().join(", ");
+    let (all, good) = state.in_step;
+    let dependency = |name: &'static str, up: bool| {
+        let health = if up { Health::Healthy } else { Health::Failing };
+        view! {
+            <div class="figure"><dt>{name}</dt><dd><span class="fact-part"><HealthShape health silent=true />{if up { "answers" } else { "does not answer" }}</span></dd></div>
+        }
+    };
+    let costs = state.costs.iter().map(|cost| {
+        view! {
+            <tr data-testid="mesh-cost">
+                <th scope="row">{format::middle(&cost.namespace, 40)}</th>
+                <td class="numeral">{cost.proxies}</td>
+                <td class="numeral">{chart::bytes(cost.memory)}</td>
+                <td class="numeral">{format::digits(cost.cpu * 1000.0)}" m"</td>
+            </tr>
+        }
+    });
+    let total =
+        (state.costs.iter().map(|cost| cost.memory).sum::<f64>(), state.costs.iter().map(|cost| cost.cpu).sum::<f64>());
+    view! {
+        <ul class="verdicts" aria-live="polite">{verdicts.collect_view()}</ul>
+        <dl class="figures">
+            <div class="figure"><dt>"proxies in step"</dt><dd data-testid="mesh-in-step">{good}" of "{all}</dd></div>
+            <div class="figure"><dt>"mutual TLS, last minute"</dt><dd>{format::maybe(state.mtls_share, format::share)}</dd></div>
+            <div class="figure"><dt>"proxy versions"</dt><dd>{if versions.is_empty() { "–".to_owned() } else { versions }}</dd></div>
+            <div class="figure"><dt>"console"</dt><dd>{state.console_version.clone()}</dd></div>
+            {dependency("operator", state.operator.up)}
+            {dependency("Prometheus", state.prometheus.up)}
+        </dl>
+        {planes(state)}
+        <div class="two">
+            <section>
+                <h2>"Certificates"</h2>
+                {state.certificates_note.clone().map(|note| view! { <p class="partial" role="status">{note}</p> })}
+                {certificates::timeline(&state.certificates, browser::now())}
+            </section>
+            <section>
+                <h2>"What proxies cost"</h2>
+                {match &state.costs_note {
+                    Some(note) => view! { <p class="partial" role="status">{note.clone()}</p> }.into_any(),
+                    None => view! {
+                        <table class="small">
+                            <thead><tr><th>"Namespace"</th><th class="numeral">"Proxies"</th><th class="numeral">"Memory"</th><th class="numeral">"CPU, 5 min"</th></tr></thead>
+                            <tbody>{costs.collect_view()}</tbody>
+                            <tfoot><tr><th scope="row">"All"</th><td></td><td class="numeral">{chart::bytes(total.0)}</td><td class="numeral">{format::digits(total.1 * 1000.0)}" m"</td></tr></tfoot>
+                        </table>
+                    }.into_any(),
+                }}
+            </section>
+        </div>
+        {proxies(state, scope)}
+    }
+}
+
+fn planes(state: &MeshState) -> impl IntoView + use<> {
+    let rows = state.control_planes.iter().map(|plane| {
+        let health = if plane.problem.is_none() { Health::Healthy } else { Health::Failing };
+        view! {
+            <tr data-testid="control-plane" title=plane.problem.clone()>
+                <th scope="row"><span class="fact-part"><HealthShape health silent=true />{plane.name.trim_start_matches("http://").to_owned()}</span></th>
+                <td>{if plane.revision.is_empty() { "–".to_owned() } else { plane.revision.clone() }}</td>
+                <td>{if plane.version.is_empty() { "–".to_owned() } else { plane.version.clone() }}</td>
+                <td class="numeral">{plane.proxies}</td>
+                <td class="numeral">{format::count(plane.pushes)}</td>
+                <td class="numeral">{format::maybe(plane.push_p50_ms, format::millis)}</td>
+                <td class="numeral">{format::maybe(plane.push_p99_ms, format::millis)}</td>
+                <td class="numeral">{format::count(plane.nacks)}</td>
+            </tr>
+        }
+    });
+    let none = state.control_planes.is_empty();
+    view! {
+        <section>
+            <h2>"Control planes"</h2>
+            {if none {
+                view! { <p class="quiet">"No operator is configured; start the console with --operator-admin."</p> }.into_any()
+            } else {
+                view! {
+                    <table class="list planes">
+                        <thead>
+                            <tr>
+                                <th>"Replica"</th><th>"Revision"</th><th>"Version"</th><th class="numeral">"Proxies"</th>
+                                <th class="numeral" title="Confirmations of changes since it started">"Confirmations"</th>
+                                <th class="numeral" title="From a change to a proxy's confirmation">"Push p50"</th>
+                                <th class="numeral">"Push p99"</th><th class="numeral">"Refusals"</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows.collect_view()}</tbody>
+                    </table>
+                }.into_any()
+            }}
+        </section>
+    }
+}
+
+fn proxies(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
+    let app = app();
+    let shown: Vec<_> =
+        state.proxies.iter().filter(|proxy| scope.is_empty() || scope.contains(&proxy.namespace)).collect();
+    let left = shown.len().saturating_sub(FIRST_PROXIES);
+    let rows = shown.into_iter().take(FIRST_PROXIES).map(|proxy| {
+        let (namespace, find) = (proxy.namespace.clone(), proxy.name.clone());
+        let href = move || {
+            app.view.with(|view| View { find: find.clone(), namespaces: vec![namespace.clone()], ..view.enter(Room::Workloads) }.fragment())
+        };
+        let words = if proxy.sync == SyncState::Synced { String::new() } else { proxy.words.clone() };
+        let connected = proxy.connected_at_ms as f64;
+        view! {
+            <tr data-testid="mesh-proxy" data-proxy=format!("{}/{}", proxy.namespace, proxy.name)>
+                <td><Sync state=proxy.sync title=proxy.words.clone() /></td>
+                <th scope="row"><a href=href data-row="">{format::middle(&proxy.name, 48)}</a></th>
+                <td>{proxy.namespace.clone()}</td>
+                <td>{proxy.version.clone()}{proxy.skewed.then_some(" too old or new")}</td>
+                <td class="numeral" title=browser::moment(connected)>{if connected > 0.0 { format::ago(browser::now() - connected) } else { "–".to_owned() }}</td>
+                <td class="words" title=words.clone()>{words.clone()}</td>
+            </tr>
+        }
+    });
+    view! {
+        <section>
+            <h2>"Proxies"</h2>
+            <table class="list mesh-proxies">
+                <thead><tr><th>"State"</th><th>"Proxy"</th><th>"Namespace"</th><th>"Version"</th><th class="numeral">"Connected"</th><th>"In its words"</th></tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+            {(left > 0).then(|| view! { <p class="quiet">{format!("{left} more are in step or further down: choose a namespace, or use the command.")}</p> })}
+        </section>
+    }
+}

@@ -1,0 +1,87 @@
+//! Lists, pages of details, logs, proxies and the mesh's own page, in a real browser over a running demo.
+
+use std::time::Duration;
+
+use fantoccini::Locator;
+use serde_json::json;
+use weft_tests::{
+    browser::Browser,
+    demo::Demo,
+    http::get,
+    wait::{ensure, until},
+};
+
+const SOON: Duration = Duration::from_secs(40);
+
+#[tokio::test]
+async fn details_lead_from_a_list_to_charts_logs_and_the_proxy() {
+    let demo = Demo::start(&["--rate=40"]);
+    let console = demo.address("/console");
+    let url = |path: &str| format!("{}/#/{path}", demo.text("/console"));
+    let browser = Browser::start(1440, 900, false).await;
+
+    // The list: figures, proxies in step, and the one without a proxy.
+    browser.open(&url("workloads")).await;
+    let row = |place: &str| format!("[data-testid=inventory-row][data-place=\"{place}\"]");
+    let healthy = |value: &str| value == "healthy" || value == "degraded";
+    browser.attribute_where("payment is seen", &row("shop/payment-service"), "data-health", SOON, healthy).await;
+    browser
+        .text_where("legacy has no proxy", &row("shop/legacy-billing"), SOON, |text| text.contains("no proxy"))
+        .await;
+    for tab in ["namespaces", "apps", "services"] {
+        browser.wait_for(&format!("[data-testid=tab-{tab}]")).await.click().await.unwrap();
+        browser.wait_for("[data-testid=inventory-row]").await;
+    }
+
+    // A page by its address: charts split by code, with their figures as a table, and who calls.
+    browser.open(&url("workloads/shop/payment-service?split=response_code")).await;
+    browser
+        .attribute_where(
+            "requests are drawn",
+            "[data-testid=chart][data-chart=requests]",
+            "data-lines",
+            SOON,
+            |lines| lines != "0" && !lines.is_empty(),
+        )
+        .await;
+    browser.text_where("who calls", "[data-testid=call]", SOON, |text| text.contains("req/s")).await;
+
+    // Configuration that applies, then logs with fields, and the spans of one request beside them.
+    browser.wait_for("[data-testid=detail-tab-config]").await.click().await.unwrap();
+    browser.wait_for("[data-testid=applies][data-kind=Service]").await;
+    browser.wait_for("[data-testid=detail-tab-logs]").await.click().await.unwrap();
+    browser.wait_for("[data-testid=log-line][data-code=\"200\"]").await;
+
+    // The proxy is in step, and shows what is in force in it.
+    browser.wait_for("[data-testid=detail-tab-proxy]").await.click().await.unwrap();
+    browser.text_where("in step", "[data-testid=proxy-sync]", SOON, |text| text.contains("confirmed everything")).await;
+    browser.wait_for("[data-testid=no-drift]").await;
+    browser.wait_for("[data-testid=certificate]").await;
+    browser.wait_for("[data-testid=proxy-clusters]").await.click().await.unwrap();
+    browser.text_where("clusters", "[data-testid=proxy-row]", SOON, |text| text.contains("bound|")).await;
+
+    // The mesh: sentences, the control plane, the root's expiry.
+    browser.wait_for("[data-testid=mtls]").await.click().await.unwrap();
+    browser.wait_for("[data-testid=control-plane]").await;
+    browser.wait_for("[data-testid=certificate][data-role=root]").await;
+    until("the workload without a proxy is spoken of", SOON, || async {
+        let all = browser.page.find_all(Locator::Css("[data-testid=mesh-verdict]")).await.map_err(|e| e.to_string())?;
+        let mut texts = String::new();
+        for one in all {
+            texts.push_str(&one.text().await.map_err(|error| error.to_string())?);
+        }
+        ensure(texts.contains("shop/legacy-billing"), || texts.clone())
+    })
+    .await;
+    let errors = browser.script("return window.__weftErrors || []").await;
+    assert_eq!(errors, json!([]), "the page's script failed");
+    browser.close().await;
+
+    // No answer holds a key.
+    for path in
+        ["/api/v1/mesh", "/api/v1/proxies/shop/payment-service", "/api/v1/proxies/istio-ingress/istio-ingressgateway"]
+    {
+        let answer = get(console, &console.to_string(), path, &[]).await.unwrap().json().to_string();
+        assert!(!answer.contains("PRIVATE KEY"), "{path}");
+    }
+}
