@@ -15,7 +15,7 @@ use weft_model::graph::Graph;
 use crate::{
     app::App,
     config::View,
-    graph::{Observed, draw},
+    graph::{self, Observed, draw},
     mesh::fleet::Seen,
 };
 
@@ -35,8 +35,10 @@ impl Moment {
     /// Takes the present one over `window_s` seconds.
     pub async fn take(app: &App, window_s: u64) -> Self {
         let view = app.view();
-        let (observed, seen) = tokio::join!(app.graphs.get(window_s), app.fleet.seen(&view.control_planes));
-        let graph = draw(&observed, &view.estate);
+        let moment = graph::Moment::last(window_s);
+        let ((observed, details), seen) =
+            tokio::join!(app.graphs.seen(moment, true), app.fleet.seen(&view.control_planes));
+        let graph = draw(&observed, &details, &view.estate, weft_model::graph::View::default(), None);
         Self { view, observed, graph, seen }
     }
 }

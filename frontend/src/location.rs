@@ -33,15 +33,8 @@ pub enum Room {
 
 impl Room {
     /// All rooms, in the order of the rail.
-    pub const ALL: [Self; 7] = [
-        Self::Graph,
-        Self::Canaries,
-        Self::Configuration,
-        Self::Workloads,
-        Self::Traces,
-        Self::Mesh,
-        Self::Audit,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Graph, Self::Canaries, Self::Configuration, Self::Workloads, Self::Traces, Self::Mesh, Self::Audit];
 
     /// The room's name in the address.
     pub fn slug(self) -> &'static str {

@@ -16,7 +16,10 @@ use weft_model::{
 use super::{Moment, words};
 use crate::{
     estate,
-    graph::{Flow, Reporter, error_share, judge},
+    graph::{
+        Flow, Reporter, error_share,
+        health::{Direction, Rules},
+    },
 };
 
 /// Rows of one list, ordered by namespace and name. The caller redacts.
@@ -321,8 +324,9 @@ impl<'a> Lists<'a> {
         let ids: Vec<&str> =
             self.moment.view.estate.hosts.get(host).into_iter().flatten().map(String::as_str).collect();
         let flows = |reporter: Reporter| -> Vec<&Flow> {
-            let all = self.moment.observed.requests.iter().chain(&self.moment.observed.connections);
-            all.filter(|flow| flow.host == host && flow.reporter == reporter).collect()
+            let all = self.moment.observed.requests.iter().chain(&self.moment.observed.tcp);
+            all.filter(|flow| &*flow.host == host && matches!(&*flow.what, "" | "opened") && flow.reporter == reporter)
+                .collect()
         };
         // As its callers see it, or as it sees itself where no caller has a proxy.
         let (sources, destinations) = (flows(Reporter::Source), flows(Reporter::Destination));
@@ -330,13 +334,15 @@ impl<'a> Lists<'a> {
         let codes: Vec<CodeRate> = counted
             .iter()
             .map(|flow| CodeRate {
-                code: flow.code.clone(),
-                flags: flow.flags.clone(),
+                code: flow.code.to_string(),
+                flags: flow.flags.to_string(),
                 rate: flow.rate,
                 ..CodeRate::default()
             })
             .collect();
-        let health = match (self.nothing(), judge(&codes)) {
+        let defaults = Rules::default();
+        let rules = self.moment.view.estate.tolerances.hosts.get(host).map_or(&defaults, |rules| rules);
+        let health = match (self.nothing(), rules.judge(&codes, Direction::Inbound)) {
             (Health::Unknown, _) => Health::Unknown,
             (_, health) => health,
         };

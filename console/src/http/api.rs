@@ -58,6 +58,19 @@ pub(super) fn router() -> Router<Arc<App>> {
         .layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest))
 }
 
+/// `?window=60`, in seconds.
+#[derive(Debug, serde::Deserialize)]
+struct Window {
+    #[serde(default = "a_minute")]
+    window: u64,
+}
+
+impl Window {
+    fn checked(&self) -> Result<u64, ApiError> {
+        checked_window(self.window)
+    }
+}
+
 fn a_minute() -> u64 {
     60
 }
