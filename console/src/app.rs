@@ -12,7 +12,7 @@ use weft_source::Documents;
 
 use crate::{
     canary::{CanaryService, edit::Editor},
-    config::View,
+    config::{View, edit::ObjectEditor},
     db::{self, TraceStore},
     graph::{GraphCache, mtls_share},
     live::Live,
@@ -40,6 +40,8 @@ pub struct App {
     pub canaries: Arc<CanaryService>,
     /// Changes of weights.
     pub editor: Editor,
+    /// Changes of whole objects.
+    pub objects: ObjectEditor,
     /// Objects as they are written.
     pub documents: Documents,
     /// What tokens may; only of a cluster.

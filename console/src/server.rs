@@ -10,6 +10,7 @@ use crate::{
     app::App,
     args::Args,
     canary::{CanaryService, edit::Editor},
+    config::edit::ObjectEditor,
     db::{self, DatabaseUrl},
     graph::GraphCache,
     http,
@@ -55,6 +56,7 @@ impl Console {
         let source = place.followed;
         let graphs = Arc::new(GraphCache::new(prometheus.clone()));
         let canaries = Arc::new(CanaryService::new(prometheus.clone(), operator, graphs.clone(), source.views.clone()));
+        let objects = ObjectEditor::new(source.views.clone(), place.documents.clone(), metrics.clone());
         let editor = Editor::new(
             source.views.clone(),
             place.documents.clone(),
@@ -72,6 +74,7 @@ impl Console {
             graphs,
             canaries,
             editor,
+            objects,
             documents: place.documents,
             rights: place.rights,
             state,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{DefaultBodyLimit, Query, State, rejection::QueryRejection},
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -37,6 +37,9 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/edits/{id}/undo", post(canaries::undo))
         .route("/config", get(config::list))
         .route("/config/object", get(config::object))
+        .route("/config/schema", get(config::edit::schema))
+        .route("/config/preview", post(config::edit::preview).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
+        .route("/config/apply", post(config::edit::apply).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
         .route("/traces", get(traces::list))
         .route("/traces/{id}", get(traces::one))
         .layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest))

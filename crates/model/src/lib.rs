@@ -5,6 +5,7 @@ pub mod audit;
 pub mod canary;
 pub mod config;
 pub mod diagnostic;
+pub mod edit;
 pub mod graph;
 pub mod hostname;
 pub mod metrics;

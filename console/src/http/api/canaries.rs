@@ -39,5 +39,11 @@ pub(super) async fn undo(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<EditResult>, ApiError> {
+    // Edits of whole objects are taken back at the same address.
+    if let Some((verb, object)) = app.objects.undo_needs(&id) {
+        caller.require(verb, &object).await?;
+        let revision = app.objects.undo(&id, caller.token()).await?;
+        return Ok(Json(EditResult { id, revision, undo_until_ms: 0 }));
+    }
     Ok(Json(app.editor.undo(&id, caller.name(), caller.token()).await?))
 }
