@@ -2,6 +2,7 @@
 
 pub mod banner;
 pub mod copy;
+pub mod diff;
 pub mod help;
 pub mod placeholder;
 pub mod rail;

@@ -25,7 +25,7 @@ const BUDGET: usize = 1024 * 1024;
 /// Names the inputs that the files were built from.
 const STAMP: &str = ".inputs";
 /// In the order they cascade.
-const STYLES: [&str; 7] = ["tokens", "base", "frame", "graph", "panel", "canaries", "tables"];
+const STYLES: [&str; 8] = ["tokens", "base", "frame", "graph", "panel", "canaries", "editor", "tables"];
 
 /// Builds the page into `out`, or says that it is up to date.
 pub fn build(out: Option<PathBuf>) -> Result<()> {

@@ -96,7 +96,7 @@ async fn hostile_texts_get_clear_words() {
         ("kind: A\n\tname: b", "a tab indents"),
         ("a: \0", "NUL"),
         ("", "no object"),
-        (&format!("{ORDERS}"), "one object at a time"),
+        (ORDERS, "one object at a time"),
     ] {
         let seen = preview(&console, &create(yaml)).await;
         assert!(seen["findings"][0]["message"].as_str().unwrap().contains(words), "{words}: {seen}");

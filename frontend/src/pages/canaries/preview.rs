@@ -7,6 +7,7 @@ use super::draft::{Draft, Outlook};
 use crate::{
     components::{
         copy::{Commands, CopyButton},
+        diff::Diff,
         shape::{HealthShape, SeverityMark},
     },
     format,
@@ -67,7 +68,7 @@ fn Ready(preview: EditPreview) -> impl IntoView {
         </p>
         <Findings title="New findings" findings=new_findings />
         <Findings title="Mended findings" findings=mended_findings />
-        <Diff diff=diff />
+        <Diff diff=diff testid="canary-diff" />
         <Commands commands=vec![("the same with kubectl".to_owned(), command)] />
     }
     .into_any()
@@ -96,22 +97,6 @@ fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
     })
 }
 
-/// A unified diff with its added and removed lines set apart.
-#[component]
-fn Diff(diff: String) -> impl IntoView {
-    let line = |line: &str| {
-        let class = match line.as_bytes() {
-            [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => "diff-file",
-            [b'@', ..] => "diff-place",
-            [b'+', ..] => "diff-added",
-            [b'-', ..] => "diff-removed",
-            _ => "",
-        };
-        view! { <span class=class>{line.to_owned()}{"\n"}</span> }
-    };
-    view! { <pre class="diff" data-testid="canary-diff">{diff.lines().map(line).collect_view()}</pre> }
-}
-
 /// The object changed since the page read it.
 #[component]
 fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
@@ -135,7 +120,7 @@ fn Refused(problem: Problem) -> impl IntoView {
     let patch = problem.patch.clone().map(|patch| {
         let copied = patch.clone();
         view! {
-            <Diff diff=patch />
+            <Diff diff=patch testid="canary-diff" />
             <CopyButton text=copied title="Copy the patch" />
         }
     });
