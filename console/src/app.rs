@@ -14,7 +14,7 @@ use crate::{
     audit::AuditLog,
     auth::Auth,
     canary::{CanaryService, edit::Editor},
-    config::View,
+    config::{View, edit::ObjectEditor},
     db::{self, TraceStore},
     details::logs::LogSource,
     graph::{Answers, GraphCache, mtls_share},
@@ -52,6 +52,8 @@ pub struct App {
     pub canaries: Arc<CanaryService>,
     /// Changes of weights.
     pub editor: Editor,
+    /// Changes of whole objects.
+    pub objects: ObjectEditor,
     /// Objects as they are written.
     pub documents: Documents,
     /// Who calls.

@@ -1,6 +1,10 @@
 //! The present configuration as everything else here sees it: one immutable view for each state of the files.
 
+pub mod edit;
 pub mod findings;
+pub mod help;
+pub mod hypothetical;
+pub mod owner;
 pub mod reload;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
@@ -108,6 +112,8 @@ fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic]) -> ConfigLi
             line: document.map(|document| document.line),
             changed_at_ms: document.and_then(|document| document.changed_at_ms),
             findings: by_object.remove(key).unwrap_or_default(),
+            owner: owner::of(&object.meta).map(str::to_owned),
+            created: object.meta.creation_timestamp.clone(),
         }
     };
     let listed = |row: &ConfigRow| !UNLISTED.contains(&row.object.kind.as_str()) || !row.findings.is_empty();

@@ -46,7 +46,7 @@ impl Place {
             (SourceKind::Directory, Some(dir)) => Ok(Self {
                 name: last_part(dir),
                 followed: reload::open(dir, settings, metrics, shutdown).await?,
-                documents: Documents::Files(Arc::new(ConfigStore::new())),
+                documents: Documents::Files(Arc::new(ConfigStore::in_directory(dir.to_owned()))),
                 rights: None,
                 reviewer: None,
                 logs: args.logs_dir.clone().map_or(LogSource::Nowhere, LogSource::Directory),

@@ -12,6 +12,7 @@ use crate::{
     audit::AuditLog,
     auth::Auth,
     canary::{CanaryService, edit::Editor},
+    config::edit::ObjectEditor,
     db::{self, DatabaseUrl},
     graph::{Answers, GraphCache},
     http,
@@ -59,6 +60,7 @@ impl Console {
         let graphs = Arc::new(GraphCache::new(prometheus.clone()));
         let canaries =
             Arc::new(CanaryService::new(prometheus.clone(), operator.clone(), graphs.clone(), source.views.clone()));
+        let objects = ObjectEditor::new(source.views.clone(), place.documents.clone(), metrics.clone());
         let editor = Editor::new(
             source.views.clone(),
             place.documents.clone(),
@@ -83,6 +85,7 @@ impl Console {
             graphs,
             canaries,
             editor,
+            objects,
             documents: place.documents,
             auth,
             rights: place.rights,

@@ -11,6 +11,7 @@ use weft_model::{
     ObjectRef,
     audit::{AuditList, WeightHistory},
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
+    edit::{ObjectEdit, ObjectPreview, ObjectResult, Schema},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
     details::{Charts, Detail, Inventory, Logs, Subject},
     graph::{Graph, View as NodeView},
@@ -131,6 +132,21 @@ pub async fn preview(edit: &WeightEdit) -> Answer<EditPreview> {
 /// Makes an edit.
 pub async fn apply(edit: &WeightEdit) -> Answer<EditResult> {
     post("/canaries/apply", edit).await
+}
+
+/// What an edit of a whole object would do.
+pub async fn preview_object(edit: &ObjectEdit) -> Answer<ObjectPreview> {
+    post("/config/preview", edit).await
+}
+
+/// Makes, changes or removes a whole object.
+pub async fn apply_object(edit: &ObjectEdit) -> Answer<ObjectResult> {
+    post("/config/apply", edit).await
+}
+
+/// What helps with writing an object of a kind.
+pub async fn schema(kind: &str, namespace: &str) -> Answer<Schema> {
+    get(&format!("/config/schema?kind={}&namespace={}", encode(kind), encode(namespace))).await
 }
 
 /// Takes an edit back.

@@ -42,6 +42,7 @@ mod tests {
             line: None,
             changed_at_ms: None,
             findings: severities.iter().map(finding).collect(),
+            ..ConfigRow::default()
         }
     }
 

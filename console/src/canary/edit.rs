@@ -11,17 +11,15 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use weft_model::{
-    Diagnostic,
-    canary::{EditPreview, EditResult, WeightEdit},
-};
+use weft_api::Change;
+use weft_model::canary::{EditPreview, EditResult, WeightEdit};
 use weft_source::{Access, Applied, BearerToken, ClusterError, Documents, StoreError, Undo};
 
 pub use self::error::EditError;
 use self::plan::Plan;
 use super::CanaryService;
 use crate::{
-    config::{View, findings},
+    config::{View, hypothetical},
     db::{Edit, Edits},
     metrics::Metrics,
 };
@@ -75,24 +73,9 @@ impl Editor {
             other => other?,
         };
         let diff = preview.diff;
-        let after = preview.after;
-        let looked = view.clone();
-        let (present, would_be) = blocking(move || {
-            let snapshot = plan::hypothetical(&looked.snapshot, after);
-            (findings::lint(&looked.snapshot, &looked.index), findings::lint(&snapshot, &looked.index))
-        })
-        .await?;
-        let only_in = |these: &[Diagnostic], others: &[Diagnostic]| -> Vec<Diagnostic> {
-            let known = |finding: &&Diagnostic| !others.iter().any(|other| findings::same(other, finding));
-            these.iter().filter(known).cloned().collect()
-        };
-        Ok(EditPreview {
-            diff,
-            new_findings: only_in(&would_be, &present),
-            mended_findings: only_in(&present, &would_be),
-            moved_rate,
-            command,
-        })
+        let effects = hypothetical::effects(view, Change::Put(preview.after)).await;
+        let effects = effects.map_err(|error| EditError::Broken(error.to_string()))?;
+        Ok(EditPreview { diff, new_findings: effects.new, mended_findings: effects.mended, moved_rate, command })
     }
 
     /// Makes an edit with the user's token where one is needed, and waits shortly until it shows.
@@ -234,11 +217,6 @@ impl Editor {
 fn whole(edit: &WeightEdit) -> Result<(), EditError> {
     let sum: u64 = edit.weights.iter().map(|weight| u64::from(*weight)).sum();
     if sum == 100 { Ok(()) } else { Err(EditError::Sum(sum)) }
-}
-
-/// Linting takes a while on a large estate, so it is done beside the runtime.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, EditError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| EditError::Broken(error.to_string()))
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     middleware,
     routing::{delete, get, post},
 };
@@ -48,6 +48,9 @@ pub(super) fn router() -> Router<Arc<App>> {
         .merge(details::router())
         .route("/proxies/{namespace}/{name}", get(proxies::one))
         .route("/mesh", get(mesh::state))
+        .route("/config/schema", get(config::edit::schema))
+        .route("/config/preview", post(config::edit::preview).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
+        .route("/config/apply", post(config::edit::apply).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
         .route("/traces", get(traces::list))
         .route("/traces/{id}", get(traces::one))
         .route("/canaries/history", get(canaries::history))

@@ -1,3 +1,5 @@
+mod object;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -98,6 +100,20 @@ fn store_problem(error: &StoreError, title: String) -> ApiError {
         StoreError::Conflict { .. } | StoreError::Patch(PatchError::Changed { .. }) => {
             ApiError::conflict(title.clone(), "Load it again to see what is there now, then repeat the edit.")
         }
+        StoreError::Stale(_) => ApiError::conflict(
+            title.clone(),
+            "Nothing was written. Look at both versions in the preview, and repeat the edit on top of theirs.",
+        ),
+        StoreError::Exists(_) => ApiError::new(
+            StatusCode::CONFLICT,
+            "exists",
+            title.clone(),
+            "Choose another name, or change the object that is there.",
+        ),
+        StoreError::Renamed { .. } => {
+            unprocessable("renamed", "Make a new object under the new name, and delete the old one.")
+        }
+        StoreError::Invalid(_) => unprocessable("invalid", "Change what the words above name, and try again."),
         StoreError::Cluster(error) => cluster_problem(error, title),
         StoreError::NotFound(_) => {
             ApiError::not_found(title.clone(), "It may have been deleted or renamed. Load the list again.")

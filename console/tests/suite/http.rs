@@ -1,5 +1,7 @@
 //! The whole server over HTTP, on a directory of its own.
 
+mod edits;
+
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;

@@ -16,6 +16,7 @@ pub mod networking;
 pub mod object;
 mod one_of;
 mod read;
+pub mod schema;
 pub mod security;
 mod validate;
 

@@ -1,5 +1,6 @@
 //! How a piece of text is matched.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Istio's StringMatch: exactly one way, or none, which asks only that the text is there.
@@ -17,11 +18,14 @@ pub enum StringMatch {
     Regex(String),
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Fields {
+    /// Equal.
     exact: Option<String>,
+    /// Begins so.
     prefix: Option<String>,
+    /// Matches as a whole, in RE2's syntax.
     regex: Option<String>,
 }
 
@@ -36,5 +40,15 @@ impl TryFrom<Fields> for StringMatch {
             (None, None, Some(regex)) => Ok(Self::Regex(regex)),
             _ => Err("only one of exact, prefix and regex may be set"),
         }
+    }
+}
+
+impl JsonSchema for StringMatch {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StringMatch".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Fields::json_schema(generator)
     }
 }

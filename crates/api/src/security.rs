@@ -6,6 +6,7 @@ pub mod request_authentication;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use authorization_policy::AuthorizationPolicy;
@@ -13,7 +14,7 @@ pub use peer_authentication::PeerAuthentication;
 pub use request_authentication::RequestAuthentication;
 
 /// Workloads by label.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Selector {
     /// Labels that a workload must carry; none selects every workload.
@@ -28,7 +29,7 @@ impl Selector {
 }
 
 /// An object that a policy is attached to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TargetRef {
     /// API group; empty for the core group.

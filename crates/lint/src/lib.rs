@@ -4,6 +4,7 @@
 mod analyze;
 pub mod code;
 mod finding;
+pub mod meaning;
 
 use weft_mesh::Snapshot;
 use weft_model::Diagnostic;

@@ -61,7 +61,7 @@ pub struct Right {
 }
 
 /// One row of the configuration list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigRow {
     /// The object.
@@ -74,6 +74,12 @@ pub struct ConfigRow {
     pub changed_at_ms: Option<u64>,
     /// Findings about it, worst first.
     pub findings: Vec<Diagnostic>,
+    /// The tool that keeps it, such as `Argo CD`; absent when nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// When it was made on its cluster, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
 }
 
 /// Answer of `GET /api/v1/config`.
@@ -99,6 +105,12 @@ pub struct ConfigObject {
     pub first_line: u32,
     /// The same with kubectl, to copy.
     pub command: String,
+    /// What an edit of the whole document starts from.
+    #[serde(default)]
+    pub revision: String,
+    /// What the object does, in sentences.
+    #[serde(default)]
+    pub sentences: Vec<String>,
 }
 
 /// An error of the API (RFC 9457), `application/problem+json`.

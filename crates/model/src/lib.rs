@@ -6,6 +6,7 @@ pub mod canary;
 pub mod config;
 pub mod details;
 pub mod diagnostic;
+pub mod edit;
 pub mod graph;
 pub mod hostname;
 pub mod mesh;

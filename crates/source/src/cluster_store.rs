@@ -7,6 +7,7 @@ mod patch;
 mod render;
 mod served;
 mod token;
+mod whole;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -17,7 +18,6 @@ use kube::{
     core::Request,
 };
 use serde_json::Value;
-use similar::TextDiff;
 use weft_api::{Kind, Object, ObjectKey, ObjectMeta, Scope};
 
 use self::served::Served;
@@ -31,6 +31,7 @@ use crate::{
     config_store::{Applied, ConfigDocument, FieldEdit, Preview, StoreError, Undo, Way},
     kubernetes::{ConnectError, client},
     reading::{self, Reading},
+    whole::unified,
 };
 
 /// Our name in an object's `managedFields`.
@@ -133,7 +134,12 @@ impl KubernetesStore {
 
     /// Takes an edit back; gives the revision of the object then.
     pub async fn undo(&self, user: &BearerToken, undo: &Undo) -> Result<String, StoreError> {
-        let Way::Cluster(undo) = &undo.way else { return Err(StoreError::Elsewhere) };
+        let undo = match &undo.way {
+            Way::Cluster(undo) => undo,
+            Way::Created(key, revision) => return self.uncreate(user, key, revision).await,
+            Way::Deleted(key, manifest) => return self.recreate(user, key, manifest).await,
+            Way::File(_) => return Err(StoreError::Elsewhere),
+        };
         let live = self.live(Some(user), &undo.key).await?;
         if live.revision != undo.revision {
             return Err(Conflict::since(&undo.key, &live.value, Vec::new()).into());
@@ -299,19 +305,15 @@ fn document(key: &ObjectKey, live: &Live) -> ConfigDocument {
 
 /// What is different for people: as it would be in a file.
 fn diff(key: &ObjectKey, before: &Value, after: &Value) -> String {
-    let (before, after) = (render::yaml(before), render::yaml(after));
-    if before == after {
-        return String::new();
-    }
-    let name = match key.namespace.is_empty() {
+    unified(&name(key), &render::yaml(before), &render::yaml(after))
+}
+
+/// The file that an object would have in a repository.
+fn name(key: &ObjectKey) -> String {
+    match key.namespace.is_empty() {
         true => format!("{}/{}.yaml", key.kind, key.name),
         false => format!("{}/{}/{}.yaml", key.namespace, key.kind, key.name),
-    };
-    TextDiff::from_lines(&before, &after)
-        .unified_diff()
-        .context_radius(3)
-        .header(&format!("a/{name}"), &format!("b/{name}"))
-        .to_string()
+    }
 }
 
 #[cfg(test)]

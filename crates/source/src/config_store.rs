@@ -1,6 +1,6 @@
 //! The way back: edits of objects, applied where they are written.
 
-mod write;
+pub(crate) mod write;
 
 use std::{
     io,
@@ -17,6 +17,7 @@ use crate::{
     file::{Origin, SourceFile, SourceObject, revision},
     index::Index,
     patch, scan,
+    whole::{self, FilePlan, Stale, WholeApplied, WholeEdit, WholePreview},
     yaml::steps,
 };
 
@@ -25,6 +26,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct ConfigStore {
     writing: Mutex<()>,
+    /// Where files of new objects go.
+    root: Option<PathBuf>,
 }
 
 /// An object as it is written.
@@ -75,14 +78,20 @@ pub struct Undo {
 pub(crate) enum Way {
     File(FileUndo),
     Cluster(ClusterUndo),
+    /// An object that was not on its cluster before.
+    Created(ObjectKey, String),
+    /// An object that is not on its cluster any more, as it was.
+    Deleted(ObjectKey, serde_json::Value),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct FileUndo {
-    path: PathBuf,
-    name: String,
-    before: Arc<str>,
-    after_revision: String,
+    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+    /// The file as it was; `None` when there was none.
+    pub(crate) before: Option<Arc<str>>,
+    /// Revision of the file that the edit left; `None` when it took it away.
+    pub(crate) after: Option<String>,
 }
 
 /// Why an object could not be read or edited.
@@ -99,6 +108,20 @@ pub enum StoreError {
     Conflict {
         /// The file.
         file: String,
+    },
+    /// The object is another one than the edit starts from.
+    #[error("{} was changed by someone else since it was read", .0.key)]
+    Stale(Box<Stale>),
+    /// There is such an object already.
+    #[error("{0} exists already")]
+    Exists(ObjectKey),
+    /// The text names another object than the one that is edited.
+    #[error("the text is {to}, not {from}: an edit keeps kind, namespace and name")]
+    Renamed {
+        /// The object that is edited.
+        from: ObjectKey,
+        /// The object that the text is.
+        to: ObjectKey,
     },
     /// The file is broken at present.
     #[error("{file} cannot be read as it stands: {reason}")]
@@ -148,9 +171,25 @@ struct Plan {
 }
 
 impl ConfigStore {
-    /// A store over whatever the index of each call names.
+    /// A store over whatever the index of each call names; new objects have no place in it.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A store whose new objects get files below `root`.
+    pub fn in_directory(root: PathBuf) -> Self {
+        Self { root: Some(root), ..Self::default() }
+    }
+
+    /// Works a change of a whole object out without making it.
+    pub fn preview_whole(&self, index: &Index, edit: &WholeEdit) -> Result<WholePreview, StoreError> {
+        Ok(FilePlan::new(self.root.as_ref(), index, edit)?.preview())
+    }
+
+    /// Makes, replaces or removes a whole object.
+    pub fn apply_whole(&self, index: &Index, edit: &WholeEdit) -> Result<WholeApplied, StoreError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        FilePlan::new(self.root.as_ref(), index, edit)?.make()
     }
 
     /// The object as it is written on disk now, which may be newer than the index.
@@ -202,7 +241,7 @@ impl ConfigStore {
         let plan = plan(index, key, revision, edits)?;
         let after_revision = replace(&plan.path, &plan.name, revision, &plan.new)?;
         let undo =
-            FileUndo { path: plan.path, name: plan.name, before: plan.old, after_revision: after_revision.clone() };
+            FileUndo { path: plan.path, name: plan.name, before: Some(plan.old), after: Some(after_revision.clone()) };
         Ok(Applied { revision: after_revision, object: plan.after, undo: Undo { way: Way::File(undo) } })
     }
 
@@ -210,12 +249,23 @@ impl ConfigStore {
     pub fn undo(&self, undo: &Undo) -> Result<String, StoreError> {
         let Way::File(undo) = &undo.way else { return Err(StoreError::Elsewhere) };
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        replace(&undo.path, &undo.name, &undo.after_revision, &undo.before)
+        let FileUndo { path, name, before, after } = undo;
+        match (before, after) {
+            (Some(before), Some(after)) => replace(path, name, after, before),
+            (Some(before), None) => Ok(whole::put(path, name, None, Some(before))?.after.unwrap_or_default()),
+            (None, after) => {
+                let now =
+                    scan::read(path).ok().and_then(|(bytes, _)| String::from_utf8(bytes).ok()).map(Arc::<str>::from);
+                let now = now.filter(|now| Some(revision(now.as_bytes())) == *after);
+                let now = now.ok_or_else(|| StoreError::Conflict { file: name.clone() })?;
+                whole::put(path, name, Some(&now), None).map(|_| String::new())
+            }
+        }
     }
 }
 
 /// Replaces a file that is still the one we know.
-fn replace(path: &Path, name: &str, known: &str, new: &str) -> Result<String, StoreError> {
+pub(crate) fn replace(path: &Path, name: &str, known: &str, new: &str) -> Result<String, StoreError> {
     let io = |source| StoreError::Io { file: name.to_owned(), source };
     let unchanged = || scan::read(path).map(|(bytes, _)| revision(&bytes) == known);
     if !write::atomically(path, new.as_bytes(), unchanged).map_err(io)? {
@@ -225,12 +275,12 @@ fn replace(path: &Path, name: &str, known: &str, new: &str) -> Result<String, St
 }
 
 /// The file that defines an object, read anew, and the object in it.
-struct Opened {
-    file: SourceFile,
-    object: SourceObject,
+pub(crate) struct Opened {
+    pub(crate) file: SourceFile,
+    pub(crate) object: SourceObject,
 }
 
-fn open(index: &Index, key: &ObjectKey) -> Result<Opened, StoreError> {
+pub(crate) fn open(index: &Index, key: &ObjectKey) -> Result<Opened, StoreError> {
     let (known, _) = index.entry(key).ok_or_else(|| StoreError::NotFound(key.clone()))?;
     let path = known.path.clone().ok_or_else(|| StoreError::NotAFile(key.clone()))?;
     let name = known.name.clone();

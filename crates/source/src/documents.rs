@@ -8,6 +8,7 @@ use crate::{
     cluster_store::{BearerToken, ClusterError, KubernetesStore},
     config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo},
     index::Index,
+    whole::{WholeApplied, WholeEdit, WholePreview},
 };
 
 /// Where objects are kept that can be edited.
@@ -73,6 +74,28 @@ impl Documents {
                 blocking(move || store.apply(&index, &key, &revision, &edits)).await
             }
             Self::Cluster(store) => store.apply(access.token.ok_or(ClusterError::NoToken)?, key, revision, edits).await,
+        }
+    }
+
+    /// Works a change of a whole object out without making it.
+    pub async fn preview_whole(&self, access: Access<'_>, edit: &WholeEdit) -> Result<WholePreview, StoreError> {
+        match self {
+            Self::Files(store) => {
+                let (store, index, edit) = (Arc::clone(store), access.index.cloned().unwrap_or_default(), edit.clone());
+                blocking(move || store.preview_whole(&index, &edit)).await
+            }
+            Self::Cluster(store) => store.preview_whole(access.token, edit).await,
+        }
+    }
+
+    /// Makes, replaces or removes a whole object.
+    pub async fn apply_whole(&self, access: Access<'_>, edit: &WholeEdit) -> Result<WholeApplied, StoreError> {
+        match self {
+            Self::Files(store) => {
+                let (store, index, edit) = (Arc::clone(store), access.index.cloned().unwrap_or_default(), edit.clone());
+                blocking(move || store.apply_whole(&index, &edit)).await
+            }
+            Self::Cluster(store) => store.apply_whole(access.token.ok_or(ClusterError::NoToken)?, edit).await,
         }
     }
 

@@ -5,6 +5,7 @@ pub mod cluster_store;
 pub mod config_store;
 pub mod directory;
 pub mod documents;
+pub mod draft;
 pub mod estate;
 pub mod file;
 pub mod index;
@@ -13,17 +14,20 @@ pub mod location;
 mod patch;
 mod reading;
 mod scan;
+pub mod whole;
 pub mod yaml;
 
 pub use cluster_store::{BearerToken, ClusterError, GitOps, KubernetesStore};
 pub use config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo};
 pub use directory::{Batch, DirectoryOptions, DirectorySource, OpenError};
 pub use documents::{Access, Documents};
+pub use draft::Draft;
 pub use estate::{Estate, Input, ReadError, read_paths};
 pub use file::{SourceFile, SourceObject};
 pub use index::{Document, Index};
 pub use kubernetes::{KubernetesOptions, KubernetesSource};
 pub use location::Location;
+pub use whole::{Stale, WholeApplied, WholeEdit, WholePreview};
 
 /// The namespace of objects that name none.
 pub const DEFAULT_NAMESPACE: &str = "default";

@@ -1,10 +1,10 @@
-//! A change as lines.
+//! A unified diff with its added and removed lines set apart.
 
 use leptos::prelude::*;
 
-/// A unified diff with its added and removed lines set apart.
+/// The diff, line by line.
 #[component]
-pub fn Diff(diff: String) -> impl IntoView {
+pub fn Diff(diff: String, #[prop(default = "diff")] testid: &'static str) -> impl IntoView {
     let line = |line: &str| {
         let class = match line.as_bytes() {
             [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => "diff-file",
@@ -15,5 +15,5 @@ pub fn Diff(diff: String) -> impl IntoView {
         };
         view! { <span class=class>{line.to_owned()}{"\n"}</span> }
     };
-    view! { <pre class="diff" data-testid="diff">{diff.lines().map(line).collect_view()}</pre> }
+    view! { <pre class="diff" data-testid=testid>{diff.lines().map(line).collect_view()}</pre> }
 }

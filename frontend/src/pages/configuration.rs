@@ -1,6 +1,9 @@
 //! The configuration's room: all objects, what is wrong with them, and their YAML.
 
+mod create;
 mod detail;
+mod editor;
+mod outlook;
 mod source;
 mod table;
 
@@ -17,6 +20,7 @@ use crate::{
     icons::Icon,
     state::app,
 };
+use create::Create;
 use detail::Detail;
 use table::Table;
 
@@ -42,8 +46,9 @@ pub fn Configuration() -> impl IntoView {
         app.config.with(|load| load.value.as_ref().map(|list| list.file_findings.clone()).unwrap_or_default())
     });
     let selected = Memo::new(move |_| app.view.with(|view| object(&view.select)));
+    let creating: RwSignal<Option<String>> = RwSignal::new(None);
     view! {
-        <div class="room split" class:with-detail=move || selected.get().is_some()>
+        <div class="room split" class:with-detail=move || selected.get().is_some() || creating.with(Option::is_some)>
             <div class="scroll">
                 <div class="room-head">
                     <h1>"Configuration"</h1>
@@ -69,6 +74,7 @@ pub fn Configuration() -> impl IntoView {
                     >
                         "With findings only"
                     </button>
+                    <create::Choice creating />
                 </div>
                 {move || {
                     let files = files.get();
@@ -84,7 +90,10 @@ pub fn Configuration() -> impl IntoView {
                     <Table />
                 </Show>
             </div>
-            {move || selected.get().map(|object| view! { <Detail object /> })}
+            {move || match creating.get() {
+                Some(kind) => Some(view! { <Create kind creating /> }.into_any()),
+                None => selected.get().map(|object| view! { <Detail object /> }.into_any()),
+            }}
         </div>
     }
 }

@@ -1,8 +1,7 @@
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
 
 use serde_json::Value;
-use weft_api::{Change, Kind, Object, ObjectKey};
-use weft_mesh::{Snapshot, Store};
+use weft_api::{Kind, ObjectKey};
 use weft_model::{ObjectRef, canary::WeightEdit};
 use weft_source::FieldEdit;
 
@@ -105,12 +104,4 @@ impl Plan {
         let _ = write!(command, " -n {} --type=json -p '[{}]'", self.object.namespace, operations.join(","));
         command
     }
-}
-
-/// The snapshot as it would be with one object in another form.
-pub(super) fn hypothetical(present: &Snapshot, object: Arc<Object>) -> Arc<Snapshot> {
-    let mut store = Store::new(present.settings().clone());
-    let others = present.objects().map(|(_, object)| Change::Put(object.clone()));
-    store.apply(others.chain([Change::Put(object)]).collect());
-    store.snapshot()
 }

@@ -62,6 +62,13 @@ pub(super) async fn undo(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<EditResult>, ApiError> {
+    // Edits of whole objects are taken back at the same address.
+    if let Some((verb, object)) = app.objects.undo_needs(&id) {
+        caller.require(verb, &object).await?;
+        app.audit.able().await?;
+        let revision = app.objects.undo(&id, caller.token()).await?;
+        return Ok(Json(EditResult { id, revision, undo_until_ms: 0 }));
+    }
     if let Some(edit) = app.state.edits.get(&id).await.map_err(EditError::from)? {
         caller.require(Verb::Patch, &edit.object).await?;
     }

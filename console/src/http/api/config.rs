@@ -1,3 +1,5 @@
+pub(super) mod edit;
+
 use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
@@ -72,7 +74,14 @@ pub(super) async fn object(
             (document.text, document.first_line)
         }
     };
-    Ok(Json(ConfigObject { row: row.clone(), yaml, first_line, command: command(&row.object) }))
+    Ok(Json(ConfigObject {
+        row: row.clone(),
+        revision: weft_source::draft::text_revision(&yaml),
+        sentences: weft_lint::meaning::of(object),
+        yaml,
+        first_line,
+        command: command(&row.object),
+    }))
 }
 
 /// A Secret by its keys: nobody needs a private key on a page.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::TrafficPolicy;
 use crate::security::Selector;
 
 /// Policies and subsets of a host.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct DestinationRule {
     /// Host in the service registry, or a `*.` pattern; a short name is in the rule's namespace.
@@ -24,7 +25,7 @@ pub struct DestinationRule {
 }
 
 /// A named part of a host.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Subset {
     /// Name, for routes.

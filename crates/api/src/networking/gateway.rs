@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Port;
 use crate::one_of::words;
 
 /// Ports and hosts of a gateway workload.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Gateway {
     /// What it listens on.
@@ -18,7 +19,7 @@ pub struct Gateway {
 }
 
 /// One port of a gateway. The number is the gateway Service's port.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Server {
     /// Port.
@@ -36,7 +37,7 @@ pub struct Server {
 }
 
 /// TLS of a server.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServerTls {
     /// Whether plain HTTP is answered with a redirect to HTTPS.
@@ -72,7 +73,7 @@ pub struct ServerTls {
 }
 
 /// A pair of files.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServerCertificate {
     /// File of the chain.

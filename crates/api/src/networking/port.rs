@@ -1,9 +1,10 @@
 //! Ports and their protocols, as Gateway, ServiceEntry and Sidecar write them.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A port.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Port {
     /// 1 to 65535 (0 only where the port is implied).

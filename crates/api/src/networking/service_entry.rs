@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Port, WorkloadEntry};
 use crate::one_of::words;
 
 /// A host that is not a Kubernetes Service.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ServiceEntry {
     /// Hosts, full names or `*.` patterns.
@@ -32,7 +33,7 @@ pub struct ServiceEntry {
 }
 
 /// Workloads by label, in Sidecar's and ServiceEntry's spelling.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct WorkloadSelector {
     /// Labels that a workload must carry.

@@ -1,5 +1,6 @@
 //! Sidecar (<https://istio.io/latest/docs/reference/config/networking/sidecar/>).
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
 use crate::one_of::words;
 
 /// What one workload's proxy listens on and sees.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Sidecar {
     /// Which workloads of the namespace; none is all of them.
@@ -24,7 +25,7 @@ pub struct Sidecar {
 }
 
 /// An inbound listener.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct IngressListener {
     /// Port.
@@ -42,7 +43,7 @@ pub struct IngressListener {
 }
 
 /// An outbound listener.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct EgressListener {
     /// Port; none takes every service's own port.
@@ -69,7 +70,7 @@ words! {
 }
 
 /// What happens to hosts that are not known.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OutboundTrafficPolicy {
     /// What.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{Duration, one_of::words};
 
 /// Policies of traffic towards a host.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TrafficPolicy {
     /// How an endpoint is chosen.
@@ -29,7 +30,7 @@ pub struct TrafficPolicy {
 }
 
 /// Policy of one port.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PortPolicy {
     /// The port.
@@ -45,7 +46,7 @@ pub struct PortPolicy {
 }
 
 /// How an endpoint is chosen. At most one of `simple` and `consistentHash`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct LoadBalancer {
     /// A plain algorithm.
@@ -80,7 +81,7 @@ words! {
 }
 
 /// Stickiness: what is hashed (one of the first four), and how.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConsistentHash {
     /// A request header.
@@ -100,7 +101,7 @@ pub struct ConsistentHash {
 }
 
 /// A cookie to hash.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct HashCookie {
     /// Name.
@@ -114,7 +115,7 @@ pub struct HashCookie {
 }
 
 /// An attribute such as `SameSite=Strict`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CookieAttribute {
     /// Name.
@@ -124,7 +125,7 @@ pub struct CookieAttribute {
 }
 
 /// Settings of a Ketama ring.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RingHash {
     /// Least number of entries; none is 1024.
@@ -132,7 +133,7 @@ pub struct RingHash {
 }
 
 /// Settings of a Maglev table.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Maglev {
     /// Entries, a prime; none is 65537.
@@ -140,7 +141,7 @@ pub struct Maglev {
 }
 
 /// Preference by locality.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct LocalityLb {
     /// Shares by locality.
@@ -154,7 +155,7 @@ pub struct LocalityLb {
 }
 
 /// Shares of traffic from one locality.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Distribute {
     /// `region/zone/subzone`, `*` at the end.
@@ -164,7 +165,7 @@ pub struct Distribute {
 }
 
 /// Where traffic of one region goes when it is down.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Failover {
     /// Region.
@@ -174,7 +175,7 @@ pub struct Failover {
 }
 
 /// How a new endpoint is given traffic little by little.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Warmup {
     /// How long.
@@ -186,7 +187,7 @@ pub struct Warmup {
 }
 
 /// Bounds of connections and requests.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConnectionPool {
     /// Of connections.
@@ -196,7 +197,7 @@ pub struct ConnectionPool {
 }
 
 /// Bounds of connections.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpPool {
     /// Connections to a host; none is without bound.
@@ -212,7 +213,7 @@ pub struct TcpPool {
 }
 
 /// Probes of idle connections; what is left out is the system's default.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpKeepalive {
     /// Unanswered probes until the connection is given up.
@@ -224,7 +225,7 @@ pub struct TcpKeepalive {
 }
 
 /// Bounds of requests.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpPool {
     /// Requests that wait for a connection.
@@ -259,7 +260,7 @@ words! {
 }
 
 /// When an endpoint is ejected.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OutlierDetection {
     /// Errors in a row, deprecated form of `consecutiveGatewayErrors`.
@@ -284,7 +285,7 @@ pub struct OutlierDetection {
 }
 
 /// TLS towards a host.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClientTls {
     /// What kind.
@@ -323,7 +324,7 @@ words! {
 }
 
 /// A tunnel through HTTP CONNECT.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Tunnel {
     /// `CONNECT` (the default) or `POST`.
@@ -335,7 +336,7 @@ pub struct Tunnel {
 }
 
 /// PROXY protocol.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProxyProtocol {
     /// Version.
@@ -354,7 +355,7 @@ words! {
 }
 
 /// Bound of concurrent retries.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RetryBudget {
     /// Retries as a share of requests, in percent; none is 20.

@@ -11,10 +11,11 @@ pub use route::{
     Destination, HttpRouteDestination, L4Match, PortSelector, RouteDestination, TcpRoute, TlsMatch, TlsRoute,
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Routes by host. Lists of routes are tried in order; the first match wins.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct VirtualService {
     /// Hosts this is for: short names of Services, full names, or `*.` patterns. Empty in a delegate.

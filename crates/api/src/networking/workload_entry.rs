@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// One workload instance that is not a pod, or one endpoint of a ServiceEntry.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct WorkloadEntry {
     /// IP address, DNS name (in endpoints of a ServiceEntry with DNS resolution) or `unix:///path`.

@@ -1,12 +1,13 @@
 //! AuthorizationPolicy (<https://istio.io/latest/docs/reference/config/security/authorization-policy/>).
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Selector, TargetRef};
 use crate::one_of::words;
 
 /// Who may call what. Without rules, ALLOW lets nobody in.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct AuthorizationPolicy {
     /// Which workloads; none is all of the namespace, or of the mesh in the root namespace.
@@ -39,7 +40,7 @@ words! {
 }
 
 /// Who decides, for CUSTOM.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Provider {
     /// Name of an extension provider in the mesh's settings.
@@ -47,7 +48,7 @@ pub struct Provider {
 }
 
 /// Matches when each of the three that is given does. An empty rule matches everything.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Rule {
     /// Any of these.
@@ -59,7 +60,7 @@ pub struct Rule {
 }
 
 /// A source, in its envelope.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct From {
     /// The source.
@@ -68,7 +69,7 @@ pub struct From {
 
 /// Who calls; every list that is given must match with any of its entries (`not…`: with none). Entries are exact,
 /// `prefix*`, `*suffix` or `*`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Source {
     /// Peer identities without `spiffe://`.
@@ -98,7 +99,7 @@ pub struct Source {
 }
 
 /// An operation, in its envelope.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct To {
     /// The operation.
@@ -106,7 +107,7 @@ pub struct To {
 }
 
 /// What is called; matched like [`Source`].
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Operation {
     /// Hosts, case ignored.
@@ -128,7 +129,7 @@ pub struct Operation {
 }
 
 /// A further condition.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Condition {
     /// Attribute, such as `request.headers[x-tenant]` or `source.namespace`.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Selector;
 use crate::one_of::words;
 
 /// Whether mutual TLS is demanded, by workload, namespace (no selector) or mesh (no selector, root namespace).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PeerAuthentication {
     /// Which workloads; none is all of the namespace.
@@ -20,7 +21,7 @@ pub struct PeerAuthentication {
 }
 
 /// Whether mutual TLS is demanded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct MutualTls {
     /// Whether.

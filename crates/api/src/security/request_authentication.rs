@@ -1,12 +1,13 @@
 //! RequestAuthentication (<https://istio.io/latest/docs/reference/config/security/request_authentication/>).
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Selector, TargetRef};
 use crate::Duration;
 
 /// Which JWTs are accepted. A request with a bad one is refused, one without is let through.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RequestAuthentication {
     /// Which workloads; none is all of the namespace, or of the mesh in the root namespace.
@@ -20,7 +21,7 @@ pub struct RequestAuthentication {
 }
 
 /// One issuer.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct JwtRule {
     /// `iss`.
@@ -50,7 +51,7 @@ pub struct JwtRule {
 }
 
 /// A header to look in.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct JwtHeader {
     /// Name.
@@ -60,7 +61,7 @@ pub struct JwtHeader {
 }
 
 /// A header that gets a claim.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClaimToHeader {
     /// Header.

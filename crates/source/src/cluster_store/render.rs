@@ -4,7 +4,7 @@ use serde_json::Value;
 use weft_api::core::LAST_APPLIED;
 
 /// Metadata that the API server writes.
-const SERVER_METADATA: [&str; 8] = [
+pub(super) const SERVER_METADATA: [&str; 8] = [
     "managedFields",
     "resourceVersion",
     "generation",
@@ -46,6 +46,5 @@ pub(super) fn yaml(object: &Value) -> String {
         entries.sort_by_key(|(key, _)| rank(key));
         map.extend(entries);
     }
-    // JSON always has a YAML form; JSON itself is YAML should the writer ever disagree.
-    serde_saphyr::to_string(&object).unwrap_or_else(|_| object.to_string())
+    crate::draft::to_yaml(&object)
 }

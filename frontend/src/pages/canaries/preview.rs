@@ -68,7 +68,7 @@ fn Ready(preview: EditPreview) -> impl IntoView {
         </p>
         <Findings title="New findings" findings=new_findings />
         <Findings title="Mended findings" findings=mended_findings />
-        <div data-testid="canary-diff"><Diff diff=diff /></div>
+        <Diff diff=diff testid="canary-diff" />
         <Commands commands=vec![("the same with kubectl".to_owned(), command)] />
     }
     .into_any()
@@ -120,7 +120,7 @@ fn Refused(problem: Problem) -> impl IntoView {
     let patch = problem.patch.clone().map(|patch| {
         let copied = patch.clone();
         view! {
-            <Diff diff=patch />
+            <Diff diff=patch testid="canary-diff" />
             <CopyButton text=copied title="Copy the patch" />
         }
     });

@@ -1,9 +1,13 @@
 //! One object: its findings and its YAML.
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{ObjectRef, config::ConfigObject};
+use weft_model::{
+    ObjectRef,
+    config::ConfigObject,
+    edit::{Action, ObjectEdit},
+};
 
-use super::{place, source::Source};
+use super::{editor::Editor, outlook::Sentences, place, source::Source};
 use crate::{
     api,
     components::{
@@ -21,6 +25,7 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
     let app = app();
     let load: RwSignal<Load<ConfigObject>> = RwSignal::default();
     let wanted = StoredValue::new(object.clone());
+    let editing: RwSignal<Option<ObjectEdit>> = RwSignal::new(None);
     let ask = move || {
         spawn_local(async move {
             let Some(object) = wanted.try_get_value() else { return };
@@ -60,8 +65,13 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
                         let retry = Callback::new(move |()| ask());
                         view! { <Failure problem=problem.clone() retry /> }.into_any()
                     }
-                    (Some(object), None) => view! { <Body object=(**object).clone() /> }.into_any(),
+                    (Some(_), None) if editing.with(Option::is_some) => ().into_any(),
+                    (Some(object), None) => view! { <Body object=(**object).clone() editing /> }.into_any(),
                     (None, None) => view! { <Skeleton words="Reading the file …" rows=8 /> }.into_any(),
+                })}
+                {move || editing.get().map(|start| {
+                    let done = Callback::new(move |()| editing.set(None));
+                    view! { <Editor start done /> }
                 })}
                 <footer>
                     <CopyLink />
@@ -72,8 +82,22 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
     }
 }
 
+/// Kinds that the console only shows.
+const UNEDITED: [&str; 6] = ["Secret", "ConfigMap", "Pod", "Node", "EndpointSlice", "Namespace"];
+
 #[component]
-fn Body(object: ConfigObject) -> impl IntoView {
+fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl IntoView {
+    let begin = |action: Action, yaml: &str| {
+        let edit = ObjectEdit {
+            action,
+            object: Some(object.row.object.clone()),
+            yaml: yaml.to_owned(),
+            revision: object.revision.clone(),
+        };
+        move |_| editing.set(Some(edit.clone()))
+    };
+    let (edit, delete) = (begin(Action::Update, &object.yaml), begin(Action::Delete, ""));
+    let written = !UNEDITED.contains(&object.row.object.kind.as_str());
     let findings = object.row.findings.clone();
     let file = object
         .row
@@ -82,6 +106,13 @@ fn Body(object: ConfigObject) -> impl IntoView {
         .map(|file| object.row.line.map_or_else(|| file.clone(), |line| format!("{file}:{line}")));
     view! {
         {file.map(|file| view! { <p class="file-line"><code>{file.clone()}</code> <CopyButton text=file title="Copy the place" /></p> })}
+        {written.then(|| view! {
+            <div class="preview-buttons">
+                <button class="button" data-testid="config-edit" on:click=edit>"Edit"</button>
+                <button class="button" data-testid="config-delete" on:click=delete>"Delete …"</button>
+            </div>
+        })}
+        <Sentences title="What it does" sentences=object.sentences />
         {findings.is_empty().then(|| view! { <p class="quiet">"Lint finds nothing wrong with it."</p> })}
         <ul class="findings">
             {findings

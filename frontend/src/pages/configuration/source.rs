@@ -43,7 +43,7 @@ pub fn Source(yaml: String, first_line: u32, findings: Vec<Diagnostic>) -> impl 
 }
 
 /// The line in colours; from the finding's column on it is underlined.
-fn coloured(text: &str, column: Option<u32>) -> impl IntoView + use<> {
+pub(super) fn coloured(text: &str, column: Option<u32>) -> impl IntoView + use<> {
     let from = column.map_or(usize::MAX, |column| column.saturating_sub(1) as usize);
     let mut at = 0;
     let mut out = Vec::new();

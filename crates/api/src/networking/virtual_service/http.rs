@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Destination, HttpRouteDestination};
 use crate::{Duration, StringMatch, one_of::words};
 
 /// One HTTP route.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRoute {
     /// Name, for logs and metrics.
@@ -47,7 +48,7 @@ pub struct HttpRoute {
 }
 
 /// What a request must look like; everything that is set must hold.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpMatch {
     /// Name, for logs.
@@ -81,7 +82,7 @@ pub struct HttpMatch {
 }
 
 /// A redirect.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Redirect {
     /// New path; the query is kept.
@@ -110,7 +111,7 @@ words! {
 }
 
 /// A fixed answer.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct DirectResponse {
     /// Status, 200 to 599.
@@ -120,7 +121,7 @@ pub struct DirectResponse {
 }
 
 /// A fixed body, in one of two forms.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Body {
     /// Text.
@@ -130,7 +131,7 @@ pub struct Body {
 }
 
 /// Another VirtualService, one without hosts.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Delegate {
     /// Name.
@@ -140,7 +141,7 @@ pub struct Delegate {
 }
 
 /// Changes of path or authority.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Rewrite {
     /// New path, or new prefix when the match was by prefix.
@@ -152,7 +153,7 @@ pub struct Rewrite {
 }
 
 /// A pattern (RE2) and what replaces it, with `\1` for groups.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RegexRewrite {
     /// Pattern.
@@ -163,7 +164,7 @@ pub struct RegexRewrite {
 }
 
 /// Retries.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Retry {
     /// How often a request is tried again at most; 0 turns retries off.
@@ -181,7 +182,7 @@ pub struct Retry {
 }
 
 /// Faults on purpose.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Fault {
     /// Waits before the request is sent on.
@@ -191,7 +192,7 @@ pub struct Fault {
 }
 
 /// A delay.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FaultDelay {
     /// Share of requests, deprecated form.
@@ -205,7 +206,7 @@ pub struct FaultDelay {
 }
 
 /// An error.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FaultAbort {
     /// HTTP status.
@@ -219,7 +220,7 @@ pub struct FaultAbort {
 }
 
 /// A share in percent, 0 to 100.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Percent {
     /// The number.
@@ -227,7 +228,7 @@ pub struct Percent {
 }
 
 /// One mirror.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Mirror {
     /// Where copies go.
@@ -237,7 +238,7 @@ pub struct Mirror {
 }
 
 /// Cross-origin rules.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CorsPolicy {
     /// Origins, deprecated form.
@@ -272,7 +273,7 @@ words! {
 }
 
 /// Changes of headers, on both ways.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Headers {
     /// On the request, before it is sent on.
@@ -282,7 +283,7 @@ pub struct Headers {
 }
 
 /// Changes of headers, in the order set, add, remove.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct HeaderOperations {
     /// Overwritten.

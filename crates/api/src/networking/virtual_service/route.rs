@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Headers;
 
 /// A place to send traffic to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Destination {
     /// Host in the service registry; a short name is in the VirtualService's namespace.
@@ -19,7 +20,7 @@ pub struct Destination {
 }
 
 /// A port, by number.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PortSelector {
     /// 1 to 65535.
@@ -27,7 +28,7 @@ pub struct PortSelector {
 }
 
 /// One destination of an HTTP route.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct HttpRouteDestination {
     /// Where.
@@ -39,7 +40,7 @@ pub struct HttpRouteDestination {
 }
 
 /// One destination of a TLS or TCP route.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RouteDestination {
     /// Where.
@@ -49,7 +50,7 @@ pub struct RouteDestination {
 }
 
 /// A route of TLS traffic that is not ended here.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsRoute {
     /// Any of these must hold.
@@ -60,7 +61,7 @@ pub struct TlsRoute {
 }
 
 /// What a TLS connection must look like; everything that is set must hold.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsMatch {
     /// Server names, exact or `*.` patterns. Must be covered by the VirtualService's hosts.
@@ -78,7 +79,7 @@ pub struct TlsMatch {
 }
 
 /// A route of opaque TCP traffic.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TcpRoute {
     /// Any of these must hold; none matches everything.
@@ -89,7 +90,7 @@ pub struct TcpRoute {
 }
 
 /// What a TCP connection must look like; everything that is set must hold.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct L4Match {
     /// CIDR ranges of the destination address.

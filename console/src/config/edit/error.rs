@@ -1,0 +1,27 @@
+use weft_source::StoreError;
+
+/// Why an object was not edited.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectEditError {
+    /// The kind is not written here.
+    #[error("{0} objects are not edited here: the console writes the mesh's own kinds and Services")]
+    Kind(String),
+    /// The edit names no object.
+    #[error("the edit does not say which object it changes")]
+    NoObject,
+    /// The text is no object.
+    #[error("the text cannot be saved: {0}")]
+    Draft(String),
+    /// The file or the cluster did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No edit has this id.
+    #[error("there is no edit {0} that can be taken back")]
+    NoSuchEdit(String),
+    /// Undo was offered for ten minutes.
+    #[error("the edit was made more than ten minutes ago")]
+    TooLate,
+    /// The console itself failed.
+    #[error("the edit was interrupted: {0}")]
+    Broken(#[from] tokio::task::JoinError),
+}

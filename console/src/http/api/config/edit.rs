@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{
+        Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+};
+use serde::Deserialize;
+use weft_api::Kind;
+use weft_model::{
+    Diagnostic,
+    edit::{ObjectEdit, ObjectPreview, ObjectResult, Schema},
+};
+
+use crate::{app::App, auth::Caller, config::help, http::ApiError};
+
+/// Largest body of an edit: the largest object, every character of it escaped once.
+pub(in crate::http) const MAX_EDIT_BODY: usize = 2 * 1024 * 1024 + 64 * 1024;
+
+/// `POST /api/v1/config/preview`: what an edit would do; writes nothing.
+pub(in crate::http) async fn preview(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    edit: Result<Json<ObjectEdit>, JsonRejection>,
+) -> Result<Json<ObjectPreview>, ApiError> {
+    let Json(edit) = edit?;
+    if let Some(object) = &edit.object {
+        caller.require(crate::auth::Verb::Get, object).await?;
+    }
+    let mut preview = app.objects.preview(&edit, caller.token()).await?;
+    if preview.ready
+        && let Ok((verb, object)) = app.objects.needs(&edit).await
+        && caller.require(verb, &object).await.is_err()
+    {
+        (preview.ready, preview.refusal) = (false, Some(format!("you may not {verb} {object}")));
+    }
+    let seen = |finding: &Diagnostic| finding.object.as_ref().is_none_or(|object| caller.sees(&object.namespace));
+    preview.new_findings.retain(seen);
+    preview.mended_findings.retain(seen);
+    Ok(Json(preview))
+}
+
+/// `POST /api/v1/config/apply`.
+pub(in crate::http) async fn apply(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    edit: Result<Json<ObjectEdit>, JsonRejection>,
+) -> Result<Json<ObjectResult>, ApiError> {
+    let Json(edit) = edit?;
+    let (verb, object) = app.objects.needs(&edit).await?;
+    caller.require(verb, &object).await?;
+    let result = app.objects.apply(&edit, caller.token()).await?;
+    tracing::info!(by = caller.name(), %verb, object = %result.object, "configuration changed");
+    Ok(Json(result))
+}
+
+/// `?kind=VirtualService`.
+#[derive(Debug, Deserialize)]
+pub(in crate::http) struct OfKind {
+    kind: String,
+    #[serde(default)]
+    namespace: String,
+}
+
+/// `GET /api/v1/config/schema?kind=…`: fields, words and names, for whoever writes.
+pub(in crate::http) async fn schema(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    wanted: Result<Query<OfKind>, QueryRejection>,
+) -> Result<Json<Schema>, ApiError> {
+    let Query(OfKind { kind, namespace }) = wanted?;
+    let known = Kind::ALL.iter().copied().find(|known| known.name() == kind);
+    let known = known.ok_or_else(|| {
+        ApiError::not_found("There is no such kind here.", "Name one of the kinds that the configuration list has.")
+    })?;
+    Ok(Json(help::schema(&app.view(), known, &namespace, |namespace| caller.sees(namespace))))
+}

@@ -1,0 +1,113 @@
+//! Whole objects made, changed and removed over HTTP, on a directory of their own.
+
+use super::*;
+
+const OBJECT: &str =
+    "/api/v1/config/object?apiVersion=networking.istio.io/v1&kind=VirtualService&namespace=shop&name=order-service";
+
+async fn preview(console: &Running, edit: &Value) -> Value {
+    let (status, preview) = console.post("/api/v1/config/preview", edit).await;
+    assert_eq!(status, 200, "{preview}");
+    preview
+}
+
+#[tokio::test]
+async fn an_object_is_changed_with_its_file() {
+    let console = Running::start(&[]).await;
+    let object = console.json(OBJECT).await;
+    assert_eq!(object["sentences"][1], "Requests with x-canary: true go to subset v2 of order-service.");
+    let yaml = object["yaml"].as_str().unwrap();
+    let edit = |yaml: &str| json!({"action": "update", "object": object["row"]["object"], "yaml": yaml, "revision": object["revision"]});
+
+    // Slips are told where they are, with what was meant.
+    let slip = preview(&console, &edit(&yaml.replace("hosts:", "hots:"))).await;
+    assert_eq!(slip["ready"], false);
+    let named = slip["findings"].as_array().unwrap().iter().find(|finding| finding["field"] == "spec.hots");
+    assert_eq!(named.unwrap_or_else(|| panic!("{slip}"))["suggestion"], "did you mean \"hosts\"?");
+
+    // Lint looks at the text as if it was in force, and does not stand in the way.
+    let wrong =
+        preview(&console, &edit(&yaml.replace("subset: v2}\n      weight: 10", "subset: v9}\n      weight: 10"))).await;
+    let finding = &wrong["findings"][0];
+    assert_eq!((&finding["line"], &finding["suggestion"]), (&json!(17), &json!("did you mean \"v1\"?")), "{wrong}");
+    assert_eq!(wrong["ready"], true);
+
+    let new = yaml.replace("weight: 90 # most", "weight: 80 # most").replace("weight: 10", "weight: 20");
+    let seen = preview(&console, &edit(&new)).await;
+    assert!(seen["diff"].as_str().unwrap().contains("+      weight: 80 # most"), "{seen}");
+    assert_eq!(seen["findings"], json!([]));
+    assert!(seen["sentences"][2].as_str().unwrap().contains("80 % to subset v1"), "{seen}");
+    assert_eq!(console.text("orders.yaml"), ORDERS, "a preview writes nothing");
+
+    let (status, done) = console.post("/api/v1/config/apply", &edit(&new)).await;
+    assert_eq!(status, 200, "{done}");
+    assert_eq!(
+        console.text("orders.yaml"),
+        ORDERS.replace("weight: 90", "weight: 80").replace("weight: 10", "weight: 20")
+    );
+    // The same again starts from what is gone: theirs is told, and nothing is written.
+    let conflict = preview(&console, &edit(&new.replace("80", "70").replace("20", "30"))).await;
+    assert_eq!(conflict["conflict"]["yaml"], new.trim_end(), "{conflict}");
+    assert_eq!(console.post("/api/v1/config/apply", &edit(&new)).await.0, 409);
+
+    let undo = format!("/api/v1/edits/{}/undo", done["id"].as_str().unwrap());
+    assert_eq!(console.post(&undo, &json!({})).await.0, 200);
+    assert_eq!(console.text("orders.yaml"), ORDERS);
+    assert_eq!(console.post(&undo, &json!({})).await.0, 404, "once");
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn objects_come_and_go() {
+    let console = Running::start(&[]).await;
+    let schema = console.json("/api/v1/config/schema?kind=PeerAuthentication&namespace=shop").await;
+    let field = schema["fields"].as_array().unwrap().iter().find(|field| field["path"] == "spec.mtls.mode").unwrap();
+    assert_eq!(field["words"], json!(["UNSET", "DISABLE", "PERMISSIVE", "STRICT"]));
+    assert_eq!(schema["names"]["subsets"], json!(["v1", "v2"]));
+    let create = json!({"action": "create", "yaml": schema["template"]});
+    let seen = preview(&console, &create).await;
+    assert_eq!((&seen["ready"], &seen["findings"]), (&json!(true), &json!([])), "{seen}");
+    let (status, done) = console.post("/api/v1/config/apply", &create).await;
+    assert_eq!(status, 200, "{done}");
+    assert_eq!(console.text("my-peerauthentication-peerauthentication.yaml"), schema["template"].as_str().unwrap());
+    assert_eq!(console.post("/api/v1/config/apply", &create).await.1["type"], "exists");
+    assert_eq!(console.post(&format!("/api/v1/edits/{}/undo", done["id"].as_str().unwrap()), &json!({})).await.0, 200);
+    assert!(!console.file("my-peerauthentication-peerauthentication.yaml").exists());
+
+    // What would break is told before anything is removed.
+    let rule = OBJECT.replace("VirtualService", "DestinationRule");
+    let object = console.json(&rule).await;
+    let delete = json!({"action": "delete", "object": object["row"]["object"], "revision": object["revision"]});
+    let seen = preview(&console, &delete).await;
+    assert!(seen["newFindings"].as_array().unwrap().len() >= 2, "{seen}");
+    let (status, done) = console.post("/api/v1/config/apply", &delete).await;
+    assert_eq!(status, 200, "{done}");
+    assert_eq!(console.text("orders.yaml"), ORDERS.split_once("---").unwrap().0);
+    assert_eq!(problem(console.get(&rule).await).await.0, 404);
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn hostile_texts_get_clear_words() {
+    let console = Running::start(&[]).await;
+    let create = |yaml: &str| json!({"action": "create", "yaml": yaml});
+    for (yaml, words) in [
+        ("a: 1\na: 2", "written twice"),
+        ("kind: A\n\tname: b", "a tab indents"),
+        ("a: \0", "NUL"),
+        ("", "no object"),
+        (ORDERS, "one object at a time"),
+    ] {
+        let seen = preview(&console, &create(yaml)).await;
+        assert!(seen["findings"][0]["message"].as_str().unwrap().contains(words), "{words}: {seen}");
+        let (status, refused) = console.post("/api/v1/config/apply", &create(yaml)).await;
+        assert_eq!((status.as_u16(), &refused["type"]), (422, &json!("not-an-object")), "{refused}");
+    }
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: shop}\nstringData: {a: b}\n";
+    let (status, refused) = console.post("/api/v1/config/apply", &create(secret)).await;
+    assert_eq!((status.as_u16(), &refused["type"]), (403, &json!("kind-not-edited")), "{refused}");
+    let (status, refused) = console.post("/api/v1/config/apply", &create(&"x".repeat(10_000_000))).await;
+    assert_eq!((status.as_u16(), &refused["type"]), (413, &json!("too-large")), "{refused}");
+    assert_eq!(std::fs::read_dir(console.dir.path().join("config")).unwrap().count(), 2);
+    console.stop().await;
+}

@@ -1,0 +1,94 @@
+//! A new object, from a template of its kind.
+
+use leptos::{prelude::*, task::spawn_local};
+use weft_model::edit::{Action, ObjectEdit, Schema};
+
+use super::editor::Editor;
+use crate::{
+    api,
+    components::{
+        placeholder::{Failure, Skeleton},
+        shape::Glyph,
+    },
+    icons::Icon,
+    state::{Load, app},
+};
+
+/// Kinds with a template.
+const KINDS: [&str; 11] = [
+    "VirtualService",
+    "DestinationRule",
+    "PeerAuthentication",
+    "AuthorizationPolicy",
+    "RequestAuthentication",
+    "Gateway",
+    "ServiceEntry",
+    "Sidecar",
+    "WorkloadEntry",
+    "Service",
+    "Mesh",
+];
+
+/// Chooses the kind of a new object.
+#[component]
+pub fn Choice(creating: RwSignal<Option<String>>) -> impl IntoView {
+    view! {
+        <select
+            class="button"
+            data-testid="config-new"
+            aria-label="New object"
+            prop:value=move || creating.get().unwrap_or_default()
+            on:change:target=move |event| {
+                let kind = event.target().value();
+                creating.set((!kind.is_empty()).then_some(kind));
+            }
+        >
+            <option value="">"New object …"</option>
+            {KINDS.into_iter().map(|kind| view! { <option value=kind>{kind}</option> }).collect_view()}
+        </select>
+    }
+}
+
+/// The panel in which it is written.
+#[component]
+pub fn Create(kind: String, creating: RwSignal<Option<String>>) -> impl IntoView {
+    let app = app();
+    let load: RwSignal<Load<Schema>> = RwSignal::default();
+    let wanted = StoredValue::new(kind.clone());
+    let ask = move || {
+        spawn_local(async move {
+            let Some(kind) = wanted.try_get_value() else { return };
+            let namespace = app.view.with_untracked(|view| view.namespaces.first().cloned().unwrap_or_default());
+            let answer = api::schema(&kind, &namespace).await;
+            let _ = load.try_update(|load| load.settle(answer));
+        });
+    };
+    ask();
+    let close = move || creating.set(None);
+    view! {
+        <aside class="panel detail" aria-labelledby="panel-title" data-testid="config-create">
+            <header>
+                <div class="grow">
+                    <h2 id="panel-title">"New "{kind}</h2>
+                </div>
+                <button class="icon-button" title="Close" aria-label="Close" on:click=move |_| close()>
+                    <Glyph icon=Icon::Close />
+                </button>
+            </header>
+            <div class="panel-body">
+                {move || load.with(|load| match (&load.value, &load.error) {
+                    (_, Some(problem)) => {
+                        let retry = Callback::new(move |()| ask());
+                        view! { <Failure problem=problem.clone() retry /> }.into_any()
+                    }
+                    (Some(schema), None) => {
+                        let start = ObjectEdit { action: Action::Create, yaml: schema.template.clone(), ..ObjectEdit::default() };
+                        let done = Callback::new(move |()| close());
+                        view! { <Editor start done /> }.into_any()
+                    }
+                    (None, None) => view! { <Skeleton words="Asking for a template …" rows=8 /> }.into_any(),
+                })}
+            </div>
+        </aside>
+    }
+}

@@ -1,0 +1,228 @@
+//! Writing an object: the text with its findings as it is typed, what it would do, the difference, and then applying it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use gloo_timers::future::TimeoutFuture;
+use leptos::{prelude::*, task::spawn_local};
+use weft_model::{
+    Diagnostic, Severity,
+    config::Problem,
+    edit::{Action, ObjectEdit, ObjectPreview},
+};
+
+use super::{outlook::Outlook, source::coloured};
+use crate::{
+    api,
+    app::Settle,
+    state::{App, app},
+    words,
+};
+
+/// How long typing must rest before the server looks at the text, in milliseconds.
+const REST_MS: u32 = 250;
+
+/// An edit under way. Copying it copies handles.
+#[derive(Clone, Copy)]
+pub struct Draft {
+    app: App,
+    /// What is edited and from where.
+    pub start: StoredValue<ObjectEdit>,
+    /// The text now.
+    pub text: RwSignal<String>,
+    /// What the edit starts from.
+    revision: RwSignal<String>,
+    /// What the server said, and of which turn.
+    pub outlook: RwSignal<Option<(u64, Arc<ObjectPreview>)>>,
+    /// Why nothing was applied, or not even looked at.
+    pub problem: RwSignal<Option<Problem>>,
+    /// It is on its way.
+    pub busy: RwSignal<bool>,
+    turn: RwSignal<u64>,
+    done: Callback<()>,
+}
+
+impl Draft {
+    /// Begins an edit, and has it looked at; `done` closes it.
+    pub fn new(app: App, start: ObjectEdit, done: Callback<()>) -> Self {
+        let draft = Self {
+            app,
+            text: RwSignal::new(start.yaml.clone()),
+            revision: RwSignal::new(start.revision.clone()),
+            start: StoredValue::new(start),
+            outlook: RwSignal::new(None),
+            problem: RwSignal::new(None),
+            busy: RwSignal::new(false),
+            turn: RwSignal::new(0),
+            done,
+        };
+        draft.look(0);
+        draft
+    }
+
+    fn edit(self) -> Option<ObjectEdit> {
+        let start = self.start.try_get_value()?;
+        Some(ObjectEdit { yaml: self.text.try_get_untracked()?, revision: self.revision.try_get_untracked()?, ..start })
+    }
+
+    /// What is done.
+    pub fn action(self) -> Action {
+        self.start.with_value(|start| start.action)
+    }
+
+    fn look(self, rest_ms: u32) {
+        self.turn.update(|turn| *turn += 1);
+        let turn = self.turn.get_untracked();
+        spawn_local(async move {
+            TimeoutFuture::new(rest_ms).await;
+            let still = move || self.turn.try_get_untracked() == Some(turn);
+            let Some(edit) = still().then(|| self.edit()).flatten() else { return };
+            let answer = api::preview_object(&edit).await;
+            if still() {
+                match answer {
+                    Ok(preview) => {
+                        self.problem.set(None);
+                        self.outlook.set(Some((turn, Arc::new(preview))));
+                    }
+                    Err(problem) => self.problem.set(Some(problem)),
+                }
+            }
+        });
+    }
+
+    /// Takes another text.
+    pub fn set(self, text: String) {
+        self.text.set(text);
+        self.look(REST_MS);
+    }
+
+    /// Goes on from somebody else's version; `theirs` also takes its text.
+    pub fn rebase(self, revision: String, theirs: Option<String>) {
+        self.revision.set(revision);
+        if let Some(text) = theirs {
+            self.text.set(text);
+        }
+        self.look(0);
+    }
+
+    /// Whether what is on the screen is about the text in the field.
+    pub fn is_seen(self) -> bool {
+        let turn = self.turn.get();
+        self.outlook.with(|outlook| outlook.as_ref().is_some_and(|(of, _)| *of == turn))
+    }
+
+    /// Whether the button may be pressed.
+    pub fn can_apply(self) -> bool {
+        let ready = self.outlook.with(|outlook| outlook.as_ref().is_some_and(|(_, preview)| preview.ready));
+        ready && self.is_seen() && !self.busy.get()
+    }
+
+    /// Closes it without writing.
+    pub fn discard(self) {
+        self.done.run(());
+    }
+
+    /// Applies it and offers to take it back.
+    pub fn apply(self) {
+        let Some(edit) = self.edit() else { return };
+        let app = self.app;
+        self.busy.set(true);
+        spawn_local(async move {
+            let answer = api::apply_object(&edit).await;
+            let _ = self.busy.try_set(false);
+            match answer {
+                Ok(result) => {
+                    let word = match edit.action {
+                        Action::Create => "created",
+                        Action::Update => "saved",
+                        Action::Delete => "deleted",
+                    };
+                    let until = result.undo_until_ms as f64;
+                    let text = format!("{} {} {word}", result.object.kind, result.object.name);
+                    app.toast(text, false, Some((result.id, until)));
+                    app.config.update_with(api::config().await);
+                    match edit.action {
+                        Action::Delete => app.change(|view| view.select.clear()),
+                        Action::Create => app.change(|view| view.select = super::key(&result.object)),
+                        Action::Update => {}
+                    }
+                    let _ = self.outlook.try_set(None);
+                    let _ = self.done.try_run(());
+                }
+                Err(problem) => {
+                    let _ = self.problem.try_set(Some(problem));
+                    // A conflict shows itself in the preview, with both versions.
+                    if self.turn.try_get_untracked().is_some() {
+                        self.look(0);
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The text with line numbers and squiggles, and below it what applying would do.
+#[component]
+pub fn Editor(start: ObjectEdit, done: Callback<()>) -> impl IntoView {
+    let draft = Draft::new(app(), start, done);
+    let writing = draft.action() != Action::Delete;
+    view! {
+        <section class="editor" data-testid="config-editor">
+            {writing.then(|| view! { <Text draft /> })}
+            <Outlook draft />
+        </section>
+    }
+}
+
+#[component]
+fn Text(draft: Draft) -> impl IntoView {
+    let by_line = Memo::new(move |_| {
+        let mut by_line: BTreeMap<u32, Vec<Diagnostic>> = BTreeMap::new();
+        draft.outlook.with(|outlook| {
+            for finding in outlook.iter().flat_map(|(_, preview)| &preview.findings) {
+                by_line.entry(finding.line.unwrap_or(1)).or_default().push(finding.clone());
+            }
+        });
+        by_line
+    });
+    let lines = move || {
+        let text = draft.text.get();
+        by_line.with(|by_line| {
+            text.split('\n')
+                .zip(1u32..)
+                .map(|(line, number)| {
+                    let found = by_line.get(&number).map_or(&[][..], Vec::as_slice);
+                    let worst = found.iter().map(|finding| finding.severity).max();
+                    let class = worst.map_or("", |worst| words::health(words::severity_health(worst)));
+                    let column = found.iter().filter_map(|finding| finding.column).min();
+                    view! {
+                        <div class=format!("line {class}")>
+                            <span class="line-number">{number}</span>
+                            <code>{coloured(line, column)}</code>
+                        </div>
+                    }
+                })
+                .collect_view()
+        })
+    };
+    let worst = move || by_line.with(|by_line| by_line.values().flatten().any(|f| f.severity == Severity::Error));
+    view! {
+        <div class="editor-scroll">
+            <div class="editor-sheet">
+                <div class="source editor-under" aria-hidden="true">{lines}</div>
+                <textarea
+                    class="editor-text"
+                    data-testid="config-text"
+                    aria-label="YAML of the object"
+                    aria-describedby="editor-findings"
+                    aria-invalid=move || worst().to_string()
+                    spellcheck="false"
+                    autocapitalize="off"
+                    autocomplete="off"
+                    wrap="off"
+                    prop:value=move || draft.text.get()
+                    on:input:target=move |event| draft.set(event.target().value())
+                ></textarea>
+            </div>
+        </div>
+    }
+}
