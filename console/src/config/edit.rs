@@ -150,12 +150,13 @@ impl ObjectEditor {
             Action::Update => Verb::Update,
             Action::Delete => Verb::Create,
         };
-        let mut undos = self.undos.lock();
-        undos.insert((at_ms, id.clone()), Done { object: object.clone(), undo: applied.undo, back });
-        while undos.len() > KEPT {
-            undos.pop_first();
+        {
+            let mut undos = self.undos.lock();
+            undos.insert((at_ms, id.clone()), Done { object: object.clone(), undo: applied.undo, back });
+            while undos.len() > KEPT {
+                undos.pop_first();
+            }
         }
-        drop(undos);
         self.wait(&object, applied.after.as_deref()).await;
         Ok(ObjectResult { id, object, undo_until_ms: at_ms + millis(UNDO_FOR) })
     }

@@ -119,9 +119,9 @@ pub enum StoreError {
     #[error("the text is {to}, not {from}: an edit keeps kind, namespace and name")]
     Renamed {
         /// The object that is edited.
-        from: ObjectKey,
+        from: Box<ObjectKey>,
         /// The object that the text is.
-        to: ObjectKey,
+        to: Box<ObjectKey>,
     },
     /// The file is broken at present.
     #[error("{file} cannot be read as it stands: {reason}")]

@@ -43,7 +43,11 @@ impl WholeEdit {
             Self::Update(key, draft, _) => {
                 let object = sound(draft)?;
                 let to = object.key();
-                if to == *key { Ok(Some(object)) } else { Err(StoreError::Renamed { from: key.clone(), to }) }
+                if to == *key {
+                    Ok(Some(object))
+                } else {
+                    Err(StoreError::Renamed { from: Box::new(key.clone()), to: Box::new(to) })
+                }
             }
         }
     }
@@ -151,7 +155,7 @@ impl FilePlan {
         if !back.is_sound() || wanted.len() != found.len() || !wanted.iter().zip(&found).all(same) {
             return Err(unsafe_edit());
         }
-        let path = file.path.clone().ok_or_else(|| StoreError::NotAFile(key))?;
+        let path = file.path.clone().ok_or(StoreError::NotAFile(key))?;
         Ok(Self { path, name: file.name, old: Some(file.text), new, before: Some(object.object), after })
     }
 

@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use weft_model::{
     ObjectRef,
-    audit::{WeightChange, WeightHistory},
+    audit::{Action, WeightChange, WeightHistory},
     canary::{Canaries, EditPreview, EditResult, WeightEdit},
 };
 
@@ -67,6 +67,7 @@ pub(super) async fn undo(
         caller.require(verb, &object).await?;
         app.audit.able().await?;
         let revision = app.objects.undo(&id, caller.token()).await?;
+        app.audit.record(&caller, Action::Undo, Some(&object), "", "").await;
         return Ok(Json(EditResult { id, revision, undo_until_ms: 0 }));
     }
     if let Some(edit) = app.state.edits.get(&id).await.map_err(EditError::from)? {

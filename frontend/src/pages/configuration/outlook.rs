@@ -62,14 +62,19 @@ pub fn Outlook(draft: Draft) -> impl IntoView {
 #[component]
 fn Ready(preview: ObjectPreview, draft: Draft) -> impl IntoView {
     let deleting = draft.action() == Action::Delete;
-    let nothing = preview.diff.is_empty() && preview.refusal.is_none() && preview.conflict.is_none() && preview.findings.is_empty();
+    let nothing = preview.diff.is_empty()
+        && preview.refusal.is_none()
+        && preview.conflict.is_none()
+        && preview.findings.is_empty();
     let clean = preview.findings.is_empty() && preview.new_findings.is_empty() && !nothing && preview.refusal.is_none();
     let patch = preview.owner.map(|owner| {
         view! {
             <p class="note"><strong>{format!("{owner} keeps this object as its repository has it.")}</strong>" Commit the difference below there; applying it here would be taken back."</p>
         }
     });
-    let before = (preview.sentences_before != preview.sentences && !deleting).then_some(preview.sentences_before).unwrap_or_default();
+    let before = (preview.sentences_before != preview.sentences && !deleting)
+        .then_some(preview.sentences_before)
+        .unwrap_or_default();
     view! {
         <div id="editor-findings" role="status">
             <Findings title="In this text" findings=preview.findings />

@@ -11,10 +11,16 @@ use serde::Deserialize;
 use weft_api::Kind;
 use weft_model::{
     Diagnostic,
+    audit::Action,
     edit::{ObjectEdit, ObjectPreview, ObjectResult, Schema},
 };
 
-use crate::{app::App, auth::Caller, config::help, http::ApiError};
+use crate::{
+    app::App,
+    auth::{Caller, Verb},
+    config::help,
+    http::ApiError,
+};
 
 /// Largest body of an edit: the largest object, every character of it escaped once.
 pub(in crate::http) const MAX_EDIT_BODY: usize = 2 * 1024 * 1024 + 64 * 1024;
@@ -27,7 +33,7 @@ pub(in crate::http) async fn preview(
 ) -> Result<Json<ObjectPreview>, ApiError> {
     let Json(edit) = edit?;
     if let Some(object) = &edit.object {
-        caller.require(crate::auth::Verb::Get, object).await?;
+        caller.require(Verb::Get, object).await?;
     }
     let mut preview = app.objects.preview(&edit, caller.token()).await?;
     if preview.ready
@@ -51,8 +57,19 @@ pub(in crate::http) async fn apply(
     let Json(edit) = edit?;
     let (verb, object) = app.objects.needs(&edit).await?;
     caller.require(verb, &object).await?;
+    app.audit.able().await?;
+    // What was there before is gone afterwards, so the difference is worked out first.
+    let diff = match app.objects.preview(&edit, caller.token()).await {
+        Ok(preview) => preview.diff,
+        Err(_) => String::new(),
+    };
     let result = app.objects.apply(&edit, caller.token()).await?;
-    tracing::info!(by = caller.name(), %verb, object = %result.object, "configuration changed");
+    let action = match verb {
+        Verb::Create => Action::Create,
+        Verb::Delete => Action::Delete,
+        _ => Action::Update,
+    };
+    app.audit.record(&caller, action, Some(&result.object), &diff, "").await;
     Ok(Json(result))
 }
 
