@@ -49,9 +49,9 @@ check: ## Formatting, clippy, layers
 	cargo clippy -p weft-frontend --target wasm32-unknown-unknown -- -D warnings
 	cargo xtask layers
 
-bench: ## Our proxy beside Envoy and HAProxy, ratios; the time to the first graph; the operator at scale (as root)
+bench: ## Our proxy beside Envoy and HAProxy, ratios; a large mesh's graph; the time to the first one; the operator at scale (as root)
 	@scripts/bootstrap bench
-	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app
+	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app -p weft-console
 	cargo xtask bench $(ARGS)
 	@$(MAKE) --no-print-directory build page
 	cargo run --quiet -p weft-tests --example first_graph

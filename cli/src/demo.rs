@@ -163,6 +163,7 @@ async fn start(
     say("Starting    operator and Prometheus");
     supervisor.spawn(spec::operator(plan, directory, args.cert_ttl), directory).await?;
     std::fs::write(directory.prometheus().join("prometheus.yml"), spec::scrape_config(plan))?;
+    std::fs::write(directory.prometheus().join("recording-rules.yaml"), spec::RECORDING_RULES)?;
     supervisor.spawn(spec::prometheus(plan, directory), directory).await?;
     ready::http_ok(supervisor, &plan.operator_admin(), "/healthz/ready", "operator", say).await?;
     say("Starting    application and proxies");

@@ -15,7 +15,7 @@ use crate::{
     canary::{CanaryService, edit::Editor},
     config::View,
     db::{self, TraceStore},
-    graph::{GraphCache, mtls_share},
+    graph::{Answers, GraphCache, mtls_share},
     live::Live,
     metrics::Metrics,
     rights::Rights,
@@ -37,6 +37,8 @@ pub struct App {
     pub config: watch::Receiver<Arc<View>>,
     /// What was observed, by window.
     pub graphs: Arc<GraphCache>,
+    /// Graphs as they are sent.
+    pub answers: Answers,
     /// Weighted routes.
     pub canaries: Arc<CanaryService>,
     /// Changes of weights.

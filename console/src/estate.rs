@@ -2,12 +2,15 @@
 //! snapshot, then shared.
 
 mod badges;
+mod health;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use weft_api::ObjectKey;
 use weft_mesh::{Snapshot, resolve::labels_match};
-use weft_model::{Diagnostic, graph::Badge};
+use weft_model::{Diagnostic, Hostname, graph::Badge};
+
+pub use self::health::Tolerances;
 
 /// One configured workload.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +44,12 @@ pub struct Estate {
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Namespaces in which anything is configured.
     pub namespaces: BTreeSet<String>,
+    /// Namespace of each service, by full host name.
+    pub service_namespaces: BTreeMap<String, String>,
+    /// Hosts that ServiceEntries name, which may be wildcards, with `namespace/name` of the first that does.
+    pub entries: Vec<(Hostname, String)>,
+    /// Health thresholds.
+    pub tolerances: Tolerances,
 }
 
 /// Values of the label `istio` that gateway workloads carry by convention.
@@ -106,10 +115,26 @@ impl Estate {
             behind.sort_unstable();
             behind.dedup();
         }
+        for service in snapshot.services() {
+            estate.service_namespaces.insert(service.host.to_string(), service.namespace.clone());
+        }
+        for entry in snapshot.service_entries().iter() {
+            let name = format!("{}/{}", entry.namespace(), entry.name());
+            estate.entries.extend(entry.hosts.iter().map(|host| (Hostname::new(host), name.clone())));
+        }
+        estate.tolerances = Tolerances::read(snapshot);
         estate.namespaces =
             snapshot.objects().map(|(key, _)| key.namespace.clone()).filter(|n| !n.is_empty()).collect();
         badges::mark(&mut estate, snapshot, findings);
         estate
+    }
+
+    /// `namespace/name` of the ServiceEntry that names `host`.
+    pub fn external(&self, host: &str) -> Option<&str> {
+        let host = Hostname::new(host);
+        let named =
+            |(name, _): &&(Hostname, String)| if name.is_wildcard() { name.covers(&host) } else { *name == host };
+        self.entries.iter().find(named).map(|(_, entry)| entry.as_str())
     }
 
     /// The workloads behind `host` that carry all of `labels`, which is how a subset chooses.

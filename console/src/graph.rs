@@ -1,49 +1,92 @@
 //! The service graph: what proxies counted, merged with what is configured.
 
+mod answers;
+mod assemble;
 mod cache;
-mod edges;
+mod details;
 mod flow;
-mod health;
-mod nodes;
+pub mod health;
+mod links;
+mod names;
+mod observed;
+mod places;
 mod queries;
+mod redact;
+pub mod series;
 
-pub(crate) use self::queries::tally;
+pub(crate) use self::observed::tally;
 pub use self::{
-    cache::GraphCache,
+    answers::{Answer, Answers, Ask},
+    cache::{GraphCache, Moment},
+    details::{Details, Figures},
     flow::{Flow, Peer, Reporter},
-    health::{error_share, judge},
-    queries::{Observed, Quantiles, observe},
+    health::error_share,
+    observed::{Observed, mtls_share, observe},
+    redact::{HIDDEN_ID, redact},
 };
 
-use weft_model::graph::Graph;
+use weft_model::graph::{Graph, Sources, View};
 
 use crate::estate::Estate;
 
-/// Draws the graph of what was observed over one window. Nodes and edges come ordered by id, so equal traffic gives an
-/// equal answer.
-pub fn draw(observed: &Observed, estate: &Estate) -> Graph {
-    let edges = edges::merge(observed, estate);
-    let (nodes, edges) = nodes::assemble(edges, observed, estate);
+/// Most findings that travel with a graph.
+const MAX_FINDINGS: usize = 50;
+
+/// Draws one view of what was observed over one window. Nodes and edges come ordered by id, so equal traffic gives an
+/// equal answer. `idle` is about what carries no traffic: configured workloads (`None`), nothing (`false`), or
+/// configured workloads and silent edges too (`true`).
+pub fn draw(observed: &Observed, details: &Details, estate: &Estate, view: View, idle: Option<bool>) -> Graph {
+    let links = links::merge(observed, estate);
+    let parts = assemble::assemble(view, &links, observed, details, estate, idle);
     Graph {
         at_ms: observed.at_ms,
         window_s: observed.window_s,
-        nodes,
-        edges,
-        sources: observed.sources.clone(),
+        view,
+        replay: false,
+        nodes: parts.nodes,
+        edges: parts.edges,
+        boxes: parts.boxes,
+        sources: sources(observed, details),
+        quantiles: details.quantiles.clone(),
+        findings: estate.tolerances.findings.iter().take(MAX_FINDINGS).cloned().collect(),
         age_ms: observed.age_ms,
-        queries: observed.queries.clone(),
-        ..Graph::default()
+        queries: observed.queries.iter().chain(&details.queries).cloned().collect(),
     }
 }
 
-/// Share of requests that were mutual TLS as their destinations report it, 0 to 1; `None` when none reports.
-pub fn mtls_share(observed: &Observed) -> Option<f64> {
-    let reported = observed.requests.iter().chain(&observed.connections);
-    let (mtls, all) =
-        reported.filter(|flow| flow.reporter == Reporter::Destination).fold((0.0, 0.0), |(m, a), flow| {
-            (m + if flow.mutual_tls() == Some(true) { flow.rate } else { 0.0 }, a + flow.rate)
-        });
-    (all > 0.0).then(|| mtls / all)
+fn sources(observed: &Observed, details: &Details) -> Sources {
+    // Details of before say nothing about a Prometheus that does not answer now.
+    let none = Sources::default();
+    let (first, second) = (&observed.sources, if observed.outdated.is_some() { &none } else { &details.sources });
+    let (asked, answered) = (first.asked + second.asked, first.answered + second.answered);
+    let missing: Vec<&str> = observed.missing.iter().chain(&details.missing).copied().collect();
+    let words = (answered < asked).then(|| {
+        let what = match missing.split_last() {
+            None => String::new(),
+            Some((last, [])) => format!("; missing: {last}"),
+            Some((last, rest)) => format!("; missing: {} and {last}", rest.join(", ")),
+        };
+        format!("Prometheus answered {answered} of {asked} queries{what}.")
+    });
+    Sources { asked, answered, problem: first.problem.clone().or_else(|| second.problem.clone()), words }
+}
+
+/// Leaves what touches one of `namespaces`: nodes in them, and their neighbours.
+pub fn within(mut graph: Graph, namespaces: &[String]) -> Graph {
+    if namespaces.is_empty() {
+        return graph;
+    }
+    let inside = |node: &&weft_model::graph::Node| namespaces.contains(&node.namespace);
+    let own: std::collections::HashSet<String> =
+        graph.nodes.iter().filter(inside).map(|node| node.id.clone()).collect();
+    graph.edges.retain(|edge| own.contains(&edge.source) || own.contains(&edge.destination));
+    let mut kept = own.clone();
+    kept.extend(graph.edges.iter().flat_map(|edge| [edge.source.clone(), edge.destination.clone()]));
+    graph.nodes.retain(|node| kept.contains(&node.id));
+    let parents: std::collections::HashSet<&String> =
+        graph.nodes.iter().filter_map(|node| node.parent.as_ref()).collect();
+    graph.boxes.retain(|app| parents.contains(&app.id));
+    graph
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use futures::{
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 
-use weft_model::{canary::Canaries, config::Status, graph::Graph};
+use weft_model::{canary::Canaries, config::Status};
 
-use crate::{app::App, auth::Sight, config::View, graph::draw, metrics::Metrics, redact};
+use crate::{app::App, auth::Sight, config::View, graph::Ask, metrics::Metrics, redact};
 
 /// How often pages hear news.
 const INTERVAL: Duration = Duration::from_millis(1500);
@@ -24,11 +24,9 @@ const MAX_SUBSCRIBERS: usize = 64;
 /// One event.
 #[derive(Clone)]
 pub struct Message {
-    /// The window that a graph is of, in seconds; other events are for everyone.
-    pub window_s: Option<u64>,
     /// What it tells.
     pub news: News,
-    /// The JSON of it for those who see everything.
+    /// The JSON of it for those who see everything; empty for a graph, which is made for whoever looks.
     pub json: Arc<str>,
 }
 
@@ -37,8 +35,8 @@ pub struct Message {
 pub enum News {
     /// The state of what the console depends on, with the view that its counts are of.
     Status(Arc<Status>, Arc<View>),
-    /// The graph over one window.
-    Graph(Arc<Graph>),
+    /// There may be a newer graph of this kind.
+    Graph(Arc<Ask>),
     /// Weighted routes.
     Canaries(Arc<Canaries>),
     /// Objects and findings.
@@ -65,58 +63,61 @@ impl Message {
         }
         match &self.news {
             News::Status(status, view) => encode(&redact::status((**status).clone(), &view.list, sight)),
-            News::Graph(graph) => encode(&redact::graph((**graph).clone(), sight)),
+            News::Graph(_) => self.json.clone(),
             News::Canaries(list) => encode(&redact::canaries((**list).clone(), sight)),
             News::Config(view) => encode(&redact::config(&view.list, sight)),
         }
     }
 
     fn everyone(news: News, json: Arc<str>) -> Self {
-        Self { window_s: None, news, json }
+        Self { news, json }
     }
 }
+
+type Watched = Arc<Mutex<BTreeMap<Arc<Ask>, usize>>>;
 
 /// The pages that listen.
 pub struct Live {
     sender: broadcast::Sender<Message>,
-    /// How many listen, by the window they watch.
-    windows: Arc<Mutex<BTreeMap<u64, usize>>>,
+    /// How many listen, by the graph they watch.
+    watched: Watched,
     arrived: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
 
 /// One page's ear; dropping it ends the subscription.
 pub struct Subscription {
-    /// What it hears, graphs of other windows included.
+    /// What it hears, other graphs included.
     pub messages: broadcast::Receiver<Message>,
-    /// The window it watches, in seconds.
-    pub window_s: u64,
-    windows: Arc<Mutex<BTreeMap<u64, usize>>>,
+    /// The graph it watches.
+    pub graph: Arc<Ask>,
+    watched: Watched,
     metrics: Arc<Metrics>,
 }
 
 impl Live {
     /// Nobody listens yet.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG), windows: Arc::default(), arrived: Arc::default(), metrics }
+        Self { sender: broadcast::Sender::new(BACKLOG), watched: Arc::default(), arrived: Arc::default(), metrics }
     }
 
     /// Begins to listen; `None` when too many do.
-    pub fn subscribe(&self, window_s: u64) -> Option<Subscription> {
+    pub fn subscribe(&self, graph: Ask) -> Option<Subscription> {
         let messages = self.sender.subscribe();
-        let mut windows = self.windows.lock();
-        let listening: usize = windows.values().sum();
+        let graph = Arc::new(graph);
+        let mut watched = self.watched.lock();
+        let listening: usize = watched.values().sum();
         if listening >= MAX_SUBSCRIBERS {
             return None;
         }
-        *windows.entry(window_s).or_default() += 1;
+        *watched.entry(graph.clone()).or_default() += 1;
         self.metrics.subscribers(listening + 1);
         self.arrived.notify_one();
-        Some(Subscription { messages, window_s, windows: self.windows.clone(), metrics: self.metrics.clone() })
+        Some(Subscription { messages, graph, watched: self.watched.clone(), metrics: self.metrics.clone() })
     }
 
-    fn watched(&self) -> Vec<u64> {
-        self.windows.lock().keys().copied().collect()
+    fn watched(&self) -> Vec<Arc<Ask>> {
+        self.watched.lock().keys().cloned().collect()
     }
 
     fn send(&self, message: Message) {
@@ -127,14 +128,14 @@ impl Live {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut windows = self.windows.lock();
-        if let Some(count) = windows.get_mut(&self.window_s) {
+        let mut watched = self.watched.lock();
+        if let Some(count) = watched.get_mut(&self.graph) {
             *count -= 1;
             if *count == 0 {
-                windows.remove(&self.window_s);
+                watched.remove(&self.graph);
             }
         }
-        self.metrics.subscribers(windows.values().sum());
+        self.metrics.subscribers(watched.values().sum());
     }
 }
 
@@ -144,8 +145,8 @@ pub fn encode(value: &impl serde::Serialize) -> Arc<str> {
 }
 
 /// The present state of everything that a page shows, each part as soon as it is known: what is configured does not wait
-/// for Prometheus.
-pub fn present(app: &Arc<App>, windows: &[u64]) -> FuturesUnordered<BoxFuture<'static, Message>> {
+/// for Prometheus. Of a graph it is only told that there is a newer one: who asks for it gets what they may see.
+pub fn present(app: &Arc<App>, graphs: &[Arc<Ask>]) -> FuturesUnordered<BoxFuture<'static, Message>> {
     let parts = FuturesUnordered::new();
     let view = app.view();
     parts.push(future::ready(Message::everyone(News::Config(view.clone()), view.list_json.clone())).boxed());
@@ -167,14 +168,13 @@ pub fn present(app: &Arc<App>, windows: &[u64]) -> FuturesUnordered<BoxFuture<'s
         }
         .boxed(),
     );
-    for &window_s in windows {
-        let own = app.clone();
-        let graph = async move {
-            let observed = own.graphs.get(window_s).await;
-            let graph = Arc::new(draw(&observed, &own.view().estate));
-            Message { window_s: Some(window_s), json: encode(&*graph), news: News::Graph(graph) }
+    for graph in graphs {
+        let (own, graph) = (app.clone(), graph.clone());
+        let told = async move {
+            own.graphs.seen(graph.moment(), false).await;
+            Message::everyone(News::Graph(graph), Arc::default())
         };
-        parts.push(graph.boxed());
+        parts.push(told.boxed());
     }
     parts
 }
@@ -194,6 +194,8 @@ pub async fn refresh(app: Arc<App>) {
         }
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
+            // Quantiles that were pending are here: pages need not wait for them any longer.
+            () = app.graphs.completed() => {}
             changed = config.changed() => if changed.is_err() { return },
             () = app.shutdown.wait() => return,
         }
@@ -204,8 +206,8 @@ pub async fn refresh(app: Arc<App>) {
                 () = app.shutdown.wait() => return,
             };
             let Some(message) = message else { break };
-            // A graph always has a new time; the others are told only when they differ.
-            if message.window_s.is_none() {
+            // Whoever watches a graph looks whether theirs is new; the others are told only when they differ.
+            if !matches!(message.news, News::Graph(_)) {
                 let name = message.news.name();
                 if sent.get(name) == Some(&message.json) {
                     continue;

@@ -4,7 +4,6 @@ use weft_model::{
     Diagnostic, Severity,
     canary::Canaries,
     config::{ConfigList, Meta, Status},
-    graph::Graph,
     trace::{Trace, TraceRow},
 };
 
@@ -46,21 +45,6 @@ pub fn status(mut status: Status, list: &ConfigList, sight: &Sight) -> Status {
         status.mtls_share = None;
     }
     status
-}
-
-/// The graph.
-pub fn graph(mut graph: Graph, sight: &Sight) -> Graph {
-    if *sight != Sight::All {
-        let hidden: std::collections::HashSet<String> = graph
-            .nodes
-            .iter()
-            .filter(|node| !node.namespace.is_empty() && !sight.sees(&node.namespace))
-            .map(|node| node.id.clone())
-            .collect();
-        graph.nodes.retain(|node| !hidden.contains(&node.id));
-        graph.edges.retain(|edge| !hidden.contains(&edge.source) && !hidden.contains(&edge.destination));
-    }
-    graph
 }
 
 /// Whether a trace is listed: by the workload at which it began.

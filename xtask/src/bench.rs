@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: our proxy beside HAProxy and Envoy, one route over HTTP/1.1 keep-alive, one run on one machine.
-//! Only the ratios mean anything elsewhere.
+//! Only the ratios mean anything elsewhere. Then the console's graph over a large mesh.
 
+mod graph;
 mod peers;
 mod process;
 
@@ -23,6 +24,9 @@ pub struct BenchArgs {
     /// Connections that stay open.
     #[arg(long, default_value_t = 32)]
     connections: u32,
+    /// Measures the console's graph only.
+    #[arg(long)]
+    graph: bool,
     /// Where the results go as JSON, beside the table on standard output.
     #[arg(long)]
     json: Option<std::path::PathBuf>,
@@ -52,6 +56,11 @@ impl Tally {
 
 /// Runs the benchmark and prints its table.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    let graph = graph::run(&peers::release_dir("weft-console")?.join("weft-console")).context("the graph")?;
+    println!("{}", graph.table());
+    if args.graph {
+        return args.write(&json!({ "graph": graph.json() }));
+    }
     let dir = tempfile::Builder::new().prefix("weft-bench-").tempdir()?;
     let origin = peers::origin(dir.path())?;
     let peers = [peers::direct(), peers::haproxy(dir.path())?, peers::envoy(dir.path())?, peers::weft(dir.path())?];
@@ -67,10 +76,16 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     }
     drop(origin);
     println!("{}", table(args, &peers, &tallies));
-    if let Some(path) = &args.json {
-        std::fs::write(path, serde_json::to_vec_pretty(&results(&peers, &tallies))?)?;
+    args.write(&json!({ "graph": graph.json(), "proxies": results(&peers, &tallies) }))
+}
+
+impl BenchArgs {
+    fn write(&self, results: &Value) -> anyhow::Result<()> {
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_vec_pretty(results)?)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn load(args: &BenchArgs, peer: &Peer, tally: &mut Tally) -> anyhow::Result<()> {

@@ -77,6 +77,9 @@ pub fn prometheus(plan: &Plan, directory: &Directory) -> Spec {
     spec("prometheus", "prometheus", Program::Prometheus, args)
 }
 
+/// What the console's graph reads instead of raw histograms.
+pub const RECORDING_RULES: &str = include_str!("../../../charts/weft/files/recording-rules.yaml");
+
 /// What Prometheus scrapes, every second so that the page is live.
 pub fn scrape_config(plan: &Plan) -> String {
     let targets: Vec<_> = plan
@@ -86,7 +89,7 @@ pub fn scrape_config(plan: &Plan) -> String {
         .map(|instance| format!("'{}'", plan.metrics(instance)))
         .collect();
     format!(
-        "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n  - job_name: weft-proxy\n    metrics_path: /stats/prometheus\n    \
+        "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nrule_files: [recording-rules.yaml]\nscrape_configs:\n  - job_name: weft-proxy\n    metrics_path: /stats/prometheus\n    \
          static_configs: [{{targets: [{}]}}]\n  - job_name: weft-operator\n    static_configs: [{{targets: ['{}']}}]\n",
         targets.join(", "),
         plan.operator_admin(),

@@ -74,7 +74,7 @@ fn read_buckets(series: &[Series]) -> Buckets {
             continue;
         };
         // Bounds are positive, and the bits of positive numbers order as the numbers do.
-        buckets.entry((flow.reporter, workload)).or_default().insert(bound.to_bits(), row.value);
+        buckets.entry((flow.reporter, workload.to_owned())).or_default().insert(bound.to_bits(), row.value);
     }
     buckets
 }
@@ -86,13 +86,13 @@ impl Red {
         let workloads: BTreeSet<&str> = estate.behind(&arm.full_host, &arm.labels).collect();
         let codes = |reporter: Reporter| -> Vec<CodeRate> {
             let flows =
-                self.flows.requests.iter().filter(|flow| flow.reporter == reporter && flow.host == arm.full_host);
-            let here = flows.filter(|flow| flow.destination.id().is_some_and(|id| workloads.contains(id.as_str())));
+                self.flows.requests.iter().filter(|flow| flow.reporter == reporter && *flow.host == *arm.full_host);
+            let here = flows.filter(|flow| flow.destination.id().is_some_and(|id| workloads.contains(id)));
             here.map(|flow| CodeRate {
-                code: flow.code.clone(),
-                flags: flow.flags.clone(),
+                code: flow.code.to_string(),
+                grpc: flow.grpc.to_string(),
+                flags: flow.flags.to_string(),
                 rate: flow.rate,
-                ..CodeRate::default()
             })
             .collect()
         };

@@ -5,57 +5,187 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use weft_model::graph::{Progress, Quantiles};
 
-use super::{Observed, observe};
+use super::{Details, Observed, details::detail, observe, observed::now_ms};
 use crate::telemetry::prometheus::Prometheus;
 
-/// How long an answer is given again. Shorter than the page's refresh, long enough that many readers cost one.
+/// How long an answer is given again at least. Shorter than the page's refresh, long enough that many readers cost one.
 const FRESH: Duration = Duration::from_millis(1500);
-/// Windows remembered at once.
-const WINDOWS: usize = 12;
+/// The longest, however slow Prometheus is.
+const STALE: Duration = Duration::from_secs(15);
+/// The same for quantiles and throughput: recording rules have an interval.
+const FRESH_DETAILS: Duration = Duration::from_secs(5);
+const STALE_DETAILS: Duration = Duration::from_secs(60);
+/// How many times as long as a query took its answer is kept: Prometheus works for this page a fifth of its time at most.
+const REST: u32 = 4;
+/// How long answers about the past are kept, which do not change.
+const PAST: Duration = Duration::from_secs(600);
+/// What counts as past: scrapes and rules may be this late.
+const SETTLED_MS: u64 = 60_000;
+/// How long a first answer is held back for its quantiles, so that a small mesh gets all at once.
+const TOGETHER: Duration = Duration::from_millis(60);
+/// Moments remembered at once, and flows in all of them: some 30 MiB.
+const MOMENTS: usize = 24;
+const MAX_FLOWS: usize = 150_000;
+
+/// What is looked at. Every view of one moment is derived from the same answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Moment {
+    /// Length of the window in seconds.
+    pub window_s: u64,
+    /// Its end in milliseconds since the epoch; now when `None`.
+    pub at_ms: Option<u64>,
+    /// Whether what carries no traffic is of interest.
+    pub idle: bool,
+}
+
+impl Moment {
+    /// The last `window_s` seconds.
+    pub fn last(window_s: u64) -> Self {
+        Self { window_s, at_ms: None, idle: false }
+    }
+
+    fn is_past(self) -> bool {
+        self.at_ms.is_some_and(|at| at + SETTLED_MS < now_ms())
+    }
+}
+
+#[derive(Default)]
+struct Late {
+    known: Option<(Instant, Arc<Details>)>,
+    asking: bool,
+}
 
 #[derive(Default)]
 struct Slot {
     /// Held while Prometheus is asked, so that whoever comes meanwhile waits for that answer instead of asking too.
     entry: tokio::sync::Mutex<Option<(Instant, Arc<Observed>)>>,
+    late: Mutex<Late>,
+    arrived: Notify,
+    flows: std::sync::atomic::AtomicUsize,
 }
 
-/// What was observed, by window: however many readers there are, one set of queries runs for each window.
+/// What was observed, by moment: however many readers there are, one set of queries runs for each.
 pub struct GraphCache {
     prometheus: Option<Prometheus>,
-    slots: Mutex<BTreeMap<u64, (Instant, Arc<Slot>)>>,
+    slots: Mutex<BTreeMap<Moment, (Instant, Arc<Slot>)>>,
+    completed: Arc<Notify>,
 }
 
 impl GraphCache {
     /// An empty cache; without Prometheus every answer says so.
     pub fn new(prometheus: Option<Prometheus>) -> Self {
-        Self { prometheus, slots: Mutex::default() }
+        Self { prometheus, slots: Mutex::default(), completed: Arc::default() }
     }
 
-    /// What was observed over the last `window_s` seconds, at most a second and a half old.
+    /// What is asked.
+    pub fn prometheus(&self) -> Option<&Prometheus> {
+        self.prometheus.as_ref()
+    }
+
+    /// Rates, errors and locks of the last `window_s` seconds.
     pub async fn get(&self, window_s: u64) -> Arc<Observed> {
-        let slot = self.slot(window_s);
-        let mut entry = slot.entry.lock().await;
-        if let Some((asked, observed)) = entry.as_ref()
-            && asked.elapsed() < FRESH
-        {
-            return observed.clone();
+        self.rates(Moment::last(window_s)).await
+    }
+
+    /// Waits until quantiles have arrived that were pending.
+    pub async fn completed(&self) {
+        self.completed.notified().await;
+    }
+
+    /// Rates, errors and locks of a moment, at most a few seconds old.
+    pub async fn rates(&self, moment: Moment) -> Arc<Observed> {
+        self.of(&self.slot(moment), moment).await
+    }
+
+    /// The same and what is known of quantiles and throughput. These may be pending; with `wait` they are waited for.
+    pub async fn seen(&self, moment: Moment, wait: bool) -> (Arc<Observed>, Arc<Details>) {
+        let slot = self.slot(moment);
+        let observed = self.of(&slot, moment).await;
+        if let Some(problem) = &observed.rates_problem {
+            let quantiles =
+                Quantiles { state: Progress::Missing, note: Some(problem.to_string()), ..Quantiles::default() };
+            return (observed, Arc::new(Details::missing(quantiles)));
         }
-        let observed = observe(self.prometheus.as_ref(), window_s).await;
+        let mut arrived = std::pin::pin!(slot.arrived.notified());
+        arrived.as_mut().enable();
+        if let Some(details) = self.known(&slot, moment, observed.at_ms) {
+            return (observed, details);
+        }
+        if wait {
+            arrived.await;
+        } else {
+            let _ = tokio::time::timeout(TOGETHER, arrived).await;
+        }
+        let details = slot.late.lock().known.as_ref().map(|(_, details)| details.clone());
+        (observed, details.unwrap_or_else(|| Arc::new(Details::pending())))
+    }
+
+    async fn of(&self, slot: &Slot, moment: Moment) -> Arc<Observed> {
+        let mut entry = slot.entry.lock().await;
+        if let Some((asked, observed)) = entry.as_ref() {
+            let fresh = if moment.is_past() && observed.sources.answered == observed.sources.asked {
+                PAST
+            } else {
+                (observed.took * REST).clamp(FRESH, STALE)
+            };
+            if asked.elapsed() < fresh {
+                return observed.clone();
+            }
+        }
+        let observed = observe(self.prometheus.as_ref(), moment.window_s, moment.at_ms, moment.idle).await;
         let observed = Arc::new(observed.or_last(entry.as_ref().map(|(_, last)| &**last)));
         *entry = Some((Instant::now(), observed.clone()));
+        slot.flows.store(observed.requests.len() + observed.tcp.len(), std::sync::atomic::Ordering::Relaxed);
         observed
     }
 
-    fn slot(&self, window_s: u64) -> Arc<Slot> {
+    /// What is known of the details, and sees to it that they are asked for when they are old.
+    fn known(&self, slot: &Arc<Slot>, moment: Moment, at_ms: u64) -> Option<Arc<Details>> {
+        let mut late = slot.late.lock();
+        let known = late.known.clone();
+        let fresh = known.as_ref().is_some_and(|(asked, details)| {
+            let ready = details.quantiles.state == Progress::Ready && !details.is_empty();
+            let fresh = match (moment.is_past(), ready) {
+                (true, true) => PAST,
+                (_, false) => (details.took * REST).clamp(FRESH, STALE),
+                (false, true) => (details.took * REST).clamp(FRESH_DETAILS, STALE_DETAILS),
+            };
+            asked.elapsed() < fresh
+        });
+        if !fresh && !late.asking {
+            late.asking = true;
+            let (slot, completed) = (slot.clone(), self.completed.clone());
+            let prometheus = self.prometheus.clone();
+            tokio::spawn(async move {
+                let details = Arc::new(detail(prometheus.as_ref(), moment.window_s, at_ms).await);
+                let mut late = slot.late.lock();
+                late.known = Some((Instant::now(), details));
+                late.asking = false;
+                drop(late);
+                slot.arrived.notify_waiters();
+                completed.notify_waiters();
+            });
+        }
+        known.map(|(_, details)| details)
+    }
+
+    fn slot(&self, moment: Moment) -> Arc<Slot> {
         let now = Instant::now();
         let mut slots = self.slots.lock();
-        if !slots.contains_key(&window_s) && slots.len() >= WINDOWS {
-            let oldest = slots.iter().min_by_key(|(_, (used, _))| *used).map(|(window, _)| *window);
-            oldest.and_then(|window| slots.remove(&window));
-        }
-        let (used, slot) = slots.entry(window_s).or_insert_with(|| (now, Arc::default()));
+        let (used, slot) = slots.entry(moment).or_insert_with(|| (now, Arc::default()));
         *used = now;
-        slot.clone()
+        let slot = slot.clone();
+        let flows = |slots: &BTreeMap<Moment, (Instant, Arc<Slot>)>| -> usize {
+            slots.values().map(|(_, slot)| slot.flows.load(std::sync::atomic::Ordering::Relaxed)).sum()
+        };
+        while slots.len() > 1 && (slots.len() > MOMENTS || flows(&slots) > MAX_FLOWS) {
+            let others = slots.iter().filter(|(other, _)| **other != moment);
+            let Some(oldest) = others.min_by_key(|(_, (used, _))| *used).map(|(other, _)| *other) else { break };
+            slots.remove(&oldest);
+        }
+        slot
     }
 }

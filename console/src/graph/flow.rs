@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use weft_model::{Hostname, metrics};
 
-use crate::telemetry::prometheus::Series;
+use super::names::Names;
+use crate::telemetry::prometheus::{Row, Series};
 
 /// Which side of a call counted it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,19 +18,21 @@ pub enum Reporter {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Peer {
     /// Namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Workload.
-    pub workload: String,
+    pub workload: Arc<str>,
     /// `app` label.
-    pub app: String,
+    pub app: Arc<str>,
     /// `version` label.
-    pub version: String,
+    pub version: Arc<str>,
+    /// `namespace/workload`; empty when the workload is not known.
+    pub id: Arc<str>,
 }
 
 impl Peer {
     /// `namespace/workload`; `None` when the workload is not known.
-    pub fn id(&self) -> Option<String> {
-        (!self.workload.is_empty()).then(|| format!("{}/{}", self.namespace, self.workload))
+    pub fn id(&self) -> Option<&str> {
+        Some(&*self.id).filter(|id| !id.is_empty())
     }
 }
 
@@ -37,68 +42,118 @@ pub struct Flow {
     /// The side that counted.
     pub reporter: Reporter,
     /// The caller.
-    pub source: Peer,
+    pub source: Arc<Peer>,
     /// The called workload; unknown for a request that no endpoint was chosen for.
-    pub destination: Peer,
+    pub destination: Arc<Peer>,
     /// Full name of the called host; empty when not known.
-    pub host: String,
+    pub host: Arc<str>,
     /// `http`, `grpc` or `tcp`.
-    pub protocol: String,
+    pub protocol: Arc<str>,
     /// Response code; `0` for none, empty for TCP.
-    pub code: String,
+    pub code: Arc<str>,
+    /// gRPC status; empty for what is not gRPC.
+    pub grpc: Arc<str>,
     /// Response flags, `-` for none.
-    pub flags: String,
+    pub flags: Arc<str>,
     /// `connection_security_policy` as it was reported.
-    pub policy: String,
-    /// Events per second.
+    pub policy: Arc<str>,
+    /// What is counted, where one query gives several things: the label `what`.
+    pub what: Arc<str>,
+    /// Events per second; 0 for a series that has not moved.
     pub rate: f64,
 }
 
-fn known(value: &str) -> String {
-    if value == metrics::UNKNOWN { String::new() } else { value.to_owned() }
+/// The labels of one series that a flow is read from.
+#[derive(Default)]
+struct Raw<'a> {
+    reporter: &'a str,
+    source: [&'a str; 4],
+    destination: [&'a str; 4],
+    service: &'a str,
+    service_name: &'a str,
+    protocol: &'a str,
+    code: &'a str,
+    grpc: &'a str,
+    flags: &'a str,
+    policy: &'a str,
+    what: &'a str,
+}
+
+impl<'a> Raw<'a> {
+    fn take(&mut self, name: &str, value: &'a str) {
+        let known = || if value == metrics::UNKNOWN { "" } else { value };
+        match name {
+            "reporter" => self.reporter = value,
+            "source_workload_namespace" => self.source[0] = known(),
+            "source_workload" => self.source[1] = known(),
+            "source_app" => self.source[2] = known(),
+            "source_version" => self.source[3] = known(),
+            "destination_workload_namespace" => self.destination[0] = known(),
+            "destination_workload" => self.destination[1] = known(),
+            "destination_app" => self.destination[2] = known(),
+            "destination_version" => self.destination[3] = known(),
+            "destination_service" => self.service = known(),
+            "destination_service_name" => self.service_name = known(),
+            "request_protocol" => self.protocol = value,
+            "response_code" => self.code = value,
+            "grpc_response_status" => self.grpc = value,
+            "response_flags" => self.flags = value,
+            "connection_security_policy" => self.policy = value,
+            "what" | "quantile" => self.what = value,
+            _ => {}
+        }
+    }
+
+    fn flow(&self, names: &mut Names, rate: f64) -> Option<Flow> {
+        let reporter = match self.reporter {
+            metrics::REPORTER_SOURCE => Reporter::Source,
+            metrics::REPORTER_DESTINATION => Reporter::Destination,
+            _ => return None,
+        };
+        let host = if self.service.is_empty() {
+            names.get(self.service_name)
+        } else {
+            names.derive(self.service, |service| Hostname::new(service).to_string())
+        };
+        Some(Flow {
+            reporter,
+            source: names.peer(self.source),
+            destination: names.peer(self.destination),
+            host,
+            protocol: names.get(self.protocol),
+            code: names.get(self.code),
+            grpc: names.get(self.grpc),
+            flags: names.get(if self.flags.is_empty() { "-" } else { self.flags }),
+            policy: names.get(self.policy),
+            what: names.get(self.what),
+            rate,
+        })
+    }
 }
 
 impl Flow {
     /// Reads the labels that [`super::queries`] asks for; `None` for a reporter that is neither side (a waypoint's, for
     /// one), since counting it too would count requests twice.
     pub fn read(series: &Series) -> Option<Self> {
-        let label = |name| series.labels.get(name);
-        let reporter = match label("reporter") {
-            metrics::REPORTER_SOURCE => Reporter::Source,
-            metrics::REPORTER_DESTINATION => Reporter::Destination,
-            _ => return None,
-        };
-        let host = Hostname::new(known(label("destination_service")));
-        let host = if host.as_str().is_empty() { known(label("destination_service_name")) } else { host.to_string() };
-        Some(Self {
-            reporter,
-            source: Peer {
-                namespace: known(label("source_workload_namespace")),
-                workload: known(label("source_workload")),
-                app: known(label("source_app")),
-                version: known(label("source_version")),
-            },
-            destination: Peer {
-                namespace: known(label("destination_workload_namespace")),
-                workload: known(label("destination_workload")),
-                app: known(label("destination_app")),
-                version: known(label("destination_version")),
-            },
-            host,
-            protocol: label("request_protocol").to_owned(),
-            code: label("response_code").to_owned(),
-            flags: match label("response_flags") {
-                "" => "-".to_owned(),
-                flags => flags.to_owned(),
-            },
-            policy: label("connection_security_policy").to_owned(),
-            rate: series.value,
-        })
+        let mut raw = Raw::default();
+        for (name, value) in series.labels.sorted() {
+            raw.take(name, value);
+        }
+        raw.flow(&mut Names::default(), series.value)
+    }
+
+    /// The same of a row; `reporter` is that of rows that name none, because the query did.
+    pub(super) fn of_row(row: &Row<'_>, reporter: &str, names: &mut Names, rate: f64) -> Option<Self> {
+        let mut raw = Raw { reporter, ..Raw::default() };
+        for (name, value) in row {
+            raw.take(name, value);
+        }
+        raw.flow(names, rate)
     }
 
     /// Whether the connection was mutual TLS; only the destination knows, `None` from the source or when not said.
     pub fn mutual_tls(&self) -> Option<bool> {
-        match (self.reporter, self.policy.as_str()) {
+        match (self.reporter, &*self.policy) {
             (Reporter::Destination, metrics::MUTUAL_TLS) => Some(true),
             (Reporter::Destination, metrics::NO_TLS) => Some(false),
             _ => None,

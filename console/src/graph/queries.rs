@@ -1,151 +1,102 @@
-use std::{collections::BTreeMap, time::SystemTime};
+//! The queries of a graph: three for rates, errors and locks, then one for what recording rules keep, or four without them.
+//! Their number does not depend on the mesh's size.
 
-use futures::future::join_all;
-use weft_model::{graph::Sources, metrics};
+use weft_model::metrics;
 
-use super::{Flow, Reporter};
-use crate::telemetry::prometheus::{Prometheus, QueryError, Series};
-
-/// Labels that an edge's rates are split by.
-const RATE_LABELS: &str = "reporter, source_workload, source_workload_namespace, source_app, source_version, \
+/// Labels that an edge's rates are split by; the reporter is part of the selector.
+const RATE_LABELS: &str = "source_workload, source_workload_namespace, source_app, source_version, \
     destination_workload, destination_workload_namespace, destination_app, destination_version, destination_service, \
-    destination_service_name, request_protocol, response_code, response_flags, connection_security_policy";
+    destination_service_name, request_protocol, response_code, grpc_response_status, response_flags";
 /// Labels that tell one edge, as one side reports it.
-const EDGE_LABELS: &str = "reporter, source_workload, source_workload_namespace, destination_workload, \
+pub(super) const EDGE_LABELS: &str = "reporter, source_workload, source_workload_namespace, destination_workload, \
     destination_workload_namespace";
+/// Names of the recorded series, as `charts/weft/files/recording-rules.yaml` has them.
+const RECORDED: &str = "weft:edge_(latency_milliseconds|traffic)";
 
-/// For how long numbers are shown on when Prometheus does not answer any more.
-const KEPT_MS: u64 = 15 * 60 * 1000;
-
-/// Names an edge at one reporter: source id, destination id.
-type Pair = (Reporter, String, String);
-
-/// Latency of each edge in milliseconds, as each side measured it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Quantiles(BTreeMap<Pair, f64>);
-
-impl Quantiles {
-    pub(super) fn read(series: &[Series]) -> Self {
-        let flows = series.iter().filter_map(Flow::read);
-        Self(
-            flows
-                .filter_map(|f| Some(((f.reporter, f.source.id().unwrap_or_default(), f.destination.id()?), f.rate)))
-                .collect(),
-        )
-    }
-
-    /// Of the edge between two node ids; `source` is empty for a caller that is not known.
-    pub fn get(&self, reporter: Reporter, source: &str, destination: &str) -> Option<f64> {
-        self.0.get(&(reporter, source.to_owned(), destination.to_owned())).copied()
-    }
+/// A query and what it gives, in the words of a sentence about what is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    /// Short name: the key in [`weft_model::graph::Graph::queries`].
+    pub name: &'static str,
+    /// What is missing without it.
+    pub gives: &'static str,
+    /// The query.
+    pub promql: String,
 }
 
-/// What Prometheus said about one window. Parts that were not answered are empty, and `sources` says so.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Observed {
-    /// End of the window, milliseconds since the epoch.
-    pub at_ms: u64,
-    /// Its length in seconds.
-    pub window_s: u64,
-    /// Requests per second.
-    pub requests: Vec<Flow>,
-    /// TCP connections opened per second.
-    pub connections: Vec<Flow>,
-    /// TCP bytes per second in both directions: shows connections that were opened long ago.
-    pub bytes: Vec<Flow>,
-    /// 50th, 95th and 99th percentile.
-    pub latency: [Quantiles; 3],
-    /// Why there are no request rates, if so: without them nothing can be called idle.
-    pub rates_problem: Option<QueryError>,
-    /// Why the numbers are older ones, if so, and how old in milliseconds: Prometheus does not answer any more.
-    pub outdated: Option<QueryError>,
-    /// See `outdated`.
-    pub age_ms: u64,
-    /// Completeness.
-    pub sources: Sources,
-    /// The queries, by what they give.
-    pub queries: Vec<(String, String)>,
+fn question(name: &'static str, gives: &'static str, promql: String) -> Question {
+    Question { name, gives, promql }
 }
 
-impl Observed {
-    /// What was known last, in the place of an answer that did not come; the answer itself if it came, or if what was
-    /// known last is too old to be worth anything.
-    pub(super) fn or_last(self, last: Option<&Self>) -> Self {
-        let Some(problem) = self.rates_problem.clone() else { return self };
-        let Some(last) = last.filter(|last| last.rates_problem.is_none()) else { return self };
-        let age_ms = self.at_ms.saturating_sub(last.at_ms);
-        if age_ms > KEPT_MS {
-            return self;
-        }
-        Self { outdated: Some(problem), age_ms, sources: self.sources, ..last.clone() }
-    }
-}
-
-/// The six queries of a graph, whatever the mesh's size, by what they give.
-pub(super) fn graph_queries(window_s: u64) -> Vec<(String, String)> {
-    let window = format!("[{window_s}s]");
-    let sum = |metric: &str| format!("sum by ({RATE_LABELS}) (rate({metric}{window})) > 0");
-    let quantile = |q: &str| {
-        format!(
-            "histogram_quantile({q}, sum by (le, {EDGE_LABELS}) (rate({}_bucket{window})))",
-            metrics::REQUEST_DURATION
-        )
-    };
-    let bytes = format!(
-        "sum by ({RATE_LABELS}) (rate({}{window}) + rate({}{window})) > 0",
-        metrics::TCP_SENT_BYTES_TOTAL,
-        metrics::TCP_RECEIVED_BYTES_TOTAL
-    );
+/// Rates, errors and locks over the last `window_s` seconds: what callers counted, what called ones counted, and TCP.
+/// The two sides are asked apart so that Prometheus works on both at once. With `idle`, series that have not moved are
+/// among the rows.
+pub(super) fn rates(window_s: u64, idle: bool) -> [Question; 3] {
+    let moved = if idle { "" } else { " > 0" };
+    let requests = metrics::REQUESTS_TOTAL;
+    let tcp = [
+        ("opened", metrics::TCP_CONNECTIONS_OPENED_TOTAL),
+        ("closed", metrics::TCP_CONNECTIONS_CLOSED_TOTAL),
+        // Istio names them from the server's point of view.
+        ("received", metrics::TCP_SENT_BYTES_TOTAL),
+        ("sent", metrics::TCP_RECEIVED_BYTES_TOTAL),
+    ];
     [
-        ("requests", sum(metrics::REQUESTS_TOTAL)),
-        ("connections", sum(metrics::TCP_CONNECTIONS_OPENED_TOTAL)),
-        ("bytes", bytes),
-        ("p50", quantile("0.5")),
-        ("p95", quantile("0.95")),
-        ("p99", quantile("0.99")),
+        question(
+            "requests",
+            "what callers counted",
+            format!("sum by ({RATE_LABELS}) (rate({requests}{{reporter=\"source\"}}[{window_s}s])){moved}"),
+        ),
+        question(
+            "received",
+            "encryption and what called workloads counted",
+            format!(
+                "sum by ({RATE_LABELS}, connection_security_policy) (rate({requests}{{reporter=\"destination\"}}[{window_s}s])){moved}"
+            ),
+        ),
+        question(
+            "tcp",
+            "TCP",
+            union(tcp.map(|(what, metric)| {
+                let labels = format!("reporter, {RATE_LABELS}, connection_security_policy");
+                (what, format!("sum by ({labels}) (rate({metric}[{window_s}s])){moved}"))
+            })),
+        ),
     ]
-    .map(|(name, query)| (name.to_owned(), query))
-    .into()
 }
 
-/// Asks Prometheus everything that the graph of the last `window_s` seconds needs, side by side.
-pub async fn observe(prometheus: Option<&Prometheus>, window_s: u64) -> Observed {
-    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let queries = graph_queries(window_s);
-    let asked = queries.iter().map(|(_, promql)| async move {
-        match prometheus {
-            Some(prometheus) => prometheus.instant(promql, Some(at.as_secs_f64())).await,
-            None => Err(QueryError::NotConfigured),
-        }
-    });
-    let mut answers = join_all(asked).await;
-    let sources = tally(&answers);
-    let rates_problem = answers.first().and_then(|answer| answer.as_ref().err().cloned());
-    let mut take =
-        |index: usize| answers.get_mut(index).and_then(|a| a.as_mut().ok()).map(std::mem::take).unwrap_or_default();
-    let flows = |series: Vec<Series>| series.iter().filter_map(Flow::read).filter(|flow| flow.rate > 0.0).collect();
-    Observed {
-        at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
-        window_s,
-        requests: flows(take(0)),
-        connections: flows(take(1)),
-        bytes: flows(take(2)),
-        latency: [3, 4, 5].map(|index| Quantiles::read(&take(index))),
-        rates_problem,
-        outdated: None,
-        age_ms: 0,
-        sources,
-        queries,
-    }
+/// Several queries as one; the label `what` tells their rows apart.
+fn union<const N: usize>(parts: [(&str, String); N]) -> String {
+    parts.map(|(what, query)| format!("label_replace({query}, \"what\", \"{what}\", \"\", \"\")")).join(" or ")
 }
 
-/// Counts answers; the first problem stands for all, as they nearly always share a cause.
-pub(crate) fn tally<T>(answers: &[Result<T, QueryError>]) -> Sources {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Sources {
-        asked: count(answers.len()),
-        answered: count(answers.iter().filter(|answer| answer.is_ok()).count()),
-        problem: answers.iter().find_map(|answer| answer.as_ref().err()).map(ToString::to_string),
-        words: None,
-    }
+/// The length of the recording rules' windows that is nearest to a window of the page.
+pub(super) fn recorded_window(window_s: u64) -> (&'static str, u64) {
+    if window_s <= 120 { ("1m", 60) } else { ("5m", 300) }
+}
+
+/// Everything that the recording rules keep of one window: quantiles, throughput and messages.
+pub(super) fn recorded(window: &str) -> Question {
+    question("recorded", "latency and throughput", format!("{{__name__=~\"{RECORDED}\", window=\"{window}\"}}"))
+}
+
+/// The same from what proxies count, for a Prometheus without the rules.
+pub(super) fn raw(window_s: u64) -> [Question; 4] {
+    let quantile = |q: &str| {
+        let duration = metrics::REQUEST_DURATION;
+        format!("histogram_quantile({q}, sum by (le, {EDGE_LABELS}) (rate({duration}_bucket[{window_s}s])))")
+    };
+    let sum = |metric: &str| format!("sum by ({EDGE_LABELS}) (rate({metric}[{window_s}s])) > 0");
+    let traffic = [
+        ("request_bytes", sum(&format!("{}_sum", metrics::REQUEST_BYTES))),
+        ("response_bytes", sum(&format!("{}_sum", metrics::RESPONSE_BYTES))),
+        ("request_messages", sum(metrics::REQUEST_MESSAGES_TOTAL)),
+        ("response_messages", sum(metrics::RESPONSE_MESSAGES_TOTAL)),
+    ];
+    [
+        question("p50", "p50", quantile("0.5")),
+        question("p95", "p95", quantile("0.95")),
+        question("p99", "p99", quantile("0.99")),
+        question("throughput", "throughput", union(traffic)),
+    ]
 }

@@ -1,8 +1,13 @@
 use std::collections::BTreeMap;
 
-use weft_model::graph::{Health, Lock, NodeKind, Sources};
+use weft_model::graph::{Edge, Graph, Health, Lock, Node, NodeKind, Sources, View};
 
-use super::{Observed, Quantiles, draw, flow::Flow, mtls_share, queries::graph_queries};
+use super::{
+    Details, Observed, draw as draw_view,
+    flow::Flow,
+    mtls_share,
+    queries::{rates, raw, recorded},
+};
 use crate::{
     estate::{Estate, Workload},
     telemetry::prometheus::{Labels, QueryError, Series},
@@ -33,6 +38,10 @@ fn flow(spec: &str, rate: f64) -> Flow {
         ("connection_security_policy", policy),
     ]);
     Flow::read(&Series { labels, value: rate }).unwrap()
+}
+
+fn draw(observed: &Observed, estate: &Estate) -> Graph {
+    draw_view(observed, &Details::default(), estate, View::Workload, None)
 }
 
 fn observed(requests: Vec<Flow>) -> Observed {
@@ -94,7 +103,7 @@ fn a_caller_without_a_proxy_is_counted_where_it_arrives() {
     assert_eq!((mixed.rate, mixed.lock, mixed.plaintext_share), (6.0, Lock::Mixed, Some(0.25)));
     assert_eq!(edge("unknown->shop/payment").rate, 0.5);
     let kind = |id: &str| graph.nodes.iter().find(|n| n.id == id).unwrap().kind;
-    assert_eq!(kind("unknown"), NodeKind::Unmeshed);
+    assert_eq!(kind("unknown"), NodeKind::Unknown);
     assert_eq!(kind("shop/legacy-billing"), NodeKind::Unmeshed);
     assert_eq!(kind("shop/payment"), NodeKind::Workload);
     let legacy = graph.nodes.iter().find(|n| n.id == "shop/legacy-billing").unwrap();
@@ -128,14 +137,20 @@ fn what_reached_no_workload_shows_on_the_edges_it_concerns() {
 
 #[test]
 fn tcp_and_grpc_keep_their_kind() {
-    let tcp = |rate| flow("source bff db db.shop.svc.cluster.local tcp  - unknown", rate);
+    let tcp = |what: &str, spec: &str, rate| Flow { what: what.into(), ..flow(spec, rate) };
+    let db = "source bff db db.shop.svc.cluster.local tcp  - unknown";
     let mut seen = observed(vec![flow("source bff quotes quotes.shop.svc.cluster.local grpc 200 - unknown", 1.0)]);
-    seen.connections = vec![tcp(0.2)];
-    seen.bytes = vec![tcp(9000.0), flow("destination bff old old.shop.svc.cluster.local tcp  - mutual_tls", 100.0)];
+    seen.tcp = vec![
+        tcp("opened", db, 0.2),
+        tcp("closed", db, 0.1),
+        tcp("sent", db, 9000.0),
+        tcp("received", "destination bff old old.shop.svc.cluster.local tcp  - mutual_tls", 100.0),
+    ];
     let graph = draw(&seen, &Estate::default());
     let edge = |id: &str| graph.edges.iter().find(|e| e.id == id).unwrap();
     let db = edge("shop/bff->shop/db");
     assert_eq!((db.protocol.as_str(), db.rate, db.error_share, db.health), ("tcp", 0.2, Some(0.0), Health::Healthy));
+    assert_eq!((db.opened, db.closed, db.bytes_sent, db.bytes_received), (0.2, 0.1, 9000.0, 0.0));
     let old = edge("shop/bff->shop/old");
     assert_eq!((old.rate, old.error_share, old.lock, old.health), (0.0, None, Lock::Mtls, Health::Healthy));
     assert_eq!(edge("shop/bff->shop/quotes").protocol, "grpc");
@@ -152,24 +167,27 @@ fn without_rates_nothing_is_called_idle() {
 
 #[test]
 fn latency_is_that_of_the_side_that_gave_the_rate() {
-    let mut seen = observed(vec![flow(&format!("destination - payment {PAY} http 200 - none"), 2.0)]);
-    let row = |reporter: &str, value| Series {
-        labels: Labels::from([
+    let seen = observed(vec![flow(&format!("destination - payment {PAY} http 200 - none"), 2.0)]);
+    let row = |reporter: &str, value| {
+        let labels = Labels::from([
             ("reporter", reporter),
             ("source_workload", "unknown"),
             ("destination_workload", "payment"),
             ("destination_workload_namespace", "shop"),
-        ]),
-        value,
+            ("quantile", "0.95"),
+        ]);
+        Flow::read(&Series { labels, value }).unwrap()
     };
-    seen.latency[1] = Quantiles::read(&[row("source", 7.0), row("destination", 9.0)]);
-    let edge = &draw(&seen, &Estate::default()).edges[0];
+    let mut details = Details::default();
+    details.add(&[row("source", 7.0), row("destination", 9.0)], None);
+    let edge = &draw_view(&seen, &details, &Estate::default(), View::Workload, None).edges[0];
     assert_eq!((edge.p50_ms, edge.p95_ms), (None, Some(9.0)));
 }
 
 #[test]
-fn a_handful_of_queries() {
-    assert!(graph_queries(60).len() <= 8);
+fn at_most_eight_queries() {
+    assert!(rates(60, true).len() + 1 + raw(60).len() <= 8);
+    assert!(recorded("1m").promql.contains("window=\"1m\""));
 }
 
 #[test]
@@ -178,7 +196,7 @@ fn what_was_known_last_is_shown_on_for_a_while() {
     let failed = |at_ms| Observed {
         at_ms,
         rates_problem: Some(QueryError::NotConfigured),
-        sources: Sources { asked: 6, answered: 0, problem: Some("away".into()), words: None },
+        sources: Sources { asked: 3, answered: 0, problem: Some("away".into()), words: None },
         ..Observed::default()
     };
     let kept = failed(1_020_000).or_last(Some(&good));
@@ -191,4 +209,23 @@ fn what_was_known_last_is_shown_on_for_a_while() {
     assert!(failed(1).or_last(None).rates_problem.is_some());
     let back = Observed { at_ms: 1_070_000, ..good }.or_last(Some(&later));
     assert_eq!((back.age_ms, back.outdated), (0, None));
+}
+
+mod redaction;
+mod views;
+
+fn edge<'a>(graph: &'a Graph, id: &str) -> &'a Edge {
+    graph
+        .edges
+        .iter()
+        .find(|edge| edge.id == id)
+        .unwrap_or_else(|| panic!("no {id} in {:?}", graph.edges.iter().map(|edge| &edge.id).collect::<Vec<_>>()))
+}
+
+fn node<'a>(graph: &'a Graph, id: &str) -> &'a Node {
+    graph
+        .nodes
+        .iter()
+        .find(|node| node.id == id)
+        .unwrap_or_else(|| panic!("no {id} in {:?}", graph.nodes.iter().map(|node| &node.id).collect::<Vec<_>>()))
 }

@@ -2,25 +2,24 @@
 
 mod canaries;
 mod config;
+mod graph;
 mod traces;
 mod who;
+
+pub(super) use self::graph::GraphQuery;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::State,
     routing::{get, post},
 };
-use serde::Deserialize;
 use tower_http::{CompressionLevel, compression::CompressionLayer};
-use weft_model::{
-    config::{Meta, Status},
-    graph::Graph,
-};
+use weft_model::config::{Meta, Status};
 
 use super::ApiError;
-use crate::{app::App, auth::Caller, graph::draw, redact};
+use crate::{app::App, auth::Caller, redact};
 
 /// Windows that can be asked for, in seconds: a rate needs two scrapes, and more than a week is no longer one picture.
 const WINDOWS_S: std::ops::RangeInclusive<u64> = 10..=604_800;
@@ -30,7 +29,8 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/meta", get(meta))
         .route("/status", get(status))
         .route("/who", get(who::who))
-        .route("/graph", get(graph))
+        .route("/graph", get(graph::graph))
+        .route("/graph/series", get(graph::series))
         .route("/canaries", get(canaries::list))
         .route("/canaries/preview", post(canaries::preview))
         .route("/canaries/apply", post(canaries::apply))
@@ -42,26 +42,18 @@ pub(super) fn router() -> Router<Arc<App>> {
         .layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest))
 }
 
-/// `?window=60`, in seconds.
-#[derive(Debug, Deserialize)]
-pub(super) struct Window {
-    #[serde(default = "a_minute")]
-    window: u64,
-}
-
 fn a_minute() -> u64 {
     60
 }
 
-impl Window {
-    pub(super) fn checked(&self) -> Result<u64, ApiError> {
-        if WINDOWS_S.contains(&self.window) {
-            return Ok(self.window);
-        }
-        let title = format!("A window of {} s cannot be shown.", self.window);
-        let (from, to) = WINDOWS_S.into_inner();
-        Err(ApiError::bad_request(title, format!("Choose one between {from} and {to} seconds.")))
+/// A length that can be shown, in seconds.
+fn checked_window(window_s: u64) -> Result<u64, ApiError> {
+    if WINDOWS_S.contains(&window_s) {
+        return Ok(window_s);
     }
+    let title = format!("A window of {window_s} s cannot be shown.");
+    let (from, to) = WINDOWS_S.into_inner();
+    Err(ApiError::bad_request(title, format!("Choose one between {from} and {to} seconds.")))
 }
 
 async fn meta(State(app): State<Arc<App>>, caller: Caller) -> Json<Meta> {
@@ -70,13 +62,4 @@ async fn meta(State(app): State<Arc<App>>, caller: Caller) -> Json<Meta> {
 
 async fn status(State(app): State<Arc<App>>, caller: Caller) -> Json<Status> {
     Json(redact::status(app.status().await, &app.view().list, caller.sight()))
-}
-
-async fn graph(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    window: Result<Query<Window>, QueryRejection>,
-) -> Result<Json<Graph>, ApiError> {
-    let observed = app.graphs.get(window?.checked()?).await;
-    Ok(Json(redact::graph(draw(&observed, &app.view().estate), caller.sight())))
 }

@@ -1,4 +1,4 @@
-//! Server-sent events (`GET /api/v1/events?window=60`): `status`, `config`, `graph` and `canaries`, each with the JSON of
+//! Server-sent events (`GET /api/v1/events?window=60&view=app`): `status`, `config`, `graph` and `canaries`, each with the JSON of
 //! the resource of that name.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -16,11 +16,11 @@ use futures::{
 use tokio::{sync::broadcast::error::RecvError, time::Interval};
 use weft_runtime::Shutdown;
 
-use super::{ApiError, api::Window};
+use super::{ApiError, api::GraphQuery};
 use crate::{
     app::App,
     auth::Caller,
-    live::{Message, Subscription, present},
+    live::{Message, News, Subscription, present},
 };
 
 /// How often a silent connection is shown to be alive.
@@ -38,6 +38,8 @@ struct Feed {
     first: FuturesUnordered<BoxFuture<'static, Message>>,
     subscription: Subscription,
     shutdown: Shutdown,
+    /// Which graph was sent last.
+    sent: String,
     ended: bool,
 }
 
@@ -46,11 +48,12 @@ struct Feed {
 pub(super) async fn subscribe(
     State(app): State<Arc<App>>,
     caller: Caller,
-    window: Result<Query<Window>, QueryRejection>,
+    query: Result<Query<GraphQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let window_s = window?.checked()?;
+    let Query(query) = query?;
+    let graph = query.checked()?;
     // Listening begins before the state is read, so nothing falls between the two.
-    let subscription = app.live.subscribe(window_s).ok_or_else(|| {
+    let subscription = app.live.subscribe(graph).ok_or_else(|| {
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too-many-pages",
@@ -58,11 +61,11 @@ pub(super) async fn subscribe(
             "Close some of them, then load this one again.",
         )
     })?;
-    let first = present(&app, &[window_s]);
+    let first = present(&app, std::slice::from_ref(&subscription.graph));
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.reset();
     let shutdown = app.shutdown.clone();
-    let feed = Feed { caller, app, look, first, subscription, shutdown, ended: false };
+    let feed = Feed { caller, app, look, first, subscription, shutdown, sent: String::new(), ended: false };
     let stream = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -79,8 +82,22 @@ impl Feed {
         }
     }
 
-    fn event(&self, message: &Message) -> Event {
-        Event::default().event(message.news.name()).data(&*message.json_for(self.caller.sight()))
+    /// What this page is to hear of a message; `None` for other pages' graphs, and for the graph that it has already.
+    async fn event(&mut self, message: &Message) -> Option<Event> {
+        let sight = self.caller.sight();
+        let json = match &message.news {
+            News::Graph(graph) if **graph != *self.subscription.graph => return None,
+            News::Graph(graph) => {
+                let answer = self.app.answers.get(graph, self.app.view(), &|name| sight.sees(name), false).await;
+                if answer.etag == self.sent {
+                    return None;
+                }
+                self.sent.clone_from(&answer.etag);
+                answer.json.clone()
+            }
+            _ => message.json_for(sight),
+        };
+        Some(Event::default().event(message.news.name()).data(&*json).retry(RETRY))
     }
 
     async fn next(&mut self) -> Option<Event> {
@@ -89,7 +106,7 @@ impl Feed {
         }
         loop {
             let received = tokio::select! {
-                Some(message) = self.first.next() => return Some(self.event(&message).retry(RETRY)),
+                Some(message) = self.first.next() => Ok(message),
                 received = self.subscription.messages.recv() => received,
                 _ = self.look.tick() => {
                     if self.may_listen().await { continue }
@@ -98,10 +115,11 @@ impl Feed {
                 () = self.shutdown.wait() => return None,
             };
             match received {
-                Ok(message) if message.window_s.is_none_or(|window| window == self.subscription.window_s) => {
-                    return Some(self.event(&message));
+                Ok(message) => {
+                    if let Some(event) = self.event(&message).await {
+                        return Some(event);
+                    }
                 }
-                Ok(_) => {}
                 Err(RecvError::Lagged(_)) => {
                     self.ended = true;
                     return Some(Event::default().comment("too far behind; connect again"));

@@ -1,6 +1,7 @@
 //! Prometheus' HTTP API with a deadline on every query and a bound on how many run at once.
 
 mod error;
+mod rows;
 mod sample;
 
 use std::{sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use tokio::sync::Semaphore;
 
 pub use self::{
     error::QueryError,
+    rows::Row,
     sample::{Labels, Point, Series, Track},
 };
 
@@ -17,11 +19,16 @@ pub use self::{
 const CONCURRENCY: usize = 8;
 /// How long one query may take, its wait for a free place included.
 const DEADLINE: Duration = Duration::from_secs(4);
+/// How long a query may take that nobody waits for.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Largest answer that is read, in bytes: some 200,000 rows.
+const MAX_ANSWER: usize = 128 * 1024 * 1024;
 
 /// A client of one Prometheus server. Clones share the bound on concurrent queries.
 #[derive(Clone)]
 pub struct Prometheus {
     client: Client,
+    http: reqwest::Client,
     url: Arc<str>,
     places: Arc<Semaphore>,
     deadline: Duration,
@@ -38,17 +45,23 @@ impl Prometheus {
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(deadline.min(Duration::from_secs(2)))
-            .timeout(deadline)
             .build()
             .map_err(|error| QueryError::Address { url: url.to_owned(), why: error.to_string() })?;
-        let client = Client::from(http, url)
+        let client = Client::from(http.clone(), url)
             .map_err(|error| QueryError::Address { url: url.to_owned(), why: error.to_string() })?;
         Ok(Self {
             client,
+            http,
             url: url.trim_end_matches('/').into(),
             places: Arc::new(Semaphore::new(CONCURRENCY)),
             deadline,
         })
+    }
+
+    /// The same client for queries that nobody waits for: they get more time.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { deadline: self.deadline.max(PATIENCE), ..self.clone() }
     }
 
     /// The server's address without a trailing slash.
@@ -61,6 +74,49 @@ impl Prometheus {
     pub async fn instant(&self, promql: &str, at: Option<f64>) -> Result<Vec<Series>, QueryError> {
         let data = self.evaluate(promql, at).await?;
         sample::vector(data).ok_or_else(|| QueryError::Shape { url: self.url.to_string() })
+    }
+
+    /// Evaluates `promql` at `at` (seconds since the epoch) and gives each row to `add`, for answers that are too large to
+    /// be kept as they are. Rows whose value is not a number are left out.
+    pub async fn fold<T: Send + 'static>(
+        &self,
+        promql: &str,
+        at: f64,
+        mut state: T,
+        add: fn(&mut T, &Row<'_>, f64),
+    ) -> Result<T, QueryError> {
+        let body = self.limited(self.body(promql, at)).await?;
+        // A large answer takes longer to read than a task may hold up others.
+        let read = tokio::task::spawn_blocking(move || rows::read(&body, &mut state, add).map(|()| state));
+        read.await.ok().flatten().ok_or_else(|| QueryError::Shape { url: self.url.to_string() })
+    }
+
+    async fn body(&self, promql: &str, at: f64) -> Result<Vec<u8>, QueryError> {
+        let shape = || QueryError::Shape { url: self.url.to_string() };
+        let form: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("query", promql)
+            .append_pair("time", &format!("{at:.3}"))
+            .finish();
+        let request = self
+            .http
+            .post(format!("{}/api/v1/query", self.url))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
+        let failed = |error: &reqwest::Error| QueryError::from_transport(&self.url, error);
+        let mut answer = request.send().await.map_err(|error| failed(&error))?;
+        let status = answer.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                let why = format!("its answer is larger than {} MiB", MAX_ANSWER / 1024 / 1024);
+                return Err(QueryError::Refused { url: self.url.to_string(), why, overloaded: true });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(QueryError::from_body(&self.url, &body).unwrap_or_else(shape))
     }
 
     /// Evaluates a range selector such as `x[60s]` and gives the raw samples, as they were scraped, oldest first.
@@ -94,12 +150,16 @@ impl Prometheus {
         &self,
         query: impl Future<Output = Result<T, prometheus_http_query::Error>>,
     ) -> Result<T, QueryError> {
+        self.limited(async { query.await.map_err(|error| QueryError::from_client(&self.url, &error)) }).await
+    }
+
+    async fn limited<T>(&self, query: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
         let run = async {
             let _place = self.places.acquire().await;
             query.await
         };
         match tokio::time::timeout(self.deadline, run).await {
-            Ok(answer) => answer.map_err(|error| QueryError::from_client(&self.url, &error)),
+            Ok(answer) => answer,
             Err(_) => Err(QueryError::Late { url: self.url.to_string(), deadline: self.deadline }),
         }
     }

@@ -61,7 +61,7 @@ metadata: {name: api-tls-cert, namespace: istio-ingress}
 stringData: {tls.key: hunter2}
 ";
 
-struct Running {
+pub struct Running {
     dir: tempfile::TempDir,
     address: SocketAddr,
     shutdown: Shutdown,
@@ -93,7 +93,7 @@ fn directory() -> tempfile::TempDir {
 }
 
 impl Running {
-    async fn start(more: &[&str]) -> Self {
+    pub async fn start(more: &[&str]) -> Self {
         let dir = directory();
         let shutdown = Shutdown::new();
         let console = Console::start(args(&dir, more), shutdown.clone()).await.unwrap();
@@ -103,15 +103,15 @@ impl Running {
         Self { dir, address, shutdown, task, http }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.address))
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
         serde_json::from_str(&response.text().await.unwrap()).unwrap()
@@ -125,21 +125,21 @@ impl Running {
         (status, serde_json::from_str(&sent.text().await.unwrap()).unwrap())
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join("config").join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         std::fs::read_to_string(self.file(name)).unwrap()
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.shutdown.begin();
         tokio::time::timeout(SOON, self.task).await.expect("stops").unwrap().unwrap();
     }
 }
 
-async fn problem(response: Response) -> (u16, Value) {
+pub async fn problem(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
     let problem: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod counted;
+mod graph;
 mod http;
 mod parts;
 mod state;

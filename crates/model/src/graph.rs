@@ -112,6 +112,7 @@ pub struct Graph {
     /// Nodes, ordered by id. Workloads that are configured but idle are among them.
     pub nodes: Vec<Node>,
     /// Edges, ordered by id.
+    #[serde(deserialize_with = "edge::read")]
     pub edges: Vec<Edge>,
     /// Boxes around versions, ordered by id; only in [`View::VersionedApp`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

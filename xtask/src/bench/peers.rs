@@ -164,7 +164,7 @@ fn envoy_program() -> anyhow::Result<PathBuf> {
 
 /// Our proxy under a real operator: routing, metrics and a sampled access log, as in a mesh.
 pub fn weft(dir: &Path) -> anyhow::Result<Peer> {
-    let bin = release_dir()?;
+    let bin = release_dir("weft-proxy")?;
     let (config, state) = (dir.join("config"), dir.join("state"));
     std::fs::create_dir(&config)?;
     std::fs::write(config.join("mesh.yaml"), manifests())?;
@@ -206,10 +206,11 @@ pub fn weft(dir: &Path) -> anyhow::Result<Peer> {
     Ok(Peer { name: "Weft", address: (ip(110), 8080).into(), pid: Some(pid), _processes: vec![proxy, operator] })
 }
 
-fn release_dir() -> anyhow::Result<PathBuf> {
+/// Where the release build of `program` is.
+pub fn release_dir(program: &str) -> anyhow::Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let dir = target.join("release");
-    ensure!(dir.join("weft-proxy").is_file(), "{} has no weft-proxy: run make bench", dir.display());
+    ensure!(dir.join(program).is_file(), "{} has no {program}: run make bench", dir.display());
     dir.canonicalize().context("target directory")
 }
 

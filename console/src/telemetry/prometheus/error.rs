@@ -1,6 +1,6 @@
 use std::{error::Error as _, time::Duration};
 
-use prometheus_http_query::{Error, error::PrometheusErrorType};
+use prometheus_http_query::{Error, error::PrometheusErrorType, reqwest};
 
 /// Why a query has no answer. The words name the server and the remedy; they are shown on the page as they are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,16 +74,7 @@ impl QueryError {
                 ),
             },
             Error::Client(e) => match e.inner() {
-                Some(inner) if inner.is_timeout() => Self::Late { url, deadline: super::DEADLINE },
-                Some(inner) if inner.is_decode() || inner.is_status() => Self::Shape { url },
-                Some(inner) => {
-                    // The outer messages repeat the URL; the innermost one says what happened.
-                    let mut cause: &dyn std::error::Error = inner;
-                    while let Some(next) = cause.source() {
-                        cause = next;
-                    }
-                    Self::Unreachable { url, why: cause.to_string() }
-                }
+                Some(inner) => Self::from_transport(&url, inner),
                 None => Self::Shape { url },
             },
             Error::ParseUrl(e) => {
@@ -91,5 +82,37 @@ impl QueryError {
             }
             _ => Self::Shape { url },
         }
+    }
+
+    pub(super) fn from_transport(url: &str, error: &reqwest::Error) -> Self {
+        let url = url.to_owned();
+        if error.is_timeout() {
+            return Self::Late { url, deadline: super::DEADLINE };
+        }
+        if error.is_decode() || error.is_status() {
+            return Self::Shape { url };
+        }
+        // The outer messages repeat the URL; the innermost one says what happened.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+        Self::Unreachable { url, why: cause.to_string() }
+    }
+
+    /// Reads Prometheus' own description of an error; `None` when it is something else.
+    pub(super) fn from_body(url: &str, body: &[u8]) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Problem {
+            error_type: String,
+            error: String,
+        }
+        let problem: Problem = serde_json::from_slice(body).ok()?;
+        Some(Self::Refused {
+            url: url.to_owned(),
+            why: problem.error.chars().take(300).collect(),
+            overloaded: matches!(problem.error_type.as_str(), "timeout" | "canceled" | "execution" | "unavailable"),
+        })
     }
 }

@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Health, node::is_zero};
 
@@ -36,7 +36,8 @@ pub struct CodeRate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Edge {
-    /// `source->destination`, stable across refreshes.
+    /// `source->destination`, stable across refreshes. It is not on the wire, where it would be an eighth of the graph.
+    #[serde(default, skip_serializing)]
     pub id: String,
     /// Node id.
     pub source: String,
@@ -87,4 +88,13 @@ pub struct Edge {
     pub plaintext_share: Option<f64>,
     /// Rates by response code and flags, highest first.
     pub codes: Vec<CodeRate>,
+}
+
+/// Reads edges and gives them their ids.
+pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Edge>, D::Error> {
+    let mut edges = Vec::<Edge>::deserialize(deserializer)?;
+    for edge in &mut edges {
+        edge.id = format!("{}->{}", edge.source, edge.destination);
+    }
+    Ok(edges)
 }

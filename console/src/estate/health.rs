@@ -1,0 +1,65 @@
+//! Health thresholds that objects carry in Kiali's annotation.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use weft_mesh::Snapshot;
+use weft_model::{Diagnostic, ObjectRef, Severity, diagnostic::shortened};
+
+use crate::graph::health::{ANNOTATION, Rules};
+
+/// Of workloads by `namespace/name`, of services by host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tolerances {
+    /// By the id of a workload.
+    pub workloads: BTreeMap<String, Arc<Rules>>,
+    /// By full host name.
+    pub hosts: BTreeMap<String, Arc<Rules>>,
+    /// What is wrong with annotations; their objects keep the defaults.
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Tolerances {
+    /// Reads the annotations of services, pods and workload entries.
+    pub fn read(snapshot: &Snapshot) -> Self {
+        let mut found = Self::default();
+        for workload in snapshot.workloads().values() {
+            let id = super::id(workload);
+            if !found.workloads.contains_key(&id)
+                && let Some(rules) = found.of(snapshot, &workload.object)
+            {
+                found.workloads.insert(id, rules);
+            }
+        }
+        for service in snapshot.services() {
+            if let Some(rules) = found.of(snapshot, &service.object) {
+                found.hosts.insert(service.host.to_string(), rules);
+            }
+        }
+        found
+    }
+
+    fn of(&mut self, snapshot: &Snapshot, object: &ObjectRef) -> Option<Arc<Rules>> {
+        let text = snapshot.object(&object.into())?.meta.annotations.get(ANNOTATION)?;
+        match Rules::parse(text) {
+            Ok(rules) => Some(Arc::new(rules)),
+            Err(error) => {
+                self.findings.push(Diagnostic {
+                    code: CODE.to_owned(),
+                    aliases: Vec::new(),
+                    severity: Severity::Warning,
+                    message: shortened(&format!("the annotation {ANNOTATION} cannot be read: {error}")).into_owned(),
+                    object: Some(object.clone()),
+                    field: format!("metadata.annotations[{ANNOTATION:?}]"),
+                    file: None,
+                    line: None,
+                    column: None,
+                    suggestion: Some("until then the default thresholds hold".to_owned()),
+                });
+                None
+            }
+        }
+    }
+}
+
+/// The finding's code.
+const CODE: &str = "WEFT0120";

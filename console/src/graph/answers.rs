@@ -1,0 +1,160 @@
+//! Graphs as they are sent, made once for all who may see the same.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    io::Write,
+    sync::Arc,
+    time::Instant,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use parking_lot::Mutex;
+use weft_model::graph::View;
+
+use super::{Details, GraphCache, Moment, Observed, draw, redact, within};
+use crate::config;
+
+/// Answers remembered at once.
+const ANSWERS: usize = 16;
+
+/// What a reader asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ask {
+    /// Length of the window in seconds.
+    pub window_s: u64,
+    /// Its end in milliseconds since the epoch; now when `None`.
+    pub at_ms: Option<u64>,
+    /// What nodes are.
+    pub view: View,
+    /// See [`super::draw`].
+    pub idle: Option<bool>,
+    /// Only what touches these; everything when empty.
+    pub namespaces: Vec<String>,
+}
+
+impl Ask {
+    /// What has to be known for it.
+    pub fn moment(&self) -> Moment {
+        Moment { window_s: self.window_s, at_ms: self.at_ms, idle: self.idle == Some(true) }
+    }
+}
+
+/// A graph ready to be sent.
+#[derive(Debug)]
+pub struct Answer {
+    /// As JSON.
+    pub json: Arc<str>,
+    /// The same, compressed.
+    pub gzip: bytes::Bytes,
+    /// Tells it from others, in quotes.
+    pub etag: String,
+}
+
+/// Who asks for what: the ask and the namespaces that are hidden from the asker.
+type Key = (Ask, Vec<String>);
+
+/// What an answer was made of. Holding on to it keeps its address from being used again.
+#[derive(Clone)]
+struct Made {
+    observed: Arc<Observed>,
+    details: Arc<Details>,
+    view: Arc<config::View>,
+}
+
+impl Made {
+    fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.observed, &other.observed)
+            && Arc::ptr_eq(&self.details, &other.details)
+            && Arc::ptr_eq(&self.view, &other.view)
+    }
+}
+
+#[derive(Default)]
+struct Slot(tokio::sync::Mutex<Option<(Made, Arc<Answer>)>>);
+
+/// Answers by who may see what.
+pub struct Answers {
+    graphs: Arc<GraphCache>,
+    slots: Mutex<BTreeMap<Key, (Instant, Arc<Slot>)>>,
+}
+
+impl Answers {
+    /// Nothing is remembered yet.
+    pub fn new(graphs: Arc<GraphCache>) -> Self {
+        Self { graphs, slots: Mutex::default() }
+    }
+
+    /// The graph that somebody gets who sees the namespaces that `sees` affirms. With `wait`, quantiles are waited for.
+    pub async fn get(
+        &self,
+        ask: &Ask,
+        view: Arc<config::View>,
+        sees: &(dyn Fn(&str) -> bool + Sync),
+        wait: bool,
+    ) -> Arc<Answer> {
+        let (observed, details) = self.graphs.seen(ask.moment(), wait).await;
+        let all: BTreeSet<&str> = namespaces(&observed, &view);
+        let hidden: Vec<String> = all.iter().filter(|name| !sees(name)).map(|name| (*name).to_owned()).collect();
+        let known: BTreeSet<String> =
+            if hidden.is_empty() { BTreeSet::new() } else { all.into_iter().map(str::to_owned).collect() };
+        let made = Made { observed, details, view };
+        let slot = self.slot(&(ask.clone(), hidden.clone()));
+        let mut entry = slot.0.lock().await;
+        if let Some((of, answer)) = entry.as_ref()
+            && of.same(&made)
+        {
+            return answer.clone();
+        }
+        let (ask, of) = (ask.clone(), made.clone());
+        let answer = tokio::task::spawn_blocking(move || make(&ask, &of, &hidden, &known)).await;
+        let answer = Arc::new(answer.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
+        *entry = Some((made, answer.clone()));
+        answer
+    }
+
+    fn slot(&self, key: &Key) -> Arc<Slot> {
+        let now = Instant::now();
+        let mut slots = self.slots.lock();
+        if !slots.contains_key(key) && slots.len() >= ANSWERS {
+            let oldest = slots.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone());
+            oldest.and_then(|key| slots.remove(&key));
+        }
+        let (used, slot) = slots.entry(key.clone()).or_insert_with(|| (now, Arc::default()));
+        *used = now;
+        slot.clone()
+    }
+}
+
+/// Every namespace that a graph may name, and "" for the mesh as a whole.
+fn namespaces<'a>(observed: &'a Observed, view: &'a config::View) -> BTreeSet<&'a str> {
+    let estate = &view.estate;
+    let seen = observed.namespaces.iter().map(|name| &**name);
+    let configured = estate.namespaces.iter().chain(estate.service_namespaces.values()).map(String::as_str);
+    seen.chain(configured).chain([""]).collect()
+}
+
+fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>) -> Answer {
+    let mut graph = draw(&of.observed, &of.details, &of.view.estate, ask.view, ask.idle);
+    graph.replay = ask.at_ms.is_some();
+    if !hidden.is_empty() {
+        let is_hidden = |name: &str| hidden.iter().any(|hidden| hidden == name);
+        // What nobody was asked about is shown to those only who see the mesh as a whole.
+        graph = redact(graph, &|name| !is_hidden(if known.contains(name) { name } else { "" }));
+    }
+    let graph = within(graph, &ask.namespaces);
+    let json = serde_json::to_string(&graph).unwrap_or_default();
+    let mut hasher = DefaultHasher::new();
+    json.hash(&mut hasher);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::new(LEVEL));
+    // Writing into memory cannot fail.
+    let _ = gzip.write_all(json.as_bytes());
+    Answer {
+        gzip: gzip.finish().unwrap_or_default().into(),
+        etag: format!("\"{:016x}\"", hasher.finish()),
+        json: json.into(),
+    }
+}
+
+/// How hard answers are compressed: they are made once and sent to many.
+const LEVEL: u32 = 6;

@@ -1,0 +1,98 @@
+use std::{
+    collections::{HashMap, HashSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use super::Peer;
+
+/// Longest value of a label that is taken as it is, in bytes; names in Kubernetes have at most 253.
+const LONGEST: usize = 256;
+/// How much of a longer one is kept.
+const KEPT: usize = 200;
+
+/// One copy of each name, however many series carry it.
+#[derive(Default)]
+pub(super) struct Names {
+    known: HashSet<Arc<str>>,
+    derived: HashMap<Arc<str>, Arc<str>>,
+    peers: HashMap<[Arc<str>; 4], Arc<Peer>>,
+}
+
+impl Names {
+    /// The copy of `name`, made harmless: names too long are cut, and characters that draw nothing or turn the writing
+    /// direction are replaced.
+    pub fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.known.get(name) {
+            return known.clone();
+        }
+        if name.is_ascii() && name.len() <= LONGEST && !name.bytes().any(|byte| byte.is_ascii_control()) {
+            let new: Arc<str> = name.into();
+            self.known.insert(new.clone());
+            return new;
+        }
+        tame(name).into()
+    }
+
+    /// A name made of another one, remembered.
+    pub fn derive(&mut self, name: &str, make: impl FnOnce(&str) -> String) -> Arc<str> {
+        if let Some(derived) = self.derived.get(name) {
+            return derived.clone();
+        }
+        let name = self.get(name);
+        let derived: Arc<str> = tame(&make(&name)).into();
+        self.derived.insert(name, derived.clone());
+        derived
+    }
+
+    /// The peer of namespace, workload, app and version.
+    pub fn peer(&mut self, labels: [&str; 4]) -> Arc<Peer> {
+        let key = labels.map(|label| self.get(label));
+        if let Some(peer) = self.peers.get(&key) {
+            return peer.clone();
+        }
+        let [namespace, workload, app, version] = key.clone();
+        let id = if workload.is_empty() { Arc::default() } else { format!("{namespace}/{workload}").into() };
+        let peer = Arc::new(Peer { namespace, workload, app, version, id });
+        self.peers.insert(key, peer.clone());
+        peer
+    }
+}
+
+/// Invisible characters and those that turn the direction of writing: an honest name has none, and a name with them can
+/// pass for another.
+fn misleading(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn tame(name: &str) -> String {
+    let clean: String = name.chars().map(|c| if misleading(c) { '\u{fffd}' } else { c }).collect();
+    if clean.len() <= LONGEST {
+        return clean;
+    }
+    // Two long names that begin alike stay two.
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let end = (0..=KEPT).rev().find(|at| clean.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…{:08x}", &clean[..end], hasher.finish() >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absurd_names_become_harmless_and_stay_apart() {
+        let mut names = Names::default();
+        assert_eq!(&*names.get("payment-v1"), "payment-v1");
+        assert!(Arc::ptr_eq(&names.get("payment-v1"), &names.get("payment-v1")));
+        assert_eq!(&*names.get("pay\u{202e}tnem\u{200b}\n"), "pay\u{fffd}tnem\u{fffd}\u{fffd}");
+        assert_eq!(&*names.get("<script>alert(1)</script>"), "<script>alert(1)</script>");
+        let (a, b) = (names.get(&format!("{}a", "ü".repeat(5000))), names.get(&format!("{}b", "ü".repeat(5000))));
+        assert!(a != b && a.len() < 256 && b.len() < 256, "{a} {b}");
+        let peer = names.peer(["shop", "payment", "", ""]);
+        assert_eq!(peer.id(), Some("shop/payment"));
+        assert_eq!(names.peer(["", "", "x", ""]).id(), None);
+    }
+}

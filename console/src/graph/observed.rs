@@ -1,0 +1,190 @@
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use futures::future::join_all;
+use weft_model::graph::Sources;
+
+use super::{
+    Flow, Reporter,
+    names::Names,
+    queries::{Question, rates},
+};
+use crate::telemetry::prometheus::{Prometheus, QueryError, Row};
+
+/// For how long numbers are shown on when Prometheus does not answer any more.
+const KEPT_MS: u64 = 15 * 60 * 1000;
+
+/// What Prometheus said about rates, errors and locks over one window. Parts that were not answered are empty, and
+/// `sources` says so. Every view of the graph is derived from it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// End of the window, milliseconds since the epoch.
+    pub at_ms: u64,
+    /// Its length in seconds.
+    pub window_s: u64,
+    /// Whether series that have not moved are among the flows.
+    pub idle: bool,
+    /// Requests per second.
+    pub requests: Vec<Flow>,
+    /// TCP: `what` is `opened` or `closed` (connections per second), `sent` or `received` (bytes per second).
+    pub tcp: Vec<Flow>,
+    /// Why there are no request rates, if so.
+    pub rates_problem: Option<QueryError>,
+    /// Why the numbers are older ones, if so, and how old in milliseconds: Prometheus does not answer any more.
+    pub outdated: Option<QueryError>,
+    /// See `outdated`.
+    pub age_ms: u64,
+    /// Completeness.
+    pub sources: Sources,
+    /// What is missing of what was asked for.
+    pub missing: Vec<&'static str>,
+    /// The queries, by what they give.
+    pub queries: Vec<(String, String)>,
+    /// Namespaces that flows name, in order.
+    pub namespaces: Vec<Arc<str>>,
+    /// How long Prometheus took.
+    pub took: Duration,
+}
+
+impl Observed {
+    /// What was known last, in the place of an answer that did not come; the answer itself if it came, or if what was
+    /// known last is too old to be worth anything.
+    pub(super) fn or_last(self, last: Option<&Self>) -> Self {
+        let Some(problem) = self.rates_problem.clone() else { return self };
+        let Some(last) = last.filter(|last| last.rates_problem.is_none()) else { return self };
+        let age_ms = self.at_ms.saturating_sub(last.at_ms);
+        if age_ms > KEPT_MS {
+            return self;
+        }
+        Self {
+            outdated: Some(problem),
+            age_ms,
+            sources: self.sources,
+            missing: self.missing,
+            took: self.took,
+            ..last.clone()
+        }
+    }
+
+    /// Whether a silence may be for want of an answer rather than of traffic.
+    pub fn unsure(&self) -> bool {
+        self.sources.answered < self.sources.asked && self.outdated.is_none()
+    }
+}
+
+/// Now, in milliseconds since the epoch.
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Seconds since the epoch as Prometheus takes them.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// Flows while they are read.
+#[derive(Default)]
+pub(super) struct Reading {
+    names: Names,
+    pub flows: Vec<Flow>,
+}
+
+impl Reading {
+    pub fn of_callers(&mut self, row: &Row<'_>, rate: f64) {
+        self.flows.extend(Flow::of_row(row, "source", &mut self.names, rate.max(0.0)));
+    }
+
+    pub fn of_called(&mut self, row: &Row<'_>, rate: f64) {
+        self.flows.extend(Flow::of_row(row, "destination", &mut self.names, rate.max(0.0)));
+    }
+
+    pub fn of_either(&mut self, row: &Row<'_>, rate: f64) {
+        self.flows.extend(Flow::of_row(row, "", &mut self.names, rate.max(0.0)));
+    }
+}
+
+/// Asks one question; without Prometheus the answer says so.
+pub(super) async fn ask(
+    prometheus: Option<&Prometheus>,
+    question: &Question,
+    at: f64,
+    add: fn(&mut Reading, &Row<'_>, f64),
+) -> Result<Vec<Flow>, QueryError> {
+    let prometheus = prometheus.ok_or(QueryError::NotConfigured)?;
+    Ok(prometheus.fold(&question.promql, at, Reading::default(), add).await?.flows)
+}
+
+/// Asks Prometheus for the rates of the window of `window_s` seconds that ends at `at_ms`, or now.
+pub async fn observe(prometheus: Option<&Prometheus>, window_s: u64, at_ms: Option<u64>, idle: bool) -> Observed {
+    let started = Instant::now();
+    let at_ms = at_ms.unwrap_or_else(now_ms);
+    let questions = rates(window_s, idle);
+    let readers: [fn(&mut Reading, &Row<'_>, f64); 3] = [Reading::of_callers, Reading::of_called, Reading::of_either];
+    let asked = questions.iter().zip(readers).map(|(question, add)| ask(prometheus, question, seconds(at_ms), add));
+    let mut answers = join_all(asked).await;
+    let sources = tally(&answers);
+    let failed = |index: usize| answers.get(index).and_then(|answer| answer.as_ref().err());
+    let rates_problem = failed(0).filter(|_| failed(1).is_some()).cloned();
+    let missing = (0..answers.len()).filter(|index| failed(*index).is_some()).map(|i| questions[i].gives).collect();
+    let mut take =
+        |index: usize| answers.get_mut(index).and_then(|a| a.as_mut().ok()).map(std::mem::take).unwrap_or_default();
+    let mut requests = take(0);
+    requests.append(&mut take(1));
+    let tcp = take(2);
+    let namespaces: BTreeSet<Arc<str>> = requests
+        .iter()
+        .chain(&tcp)
+        .flat_map(|flow| [&flow.source.namespace, &flow.destination.namespace])
+        .cloned()
+        .collect();
+    Observed {
+        at_ms,
+        window_s,
+        idle,
+        requests,
+        tcp,
+        namespaces: namespaces.into_iter().collect(),
+        rates_problem,
+        outdated: None,
+        age_ms: 0,
+        sources,
+        missing,
+        queries: listed(&questions),
+        took: started.elapsed(),
+    }
+}
+
+/// Queries as an answer lists them.
+pub(super) fn listed(questions: &[Question]) -> Vec<(String, String)> {
+    questions.iter().map(|question| (question.name.to_owned(), question.promql.clone())).collect()
+}
+
+/// Counts answers; the first problem stands for all, as they nearly always share a cause.
+pub(crate) fn tally<T>(answers: &[Result<T, QueryError>]) -> Sources {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Sources {
+        asked: count(answers.len()),
+        answered: count(answers.iter().filter(|answer| answer.is_ok()).count()),
+        problem: answers.iter().find_map(|answer| answer.as_ref().err()).map(ToString::to_string),
+        words: None,
+    }
+}
+
+/// Share of requests that were mutual TLS as their destinations report it, 0 to 1; `None` when none reports.
+pub fn mtls_share(observed: &Observed) -> Option<f64> {
+    let opened = observed.tcp.iter().filter(|flow| &*flow.what == "opened");
+    let (mtls, all) = observed
+        .requests
+        .iter()
+        .chain(opened)
+        .filter(|flow| flow.reporter == Reporter::Destination)
+        .fold((0.0, 0.0), |(m, a), flow| {
+            (m + if flow.mutual_tls() == Some(true) { flow.rate } else { 0.0 }, a + flow.rate)
+        });
+    (all > 0.0).then(|| mtls / all)
+}

@@ -1,0 +1,177 @@
+//! How one node or one edge fared over time, for the charts beside the graph.
+
+mod subject;
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use weft_model::{
+    graph::{CodeRate, Line, SeriesAnswer},
+    metrics,
+};
+
+pub use self::subject::Subject;
+
+use super::{
+    assemble::round,
+    health::{client_error_share, error_share},
+    observed::{now_ms, seconds, tally},
+};
+use crate::telemetry::prometheus::{Prometheus, QueryError, Track};
+
+/// Most points of a line.
+const MAX_POINTS: u64 = 300;
+/// Points when nothing else is asked for.
+const POINTS: u64 = 60;
+/// Shortest step: scrapes are hardly ever closer.
+const MIN_STEP_S: u64 = 5;
+/// Shortest span of a rate: it needs some scrapes.
+const MIN_RATE_S: u64 = 60;
+
+/// Asks for the series of `subject` in the window of `window_s` seconds that ends at `at_ms`, one range query for each
+/// kind of line, side by side. The step is widened where it would give too many points.
+pub async fn series(
+    prometheus: Option<&Prometheus>,
+    subject: &Subject,
+    window_s: u64,
+    at_ms: Option<u64>,
+    step_s: Option<u64>,
+) -> SeriesAnswer {
+    let step_s = step_s.unwrap_or(window_s / POINTS).max(window_s.div_ceil(MAX_POINTS - 1)).max(MIN_STEP_S);
+    let end = at_ms.unwrap_or_else(now_ms) / 1000 / step_s * step_s;
+    let steps = window_s / step_s;
+    let times: Vec<u64> = (0..=steps).map(|step| end - (steps - step) * step_s).collect();
+    let queries = queries(subject, step_s.max(MIN_RATE_S));
+    let from = times.first().copied().unwrap_or(end);
+    #[allow(clippy::cast_precision_loss)]
+    let asked = queries.iter().map(|(_, promql)| async move {
+        let prometheus = prometheus.ok_or(QueryError::NotConfigured)?;
+        prometheus.range(promql, seconds(from * 1000), seconds(end * 1000), step_s as f64).await
+    });
+    let answers = join_all(asked).await;
+    let mut sources = tally(&answers);
+    if sources.answered < sources.asked {
+        sources.words = Some(format!("Prometheus answered {} of {} queries.", sources.answered, sources.asked));
+    }
+    let grid = Grid { times: &times, step_s };
+    let mut lines = Vec::new();
+    for ((name, _), answer) in queries.iter().zip(&answers) {
+        let Ok(tracks) = answer else { continue };
+        match *name {
+            "requests" => lines.extend(grid.of_codes(tracks, "")),
+            "requests-out" => lines.extend(grid.of_codes(tracks, "-out").into_iter().take(2)),
+            "connections" => lines.extend(grid.line("connections", "conn/s", &preferred(tracks))),
+            "throughput" => {
+                for (what, name) in [("sent", "bytes-sent"), ("received", "bytes-received")] {
+                    let of = preferred(tracks);
+                    let of: Vec<&Track> = of.into_iter().filter(|track| track.labels.get("what") == what).collect();
+                    lines.extend(grid.line(name, "B/s", &of));
+                }
+            }
+            quantile => lines.extend(grid.line(quantile, "ms", &preferred(tracks))),
+        }
+    }
+    let times_ms = times.iter().map(|time| time * 1000).collect();
+    let queries = queries.into_iter().map(|(name, promql)| (name.to_owned(), promql)).collect();
+    SeriesAnswer { step_s, times_ms, lines, sources, queries }
+}
+
+fn queries(subject: &Subject, rate_s: u64) -> Vec<(&'static str, String)> {
+    let (matching, outgoing) = (subject.matching(), subject.outgoing());
+    let codes = |matching: &str| {
+        let by = "reporter, response_code, grpc_response_status";
+        format!("sum by ({by}) (rate({}{{{matching}}}[{rate_s}s]))", metrics::REQUESTS_TOTAL)
+    };
+    let quantile = |q: &str| {
+        let duration = metrics::REQUEST_DURATION;
+        format!("histogram_quantile({q}, sum by (le, reporter) (rate({duration}_bucket{{{matching}}}[{rate_s}s])))")
+    };
+    let sum = |metric: &str| format!("sum by (reporter) (rate({metric}{{{matching}}}[{rate_s}s]))");
+    let told = |query: String, what: &str| format!("label_replace({query}, \"what\", \"{what}\", \"\", \"\")");
+    let both = |http: &str, tcp: &str| {
+        let (http, tcp) = (sum(&format!("{http}_sum")), sum(tcp));
+        // Either may be absent, and a sum with an absent part is absent.
+        format!("(({http} + {tcp}) or {http} or {tcp})")
+    };
+    let bytes = [
+        told(both(metrics::REQUEST_BYTES, metrics::TCP_RECEIVED_BYTES_TOTAL), "sent"),
+        told(both(metrics::RESPONSE_BYTES, metrics::TCP_SENT_BYTES_TOTAL), "received"),
+    ];
+    let mut queries = vec![
+        ("requests", codes(&matching)),
+        ("p50", quantile("0.5")),
+        ("p95", quantile("0.95")),
+        ("p99", quantile("0.99")),
+        ("throughput", bytes.join(" or ")),
+        ("connections", sum(metrics::TCP_CONNECTIONS_OPENED_TOTAL)),
+    ];
+    queries.extend(outgoing.map(|outgoing| ("requests-out", codes(&outgoing))));
+    queries
+}
+
+/// What callers counted where they did, else what the called one did: each request once.
+fn preferred(tracks: &[Track]) -> Vec<&Track> {
+    let of = |side: &str| tracks.iter().filter(|track| track.labels.get("reporter") == side).collect::<Vec<_>>();
+    let callers = of(metrics::REPORTER_SOURCE);
+    let moves = callers.iter().any(|track| track.points.iter().any(|point| point.value > 0.0));
+    if moves { callers } else { of(metrics::REPORTER_DESTINATION) }
+}
+
+/// The moments that every line has a value for.
+struct Grid<'a> {
+    times: &'a [u64],
+    step_s: u64,
+}
+
+impl Grid<'_> {
+    fn at(&self, time: f64) -> Option<usize> {
+        let first = *self.times.first()?;
+        #[allow(clippy::cast_precision_loss)]
+        let step = (time - first as f64) / self.step_s as f64;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let at = step.round().max(0.0) as usize;
+        (at < self.times.len()).then_some(at)
+    }
+
+    fn line(&self, name: &str, unit: &str, tracks: &[&Track]) -> Option<Line> {
+        let mut values = vec![None; self.times.len()];
+        for point in tracks.iter().flat_map(|track| &track.points) {
+            if let Some(at) = self.at(point.at) {
+                *values[at].get_or_insert(0.0) += point.value;
+            }
+        }
+        let values = values.into_iter().map(|value: Option<f64>| value.map(round)).collect();
+        (!tracks.is_empty()).then(|| Line { name: name.to_owned(), unit: unit.to_owned(), values })
+    }
+
+    /// Rate, errors and client errors, all in requests per second.
+    fn of_codes(&self, tracks: &[Track], suffix: &str) -> Vec<Line> {
+        let mut moments: BTreeMap<usize, Vec<CodeRate>> = BTreeMap::new();
+        for track in preferred(tracks) {
+            for point in &track.points {
+                let Some(at) = self.at(point.at) else { continue };
+                moments.entry(at).or_default().push(CodeRate {
+                    code: track.labels.get("response_code").to_owned(),
+                    grpc: track.labels.get("grpc_response_status").to_owned(),
+                    flags: "-".to_owned(),
+                    rate: point.value.max(0.0),
+                });
+            }
+        }
+        if moments.is_empty() {
+            return Vec::new();
+        }
+        let line = |name: &str, of: &dyn Fn(&[CodeRate]) -> Option<f64>| {
+            let mut values = vec![None; self.times.len()];
+            for (at, codes) in &moments {
+                let all = codes.iter().fold(0.0, |sum, code| sum + code.rate);
+                values[*at] = Some(round(all * of(codes).unwrap_or(0.0)));
+            }
+            Line { name: format!("{name}{suffix}"), unit: "req/s".to_owned(), values }
+        };
+        vec![line("rate", &|_| Some(1.0)), line("errors", &error_share), line("client-errors", &client_error_share)]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+use super::*;
+use crate::{
+    estate::Estate,
+    telemetry::prometheus::{Labels, Point},
+};
+
+#[test]
+fn ids_become_matchers_and_nothing_else() {
+    let matching = |id: &str| Subject::node(id).unwrap().matching();
+    assert_eq!(matching("shop/pay"), "destination_workload_namespace=\"shop\",destination_workload=\"pay\"");
+    assert_eq!(
+        matching("app/shop/pay/v1"),
+        "destination_workload_namespace=\"shop\",destination_app=\"pay\",destination_version=\"v1\""
+    );
+    assert_eq!(matching("service/pay.shop.svc.cluster.local"), "destination_service=\"pay.shop.svc.cluster.local\"");
+    assert_eq!(
+        matching("a/\"} or up{x=\"\\"),
+        r#"destination_workload_namespace="a",destination_workload="\"} or up{x=\"\\""#
+    );
+    let edge = Subject::edge("unknown->shop/pay").unwrap();
+    assert!(edge.matching().starts_with("source_workload=~\"|unknown\",destination_workload_namespace=\"shop\""));
+    for bad in ["", "hidden", "pay", &"x/y".repeat(1000)] {
+        assert_eq!(Subject::node(bad), None, "{bad}");
+    }
+    assert_eq!((Subject::edge("a/b"), Subject::edge("hidden->a/b")), (None, None));
+}
+
+#[test]
+fn rights_are_those_of_both_ends() {
+    let of = |id: &str| Subject::edge(id).unwrap().namespaces(&Estate::default());
+    assert_eq!(of("a/x->b/y"), ["a", "b"]);
+    assert_eq!(of("a/x->external/api.example.com"), ["a"]);
+    assert_eq!(of("unknown->external/api.example.com"), ["", ""]);
+    assert_eq!(of("a/x->service/pay.shop.svc.cluster.local"), ["a", "shop"]);
+}
+
+#[test]
+fn lines_keep_to_the_grid_and_count_each_request_once() {
+    let track = |reporter: &str, code: &str, points: &[(f64, f64)]| Track {
+        labels: Labels::from([("reporter", reporter), ("response_code", code)]),
+        points: points.iter().map(|(at, value)| Point { at: *at, value: *value }).collect(),
+    };
+    let grid = Grid { times: &[100, 110, 120], step_s: 10 };
+    let tracks = [
+        track("source", "200", &[(100.0, 9.0), (120.0, 4.0), (130.0, 77.0)]),
+        track("source", "503", &[(100.0, 1.0)]),
+        track("destination", "200", &[(100.0, 9.0), (110.0, 5.0)]),
+    ];
+    let lines = grid.of_codes(&tracks, "");
+    assert_eq!(lines[0].values, [Some(10.0), None, Some(4.0)]);
+    assert_eq!(lines[1].values, [Some(1.0), None, Some(0.0)]);
+    assert_eq!(grid.line("p50", "ms", &[]), None);
+    let unseen = [track("source", "200", &[(100.0, 0.0)]), track("destination", "200", &[(100.0, 2.0)])];
+    assert_eq!(grid.of_codes(&unseen, "")[0].values[0], Some(2.0));
+}

@@ -1,0 +1,73 @@
+use super::*;
+use crate::graph::{HIDDEN_ID, redact};
+
+/// `namespace/name` on both ends.
+fn between(source: &str, destination: &str, code: &str, rate: f64) -> Flow {
+    let end = |id: &str| match id.split_once('/') {
+        Some((namespace, name)) => (namespace.to_owned(), name.to_owned()),
+        None => ("unknown".to_owned(), id.to_owned()),
+    };
+    let ((sn, s), (dn, d)) = (end(source), end(destination));
+    let host = if d == "unknown" { "secret.example.com".to_owned() } else { format!("{d}.{dn}.svc.cluster.local") };
+    let labels = Labels::from([
+        ("reporter", "source"),
+        ("source_workload", &s),
+        ("source_workload_namespace", &sn),
+        ("source_app", &s),
+        ("destination_workload", &d),
+        ("destination_workload_namespace", &dn),
+        ("destination_app", &d),
+        ("destination_service", &host),
+        ("request_protocol", "http"),
+        ("response_code", code),
+        ("response_flags", "-"),
+    ]);
+    Flow::read(&Series { labels, value: rate }).unwrap()
+}
+
+fn bank() -> Observed {
+    observed(vec![
+        between("shop/web", "shop/cart", "200", 5.0),
+        between("shop/web", "vault/ledger", "200", 3.0),
+        between("shop/web", "vault/ledger", "500", 1.0),
+        between("shop/web", "vault/keys", "200", 2.0),
+        between("vault/ledger", "vault/keys", "200", 7.0),
+        between("vault/ledger", "unknown", "200", 1.0),
+        between("vault/ledger", "shop/cart", "200", 0.5),
+    ])
+}
+
+#[test]
+fn what_is_hidden_leaves_totals_and_no_trace() {
+    for view in View::ALL {
+        let graph = draw_view(&bank(), &Details::default(), &Estate::default(), view, None);
+        let shown = redact(graph, &|namespace| namespace == "shop");
+        let text = serde_json::to_string(&shown).unwrap();
+        for word in ["vault", "ledger", "keys", "secret"] {
+            assert!(!text.contains(word), "{view}: {word} in {text}");
+        }
+        let hidden = node(&shown, HIDDEN_ID);
+        assert_eq!((hidden.kind, hidden.rate_in), (NodeKind::Hidden, 14.0), "{view}");
+        let out = shown.edges.iter().find(|edge| edge.destination == HIDDEN_ID).unwrap();
+        assert_eq!((out.rate, out.codes.len(), out.p99_ms), (6.0, 0, None));
+        assert!(out.error_share.is_some_and(|share| (share - 1.0 / 6.0).abs() < 0.001));
+        let back = shown.edges.iter().find(|edge| edge.source == HIDDEN_ID).unwrap();
+        assert_eq!(back.rate, 0.5);
+        assert_eq!(shown.edges.len(), 3, "{view}");
+    }
+}
+
+#[test]
+fn who_sees_all_sees_all() {
+    let graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
+    assert_eq!(redact(graph.clone(), &|_| true), graph);
+    let nothing = redact(graph, &|_| false);
+    assert_eq!((nothing.nodes.len(), nothing.edges.len()), (1, 0));
+}
+
+#[test]
+fn a_host_outside_is_shown_to_those_whose_workload_calls_it() {
+    let graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
+    let shown = redact(graph, &|namespace| namespace == "vault");
+    assert_eq!(node(&shown, "external/secret.example.com").rate_in, 1.0);
+}

@@ -1,0 +1,162 @@
+//! `GET /api/v1/graph` and `GET /api/v1/graph/series`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use weft_model::graph::{SeriesAnswer, View};
+
+use super::{ApiError, a_minute, checked_window};
+use crate::{
+    app::App,
+    auth::Caller,
+    graph::{Answer, Ask, series},
+};
+
+/// Most namespaces that one graph can be narrowed to.
+const MAX_NAMESPACES: usize = 200;
+
+/// `?view=app&window=60&at=1700000000000&namespaces=shop,bank&idle=true&wait=true`
+#[derive(Debug, Deserialize)]
+pub(in crate::http) struct GraphQuery {
+    #[serde(default = "a_minute")]
+    window: u64,
+    at: Option<u64>,
+    #[serde(default)]
+    view: View,
+    #[serde(default)]
+    namespaces: String,
+    idle: Option<bool>,
+    #[serde(default)]
+    wait: bool,
+}
+
+impl GraphQuery {
+    /// What is asked for, once it makes sense.
+    pub fn checked(self) -> Result<Ask, ApiError> {
+        let mut namespaces: Vec<String> =
+            self.namespaces.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        if namespaces.len() > MAX_NAMESPACES || namespaces.iter().any(|name| name.len() > 253) {
+            return Err(ApiError::bad_request(
+                "The namespaces cannot be read.".to_owned(),
+                format!("Name at most {MAX_NAMESPACES}, with commas between them, or none for all."),
+            ));
+        }
+        Ok(Ask {
+            window_s: checked_window(self.window)?,
+            at_ms: self.at.map(checked_moment).transpose()?,
+            view: self.view,
+            idle: self.idle,
+            namespaces,
+        })
+    }
+}
+
+/// Scrapes are not looked for before this: 2001.
+const EARLIEST_MS: u64 = 1_000_000_000_000;
+
+/// A moment in whole seconds, so that those who replay the same time share answers.
+fn checked_moment(at_ms: u64) -> Result<u64, ApiError> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    if (EARLIEST_MS..=now.saturating_add(5_000)).contains(&at_ms) {
+        return Ok(at_ms / 1000 * 1000);
+    }
+    Err(ApiError::bad_request(
+        "That moment cannot be shown.".to_owned(),
+        "Give `at` in milliseconds since 1970, not in the future; leave it out for now.".to_owned(),
+    ))
+}
+
+pub(super) async fn graph(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    query: Result<Query<GraphQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(query) = query?;
+    let wait = query.wait;
+    let ask = query.checked()?;
+    let sight = caller.sight();
+    let answer = app.answers.get(&ask, app.view(), &|namespace| sight.sees(namespace), wait).await;
+    Ok(respond(&answer, &headers))
+}
+
+fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
+    let has = |name: header::HeaderName, wanted: &str| {
+        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|value| value.split(';').next().unwrap_or_default().trim() == wanted)
+    };
+    let etag = HeaderValue::from_str(&answer.etag).ok();
+    let mut response = if has(header::IF_NONE_MATCH, &answer.etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let gzip = has(header::ACCEPT_ENCODING, "gzip");
+        let body = if gzip { Body::from(answer.gzip.clone()) } else { Body::from(answer.json.to_string()) };
+        let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+        if gzip {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(etag) = etag {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// `?node=shop/payment` or `?edge=shop/a->shop/b`, with `window`, `at` and `step`.
+#[derive(Debug, Deserialize)]
+pub(super) struct SeriesQuery {
+    node: Option<String>,
+    edge: Option<String>,
+    #[serde(default = "an_hour")]
+    window: u64,
+    at: Option<u64>,
+    step: Option<u64>,
+}
+
+fn an_hour() -> u64 {
+    3600
+}
+
+pub(super) async fn series(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    query: Result<Query<SeriesQuery>, QueryRejection>,
+) -> Result<Json<SeriesAnswer>, ApiError> {
+    let Query(query) = query?;
+    let subject = match (query.node, query.edge) {
+        (Some(node), None) => series::Subject::node(&node),
+        (None, Some(edge)) => series::Subject::edge(&edge),
+        _ => None,
+    };
+    let Some(subject) = subject else {
+        return Err(ApiError::bad_request(
+            "It is not said of what the series are.".to_owned(),
+            "Give the id of one node as `node`, or of one edge as `edge`, as the graph has them.".to_owned(),
+        ));
+    };
+    let view = app.view();
+    // Whoever may not see it learns nothing, not even whether it is there.
+    if !subject.namespaces(&view.estate).iter().all(|namespace| caller.sees(namespace)) {
+        return Err(ApiError::not_found(
+            "The graph has nothing of that id.".to_owned(),
+            "Take an id from the graph, as you see it.",
+        ));
+    }
+    let window_s = checked_window(query.window)?;
+    let at_ms = query.at.map(checked_moment).transpose()?;
+    Ok(Json(series::series(app.graphs.prometheus(), &subject, window_s, at_ms, query.step).await))
+}
