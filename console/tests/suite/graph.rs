@@ -108,10 +108,12 @@ async fn odd_series_make_an_honest_graph() {
 
     // Charts of an edge and of a node.
     for query in ["edge=shop/checkout-%3Eshop/order-service-v1", "node=shop/order-service-v1"] {
-        let series = console.json(&format!("/api/v1/graph/series?{query}&window=60&step=5")).await;
-        let names: Vec<&str> =
-            series["lines"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap()).collect();
-        assert!(names.contains(&"rate") && names.contains(&"p95"), "{series}");
+        let series = until("a whole step has been scraped", async || {
+            let series = console.json(&format!("/api/v1/graph/series?{query}&window=60&step=5")).await;
+            let named = |name: &str| series["lines"].as_array().unwrap().iter().any(|line| line["name"] == name);
+            (named("rate") && named("p95")).then_some(series)
+        })
+        .await;
         assert_eq!(series["timesMs"].as_array().unwrap().len(), 13);
         assert_eq!(series["sources"]["answered"], series["sources"]["asked"], "{series}");
     }
