@@ -72,9 +72,8 @@ fn Ready(preview: ObjectPreview, draft: Draft) -> impl IntoView {
             <p class="note"><strong>{format!("{owner} keeps this object as its repository has it.")}</strong>" Commit the difference below there; applying it here would be taken back."</p>
         }
     });
-    let before = (preview.sentences_before != preview.sentences && !deleting)
-        .then_some(preview.sentences_before)
-        .unwrap_or_default();
+    let differs = preview.sentences_before != preview.sentences && !deleting;
+    let before = if differs { preview.sentences_before } else { Vec::new() };
     view! {
         <div id="editor-findings" role="status">
             <Findings title="In this text" findings=preview.findings />
@@ -118,8 +117,9 @@ fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
             let place = finding.line.map(|line| format!("{line}:{}", finding.column.unwrap_or(1)));
             let object = finding.object.as_ref().map(|object| format!("{} {}", object.kind, object.name));
             let place = if finding.file.is_none() { place } else { object };
+            let code = finding.code.clone();
             view! {
-                <li data-testid="draft-finding" data-code=finding.code.clone()>
+                <li data-testid="draft-finding" data-code=code>
                     <SeverityMark severity=finding.severity />
                     <span>
                         {place.map(|place| view! { <code>{place}</code>" " })}
