@@ -27,7 +27,7 @@ use super::identity::{IdentityError, Mapping};
 use crate::auth::args::OidcArgs;
 
 /// Discovery is not repeated more often than this, whatever tokens arrive.
-const REDISCOVER_AFTER: Duration = Duration::from_secs(10);
+const REDISCOVER_AFTER: Duration = Duration::from_secs(1);
 /// Discovery is repeated after this, so that changes at the provider arrive by themselves.
 const DISCOVERED_FOR: Duration = Duration::from_secs(3600);
 /// What tokens may be signed with. Never `none`, and never a shared secret: who can check such a token can make one.

@@ -115,7 +115,9 @@ impl ObjectEditor {
         preview.ready = preview.refusal.is_none()
             && preview.conflict.is_none()
             && preview.owner.is_none()
-            && !preview.diff.is_empty();
+            && !preview.diff.is_empty()
+            // An API server that is asked strictly refuses these, too: what is not known does nothing.
+            && !preview.findings.iter().any(|finding| finding.code == weft_api::code::UNKNOWN_FIELD);
         Ok(preview)
     }
 

@@ -37,7 +37,6 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/meta", get(meta))
         .route("/status", get(status))
         .route("/who", get(who::who))
-        .route("/graph", get(graph::graph))
         .route("/graph/series", get(graph::series))
         .route("/canaries", get(canaries::list))
         .route("/canaries/preview", post(canaries::preview))
@@ -58,6 +57,8 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/views", get(views::list).post(views::save))
         .route("/views/{id}", delete(views::remove))
         .layer(middleware::from_fn(etag::unless_known))
+        // Has a tag of its own, and compresses what many ask for once.
+        .route("/graph", get(graph::graph))
         .layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest))
 }
 

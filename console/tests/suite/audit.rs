@@ -96,7 +96,10 @@ async fn views_are_saved_listed_and_deleted() {
         assert_eq!(status, 400, "{problem}");
     }
     let path = format!("/api/v1/views/{}", saved["id"].as_str().unwrap());
-    let delete = async || console.request(Method::DELETE, &path).header("x-weft-request", "1").send().await.unwrap();
+    let delete = async || {
+        let request = console.request(Method::DELETE, &path).header("x-weft-request", "1");
+        request.header("content-type", "application/json").send().await.unwrap()
+    };
     assert_eq!(delete().await.status(), StatusCode::NO_CONTENT);
     assert_eq!(delete().await.status(), StatusCode::NOT_FOUND);
     console.stop().await;

@@ -110,10 +110,13 @@ async fn details_come_from_counters_objects_and_proxies() {
         let rows = answer["rows"].as_array().unwrap();
         assert!(status == 200 && rows.iter().any(|row| row["name"] == name), "{list}: {answer}");
     }
-    let (_, charts) = ask("/services/shop/pay/charts?window=60&split=response_code").await;
-    let lines: Vec<&str> =
-        charts["charts"][0]["lines"].as_array().unwrap().iter().filter_map(|line| line["name"].as_str()).collect();
-    assert_eq!(lines, ["200", "503"], "{charts}");
+    until("a whole step of the chart has been scraped", async || {
+        let (_, charts) = ask("/services/shop/pay/charts?window=60&split=response_code").await;
+        let lines = charts["charts"][0]["lines"].as_array().unwrap();
+        let names: Vec<&str> = lines.iter().filter_map(|line| line["name"].as_str()).collect();
+        (names == ["200", "503"]).then_some(())
+    })
+    .await;
     assert_eq!(ask("/workloads/shop/pay-v1/charts?split=le").await.0, 400);
     assert_eq!(ask("/workloads/shop/nobody").await.0, 404);
     assert_eq!(ask("/proxies/shop/..%2F..").await.0, 404);

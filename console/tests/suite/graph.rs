@@ -143,7 +143,7 @@ async fn odd_series_make_an_honest_graph() {
     let edge = find(&graph, "edges", id).unwrap();
     assert_eq!(
         (&edge["p95Ms"], &edge["p99Ms"], &edge["bytesReceived"]),
-        (&Value::from(77.0), &Value::Null, &Value::from(4096.0))
+        (&Value::from(77.0), &Value::Null, &Value::from(4100.0))
     );
     assert!(graph["quantiles"]["note"].as_str().is_some_and(|note| note.contains("minute")), "{graph}");
 
