@@ -14,7 +14,7 @@ use weft_tests::{
 const SOON: Duration = Duration::from_secs(40);
 
 #[tokio::test]
-#[ignore = "the lists' figures do not follow on a page that was opened before there was traffic"]
+#[ignore = "in the suite the list stays idle for 40 s, by hand it follows; to be found out"]
 async fn details_lead_from_a_list_to_charts_logs_and_the_proxy() {
     let demo = Demo::start(&["--rate=40"]);
     let console = demo.address("/console");
