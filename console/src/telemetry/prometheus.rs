@@ -42,7 +42,9 @@ impl Prometheus {
 
     /// The same with another deadline for each query.
     pub fn with_deadline(url: &str, deadline: Duration) -> Result<Self, QueryError> {
+        // Spoken to without TLS; an image need not have the system's roots.
         let http = reqwest::Client::builder()
+            .tls_certs_only(Vec::new())
             .no_proxy()
             .connect_timeout(deadline.min(Duration::from_secs(2)))
             .build()
