@@ -111,3 +111,28 @@ async fn hostile_texts_get_clear_words() {
     assert_eq!(std::fs::read_dir(console.dir.path().join("config")).unwrap().count(), 2);
     console.stop().await;
 }
+
+/// A draft that is named like a hidden object must not tell that it exists, nor what it does.
+#[tokio::test]
+async fn drafts_do_not_tell_what_is_hidden() {
+    let roles = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(roles.path(), "p, bo, *, *, bank/*, allow\n").unwrap();
+    let roles = format!("--roles-file={}", roles.path().display());
+    let flags = ["--public-url=http://127.0.0.1:20001", "--trusted-proxies=127.0.0.1/32", &roles];
+    let console = Running::start(&flags).await;
+    let look = async |namespace: &str| {
+        let yaml = format!(
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: order-service, namespace: {namespace}}}\nspec: {{hosts: [a], http: [{{route: [{{destination: {{host: a}}}}]}}]}}\n"
+        );
+        let request = console.request(Method::POST, "/api/v1/config/preview").header("x-weft-request", "1");
+        let request = request.header("x-forwarded-user", "bo").header(header::CONTENT_TYPE, "application/json");
+        let answer = request.body(json!({"action": "create", "yaml": yaml}).to_string()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, hidden) = look("shop").await;
+    assert_eq!(status, 403, "{hidden}");
+    assert!(!hidden.contains("x-canary") && !hidden.contains("exists"), "{hidden}");
+    let (status, own) = look("bank").await;
+    assert_eq!(status, 200, "{own}");
+    console.stop().await;
+}

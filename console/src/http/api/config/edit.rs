@@ -35,9 +35,14 @@ pub(in crate::http) async fn preview(
     if let Some(object) = &edit.object {
         caller.require(Verb::Get, object).await?;
     }
+    // What is hidden is not told by way of a draft of the same name.
+    let needed = app.objects.needs(&edit).await.ok();
+    if let Some((verb, object)) = needed.as_ref().filter(|(_, object)| !caller.sees(&object.namespace)) {
+        caller.require(*verb, object).await?;
+    }
     let mut preview = app.objects.preview(&edit, caller.token()).await?;
     if preview.ready
-        && let Ok((verb, object)) = app.objects.needs(&edit).await
+        && let Some((verb, object)) = needed
         && caller.require(verb, &object).await.is_err()
     {
         (preview.ready, preview.refusal) = (false, Some(format!("you may not {verb} {object}")));
