@@ -21,7 +21,6 @@ use crate::{
     live::Live,
     mesh::fleet::Fleet,
     metrics::Metrics,
-    rights::Rights,
     telemetry::{prometheus::Prometheus, traces::Ingest},
 };
 
@@ -58,8 +57,6 @@ pub struct App {
     pub documents: Documents,
     /// Who calls.
     pub auth: Auth,
-    /// What tokens may; only of a cluster.
-    pub rights: Option<Rights>,
     /// Where every change is written down.
     pub audit: AuditLog,
     /// What people need to keep.
@@ -88,7 +85,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.clone(),
             sign_in: self.auth.guards(),
-            writes: match (self.auth.guards(), self.rights.is_some()) {
+            writes: match (self.auth.guards(), self.auth.reviewer().is_some()) {
                 (true, _) => Writes::Session,
                 (false, true) => Writes::Token,
                 (false, false) => Writes::Open,

@@ -1,14 +1,10 @@
 //! Writing down who did what.
 
-use std::time::SystemTime;
-
-use weft_model::{
-    ObjectRef,
-    audit::{Action, How},
-};
+use weft_model::{ObjectRef, audit::Action};
 
 use crate::{
-    auth::{self, Caller},
+    auth::Caller,
+    clock::now_ms,
     db::{Audit, AuditRecord, DbError, Edit, State},
 };
 
@@ -35,7 +31,7 @@ impl AuditLog {
         let record = AuditRecord {
             at_ms: now_ms(),
             who: caller.name().to_owned(),
-            how: how(caller),
+            how: caller.how(),
             action,
             object: object.cloned(),
             diff: diff.to_owned(),
@@ -70,21 +66,4 @@ impl AuditLog {
     pub fn entries(&self) -> &Audit {
         &self.state.audit
     }
-}
-
-/// How the console knows the caller.
-fn how(caller: &Caller) -> How {
-    match caller.how() {
-        auth::How::Session => How::Session,
-        auth::How::Token => How::Token,
-        auth::How::Proxy => How::Proxy,
-        auth::How::Local => How::Local,
-        auth::How::Anonymous => How::Anonymous,
-    }
-}
-
-/// The time, in milliseconds since the epoch.
-pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,6 +4,7 @@
 //! token. Rights come from the API server on a cluster and from the role file elsewhere, and what is not allowed is
 //! refused.
 
+mod admission;
 pub mod args;
 mod caller;
 mod cluster;
@@ -18,16 +19,17 @@ mod return_to;
 mod roles;
 mod seal;
 mod secret;
+mod service;
 mod session;
 mod sign_in;
 mod verb;
 
 pub use self::{
     args::AuthArgs,
-    caller::{Caller, How, Sight},
+    caller::{Caller, Sight},
     cluster::Reviewer,
     identity::User,
-    session::Session,
-    sign_in::{Answer, Auth, CallbackQuery, SignInProblem},
+    service::Auth,
+    sign_in::{Answer, CallbackQuery, SignInProblem},
     verb::Verb,
 };

@@ -15,7 +15,7 @@ pub mod edit;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Mutex, watch};
@@ -31,6 +31,7 @@ pub use self::{
     stats::{binomial_p, wilson},
 };
 use crate::{
+    clock::now_ms,
     config::View,
     graph::{GraphCache, tally as sources_of},
     operator::{Operator, OperatorError},
@@ -196,9 +197,4 @@ fn tracker_key(split: &Split) -> TrackerKey {
 
 fn millis(seconds: f64) -> u128 {
     Duration::from_secs_f64(seconds.max(1.0)).as_millis() + 1
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,6 +6,7 @@ pub mod args;
 pub mod audit;
 pub mod auth;
 pub mod canary;
+pub mod clock;
 pub mod config;
 pub mod db;
 pub mod details;
@@ -18,7 +19,6 @@ pub mod metrics;
 pub mod operator;
 pub mod place;
 pub mod redact;
-pub mod rights;
 pub mod server;
 pub mod telemetry;
 

@@ -15,7 +15,6 @@ use crate::{
     config::reload::{self, Followed},
     details::logs::LogSource,
     metrics::Metrics,
-    rights::Rights,
 };
 
 /// An open place.
@@ -26,8 +25,6 @@ pub struct Place {
     pub followed: Followed,
     /// The way to read and edit single objects.
     pub documents: Documents,
-    /// What tokens may; only of a cluster.
-    pub rights: Option<Rights>,
     /// Who may what; only of a cluster.
     pub reviewer: Option<Arc<Reviewer>>,
     /// Where logs are read.
@@ -47,7 +44,6 @@ impl Place {
                 name: last_part(dir),
                 followed: reload::open(dir, settings, metrics, shutdown).await?,
                 documents: Documents::Files(Arc::new(ConfigStore::in_directory(dir.to_owned()))),
-                rights: None,
                 reviewer: None,
                 logs: args.logs_dir.clone().map_or(LogSource::Nowhere, LogSource::Directory),
             }),
@@ -71,7 +67,6 @@ impl Place {
         };
         let config = kubernetes::config(args.kubeconfig.as_deref(), args.context.as_deref()).await.map_err(unusable)?;
         let name = args.context.clone().unwrap_or_else(|| config.cluster_url.host().unwrap_or("cluster").to_owned());
-        let rights = Rights::new(&config).map_err(unusable)?;
         let reviewer = Reviewer::new(&config).map_err(unusable)?;
         let store = KubernetesStore::new(config.clone()).map_err(unusable)?;
         let client = kubernetes::client(config).map_err(unusable)?;
@@ -80,7 +75,6 @@ impl Place {
             logs: LogSource::Cluster(client.clone()),
             followed: reload::open_cluster(client, settings, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
-            rights: Some(rights),
             reviewer: Some(Arc::new(reviewer)),
         })
     }

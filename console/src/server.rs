@@ -88,7 +88,6 @@ impl Console {
             objects,
             documents: place.documents,
             auth,
-            rights: place.rights,
             audit: AuditLog::new(state.clone()),
             state,
             traces,

@@ -5,7 +5,7 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use weft_api::Kind;
-use weft_model::ObjectRef;
+use weft_model::{ObjectRef, audit::How};
 use weft_source::{BearerToken, ClusterError};
 
 use super::{
@@ -15,21 +15,6 @@ use super::{
     roles::Grants,
 };
 use crate::{app::App, http::ApiError};
-
-/// How somebody came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// From this machine, where nobody signs in.
-    Local,
-    /// Without signing in, to read.
-    Anonymous,
-    /// With a session.
-    Session,
-    /// Through a proxy that signs people in.
-    Proxy,
-    /// With a bearer token.
-    Token,
-}
 
 /// Namespaces that somebody sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +133,7 @@ impl Caller {
                 format!("{} may not {verb} {object}.", self.name()),
                 self.remedy(verb, object),
             )),
-            Err(error) => Err(ApiError::from(crate::canary::edit::EditError::Store(error.into()))),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Rights on a cluster, in the API server's own words: SubjectAccessReview for people whom the console knows by name,
 //! SelfSubjectAccessReview for a token. In doubt the answer is no.
 
+mod who;
+
 use std::{
     collections::{BTreeSet, HashMap},
     time::{Duration, Instant},

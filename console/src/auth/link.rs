@@ -9,6 +9,9 @@ use url::Url;
 
 use super::secret::{Secret, hash};
 
+/// The issuer of whoever came by a link.
+pub const ISSUER: &str = "link";
+
 /// Where the link is and what it is now.
 pub struct Link {
     file: PathBuf,

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -13,8 +13,12 @@ use super::{
     provider::{Kept, Provider, ProviderError, SignedIn},
     seal::Seal,
     secret::{NoRandomness, Secret},
+    sign_in::LOGIN_WITHIN_MS,
 };
-use crate::db::{DbError, SessionRecord, Sessions};
+use crate::{
+    clock::{millis, now_ms},
+    db::{DbError, Logins, SessionRecord, Sessions},
+};
 
 /// A session's last use is written down no more often than this.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
@@ -223,13 +227,17 @@ impl SessionKeeper {
         Ok(())
     }
 
-    /// Sweeps until the task is dropped.
-    pub async fn sweep(self: Arc<Self>) {
+    /// Sweeps sessions that ended, and with them sign-ins that nobody finished and tokens that were used, until the task
+    /// is dropped.
+    pub async fn sweep(self: Arc<Self>, logins: Logins) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             let now = now_ms();
             if let Err(error) = self.db.delete_older(now.saturating_sub(millis(self.idle)), now).await {
                 tracing::warn!(%error, "sessions that ended could not be swept away");
+            }
+            if let Err(error) = logins.delete_older(now.saturating_sub(LOGIN_WITHIN_MS), now).await {
+                tracing::warn!(%error, "sign-ins that nobody finished could not be swept away");
             }
             self.failed.lock().retain(|_, at| at.elapsed() < RENEW_WITHIN);
         }
@@ -245,13 +253,4 @@ impl SessionKeeper {
         let plain = self.seal.open(&record.id_hash, record.tokens.as_deref()?)?;
         serde_json::from_slice(&plain).ok()
     }
-}
-
-/// Milliseconds since the epoch.
-pub(super) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(millis).unwrap_or_default()
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

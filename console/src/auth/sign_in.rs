@@ -1,63 +1,30 @@
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+//! The ways in and out.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use std::{net::IpAddr, time::Duration};
+
+use axum::http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
-use url::Url;
-use weft_model::session::Method;
-use weft_runtime::{Shutdown, StartupError};
-use weft_source::BearerToken;
 
 use super::{
-    args::AuthArgs,
-    caller::{Caller, How, Rights, Sight},
-    cluster::{Reviewer, Whose},
-    cookie,
+    Auth, cookie,
     identity::User,
-    limit::Limit,
-    link::Link,
-    policy_file::PolicyFile,
-    provider::{self, Provider, ProviderError},
-    proxy::TrustedProxies,
+    link::ISSUER as LINK,
+    provider::ProviderError,
     return_to,
-    roles::{self, Grants},
-    seal::Seal,
     secret::{Secret, hash},
-    session::{SessionError, SessionKeeper, now_ms},
+    session::SessionError,
 };
 use crate::{
-    db::{LoginRecord, Logins, Sessions},
-    http::{ApiError, bearer},
+    clock::now_ms,
+    db::{DbError, LoginRecord},
 };
 
 /// How long a sign-in may take from its begin to the answer.
-const LOGIN_WITHIN_MS: u64 = 600_000;
+pub(super) const LOGIN_WITHIN_MS: u64 = 600_000;
 /// Purpose of a sealed PKCE verifier.
 const VERIFIER: &[u8] = b"pkce verifier";
-/// The issuer of whoever came by a link.
-const LINK: &str = "link";
 /// How long signing out waits for the provider to take its tokens back.
 const REVOKE_WITHIN: Duration = Duration::from_secs(10);
-
-/// Everything about signing in.
-pub struct Auth {
-    guards: bool,
-    public: Option<Url>,
-    sessions: Arc<SessionKeeper>,
-    logins: Logins,
-    provider: Option<Arc<Provider>>,
-    proxies: Option<TrustedProxies>,
-    link: Option<Link>,
-    anonymous: bool,
-    policy: PolicyFile,
-    reviewer: Option<Arc<Reviewer>>,
-    limit: Limit,
-}
 
 /// Where the browser goes next, and the cookies it gets.
 pub struct Answer {
@@ -111,251 +78,13 @@ impl SignInProblem {
     }
 }
 
-impl From<crate::db::DbError> for SignInProblem {
-    fn from(error: crate::db::DbError) -> Self {
+impl From<DbError> for SignInProblem {
+    fn from(error: DbError) -> Self {
         Self::Session(error.into())
     }
 }
 
 impl Auth {
-    /// Checks the flags and gets everything ready. The provider may be away.
-    pub fn open(
-        args: &AuthArgs,
-        data_dir: &Path,
-        sessions: Sessions,
-        logins: Logins,
-        reviewer: Option<Arc<Reviewer>>,
-    ) -> Result<Self, StartupError> {
-        let refuse = |why: String, remedy: &'static str| StartupError::new("cannot offer sign-in", why, remedy);
-        if args.signs_in() {
-            match &args.public_url {
-                None => return Err(refuse("--public-url is missing".into(), "give the address as browsers write it")),
-                Some(url) if url.scheme() != "https" && !(url.scheme() == "http" && provider::is_loopback(url)) => {
-                    return Err(refuse(
-                        format!("--public-url {url} is not https"),
-                        "give an address that begins with https://",
-                    ));
-                }
-                Some(url) if url.path() != "/" || url.query().is_some() || !url.username().is_empty() => {
-                    return Err(refuse(
-                        format!("--public-url {url} is more than a host"),
-                        "give scheme, host and port only",
-                    ));
-                }
-                Some(_) => {}
-            }
-        }
-        if args.sign_in_link_file.is_some() && reviewer.is_some() {
-            return Err(refuse("a sign-in link gives no rights on a cluster".into(), "leave out --sign-in-link-file"));
-        }
-        let key = |error| refuse(format!("the session key cannot be used: {error}"), "check --session-key-file");
-        let seal = match &args.session_key_file {
-            Some(file) => Seal::read(file),
-            None => Seal::read_or_make(&data_dir.join("session.key")),
-        };
-        let provider = match &args.public_url {
-            Some(public) => Provider::new(&args.oidc, public)
-                .map_err(|error| refuse(error.to_string(), "correct the flag"))?
-                .map(Arc::new),
-            None => None,
-        };
-        let link = match (&args.sign_in_link_file, &args.public_url) {
-            (Some(file), Some(public)) => Some(Link::new(file.clone(), public.clone()).map_err(|error| {
-                refuse(format!("{} cannot be written: {error}", file.display()), "choose another --sign-in-link-file")
-            })?),
-            _ => None,
-        };
-        let proxies = (!args.trusted_proxies.is_empty())
-            .then(|| TrustedProxies::new(args.trusted_proxies.clone(), args.proxy_headers));
-        let keeper =
-            SessionKeeper::new(sessions, seal.map_err(key)?, provider.clone(), args.session_idle, args.session_max);
-        Ok(Self {
-            guards: args.guards(),
-            public: args.public_url.clone(),
-            sessions: Arc::new(keeper),
-            logins,
-            provider,
-            proxies,
-            link,
-            anonymous: args.anonymous,
-            policy: PolicyFile::open(args.roles_file.clone(), args.default_role.clone())?,
-            reviewer,
-            limit: Limit::default(),
-        })
-    }
-
-    /// Follows the role file and sweeps sessions, until shutdown.
-    pub fn tend(&self, shutdown: Shutdown) -> impl Future<Output = ()> + Send + 'static {
-        let (policy, sessions) = (self.policy.clone(), self.sessions.clone());
-        async move {
-            tokio::select! {
-                () = async { tokio::join!(policy.follow(), sessions.sweep()); } => {}
-                () = shutdown.wait() => {}
-            }
-        }
-    }
-
-    /// Whether anybody has to say who he is.
-    pub fn guards(&self) -> bool {
-        self.guards
-    }
-
-    /// The address that browsers write.
-    pub fn public(&self) -> Option<&Url> {
-        self.public.as_ref()
-    }
-
-    /// The ways to sign in.
-    pub fn methods(&self) -> Vec<Method> {
-        let mut methods = Vec::new();
-        if let Some(provider) = &self.provider {
-            let host = Url::parse(provider.issuer()).ok().and_then(|url| url.host_str().map(str::to_owned));
-            methods.push(Method::Oidc { provider: host.unwrap_or_else(|| provider.issuer().to_owned()) });
-        }
-        if self.link.is_some() {
-            methods.push(Method::Link);
-        }
-        if self.proxies.is_some() {
-            methods.push(Method::Proxy);
-        }
-        if self.reviewer.is_some() {
-            methods.push(Method::Token);
-        }
-        methods
-    }
-
-    /// Whether a session still holds.
-    pub async fn holds(&self, session: &[u8; 32]) -> bool {
-        self.sessions.holds(session).await.unwrap_or(false)
-    }
-
-    /// Whoever makes a request.
-    pub async fn caller(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-        namespaces: &BTreeSet<String>,
-    ) -> Result<Caller, ApiError> {
-        if !self.guards {
-            return self.local(bearer(headers)?).await;
-        }
-        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        if let Some(proxies) = &self.proxies {
-            let named = proxies.user(peer, headers).map_err(|error| {
-                ApiError::new(
-                    StatusCode::FORBIDDEN,
-                    "bad-proxy-headers",
-                    format!("The proxy names nobody: {error}."),
-                    "Check how the proxy sets its headers.",
-                )
-            })?;
-            if let Some(user) = named {
-                let token = bearer(headers).ok().flatten();
-                return self.admit(user, How::Proxy, token, None, namespaces).await;
-            }
-        }
-        if let Some(secret) = cookie::read(headers, cookie::SESSION) {
-            let session = self.sessions.find(&secret).await.map_err(|error| storage(&error))?;
-            if let Some(session) = session {
-                let token = session.id_token.as_deref().and_then(|token| BearerToken::new(token).ok());
-                return self
-                    .admit(session.user, How::Session, token, Some((session.id, session.expires_ms)), namespaces)
-                    .await;
-            }
-        }
-        if let Some(token) = bearer(headers)? {
-            return self.by_token(token, namespaces).await;
-        }
-        if self.anonymous {
-            let grants = self.policy.present().role(roles::VIEWER);
-            return Ok(Caller {
-                user: User { name: "anonymous".to_owned(), ..User::default() },
-                how: How::Anonymous,
-                sight: Sight::All,
-                rights: Rights::Roles(grants),
-                admin: false,
-                token: None,
-                session: None,
-                expires_ms: None,
-            });
-        }
-        Err(ApiError::new(
-            StatusCode::UNAUTHORIZED,
-            "sign-in",
-            "Sign in to see this.",
-            "Open the console's page, or send a bearer token.",
-        ))
-    }
-
-    /// Where nobody signs in: whoever reaches the console reads all, and changes a cluster with a token of their own.
-    async fn local(&self, token: Option<BearerToken>) -> Result<Caller, ApiError> {
-        let user = match (&self.reviewer, &token) {
-            (Some(reviewer), Some(token)) => reviewer.owner(token).await.ok(),
-            _ => None,
-        };
-        Ok(Caller {
-            user: user.unwrap_or_else(|| User { name: "local".to_owned(), ..User::default() }),
-            how: if token.is_some() { How::Token } else { How::Local },
-            // A cluster judges the token itself, and refuses every change without one.
-            rights: Rights::Open,
-            sight: Sight::All,
-            admin: true,
-            token,
-            session: None,
-            expires_ms: None,
-        })
-    }
-
-    async fn by_token(&self, token: BearerToken, namespaces: &BTreeSet<String>) -> Result<Caller, ApiError> {
-        let bad = |why: String| {
-            ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "bad-token",
-                format!("The token is not accepted: {why}."),
-                "Get a new one.",
-            )
-        };
-        if let Some(reviewer) = &self.reviewer {
-            let user = reviewer.owner(&token).await.map_err(cluster)?;
-            return self.admit(user, How::Token, Some(token), None, namespaces).await;
-        }
-        let Some(provider) = &self.provider else { return Err(bad("this console takes none".to_owned())) };
-        let header = token.header();
-        let text = header.to_str().unwrap_or_default().trim_start_matches("Bearer ");
-        let user = provider.bearer(text).await.map_err(|error| bad(error.to_string()))?;
-        self.admit(user, How::Token, None, None, namespaces).await
-    }
-
-    async fn admit(
-        &self,
-        user: User,
-        how: How,
-        token: Option<BearerToken>,
-        session: Option<([u8; 32], u64)>,
-        namespaces: &BTreeSet<String>,
-    ) -> Result<Caller, ApiError> {
-        let (rights, sight, admin) = match &self.reviewer {
-            Some(reviewer) => {
-                let whose = match (&token, how) {
-                    (Some(token), How::Token) => Whose::Token(token.clone()),
-                    _ => Whose::User(user.clone()),
-                };
-                let seen = reviewer.sight(&whose, namespaces).await.map_err(cluster)?;
-                let admin = reviewer.is_admin(&whose).await.map_err(cluster)?;
-                let sight = if seen.contains("") { Sight::All } else { Sight::Only(seen) };
-                (Rights::Cluster(reviewer.clone(), whose), sight, admin)
-            }
-            None => {
-                let policy = self.policy.present();
-                let grants = if user.issuer == LINK { policy.role(roles::ADMIN) } else { policy.grants(&user) };
-                let (sight, admin) = (sight(&grants, namespaces), grants.is_admin());
-                (Rights::Roles(grants), sight, admin)
-            }
-        };
-        let (session, expires_ms) = session.unzip();
-        Ok(Caller { user, how, rights, sight, admin, token, session, expires_ms })
-    }
-
     /// Begins a sign-in at the provider.
     pub async fn begin(
         &self,
@@ -499,26 +228,4 @@ pub struct CallbackQuery {
     iss: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
-}
-
-fn sight(grants: &Grants, namespaces: &BTreeSet<String>) -> Sight {
-    if grants.sees_all() {
-        return Sight::All;
-    }
-    let mesh = String::new();
-    Sight::Only(namespaces.iter().chain([&mesh]).filter(|namespace| grants.sees(namespace)).cloned().collect())
-}
-
-fn storage(error: &SessionError) -> ApiError {
-    tracing::error!(%error, "a session could not be read");
-    ApiError::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "storage",
-        "The console cannot read its sessions.",
-        "Try again in a moment. If it stays, look at the console's log and its database.",
-    )
-}
-
-fn cluster(error: weft_source::ClusterError) -> ApiError {
-    ApiError::from(crate::canary::edit::EditError::Store(error.into()))
 }

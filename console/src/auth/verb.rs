@@ -29,11 +29,6 @@ impl Verb {
             Self::Delete => "delete",
         }
     }
-
-    /// Whether it changes nothing.
-    pub fn is_read(self) -> bool {
-        matches!(self, Self::Get | Self::List)
-    }
 }
 
 impl fmt::Display for Verb {

@@ -3,11 +3,7 @@
 mod error;
 mod plan;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -19,6 +15,7 @@ pub use self::error::EditError;
 use self::plan::Plan;
 use super::CanaryService;
 use crate::{
+    clock::{millis, now_ms},
     config::{View, hypothetical},
     db::{Edit, Edits},
     metrics::Metrics,
@@ -217,12 +214,4 @@ impl Editor {
 fn whole(edit: &WeightEdit) -> Result<(), EditError> {
     let sum: u64 = edit.weights.iter().map(|weight| u64::from(*weight)).sum();
     if sum == 100 { Ok(()) } else { Err(EditError::Sum(sum)) }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn now_ms() -> u64 {
-    millis(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }

@@ -2,11 +2,7 @@
 
 mod error;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -20,7 +16,12 @@ use weft_source::{Access, BearerToken, Documents, Draft, StoreError, Undo, Whole
 
 pub use self::error::ObjectEditError;
 use super::{View, findings, hypothetical, owner};
-use crate::{auth::Verb, canary::edit::UNDO_FOR, metrics::Metrics};
+use crate::{
+    auth::Verb,
+    canary::edit::UNDO_FOR,
+    clock::{millis, now_ms},
+    metrics::Metrics,
+};
 
 /// How long an answer waits for the view to show the edit.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(2);
@@ -119,6 +120,14 @@ impl ObjectEditor {
             // An API server that is asked strictly refuses these, too: what is not known does nothing.
             && !preview.findings.iter().any(|finding| finding.code == weft_api::code::UNKNOWN_FIELD);
         Ok(preview)
+    }
+
+    /// The difference that an edit would make, for whoever writes it down; empty when it cannot be told.
+    pub async fn difference(&self, edit: &ObjectEdit, token: Option<&BearerToken>) -> String {
+        let view = self.views.borrow().clone();
+        let Ok((_, whole)) = read(edit).await else { return String::new() };
+        let access = Access { index: Some(&view.index), token };
+        self.documents.preview_whole(access, &whole).await.map(|found| found.diff).unwrap_or_default()
     }
 
     /// Which right an edit takes, and on what.
@@ -251,12 +260,4 @@ fn command(action: Action, object: &ObjectRef) -> String {
         }
         (Action::Delete, _) => format!("kubectl delete {} {}{namespace}", object.kind.to_lowercase(), object.name),
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn now_ms() -> u64 {
-    millis(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }

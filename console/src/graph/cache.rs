@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weft_model::graph::{Progress, Quantiles};
 
-use super::{Details, Observed, details::detail, observe, observed::now_ms};
-use crate::telemetry::prometheus::Prometheus;
+use super::{Details, Observed, details::detail, observe};
+use crate::{clock::now_ms, telemetry::prometheus::Prometheus};
 
 /// How long an answer is given again at least. Shorter than the page's refresh, long enough that many readers cost one.
 const FRESH: Duration = Duration::from_millis(1500);

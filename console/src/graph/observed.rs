@@ -1,7 +1,7 @@
 use std::{
     collections::BTreeSet,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use futures::future::join_all;
@@ -12,7 +12,10 @@ use super::{
     names::Names,
     queries::{Question, rates},
 };
-use crate::telemetry::prometheus::{Prometheus, QueryError, Row};
+use crate::{
+    clock::now_ms,
+    telemetry::prometheus::{Prometheus, QueryError, Row},
+};
 
 /// For how long numbers are shown on when Prometheus does not answer any more.
 const KEPT_MS: u64 = 15 * 60 * 1000;
@@ -73,12 +76,6 @@ impl Observed {
     pub fn unsure(&self) -> bool {
         self.sources.answered < self.sources.asked && self.outdated.is_none()
     }
-}
-
-/// Now, in milliseconds since the epoch.
-pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Seconds since the epoch as Prometheus takes them.

@@ -15,9 +15,12 @@ pub use self::subject::Subject;
 use super::{
     assemble::round,
     health::{client_error_share, error_share},
-    observed::{now_ms, seconds, tally},
+    observed::{seconds, tally},
 };
-use crate::telemetry::prometheus::{Prometheus, QueryError, Track};
+use crate::{
+    clock::now_ms,
+    telemetry::prometheus::{Prometheus, QueryError, Track},
+};
 
 /// Most points of a line.
 const MAX_POINTS: u64 = 300;

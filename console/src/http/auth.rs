@@ -20,7 +20,7 @@ use weft_model::session::{Person, SessionInfo};
 use super::{ApiError, guard};
 use crate::{
     app::App,
-    auth::{Answer, CallbackQuery, Caller, How, Sight, SignInProblem},
+    auth::{Answer, CallbackQuery, Caller, Sight, SignInProblem},
 };
 
 /// Largest logout token, with its form.
@@ -141,14 +141,7 @@ fn person(caller: &Caller) -> Person {
         email: user.email.clone(),
         groups: user.groups.clone(),
         roles: caller.roles().to_vec(),
-        how: match caller.how() {
-            How::Local => "local",
-            How::Anonymous => "anonymous",
-            How::Session => "session",
-            How::Proxy => "proxy",
-            How::Token => "token",
-        }
-        .to_owned(),
+        how: caller.how().as_str().to_owned(),
         admin: caller.is_admin(),
         sees_all: *caller.sight() == Sight::All,
         sees_any: !matches!(caller.sight(), Sight::Only(namespaces) if namespaces.is_empty()),

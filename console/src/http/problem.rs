@@ -93,6 +93,12 @@ impl From<EditError> for ApiError {
     }
 }
 
+impl From<ClusterError> for ApiError {
+    fn from(error: ClusterError) -> Self {
+        Self::from(EditError::Store(error.into()))
+    }
+}
+
 fn store_problem(error: &StoreError, title: String) -> ApiError {
     let unprocessable =
         |kind, detail: &str| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, kind, title.clone(), detail);

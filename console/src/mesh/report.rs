@@ -5,7 +5,6 @@ mod verdicts;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    time::SystemTime,
 };
 
 use futures::future::join_all;
@@ -18,6 +17,7 @@ use weft_model::{
 use super::{exposition, fleet::Seen, proxy};
 use crate::{
     app::App,
+    clock::now_ms,
     config::View,
     graph::mtls_share,
     telemetry::prometheus::{QueryError, Series},
@@ -60,8 +60,7 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
     for proxy in proxies.iter().filter(|proxy| !proxy.version.is_empty()) {
         *versions.entry(proxy.version.clone()).or_default() += 1;
     }
-    let now_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-    let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
+    let now_ms = now_ms();
     let leaf_ttl_s = authorities.iter().flatten().map(|authority| authority.leaf_ttl_s).max();
     let mut certificates: Vec<Certificate> = Vec::new();
     for certificate in authorities.iter().flatten().flat_map(|authority| &authority.certificates) {
@@ -119,7 +118,7 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
 }
 
 fn commands(app: &App) -> Vec<(String, String)> {
-    let place = match (&app.rights, app.fleet.operator()) {
+    let place = match (app.auth.reviewer(), app.fleet.operator()) {
         (None, Some(operator)) => format!(" --operator-admin {}", operator.urls(&[]).concat()),
         _ => String::new(),
     };

@@ -16,6 +16,7 @@ use super::{ApiError, a_minute, checked_window};
 use crate::{
     app::App,
     auth::Caller,
+    clock::now_ms,
     graph::{Answer, Ask, series},
 };
 
@@ -65,9 +66,7 @@ const EARLIEST_MS: u64 = 1_000_000_000_000;
 
 /// A moment in whole seconds, so that those who replay the same time share answers.
 fn checked_moment(at_ms: u64) -> Result<u64, ApiError> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    if (EARLIEST_MS..=now.saturating_add(5_000)).contains(&at_ms) {
+    if (EARLIEST_MS..=now_ms().saturating_add(5_000)).contains(&at_ms) {
         return Ok(at_ms / 1000 * 1000);
     }
     Err(ApiError::bad_request(

@@ -10,6 +10,7 @@ use weft_model::views::{NewView, SavedView, SavedViews};
 use crate::{
     app::App,
     auth::Caller,
+    clock,
     db::{MAX_OF_OWNER, ViewRecord},
     http::ApiError,
 };
@@ -51,7 +52,7 @@ pub(super) async fn save(
         name,
         location,
         shared,
-        created_ms: crate::audit::now_ms(),
+        created_ms: clock::now_ms(),
     };
     let saved = app.state.views.save(&record).await?.ok_or_else(|| {
         let title = format!("{} has {MAX_OF_OWNER} saved views already.", caller.name());

@@ -64,10 +64,7 @@ pub(in crate::http) async fn apply(
     caller.require(verb, &object).await?;
     app.audit.able().await?;
     // What was there before is gone afterwards, so the difference is worked out first.
-    let diff = match app.objects.preview(&edit, caller.token()).await {
-        Ok(preview) => preview.diff,
-        Err(_) => String::new(),
-    };
+    let diff = app.objects.difference(&edit, caller.token()).await;
     let result = app.objects.apply(&edit, caller.token()).await?;
     let action = match verb {
         Verb::Create => Action::Create,

@@ -1,0 +1,169 @@
+//! Whose a request is, and with which rights.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use axum::http::{HeaderMap, StatusCode};
+use weft_model::audit::How;
+use weft_source::BearerToken;
+
+use super::{
+    Auth, Caller, Sight,
+    caller::Rights,
+    cluster::Whose,
+    cookie,
+    identity::User,
+    link::ISSUER as LINK,
+    roles::{self, Grants},
+    session::SessionError,
+};
+use crate::http::{ApiError, bearer};
+
+impl Auth {
+    /// Whoever makes a request.
+    pub async fn caller(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+        namespaces: &BTreeSet<String>,
+    ) -> Result<Caller, ApiError> {
+        if !self.guards {
+            return self.local(bearer(headers)?).await;
+        }
+        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        if let Some(proxies) = &self.proxies {
+            let named = proxies.user(peer, headers).map_err(|error| {
+                ApiError::new(
+                    StatusCode::FORBIDDEN,
+                    "bad-proxy-headers",
+                    format!("The proxy names nobody: {error}."),
+                    "Check how the proxy sets its headers.",
+                )
+            })?;
+            if let Some(user) = named {
+                let token = bearer(headers).ok().flatten();
+                return self.admit(user, How::Proxy, token, None, namespaces).await;
+            }
+        }
+        if let Some(secret) = cookie::read(headers, cookie::SESSION) {
+            let session = self.sessions.find(&secret).await.map_err(|error| storage(&error))?;
+            if let Some(session) = session {
+                let token = session.id_token.as_deref().and_then(|token| BearerToken::new(token).ok());
+                return self
+                    .admit(session.user, How::Session, token, Some((session.id, session.expires_ms)), namespaces)
+                    .await;
+            }
+        }
+        if let Some(token) = bearer(headers)? {
+            return self.by_token(token, namespaces).await;
+        }
+        if self.anonymous {
+            let grants = self.policy.present().role(roles::VIEWER);
+            return Ok(Caller {
+                user: User { name: "anonymous".to_owned(), ..User::default() },
+                how: How::Anonymous,
+                sight: Sight::All,
+                rights: Rights::Roles(grants),
+                admin: false,
+                token: None,
+                session: None,
+                expires_ms: None,
+            });
+        }
+        Err(ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "sign-in",
+            "Sign in to see this.",
+            "Open the console's page, or send a bearer token.",
+        ))
+    }
+
+    /// Where nobody signs in: whoever reaches the console reads all, and changes a cluster with a token of their own.
+    async fn local(&self, token: Option<BearerToken>) -> Result<Caller, ApiError> {
+        let user = match (&self.reviewer, &token) {
+            (Some(reviewer), Some(token)) => reviewer.owner(token).await.ok(),
+            _ => None,
+        };
+        Ok(Caller {
+            user: user.unwrap_or_else(|| User { name: "local".to_owned(), ..User::default() }),
+            how: if token.is_some() { How::Token } else { How::Local },
+            // A cluster judges the token itself, and refuses every change without one.
+            rights: Rights::Open,
+            sight: Sight::All,
+            admin: true,
+            token,
+            session: None,
+            expires_ms: None,
+        })
+    }
+
+    async fn by_token(&self, token: BearerToken, namespaces: &BTreeSet<String>) -> Result<Caller, ApiError> {
+        let bad = |why: String| {
+            ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "bad-token",
+                format!("The token is not accepted: {why}."),
+                "Get a new one.",
+            )
+        };
+        if let Some(reviewer) = &self.reviewer {
+            let user = reviewer.owner(&token).await?;
+            return self.admit(user, How::Token, Some(token), None, namespaces).await;
+        }
+        let Some(provider) = &self.provider else { return Err(bad("this console takes none".to_owned())) };
+        let header = token.header();
+        let text = header.to_str().unwrap_or_default().trim_start_matches("Bearer ");
+        let user = provider.bearer(text).await.map_err(|error| bad(error.to_string()))?;
+        self.admit(user, How::Token, None, None, namespaces).await
+    }
+
+    async fn admit(
+        &self,
+        user: User,
+        how: How,
+        token: Option<BearerToken>,
+        session: Option<([u8; 32], u64)>,
+        namespaces: &BTreeSet<String>,
+    ) -> Result<Caller, ApiError> {
+        let (rights, sight, admin) = match &self.reviewer {
+            Some(reviewer) => {
+                let whose = match (&token, how) {
+                    (Some(token), How::Token) => Whose::Token(token.clone()),
+                    _ => Whose::User(user.clone()),
+                };
+                let seen = reviewer.sight(&whose, namespaces).await?;
+                let admin = reviewer.is_admin(&whose).await?;
+                let sight = if seen.contains("") { Sight::All } else { Sight::Only(seen) };
+                (Rights::Cluster(reviewer.clone(), whose), sight, admin)
+            }
+            None => {
+                let policy = self.policy.present();
+                let grants = if user.issuer == LINK { policy.role(roles::ADMIN) } else { policy.grants(&user) };
+                let (sight, admin) = (sight(&grants, namespaces), grants.is_admin());
+                (Rights::Roles(grants), sight, admin)
+            }
+        };
+        let (session, expires_ms) = session.unzip();
+        Ok(Caller { user, how, rights, sight, admin, token, session, expires_ms })
+    }
+}
+
+fn sight(grants: &Grants, namespaces: &BTreeSet<String>) -> Sight {
+    if grants.sees_all() {
+        return Sight::All;
+    }
+    let mesh = String::new();
+    Sight::Only(namespaces.iter().chain([&mesh]).filter(|namespace| grants.sees(namespace)).cloned().collect())
+}
+
+fn storage(error: &SessionError) -> ApiError {
+    tracing::error!(%error, "a session could not be read");
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "storage",
+        "The console cannot read its sessions.",
+        "Try again in a moment. If it stays, look at the console's log and its database.",
+    )
+}
