@@ -104,7 +104,8 @@ fn first_answers(app: App) {
     spawn_local(async move { app.config.update_with(api::config().await) });
     let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes, view.graph.at_ms)));
     Effect::new(move |_| {
-        wanted.track();
+        // Read, not only tracked: a memo that nobody has read follows nothing yet.
+        let _ = wanted.get();
         let view = app.view.get_untracked();
         spawn_local(async move { app.take_graph(api::graph(&view).await) });
     });

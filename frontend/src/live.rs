@@ -40,7 +40,8 @@ pub fn start(app: App) {
     let connection = Rc::new(RefCell::new(Connection::default()));
     let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes)));
     Effect::new(move |_| {
-        wanted.track();
+        // Read, not only tracked: a memo that nobody has read follows nothing yet.
+        let _ = wanted.get();
         connection.borrow_mut().failures = 0;
         connect(app, &connection);
     });

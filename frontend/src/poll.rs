@@ -42,7 +42,8 @@ where
         });
     };
     Effect::new(move |_| {
-        tick.track();
+        // Read, not only tracked: a memo that nobody has read follows nothing yet.
+        let _ = tick.get();
         asked(key.get());
     });
     (load, Callback::new(move |()| asked(key.get_untracked())))

@@ -1,6 +1,7 @@
-//! Part of `make bench`: what a frame of the console's graph costs while it is panned and zoomed, at 300 nodes with 1,000
-//! edges and at 1,000 nodes: everything that the page's main thread does for it, in a trace of headless Chromium. One
-//! line of JSON. With a directory as argument it saves what 20, 60, 300 and 1,000 nodes look like instead.
+//! What a frame of the console's graph costs while it is panned and zoomed, at 300 nodes with 1,000 edges and at 1,000
+//! nodes: everything that the page's main thread does for it, in a trace of headless Chromium. One line of JSON. Not part
+//! of `make bench` yet: the trace that it reads has held no frames so far. With a directory as argument it saves what 20,
+//! 60, 300 and 1,000 nodes look like instead.
 
 use std::{path::PathBuf, time::Duration};
 

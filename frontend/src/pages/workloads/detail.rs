@@ -69,6 +69,8 @@ pub fn DetailPage() -> impl IntoView {
     });
     let name = move || key.with(|(_, place, _)| place.rsplit('/').next().unwrap_or_default().to_owned());
     let back = move || app.view.with(|view| View { subject: view.subject, ..view.enter(Room::Workloads) }.fragment());
+    // Kept apart from what comes with every answer: the page below keeps what was chosen on it.
+    let missing = Memo::new(move |_| (!known.get()).then(|| load.with(|load| load.error.clone())));
     view! {
         <div class="room-head">
             <a class="back" href=back data-testid="back">{move || format!("{}s", capital(subject.get().word()))}</a>
@@ -78,10 +80,10 @@ pub fn DetailPage() -> impl IntoView {
             <Traces detail=detail />
             <CopyLink />
         </div>
-        {move || match (known.get(), load.with(|load| load.error.clone())) {
-            (false, Some(problem)) => view! { <Failure problem retry /> }.into_any(),
-            (false, None) => view! { <Skeleton words="Reading what is known …" rows=8 /> }.into_any(),
-            (true, _) => {
+        {move || match missing.get() {
+            Some(Some(problem)) => view! { <Failure problem retry /> }.into_any(),
+            Some(None) => view! { <Skeleton words="Reading what is known …" rows=8 /> }.into_any(),
+            None => {
                 view! {
                     <Partial sources=sources />
                     {move || detail.with(|detail| detail.as_ref().map(|one| head(&one.row, one.operator_problem.as_deref())))}

@@ -78,6 +78,13 @@ pub fn ProxyView(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
 fn One(place: String) -> impl IntoView {
     let key = Memo::new(move |_| place.clone());
     let (load, retry) = poll(key, |place| async move { api::proxy(&place).await });
+    let names: Memo<Vec<(String, usize)>> = Memo::new(move |_| {
+        let parts = |one: &Arc<ProxyDetail>| {
+            let tables = one.tables.iter().map(|table| (table.key.clone(), table.rows.len() + table.more));
+            tables.chain((!one.stats.is_empty()).then(|| ("stats".to_owned(), one.stats.len()))).collect()
+        };
+        load.with(|load| load.value.as_ref().map(parts).unwrap_or_default())
+    });
     let part = RwSignal::new(String::from("listeners"));
     let find = RwSignal::new(String::new());
     let commands = Signal::derive(move || {
@@ -90,10 +97,7 @@ fn One(place: String) -> impl IntoView {
             (None, None) => view! { <Skeleton words="Asking the control plane and the proxy …" rows=8 /> }.into_any(),
         })}
         {move || {
-            let names: Vec<(String, usize)> = load.with(|load| load.value.iter().flat_map(|one| {
-                one.tables.iter().map(|table| (table.key.clone(), table.rows.len() + table.more))
-                    .chain((!one.stats.is_empty()).then(|| ("stats".to_owned(), one.stats.len())))
-            }).collect());
+            let names = names.get();
             (!names.is_empty()).then(|| view! {
                 <div class="section-head">
                     <h2>"In force"</h2>
