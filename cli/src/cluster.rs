@@ -4,6 +4,7 @@ mod error;
 pub mod forward;
 pub mod meshes;
 pub mod pods;
+mod target;
 
 use std::{error::Error as _, path::PathBuf, time::Duration};
 

@@ -8,8 +8,13 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use weft_install::{Capabilities, InjectConfig, MeshInput, NamespaceInfo, inject::manifest::inject_object, names};
+use weft_install::{
+    Capabilities, InjectConfig, MeshInput, NamespaceInfo,
+    inject::manifest::{inject_object, object_warnings},
+    names,
+};
 use weft_runtime::StartupError;
+use weft_source::yaml;
 
 /// Add proxies to manifests, without a cluster.
 ///
@@ -62,6 +67,9 @@ pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
                 );
                 StartupError::new(what, &error.message, format!("correct {} in {}", error.field, path.display()))
             })?;
+            if injected.is_some() {
+                object_warnings(&object).iter().for_each(|words| eprintln!("warning: {}: {words}", path.display()));
+            }
             objects.push(injected.unwrap_or(object));
         }
     }
@@ -111,9 +119,31 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
     .map_err(|error| {
         StartupError::new(format!("cannot read {shown}"), error, "name a readable file, or - for standard input")
     })?;
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&text)
-        .map_err(|error| StartupError::new(format!("cannot read {shown}"), error, "correct its YAML"))?;
-    Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
+    documents(&text).map_err(|(place, why)| {
+        StartupError::new(format!("cannot read {shown}:{place}"), why, "correct the YAML there").into()
+    })
+}
+
+/// The objects of a text of YAML documents, or of one of JSON; else `line:column`, both from 1, and what is wrong there.
+fn documents(text: &str) -> Result<Vec<Value>, (String, String)> {
+    let mut objects = Vec::new();
+    for chunk in yaml::split(text) {
+        let wrong = |offset: usize, message: String| {
+            let before = &text[..text.floor_char_boundary(chunk.range.start + offset)];
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            (format!("{line}:{column}"), message)
+        };
+        let node = yaml::parse(&text[chunk.range.clone()]).map_err(|error| wrong(error.offset, error.message))?;
+        match node.map(|node| node.to_value()) {
+            None | Some(Value::Null) => {}
+            Some(object @ Value::Object(_)) => objects.push(object),
+            Some(_) => {
+                return Err(wrong(0, "a Kubernetes object is a mapping with apiVersion, kind and metadata".into()));
+            }
+        }
+    }
+    Ok(objects)
 }
 
 /// Prints objects on standard output.
@@ -144,5 +174,11 @@ mod tests {
         assert!(mesh_of(file.path()).unwrap_err().to_string().contains("0 objects of kind Mesh"));
         fs::write(file.path(), "a: [\n").unwrap();
         assert!(read(file.path()).unwrap_err().is::<StartupError>());
+        fs::write(file.path(), "kind: Service\n---\nkind: Pod\n  bad: indent\n").unwrap();
+        let told = read(file.path()).unwrap_err().to_string();
+        assert!(told.contains(":4:") && told.contains("this is not YAML"), "{told}");
+        fs::write(file.path(), "just words\n").unwrap();
+        let told = read(file.path()).unwrap_err().to_string();
+        assert!(told.contains(":1:1") && told.contains("apiVersion"), "{told}");
     }
 }

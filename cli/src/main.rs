@@ -15,18 +15,28 @@ mod proxy_status;
 mod status;
 mod upgrade;
 mod vm;
+mod words;
 
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// A service mesh that explains itself.
+/// A service mesh for Kubernetes that explains itself.
+///
+/// Commands that speak to a cluster take kubectl's flags (--kubeconfig, --context, -n) and find the cluster as kubectl does.
 #[derive(Parser)]
-#[command(name = "weft", version, about)]
+#[command(name = "weft", version, about, after_help = FIRST_STEPS)]
 struct Args {
     #[command(subcommand)]
     command: Command,
 }
+
+const FIRST_STEPS: &str = "\
+First steps:
+  weft check                 can this cluster run Weft?
+  weft install               the operator and a Mesh, on the cluster of the current context
+  weft status                what is installed, and does it work?
+  weft demo                  without a cluster: a whole mesh on this machine";
 
 #[derive(Subcommand)]
 enum Command {
@@ -65,7 +75,9 @@ enum Command {
 fn main() -> ExitCode {
     let called = std::env::args_os().next().unwrap_or_default();
     let mut definition = command(&called);
-    let args = Args::from_arg_matches(&definition.get_matches_mut()).unwrap_or_else(|error| error.exit());
+    let line = words::ordered(std::env::args_os().collect());
+    let matches = definition.try_get_matches_from_mut(line);
+    let args = matches.and_then(|matches| Args::from_arg_matches(&matches)).unwrap_or_else(|error| error.exit());
     let result = match args.command {
         Command::Demo(args) => demo::run(args),
         Command::Lint(args) => lint::run(args),

@@ -24,7 +24,7 @@ pub struct ProxyConfigArgs {
     /// Which part.
     #[arg(value_enum)]
     part: Part,
-    /// The proxy's pod: POD, POD.NAMESPACE or NAMESPACE/POD.
+    /// The proxy's pod: POD, POD.NAMESPACE, NAMESPACE/POD, or KIND/NAME of what has pods, such as deploy/web.
     #[arg(value_name = "POD", required_unless_present = "proxy_admin")]
     proxy: Option<String>,
     /// Only entries in whose name this occurs.
@@ -68,7 +68,7 @@ pub fn run(args: ProxyConfigArgs) -> anyhow::Result<ExitCode> {
             (Some(url), _) => forward::get_at(url, path).await?,
             (None, Some(proxy)) => {
                 let cluster = args.cluster.connect().await?;
-                let (namespace, pod) = cluster.locate(proxy);
+                let (namespace, pod) = cluster.proxy_pod(proxy).await?;
                 forward::get(&cluster.client, &namespace, &pod, ports::PROXY_ADMIN, path).await?
             }
             (None, None) => anyhow::bail!("name a pod, or an address with --proxy-admin"),

@@ -28,9 +28,11 @@ pub fn tool(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is missing: run scripts/bootstrap, or install Debian's package {package}"))
 }
 
-/// The project's root.
+/// The project's root: of the checkout that cargo runs us from, because several may share a target directory.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the project").to_path_buf()
+    let running = std::env::var_os("CARGO_MANIFEST_DIR");
+    let manifest = running.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.parent().expect("tests/ lies in the project").to_path_buf()
 }
 
 /// A running process. Dropping it asks it to stop and kills it when it does not.

@@ -5,9 +5,11 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// The checkout's root directory, told by where this crate was compiled.
+/// The checkout's root directory: of the checkout that cargo runs us from, because several may share a target directory,
+/// and else of the one that this crate was compiled in.
 pub fn root() -> Result<PathBuf> {
-    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let running = std::env::var_os("CARGO_MANIFEST_DIR");
+    let manifest = running.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     manifest.parent().map(PathBuf::from).context("xtask has no parent directory; run it from a checkout")
 }
 

@@ -60,13 +60,13 @@ pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<F
         Err(error) => return vec![Finding::unchecked(CHECK, &error)],
     };
     let own = meshes.iter().filter(|mesh| mesh.spec.profile() != Profile::Remote);
-    own.map(|mesh| control_plane(mesh.spec.revision_label(), &pods, &cluster.system)).collect()
+    own.map(|mesh| control_plane(mesh, &pods, &cluster.system)).collect()
 }
 
-fn control_plane(revision: &str, pods: &[Pod], system: &str) -> Finding {
+fn control_plane(mesh: &Installation, pods: &[Pod], system: &str) -> Finding {
     const CHECK: &str = "control plane";
-    let label = |pod: &&Pod| pod.labels().get(names::REVISION_LABEL).is_some_and(|label| label == revision);
-    let own: Vec<&Pod> = pods.iter().filter(label).collect();
+    let revision = mesh.spec.revision_label();
+    let own: Vec<&Pod> = pods.iter().filter(|pod| pods::of_mesh(pod, &mesh.name)).collect();
     let ready = own.iter().filter(|pod| pods::is_ready(pod)).count();
     let message = format!("revision {revision}: {ready} of {} ready", plural(own.len(), "pod"));
     match (ready, own.len()) {
@@ -131,8 +131,10 @@ fn webhook(check: &'static str, name: &str, trusted: Result<Option<bool>, kube::
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::check::Outcome;
+    use crate::{check::Outcome, cluster::meshes::testing::installation};
 
     #[test]
     fn missing_kinds_are_named() {
@@ -149,17 +151,19 @@ mod tests {
     #[test]
     fn a_control_plane_without_ready_pods_fails() {
         let pod = |ready: &str| -> Pod {
-            serde_json::from_value(
-                serde_json::json!({"metadata": {"name": "cp", "labels": {"istio.io/rev": "default"}},
-                "status": {"conditions": [{"type": "Ready", "status": ready}]}}),
-            )
+            serde_json::from_value(json!({"metadata": {"name": "cp", "labels": {"weft.dev/mesh": "main"}},
+                "status": {"conditions": [{"type": "Ready", "status": ready}]}}))
             .unwrap()
         };
-        assert_eq!(control_plane("default", &[], "weft-system").outcome, Outcome::Failed);
-        assert_eq!(control_plane("default", &[pod("False")], "weft-system").outcome, Outcome::Failed);
-        assert_eq!(control_plane("default", &[pod("True"), pod("False")], "weft-system").outcome, Outcome::Warning);
-        assert_eq!(control_plane("default", &[pod("True")], "weft-system").outcome, Outcome::Ok);
-        assert_eq!(control_plane("canary", &[pod("True")], "weft-system").outcome, Outcome::Failed);
+        let mut main = installation(json!({}), json!({}));
+        let seen = |mesh: &Installation, pods: &[Pod]| control_plane(mesh, pods, "weft-system").outcome;
+        assert_eq!(seen(&main, &[]), Outcome::Failed);
+        assert_eq!(seen(&main, &[pod("False")]), Outcome::Failed);
+        assert_eq!(seen(&main, &[pod("True"), pod("False")]), Outcome::Warning);
+        assert_eq!(seen(&main, &[pod("True")]), Outcome::Ok);
+        // One that was refused, say for its revision, does not shine with the pods of another.
+        main.name = "second".into();
+        assert_eq!(seen(&main, &[pod("True")]), Outcome::Failed);
     }
 
     #[test]

@@ -34,17 +34,6 @@ impl Cluster {
         };
         Ok(pods.list(&ListParams::default()).await.map_err(|error| explain("list pods", &error))?.items)
     }
-
-    /// Splits `POD`, `POD.NAMESPACE` or `NAMESPACE/POD`.
-    pub fn locate(&self, name: &str) -> (String, String) {
-        if let Some((namespace, pod)) = name.split_once('/') {
-            return (namespace.to_owned(), pod.to_owned());
-        }
-        match name.rsplit_once('.') {
-            Some((pod, namespace)) if self.only.is_none() => (namespace.to_owned(), pod.to_owned()),
-            _ => (self.namespace.clone(), name.to_owned()),
-        }
-    }
 }
 
 /// The pods that have a proxy, as container or as native sidecar.
@@ -100,6 +89,11 @@ impl Proxied<'_> {
             (kind, _) => format!("{kind} {namespace}/{}", owner.name),
         }
     }
+}
+
+/// Whether a pod belongs to the installation that a Mesh made.
+pub fn of_mesh(pod: &Pod, mesh: &str) -> bool {
+    pod.labels().get(names::MESH_LABEL).is_some_and(|label| label == mesh)
 }
 
 /// Whether a pod says that it is ready.

@@ -6,7 +6,6 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde::Serialize;
 use weft_api::mesh::{ComponentStatus, ConditionStatus};
-use weft_install::names;
 
 use super::cost::Cost;
 use crate::{
@@ -92,9 +91,7 @@ impl Status {
 
 fn mesh_state(mesh: &Installation, control_planes: &[Pod]) -> MeshState {
     let revision = mesh.spec.revision_label();
-    let own = control_planes.iter().filter(|pod| {
-        pod.labels().get(names::REVISION_LABEL).map_or(weft_api::mesh::DEFAULT_REVISION, String::as_str) == revision
-    });
+    let own = control_planes.iter().filter(|pod| pods::of_mesh(pod, &mesh.name));
     let condition = mesh.status.condition("Ready");
     let current = mesh.status.observed_generation == mesh.generation;
     let holds = condition.is_some_and(|condition| condition.status == ConditionStatus::True);

@@ -11,11 +11,13 @@ mod merge;
 mod probes;
 mod prometheus;
 mod restore;
+mod warn;
 
 use serde_json::Value;
 
 pub use config::InjectConfig;
 pub use decide::{NamespaceInfo, Skip};
+pub use warn::warnings;
 
 /// What became of a pod.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,6 +14,8 @@ pub const COMPONENT_LABEL: &str = "weft.dev/component";
 pub const REVISION_LABEL: &str = "istio.io/rev";
 /// Annotation: why an object, or each rule of a role, is there.
 pub const DESCRIPTION: &str = "weft.dev/description";
+/// Annotation of a component's pods: UID of the ServiceAccount that they run as.
+pub const ACCOUNT_ANNOTATION: &str = "weft.dev/service-account-uid";
 /// ConfigMap with the mesh roots, in every namespace.
 pub const ROOT_CONFIG_MAP: &str = "weft-ca-root-cert";
 /// Its key.

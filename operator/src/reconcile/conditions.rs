@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
 use weft_install::names;
 
@@ -67,7 +67,7 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
             Ok(until) => {
                 let note = authority.rotation.as_ref().map_or_else(String::new, |note| format!("; rotating: {note}"));
                 let reason = if authority.rotation.is_some() { "Rotating" } else { "Valid" };
-                make(CERTIFICATES_VALID, true, reason, format!("certificates are issued until {until}{note}"))
+                make(CERTIFICATES_VALID, true, reason, format!("certificates are issued until {}{note}", date(*until)))
             }
             Err(why) => make(CERTIFICATES_VALID, false, "InvalidAuthority", why.clone()),
         });
@@ -136,9 +136,13 @@ pub fn pods_wait(pods: &[String], ttl: Duration) -> String {
 
 /// Text of a Mesh that is removed by force.
 pub fn pods_abandoned(pods: &[String], now: OffsetDateTime, ttl: Duration) -> String {
-    let end = now + ttl;
-    let end = end.replace_nanosecond(0).unwrap_or(end);
-    format!("{}. Removed by force: their certificates run out at the latest at {end}", named(pods))
+    format!("{}. Removed by force: their certificates run out at the latest at {}", named(pods), date(now + ttl))
+}
+
+/// To the second, as Kubernetes writes times (RFC 3339).
+fn date(time: OffsetDateTime) -> String {
+    let time = time.replace_nanosecond(0).unwrap_or(time);
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 /// Annotation of a Mesh that is removed although injected pods run.
@@ -171,6 +175,7 @@ mod tests {
     fn everything_well() {
         let (all, waiting) = conditions(&facts());
         assert!(waiting.is_empty());
+        assert_eq!(of(&all, CERTIFICATES_VALID).message, "certificates are issued until 1970-01-01T00:00:00Z");
         for kind in [READY, RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID] {
             assert_eq!(of(&all, kind).status, ConditionStatus::True, "{kind}");
         }

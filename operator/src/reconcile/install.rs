@@ -34,6 +34,8 @@ const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
 const SETTLED: Duration = Duration::from_secs(30);
 /// Looks again while something is on its way.
 const WAITING: Duration = Duration::from_secs(2);
+/// How long a Mesh is looked at often.
+const YOUNG: Duration = Duration::from_secs(120);
 /// How far a Mesh's creation may lie ahead of this machine's clock.
 const CLOCK: Duration = Duration::from_secs(300);
 
@@ -74,7 +76,9 @@ pub async fn install(context: &Context, mesh: &DynamicObject) -> (Outcome, Resul
         Ok(()) => {
             let behind = outcome.conditions.components.iter().flatten().any(|(_, c)| c.ready < c.replicas);
             let rotating = outcome.conditions.authority.as_ref().is_some_and(|a| a.rotation.is_some());
-            Ok(Action::requeue(if behind || rotating { WAITING } else { SETTLED }))
+            // Right after an installation proxies come one by one, and people look at how many there are.
+            let young = age(mesh).is_some_and(|age| age < YOUNG);
+            Ok(Action::requeue(if behind || rotating || young { WAITING } else { SETTLED }))
         }
         Err(problem) => {
             outcome.conditions.problem = Some(problem.clone());
@@ -121,10 +125,9 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     input.ca_bundle = Some(present.roots).filter(|roots| !roots.is_empty());
     input.ready = control_plane(cluster, &input).await?.is_some_and(|found| ready(&found) > 0);
 
-    let objects = weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
-    for object in &objects {
-        cluster.apply(object).await?;
-    }
+    let mut objects =
+        weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
+    apply(cluster, &mut objects).await?;
     prune(cluster, &context.namespace, mesh, &objects).await?;
 
     let components = components(cluster, &context.namespace, &name).await?;
@@ -180,6 +183,12 @@ fn clash(spec: &MeshSpec, older: &str, revision: &str, tags: &[String]) -> Optio
     Some(Problem::new(Reason::TagTaken, message))
 }
 
+/// Time since a Mesh was created, by this machine's clock.
+fn age(mesh: &DynamicObject) -> Option<Duration> {
+    let seconds = OffsetDateTime::now_utc().unix_timestamp() - mesh.creation_timestamp()?.0.as_second();
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
 /// Certificates of a machine whose clock is far off would be refused by everybody.
 fn clock(mesh: &DynamicObject) -> Result<(), Problem> {
     let Some(created) = mesh.creation_timestamp() else { return Ok(()) };
@@ -229,6 +238,31 @@ async fn control_plane(cluster: &Cluster, input: &MeshInput) -> Result<Option<De
 
 fn ready(deployment: &Deployment) -> i32 {
     deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0)
+}
+
+/// Applies everything in order, and ties Deployments to the very ServiceAccounts that they run as: tokens of running pods
+/// do not count for an account that was deleted and made anew, so its pods have to be made anew as well.
+async fn apply(cluster: &Cluster, objects: &mut [Value]) -> Result<(), Problem> {
+    let mut accounts = BTreeMap::new();
+    for object in objects {
+        bind(object, &accounts);
+        let applied = cluster.apply(object).await?;
+        if object["kind"] == "ServiceAccount" {
+            accounts.insert(applied.name_any(), applied.uid().unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+/// Writes the UID of a Deployment's account into its pods' annotations.
+fn bind(object: &mut Value, accounts: &BTreeMap<String, String>) {
+    if object["kind"] != "Deployment" {
+        return;
+    }
+    let template = &mut object["spec"]["template"];
+    if let Some(uid) = template["spec"]["serviceAccountName"].as_str().and_then(|name| accounts.get(name)) {
+        template["metadata"]["annotations"][names::ACCOUNT_ANNOTATION] = uid.as_str().into();
+    }
 }
 
 async fn prune(cluster: &Cluster, namespace: &str, mesh: &DynamicObject, objects: &[Value]) -> Result<(), Problem> {
@@ -303,6 +337,22 @@ mod tests {
         assert_eq!(seen(deployment(2, 2, 3, 3)), 3);
         assert_eq!(seen(deployment(2, 2, 1, 3)), 1);
         assert_eq!(seen(deployment(2, 1, 3, 3)), 0, "the change was not seen yet");
+    }
+
+    #[test]
+    fn pods_are_bound_to_their_account() {
+        let mut deployment = json!({
+            "kind": "Deployment",
+            "spec": {"template": {"metadata": {"annotations": {"a": "b"}}, "spec": {"serviceAccountName": "one"}}},
+        });
+        let accounts = |uid: &str| BTreeMap::from([("one".to_owned(), uid.to_owned())]);
+        bind(&mut deployment, &accounts("u1"));
+        let first = deployment.clone();
+        bind(&mut deployment, &accounts("u1"));
+        assert_eq!(deployment, first, "the same account changes nothing");
+        bind(&mut deployment, &accounts("u2"));
+        let annotations = &deployment["spec"]["template"]["metadata"]["annotations"];
+        assert_eq!(*annotations, json!({"a": "b", names::ACCOUNT_ANNOTATION: "u2"}));
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub async fn decide(review: &Review, client: &Client, published: &Watch, setting
             Verdict::admit()
         }
         Ok(Injection::Patched(pod)) => {
-            Verdict { patch: Some(json_patch::diff(&review.object, &pod)), ..Verdict::default() }
+            let warnings = weft_install::inject::warnings(&review.object);
+            Verdict { patch: Some(json_patch::diff(&review.object, &pod)), warnings, ..Verdict::default() }
         }
         Err(error) => Verdict::refuse(400, error.to_string()),
     }

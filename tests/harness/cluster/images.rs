@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{Cluster, node, sandbox::checked};
-use crate::process::{program, tool};
+use crate::process::{program, root, tool};
 
 /// Makes the archives with `xtask image` and gives their paths: the product's and, with `--test` or `--samples`, more.
 pub fn build(more: &str) -> Result<Vec<PathBuf>> {
@@ -18,7 +18,13 @@ pub fn build(more: &str) -> Result<Vec<PathBuf>> {
 fn run(args: &[&str]) -> Result<Vec<PathBuf>> {
     let xtask = program("xtask");
     let programs = xtask.parent().context("xtask lies in a folder")?;
-    let output = Command::new(&xtask).arg("image").args(args).arg("--programs").arg(programs).output();
+    let output = Command::new(&xtask)
+        .env("CARGO_MANIFEST_DIR", root().join("xtask"))
+        .arg("image")
+        .args(args)
+        .arg("--programs")
+        .arg(programs)
+        .output();
     let text = checked("cargo xtask image", output.context("cannot start xtask")?)?;
     Ok(text.lines().filter_map(|line| line.split("  ").next()).map(PathBuf::from).collect())
 }

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use weft_tests::cluster::{
-    Cluster,
-    mesh::{NAME, SYSTEM, mesh},
-    object::condition,
+use weft_install::names;
+use weft_tests::{
+    cluster::{
+        Cluster,
+        mesh::{NAME, READY, SYSTEM, mesh},
+        object::condition,
+    },
+    wait::{ensure, until},
 };
 
 use super::workload::{client, injected};
@@ -82,4 +86,39 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         .kubectl(&["get", "configmaps", "-A", "--field-selector=metadata.name=weft-ca-root-cert", "-o", "name"])
         .await;
     assert_eq!(roots.trim(), "", "no root is left in any namespace");
+}
+
+/// Tokens of running pods do not count for an account that was made anew: pods have to come anew with it, or the control
+/// plane would be refused by the API server, and every new proxy by the control plane.
+#[tokio::test]
+async fn accounts_made_anew_bring_their_pods_anew() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _alone = cluster.mesh_alone().await.install().await;
+    let token = cluster.kubectl(&["-n", SYSTEM, "create", "token", "weft-control-plane"]).await;
+    let whoami = ["--token", token.trim(), "auth", "whoami"];
+    cluster.kubectl(&whoami).await;
+    let accounts = ["weft-control-plane", "weft-console", "weft-ingressgateway"];
+    for account in accounts {
+        cluster.kubectl(&["-n", SYSTEM, "delete", "serviceaccount", account]).await;
+    }
+    // The API server remembers for ten seconds that a token was good.
+    until("tokens of the account that went are refused", SOON, async || {
+        cluster.try_kubectl(&whoami).await.map_or(Ok(()), Err)
+    })
+    .await;
+    for account in accounts {
+        let found = cluster.read(&["serviceaccount", "-n", SYSTEM, account]).await.unwrap_or_default();
+        let pods = ["deployment", "-n", SYSTEM, account];
+        cluster
+            .wait_for("its pods are made anew", &pods, SOON, |deployment| {
+                let annotations = &deployment["spec"]["template"]["metadata"]["annotations"];
+                ensure(annotations[names::ACCOUNT_ANNOTATION] == found["metadata"]["uid"], || annotations.to_string())
+            })
+            .await;
+        cluster.rolled_out(SYSTEM, account, READY).await;
+    }
+    cluster.mesh_ready(NAME).await;
+    let namespace = injected(cluster, "anew").await;
+    namespace.apply(&client("worker")).await;
+    namespace.kubectl(&["wait", "pod/worker", "--for=condition=Ready", "--timeout=30s"]).await;
 }

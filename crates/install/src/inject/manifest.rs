@@ -5,6 +5,17 @@ use serde_json::{Value, json};
 use super::{InjectConfig, InjectError, Injection, NamespaceInfo, inject};
 
 /// The path to the pod or the template in an object of this kind; nothing for kinds that have none.
+/// What the author of an injected object should know, by [`warnings`](super::warnings); of a List, of each in it.
+pub fn object_warnings(object: &Value) -> Vec<String> {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    if kind == "List" {
+        return object["items"].as_array().into_iter().flatten().flat_map(object_warnings).collect();
+    }
+    let pod = template(kind).and_then(|pointer| object.pointer(pointer));
+    let named = |words: String| format!("{kind} {}: {words}", object["metadata"]["name"].as_str().unwrap_or_default());
+    pod.map(super::warnings).unwrap_or_default().into_iter().map(named).collect()
+}
+
 fn template(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "Pod" => "",

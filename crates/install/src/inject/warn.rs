@@ -1,0 +1,49 @@
+//! What an injected pod's author should know, though nothing is refused.
+
+use serde_json::Value;
+
+use crate::proxy::USER;
+
+/// One sentence for each container that would pass by the mesh: capture leaves the proxy's own user alone, so that a
+/// container of the same user is not captured either. `pod` is a Pod's JSON, or `{metadata, spec}` of a template.
+pub fn warnings(pod: &Value) -> Vec<String> {
+    let spec = &pod["spec"];
+    let user = |context: &Value| context["securityContext"]["runAsUser"].as_u64();
+    let containers = ["initContainers", "containers"].into_iter().filter_map(|list| spec[list].as_array()).flatten();
+    let passes_by = |container: &&Value| {
+        let name = container["name"].as_str().unwrap_or_default();
+        !name.starts_with("istio-") && user(container).or_else(|| user(spec)) == Some(u64::from(USER))
+    };
+    let sentence = |container: &Value| {
+        format!(
+            "container {} runs as user {USER}, which is the proxy's own: its traffic is not captured and passes by mTLS and \
+             policies. Give it another securityContext.runAsUser",
+            container["name"].as_str().unwrap_or_default()
+        )
+    };
+    containers.filter(passes_by).map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn containers_of_the_proxys_user_are_named() {
+        let pod = json!({"spec": {
+            "securityContext": {"runAsUser": 1337},
+            "containers": [
+                {"name": "inherits"},
+                {"name": "other", "securityContext": {"runAsUser": 1000}},
+                {"name": "istio-proxy", "securityContext": {"runAsUser": 1337}},
+            ],
+        }});
+        let found = warnings(&pod);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("container inherits runs as user 1337"), "{found:?}");
+        assert_eq!(warnings(&json!({"spec": {"containers": [{"name": "a"}]}})), Vec::<String>::new());
+        assert_eq!(warnings(&json!(null)), Vec::<String>::new());
+    }
+}
