@@ -20,6 +20,8 @@ use crate::workspace;
 use assets::Assets;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// Components as one type instead of a type for each tree of elements: a page of a quarter less, and quicker to build.
+const FLAGS: (&str, &str) = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "--cfg erase_components");
 /// What a first visit may cost on the wire.
 const BUDGET: usize = 1024 * 1024;
 /// Names the inputs that the files were built from.
@@ -62,6 +64,7 @@ fn compile() -> Result<PathBuf> {
     let output = workspace::cargo()?
         .args(["build", "--package", "weft-frontend", "--lib", "--target", TARGET, "--profile", "wasm"])
         .arg("--message-format=json-render-diagnostics")
+        .env(FLAGS.0, FLAGS.1)
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo; install Rust with rustup")?;
