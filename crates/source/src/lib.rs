@@ -13,6 +13,7 @@ pub mod kubernetes;
 pub mod location;
 mod patch;
 mod reading;
+pub mod rewrite;
 mod scan;
 pub mod whole;
 pub mod yaml;
