@@ -21,6 +21,7 @@ pub mod place;
 pub mod redact;
 pub mod server;
 pub mod telemetry;
+pub mod wizard;
 
 pub use args::Args;
 pub use server::Console;

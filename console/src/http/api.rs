@@ -12,6 +12,7 @@ mod proxies;
 mod traces;
 mod views;
 mod who;
+mod wizards;
 
 pub(super) use self::graph::GraphQuery;
 
@@ -50,6 +51,10 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/config/schema", get(config::edit::schema))
         .route("/config/preview", post(config::edit::preview).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
         .route("/config/apply", post(config::edit::apply).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
+        .route(
+            "/wizards/{kind}",
+            get(wizards::start).post(wizards::fill).layer(DefaultBodyLimit::max(wizards::MAX_FORM_BODY)),
+        )
         .route("/traces", get(traces::list))
         .route("/traces/{id}", get(traces::one))
         .route("/canaries/history", get(canaries::history))

@@ -8,7 +8,7 @@ mod policy;
 mod security;
 mod virtual_service;
 
-use weft_api::{Object, Spec};
+use weft_api::{Object, Spec, networking::virtual_service::HttpRoute};
 use weft_model::diagnostic::shortened;
 
 /// Sentences beyond this are told as a number: nobody reads more.
@@ -34,6 +34,16 @@ pub fn of(object: &Object) -> Vec<String> {
         sentences.push(format!("{more} more are not written out here."));
     }
     sentences.iter().map(|sentence| shortened(sentence).into_owned()).collect()
+}
+
+/// Which requests an HTTP route takes, such as `Requests with x-canary: true`; `others` whether any was tried before it.
+pub fn requests(route: &HttpRoute, others: bool) -> String {
+    shortened(&virtual_service::requests(route, others)).into_owned()
+}
+
+/// What happens to them, such as `go to subset v1 of orders`.
+pub fn outcome(route: &HttpRoute) -> String {
+    shortened(&http::outcome(route)).into_owned()
 }
 
 /// `a`, `a and b`, `a, b and c`.

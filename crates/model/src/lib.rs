@@ -18,6 +18,7 @@ pub mod spiffe;
 pub mod sync;
 pub mod trace;
 pub mod views;
+pub mod wizard;
 pub mod workload;
 pub mod xds;
 

@@ -48,18 +48,22 @@ pub(super) fn sentences(spec: &VirtualService) -> Vec<String> {
 
 /// One route; `others` whether any was tried before it.
 fn http_route(route: &HttpRoute, others: bool) -> Vec<String> {
-    let cases: Vec<String> = route.matches.iter().map(http::case).collect();
-    let who = match (cases.iter().any(String::is_empty) || cases.is_empty(), others) {
-        (true, true) => "All other requests".to_owned(),
-        (true, false) => "All requests".to_owned(),
-        (false, _) => format!("Requests {}", cases.join(", or ")),
-    };
-    let mut out = vec![format!("{who} {}.", http::outcome(route))];
+    let mut out = vec![format!("{} {}.", requests(route, others), http::outcome(route))];
     let extras = http::extras(route);
     if !extras.is_empty() {
         out.push(format!("For these: {}.", extras.join("; ")));
     }
     out
+}
+
+/// The requests that a route takes; `others` whether any was tried before it.
+pub(super) fn requests(route: &HttpRoute, others: bool) -> String {
+    let cases: Vec<String> = route.matches.iter().map(http::case).collect();
+    match (cases.iter().any(String::is_empty) || cases.is_empty(), others) {
+        (true, true) => "All other requests".to_owned(),
+        (true, false) => "All requests".to_owned(),
+        (false, _) => format!("Requests {}", cases.join(", or ")),
+    }
 }
 
 /// `subset v1 of orders`.
