@@ -27,7 +27,7 @@ mod verb;
 pub use self::{
     args::AuthArgs,
     caller::{Caller, Sight},
-    cluster::Reviewer,
+    cluster::{Reviewer, Whose},
     identity::User,
     service::Auth,
     sign_in::{Answer, CallbackQuery, SignInProblem},

@@ -7,7 +7,7 @@ use std::{
 
 use axum::http::{HeaderMap, StatusCode};
 use weft_model::audit::How;
-use weft_source::BearerToken;
+use weft_source::{BearerToken, Credential, Impersonation};
 
 use super::{
     Auth, Caller, Sight,
@@ -67,7 +67,7 @@ impl Auth {
                 sight: Sight::All,
                 rights: Rights::Roles(grants),
                 admin: false,
-                token: None,
+                credential: None,
                 session: None,
                 expires_ms: None,
             });
@@ -93,7 +93,7 @@ impl Auth {
             rights: Rights::Open,
             sight: Sight::All,
             admin: true,
-            token,
+            credential: token.map(Credential::Token),
             session: None,
             expires_ms: None,
         })
@@ -146,7 +146,19 @@ impl Auth {
             }
         };
         let (session, expires_ms) = session.unzip();
-        Ok(Caller { user, how, rights, sight, admin, token, session, expires_ms })
+        let credential = self.credential(&user, how, token);
+        Ok(Caller { user, how, rights, sight, admin, credential, session, expires_ms })
+    }
+}
+
+impl Auth {
+    /// What somebody's changes are made with. Whoever came with a token of their own is judged by it.
+    fn credential(&self, user: &User, how: How, token: Option<BearerToken>) -> Option<Credential> {
+        if self.impersonate && how != How::Token && self.reviewer.is_some() {
+            let person = Impersonation::new(&user.name, &user.groups);
+            return person.ok().map(Credential::Impersonated);
+        }
+        token.map(Credential::Token)
     }
 }
 

@@ -27,6 +27,10 @@ pub struct AuthArgs {
     /// Whoever does not sign in may read everything and change nothing.
     #[arg(long, env = "WEFT_ANONYMOUS")]
     pub anonymous: bool,
+    /// On a cluster, changes are made in the name of whoever signed in, by the console's right to impersonate, instead of
+    /// with their own token. For clusters whose API server does not know the provider.
+    #[arg(long, env = "WEFT_IMPERSONATE")]
+    pub impersonate: bool,
     /// A link that signs its first reader in as an administrator is written to this file, and a new one each time that
     /// one is used. For trying things on one machine.
     #[arg(long, env = "WEFT_SIGN_IN_LINK_FILE", value_name = "FILE")]

@@ -6,7 +6,7 @@ use axum::{
 };
 use weft_api::Kind;
 use weft_model::{ObjectRef, audit::How};
-use weft_source::{BearerToken, ClusterError};
+use weft_source::{ClusterError, Credential};
 
 use super::{
     Verb,
@@ -44,7 +44,7 @@ pub struct Caller {
     pub(super) rights: Rights,
     pub(super) sight: Sight,
     pub(super) admin: bool,
-    pub(super) token: Option<BearerToken>,
+    pub(super) credential: Option<Credential>,
     pub(super) session: Option<[u8; 32]>,
     pub(super) expires_ms: Option<u64>,
 }
@@ -109,8 +109,8 @@ impl Caller {
     }
 
     /// What changes on a cluster are made with.
-    pub fn token(&self) -> Option<&BearerToken> {
-        self.token.as_ref()
+    pub fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
     }
 
     /// Whether they may do something.

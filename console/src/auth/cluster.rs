@@ -120,6 +120,21 @@ impl Reviewer {
         {
             return Ok(*allowed);
         }
+        let status = self.review(whose, attributes).await?;
+        let allowed = status["allowed"] == true && status["denied"] != true;
+        let mut answers = self.answers.lock();
+        if answers.len() >= MAX_ANSWERS {
+            answers.retain(|_, (at, _)| at.elapsed() < FRESH);
+            if answers.len() >= MAX_ANSWERS {
+                answers.clear();
+            }
+        }
+        answers.insert(key, (Instant::now(), allowed));
+        Ok(allowed)
+    }
+
+    /// The API server's answer: the review's status.
+    async fn review(&self, whose: &Whose, attributes: &Value) -> Result<Value, ClusterError> {
         let answer = match whose {
             Whose::Token(token) => {
                 let review = review("SelfSubjectAccessReview", json!({"resourceAttributes": attributes}));
@@ -135,17 +150,7 @@ impl Reviewer {
                 self.post(None, "authorization.k8s.io/v1/subjectaccessreviews", &review).await?
             }
         };
-        let status = &answer["status"];
-        let allowed = status["allowed"] == true && status["denied"] != true;
-        let mut answers = self.answers.lock();
-        if answers.len() >= MAX_ANSWERS {
-            answers.retain(|_, (at, _)| at.elapsed() < FRESH);
-            if answers.len() >= MAX_ANSWERS {
-                answers.clear();
-            }
-        }
-        answers.insert(key, (Instant::now(), allowed));
-        Ok(allowed)
+        Ok(answer["status"].clone())
     }
 
     async fn post(&self, token: Option<&BearerToken>, resource: &str, body: &Value) -> Result<Value, ClusterError> {

@@ -29,6 +29,7 @@ pub struct Auth {
     pub(super) proxies: Option<TrustedProxies>,
     pub(super) link: Option<Link>,
     pub(super) anonymous: bool,
+    pub(super) impersonate: bool,
     pub(super) policy: PolicyFile,
     pub(super) reviewer: Option<Arc<Reviewer>>,
     pub(super) limit: Limit,
@@ -65,6 +66,9 @@ impl Auth {
         if args.sign_in_link_file.is_some() && reviewer.is_some() {
             return Err(refuse("a sign-in link gives no rights on a cluster".into(), "leave out --sign-in-link-file"));
         }
+        if args.impersonate && reviewer.is_none() {
+            return Err(refuse("there is no cluster to act on".into(), "leave out --impersonate"));
+        }
         let key = |error| refuse(format!("the session key cannot be used: {error}"), "check --session-key-file");
         let seal = match &args.session_key_file {
             Some(file) => Seal::read(file),
@@ -95,6 +99,7 @@ impl Auth {
             proxies,
             link,
             anonymous: args.anonymous,
+            impersonate: args.impersonate,
             policy: PolicyFile::open(args.roles_file.clone(), args.default_role.clone())?,
             reviewer,
             limit: Limit::default(),

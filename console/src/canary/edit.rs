@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use weft_api::Change;
 use weft_model::canary::{EditPreview, EditResult, WeightEdit};
-use weft_source::{Access, Applied, BearerToken, ClusterError, Documents, StoreError, Undo};
+use weft_source::{Access, Applied, ClusterError, Credential, Documents, StoreError, Undo};
 
 pub use self::error::EditError;
 use self::plan::Plan;
@@ -55,12 +55,12 @@ impl Editor {
     }
 
     /// What an edit would do. Writes nothing.
-    pub async fn preview(&self, edit: &WeightEdit, token: Option<&BearerToken>) -> Result<EditPreview, EditError> {
+    pub async fn preview(&self, edit: &WeightEdit, credential: Option<&Credential>) -> Result<EditPreview, EditError> {
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
         let moved_rate = self.canaries.rate(&plan.key, edit.route_index).await.map(|rate| plan.moved_share() * rate);
         let command = plan.command();
-        let access = Access { index: Some(&view.index), token };
+        let access = Access { index: Some(&view.index), credential };
         let [numbers, words] = plan.forms();
         let preview = match self.documents.preview(access, &plan.key, &edit.revision, &numbers).await {
             Err(StoreError::Patch(first)) => {
@@ -80,14 +80,14 @@ impl Editor {
         &self,
         edit: &WeightEdit,
         by: &str,
-        token: Option<&BearerToken>,
+        credential: Option<&Credential>,
     ) -> Result<EditResult, EditError> {
         let _turn = self.one_at_a_time.lock().await;
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
         whole(edit)?;
         let intended = self.intend(edit, by, plan.before.clone(), None).await?;
-        let applied = self.write(&view, &plan, &edit.revision, token).await;
+        let applied = self.write(&view, &plan, &edit.revision, credential).await;
         let applied = self.unless_failed(&intended, applied).await?;
         self.finish(intended, applied.revision, Some(applied.undo)).await
     }
@@ -134,9 +134,9 @@ impl Editor {
         view: &View,
         plan: &Plan,
         revision: &str,
-        token: Option<&BearerToken>,
+        credential: Option<&Credential>,
     ) -> Result<Applied, EditError> {
-        let access = Access { index: Some(&view.index), token };
+        let access = Access { index: Some(&view.index), credential };
         let [numbers, words] = plan.forms();
         match self.documents.apply(access, &plan.key, revision, &numbers).await {
             Err(StoreError::Patch(first)) => {
@@ -149,7 +149,7 @@ impl Editor {
 
     /// Takes an edit back: exactly, when what was edited is still as the edit left it, and otherwise only the weights, if
     /// they are still those that the edit set.
-    pub async fn undo(&self, id: &str, by: &str, token: Option<&BearerToken>) -> Result<EditResult, EditError> {
+    pub async fn undo(&self, id: &str, by: &str, credential: Option<&Credential>) -> Result<EditResult, EditError> {
         let _turn = self.one_at_a_time.lock().await;
         let done = self.edits.get(id).await?.ok_or_else(|| EditError::NoSuchEdit(id.to_owned()))?;
         let age = now_ms().saturating_sub(done.at_ms);
@@ -168,7 +168,7 @@ impl Editor {
         };
         if let Some(kept) = kept {
             let intended = self.intend(&back, by, done.weights_after.clone(), Some(id)).await?;
-            let undone = self.documents.undo(Access { index: None, token }, &kept).await;
+            let undone = self.documents.undo(Access { index: None, credential }, &kept).await;
             match self.unless_failed(&intended, undone.map_err(EditError::Store)).await {
                 Ok(revision) => return self.finish(intended, revision, None).await,
                 // Something else in it changed; the weights may still be the edit's own.
@@ -184,7 +184,7 @@ impl Editor {
             return Err(EditError::Moved);
         }
         let intended = self.intend(&back, by, done.weights_after, Some(id)).await?;
-        let applied = self.write(&view, &plan, &back.revision, token).await;
+        let applied = self.write(&view, &plan, &back.revision, credential).await;
         let applied = self.unless_failed(&intended, applied).await?;
         self.finish(intended, applied.revision, Some(applied.undo)).await
     }

@@ -12,7 +12,7 @@ use weft_model::{
     Diagnostic, ObjectRef,
     edit::{Action, ObjectEdit, ObjectPreview, ObjectResult, Theirs},
 };
-use weft_source::{Access, BearerToken, Documents, Draft, StoreError, Undo, WholeEdit, draft::text_revision};
+use weft_source::{Access, Credential, Documents, Draft, StoreError, Undo, WholeEdit, draft::text_revision};
 
 pub use self::error::ObjectEditError;
 use super::{View, findings, hypothetical, owner};
@@ -60,7 +60,7 @@ impl ObjectEditor {
     pub async fn preview(
         &self,
         edit: &ObjectEdit,
-        token: Option<&BearerToken>,
+        credential: Option<&Credential>,
     ) -> Result<ObjectPreview, ObjectEditError> {
         let view = self.views.borrow().clone();
         let (draft, whole) = read(edit).await?;
@@ -81,7 +81,7 @@ impl ObjectEditor {
             preview.refusal = Some(error.to_string());
             return Ok(preview);
         }
-        let access = Access { index: Some(&view.index), token };
+        let access = Access { index: Some(&view.index), credential };
         let mut after = draft.object().cloned();
         match self.documents.preview_whole(access, &whole).await {
             Ok(found) => {
@@ -123,10 +123,10 @@ impl ObjectEditor {
     }
 
     /// The difference that an edit would make, for whoever writes it down; empty when it cannot be told.
-    pub async fn difference(&self, edit: &ObjectEdit, token: Option<&BearerToken>) -> String {
+    pub async fn difference(&self, edit: &ObjectEdit, credential: Option<&Credential>) -> String {
         let view = self.views.borrow().clone();
         let Ok((_, whole)) = read(edit).await else { return String::new() };
-        let access = Access { index: Some(&view.index), token };
+        let access = Access { index: Some(&view.index), credential };
         self.documents.preview_whole(access, &whole).await.map(|found| found.diff).unwrap_or_default()
     }
 
@@ -144,7 +144,11 @@ impl ObjectEditor {
     }
 
     /// Makes an edit with the user's token where one is needed, and waits shortly until it shows.
-    pub async fn apply(&self, edit: &ObjectEdit, token: Option<&BearerToken>) -> Result<ObjectResult, ObjectEditError> {
+    pub async fn apply(
+        &self,
+        edit: &ObjectEdit,
+        credential: Option<&Credential>,
+    ) -> Result<ObjectResult, ObjectEditError> {
         let view = self.views.borrow().clone();
         let (verb, object) = self.needs(edit).await?;
         editable(&object)?;
@@ -152,7 +156,7 @@ impl ObjectEditor {
         if edit.action != Action::Delete && !draft.is_sound() {
             return Err(first_fault(&draft));
         }
-        let applied = self.documents.apply_whole(Access { index: Some(&view.index), token }, &whole).await?;
+        let applied = self.documents.apply_whole(Access { index: Some(&view.index), credential }, &whole).await?;
         tracing::info!(%object, %verb, "object edited");
         self.metrics.edited();
         let (id, at_ms) = (format!("{:016x}", rand::random::<u64>()), now_ms());
@@ -179,7 +183,7 @@ impl ObjectEditor {
     }
 
     /// Takes an edit back, as long as what it left is still there; gives the revision then.
-    pub async fn undo(&self, id: &str, token: Option<&BearerToken>) -> Result<String, ObjectEditError> {
+    pub async fn undo(&self, id: &str, credential: Option<&Credential>) -> Result<String, ObjectEditError> {
         let found =
             self.undos.lock().iter().find(|((_, known), _)| known == id).map(|(key, done)| (key.clone(), done.clone()));
         let Some((key, done)) = found else { return Err(ObjectEditError::NoSuchEdit(id.to_owned())) };
@@ -187,7 +191,7 @@ impl ObjectEditor {
             return Err(ObjectEditError::TooLate);
         }
         let before = self.views.borrow().version;
-        let revision = self.documents.undo(Access { index: None, token }, &done.undo).await?;
+        let revision = self.documents.undo(Access { index: None, credential }, &done.undo).await?;
         self.undos.lock().remove(&key);
         self.metrics.edited();
         let mut views = self.views.clone();

@@ -4,6 +4,7 @@ mod check;
 mod component;
 mod config;
 mod schema;
+mod sign_in;
 mod status;
 
 use schemars::JsonSchema;
@@ -16,6 +17,7 @@ pub use component::{
 pub use config::{
     AccessLogEncoding, MeshConfig, MeshNetworks, MeshOutboundTrafficPolicy, Network, NetworkEndpoints, NetworkGateway,
 };
+pub use sign_in::{KeyOf, Oidc, SignIn};
 pub use status::{ComponentStatus, Condition, ConditionStatus, MeshStatus};
 
 pub use check::check;
@@ -43,6 +45,8 @@ pub struct MeshSpec {
     pub mesh_config: MeshConfig,
     /// Settings of single components.
     pub components: Components,
+    /// Who may use the console.
+    pub sign_in: SignIn,
     /// The control plane elsewhere; only in profile `remote`, and required there.
     pub remote: Option<Remote>,
 }

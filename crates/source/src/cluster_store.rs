@@ -1,6 +1,7 @@
 //! The way back to an API server: edits as JSON patches that say what they start from, in the name of the user who asks.
 
 mod conflict;
+mod credential;
 mod error;
 mod gitops;
 mod patch;
@@ -23,6 +24,7 @@ use weft_api::{Kind, Object, ObjectKey, ObjectMeta, Scope};
 use self::served::Served;
 pub use self::{
     conflict::{Changer, Conflict, FieldChange},
+    credential::{Credential, Impersonation, NotImpersonated},
     error::ClusterError,
     gitops::GitOps,
     token::{BadToken, BearerToken},
@@ -40,8 +42,9 @@ pub const FIELD_MANAGER: &str = "weft-console";
 const CALL_WITHIN: Duration = Duration::from_secs(10);
 
 /// Reads and edits objects through the API server. Reading may be done with our own rights; whatever is written is
-/// written with the user's token, and the store has no right of its own to use instead.
+/// written with the user's token or in the user's name, and the store has no right of its own to use instead.
 pub struct KubernetesStore {
+    /// Reads, and acts in the name of people where they are impersonated.
     own: Client,
     /// Has no credentials: each call brings the user's.
     users: Client,
@@ -83,7 +86,7 @@ impl KubernetesStore {
     }
 
     /// The object as the API server has it now.
-    pub async fn read(&self, user: Option<&BearerToken>, key: &ObjectKey) -> Result<ConfigDocument, StoreError> {
+    pub async fn read(&self, user: Option<&Credential>, key: &ObjectKey) -> Result<ConfigDocument, StoreError> {
         let live = self.live(user, key).await?;
         Ok(document(key, &live))
     }
@@ -92,7 +95,7 @@ impl KubernetesStore {
     /// included; without one it is worked out here.
     pub async fn preview(
         &self,
-        user: Option<&BearerToken>,
+        user: Option<&Credential>,
         key: &ObjectKey,
         revision: &str,
         edits: &[FieldEdit],
@@ -114,7 +117,7 @@ impl KubernetesStore {
     /// Makes an edit. An object that a GitOps tool owns is left alone: the tool would take the edit back.
     pub async fn apply(
         &self,
-        user: &BearerToken,
+        user: &Credential,
         key: &ObjectKey,
         revision: &str,
         edits: &[FieldEdit],
@@ -133,7 +136,7 @@ impl KubernetesStore {
     }
 
     /// Takes an edit back; gives the revision of the object then.
-    pub async fn undo(&self, user: &BearerToken, undo: &Undo) -> Result<String, StoreError> {
+    pub async fn undo(&self, user: &Credential, undo: &Undo) -> Result<String, StoreError> {
         let undo = match &undo.way {
             Way::Cluster(undo) => undo,
             Way::Created(key, revision) => return self.uncreate(user, key, revision).await,
@@ -150,7 +153,7 @@ impl KubernetesStore {
 
     /// Writes a whole object by server-side apply: a new one, or one that was made this way before. Any other is
     /// refused, because applying it would take fields from whoever owns them.
-    pub async fn put(&self, user: &BearerToken, manifest: &Value) -> Result<ConfigDocument, StoreError> {
+    pub async fn put(&self, user: &Credential, manifest: &Value) -> Result<ConfigDocument, StoreError> {
         let Reading { object, errors, .. } = reading::read(manifest, true);
         if let Some((error, _)) = errors.into_iter().next() {
             return Err(StoreError::Invalid(Box::new(error)));
@@ -184,7 +187,7 @@ impl KubernetesStore {
         }
     }
 
-    async fn live(&self, user: Option<&BearerToken>, key: &ObjectKey) -> Result<Live, StoreError> {
+    async fn live(&self, user: Option<&Credential>, key: &ObjectKey) -> Result<Live, StoreError> {
         let request = self
             .request(key)
             .await?
@@ -198,7 +201,7 @@ impl KubernetesStore {
     /// conflict, and any other refusal is not.
     async fn patch(
         &self,
-        user: &BearerToken,
+        user: &Credential,
         key: &ObjectKey,
         live: &Live,
         operations: &json_patch::Patch,
@@ -260,13 +263,13 @@ impl KubernetesStore {
         version.ok_or_else(|| ClusterError::NotServed { kind }.into())
     }
 
-    async fn call(&self, user: Option<&BearerToken>, mut request: http::Request<Vec<u8>>) -> kube::Result<Value> {
+    async fn call(&self, user: Option<&Credential>, mut request: http::Request<Vec<u8>>) -> kube::Result<Value> {
+        if let Some(user) = user {
+            user.sign(request.headers_mut());
+        }
         let client = match user {
-            Some(user) => {
-                request.headers_mut().insert(http::header::AUTHORIZATION, user.header());
-                &self.users
-            }
-            None => &self.own,
+            Some(Credential::Token(_)) => &self.users,
+            Some(Credential::Impersonated(_)) | None => &self.own,
         };
         match tokio::time::timeout(CALL_WITHIN, client.request(request)).await {
             Ok(answer) => answer,

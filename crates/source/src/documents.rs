@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use weft_api::ObjectKey;
 
 use crate::{
-    cluster_store::{BearerToken, ClusterError, KubernetesStore},
+    cluster_store::{ClusterError, Credential, KubernetesStore},
     config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo},
     index::Index,
     whole::{WholeApplied, WholeEdit, WholePreview},
@@ -25,8 +25,8 @@ pub enum Documents {
 pub struct Access<'a> {
     /// Where the objects of a directory stand.
     pub index: Option<&'a Index>,
-    /// The user's token, which a cluster wants for every change.
-    pub token: Option<&'a BearerToken>,
+    /// The user's credential, which a cluster wants for every change.
+    pub credential: Option<&'a Credential>,
 }
 
 impl Documents {
@@ -37,7 +37,7 @@ impl Documents {
                 let (store, index, key) = (Arc::clone(store), access.files(key)?, key.clone());
                 blocking(move || store.read(&index, &key)).await
             }
-            Self::Cluster(store) => store.read(access.token, key).await,
+            Self::Cluster(store) => store.read(access.credential, key).await,
         }
     }
 
@@ -55,7 +55,7 @@ impl Documents {
                 let (revision, edits) = (revision.to_owned(), edits.to_vec());
                 blocking(move || store.preview(&index, &key, &revision, &edits)).await
             }
-            Self::Cluster(store) => store.preview(access.token, key, revision, edits).await,
+            Self::Cluster(store) => store.preview(access.credential, key, revision, edits).await,
         }
     }
 
@@ -73,7 +73,9 @@ impl Documents {
                 let (revision, edits) = (revision.to_owned(), edits.to_vec());
                 blocking(move || store.apply(&index, &key, &revision, &edits)).await
             }
-            Self::Cluster(store) => store.apply(access.token.ok_or(ClusterError::NoToken)?, key, revision, edits).await,
+            Self::Cluster(store) => {
+                store.apply(access.credential.ok_or(ClusterError::NoToken)?, key, revision, edits).await
+            }
         }
     }
 
@@ -84,7 +86,7 @@ impl Documents {
                 let (store, index, edit) = (Arc::clone(store), access.index.cloned().unwrap_or_default(), edit.clone());
                 blocking(move || store.preview_whole(&index, &edit)).await
             }
-            Self::Cluster(store) => store.preview_whole(access.token, edit).await,
+            Self::Cluster(store) => store.preview_whole(access.credential, edit).await,
         }
     }
 
@@ -95,7 +97,7 @@ impl Documents {
                 let (store, index, edit) = (Arc::clone(store), access.index.cloned().unwrap_or_default(), edit.clone());
                 blocking(move || store.apply_whole(&index, &edit)).await
             }
-            Self::Cluster(store) => store.apply_whole(access.token.ok_or(ClusterError::NoToken)?, edit).await,
+            Self::Cluster(store) => store.apply_whole(access.credential.ok_or(ClusterError::NoToken)?, edit).await,
         }
     }
 
@@ -106,7 +108,7 @@ impl Documents {
                 let (store, undo) = (Arc::clone(store), undo.clone());
                 blocking(move || store.undo(&undo)).await
             }
-            Self::Cluster(store) => store.undo(access.token.ok_or(ClusterError::NoToken)?, undo).await,
+            Self::Cluster(store) => store.undo(access.credential.ok_or(ClusterError::NoToken)?, undo).await,
         }
     }
 }

@@ -18,7 +18,9 @@ mod scan;
 pub mod whole;
 pub mod yaml;
 
-pub use cluster_store::{BearerToken, ClusterError, GitOps, KubernetesStore};
+pub use cluster_store::{
+    BearerToken, ClusterError, Credential, GitOps, Impersonation, KubernetesStore, NotImpersonated,
+};
 pub use config_store::{Applied, ConfigDocument, ConfigStore, FieldEdit, Preview, StoreError, Undo};
 pub use directory::{Batch, DirectoryOptions, DirectorySource, OpenError};
 pub use documents::{Access, Documents};

@@ -21,6 +21,11 @@ pub const CERTIFICATES_VALID: &str = "CertificatesValid";
 /// The Mesh is being removed.
 pub const DELETING: &str = "Deleting";
 
+/// Reason: pods of a component are not ready.
+pub const COMPONENTS_NOT_READY: &str = "ComponentsNotReady";
+/// Reason: no webhook answers.
+pub const NO_REPLICA_READY: &str = "NoReplicaReady";
+
 /// What was seen of an installation.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -86,7 +91,7 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
                     "no replica of {} is ready: pods that ask for a proxy wait until one is; others are not affected",
                     names::CONTROL_PLANE
                 );
-                make(WEBHOOKS_READY, false, "NoReplicaReady", note)
+                make(WEBHOOKS_READY, false, NO_REPLICA_READY, note)
             }
         });
     }
@@ -107,7 +112,7 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
         return Some((false, "InvalidAuthority", why.clone()));
     }
     if !behind.is_empty() {
-        return Some((false, "ComponentsNotReady", behind.join("; ")));
+        return Some((false, COMPONENTS_NOT_READY, behind.join("; ")));
     }
     Some((true, "Ready", "every component runs".into()))
 }

@@ -11,7 +11,7 @@ use weft_api::mesh::{Condition, ConditionStatus, MeshStatus};
 
 use super::{
     cluster::{Cluster, mesh_resource},
-    conditions::PROGRESSING,
+    conditions::{COMPONENTS_NOT_READY, NO_REPLICA_READY, PROGRESSING},
     problem::Problem,
 };
 
@@ -62,15 +62,20 @@ pub async fn write(
         tracing::info!(
             mesh = name, condition = condition.kind, status = ?condition.status, reason = condition.reason, "{}", condition.message
         );
-        tell(recorder, mesh, condition).await;
+        tell(recorder, mesh, condition, status.version.is_empty()).await;
     }
     Ok(())
 }
 
-async fn tell(recorder: &Recorder, mesh: &DynamicObject, condition: &Condition) {
-    let good = (condition.status == ConditionStatus::True) == (condition.kind != super::conditions::DELETING);
+/// Whether a condition is no reason to worry. A Mesh that was never complete (`starting`) waits for its first pods.
+fn good(condition: &Condition, starting: bool) -> bool {
+    let expected = starting && [COMPONENTS_NOT_READY, NO_REPLICA_READY].contains(&condition.reason.as_str());
+    expected || (condition.status == ConditionStatus::True) == (condition.kind != super::conditions::DELETING)
+}
+
+async fn tell(recorder: &Recorder, mesh: &DynamicObject, condition: &Condition, starting: bool) {
     let event = Event {
-        type_: if good { EventType::Normal } else { EventType::Warning },
+        type_: if good(condition, starting) { EventType::Normal } else { EventType::Warning },
         reason: condition.reason.clone(),
         note: Some(format!("{}: {}", condition.kind, condition.message).chars().take(900).collect()),
         action: "Reconcile".into(),
@@ -96,6 +101,15 @@ mod tests {
             message: message.into(),
             ..Condition::default()
         }
+    }
+
+    #[test]
+    fn a_first_start_is_no_warning() {
+        let waits = ready(ConditionStatus::False, COMPONENTS_NOT_READY, "0 of 3");
+        assert!(good(&waits, true) && !good(&waits, false));
+        assert!(!good(&ready(ConditionStatus::False, "Forbidden", "no"), true));
+        let deleting = |status| Condition { kind: "Deleting".into(), ..ready(status, "PodsRun", "") };
+        assert!(!good(&deleting(ConditionStatus::True), false) && good(&deleting(ConditionStatus::False), false));
     }
 
     #[test]

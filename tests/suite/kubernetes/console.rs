@@ -2,6 +2,7 @@
 //! with the token of whoever makes the change, and no other.
 
 mod page;
+mod people;
 
 use std::{net::SocketAddr, time::Duration};
 

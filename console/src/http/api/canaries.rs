@@ -39,7 +39,7 @@ pub(super) async fn preview(
 ) -> Result<Json<EditPreview>, ApiError> {
     let Json(edit) = edit?;
     caller.require(Verb::Get, &edit.object).await?;
-    Ok(Json(app.editor.preview(&edit, caller.token()).await?))
+    Ok(Json(app.editor.preview(&edit, caller.credential()).await?))
 }
 
 /// `POST /api/v1/canaries/apply`.
@@ -51,7 +51,7 @@ pub(super) async fn apply(
     let Json(edit) = edit?;
     caller.require(Verb::Patch, &edit.object).await?;
     app.audit.able().await?;
-    let done = app.editor.apply(&edit, caller.name(), caller.token()).await?;
+    let done = app.editor.apply(&edit, caller.name(), caller.credential()).await?;
     write_down(&app, &caller, &done).await;
     Ok(Json(done))
 }
@@ -66,7 +66,7 @@ pub(super) async fn undo(
     if let Some((verb, object)) = app.objects.undo_needs(&id) {
         caller.require(verb, &object).await?;
         app.audit.able().await?;
-        let revision = app.objects.undo(&id, caller.token()).await?;
+        let revision = app.objects.undo(&id, caller.credential()).await?;
         app.audit.record(&caller, Action::Undo, Some(&object), "", "").await;
         return Ok(Json(EditResult { id, revision, undo_until_ms: 0 }));
     }
@@ -74,7 +74,7 @@ pub(super) async fn undo(
         caller.require(Verb::Patch, &edit.object).await?;
     }
     app.audit.able().await?;
-    let done = app.editor.undo(&id, caller.name(), caller.token()).await?;
+    let done = app.editor.undo(&id, caller.name(), caller.credential()).await?;
     write_down(&app, &caller, &done).await;
     Ok(Json(done))
 }

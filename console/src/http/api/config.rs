@@ -69,7 +69,7 @@ pub(super) async fn object(
         (_, Some(document)) => (document.text.to_owned(), document.line),
         // A cluster's objects are kept without what nobody reads; the page shows them whole.
         (_, None) => {
-            let access = Access { index: None, token: caller.token() };
+            let access = Access { index: None, credential: caller.credential() };
             let document = app.documents.read(access, &key).await.map_err(EditError::Store)?;
             (document.text, document.first_line)
         }

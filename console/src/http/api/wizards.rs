@@ -85,7 +85,7 @@ async fn answer(
     let view = app.view();
     let look = Scene::look(&view.snapshot, (&namespace, &name), kind.is_security(), |name| caller.sees(name));
     let (mut scene, wanted) = look.ok_or_else(missing)?;
-    let access = Access { index: Some(&view.index), token: caller.token() };
+    let access = Access { index: Some(&view.index), credential: caller.credential() };
     let read = async |object: &Arc<Object>| -> Result<Document, ApiError> {
         // Its name is not told, but a second object beside it would be wrong.
         if !caller.sees(&object.reference.namespace) {

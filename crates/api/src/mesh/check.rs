@@ -3,7 +3,7 @@
 use crate::{
     ObjectError,
     error::did_you_mean,
-    mesh::{Component, MeshSpec, Profile, Quantity, Resources, ServiceType},
+    mesh::{Component, MeshSpec, Profile, Quantity, Resources, ServiceType, SignIn},
 };
 
 /// Amounts that a container can be given. Extended resources (with a slash) pass unchecked.
@@ -74,13 +74,14 @@ pub fn check(spec: &MeshSpec) -> Vec<ObjectError> {
             checks.error(at, "only a gateway has further ports", Some("use ingressGateway.servicePorts".into()));
         }
     }
-    if components.console.service_type.is_some_and(|kind| kind != ServiceType::ClusterIP) {
+    if components.console.service_type.is_some_and(|kind| kind != ServiceType::ClusterIP) && !spec.sign_in.guards() {
         checks.error(
             "spec.components.console.serviceType",
-            "the console listens on its pod's loopback only, no Service can lead to it",
-            Some("use kubectl port-forward".into()),
+            "without spec.signIn the console listens on its pod's loopback only, no Service can lead to it",
+            Some("use kubectl port-forward, or say in spec.signIn how people sign in".into()),
         );
     }
+    sign_in(&spec.sign_in, &mut checks);
     if components.console.replicas.is_some_and(|count| count > 1) || components.console.autoscaling.is_some() {
         checks.error("spec.components.console.replicas", "the console keeps traces in its pod, it is one", None);
     }
@@ -97,6 +98,63 @@ pub fn check(spec: &MeshSpec) -> Vec<ObjectError> {
         }
     }
     checks.0
+}
+
+fn sign_in(found: &SignIn, checks: &mut Checks) {
+    match &found.public_url {
+        None if found.signs_in() => checks.error(
+            "spec.signIn.publicUrl",
+            "is missing: cookies and redirects go by it",
+            Some("write the console's address as browsers do, such as https://weft.example.org".into()),
+        ),
+        Some(url) if !url.starts_with("https://") && !is_loopback(url) => checks.error(
+            "spec.signIn.publicUrl",
+            format!("{url:?} is not https"),
+            Some("plain http is for loopback addresses only, such as http://127.0.0.1:20001".into()),
+        ),
+        _ => {}
+    }
+    if let Some(oidc) = &found.oidc {
+        for (name, text) in [("issuer", &oidc.issuer), ("clientId", &oidc.client_id)] {
+            if text.is_empty() {
+                checks.error(format!("spec.signIn.oidc.{name}"), "is missing", None);
+            }
+        }
+        if !oidc.issuer.is_empty() && !oidc.issuer.starts_with("https://") && !is_loopback(&oidc.issuer) {
+            checks.error("spec.signIn.oidc.issuer", format!("{:?} is not https", oidc.issuer), None);
+        }
+        for (name, key) in [("clientSecret", &oidc.client_secret), ("ca", &oidc.ca)] {
+            if key.as_ref().is_some_and(|key| key.name.is_empty() || key.key.is_empty()) {
+                let message = "names no object and key";
+                checks.error(format!("spec.signIn.oidc.{name}"), message, Some("write name and key".into()));
+            }
+        }
+        for (index, scope) in oidc.scopes.iter().enumerate() {
+            if scope.is_empty() || scope.contains([',', ' ']) {
+                checks.error(format!("spec.signIn.oidc.scopes[{index}]"), format!("{scope:?} is no scope"), None);
+            }
+        }
+    }
+    for (index, network) in found.trusted_proxies.iter().enumerate() {
+        if network.parse::<ipnet::IpNet>().is_err() {
+            let at = format!("spec.signIn.trustedProxies[{index}]");
+            checks.error(at, format!("{network:?} is no network"), Some("write one such as 10.1.0.0/16".into()));
+        }
+    }
+    if found.impersonate && !found.signs_in() {
+        checks.error(
+            "spec.signIn.impersonate",
+            "nobody signs in whom the console could act for",
+            Some("write oidc or trustedProxies beside it".into()),
+        );
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    let host = url.strip_prefix("http://").unwrap_or_default();
+    ["127.0.0.1", "[::1]", "localhost"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])))
 }
 
 fn component(found: &Component, name: &str, checks: &mut Checks) {

@@ -1,7 +1,8 @@
-//! The console. It listens on its pod's loopback, so that only whoever may forward a port reaches it, and has no rights
-//! to write: changes are made with the token of whoever makes them.
+//! The console. Where nobody signs in it listens on its pod's loopback, so that only whoever may forward a port reaches it.
+//! It has no rights to write: changes are made with the token of whoever makes them.
 
 use serde_json::{Value, json};
+use weft_api::mesh::{KeyOf, Oidc, SignIn};
 
 use super::{
     control_plane::USER,
@@ -21,10 +22,11 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     let namespace = &frame.input.namespace;
     let admin = format!("http://{}.{namespace}.svc:15014", frame.name(names::CONTROL_PLANE));
     let prometheus = format!("http://prometheus.{}.svc:9090", settings.root_namespace);
+    let sign_in = &mesh.sign_in;
     let mut environment = vec![
         env_field("WEFT_NAMESPACE", "metadata.namespace"),
         env("WEFT_SOURCE", "kubernetes"),
-        env("WEFT_LISTEN", "127.0.0.1:20001"),
+        env("WEFT_LISTEN", if sign_in.guards() { "[::]:20001" } else { "127.0.0.1:20001" }),
         env("WEFT_OPERATOR_ADMIN", admin),
         env("WEFT_ROOT_NAMESPACE", settings.root_namespace.as_str()),
         env("WEFT_DATA_DIR", "/var/lib/weft"),
@@ -34,12 +36,19 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     if !overrides.env.contains_key("WEFT_PROMETHEUS") {
         environment.push(env("WEFT_PROMETHEUS", prometheus));
     }
+    environment.extend(variables(sign_in));
+    let files = files(sign_in);
+    let mut mounts = vec![json!({"name": "data", "mountPath": "/var/lib/weft"})];
+    mounts.extend(files.iter().map(|(volume, dir, _)| json!({"name": volume, "mountPath": dir, "readOnly": true})));
+    // Traces are kept for hours, not for restarts.
+    let mut volumes = vec![json!({"name": "data", "emptyDir": {"sizeLimit": "1Gi"}})];
+    volumes.extend(files.into_iter().map(|(.., volume)| volume));
     let container = json!({
         "name": COMPONENT,
         "image": settings.console_image,
         "env": environment,
         "ports": [{"name": "http", "containerPort": 20001, "protocol": "TCP"}],
-        "volumeMounts": [{"name": "data", "mountPath": "/var/lib/weft"}],
+        "volumeMounts": mounts,
     });
     let workload = Workload {
         component: COMPONENT,
@@ -52,8 +61,7 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
             &overrides.resources,
         ),
         container,
-        // Traces are kept for hours, not for restarts.
-        volumes: json!([{"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}]),
+        volumes: volumes.into(),
         user: USER,
         pod_labels: json!({"app": names::CONSOLE}),
         pod_annotations: json!({}),
@@ -61,8 +69,66 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     };
     let ports = json!([{"name": "http", "port": 20001, "targetPort": 20001, "protocol": "TCP"}]);
     let mut objects = vec![frame.service_account(COMPONENT, &name)];
-    objects.extend(rbac::bind_cluster(frame.cluster_meta(COMPONENT, &name), &rbac::console(), &name, namespace));
+    objects.extend(rbac::bind_cluster(
+        frame.cluster_meta(COMPONENT, &name),
+        &rbac::console(sign_in.signs_in()),
+        &name,
+        namespace,
+    ));
     objects.push(service(frame, COMPONENT, &name, overrides, ports));
     objects.extend(workload.objects(frame));
     objects
+}
+
+/// Where the provider's secret and certificates are.
+const SECRET_DIR: &str = "/etc/weft/oidc-secret";
+const CA_DIR: &str = "/etc/weft/oidc-ca";
+
+/// The flags of sign-in.
+fn variables(sign_in: &SignIn) -> Vec<Value> {
+    let mut variables = Vec::new();
+    let mut set = |name: &str, value: String| {
+        if !value.is_empty() {
+            variables.push(env(name, value));
+        }
+    };
+    if !sign_in.guards() {
+        return variables;
+    }
+    set("WEFT_PUBLIC_URL", sign_in.public_url.clone().unwrap_or_default());
+    set("WEFT_TRUSTED_PROXIES", sign_in.trusted_proxies.join(","));
+    set("WEFT_ANONYMOUS", if sign_in.anonymous { "true".into() } else { String::new() });
+    set("WEFT_IMPERSONATE", if sign_in.impersonate { "true".into() } else { String::new() });
+    let Some(oidc) = &sign_in.oidc else { return variables };
+    let file =
+        |dir: &str, key: &Option<KeyOf>| key.as_ref().map(|key| format!("{dir}/{}", key.key)).unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    set("WEFT_OIDC_ISSUER", oidc.issuer.clone());
+    set("WEFT_OIDC_CLIENT_ID", oidc.client_id.clone());
+    set("WEFT_OIDC_CLIENT_SECRET_FILE", file(SECRET_DIR, &oidc.client_secret));
+    set("WEFT_OIDC_CA_FILE", file(CA_DIR, &oidc.ca));
+    set("WEFT_OIDC_SCOPES", oidc.scopes.join(","));
+    set("WEFT_OIDC_USERNAME_CLAIM", text(&oidc.username_claim));
+    set("WEFT_OIDC_USERNAME_PREFIX", text(&oidc.username_prefix));
+    set("WEFT_OIDC_GROUPS_CLAIM", text(&oidc.groups_claim));
+    set("WEFT_OIDC_GROUPS_PREFIX", text(&oidc.groups_prefix));
+    variables
+}
+
+/// Volumes with files of sign-in: name, directory and the volume itself. The console has no right to read Secrets: the
+/// kubelet brings this one.
+fn files(sign_in: &SignIn) -> Vec<(&'static str, &'static str, Value)> {
+    let Some(Oidc { client_secret, ca, .. }) = &sign_in.oidc else { return Vec::new() };
+    let items = |key: &KeyOf| json!([{"key": key.key, "path": key.key}]);
+    let secret = client_secret.as_ref().map(|key| {
+        let volume = json!({"name": "oidc-secret", "secret": {
+            "secretName": key.name, "items": items(key), "defaultMode": 0o440,
+        }});
+        ("oidc-secret", SECRET_DIR, volume)
+    });
+    let ca = ca.as_ref().map(|key| {
+        let volume = json!({"name": "oidc-ca", "configMap": {"name": key.name, "items": items(key)}});
+        ("oidc-ca", CA_DIR, volume)
+    });
+    secret.into_iter().chain(ca).collect()
 }

@@ -110,15 +110,27 @@ pub fn control_plane_namespace() -> Vec<Rule> {
     ]
 }
 
-/// What the console may. It reads, and writes only with the token of whoever writes.
-pub fn console() -> Vec<Rule> {
-    configuration()
+/// What the console may. It reads, and writes only with the token, or in the name, of whoever writes.
+pub fn console(people_sign_in: bool) -> Vec<Rule> {
+    let mut rules = configuration();
+    rules.extend(people_sign_in.then(reviews));
+    rules
+}
+
+fn reviews() -> Rule {
+    rule(
+        &["authorization.k8s.io"],
+        &["subjectaccessreviews"],
+        &["create"],
+        "the console asks what somebody who signed in may see and change",
+    )
 }
 
 /// What the operator may in the whole cluster, beside what it grants: nobody can grant what they do not have.
 pub fn operator() -> Vec<Rule> {
     let mut rules = control_plane();
     rules.extend([
+        reviews(),
         rule(&["weft.dev"], &["meshes"], &["get", "list", "watch", "patch", "update"], "the finalizer of a Mesh"),
         rule(&["weft.dev"], &["meshes/status"], &["get", "patch", "update"], "what became of a Mesh"),
         rule(

@@ -123,15 +123,17 @@ fn only_the_rights_of_the_operator_are_granted() {
             })
         })
     };
-    for rule in rbac::control_plane().iter().chain(&rbac::console()) {
+    for rule in rbac::control_plane().iter().chain(&rbac::console(true)) {
         assert!(covers(&allowed, rule), "{rule:?}");
     }
     for rule in rbac::control_plane_namespace() {
         assert!(covers(&namespaced, &rule), "{rule:?}");
     }
     // The console reads and nothing else; the control plane writes nothing that stays.
-    assert!(rbac::console().iter().all(|rule| rule.verbs.iter().all(|verb| ["get", "list", "watch"].contains(verb))));
-    assert!(!rbac::console().iter().any(|rule| rule.resources.contains(&"secrets")));
+    assert!(
+        rbac::console(false).iter().all(|rule| rule.verbs.iter().all(|verb| ["get", "list", "watch"].contains(verb)))
+    );
+    assert!(!rbac::console(false).iter().any(|rule| rule.resources.contains(&"secrets")));
     for rule in rbac::control_plane() {
         let writes = rule.verbs.iter().any(|verb| !["get", "list", "watch"].contains(verb));
         assert!(!writes || rule.resources.iter().all(|resource| resource.ends_with("reviews")), "{rule:?}");
@@ -187,4 +189,40 @@ fn of_two_meshes_with_one_revision_the_elder_stays() {
     let all = [elder.clone(), younger.clone(), other];
     assert_eq!(conflict(&younger, &all), Some("b"));
     assert_eq!(conflict(&elder, &all), None);
+}
+
+#[test]
+fn sign_in_opens_the_console_and_gives_it_one_right_more() {
+    let sign_in = json!({
+        "publicUrl": "https://weft.example.org", "trustedProxies": ["10.1.0.0/16", "fd00::/8"], "impersonate": true,
+        "oidc": {
+            "issuer": "https://id.example.org", "clientId": "weft", "clientSecret": {"name": "weft-oidc", "key": "secret"},
+            "ca": {"name": "id-ca", "key": "ca.crt"}, "scopes": ["email", "groups"], "groupsPrefix": "oidc:",
+        },
+    });
+    let objects = render(&input(json!({"signIn": sign_in}))).unwrap();
+    let pod = &find(&objects, "Deployment", "weft-console").unwrap()["spec"]["template"]["spec"];
+    let environment = pod["containers"][0]["env"].as_array().unwrap();
+    let value =
+        |name: &str| environment.iter().find(|env| env["name"] == name).map_or(&Value::Null, |env| &env["value"]);
+    for (name, expected) in [
+        ("WEFT_LISTEN", "[::]:20001"),
+        ("WEFT_PUBLIC_URL", "https://weft.example.org"),
+        ("WEFT_TRUSTED_PROXIES", "10.1.0.0/16,fd00::/8"),
+        ("WEFT_IMPERSONATE", "true"),
+        ("WEFT_OIDC_CLIENT_SECRET_FILE", "/etc/weft/oidc-secret/secret"),
+        ("WEFT_OIDC_CA_FILE", "/etc/weft/oidc-ca/ca.crt"),
+        ("WEFT_OIDC_SCOPES", "email,groups"),
+        ("WEFT_OIDC_GROUPS_PREFIX", "oidc:"),
+    ] {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    assert_eq!((value("WEFT_ANONYMOUS"), value("WEFT_OIDC_USERNAME_CLAIM")), (&Value::Null, &Value::Null));
+    let volumes = pod["volumes"].to_string();
+    assert!(volumes.contains("\"secretName\":\"weft-oidc\"") && volumes.contains("\"name\":\"id-ca\""), "{volumes}");
+    assert_eq!(pod["containers"][0]["volumeMounts"].as_array().unwrap().len(), 3);
+    // The right to impersonate is the administrator's to give.
+    let rules = |objects: &[Value]| find(objects, "ClusterRole", "weft-console").unwrap()["rules"].to_string();
+    assert!(rules(&objects).contains("subjectaccessreviews") && !rules(&objects).contains("impersonate"));
+    assert!(!rules(&render(&input(json!({}))).unwrap()).contains("subjectaccessreviews"));
 }

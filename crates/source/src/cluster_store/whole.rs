@@ -8,7 +8,7 @@ use super::{
     ClusterError, Conflict, FIELD_MANAGER, GitOps, KubernetesStore, Live, diff, error, name, patch, read_live, render,
 };
 use crate::{
-    cluster_store::{BearerToken, ClusterUndo},
+    cluster_store::{ClusterUndo, Credential},
     config_store::{StoreError, Undo, Way},
     draft::{Draft, text_revision},
     whole::{Stale, WholeApplied, WholeEdit, WholePreview, unified},
@@ -17,11 +17,7 @@ use crate::{
 impl KubernetesStore {
     /// Works a change out without making it. With a token the API server itself says what would come of it, webhooks
     /// included; without one it is worked out here.
-    pub async fn preview_whole(
-        &self,
-        user: Option<&BearerToken>,
-        edit: &WholeEdit,
-    ) -> Result<WholePreview, StoreError> {
+    pub async fn preview_whole(&self, user: Option<&Credential>, edit: &WholeEdit) -> Result<WholePreview, StoreError> {
         let drafted = edit.after()?;
         let key = edit.key().ok_or(StoreError::Elsewhere)?;
         let place = name(&key);
@@ -60,7 +56,7 @@ impl KubernetesStore {
     }
 
     /// Makes a change; the API server tries it before. What a GitOps tool owns is left alone.
-    pub async fn apply_whole(&self, user: &BearerToken, edit: &WholeEdit) -> Result<WholeApplied, StoreError> {
+    pub async fn apply_whole(&self, user: &Credential, edit: &WholeEdit) -> Result<WholeApplied, StoreError> {
         edit.after()?;
         let key = edit.key().ok_or(StoreError::Elsewhere)?;
         let managed = |live: &Live, then: String| match GitOps::of(&live.value) {
@@ -102,7 +98,7 @@ impl KubernetesStore {
     /// Takes a new object away again, unless it says something else by now.
     pub(super) async fn uncreate(
         &self,
-        user: &BearerToken,
+        user: &Credential,
         key: &ObjectKey,
         revision: &str,
     ) -> Result<String, StoreError> {
@@ -117,7 +113,7 @@ impl KubernetesStore {
     /// Brings an object back that was removed.
     pub(super) async fn recreate(
         &self,
-        user: &BearerToken,
+        user: &Credential,
         key: &ObjectKey,
         manifest: &Value,
     ) -> Result<String, StoreError> {
@@ -125,7 +121,7 @@ impl KubernetesStore {
     }
 
     /// The object now, if its text is the one that the edit starts from.
-    async fn current(&self, user: Option<&BearerToken>, key: &ObjectKey, revision: &str) -> Result<Live, StoreError> {
+    async fn current(&self, user: Option<&Credential>, key: &ObjectKey, revision: &str) -> Result<Live, StoreError> {
         let stale = |theirs, by| StoreError::Stale(Box::new(Stale { key: key.clone(), theirs, by }));
         let live = match self.live(user, key).await {
             Err(StoreError::NotFound(_)) => return Err(stale(None, None)),
@@ -142,7 +138,7 @@ impl KubernetesStore {
     /// Makes the object what it is to be, by operations that hold for this very version of it only.
     async fn change(
         &self,
-        user: &BearerToken,
+        user: &Credential,
         key: &ObjectKey,
         live: &Live,
         wanted: &Value,
@@ -162,7 +158,7 @@ impl KubernetesStore {
 
     async fn create(
         &self,
-        user: &BearerToken,
+        user: &Credential,
         key: &ObjectKey,
         manifest: &Value,
         dry_run: bool,
@@ -190,7 +186,7 @@ impl KubernetesStore {
         }
     }
 
-    async fn remove(&self, user: &BearerToken, key: &ObjectKey, live: &Live, dry_run: bool) -> Result<(), StoreError> {
+    async fn remove(&self, user: &Credential, key: &ObjectKey, live: &Live, dry_run: bool) -> Result<(), StoreError> {
         let text = |field: &str| live.value["metadata"][field].as_str().map(str::to_owned);
         let parameters = DeleteParams {
             dry_run,

@@ -40,7 +40,7 @@ pub(in crate::http) async fn preview(
     if let Some((verb, object)) = needed.as_ref().filter(|(_, object)| !caller.sees(&object.namespace)) {
         caller.require(*verb, object).await?;
     }
-    let mut preview = app.objects.preview(&edit, caller.token()).await?;
+    let mut preview = app.objects.preview(&edit, caller.credential()).await?;
     if preview.ready
         && let Some((verb, object)) = needed
         && caller.require(verb, &object).await.is_err()
@@ -64,8 +64,8 @@ pub(in crate::http) async fn apply(
     caller.require(verb, &object).await?;
     app.audit.able().await?;
     // What was there before is gone afterwards, so the difference is worked out first.
-    let diff = app.objects.difference(&edit, caller.token()).await;
-    let result = app.objects.apply(&edit, caller.token()).await?;
+    let diff = app.objects.difference(&edit, caller.credential()).await;
+    let result = app.objects.apply(&edit, caller.credential()).await?;
     let action = match verb {
         Verb::Create => Action::Create,
         Verb::Delete => Action::Delete,
