@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use weft_api::{Change, Kind, Object, ObjectKey, Spec};
 use weft_model::Diagnostic;
 use weft_source::{
-    BearerToken, ClusterError, FieldEdit, KubernetesOptions, KubernetesSource, KubernetesStore, StoreError, kubernetes,
+    BearerToken, ClusterError, Credential, FieldEdit, KubernetesOptions, KubernetesSource, KubernetesStore, StoreError,
+    kubernetes,
 };
 use weft_tests::cluster::{Cluster, TestNamespace};
 
@@ -203,7 +204,8 @@ async fn edits_go_back_in_the_users_name() {
     let rights = |verbs: Value| json!([{"apiGroups": ["networking.istio.io"], "resources": ["virtualservices"], "verbs": verbs}]);
     let editor = user(&namespace, "editor", rights(json!(["get", "patch", "create"]))).await;
     let viewer = user(&namespace, "viewer", rights(json!(["get"]))).await;
-    let (editor, viewer) = (BearerToken::new(&editor).unwrap(), BearerToken::new(&viewer).unwrap());
+    let token = |text: &str| Credential::Token(BearerToken::new(text).unwrap());
+    let (editor, viewer) = (token(&editor), token(&viewer));
     let config = kubernetes::config(Some(&cluster.kubeconfig()), None).await.unwrap();
     let store = KubernetesStore::new(config).unwrap();
     let key = ObjectKey::new(Kind::VirtualService, &namespace.name, "cart");
@@ -231,7 +233,7 @@ async fn edits_go_back_in_the_users_name() {
     assert_eq!(weights().await, "90 10", "a preview writes nothing");
     let refused = store.apply(&viewer, &key, &document.revision, &shift(90, 50)).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Cluster(e) if matches!(**e, ClusterError::Forbidden { .. })), "{refused}");
-    let nobody = BearerToken::new("nobody").unwrap();
+    let nobody = token("nobody");
     let refused = store.apply(&nobody, &key, &document.revision, &shift(90, 50)).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Cluster(e) if matches!(**e, ClusterError::Unauthorized)), "{refused}");
 
