@@ -18,6 +18,7 @@ use weft_model::{
     mesh::{MeshState, ProxyDetail},
     session::SessionInfo,
     trace::{Trace, TraceList},
+    wizard::{Wizard, WizardAsk, WizardKind},
 };
 
 use crate::location::{View, encode};
@@ -147,6 +148,11 @@ pub async fn apply_object(edit: &ObjectEdit) -> Answer<ObjectResult> {
 /// What helps with writing an object of a kind.
 pub async fn schema(kind: &str, namespace: &str) -> Answer<Schema> {
     get(&format!("/config/schema?kind={}&namespace={}", encode(kind), encode(namespace))).await
+}
+
+/// What a form comes to; without one, the form as it is configured now.
+pub async fn wizard(kind: WizardKind, ask: &WizardAsk<serde_json::Value>) -> Answer<Wizard<serde_json::Value>> {
+    post(&format!("/wizards/{}", kind.slug()), ask).await
 }
 
 /// Takes an edit back.

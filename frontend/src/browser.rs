@@ -38,6 +38,21 @@ pub fn moment(ms: f64) -> String {
     written(ms, &[("dateStyle", "medium"), ("timeStyle", "medium")])
 }
 
+/// A moment written as RFC 3339, in milliseconds since the Unix epoch.
+pub fn read_moment(text: &str) -> Option<f64> {
+    Some(js_sys::Date::parse(text)).filter(|ms| ms.is_finite())
+}
+
+/// Writes at the cursor of the field that has the focus, as if it were typed: the browser can take it back.
+pub fn type_text(text: &str) {
+    let document = document();
+    let command = js_sys::Reflect::get(&document, &JsValue::from_str("execCommand"));
+    if let Some(command) = command.ok().and_then(|command| command.dyn_into::<js_sys::Function>().ok()) {
+        let (name, text) = (JsValue::from_str("insertText"), JsValue::from_str(text));
+        let _ = command.call3(&document, &name, &JsValue::FALSE, &text);
+    }
+}
+
 /// A moment as `Intl.DateTimeFormat` writes it for the reader.
 fn written(ms: f64, options: &[(&str, &str)]) -> String {
     let wishes = js_sys::Object::new();

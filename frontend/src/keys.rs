@@ -116,7 +116,10 @@ fn escape(app: App) {
             let _ = active.blur();
         }
     } else {
-        app.change(|view| view.select.clear());
+        app.change(|view| {
+            view.select.clear();
+            view.configuration.close();
+        });
     }
 }
 

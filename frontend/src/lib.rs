@@ -3,11 +3,13 @@
 
 pub mod chart;
 pub mod findings;
+pub mod form;
 pub mod format;
 pub mod graph;
 pub mod history;
 pub mod icons;
 pub mod location;
+pub mod objects;
 pub mod waterfall;
 pub mod weights;
 pub mod words;

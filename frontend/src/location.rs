@@ -1,6 +1,7 @@
 //! The view as it stands in the address: `#/graph?ns=shop&window=300&select=node:shop/cart-v1`. Whoever opens a copied
 //! link sees exactly what its sender saw.
 
+pub mod configuration;
 pub mod graph;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ use std::fmt::Write;
 
 use weft_model::details::Subject;
 
-use self::graph::GraphView;
+use self::{configuration::ConfigurationView, graph::GraphView};
 
 /// A room of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,9 +95,11 @@ pub struct View {
     pub find: String,
     /// What was chosen for the graph.
     pub graph: GraphView,
+    /// What was chosen for configuration.
+    pub configuration: ConfigurationView,
     /// Traces: only this workload, `namespace/name`; empty for all.
     pub workload: String,
-    /// Traces: only those that failed.
+    /// Traces: only those that failed. Configuration: only objects with findings.
     pub errors: bool,
     /// Traces: at least this many milliseconds.
     pub min_ms: u64,
@@ -130,6 +133,7 @@ impl Default for View {
             select: String::new(),
             find: String::new(),
             graph: GraphView::default(),
+            configuration: ConfigurationView::default(),
             workload: String::new(),
             errors: false,
             min_ms: 0,
@@ -179,6 +183,7 @@ impl View {
                 "sort" => view.sort = value,
                 "instance" => view.instance = value,
                 "min" => view.min_ms = value.parse().unwrap_or(0),
+                name if view.room == Room::Configuration && view.configuration.take(name, &value) => {}
                 name => view.graph.take(name, &value),
             }
         }
@@ -205,6 +210,7 @@ impl View {
         put("select", &self.select, !self.select.is_empty());
         put("find", &self.find, !self.find.is_empty());
         self.graph.put(|name, value| put(name, value, true));
+        self.configuration.put(|name, value| put(name, value, true));
         put("workload", &self.workload, !self.workload.is_empty());
         put("errors", "1", self.errors);
         put("action", &self.action, !self.action.is_empty());

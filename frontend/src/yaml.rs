@@ -1,4 +1,7 @@
-//! Just enough reading of YAML to colour it; what it means is the server's business.
+//! Just enough reading of YAML to colour it and to help whoever writes it; what it means is the server's business.
+
+pub mod complete;
+pub mod place;
 
 /// What a piece of a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

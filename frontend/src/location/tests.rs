@@ -119,3 +119,27 @@ fn a_page_of_details_is_a_path() {
     assert_eq!(View::parse("#/apps/a%3Cb/c").place, "a<b/c");
     assert_eq!(view.enter(Room::Mesh).fragment(), "#/mesh");
 }
+
+#[test]
+fn filters_and_wizards_of_configuration_come_back() {
+    let view = View {
+        room: Room::Configuration,
+        configuration: ConfigurationView {
+            kind: "VirtualService".into(),
+            severity: "error".into(),
+            owner: "Argo CD".into(),
+            new: String::new(),
+            wizard: "faults".into(),
+            of: "shop/order-service".into(),
+        },
+        ..View::default()
+    };
+    let fragment = view.fragment();
+    assert_eq!(
+        fragment,
+        "#/configuration?kind=VirtualService&severity=error&owner=Argo%20CD&wizard=faults&of=shop/order-service"
+    );
+    assert_eq!(View::parse(&fragment), view);
+    assert_eq!(view.enter(Room::Graph).fragment(), "#/graph");
+    assert!(view.configuration.is_filtered());
+}

@@ -3,17 +3,21 @@
 mod create;
 mod detail;
 mod editor;
+mod filters;
+mod help;
 mod outlook;
 mod source;
 mod table;
+pub mod wizard;
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{Diagnostic, ObjectRef};
+use weft_model::{Diagnostic, ObjectRef, wizard::WizardKind};
 
 use crate::{
     api,
     app::Settle,
     components::{
+        copy::Commands,
         placeholder::{Failure, Skeleton},
         shape::{Glyph, SeverityMark},
     },
@@ -23,6 +27,7 @@ use crate::{
 use create::Create;
 use detail::Detail;
 use table::Table;
+use wizard::WizardPanel;
 
 /// An object in the address.
 pub fn key(object: &ObjectRef) -> String {
@@ -46,9 +51,12 @@ pub fn Configuration() -> impl IntoView {
         app.config.with(|load| load.value.as_ref().map(|list| list.file_findings.clone()).unwrap_or_default())
     });
     let selected = Memo::new(move |_| app.view.with(|view| object(&view.select)));
-    let creating: RwSignal<Option<String>> = RwSignal::new(None);
+    let wizard = Memo::new(move |_| app.view.with(|view| WizardKind::named(&view.configuration.wizard)));
+    let creating =
+        Memo::new(move |_| app.view.with(|view| Some(view.configuration.new.clone()).filter(|kind| !kind.is_empty())));
+    let commands = Signal::derive(move || filters::commands(&app.view.get()));
     view! {
-        <div class="room split" class:with-detail=move || selected.get().is_some() || creating.with(Option::is_some)>
+        <div class="room split" class:with-detail=move || selected.get().is_some() || creating.with(Option::is_some) || wizard.get().is_some()>
             <div class="scroll">
                 <div class="room-head">
                     <h1>"Configuration"</h1>
@@ -67,14 +75,8 @@ pub fn Configuration() -> impl IntoView {
                             }
                         />
                     </label>
-                    <button
-                        class="toggle"
-                        aria-pressed=move || app.view.with(|view| view.errors).to_string()
-                        on:click=move |_| app.change(|view| view.errors = !view.errors)
-                    >
-                        "With findings only"
-                    </button>
-                    <create::Choice creating />
+                    <filters::Filters />
+                    <create::Choice />
                 </div>
                 {move || {
                     let files = files.get();
@@ -88,11 +90,13 @@ pub fn Configuration() -> impl IntoView {
                     }
                 >
                     <Table />
+                    <Commands commands=commands />
                 </Show>
             </div>
-            {move || match creating.get() {
-                Some(kind) => Some(view! { <Create kind creating /> }.into_any()),
-                None => selected.get().map(|object| view! { <Detail object /> }.into_any()),
+            {move || match (wizard.get(), creating.get()) {
+                (Some(kind), _) => Some(view! { <WizardPanel kind /> }.into_any()),
+                (None, Some(kind)) => Some(view! { <Create kind /> }.into_any()),
+                (None, None) => selected.get().map(|object| view! { <Detail object /> }.into_any()),
             }}
         </div>
     }

@@ -1,7 +1,10 @@
 //! A new object, from a template of its kind.
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::edit::{Action, ObjectEdit, Schema};
+use weft_model::{
+    edit::{Action, ObjectEdit, Schema},
+    wizard::WizardKind,
+};
 
 use super::editor::Editor;
 use crate::{
@@ -31,27 +34,44 @@ const KINDS: [&str; 11] = [
 
 /// Chooses the kind of a new object.
 #[component]
-pub fn Choice(creating: RwSignal<Option<String>>) -> impl IntoView {
+pub fn Choice() -> impl IntoView {
+    let app = app();
     view! {
         <select
-            class="button"
+            class="choose"
             data-testid="config-new"
-            aria-label="New object"
-            prop:value=move || creating.get().unwrap_or_default()
+            aria-label="New: with a form, or as YAML"
+            prop:value=move || {
+                app.view.with(|view| {
+                    let view = &view.configuration;
+                    if view.wizard.is_empty() { view.new.clone() } else { view.wizard.clone() }
+                })
+            }
             on:change:target=move |event| {
-                let kind = event.target().value();
-                creating.set((!kind.is_empty()).then_some(kind));
+                let chosen = event.target().value();
+                app.change(|view| {
+                    view.configuration.close();
+                    match WizardKind::named(&chosen) {
+                        Some(_) => view.configuration.wizard = chosen,
+                        None => view.configuration.new = chosen,
+                    }
+                });
             }
         >
-            <option value="">"New object …"</option>
-            {KINDS.into_iter().map(|kind| view! { <option value=kind>{kind}</option> }).collect_view()}
+            <option value="">"New …"</option>
+            <optgroup label="With a form">
+                {WizardKind::ALL.into_iter().map(|kind| view! { <option value=kind.slug()>{kind.title()}</option> }).collect_view()}
+            </optgroup>
+            <optgroup label="As YAML">
+                {KINDS.into_iter().map(|kind| view! { <option value=kind>{kind}</option> }).collect_view()}
+            </optgroup>
         </select>
     }
 }
 
 /// The panel in which it is written.
 #[component]
-pub fn Create(kind: String, creating: RwSignal<Option<String>>) -> impl IntoView {
+pub fn Create(kind: String) -> impl IntoView {
     let app = app();
     let load: RwSignal<Load<Schema>> = RwSignal::default();
     let wanted = StoredValue::new(kind.clone());
@@ -64,7 +84,7 @@ pub fn Create(kind: String, creating: RwSignal<Option<String>>) -> impl IntoView
         });
     };
     ask();
-    let close = move || creating.set(None);
+    let close = move || app.change(|view| view.configuration.close());
     view! {
         <aside class="panel detail" aria-labelledby="panel-title" data-testid="config-create">
             <header>

@@ -39,7 +39,8 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
         app.config.with(|load| load.value.as_ref()?.rows.iter().find(|row| row.object == object).cloned())
     });
     Effect::new(move |_| {
-        row.track();
+        // Read, not only tracked: a memo that nobody has read follows nothing yet.
+        let _ = row.get();
         ask();
     });
     let commands = Signal::derive(move || {

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use gloo_timers::future::TimeoutFuture;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{ev, prelude::*, task::spawn_local};
 use weft_model::{
     Diagnostic, Severity,
     config::Problem,
     edit::{Action, ObjectEdit, ObjectPreview},
 };
 
-use super::{outlook::Outlook, source::coloured};
+use super::{help, help::Helper, outlook::Outlook, source::coloured};
 use crate::{
     api,
     app::Settle,
@@ -39,11 +39,12 @@ pub struct Draft {
     pub busy: RwSignal<bool>,
     turn: RwSignal<u64>,
     done: Callback<()>,
+    left: Callback<()>,
 }
 
 impl Draft {
-    /// Begins an edit, and has it looked at; `done` closes it.
-    pub fn new(app: App, start: ObjectEdit, done: Callback<()>) -> Self {
+    /// Begins an edit, and has it looked at; `done` is told when it was made, `left` when it was given up.
+    pub fn new(app: App, start: ObjectEdit, done: Callback<()>, left: Callback<()>) -> Self {
         let draft = Self {
             app,
             text: RwSignal::new(start.yaml.clone()),
@@ -54,6 +55,7 @@ impl Draft {
             busy: RwSignal::new(false),
             turn: RwSignal::new(0),
             done,
+            left,
         };
         draft.look(0);
         draft
@@ -116,9 +118,13 @@ impl Draft {
         ready && self.is_seen() && !self.busy.get()
     }
 
+    fn can_apply_untracked(self) -> bool {
+        untrack(|| self.can_apply())
+    }
+
     /// Closes it without writing.
     pub fn discard(self) {
-        self.done.run(());
+        self.left.run(());
     }
 
     /// Applies it and offers to take it back.
@@ -163,7 +169,7 @@ impl Draft {
 /// The text with line numbers and squiggles, and below it what applying would do.
 #[component]
 pub fn Editor(start: ObjectEdit, done: Callback<()>) -> impl IntoView {
-    let draft = Draft::new(app(), start, done);
+    let draft = Draft::new(app(), start, done, done);
     let writing = draft.action() != Action::Delete;
     view! {
         <section class="editor" data-testid="config-editor">
@@ -205,24 +211,50 @@ fn Text(draft: Draft) -> impl IntoView {
         })
     };
     let worst = move || by_line.with(|by_line| by_line.values().flatten().any(|f| f.severity == Severity::Error));
+    let helper = draft.start.with_value(|start| Helper::new(start, draft.text));
+    let found = help::found(helper);
+    let keys = move |event: ev::KeyboardEvent| {
+        if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && draft.can_apply_untracked() {
+            draft.apply();
+        }
+        helper.key(&event, found);
+    };
     view! {
         <div class="editor-scroll">
             <div class="editor-sheet">
                 <div class="source editor-under" aria-hidden="true">{lines}</div>
                 <textarea
+                    node_ref=helper.field()
                     class="editor-text"
                     data-testid="config-text"
                     aria-label="YAML of the object"
                     aria-describedby="editor-findings"
+                    aria-autocomplete="list"
+                    aria-controls="editor-offers"
+                    aria-activedescendant=move || help::active(helper)
                     aria-invalid=move || worst().to_string()
                     spellcheck="false"
                     autocapitalize="off"
                     autocomplete="off"
                     wrap="off"
                     prop:value=move || draft.text.get()
-                    on:input:target=move |event| draft.set(event.target().value())
+                    on:input:target=move |event| {
+                        draft.set(event.target().value());
+                        helper.typed();
+                    }
+                    on:keydown=keys
+                    on:keyup=move |_| helper.moved()
+                    on:click=move |_| {
+                        helper.moved();
+                        helper.close();
+                    }
+                    on:blur=move |_| helper.close()
+                    on:mousemove=move |event| helper.hovers(help::height(&event))
+                    on:mouseleave=move |_| helper.hovers(None)
                 ></textarea>
+                <help::Offers helper found />
             </div>
         </div>
+        <help::FieldHelp helper />
     }
 }

@@ -161,7 +161,7 @@ fn Conflict(theirs: Theirs, draft: Draft) -> impl IntoView {
                             <p>
                                 <button class="button" on:click=move |_| draft.rebase(mine.clone(), None)>"Keep my text, on top of theirs"</button>
                                 " "
-                                <button class="button" on:click=move |_| draft.rebase(theirs_too.clone(), Some(taken.clone()))>"Take their text"</button>
+                                <button class="button" data-testid="config-take-theirs" on:click=move |_| draft.rebase(theirs_too.clone(), Some(taken.clone()))>"Take their text"</button>
                             </p>
                         }
                             .into_any()

@@ -3,12 +3,13 @@
 use leptos::prelude::*;
 use weft_model::{Severity, config::ConfigRow};
 
-use super::key;
+use super::{filters::filter, key};
 use crate::{
     browser,
     components::{placeholder::Empty, shape::HealthShape},
     findings::worst_first,
     format,
+    objects::owner,
     state::app,
     words,
 };
@@ -19,13 +20,10 @@ pub fn Table() -> impl IntoView {
     let app = app();
     let keys = Memo::new(move |_| {
         app.view.with(|view| {
-            let words: Vec<String> = view.find.split_whitespace().map(str::to_lowercase).collect();
+            let filter = filter(view);
             app.config.with(|load| {
                 let rows = load.value.iter().flat_map(|list| &list.rows);
-                let shown = rows
-                    .filter(|row| view.shows(&row.object.namespace))
-                    .filter(|row| !view.errors || !row.findings.is_empty())
-                    .filter(|row| matches(row, &words));
+                let shown = rows.filter(|row| view.shows(&row.object.namespace)).filter(|row| filter.takes(row));
                 worst_first(shown).into_iter().map(|row| key(&row.object)).collect::<Vec<_>>()
             })
         })
@@ -45,22 +43,24 @@ pub fn Table() -> impl IntoView {
                 } else {
                     view! {
                         <Empty title="Nothing fits">
-                            <p>"The filter or the chosen namespaces leave no object of "{total.get()}"."</p>
+                            <p>"The filters or the chosen namespaces leave no object of "{total.get()}"."</p>
+                            <p><button class="button" data-testid="config-all" on:click=move |_| app.change(super::filters::clear)>"Show all"</button></p>
                         </Empty>
                     }
                         .into_any()
                 }
             }
         >
-            <table class="list">
+            <table class="list objects">
                 <thead>
                     <tr>
                         <th>"Kind"</th>
                         <th>"Name"</th>
                         <th>"Namespace"</th>
                         <th>"Findings"</th>
-                        <th class="extra">"File"</th>
-                        <th class="numeral extra">"Changed"</th>
+                        <th class="extra">"Owner"</th>
+                        <th class="file extra">"File"</th>
+                        <th class="numeral extra">"Age"</th>
                     </tr>
                 </thead>
                 <tbody>
@@ -74,19 +74,6 @@ pub fn Table() -> impl IntoView {
     }
 }
 
-/// Whether each word occurs somewhere in the row.
-fn matches(row: &ConfigRow, words: &[String]) -> bool {
-    if words.is_empty() {
-        return true;
-    }
-    let mut text = format!("{} {} {}", row.object.kind, row.object.namespace, row.object.name);
-    for finding in &row.findings {
-        text.push_str(&format!(" {} {} {}", finding.severity, finding.code, finding.message));
-    }
-    let text = text.to_lowercase();
-    words.iter().all(|word| text.contains(word))
-}
-
 #[component]
 fn Row(key: String) -> impl IntoView {
     let app = app();
@@ -96,7 +83,14 @@ fn Row(key: String) -> impl IntoView {
     });
     let read = move |part: fn(&ConfigRow) -> String| move || row.with(|row| row.as_ref().map(part).unwrap_or_default());
     let (chosen, target) = (key.clone(), key);
-    let changed = move || row.with(|row| row.as_ref().and_then(|row| row.changed_at_ms)).map(|at| at as f64);
+    // A file tells when it was changed, a cluster when the object was made.
+    let since = Memo::new(move |_| {
+        row.with(|row| {
+            let row = row.as_ref()?;
+            let made = row.created.as_deref().and_then(browser::read_moment).map(|at| (at, "Made"));
+            made.or(row.changed_at_ms.map(|at| (at as f64, "File changed")))
+        })
+    });
     view! {
         <tr
             data-testid="config-row"
@@ -115,9 +109,10 @@ fn Row(key: String) -> impl IntoView {
             </th>
             <td>{read(|row| row.object.namespace.clone())}</td>
             <td>{move || row.with(|row| row.as_ref().map(counts))}</td>
+            <td class="quiet extra">{read(|row| owner(row).to_owned())}</td>
             <td class="quiet file extra" title=read(|row| row.file.clone().unwrap_or_default())>{read(place)}</td>
-            <td class="numeral quiet extra" title=move || changed().map(browser::moment)>
-                {move || changed().map(|at| format::ago(app.now.get() - at))}
+            <td class="numeral quiet extra" title=move || since.get().map(|(at, what)| format!("{what} {}", browser::moment(at)))>
+                {move || since.get().map(|(at, _)| format::ago(app.now.get() - at))}
             </td>
         </tr>
     }

@@ -12,7 +12,7 @@ use super::{
     charts::Charts,
     list::One,
     logs::Logs,
-    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync},
+    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync, place},
     proxy::ProxyView,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     format,
     icons::Icon,
     location::{Room, View},
-    pages::configuration::key,
+    pages::configuration::{key, wizard::links::Wizards},
     poll::poll,
     state::app,
     words,
@@ -77,6 +77,7 @@ pub fn DetailPage() -> impl IntoView {
             <h1 title=name data-testid="detail-title">{move || format::middle(&name(), 60)}</h1>
             <CopyButton text=Signal::derive(move || key.with(|key| key.1.clone())) title="Copy the name" />
             <span class="spring"></span>
+            <Configure detail=detail />
             <Traces detail=detail />
             <CopyLink />
         </div>
@@ -135,6 +136,23 @@ fn Traces(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
             view! { <a class="button" href=href data-testid="detail-traces"><Glyph icon=Icon::Traces />"Traces"</a> }
         })
     }
+}
+
+/// The way to the forms about what is open.
+#[component]
+fn Configure(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
+    let about = Memo::new(move |_| {
+        detail.with(|detail| {
+            let one = detail.as_ref()?;
+            let service = match one.row.subject {
+                Subject::Service => Some(place(&one.row)),
+                Subject::Namespace => None,
+                Subject::App | Subject::Workload => one.services.first().map(place),
+            };
+            Some((service, place(&one.row)))
+        })
+    });
+    move || about.get().map(|(service, workloads)| view! { <Wizards service workloads /> })
 }
 
 fn figure(name: &'static str, value: impl IntoView + 'static) -> impl IntoView {

@@ -1,0 +1,408 @@
+//! Forms that write configuration. The server says what to ask and what the answers come to; here it is shown, and what
+//! comes out goes the way of every edit: lint, difference, then applying.
+
+mod fields;
+pub mod links;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use gloo_timers::future::TimeoutFuture;
+use leptos::{prelude::*, task::spawn_local};
+use serde_json::{Map, Value};
+use weft_model::{
+    config::Problem,
+    edit::ObjectEdit,
+    wizard::{Add, Part, Wizard, WizardAsk, WizardKind},
+};
+
+use super::{editor::Draft, outlook::Outlook, source::Source};
+use crate::{
+    api,
+    components::{
+        copy::{Commands, CopyLink},
+        placeholder::{Failure, Skeleton},
+        shape::Glyph,
+    },
+    form::{about, item, last, steps},
+    icons::Icon,
+    state::{App, app},
+};
+use fields::FieldView;
+
+/// How long typing must rest before the server looks at the form, in milliseconds.
+const REST_MS: u32 = 250;
+
+/// A form that is being filled in. Copying it copies handles.
+#[derive(Clone, Copy)]
+pub struct Filling {
+    app: App,
+    kind: WizardKind,
+    of: StoredValue<String>,
+    /// What is in the fields.
+    form: RwSignal<Value>,
+    /// What the server made of it.
+    answer: RwSignal<Option<Arc<Wizard<Value>>>>,
+    problem: RwSignal<Option<Problem>>,
+    turn: RwSignal<u64>,
+}
+
+impl Filling {
+    fn new(app: App, kind: WizardKind, of: String) -> Self {
+        let filling = Self {
+            app,
+            kind,
+            of: StoredValue::new(of),
+            form: RwSignal::new(Value::Null),
+            answer: RwSignal::new(None),
+            problem: RwSignal::new(None),
+            turn: RwSignal::new(0),
+        };
+        filling.ask(0, false);
+        filling
+    }
+
+    /// Has the form looked at; from what is configured now unless `keep`.
+    fn ask(self, rest_ms: u32, keep: bool) {
+        self.turn.update(|turn| *turn += 1);
+        let turn = self.turn.get_untracked();
+        spawn_local(async move {
+            TimeoutFuture::new(rest_ms).await;
+            let still = move || self.turn.try_get_untracked() == Some(turn);
+            if !still() {
+                return;
+            }
+            let Some((namespace, name)) = self.of.try_with_value(|of| about(of)) else { return };
+            let form = self.form.try_get_untracked().filter(|form| keep && !form.is_null());
+            let answer = api::wizard(self.kind, &WizardAsk { namespace, name, form }).await;
+            if still() {
+                match answer {
+                    Ok(answer) => {
+                        self.problem.set(None);
+                        if self.form.with_untracked(|form| *form != answer.form) {
+                            self.form.set(answer.form.clone());
+                        }
+                        self.answer.set(Some(Arc::new(answer)));
+                    }
+                    Err(problem) => self.problem.set(Some(problem)),
+                }
+            }
+        });
+    }
+
+    /// The value at a pointer.
+    fn value(self, at: &str) -> Value {
+        self.form.with(|form| form.pointer(at).cloned().unwrap_or_default())
+    }
+
+    /// Changes a value. `typed` waits for the next letter; `resets` forgets all others.
+    fn set(self, at: &str, value: Value, typed: bool, resets: bool) {
+        self.form.update(|form| {
+            if resets {
+                *form = Value::Object(Map::new());
+            }
+            put(form, &steps(at), value);
+        });
+        self.ask(if typed { REST_MS } else { 0 }, true);
+    }
+
+    /// Changes a share; of two the other gets the rest.
+    fn weigh(self, at: &str, weight: Option<f64>, typed: bool) {
+        let other = item(at).filter(|(list, _)| {
+            self.form
+                .with_untracked(|form| form.pointer(list).and_then(Value::as_array).is_some_and(|arms| arms.len() == 2))
+        });
+        if let (Some((list, index)), Some(weight)) = (other, weight.filter(|weight| (0.0..=100.0).contains(weight))) {
+            self.form.update(|form| {
+                put(form, &steps(&format!("{list}/{}/weight", 1 - index.min(1))), (100.0 - weight).into())
+            });
+        }
+        self.set(at, weight.map_or(Value::Null, Value::from), typed, false);
+    }
+
+    fn add(self, add: &Add<Value>) {
+        self.form.update(|form| {
+            if let Some(list) = form.pointer_mut(&add.at).and_then(Value::as_array_mut) {
+                list.push(add.item.clone());
+            }
+        });
+        self.ask(0, true);
+    }
+
+    fn remove(self, at: &str) {
+        self.form.update(|form| {
+            let Some((list, index)) = last(at) else { return };
+            if let Some(list) = form.pointer_mut(&list).and_then(Value::as_array_mut).filter(|list| index < list.len())
+            {
+                list.remove(index);
+            }
+        });
+        self.ask(0, true);
+    }
+}
+
+/// Sets a value at a place, making what is missing on the way.
+fn put(at: &mut Value, steps: &[String], value: Value) {
+    let Some((step, rest)) = steps.split_first() else {
+        *at = value;
+        return;
+    };
+    if let Value::Array(items) = at {
+        if let Some(inner) = step.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
+            put(inner, rest, value);
+        }
+        return;
+    }
+    if !at.is_object() {
+        *at = Value::Object(Map::new());
+    }
+    if let Value::Object(map) = at {
+        put(map.entry(step.clone()).or_insert(Value::Null), rest, value);
+    }
+}
+
+/// The panel.
+#[component]
+pub fn WizardPanel(kind: WizardKind) -> impl IntoView {
+    let app = app();
+    let of = Memo::new(move |_| app.view.with(|view| view.configuration.of.clone()));
+    view! {
+        <aside class="panel detail wizard" aria-labelledby="panel-title" data-testid="wizard" data-kind=kind.slug()>
+            <header>
+                <div class="grow">
+                    <h2 id="panel-title">{kind.title()}</h2>
+                    <p class="quiet">{move || of.get()}</p>
+                </div>
+                <button class="icon-button" title="Close (Esc)" aria-label="Close" data-testid="wizard-close" on:click=move |_| app.change(|view| view.configuration.close())>
+                    <Glyph icon=Icon::Close />
+                </button>
+            </header>
+            <div class="panel-body">
+                <Target kind of />
+                {move || {
+                    let of = of.get();
+                    if of.is_empty() {
+                        return view! { <p class="quiet">"Choose what it is about; the form then begins with what is configured now."</p> }.into_any();
+                    }
+                    view! { <Form filling=Filling::new(app, kind, of) /> }.into_any()
+                }}
+                <footer>
+                    <CopyLink />
+                </footer>
+            </div>
+        </aside>
+    }
+}
+
+/// What the form is about.
+#[component]
+fn Target(kind: WizardKind, of: Memo<String>) -> impl IntoView {
+    let app = app();
+    let known = Memo::new(move |_| {
+        app.config.with(|load| {
+            let mut names = BTreeSet::new();
+            for row in load.value.iter().flat_map(|list| &list.rows).map(|row| &row.object) {
+                if row.kind == "Service" {
+                    names.insert(format!("{}/{}", row.namespace, row.name));
+                }
+                if kind.is_security() && !row.namespace.is_empty() {
+                    names.insert(row.namespace.clone());
+                }
+            }
+            names.into_iter().take(2_000).collect::<Vec<_>>()
+        })
+    });
+    let label = if kind.is_security() { "For (a service, or a whole namespace)" } else { "For the service" };
+    view! {
+        <label class="form-field wide">
+            <span>{label}</span>
+            <input
+                type="text"
+                list="wizard-targets"
+                autocomplete="off"
+                spellcheck="false"
+                placeholder="namespace/name"
+                data-testid="wizard-of"
+                prop:value=move || of.get()
+                on:change:target=move |event| {
+                    let of = event.target().value().trim().to_owned();
+                    app.change(|view| view.configuration.of = of);
+                }
+            />
+            <datalist id="wizard-targets">
+                {move || known.get().into_iter().map(|name| view! { <option value=name></option> }).collect_view()}
+            </datalist>
+        </label>
+    }
+}
+
+#[component]
+fn Form(filling: Filling) -> impl IntoView {
+    let parts =
+        Memo::new(move |_| filling.answer.with(|answer| answer.as_ref().map_or(0, |answer| answer.parts.len())));
+    let known = Memo::new(move |_| filling.answer.with(Option::is_some));
+    let texts = move |pick: fn(&Wizard<Value>) -> &Vec<String>| {
+        Memo::new(move |_| {
+            filling.answer.with(|answer| answer.as_deref().map(|answer| pick(answer).clone()).unwrap_or_default())
+        })
+    };
+    // When configuration changes, what the form comes to may be something else.
+    let list = Memo::new_with_compare(
+        move |_| filling.app.config.with(|load| load.value.clone()),
+        |old, new| match (old, new) {
+            (Some(Some(old)), Some(Some(new))) => !Arc::ptr_eq(old, new),
+            (old, new) => old.is_some() != new.is_some(),
+        },
+    );
+    Effect::new(move |before: Option<()>| {
+        let _ = list.get();
+        if before.is_some() {
+            filling.ask(REST_MS, true);
+        }
+    });
+    let (notes, problems) = (texts(|answer| &answer.notes), texts(|answer| &answer.problems));
+    let commands = Signal::derive(move || {
+        filling.answer.with(|answer| {
+            answer
+                .iter()
+                .map(|answer| ("the same form with curl".to_owned(), answer.command.clone()))
+                .collect::<Vec<_>>()
+        })
+    });
+    view! {
+        {move || filling.problem.get().map(|problem| {
+            let retry = Callback::new(move |()| filling.ask(0, true));
+            view! { <Failure problem retry /> }
+        })}
+        <Show when=move || known.get() fallback=move || {
+            filling.problem.with(Option::is_none).then(|| view! { <Skeleton words="Reading what is configured …" rows=6 /> })
+        }>
+            <For each=move || 0..parts.get() key=|index| *index let:index>
+                <PartView filling index />
+            </For>
+            <ul class="form-problems" role="status" data-testid="wizard-problems">
+                {move || problems.get().into_iter().map(|problem| view! { <li>{problem}</li> }).collect_view()}
+            </ul>
+            {move || notes.get().into_iter().map(|note| view! { <p class="note">{note}</p> }).collect_view()}
+            <Steps filling />
+            <Commands commands=commands />
+        </Show>
+    }
+}
+
+#[component]
+fn PartView(filling: Filling, index: usize) -> impl IntoView {
+    let read = move |pick: fn(&Part<Value>) -> String| {
+        Memo::new(move |_| {
+            filling
+                .answer
+                .with(|answer| answer.as_ref().and_then(|answer| answer.parts.get(index)).map(pick).unwrap_or_default())
+        })
+    };
+    let (title, words) = (read(|part| part.title.clone()), read(|part| part.about.clone()));
+    let remove = read(|part| part.remove.clone().unwrap_or_default());
+    // Rows by their fields: what is typed in stays as long as its row has the same ones.
+    let rows = Memo::new(move |_| {
+        filling.answer.with(|answer| {
+            let part = answer.as_ref().and_then(|answer| answer.parts.get(index));
+            let rows = part.iter().flat_map(|part| &part.rows);
+            rows.map(|row| {
+                let fields: Vec<_> = row.fields.iter().map(|field| (field.at.clone(), field.control as u8)).collect();
+                (fields, row.remove.clone())
+            })
+            .collect::<Vec<_>>()
+        })
+    });
+    let adds = Memo::new(move |_| {
+        filling.answer.with(|answer| {
+            answer.as_ref().and_then(|answer| answer.parts.get(index)).map(|part| part.adds.clone()).unwrap_or_default()
+        })
+    });
+    view! {
+        <fieldset class="form-part" data-testid="wizard-part">
+            <legend>{move || title.get()}</legend>
+            <Show when=move || !remove.with(String::is_empty)>
+                <button class="link form-remove" data-testid="wizard-remove" on:click=move |_| filling.remove(&remove.get_untracked())>"Remove"</button>
+            </Show>
+            <Show when=move || !words.with(String::is_empty)>
+                <p class="quiet">{move || words.get()}</p>
+            </Show>
+            <For each=move || rows.get() key=|row| row.clone() let((fields, remove))>
+                <div class="form-row">
+                    {fields.into_iter().map(|(at, _)| view! { <FieldView filling at /> }).collect_view()}
+                    {remove.map(|at| view! {
+                        <button class="icon-button" title="Remove this line" aria-label="Remove this line" on:click=move |_| filling.remove(&at)>
+                            <Glyph icon=Icon::Close />
+                        </button>
+                    })}
+                </div>
+            </For>
+            {move || adds.get().into_iter().map(|add| {
+                let label = add.label.clone();
+                view! { <button class="button" data-testid="wizard-add" on:click=move |_| filling.add(&add)>{label}</button> }
+            }).collect_view()}
+        </fieldset>
+    }
+}
+
+/// What the form comes to: one object after the other, each with its text, its meaning and its difference.
+#[component]
+fn Steps(filling: Filling) -> impl IntoView {
+    let step = Memo::new(move |_| {
+        filling.answer.with(|answer| answer.as_ref().and_then(|answer| answer.steps.first().cloned()))
+    });
+    let count =
+        Memo::new(move |_| filling.answer.with(|answer| answer.as_ref().map_or(0, |answer| answer.steps.len())));
+    let several = Memo::new(move |_| count.get() > 1);
+    // The same object from the same revision is the same edit with another text.
+    let start = Memo::new(move |_| step.get().map(|step| ObjectEdit { yaml: String::new(), ..step.edit }));
+    let title = Memo::new(move |_| step.get().map(|step| step.title).unwrap_or_default());
+    let stands = Memo::new(move |_| {
+        filling.answer.with(|answer| {
+            answer.as_ref().is_some_and(|answer| {
+                let mut fields = answer.parts.iter().flat_map(|part| &part.rows).flat_map(|row| &row.fields);
+                answer.problems.is_empty() && fields.all(|field| field.problem.is_none())
+            })
+        })
+    });
+    view! {
+        <section class="wizard-steps" data-testid="wizard-steps" data-steps=move || count.get().to_string()>
+            {move || match start.get() {
+                None if stands.get() => view! { <p class="quiet" data-testid="wizard-same">"This is what is configured now; nothing would change."</p> }.into_any(),
+                None => view! { <p class="quiet">"Mend what is marked, and what it would do is shown here."</p> }.into_any(),
+                Some(start) => {
+                    let Some(now) = step.get_untracked() else { return ().into_any() };
+                    let place = start.object.as_ref().map_or_else(
+                        || "a new object".to_owned(),
+                        |object| format!("{} {}/{}", object.kind, object.namespace, object.name),
+                    );
+                    let done = Callback::new(move |()| filling.ask(0, true));
+                    let left = Callback::new(move |()| filling.ask(0, false));
+                    let draft = Draft::new(filling.app, now.edit, done, left);
+                    Effect::new(move |_| {
+                        if let Some(step) = step.get().filter(|step| draft.text.with_untracked(|text| *text != step.edit.yaml)) {
+                            draft.set(step.edit.yaml);
+                        }
+                    });
+                    view! {
+                        <h3>
+                            {move || if count.get() > 1 { format!("Step 1 of {}: {}", count.get(), title.get()) } else { title.get() }}
+                            <span class="quiet">" · "{place}</span>
+                        </h3>
+                        <Show when=move || several.get()>
+                            <p class="quiet">"What follows needs this; it is shown once this is applied."</p>
+                        </Show>
+                        <details class="wizard-yaml" open>
+                            <summary>"YAML"</summary>
+                            {move || {
+                                let findings = draft.outlook.with(|outlook| outlook.as_ref().map(|(_, preview)| preview.findings.clone()).unwrap_or_default());
+                                view! { <Source yaml=draft.text.get() first_line=1 findings /> }
+                            }}
+                        </details>
+                        <Outlook draft />
+                    }
+                        .into_any()
+                }
+            }}
+        </section>
+    }
+}
