@@ -5,6 +5,7 @@
 mod chapter;
 mod cli;
 mod clock;
+mod configuration;
 mod console;
 mod demo;
 mod details;
