@@ -26,6 +26,7 @@ test: ## Everything: unit tests, the page, the whole mesh with real Prometheus, 
 	cargo xtask layers
 	@$(MAKE) --no-print-directory build page
 	@scripts/oidc-provider >/dev/null
+	@scripts/trace-servers >/dev/null
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
 	cargo test --workspace --exclude weft-tests
 	cargo test -p weft-tests

@@ -15,13 +15,16 @@ use crate::{
     auth::Auth,
     canary::{CanaryService, edit::Editor},
     config::{View, edit::ObjectEditor},
-    db::{self, TraceStore},
+    db,
     details::logs::LogSource,
     graph::{Answers, GraphCache, mtls_share},
     live::Live,
     mesh::fleet::Fleet,
     metrics::Metrics,
-    telemetry::{prometheus::Prometheus, traces::Ingest},
+    telemetry::{
+        prometheus::Prometheus,
+        traces::{Ingest, TraceSource},
+    },
 };
 
 /// Over how long the share of mutual TLS is taken, in seconds.
@@ -61,9 +64,9 @@ pub struct App {
     pub audit: AuditLog,
     /// What people need to keep.
     pub state: db::State,
-    /// Traces that were received.
-    pub traces: TraceStore,
-    /// The queue in front of them.
+    /// Where traces are read.
+    pub traces: TraceSource,
+    /// The queue in front of those that are received.
     pub ingest: Ingest,
     /// Pages that listen.
     pub live: Live,

@@ -44,8 +44,9 @@ pub struct Args {
     #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-console-data")]
     pub data_dir: PathBuf,
     /// Database of what people keep (sessions, audit, saved views, history): postgres://USER@HOST/NAME, which several
-    /// consoles may share, or sqlite:FILE; by default the file console.db in --data-dir. A password is best given by
-    /// WEFT_DATABASE or PGPASSWORD, because others on the machine can read command lines.
+    /// consoles may share and which then holds received traces as well, or sqlite:FILE; by default the file console.db
+    /// in --data-dir. A password is best given by WEFT_DATABASE or PGPASSWORD, because others on the machine can read
+    /// command lines.
     #[arg(long, env = "WEFT_DATABASE", hide_env_values = true, value_name = "URL")]
     pub database: Option<DatabaseUrl>,
     /// Directory of the logs of what runs on this machine: NAME.access.json of a proxy's access log, NAMESPACE.NAME.app.log
@@ -61,6 +62,9 @@ pub struct Args {
     /// Spans kept of received traces; the oldest traces go first.
     #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
     pub max_spans: usize,
+    /// Where traces are read.
+    #[command(flatten)]
+    pub traces: crate::telemetry::traces::TraceArgs,
     /// Sign-in.
     #[command(flatten)]
     pub auth: crate::auth::AuthArgs,

@@ -1,5 +1,5 @@
 //! The console's own storage: the only place with SQL. What people need to keep is in one database, SQLite's or
-//! Postgres'; the embedded traces have a file of their own, so that ingest never holds up anything else.
+//! Postgres'; the embedded traces have a file or connections of their own, so that ingest never holds up anything else.
 
 mod address;
 mod audit;
@@ -11,7 +11,7 @@ mod sessions;
 mod traces;
 mod views;
 
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
 use sqlx::migrate::Migrator;
 
@@ -22,14 +22,20 @@ pub use self::{
     error::DbError,
     logins::{LoginRecord, Logins},
     sessions::{SessionRecord, Sessions},
-    traces::{SpanRecord, TraceFilter, TraceStore},
+    traces::{Cursor, MAX_TAGS, SpanRecord, TraceFilter, TracePoint, TraceStore},
     views::{MAX_OF_OWNER, ViewRecord, Views},
 };
 use self::{address::Place, database::Database};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
-static TRACE_MIGRATIONS: Migrator = sqlx::migrate!("../migrations/traces");
+static SQLITE_TRACES: Migrator = sqlx::migrate!("../migrations/traces/sqlite");
+/// Beside the others in one database, so it counts in a table of its own.
+static POSTGRES_TRACES: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("../migrations/traces/postgres");
+    migrations.dangerous_set_table_name("_sqlx_trace_migrations");
+    migrations
+});
 
 /// What people need to keep. A clone is another handle on the same database; several consoles may share one Postgres.
 #[derive(Clone, Debug)]
@@ -75,10 +81,11 @@ impl State {
     }
 }
 
-/// Opens the file with spans, created if it is missing; it holds about `max_spans`.
-pub async fn open_traces(file: &Path, max_spans: usize) -> Result<TraceStore, DbError> {
-    TraceStore::new(database::open_file(file, &TRACE_MIGRATIONS).await?, max_spans).await
+/// Opens what holds spans, about `max_spans`: the Postgres that `url` names, or else `file`, created if it is missing.
+pub async fn open_traces(url: &DatabaseUrl, file: &Path, max_spans: usize) -> Result<TraceStore, DbError> {
+    let database = match url.place()? {
+        Place::Sqlite(_) => Database::sqlite(file, &SQLITE_TRACES).await?,
+        Place::Postgres(options) => Database::postgres(*options, &POSTGRES_TRACES).await?,
+    };
+    TraceStore::new(database, max_spans).await
 }
-
-#[cfg(test)]
-mod tests;

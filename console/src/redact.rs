@@ -4,7 +4,7 @@ use weft_model::{
     Diagnostic, Severity,
     canary::Canaries,
     config::{ConfigList, Meta, Status},
-    trace::{Trace, TraceRow},
+    trace::{Span, Trace, TraceRow},
 };
 
 use crate::auth::Sight;
@@ -47,9 +47,17 @@ pub fn status(mut status: Status, list: &ConfigList, sight: &Sight) -> Status {
     status
 }
 
-/// Whether a trace is listed: by the workload at which it began.
-pub fn sees_trace(row: &TraceRow, sight: &Sight) -> bool {
-    sight.sees(namespace(&row.workload))
+/// Whether a workload (`namespace/name`) is named.
+pub fn sees_workload(workload: &str, sight: &Sight) -> bool {
+    sight.sees(namespace(workload))
+}
+
+/// A trace's row with only its totals where it began at a workload that is not seen.
+pub fn trace_row(row: TraceRow, sight: &Sight) -> TraceRow {
+    if sees_workload(&row.workload, sight) {
+        return row;
+    }
+    TraceRow { root: "hidden".to_owned(), workload: String::new(), ..row }
 }
 
 /// A trace with only the times of hops that are not seen. `None` when none is seen.
@@ -57,11 +65,16 @@ pub fn trace(mut trace: Trace, sight: &Sight) -> Option<Trace> {
     let mut any = false;
     for span in &mut trace.spans {
         if sight.sees(namespace(&span.workload)) {
-            any = true;
+            // A gap only says that somebody else called.
+            any |= span.kind != "gap";
         } else {
-            "hidden".clone_into(&mut span.name);
-            span.workload.clear();
-            span.attributes.clear();
+            *span = Span {
+                name: "hidden".to_owned(),
+                workload: String::new(),
+                attributes: Vec::new(),
+                edge: String::new(),
+                ..std::mem::take(span)
+            };
         }
     }
     any.then_some(trace)
@@ -73,8 +86,6 @@ fn namespace(workload: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use weft_model::trace::Span;
-
     use super::*;
 
     fn shop() -> Sight {

@@ -23,7 +23,7 @@ use crate::{
     place::Place,
     telemetry::{
         prometheus::Prometheus,
-        traces::{Ingest, write_batches},
+        traces::{Backend, Ingest, TraceSource, write_batches},
     },
 };
 
@@ -50,9 +50,18 @@ impl Console {
         make_private(&args.data_dir)?;
         let database = args.database.clone().unwrap_or_else(|| DatabaseUrl::in_directory(&args.data_dir));
         let state = db::State::open(&database).await.map_err(|error| unusable_database(&database, error))?;
-        let traces = db::open_traces(&args.data_dir.join("traces.db"), args.max_spans)
+        let traces = db::open_traces(&database, &args.data_dir.join("traces.db"), args.max_spans)
             .await
             .map_err(|e| unusable(&args.data_dir, e))?;
+        let backend = Backend::new(
+            args.traces.trace_source,
+            args.traces.trace_url.as_deref(),
+            args.traces.trace_token_file.clone(),
+        );
+        let backend = backend.map_err(|error| {
+            let remedy = error.remedy();
+            StartupError::new("cannot use --trace-source", error, remedy)
+        })?;
         let metrics = Arc::new(Metrics::new());
         let settings = Settings { root_namespace: args.root_namespace.clone(), ..Settings::default() };
         let place = Place::open(&args, settings, metrics.clone(), shutdown.clone()).await?;
@@ -90,7 +99,7 @@ impl Console {
             auth,
             audit: AuditLog::new(state.clone()),
             state,
-            traces,
+            traces: backend.map_or(TraceSource::Embedded(traces), TraceSource::Backend),
             ingest,
             live: Live::new(metrics.clone()),
             metrics,

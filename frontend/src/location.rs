@@ -5,12 +5,13 @@ pub mod configuration;
 pub mod graph;
 #[cfg(test)]
 mod tests;
+pub mod traces;
 
 use std::fmt::Write;
 
 use weft_model::details::Subject;
 
-use self::{configuration::ConfigurationView, graph::GraphView};
+use self::{configuration::ConfigurationView, graph::GraphView, traces::TraceView};
 
 /// A room of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,11 +102,11 @@ pub struct View {
     pub workload: String,
     /// Traces: only those that failed. Configuration: only objects with findings.
     pub errors: bool,
-    /// Traces: at least this many milliseconds.
-    pub min_ms: u64,
+    /// Traces: what else is searched for.
+    pub traces: TraceView,
     /// Audit: only this action; empty for all.
     pub action: String,
-    /// Audit: the last so many hours; 0 for all.
+    /// Audit and traces: the last so many hours; 0 for all of the audit, and for the window of traces.
     pub hours: u64,
     /// Workloads: what is listed.
     pub subject: Subject,
@@ -136,7 +137,7 @@ impl Default for View {
             configuration: ConfigurationView::default(),
             workload: String::new(),
             errors: false,
-            min_ms: 0,
+            traces: TraceView::default(),
             action: String::new(),
             hours: 0,
             subject: Subject::Workload,
@@ -182,9 +183,11 @@ impl View {
                 "out" => view.outgoing = value == "1",
                 "sort" => view.sort = value,
                 "instance" => view.instance = value,
-                "min" => view.min_ms = value.parse().unwrap_or(0),
                 name if view.room == Room::Configuration && view.configuration.take(name, &value) => {}
-                name => view.graph.take(name, &value),
+                name => {
+                    view.graph.take(name, &value);
+                    view.traces.take(name, &value);
+                }
             }
         }
         view
@@ -215,7 +218,7 @@ impl View {
         put("errors", "1", self.errors);
         put("action", &self.action, !self.action.is_empty());
         put("hours", &self.hours.to_string(), self.hours > 0);
-        put("min", &self.min_ms.to_string(), self.min_ms > 0);
+        self.traces.put(|name, value| put(name, value, true));
         put("tab", &self.tab, !self.tab.is_empty());
         put("split", &self.split, !self.split.is_empty());
         put("out", "1", self.outgoing);

@@ -1,6 +1,8 @@
-//! Where the bars of a trace stand, and what the time between them was.
+//! Where the bars of a trace stand.
 
-use weft_model::trace::{Span, Trace};
+use weft_model::trace::{Totals, Trace, Usual};
+
+use crate::format;
 
 /// A bar, in percent of the whole trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,11 +20,41 @@ pub fn extent(trace: &Trace) -> (u64, u64) {
     (start, (end - start).max(1))
 }
 
-/// The bar of `span` in a trace that starts at `start` and takes `length` microseconds.
-pub fn bar(span: &Span, start: u64, length: u64) -> Bar {
+/// The bar of a time in a trace that starts at `start` and takes `length` microseconds.
+pub fn bar(from_us: u64, duration_us: u64, start: u64, length: u64) -> Bar {
     let length = length.max(1) as f64;
-    let left = (span.start_us.saturating_sub(start) as f64 / length * 100.0).clamp(0.0, 100.0);
-    Bar { left, width: (span.duration_us as f64 / length * 100.0).clamp(0.0, 100.0 - left) }
+    let left = (from_us.saturating_sub(start) as f64 / length * 100.0).clamp(0.0, 100.0);
+    Bar { left, width: (duration_us as f64 / length * 100.0).clamp(0.0, 100.0 - left) }
+}
+
+/// Own time as words and shares of all of it: what it was spent on, how long, in percent.
+pub fn shares(totals: &Totals) -> Vec<(&'static str, u64, f64)> {
+    let all = [
+        ("application", totals.application_us),
+        ("network", totals.network_us),
+        ("proxy", totals.proxy_us),
+        ("unknown", totals.unknown_us),
+    ];
+    let sum: f64 = all.iter().map(|(_, us)| *us as f64).sum();
+    all.into_iter().filter(|(_, us)| *us > 0).map(|(name, us)| (name, us, us as f64 / sum * 100.0)).collect()
+}
+
+/// How a duration compares with what is usual: whether it is slower than 95 of 100, and the words.
+pub fn compared(duration_us: u64, usual: &Usual) -> (bool, String) {
+    let source = match usual.spans {
+        0 => "calls that Prometheus counted".to_owned(),
+        spans => format!("{} spans of this operation", format::count(spans as u64)),
+    };
+    let (p50, p95) = (format::micros(usual.p50_us), format::micros(usual.p95_us));
+    let slow = duration_us > usual.p95_us;
+    let verdict = if slow {
+        format!("Slower than 95 of 100: p95 is {p95}, p50 is {p50}")
+    } else if duration_us > usual.p50_us {
+        format!("Slower than half of them: p50 is {p50}, p95 is {p95}")
+    } else {
+        format!("As quick as half of them: p50 is {p50}, p95 is {p95}")
+    };
+    (slow, format!("{verdict} ({source})."))
 }
 
 /// Round positions of the time axis within `length` microseconds, at most `most` of them, the start excluded.
@@ -38,54 +70,22 @@ pub fn ticks(length: u64, most: usize) -> Vec<u64> {
     (1..).map(|index| index * step).take_while(|tick| *tick < length).take(most).collect()
 }
 
-/// Microseconds of `span` that none of its children cover: for a server span the application and what it waited for,
-/// for a client span the network and both proxies.
-pub fn own_time(trace: &Trace, span: &Span) -> u64 {
-    let (start, end) = (span.start_us, span.start_us.saturating_add(span.duration_us));
-    let mut children: Vec<(u64, u64)> = trace
-        .spans
-        .iter()
-        .filter(|child| child.parent_id == span.span_id && !span.span_id.is_empty())
-        .map(|child| (child.start_us.max(start), child.start_us.saturating_add(child.duration_us).min(end)))
-        .filter(|(from, to)| from < to)
-        .collect();
-    children.sort_unstable();
-    let (mut covered, mut reached) = (0, start);
-    for (from, to) in children {
-        covered += to.saturating_sub(from.max(reached));
-        reached = reached.max(to);
-    }
-    span.duration_us.saturating_sub(covered)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use weft_model::trace::Span;
 
-    fn span(id: &str, parent: &str, start_us: u64, duration_us: u64) -> Span {
-        Span {
-            span_id: id.into(),
-            parent_id: parent.into(),
-            name: id.into(),
-            workload: "a/b".into(),
-            kind: "client".into(),
-            start_us,
-            duration_us,
-            error: false,
-            depth: 0,
-            attributes: vec![],
-        }
-    }
+    use super::*;
 
     #[test]
     fn bars_lie_within_the_trace() {
-        let spans = vec![span("a", "", 1000, 100), span("b", "a", 1050, 100)];
-        let trace = Trace { trace_id: "t".into(), spans, missing_parents: 0 };
+        let span = |start_us| Span { start_us, duration_us: 100, ..Span::default() };
+        let trace = Trace { spans: vec![span(1000), span(1050)], ..Trace::default() };
         let (start, length) = extent(&trace);
         assert_eq!((start, length), (1000, 150));
-        let bar = bar(&trace.spans[1], start, length);
-        assert!((bar.left - 33.333).abs() < 0.01 && (bar.width - 66.666).abs() < 0.01);
-        assert_eq!(extent(&Trace { trace_id: String::new(), spans: vec![], missing_parents: 0 }), (0, 1));
+        let second = bar(1050, 100, start, length);
+        assert!((second.left - 33.333).abs() < 0.01 && (second.width - 66.666).abs() < 0.01);
+        assert_eq!(bar(0, u64::MAX, 1000, 150), Bar { left: 0.0, width: 100.0 });
+        assert_eq!(extent(&Trace::default()), (0, 1));
     }
 
     #[test]
@@ -97,9 +97,18 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_children_are_counted_once() {
-        let spans = vec![span("a", "", 0, 100), span("b", "a", 10, 30), span("c", "a", 20, 40), span("d", "a", 90, 50)];
-        let trace = Trace { trace_id: "t".into(), spans, missing_parents: 0 };
-        assert_eq!(own_time(&trace, &trace.spans[0]), 40);
+    fn a_span_is_compared_with_its_like() {
+        let usual = Usual { p50_us: 10_000, p95_us: 40_000, spans: 1200 };
+        let (slow, words) = compared(41_000, &usual);
+        assert!(slow && words == "Slower than 95 of 100: p95 is 40 ms, p50 is 10 ms (1,200 spans of this operation).");
+        assert!(!compared(40_000, &usual).0 && !compared(1, &usual).0);
+        assert!(compared(1, &Usual { spans: 0, ..usual }).1.contains("Prometheus"));
+    }
+
+    #[test]
+    fn shares_add_up() {
+        let totals = Totals { proxy_us: 1, network_us: 3, application_us: 4, unknown_us: 0 };
+        assert_eq!(shares(&totals), [("application", 4, 50.0), ("network", 3, 37.5), ("proxy", 1, 12.5)]);
+        assert!(shares(&Totals::default()).is_empty());
     }
 }

@@ -235,3 +235,13 @@ pub fn how(how: How) -> &'static str {
         How::Other => "in a way newer than this page",
     }
 }
+
+/// What a tone of the waterfall stands for.
+pub fn tone(name: &str) -> &'static str {
+    match name {
+        "proxy" => "A proxy's own work, waits for a connection and between attempts among it",
+        "network" => "Between two proxies, and their own work where they do not tell it apart",
+        "application" => "The application, and the proxy beside it where it does not tell itself apart",
+        _ => "Not known: the hop behind sent no span",
+    }
+}

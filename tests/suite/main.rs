@@ -15,3 +15,4 @@ mod lint;
 mod protocols;
 mod resilience;
 mod sign_in;
+mod traces;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Decode, Postgres, Row as _, Sqlite, SqlitePool, Type,
+    ConnectOptions as _, Connection as _, Decode, Postgres, Row as _, SqlSafeStr, Sqlite, SqlitePool, Type,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow},
     sqlite::{
@@ -58,6 +58,12 @@ pub(super) enum Value {
 pub(super) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
+}
+
+/// Statements that hold together or not at all. What is not committed is taken back.
+pub(super) enum Transaction {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
 /// A statement with its parameters bound; the same words for both kinds of query.
@@ -126,7 +132,25 @@ impl Database {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
-    async fn watched<T>(&self, statement: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+    /// Begins a transaction; whoever runs it does so within [`Self::watched`].
+    pub(super) async fn begin(&self) -> Result<Transaction, DbError> {
+        Ok(match &self.pool {
+            Pool::Sqlite(pool) => Transaction::Sqlite(pool.begin().await?),
+            Pool::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Gives some of what was deleted back to the file system; a Postgres does that by itself.
+    pub(super) async fn give_back(&self) -> Result<(), DbError> {
+        if let Pool::Sqlite(pool) = &self.pool {
+            // A little at a time, so that nobody waits for it.
+            sqlx::query("PRAGMA incremental_vacuum(500)").execute(pool).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs something within the time that a statement may take, and remembers a failure that may last.
+    pub(super) async fn watched<T>(&self, statement: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
         let within = STATEMENT_WITHIN;
         let done = tokio::time::timeout(within, statement).await.unwrap_or(Err(DbError::Slow(within.as_secs())));
         if let Err(error) = &done
@@ -183,6 +207,32 @@ pub(super) async fn open_file(file: &Path, migrations: &Migrator) -> Result<Sqli
     let pool = SqlitePoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect_with(options).await?;
     migrations.run(&pool).await?;
     Ok(pool)
+}
+
+impl Transaction {
+    /// Runs a statement; gives how many rows it touched.
+    pub(super) async fn run(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<u64, DbError> {
+        Ok(match self {
+            Self::Sqlite(on) => bound!(sql, values).execute(&mut **on).await?.rows_affected(),
+            Self::Postgres(on) => bound!(sql, values).execute(&mut **on).await?.rows_affected(),
+        })
+    }
+
+    /// The first row that a statement gives.
+    pub(super) async fn row(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, DbError> {
+        Ok(match self {
+            Self::Sqlite(on) => bound!(sql, values).fetch_optional(&mut **on).await?.map(Row::Sqlite),
+            Self::Postgres(on) => bound!(sql, values).fetch_optional(&mut **on).await?.map(Row::Postgres),
+        })
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(on) => on.commit().await?,
+            Self::Postgres(on) => on.commit().await?,
+        }
+        Ok(())
+    }
 }
 
 impl Row {

@@ -56,6 +56,8 @@ pub(super) fn router() -> Router<Arc<App>> {
             get(wizards::start).post(wizards::fill).layer(DefaultBodyLimit::max(wizards::MAX_FORM_BODY)),
         )
         .route("/traces", get(traces::list))
+        .route("/traces/heat", get(traces::heat_map))
+        .route("/traces/names", get(traces::names))
         .route("/traces/{id}", get(traces::one))
         .route("/canaries/history", get(canaries::history))
         .route("/audit", get(audit::list))

@@ -1,11 +1,19 @@
 //! Spans: read from OTLP, queued, written in batches, shown as a tree.
 
+mod clock;
 mod convert;
+mod heat;
+mod hops;
 mod ingest;
+mod source;
 mod tree;
+mod usual;
 
 pub use self::{
     convert::{Converted, convert},
+    heat::heat,
     ingest::{Full, Ingest, MAX_AGE, write_batches},
+    source::{Backend, SourceError, SourceKind, TraceArgs, TraceSource},
     tree::arrange,
+    usual::from_prometheus,
 };

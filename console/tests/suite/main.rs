@@ -11,3 +11,4 @@ mod graph;
 mod http;
 mod parts;
 mod state;
+mod trace_sources;

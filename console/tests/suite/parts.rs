@@ -1,6 +1,7 @@
 //! What the tests stand on: a Prometheus of their own, a page of counters, an operator, objects.
 
 mod postgres;
+mod stores;
 
 use std::{
     net::SocketAddr,
@@ -10,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::postgres::Postgres;
+pub use self::{
+    postgres::Postgres,
+    stores::{Jaeger, Zipkin},
+};
 use axum::{Json, Router, routing::get};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, time::interval};

@@ -3,6 +3,7 @@
 mod away;
 mod people;
 mod records;
+mod traces;
 
 use weft_console::db::{DatabaseUrl, State};
 

@@ -1,5 +1,6 @@
 use super::{
     graph::{HOPS, LABELS, Label},
+    traces::{CallSearch, Cell},
     *,
 };
 
@@ -35,7 +36,13 @@ fn every_field_comes_back() {
         },
         workload: "default/order-service-v1".into(),
         errors: true,
-        min_ms: 250,
+        traces: TraceView {
+            operation: "GET cart.shop.svc.cluster.local:80/*".into(),
+            tags: vec!["http.status_code=503".into(), "user_agent=a, b=c & d".into()],
+            min_us: 500,
+            max_us: 250_000,
+            cell: Some(Cell { from_ms: 1_700_000_000_000, to_ms: 1_700_000_001_250, min_us: 0, max_us: 100 }),
+        },
         action: "weights".into(),
         hours: 24,
         tab: "proxy".into(),
@@ -142,4 +149,29 @@ fn filters_and_wizards_of_configuration_come_back() {
     assert_eq!(View::parse(&fragment), view);
     assert_eq!(view.enter(Room::Graph).fragment(), "#/graph");
     assert!(view.configuration.is_filtered());
+}
+
+#[test]
+fn a_call_is_searched_by_its_ends() {
+    use weft_model::graph::{Node, NodeKind};
+    let node = |kind, id: &str, workloads: &[&str]| Node {
+        id: id.into(),
+        kind,
+        workloads: workloads.iter().map(|&id| id.to_owned()).collect(),
+        ..Node::default()
+    };
+    let web = node(NodeKind::Workload, "shop/web", &[]);
+    let cart = node(NodeKind::App, "app/shop/cart", &["shop/cart-v1"]);
+    let service =
+        Node { host: "cart.shop.svc".into(), ..node(NodeKind::Service, "service/cart.shop.svc", &["shop/cart-v1"]) };
+    let search =
+        |from: &Node, to: &Node| CallSearch::between(from, to).map(|found| (found.workload, found.tags.join(" ")));
+    let found = |workload: &str, tags: &str| Some((workload.to_owned(), tags.to_owned()));
+    let to_cart = "destination.namespace=shop destination.workload=cart-v1";
+    assert_eq!(search(&web, &cart), found("shop/web", to_cart));
+    assert_eq!(search(&web, &service), found("shop/web", "destination.service=cart.shop.svc"));
+    let bare = node(NodeKind::Unmeshed, "shop/old", &[]);
+    assert_eq!(search(&bare, &cart), found("", &format!("{to_cart} source.namespace=shop source.workload=old")));
+    assert_eq!(search(&service, &cart), None);
+    assert_eq!(search(&web, &node(NodeKind::Hidden, "hidden", &[])), None);
 }

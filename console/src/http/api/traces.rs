@@ -1,49 +1,72 @@
-use std::sync::Arc;
+//! `/api/v1/traces`.
+
+mod query;
+
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, Query, RawQuery, State, rejection::QueryRejection},
 };
 use serde::Deserialize;
-use weft_model::trace::{Trace, TraceList};
+use weft_model::trace::{Heat, Trace, TraceList, TraceNames};
 
-use crate::{app::App, auth::Caller, db::TraceFilter, http::ApiError, redact, telemetry::traces::arrange};
-
-/// Rows given at most.
-const MAX_ROWS: u32 = 500;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Filter {
-    workload: String,
-    errors: bool,
-    min_ms: f64,
-    limit: u32,
-}
-
-impl Default for Filter {
-    fn default() -> Self {
-        Self { workload: String::new(), errors: false, min_ms: 0.0, limit: 50 }
-    }
-}
+use crate::{
+    app::App,
+    auth::Caller,
+    http::ApiError,
+    redact,
+    telemetry::traces::{MAX_AGE, arrange, from_prometheus, heat},
+};
 
 /// `GET /api/v1/traces`.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    filter: Result<Query<Filter>, QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<TraceList>, ApiError> {
-    let Query(filter) = filter?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let filter = TraceFilter {
-        workload: Some(filter.workload).filter(|workload| !workload.is_empty()),
-        errors: filter.errors,
-        min_us: (filter.min_ms.max(0.0) * 1000.0) as u64,
-        limit: filter.limit.clamp(1, MAX_ROWS),
+    let filter = query::filter(query.as_deref(), caller.sight())?;
+    let found = app.traces.list(&filter).await?;
+    let traces = found.traces.into_iter().map(|row| redact::trace_row(row, caller.sight())).collect();
+    Ok(Json(TraceList { traces, next: found.next.map(|next| next.to_string()), note: found.note }))
+}
+
+/// `GET /api/v1/traces/heat`: the same search, counted by time and duration.
+pub(super) async fn heat_map(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Heat>, ApiError> {
+    let filter = query::filter(query.as_deref(), caller.sight())?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let to = filter.to_us.unwrap_or(micros(now));
+    let from = filter.from_us.unwrap_or(micros(now.saturating_sub(MAX_AGE)));
+    let found = app.traces.points(&filter).await?;
+    Ok(Json(heat(&found.points, found.cut, from, to)))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Named {
+    workload: String,
+}
+
+/// `GET /api/v1/traces/names`: what can be searched for.
+pub(super) async fn names(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    named: Result<Query<Named>, QueryRejection>,
+) -> Result<Json<TraceNames>, ApiError> {
+    let Query(Named { workload }) = named?;
+    let mut workloads = app.traces.workloads().await?;
+    workloads.retain(|workload| redact::sees_workload(workload, caller.sight()));
+    let operations = if !workload.is_empty() && redact::sees_workload(&workload, caller.sight()) {
+        app.traces.operations(&workload).await?
+    } else {
+        Vec::new()
     };
-    let mut traces = app.traces.list(&filter).await?;
-    traces.retain(|row| redact::sees_trace(row, caller.sight()));
-    Ok(Json(TraceList { traces }))
+    Ok(Json(TraceNames { workloads, operations }))
 }
 
 /// `GET /api/v1/traces/{id}`.
@@ -64,5 +87,10 @@ pub(super) async fn one(
     if spans.is_empty() {
         return Err(missing);
     }
-    redact::trace(arrange(id, spans), caller.sight()).map(Json).ok_or(missing)
+    let mut trace = redact::trace(arrange(id, spans), caller.sight()).ok_or(missing)?;
+    app.traces.compare(&mut trace.spans).await?;
+    if let Some(prometheus) = &app.prometheus {
+        from_prometheus(prometheus, &mut trace.spans).await;
+    }
+    Ok(Json(trace))
 }

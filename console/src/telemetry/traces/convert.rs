@@ -10,11 +10,11 @@ use super::MAX_AGE;
 use crate::db::SpanRecord;
 
 /// Attributes kept of one span.
-const MAX_ATTRIBUTES: usize = 64;
+pub(super) const MAX_ATTRIBUTES: usize = 64;
 /// Characters kept of one attribute.
-const MAX_VALUE: usize = 1024;
+pub(super) const MAX_VALUE: usize = 1024;
 /// Characters kept of a name.
-const MAX_NAME: usize = 256;
+pub(super) const MAX_NAME: usize = 256;
 /// How far a sender's clock may be ahead.
 const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
@@ -35,7 +35,7 @@ pub fn convert(request: ExportTraceServiceRequest, now: Duration) -> Converted {
     let mut converted = Converted::default();
     for resource_spans in request.resource_spans {
         let resource = flatten(resource_spans.resource.map(|r| r.attributes).unwrap_or_default());
-        let workload = workload(&resource);
+        let workload = shortened(&workload(&resource), MAX_NAME);
         for span in resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             match read(span, &workload, now) {
                 Ok(span) => converted.spans.push(span),
@@ -84,12 +84,15 @@ fn read(span: Span, workload: &str, now: Duration) -> Result<SpanRecord, &'stati
 
 /// `namespace/name` by the conventions that proxies and applications use: Kubernetes' attributes, the instance id that
 /// our proxies send (`workload.namespace`), the service's own attributes, Istio's `name.namespace`.
-fn workload(resource: &BTreeMap<String, String>) -> String {
+pub(super) fn workload(resource: &BTreeMap<String, String>) -> String {
     let get = |key: &str| resource.get(key).map(String::as_str).filter(|value| !value.is_empty());
     let namespace = get("k8s.namespace.name").or_else(|| get("service.namespace"));
     let suffix = namespace.map(|namespace| format!(".{namespace}")).unwrap_or_default();
     let instance = || get("service.instance.id").filter(|_| !suffix.is_empty())?.strip_suffix(&suffix);
-    let name = get("k8s.workload.name").or_else(|| get("k8s.deployment.name")).or_else(instance);
+    let name = get("weft.workload")
+        .or_else(|| get("k8s.workload.name"))
+        .or_else(|| get("k8s.deployment.name"))
+        .or_else(instance);
     match (namespace, name, get("service.name")) {
         (Some(namespace), Some(name), _) | (Some(namespace), None, Some(name)) => {
             format!("{namespace}/{}", name.strip_suffix(&suffix).unwrap_or(name))
@@ -141,7 +144,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn shortened(text: &str, max: usize) -> String {
+pub(super) fn shortened(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),

@@ -125,7 +125,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::db::{TraceFilter, open_traces};
+    use crate::db::{DatabaseUrl, TraceFilter, open_traces};
 
     fn spans(count: usize) -> Vec<SpanRecord> {
         let span = |n: usize| SpanRecord {
@@ -156,7 +156,7 @@ mod tests {
     async fn what_waits_at_shutdown_is_written() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("traces.db");
-        let store = open_traces(&file, 100_000).await.unwrap();
+        let store = open_traces(&DatabaseUrl::in_directory(dir.path()), &file, 100_000).await.unwrap();
         let (ingest, queue) = Ingest::new();
         for _ in 0..3 {
             ingest.offer(spans(40)).unwrap();
@@ -165,8 +165,8 @@ mod tests {
         shutdown.begin();
         write_batches(ingest.clone(), queue, store, Arc::new(Metrics::new()), shutdown).await;
         assert_eq!(ingest.waiting(), 0);
-        let store = open_traces(&file, 100_000).await.unwrap();
-        let all = TraceFilter { workload: None, errors: false, min_us: 0, limit: 100 };
+        let store = open_traces(&DatabaseUrl::in_directory(dir.path()), &file, 100_000).await.unwrap();
+        let all = TraceFilter { limit: 100, ..TraceFilter::default() };
         assert_eq!(store.list(&all).await.unwrap().len(), 40);
     }
 }

@@ -1,80 +1,121 @@
 use std::collections::{HashMap, HashSet};
 
-use weft_model::trace::{Span, Trace};
+use weft_model::trace::{Span, Tone, Totals, Trace};
 
-/// Orders spans depth first by start time and fills in their depth. A span whose parent was not received stands at
-/// depth 0 like a root, and is counted; so does one whose parents form a circle.
-pub fn arrange(trace_id: String, mut spans: Vec<Span>) -> Trace {
-    spans.sort_by(|a, b| (a.start_us, &a.span_id).cmp(&(b.start_us, &b.span_id)));
-    let index: HashMap<&str, usize> = spans.iter().enumerate().map(|(at, span)| (span.span_id.as_str(), at)).collect();
-    let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
-    let mut roots = Vec::new();
-    let mut missing_parents = 0;
-    for (at, span) in spans.iter().enumerate() {
-        match index.get(span.parent_id.as_str()) {
-            Some(&parent) => children.entry(parent).or_default().push(at),
-            None => {
-                missing_parents += usize::from(!span.parent_id.is_empty());
-                roots.push(at);
+use super::{clock, hops};
+
+/// Spans by start time, each below the one that caused it.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub spans: Vec<Span>,
+    /// By span: those directly below it.
+    pub children: Vec<Vec<usize>>,
+    /// Parents before children.
+    pub order: Vec<usize>,
+    /// Spans below none, by start time.
+    pub tops: Vec<usize>,
+    /// Those among them whose parent was not received.
+    pub orphans: HashSet<usize>,
+}
+
+impl Tree {
+    /// Members of a circle hang below whichever of them began first.
+    pub(super) fn new(mut spans: Vec<Span>) -> Self {
+        spans.sort_by(|a, b| (a.start_us, &a.span_id).cmp(&(b.start_us, &b.span_id)));
+        let index: HashMap<&str, usize> =
+            spans.iter().enumerate().map(|(at, span)| (span.span_id.as_str(), at)).collect();
+        let mut below: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
+        let (mut roots, mut orphans) = (Vec::new(), HashSet::new());
+        for (at, span) in spans.iter().enumerate() {
+            match index.get(span.parent_id.as_str()) {
+                Some(&parent) => below[parent].push(at),
+                None => {
+                    if !span.parent_id.is_empty() {
+                        orphans.insert(at);
+                    }
+                    roots.push(at);
+                }
             }
         }
-    }
-    let mut order: Vec<(usize, usize)> = Vec::with_capacity(spans.len());
-    let mut seen = HashSet::new();
-    // Members of a circle hang below no root; the second pass takes them in by start time.
-    for start in roots.into_iter().chain(0..spans.len()) {
-        let mut stack = vec![(start, 0)];
-        while let Some((at, depth)) = stack.pop() {
-            if seen.insert(at) {
-                order.push((at, depth));
-                stack.extend(children.get(&at).into_iter().flatten().rev().map(|&child| (child, depth + 1)));
+        let mut tree =
+            Self { children: vec![Vec::new(); spans.len()], order: Vec::new(), tops: Vec::new(), orphans, spans };
+        let mut seen = vec![false; tree.spans.len()];
+        for top in roots.into_iter().chain(0..tree.spans.len()) {
+            if std::mem::replace(&mut seen[top], true) {
+                continue;
+            }
+            tree.tops.push(top);
+            let mut stack = vec![top];
+            while let Some(at) = stack.pop() {
+                tree.order.push(at);
+                for &child in &below[at] {
+                    if !std::mem::replace(&mut seen[child], true) {
+                        tree.children[at].push(child);
+                        stack.push(child);
+                    }
+                }
             }
         }
+        tree
     }
-    let mut held: Vec<Option<Span>> = spans.into_iter().map(Some).collect();
-    let take = |(at, depth): (usize, usize)| held.get_mut(at)?.take().map(|span| Span { depth, ..span });
-    Trace { trace_id, spans: order.into_iter().filter_map(take).collect(), missing_parents }
+
+    /// The span's end, microseconds since the epoch.
+    pub(super) fn end(&self, at: usize) -> u64 {
+        self.spans[at].start_us.saturating_add(self.spans[at].duration_us)
+    }
+
+    /// Depth first; what `gaps` gives stands above a span without its parent, or below a call without its callee.
+    fn into_spans(mut self, mut above: HashMap<usize, Span>, mut below: HashMap<usize, Span>) -> Vec<Span> {
+        for children in &mut self.children {
+            children.sort_by_key(|&child| (self.spans[child].start_us, child));
+        }
+        self.tops.sort_by_key(|&top| (self.spans[top].start_us, top));
+        let mut held: Vec<Option<Span>> = std::mem::take(&mut self.spans).into_iter().map(Some).collect();
+        let mut out = Vec::with_capacity(held.len());
+        for top in std::mem::take(&mut self.tops) {
+            let mut stack = vec![(top, 0)];
+            if let Some(gap) = above.remove(&top) {
+                out.push(gap);
+                stack = vec![(top, 1)];
+            }
+            while let Some((at, depth)) = stack.pop() {
+                out.extend(held[at].take().map(|span| Span { depth, ..span }));
+                out.extend(below.remove(&at).map(|gap| Span { depth: depth + 1, ..gap }));
+                stack.extend(self.children[at].iter().rev().map(|&child| (child, depth + 1)));
+            }
+        }
+        out
+    }
+}
+
+/// Orders spans depth first by start time, brings their clocks together, and says of each what its time was spent on.
+/// Hops that sent no span become gaps.
+pub fn arrange(trace_id: String, spans: Vec<Span>) -> Trace {
+    let mut tree = Tree::new(spans);
+    clock::correct(&mut tree);
+    hops::attempts(&mut tree);
+    hops::edges(&mut tree);
+    let (above, below) = (hops::missing_callers(&tree), hops::missing_callees(&tree));
+    hops::parts(&mut tree, &below);
+    let mut totals = Totals::default();
+    for part in tree.spans.iter().flat_map(|span| &span.parts) {
+        let sum = match part.tone {
+            Tone::Proxy => &mut totals.proxy_us,
+            Tone::Network => &mut totals.network_us,
+            Tone::Application => &mut totals.application_us,
+            Tone::Unknown => &mut totals.unknown_us,
+        };
+        *sum = sum.saturating_add(part.duration_us);
+    }
+    Trace {
+        trace_id,
+        missing_parents: tree.orphans.len(),
+        gaps: above.len() + below.len(),
+        skewed: tree.spans.iter().filter(|span| span.skew_us != 0).count(),
+        totals,
+        spans: tree.into_spans(above, below),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn span(id: &str, parent: &str, start_us: u64) -> Span {
-        Span {
-            span_id: id.into(),
-            parent_id: parent.into(),
-            name: String::new(),
-            workload: String::new(),
-            kind: "server".into(),
-            start_us,
-            duration_us: 1,
-            error: false,
-            depth: 0,
-            attributes: Vec::new(),
-        }
-    }
-
-    fn shape(spans: Vec<Span>) -> (Vec<(String, usize)>, usize) {
-        let trace = arrange("t".into(), spans);
-        (trace.spans.into_iter().map(|span| (span.span_id, span.depth)).collect(), trace.missing_parents)
-    }
-
-    #[test]
-    fn children_follow_their_parent_by_start() {
-        let (order, missing) =
-            shape(vec![span("d", "b", 9), span("c", "a", 3), span("b", "a", 2), span("a", "", 1), span("e", "c", 4)]);
-        let expected = [("a", 0), ("b", 1), ("d", 2), ("c", 1), ("e", 2)];
-        assert_eq!(order, expected.map(|(id, depth)| (id.to_owned(), depth)));
-        assert_eq!(missing, 0);
-    }
-
-    #[test]
-    fn orphans_and_circles_are_shown() {
-        let (order, missing) =
-            shape(vec![span("x", "gone", 5), span("p", "q", 1), span("q", "p", 2), span("s", "s", 3)]);
-        let expected = [("x", 0), ("p", 0), ("q", 1), ("s", 0)];
-        assert_eq!(order, expected.map(|(id, depth)| (id.to_owned(), depth)));
-        assert_eq!(missing, 1);
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use crate::{
     },
     format,
     icons::Icon,
+    location::{Room, traces::CallSearch},
     state::app,
     words,
 };
@@ -57,10 +58,39 @@ pub fn EdgePanel(id: String) -> impl IntoView {
                 <Ends from=from to=to />
                 <footer>
                     <CopyLink />
+                    <Traces id=id.clone() />
                 </footer>
                 <Commands commands=commands />
             </div>
         </aside>
+    }
+}
+
+/// The way to example traces of the call, where spans name both of its ends.
+#[component]
+fn Traces(id: String) -> impl IntoView {
+    let app = app();
+    let Shown(shown) = expect_context();
+    let search = Memo::new(move |_| {
+        let (from, to) = id.split_once("->")?;
+        shown.with(|graph| {
+            let nodes = &graph.as_ref()?.whole.nodes;
+            let node = |id: &str| nodes.iter().find(|node| node.id == id);
+            CallSearch::between(node(from)?, node(to)?)
+        })
+    });
+    move || {
+        search.get().map(|CallSearch { workload, tags }| {
+            let href = move || {
+                app.view.with(|view| {
+                    let mut there = view.enter(Room::Traces);
+                    there.workload.clone_from(&workload);
+                    there.traces.tags.clone_from(&tags);
+                    there.fragment()
+                })
+            };
+            view! { <a class="button quiet-button" href=href data-testid="edge-traces"><Glyph icon=Icon::Traces />"Traces"</a> }
+        })
     }
 }
 

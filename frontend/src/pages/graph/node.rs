@@ -193,7 +193,8 @@ fn Examples(id: String) -> impl IntoView {
     let list: RwSignal<Load<TraceList>> = RwSignal::default();
     let asked = id.clone();
     spawn_local(async move {
-        let answer = api::traces(&asked, false, 0, EXAMPLES).await;
+        let query = api::TraceQuery { workload: asked, limit: EXAMPLES, ..Default::default() };
+        let answer = api::traces(&query).await;
         // The panel may be closed by now.
         let _ = list.try_update(|list| list.settle(answer));
     });

@@ -1,88 +1,123 @@
-//! The newest traces that fit the filters.
+//! The newest traces that fit the search.
 
-use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     graph::Health,
     trace::{TraceList, TraceRow},
 };
 
+use super::{Search, listed};
 use crate::{
     api, browser,
     components::{
+        copy::Commands,
         placeholder::{Empty, Failure, Skeleton},
-        shape::HealthShape,
+        shape::{Glyph, HealthShape},
     },
     format,
-    state::{Load, app},
+    icons::Icon,
+    location::traces::Cell,
+    poll::poll,
+    state::app,
 };
-
-const LIMIT: usize = 100;
-/// How often the list looks for newer ones, in milliseconds.
-const REFRESH_MS: u32 = 5_000;
 
 /// The list.
 #[component]
 pub fn List() -> impl IntoView {
     let app = app();
-    let load: RwSignal<Load<TraceList>> = RwSignal::default();
-    let filter = Memo::new(move |_| app.view.with(|view| (view.workload.clone(), view.errors, view.min_ms)));
-    let ask = move || async move {
-        let Some((workload, errors, min_ms)) = filter.try_get_untracked() else { return };
-        let asked = (workload, errors, min_ms);
-        let answer = api::traces(&asked.0, asked.1, asked.2, LIMIT).await;
-        // The room may be left, or the filter changed, by now.
-        if filter.try_get_untracked() == Some(asked) {
-            let _ = load.try_update(|load| load.settle(answer));
-        }
-    };
-    Effect::new(move |_| {
-        filter.track();
-        load.set(Load::default());
-        spawn_local(ask());
+    let key: Memo<(Search, Option<Cell>)> =
+        Memo::new(move |_| app.view.with(|view| (Search::of(view), view.traces.cell)));
+    let (load, retry) = poll(key, move |_| {
+        let query = app.view.with_untracked(|view| listed(view, browser::now()));
+        async move { api::traces(&query).await }
     });
-    spawn_local(async move {
-        loop {
-            TimeoutFuture::new(REFRESH_MS).await;
-            if load.is_disposed() {
-                return;
-            }
-            if app.paused.get_untracked().is_none() && !document().hidden() {
-                ask().await;
-            }
-        }
+    // Pages after the first, in the order in which they were asked for.
+    let older: RwSignal<TraceList> = RwSignal::default();
+    let busy = RwSignal::new(false);
+    Effect::new(move |_| {
+        let _ = key.get();
+        older.set(TraceList::default());
     });
     let rows = Memo::new(move |_| {
         load.with(|load| {
-            let list = load.value.as_ref()?;
-            let inside = |row: &&TraceRow| {
-                app.view.with(|view| view.shows(row.workload.split_once('/').map_or("", |(namespace, _)| namespace)))
-            };
-            Some(list.traces.iter().filter(inside).cloned().collect::<Vec<_>>())
+            let mut all = load.value.as_ref()?.traces.clone();
+            let last = all.last().map(|row| (row.start_us, row.trace_id.clone()));
+            // The first page grows at its top while older ones are open: none is shown twice.
+            let below =
+                |row: &&TraceRow| last.as_ref().is_none_or(|last| (row.start_us, &row.trace_id) < (last.0, &last.1));
+            older.with(|older| all.extend(older.traces.iter().filter(below).cloned()));
+            Some(all)
         })
     });
-    let retry = Callback::new(move |()| spawn_local(ask()));
-    let filtered = move || filter.with(|(workload, errors, min_ms)| !workload.is_empty() || *errors || *min_ms > 0);
+    let next = Memo::new(move |_| {
+        older.with(|older| {
+            if older.traces.is_empty() {
+                load.with(|load| load.value.as_ref()?.next.clone())
+            } else {
+                older.next.clone()
+            }
+        })
+    });
+    let more = move |_| {
+        let (Some(before), false) = (next.get_untracked(), busy.get_untracked()) else { return };
+        busy.set(true);
+        spawn_local(async move {
+            let asked = key.get_untracked();
+            let query = app.view.with_untracked(|view| listed(view, browser::now()));
+            let answer = api::traces(&api::TraceQuery { before: Some(before), ..query }).await;
+            let _ = busy.try_set(false);
+            match answer {
+                Ok(list) if key.try_get_untracked() == Some(asked) => {
+                    let _ = older.try_update(|older| {
+                        older.traces.extend(list.traces);
+                        older.next = list.next;
+                    });
+                }
+                Ok(_) => {}
+                Err(problem) => app.toast(format!("{} {}", problem.title, problem.detail), true, None),
+            }
+        });
+    };
+    let filtered = move || {
+        app.view.with(|view| {
+            let plain = Search::of(view).plain;
+            view.traces.cell.is_some() || plain != api::TraceQuery::default()
+        })
+    };
+    let known = Memo::new(move |_| rows.with(|rows| rows.as_ref().map(Vec::is_empty)));
     let longest = Memo::new(move |_| {
         rows.with(|rows| rows.iter().flatten().map(|row| row.duration_us).max().unwrap_or(1).max(1))
     });
+    let commands = Signal::derive(move || {
+        let address = app.view.with(|view| listed(view, browser::now()).address());
+        vec![(
+            "the same with curl".to_owned(),
+            format!("curl -s '{}'", browser::address(&address).replace('\'', "%27")),
+        )]
+    });
+    let told = move || {
+        let number = rows.with(|rows| rows.as_ref().map_or(0, Vec::len));
+        format!("{}, the oldest last.", format::plural(number, "trace", "traces"))
+    };
+    let note = Memo::new(move |_| load.with(|load| load.value.as_ref()?.note.clone()));
     view! {
+        {move || note.get().map(|note| view! { <p class="partial inline" role="status" data-testid="trace-note"><Glyph icon=Icon::Alert /><span>{note}</span></p> })}
         {move || load.with(|load| load.error.clone()).map(|problem| view! { <Failure problem retry /> })}
-        {move || match rows.with(|rows| rows.as_ref().map(Vec::is_empty)) {
+        {move || match known.get() {
             None if load.with(|load| load.error.is_some()) => ().into_any(),
             None => view! { <Skeleton words="Looking for traces …" rows=8 /> }.into_any(),
             Some(true) if filtered() => {
                 view! {
                     <Empty title="No trace fits">
-                        <p>"Loosen the filters, or wait: the newest appear by themselves."</p>
+                        <p>"Loosen the filters or look further back: workload, operation and tags must be of one and the same span, and the namespaces in the top bar count too."</p>
                     </Empty>
                 }
                     .into_any()
             }
             Some(true) => {
                 view! {
-                    <Empty title="No traces received yet">
-                        <p>"Proxies send spans to this console when they are started with --otlp-endpoint and its address."</p>
+                    <Empty title="No traces within this time">
+                        <p>"Look further back, or wait: new ones appear by themselves. Proxies send spans to this console when they are started with --otlp-endpoint and its address."</p>
                     </Empty>
                 }
                     .into_any()
@@ -107,6 +142,14 @@ pub fn List() -> impl IntoView {
                             </For>
                         </tbody>
                     </table>
+                    <div class="list-foot">
+                        <Show when=move || next.with(Option::is_some) fallback=move || view! { <span class="quiet" data-testid="trace-count">{told}</span> }>
+                            <button class="button" data-testid="trace-more" disabled=move || busy.get() on:click=more>
+                                {move || if busy.get() { "Reading …" } else { "Show older ones" }}
+                            </button>
+                        </Show>
+                        <Commands commands=commands />
+                    </div>
                 }
                     .into_any()
             }
@@ -138,7 +181,7 @@ fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
                     {format::middle(&row.root, 56)}
                 </button>
             </th>
-            <td class="quiet extra" title=row.workload.clone()>{row.workload.rsplit('/').next().unwrap_or_default().to_owned()}</td>
+            <td class="quiet extra" title=row.workload.clone()>{format::middle(row.workload.rsplit('/').next().unwrap_or_default(), 40)}</td>
             <td class="numeral">{format::micros(duration)}</td>
             <td class="duration">
                 <i class:failing=row.error style:width=move || format!("{:.1}%", (duration as f64 / longest.get() as f64 * 100.0).max(1.0))></i>

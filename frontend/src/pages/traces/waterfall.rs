@@ -1,30 +1,29 @@
 //! One trace, a row for each span.
 
+mod rows;
+
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{
-    config::Problem,
-    graph::Health,
-    trace::{Span, Trace},
-};
+use weft_model::{config::Problem, trace::Trace};
 
 use crate::{
     api, browser,
     components::{
         copy::{CopyButton, CopyLink},
         placeholder::{Failure, Skeleton},
-        shape::{Glyph, HealthShape},
+        shape::Glyph,
     },
     format,
     icons::Icon,
     state::{Load, app},
-    waterfall::{bar, extent, own_time, ticks},
+    waterfall::{extent, shares, ticks},
     words,
 };
+use rows::{GapRow, SpanRow};
 
 /// Marks on the time axis.
 const TICKS: usize = 5;
-/// Deeper spans are not indented further.
-const DEEPEST: usize = 12;
+/// Kind of a hop that sent no span.
+const GAP: &str = "gap";
 
 /// The panel of one trace.
 #[component]
@@ -71,39 +70,39 @@ fn Spans(trace: Trace) -> impl IntoView {
     let (start, length) = extent(&trace);
     let open: RwSignal<Option<usize>> = RwSignal::new(None);
     let failed = trace.spans.iter().filter(|span| span.error).count();
+    let received = trace.spans.iter().filter(|span| span.kind != GAP).count();
     let at = start as f64 / 1000.0;
-    let orphans = trace.missing_parents;
     let rows: Vec<_> = trace
         .spans
         .iter()
         .enumerate()
-        .map(|(index, span)| view! { <SpanRow span=span.clone() own=own_time(&trace, span) index=index open=open start=start length=length /> })
+        .map(|(index, span)| {
+            if span.kind == GAP {
+                view! { <GapRow span=span.clone() start=start length=length /> }.into_any()
+            } else {
+                view! { <SpanRow span=span.clone() index=index open=open start=start length=length /> }.into_any()
+            }
+        })
         .collect();
     view! {
         <dl class="figures">
             <div class="figure"><dt>"duration"</dt><dd>{format::micros(length)}</dd></div>
-            <div class="figure"><dt>"spans"</dt><dd>{trace.spans.len()}</dd></div>
+            <div class="figure"><dt>"spans"</dt><dd>{received}</dd></div>
             <div class="figure"><dt>"failed"</dt><dd>{failed}</dd></div>
             <div class="figure"><dt>"started"</dt><dd title=browser::moment(at)>{browser::clock(at)}</dd></div>
         </dl>
-        {(orphans > 0)
-            .then(|| {
+        {remarks(&trace)
+            .into_iter()
+            .map(|(id, words)| {
                 view! {
-                    <p class="partial inline">
+                    <p class="partial inline" data-testid=id>
                         <Glyph icon=Icon::Alert />
-                        <span>
-                            {format::plural(orphans, "span came", "spans came")}
-                            " without a parent, at the left edge. The parent may still come, or its proxy sends no spans."
-                        </span>
+                        <span>{words}</span>
                     </p>
                 }
-            })}
-        <p class="tones quiet">
-            <i class="tone client"></i>
-            "outbound side: network and the other proxy"
-            <i class="tone server"></i>
-            "inbound side: the application and what it calls"
-        </p>
+            })
+            .collect_view()}
+        <Whole trace=trace />
         <div class="spans">
             <div class="span-head" aria-hidden="true">
                 <span></span>
@@ -113,78 +112,70 @@ fn Spans(trace: Trace) -> impl IntoView {
                         .map(|tick| view! { <span style:left=format!("{:.2}%", tick as f64 / length as f64 * 100.0)>{format::micros(tick)}</span> })
                         .collect_view()}
                 </div>
-                <span></span>
+                <span class="numeral">"took"</span>
+                <span class="numeral">"p50"</span>
             </div>
             {rows}
         </div>
     }
 }
 
+/// What a reader has to know about the trace as a whole.
+fn remarks(trace: &Trace) -> Vec<(&'static str, String)> {
+    let mut remarks = Vec::new();
+    if trace.gaps > 0 {
+        let hops = format::plural(trace.gaps, "hop sent no span", "hops sent no spans");
+        remarks
+            .push(("trace-gaps", format!("{hops}. Each stands where it would be, hatched; what it did is not known.")));
+    }
+    if trace.skewed > 0 {
+        let most = trace.spans.iter().map(|span| span.skew_us.unsigned_abs()).max().unwrap_or(0);
+        let mut off: Vec<&str> =
+            trace.spans.iter().filter(|span| span.skew_us != 0).map(|span| span.workload.as_str()).collect();
+        off.sort_unstable();
+        off.dedup();
+        let named: Vec<String> = off.iter().take(3).map(|name| format::middle(name, 40)).collect();
+        let others = if off.len() > 3 { format!(" and {} more", off.len() - 3) } else { String::new() };
+        remarks.push((
+            "trace-skew",
+            format!(
+                "{} by up to {}: clocks differ at {}{others}. Durations are as they were sent; starts are estimates.",
+                format::plural(trace.skewed, "span was moved", "spans were moved"),
+                format::micros(most),
+                named.join(", "),
+            ),
+        ));
+    }
+    remarks
+}
+
+/// What the time was spent on, over all hops; it is the legend too.
 #[component]
-fn SpanRow(
-    span: Span,
-    own: u64,
-    index: usize,
-    open: RwSignal<Option<usize>>,
-    start: u64,
-    length: u64,
-) -> impl IntoView {
-    let place = bar(&span, start, length);
-    let client = span.kind == "client";
-    let tone = if client { "client" } else { "server" };
-    let shown = move || open.get() == Some(index);
-    let indent = format!("{}px", span.depth.min(DEEPEST) * 12);
-    let from = span.start_us.saturating_sub(start);
-    let name = span.workload.rsplit('/').next().unwrap_or_default().to_owned();
-    let duration = format::micros(span.duration_us);
-    let spoken = format!(
-        "{} {}, {}, {duration}{}",
-        span.workload,
-        span.name,
-        span.kind,
-        if span.error { ", failed" } else { "" }
-    );
-    let flags: Vec<(String, &'static str)> = span
-        .attributes
+fn Whole(trace: Trace) -> impl IntoView {
+    let shares = shares(&trace.totals);
+    let bars = shares
         .iter()
-        .filter(|(name, _)| name == "response_flags")
-        .flat_map(|(_, flags)| words::response_flags(flags))
-        .collect();
-    let attributes = span.attributes.clone();
-    let whole = (span.workload.clone(), span.span_id.clone());
+        .map(|(name, _, share)| view! { <i class=format!("tone {name}") style:width=format!("{share:.2}%")></i> })
+        .collect_view();
+    let words = shares
+        .iter()
+        .map(|(name, us, share)| {
+            view! {
+                <span data-tone=*name title=words::tone(name)>
+                    <i class=format!("tone {name}")></i>
+                    {*name}
+                    " "
+                    <strong>{format::micros(*us)}</strong>
+                    " "
+                    {format::percent(*share)}
+                </span>
+            }
+        })
+        .collect_view();
     view! {
-        <div class="span" data-testid="span-row" data-span=span.span_id.clone() data-kind=span.kind.clone() data-workload=span.workload.clone() data-error=span.error.to_string() data-depth=span.depth.to_string()>
-            <button
-                class="span-line"
-                data-row=""
-                aria-expanded=move || shown().to_string()
-                aria-label=spoken
-                on:click=move |_| open.update(|open| *open = if *open == Some(index) { None } else { Some(index) })
-            >
-                <span class="span-name" style:padding-left=indent>
-                    {span.error.then(|| view! { <HealthShape health=Health::Failing silent=true /> })}
-                    <strong class="cut" title=span.workload.clone()>{name}</strong>
-                    <span class="quiet cut" title=span.name.clone()>{span.name.clone()}</span>
-                </span>
-                <span class="track">
-                    <i class=format!("tone {tone}") class:failing=span.error style:left=format!("{:.3}%", place.left) style:width=format!("{:.3}%", place.width)></i>
-                </span>
-                <span class="numeral">{duration}</span>
-            </button>
-            <Show when=shown>
-                <dl class="attributes">
-                    <dt>"side"</dt>
-                    <dd>{if client { "client (outbound)" } else { "server (inbound)" }}" of "{whole.0.clone()}</dd>
-                    <dt>"starts after"</dt>
-                    <dd>{format::micros(from)}</dd>
-                    <dt>"of its own"</dt>
-                    <dd>{format::micros(own)}{if client { " in the network and proxies" } else { " in the application and proxy" }}</dd>
-                    {flags.clone().into_iter().map(|(flag, words)| view! { <dt><code>{flag}</code></dt><dd>{words}</dd> }).collect_view()}
-                    <dt>"span"</dt>
-                    <dd><code>{whole.1.clone()}</code></dd>
-                    {attributes.clone().into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd><code>{value}</code></dd> }).collect_view()}
-                </dl>
-            </Show>
-        </div>
+        <section class="whole" aria-label="Own time of all hops, added up" data-testid="trace-totals">
+            <div class="whole-bar" aria-hidden="true">{bars}</div>
+            <p class="tones quiet">{words}</p>
+        </section>
     }
 }

@@ -67,6 +67,7 @@ pub fn span_of(record: &RequestRecord, context: TraceContext, id: SpanId, node: 
     attributes.extend(header(&log.user_agent).map(|value| text("user_agent", value)));
     attributes.extend(header(&log.request_id).map(|value| text("guid:x-request-id", value)));
     attributes.extend(log.upstream_cluster.as_ref().map(|value| text("upstream_cluster", &**value)));
+    attributes.extend(log.upstream_service_time.map(|time| number("upstream_time_us", time.as_micros())));
     attributes.extend(log.upstream_host.map(|value| text("upstream_address", value.to_string())));
     attributes.extend(log.downstream_remote_address.map(|value| text("peer.address", value.to_string())));
     attributes.extend(record.grpc_status.map(|value| number("grpc.status_code", value)));

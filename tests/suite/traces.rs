@@ -1,0 +1,149 @@
+//! Traces in a real browser, over a running demo: found, narrowed, opened, compared, and the way to the graph and back.
+
+use std::time::Duration;
+
+use fantoccini::{Locator, key::Key};
+use serde_json::{Value, json};
+use weft_tests::{
+    browser::Browser,
+    demo::Demo,
+    http::get,
+    wait::{ensure, until},
+};
+
+const SOON: Duration = Duration::from_secs(30);
+const ROW: &str = "[data-testid=trace-row]";
+
+/// Calls through the gateway whose last hop fails, until the console holds a trace in which a proxy tried again; gives
+/// its id. The proxies of the demo do what they do for anybody who sends the header.
+async fn retried(demo: &Demo) -> String {
+    let (gateway, console) = (demo.text("/gateways/0/http").parse().unwrap(), demo.address("/console"));
+    until("a call was tried again", Duration::from_secs(90), || async {
+        get(gateway, "shop.example.com", "/", &[("x-test-fault", "enabled")]).await?;
+        let path = "/api/v1/traces?workload=shop/checkout-bff&tag=retry.attempts%3D1&limit=5";
+        let list = get(console, &console.to_string(), path, &[]).await?.json();
+        let rows = list["traces"].as_array().cloned().unwrap_or_default();
+        for row in &rows {
+            let id = row["traceId"].as_str().unwrap_or_default();
+            let trace = get(console, &console.to_string(), &format!("/api/v1/traces/{id}"), &[]).await?.json();
+            let spans = trace["spans"].as_array().cloned().unwrap_or_default();
+            if spans.iter().filter(|span| span["attempt"]["of"] == 2).count() == 2 {
+                return Ok(id.to_owned());
+            }
+        }
+        Err(format!("{} traces, none with both attempts", rows.len()))
+    })
+    .await
+}
+
+async fn click(browser: &Browser, css: &str) {
+    until(css, SOON, || async {
+        let found = browser.page.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
+        found.click().await.map_err(|error| error.to_string())
+    })
+    .await;
+}
+
+async fn fragment(browser: &Browser) -> String {
+    browser.script("return decodeURIComponent(location.hash)").await.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
+    let demo = Demo::start(&[]);
+    let id = retried(&demo).await;
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/traces?window=3600", demo.text("/console"))).await;
+    browser.wait_for(ROW).await;
+
+    // A search: workload, a tag, errors only.
+    let field = browser.wait_for("[data-testid=trace-workload]").await;
+    field.send_keys(&format!("shop/checkout-bff{}", char::from(Key::Enter))).await.unwrap();
+    let tag = browser.wait_for("[data-testid=trace-tag]").await;
+    tag.send_keys(&format!("retry.attempts=1{}", char::from(Key::Enter))).await.unwrap();
+    click(&browser, "[data-testid=trace-errors]").await;
+    browser.wait_for("[data-testid=trace-chip]").await;
+    until("only what fits is listed", SOON, || async {
+        let rows =
+            browser.script(&format!("return [...document.querySelectorAll('{ROW}')].map(r => r.dataset.error)")).await;
+        let rows = rows.as_array().cloned().unwrap_or_default();
+        ensure(!rows.is_empty() && rows.iter().all(|failed| failed == "true"), || format!("{rows:?}"))
+    })
+    .await;
+    let searched = fragment(&browser).await;
+    for part in ["workload=shop/checkout-bff", "tag=retry.attempts=1", "errors=1"] {
+        assert!(searched.contains(part), "{searched}");
+    }
+
+    // The map by keyboard: a cell with errors is chosen, and the list is of that cell.
+    browser.wait_for("[data-testid=heat-cell]:not([data-errors='0'])").await;
+    let pressed = "document.querySelector('[data-testid=heat-cell][tabindex=\"0\"]').focus()";
+    browser.script(pressed).await;
+    browser
+        .script("document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true}))")
+        .await;
+    until("the cell is in the address", SOON, || async {
+        let fragment = fragment(&browser).await;
+        ensure(fragment.contains("cell="), || fragment)
+    })
+    .await;
+    let narrowed = fragment(&browser).await;
+    browser.wait_for(ROW).await;
+    let words = browser.wait_for("[data-testid=trace-chip]:last-child").await.text().await.unwrap();
+    assert!(words.contains(" – "), "{words}");
+
+    // Whoever opens the copied link sees the same search.
+    browser.open("about:blank").await;
+    browser
+        .open(&format!(
+            "{}/{}",
+            demo.text("/console"),
+            narrowed.replace("tag=retry.attempts=1", "tag=retry.attempts%3D1")
+        ))
+        .await;
+    browser.wait_for(ROW).await;
+    let restored = browser.script("return [...document.querySelectorAll('[data-testid=trace-chip]')].length").await;
+    assert_eq!(restored, json!(2), "the tag and the cell");
+    // A click takes the cell away again.
+    click(&browser, "[data-testid=trace-chip]:last-child button").await;
+
+    // The waterfall: both attempts below the call, its parts within it, nothing to the left of the beginning.
+    browser.open(&format!("{}/#/traces?window=3600&select={id}", demo.text("/console"))).await;
+    browser.wait_for("[data-testid=span-row][data-attempt='1']").await;
+    browser.wait_for("[data-testid=span-row][data-attempt='2']").await;
+    browser.wait_for("[data-testid=trace-totals] [data-tone=network]").await;
+    browser.wait_for("[data-testid=trace-totals] [data-tone=proxy]").await;
+    browser.wait_for("[data-testid=trace-totals] [data-tone=application]").await;
+    let bars = browser
+        .script("return [...document.querySelectorAll('.track i')].map(i => [parseFloat(i.style.left), parseFloat(i.style.width)])")
+        .await;
+    let inside = |bar: &Value| {
+        let (left, width) = (bar[0].as_f64().unwrap_or(-1.0), bar[1].as_f64().unwrap_or(-1.0));
+        left >= 0.0 && width >= 0.0 && left + width <= 100.01
+    };
+    let bars = bars.as_array().cloned().unwrap_or_default();
+    assert!(bars.len() > 10 && bars.iter().all(inside), "{bars:?}");
+
+    // From a hop to its call in the graph, and from there to its traces.
+    click(&browser, "[data-testid=span-row][data-attempt='1'] .span-line").await;
+    click(&browser, "[data-testid=span-edge]").await;
+    until("the graph shows the call", SOON, || async {
+        let fragment = fragment(&browser).await;
+        ensure(
+            fragment.starts_with("#/graph") && fragment.contains("select=edge:shop/checkout-bff->shop/order-service"),
+            || fragment,
+        )
+    })
+    .await;
+    let there = fragment(&browser).await;
+    click(&browser, "[data-testid=edge-traces]").await;
+    browser.wait_for(ROW).await;
+    let back = fragment(&browser).await;
+    let called = there.split("->shop/").nth(1).unwrap_or_default().split('&').next().unwrap_or_default().to_owned();
+    assert!(
+        back.contains("workload=shop/checkout-bff") && back.contains(&format!("destination.workload={called}")),
+        "{back}"
+    );
+    assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
+    browser.close().await;
+}
