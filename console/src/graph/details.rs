@@ -101,7 +101,8 @@ pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms
     let answer = ask(patient.as_ref(), &question, at, Reading::of_either).await;
     let mut details = Details { sources: tally(std::slice::from_ref(&answer)), ..Details::default() };
     match answer {
-        Ok(flows) if !flows.is_empty() => {
+        // Latency is recorded less often than the rest; until it first is, it is not missing, only late.
+        Ok(flows) if flows.iter().any(|flow| flow.what.starts_with("0.")) => {
             details.add(&flows, None);
             details.quantiles = Quantiles { recorded: true, window_s: length_s, ..Quantiles::default() };
             if length_s != window_s {

@@ -47,8 +47,8 @@ pub fn run(console: &Path) -> anyhow::Result<Numbers> {
     {
         let (_prometheus, url) = prometheus(dir.path(), &data)?;
         eprintln!("graph: evaluating the recording rules");
-        // Rules have their own places on the clock: one evaluation of those with an interval of 30 s falls in here.
-        let range = [format!("--start={}", at - 29), format!("--end={at}")];
+        // Rules have their own places on the clock: one evaluation of those with an interval of 60 s falls in here.
+        let range = [format!("--start={}", at - 59), format!("--end={at}")];
         let own = [format!("--url={url}"), format!("--output-dir={}", data.display())];
         let args: Vec<&std::ffi::OsStr> =
             range.iter().chain(&own).map(AsRef::as_ref).chain([rules.as_os_str()]).collect();

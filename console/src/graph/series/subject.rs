@@ -9,6 +9,8 @@ use crate::{
     },
 };
 
+/// Before the name in the id of a namespace that a page draws as one node.
+const BOX: &str = "box:";
 /// Longest id that is taken, in bytes.
 const MAX_ID: usize = 1200;
 
@@ -18,6 +20,7 @@ enum Point {
     App { namespace: String, app: String, version: Option<String> },
     Service { host: String },
     External { host: String },
+    Namespace { namespace: String },
     Unknown,
 }
 
@@ -34,6 +37,9 @@ impl Point {
         }
         if let Some(host) = id.strip_prefix(EXTERNAL) {
             return Some(Self::External { host: host.to_owned() });
+        }
+        if let Some(namespace) = id.strip_prefix(BOX) {
+            return Some(Self::Namespace { namespace: namespace.to_owned() });
         }
         if let Some((namespace, app)) = id.strip_prefix(APP).and_then(|rest| rest.split_once('/')) {
             let (app, version) = match app.split_once('/') {
@@ -67,13 +73,16 @@ impl Point {
             Self::External { host } => {
                 format!("destination_service={},destination_workload=~\"|unknown\"", quoted(host))
             }
+            Self::Namespace { namespace } => format!("{side}_workload_namespace={}", quoted(namespace)),
             Self::Unknown => format!("{side}_workload=~\"|unknown\""),
         }
     }
 
     fn namespace(&self, estate: &Estate) -> String {
         match self {
-            Self::Workload { namespace, .. } | Self::App { namespace, .. } => namespace.clone(),
+            Self::Workload { namespace, .. } | Self::App { namespace, .. } | Self::Namespace { namespace } => {
+                namespace.clone()
+            }
             Self::Service { host } => match estate.service_namespaces.get(host) {
                 Some(namespace) => namespace.clone(),
                 None if host.contains(".svc.") => host.split('.').nth(1).unwrap_or_default().to_owned(),
@@ -149,7 +158,7 @@ impl Subject {
     /// Matchers of what a node sends; `None` for an edge and for what cannot send.
     pub(super) fn outgoing(&self) -> Option<String> {
         match (&self.source, &self.destination) {
-            (None, Point::Workload { .. } | Point::App { .. } | Point::Unknown) => {
+            (None, Point::Workload { .. } | Point::App { .. } | Point::Namespace { .. } | Point::Unknown) => {
                 Some(self.destination.matching("source"))
             }
             _ => None,

@@ -13,6 +13,7 @@ fn ids_become_matchers_and_nothing_else() {
         "destination_workload_namespace=\"shop\",destination_app=\"pay\",destination_version=\"v1\""
     );
     assert_eq!(matching("service/pay.shop.svc.cluster.local"), "destination_service=\"pay.shop.svc.cluster.local\"");
+    assert_eq!(matching("box:shop"), "destination_workload_namespace=\"shop\"");
     assert_eq!(
         matching("a/\"} or up{x=\"\\"),
         r#"destination_workload_namespace="a",destination_workload="\"} or up{x=\"\\""#

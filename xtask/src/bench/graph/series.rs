@@ -8,8 +8,8 @@ use std::{
 pub const WORKLOADS: usize = 1_000;
 /// Edges.
 pub const EDGES: usize = 10_000;
-/// Scrapes, 15 seconds apart: what a rate over a minute reads, and some before and after.
-const SCRAPES: u64 = 7;
+/// Scrapes, 15 seconds apart: what a rate over a minute reads, and what rules read that ran up to a minute before.
+const SCRAPES: u64 = 11;
 const INTERVAL_S: u64 = 15;
 /// Istio's default buckets, in milliseconds.
 const BUCKETS: [&str; 20] = [
