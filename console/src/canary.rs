@@ -1,6 +1,7 @@
 //! Canary splits: configured against observed.
 
 mod card;
+mod course;
 mod red;
 mod splits;
 mod stats;
@@ -20,19 +21,25 @@ use std::{
 
 use tokio::sync::{Mutex, watch};
 use weft_api::ObjectKey;
-use weft_model::{canary::Canaries, sync::ObjectAck};
+use weft_model::{
+    ObjectRef,
+    canary::{Canaries, Course},
+    sync::ObjectAck,
+};
 
 use self::{
     card::{Settled, Standing, card, settle},
     tracker::Tracker,
 };
 pub use self::{
+    course::{Weights, course},
     splits::{Arm, Split, Tester, splits},
     stats::{binomial_p, wilson},
 };
 use crate::{
     clock::now_ms,
     config::View,
+    db::Edit,
     graph::{GraphCache, tally as sources_of},
     operator::{Operator, OperatorError},
     telemetry::prometheus::{Prometheus, QueryError},
@@ -88,6 +95,24 @@ impl CanaryService {
         let answer = Arc::new(self.evaluate_now(&mut state, &view).await);
         state.answer = Some((Instant::now(), view.version, answer.clone()));
         answer
+    }
+
+    /// How one weighted route fared in the last `window_s` seconds; `None` when there is no such route.
+    pub async fn course(
+        &self,
+        object: &ObjectRef,
+        route_index: usize,
+        edits: &[Edit],
+        window_s: u64,
+    ) -> Option<Course> {
+        let canaries = self.evaluate().await;
+        let view = self.config.borrow().clone();
+        let wanted = ObjectKey::from(object);
+        let this = |split: &&Split| split.route_index == route_index && ObjectKey::from(&split.object) == wanted;
+        let split = view.splits.iter().find(this)?;
+        let card = canaries.canaries.iter().find(|card| card.object == split.object && card.route_index == route_index);
+        let weights = Weights { edits, since_ms: card.and_then(|card| card.since_ms) };
+        Some(course(self.prometheus.as_ref(), split, &view.estate, &weights, window_s, now_ms()).await)
     }
 
     /// Why the operator had no answer last time.

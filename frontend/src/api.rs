@@ -10,14 +10,15 @@ use web_sys::{AbortSignal, Headers, RequestInit, Response};
 use weft_model::{
     ObjectRef,
     audit::{AuditList, WeightHistory},
-    canary::{Canaries, EditPreview, EditResult, WeightEdit},
+    canary::{Canaries, Course, EditPreview, EditResult, WeightEdit},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
     details::{Charts, Detail, Inventory, Logs, Subject},
     edit::{ObjectEdit, ObjectPreview, ObjectResult, Schema},
-    graph::{Graph, View as NodeView},
+    graph::{Graph, SeriesAnswer, View as NodeView},
     mesh::{MeshState, ProxyDetail},
     session::SessionInfo,
     trace::{Heat, Trace, TraceList, TraceNames},
+    views::{NewView, SavedView, SavedViews},
     wizard::{Wizard, WizardAsk, WizardKind},
 };
 
@@ -56,6 +57,29 @@ pub async fn graph(view: &View) -> Answer<Graph> {
     get(&format!("/graph?window={}{}{at}", view.window_s, of(view.graph.nodes))).await
 }
 
+/// How one node, or one call, fared in the window of `window_s` seconds that ends at `at_ms`, or now when that is 0.
+pub async fn series(id: &str, call: bool, window_s: u64, at_ms: u64) -> Answer<SeriesAnswer> {
+    let what = if call { "edge" } else { "node" };
+    let at = if at_ms > 0 { format!("&at={at_ms}") } else { String::new() };
+    get(&format!("/graph/series?{what}={}&window={window_s}{at}", encode(id))).await
+}
+
+/// Views that were given a name: the reader's own and those that others share.
+pub async fn saved_views() -> Answer<SavedViews> {
+    get("/views").await
+}
+
+/// Gives the present view a name.
+pub async fn save_view(view: &NewView) -> Answer<SavedView> {
+    post("/views", view).await
+}
+
+/// Forgets a view.
+pub async fn remove_view(id: &str) -> Answer<()> {
+    let path = format!("{ROOT}/views/{}", encode(id));
+    send(&path, &change(&path, "DELETE")?).await
+}
+
 /// All weighted routes.
 pub async fn canaries() -> Answer<Canaries> {
     get("/canaries").await
@@ -68,9 +92,7 @@ pub async fn config() -> Answer<ConfigList> {
 
 /// One object with its YAML.
 pub async fn object(object: &ObjectRef) -> Answer<ConfigObject> {
-    let [version, kind, namespace, name] =
-        [&object.api_version, &object.kind, &object.namespace, &object.name].map(|part| encode(part));
-    get(&format!("/config/object?apiVersion={version}&kind={kind}&namespace={namespace}&name={name}")).await
+    get(&format!("/config/object?{}", named(object))).await
 }
 
 /// A search for traces; what is empty is not looked at.
@@ -238,12 +260,21 @@ pub async fn sign_out() -> Answer<String> {
     Ok(left.location)
 }
 
-/// Who moved a route's weights, newest first.
-pub async fn history(object: &ObjectRef, route_index: usize) -> Answer<WeightHistory> {
+/// How an object is named in a query.
+fn named(object: &ObjectRef) -> String {
     let [version, kind, namespace, name] =
         [&object.api_version, &object.kind, &object.namespace, &object.name].map(|part| encode(part));
-    let object = format!("apiVersion={version}&kind={kind}&namespace={namespace}&name={name}");
-    get(&format!("/canaries/history?{object}&routeIndex={route_index}&limit=50")).await
+    format!("apiVersion={version}&kind={kind}&namespace={namespace}&name={name}")
+}
+
+/// Who moved a route's weights, newest first.
+pub async fn history(object: &ObjectRef, route_index: usize) -> Answer<WeightHistory> {
+    get(&format!("/canaries/history?{}&routeIndex={route_index}&limit=50", named(object))).await
+}
+
+/// How a weighted route fared over time.
+pub async fn course(object: &ObjectRef, route_index: usize, window_s: u64) -> Answer<Course> {
+    get(&format!("/canaries/course?{}&routeIndex={route_index}&window={window_s}", named(object))).await
 }
 
 /// Which entries of the audit.
@@ -343,16 +374,22 @@ async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<
 
 async fn post_to<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answer<T> {
     let body = serde_json::to_string(body).map_err(|error| unexpected(path, &error.to_string()))?;
+    let init = change(path, "POST")?;
+    init.set_body(&JsValue::from_str(&body));
+    send(path, &init).await
+}
+
+/// A request that changes something.
+fn change(path: &str, method: &str) -> Answer<RequestInit> {
     let headers = Headers::new().map_err(|_| unreachable(path))?;
     for (name, value) in [("content-type", "application/json"), ("x-weft-request", "1")] {
         headers.set(name, value).map_err(|_| unreachable(path))?;
     }
     sign(&headers, path)?;
     let init = RequestInit::new();
-    init.set_method("POST");
+    init.set_method(method);
     init.set_headers(&headers);
-    init.set_body(&JsValue::from_str(&body));
-    send(path, &init).await
+    Ok(init)
 }
 
 async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> {
@@ -365,7 +402,8 @@ async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> 
     };
     let text = text.ok_or_else(|| unreachable(path))?;
     if response.ok() {
-        return serde_json::from_str(&text).map_err(|error| unexpected(path, &error.to_string()));
+        let text = if text.is_empty() { "null" } else { &text };
+        return serde_json::from_str(text).map_err(|error| unexpected(path, &error.to_string()));
     }
     let problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem {
         kind: format!("http-{}", response.status()),

@@ -1,6 +1,7 @@
 //! Pieces that several rooms use.
 
 pub mod banner;
+pub mod chart;
 pub mod copy;
 pub mod diff;
 pub mod help;
@@ -9,7 +10,6 @@ pub mod placeholder;
 pub mod rail;
 pub mod scope;
 pub mod shape;
-pub mod sparkline;
 pub mod toasts;
 pub mod token;
 pub mod topbar;

@@ -115,7 +115,7 @@ impl Red {
 }
 
 /// Prometheus' own interpolation: linear inside the bucket, the last finite bound for what lies above it.
-fn quantile(q: f64, buckets: &BTreeMap<u64, f64>) -> Option<f64> {
+pub(super) fn quantile(q: f64, buckets: &BTreeMap<u64, f64>) -> Option<f64> {
     let (&last, &all) = buckets.last_key_value()?;
     if all <= 0.0 || f64::from_bits(last).is_finite() {
         return None;

@@ -22,6 +22,18 @@ pub fn wilson(hits: u64, all: u64) -> Option<(f64, f64)> {
     Some((low, high))
 }
 
+/// How much larger the share of hits in `this` (hits, all) is than in `that`, with the 95 % interval of the difference
+/// (Newcombe's, from both Wilson intervals); `None` without any of either.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn more(this: (u64, u64), that: (u64, u64)) -> Option<(f64, f64, f64)> {
+    let ((low, high), (base_low, base_high)) = (wilson(this.0, this.1)?, wilson(that.0, that.1)?);
+    let (share, base) = (this.0 as f64 / this.1 as f64, that.0 as f64 / that.1 as f64);
+    let difference = share - base;
+    let below = (share - low).hypot(base_high - base);
+    let above = (high - share).hypot(base - base_low);
+    Some((difference, difference - below, difference + above))
+}
+
 /// Two-sided p-value of seeing `hits` of `all` when each is a hit with probability `share`: twice the smaller exact
 /// binomial tail, at most 1. Exact also where shares are small and the normal approximation is not.
 #[allow(clippy::cast_precision_loss)]
@@ -83,6 +95,15 @@ mod tests {
         assert_eq!(wilson(0, 0), None);
         assert_eq!(wilson(0, 50).unwrap().0, 0.0);
         assert_eq!(wilson(50, 50).unwrap().1, 1.0);
+    }
+
+    #[test]
+    fn differences_agree_with_published_values() {
+        // Newcombe 1998, method 10: 56/70 against 48/80 gives 0.0524 to 0.3339.
+        let (difference, low, high) = more((56, 70), (48, 80)).unwrap();
+        assert!((difference - 0.2).abs() < 1e-9);
+        assert!((low - 0.0524).abs() < 5e-5 && (high - 0.3339).abs() < 5e-5, "{low} {high}");
+        assert_eq!(more((0, 0), (1, 2)), None);
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/traces/names", get(traces::names))
         .route("/traces/{id}", get(traces::one))
         .route("/canaries/history", get(canaries::history))
+        .route("/canaries/course", get(canaries::course))
         .route("/audit", get(audit::list))
         .route("/views", get(views::list).post(views::save))
         .route("/views/{id}", delete(views::remove))

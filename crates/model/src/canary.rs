@@ -1,5 +1,9 @@
 //! Canary splits: configured against observed (`GET /api/v1/canaries`, event `canaries`).
 
+mod course;
+
+pub use self::course::{ArmCourse, ArmTotal, Course, MoveEffect};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Diagnostic, ObjectRef, graph::Sources};

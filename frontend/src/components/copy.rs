@@ -3,7 +3,11 @@
 use leptos::{prelude::*, task::spawn_local};
 
 use super::shape::Glyph;
-use crate::{browser, icons::Icon, state::app};
+use crate::{
+    browser,
+    icons::Icon,
+    state::{App, app},
+};
 
 /// Copies `text` and says so.
 #[component]
@@ -12,11 +16,14 @@ pub fn CopyButton(
     #[prop(into)] title: String,
     #[prop(optional)] words: &'static str,
 ) -> impl IntoView {
-    let app = app();
+    // Before it is known who looks at the page there are no messages.
+    let app = use_context::<App>();
     let copy = move |_| {
         let text = text.get_untracked();
         spawn_local(async move {
-            if browser::copy(&text).await {
+            let copied = browser::copy(&text).await;
+            let Some(app) = app else { return };
+            if copied {
                 app.toast("Copied.", false, None);
             } else {
                 app.toast(format!("The browser does not let this page copy. Copy it by hand: {text}"), true, None);

@@ -2,6 +2,7 @@
 
 mod bars;
 mod card;
+mod course;
 mod draft;
 mod editor;
 mod history;

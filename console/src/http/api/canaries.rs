@@ -11,9 +11,10 @@ use serde::Deserialize;
 use weft_model::{
     ObjectRef,
     audit::{Action, WeightChange, WeightHistory},
-    canary::{Canaries, EditPreview, EditResult, WeightEdit},
+    canary::{Canaries, Course, EditPreview, EditResult, WeightEdit},
 };
 
+use super::checked_window;
 use crate::{
     app::App,
     auth::{Caller, Verb},
@@ -126,4 +127,43 @@ pub(super) async fn history(
         undoes: edit.undoes,
     };
     Ok(Json(WeightHistory { changes: edits.into_iter().map(change).collect(), more }))
+}
+
+/// `?apiVersion=…&kind=…&namespace=…&name=…&routeIndex=1&window=900`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CourseQuery {
+    api_version: String,
+    kind: String,
+    namespace: String,
+    name: String,
+    #[serde(default)]
+    route_index: usize,
+    #[serde(default = "a_quarter")]
+    window: u64,
+}
+
+fn a_quarter() -> u64 {
+    900
+}
+
+/// `GET /api/v1/canaries/course`: how a weighted route fared over time.
+pub(super) async fn course(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    query: Result<Query<CourseQuery>, QueryRejection>,
+) -> Result<Json<Course>, ApiError> {
+    let Query(CourseQuery { api_version, kind, namespace, name, route_index, window }) = query?;
+    let object = ObjectRef { api_version, kind, namespace, name };
+    caller.require(Verb::Get, &object).await?;
+    let window_s = checked_window(window)?;
+    let edits = app.state.edits.of_route(&object, route_index, MAX_CHANGES).await?;
+    let course = app.canaries.course(&object, route_index, &edits, window_s).await;
+    let missing = || {
+        ApiError::not_found(
+            format!("{object} has no weighted route {route_index}."),
+            "It may have been changed or deleted. Load the canaries again.",
+        )
+    };
+    Ok(Json(course.ok_or_else(missing)?))
 }

@@ -7,6 +7,7 @@ use weft_model::canary::{Canary, Share, TesterRoute};
 
 use super::{
     bars::{Bars, name},
+    course::OverTime,
     draft::Draft,
     editor::Editor,
     history::History,
@@ -36,6 +37,7 @@ pub fn Card(key: String) -> impl IntoView {
         })
     });
     let draft = Draft::new(app, canary);
+    let course = RwSignal::new(None);
     let verdict = Memo::new(move |_| canary.with(|canary| canary.as_ref().map(|canary| canary.verdict)));
     let sentence = Memo::new(move |_| canary.with(|canary| canary.as_deref().map(read)));
     let health = Signal::derive(move || verdict.get().map(words::verdict_health).unwrap_or_default());
@@ -82,7 +84,8 @@ pub fn Card(key: String) -> impl IntoView {
             {move || canary.get().map(|canary| view! { <Bars canary=(*canary).clone() /> })}
             {move || canary.get().map(|canary| view! { <Versions canary=(*canary).clone() /> })}
             <Editor draft=draft canary=canary />
-            <History canary=canary />
+            <OverTime canary=canary course=course />
+            <History canary=canary course=course />
             <Commands commands=commands words="Show query" />
         </article>
     }
@@ -96,15 +99,11 @@ fn read(canary: &Canary) -> String {
     }
 }
 
-/// Rate, errors and duration side by side, with the difference to the first.
+/// What each destination should get and what it gets, with the interval.
 #[component]
 fn Versions(canary: Canary) -> impl IntoView {
-    let base = canary.shares.first().cloned();
     let since = canary.since_ms.map(|since| since as f64);
-    let row = move |index: usize, share: Share| {
-        let base = base.as_ref().filter(|_| index > 0);
-        let errors = difference(share.error_share, base.and_then(|base| base.error_share), 100.0, "pp");
-        let p95 = difference(share.p95_ms, base.and_then(|base| base.p95_ms), 1.0, "ms");
+    let row = |(index, share): (usize, Share)| {
         let interval = share.interval.map(|(low, high)| format!("{low:.1}–{high:.1}"));
         view! {
             <tr>
@@ -116,40 +115,29 @@ fn Versions(canary: Canary) -> impl IntoView {
                 <td class="numeral">{format::maybe(share.observed_percent, format::percent)}</td>
                 <td class="numeral quiet">{interval}</td>
                 <td class="numeral">{format::count(share.requests)}</td>
-                <td class="numeral">{format::rate(share.rate, "http")}</td>
-                <td class="numeral">{format::maybe(share.error_share, format::share)} <small>{errors}</small></td>
-                <td class="numeral">{format::maybe(share.p95_ms, format::millis)} <small>{p95}</small></td>
             </tr>
         }
     };
     let testers = canary.testers.clone();
     view! {
-        <div class="wide">
-            <table class="small versions">
+        <div class="wide" tabindex="0" role="group" aria-label="Shares">
+            <table class="small shares">
                 <thead>
                     <tr>
-                        <th>"Destination"</th>
-                        <th class="numeral">"Configured"</th>
-                        <th class="numeral">"Observed"</th>
-                        <th class="numeral" title="The true share lies here with 95 % certainty">"95 % interval"</th>
-                        <th class="numeral" title=since.map(|since| format!("since {}", browser::moment(since)))>
+                        <th scope="col">"Destination"</th>
+                        <th scope="col" class="numeral">"Configured"</th>
+                        <th scope="col" class="numeral">"Observed"</th>
+                        <th scope="col" class="numeral" title="The true share lies here with 95 % certainty">"95 % interval"</th>
+                        <th scope="col" class="numeral" title=since.map(|since| format!("since {}", browser::moment(since)))>
                             {since.map_or_else(|| "Requests".to_owned(), |since| format!("Requests since {}", browser::minute(since)))}
                         </th>
-                        <th class="numeral" title="Over the last minute">"Rate"</th>
-                        <th class="numeral" title="Over the last minute; the difference to the first destination in percentage points">"Errors"</th>
-                        <th class="numeral" title="Over the last minute; the difference to the first destination">"p95"</th>
                     </tr>
                 </thead>
-                <tbody>{canary.shares.clone().into_iter().enumerate().map(|(index, share)| row(index, share)).collect_view()}</tbody>
+                <tbody>{canary.shares.into_iter().enumerate().map(row).collect_view()}</tbody>
             </table>
         </div>
         {(!testers.is_empty()).then(|| view! { <Testers testers /> })}
     }
-}
-
-fn difference(value: Option<f64>, base: Option<f64>, factor: f64, unit: &str) -> Option<String> {
-    let difference = (value? - base?) * factor;
-    (difference.abs() >= 0.005).then(|| format!("{} {unit}", format::signed(difference)))
 }
 
 /// Routes that come first and do not count.

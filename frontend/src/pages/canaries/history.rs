@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     audit::{WeightChange, WeightHistory},
-    canary::Canary,
+    canary::{Canary, Course, MoveEffect},
 };
 
 use crate::{
@@ -16,9 +16,9 @@ use crate::{
 /// Changes shown before somebody asks for more.
 const SHOWN: usize = 3;
 
-/// The timeline under a card; it is read again when the object's revision changes.
+/// The timeline under a card; it is read again when the object's revision changes. `course` says what the errors did.
 #[component]
-pub fn History(canary: Memo<Option<Arc<Canary>>>) -> impl IntoView {
+pub fn History(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<Course>>>) -> impl IntoView {
     let load: RwSignal<Load<WeightHistory>> = RwSignal::default();
     let all = RwSignal::new(false);
     let route = Memo::new(move |_| {
@@ -57,7 +57,7 @@ pub fn History(canary: Memo<Option<Arc<Canary>>>) -> impl IntoView {
                 (Some(false), _) => view! {
                     <ol>
                         <For each=shown key=|change| change.id.clone() let:change>
-                            <Change change=change />
+                            <Change change=change course=course />
                         </For>
                     </ol>
                     <Show when=move || hidden.get() != 0>
@@ -73,18 +73,35 @@ pub fn History(canary: Memo<Option<Arc<Canary>>>) -> impl IntoView {
 }
 
 #[component]
-fn Change(change: WeightChange) -> impl IntoView {
+fn Change(change: WeightChange, course: RwSignal<Option<Arc<Course>>>) -> impl IntoView {
     let app = app();
     let at = change.at_ms as f64;
     let list = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join(" / ");
+    let id = change.id.clone();
+    let effect = Memo::new(move |_| {
+        course.with(|course| course.as_ref()?.moves.iter().find(|effect| effect.id == id).map(errors))
+    });
     let by = if change.by.is_empty() { "somebody".to_owned() } else { change.by.clone() };
     view! {
         <li data-testid="canary-change" class:undo=change.undoes.is_some()>
             <span class="numeral weights-moved">{list(&change.from)}" → "<strong>{list(&change.to)}</strong></span>
             <span title=by.clone()>{format::middle(&by, 32)}</span>
             {change.undoes.is_some().then(|| view! { <span class="quiet">"took the move back"</span> })}
+            <span class="quiet" data-testid="canary-effect" title="Of all versions together, over up to five minutes before and after">
+                {move || effect.get()}
+            </span>
             <span class="spring"></span>
             <time class="quiet" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</time>
         </li>
+    }
+}
+
+/// What a move did to the errors, as far as it is known by now.
+fn errors(effect: &MoveEffect) -> String {
+    match (effect.errors_before, effect.errors_after) {
+        (Some(before), Some(after)) => format!("errors {} → {}", format::share(before), format::share(after)),
+        (Some(before), None) => format!("errors {} before", format::share(before)),
+        (None, Some(after)) => format!("errors {} after", format::share(after)),
+        (None, None) => String::new(),
     }
 }

@@ -1,0 +1,285 @@
+//! A weighted route over time: what was configured, what was observed, and how each version fared meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weft_model::{
+    canary::{ArmCourse, ArmTotal, Course, MoveEffect},
+    graph::CodeRate,
+    metrics::{REPORTER_DESTINATION, REPORTER_SOURCE, REQUEST_DURATION, REQUESTS_TOTAL, ROUTE_REQUESTS_TOTAL},
+};
+
+use super::{Arm, Split, red::quantile, stats::more};
+use crate::{
+    db::Edit,
+    estate::Estate,
+    graph::{error_share, tally},
+    telemetry::prometheus::{Prometheus, QueryError, Track},
+};
+
+/// Points of a line, about.
+const POINTS: u64 = 60;
+/// Shortest step: scrapes are hardly ever closer.
+const MIN_STEP_S: u64 = 5;
+/// Shortest span of a rate: it needs some scrapes.
+const MIN_RATE_S: u64 = 60;
+/// How long before and after a move errors are compared.
+const AROUND_MS: u64 = 300_000;
+
+/// What is known of the weights: the moves, newest first, and since when the present ones are in force.
+pub struct Weights<'a> {
+    /// Moves of this route.
+    pub edits: &'a [Edit],
+    /// When every proxy had acknowledged the present weights, milliseconds since the epoch.
+    pub since_ms: Option<u64>,
+}
+
+/// How `split` fared in the `window_s` seconds before `now_ms`, by three range queries side by side.
+pub async fn course(
+    prometheus: Option<&Prometheus>,
+    split: &Split,
+    estate: &Estate,
+    weights: &Weights<'_>,
+    window_s: u64,
+    now_ms: u64,
+) -> Course {
+    let step_s = (window_s / POINTS).max(MIN_STEP_S);
+    let rate_s = step_s.max(MIN_RATE_S);
+    let end = now_ms / 1000 / step_s * step_s;
+    let steps = window_s / step_s;
+    let times: Vec<u64> = (0..=steps).map(|step| end - (steps - step) * step_s).collect();
+    let queries = queries(split, rate_s);
+    let from = times.first().copied().unwrap_or(end);
+    let ask = async |(_, promql): &(&str, String)| {
+        let prometheus = prometheus.ok_or(QueryError::NotConfigured)?;
+        #[allow(clippy::cast_precision_loss)]
+        prometheus.range(promql, from as f64, end as f64, step_s as f64).await
+    };
+    let (picked, codes, buckets) = tokio::join!(ask(&queries[0]), ask(&queries[1]), ask(&queries[2]));
+    let sources = tally(&[outcome(&picked), outcome(&codes), outcome(&buckets)]);
+    let grid = Grid { times: &times, step_s };
+    let observed = observed(&grid, split, &picked.unwrap_or_default());
+    let configured = configured(&split.shares(), weights);
+    let (codes, buckets) = (codes.unwrap_or_default(), buckets.unwrap_or_default());
+    let fared: Vec<Fared> = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &codes, &buckets)).collect();
+    let moves = weights.edits.iter().filter(|edit| times.first().is_some_and(|first| edit.at_ms >= first * 1000));
+    let moves = moves.map(|edit| effect(edit, &times, &fared)).collect();
+    let first = fared.first().map(|first| first.counts(step_s));
+    let arms = split.arms.iter().enumerate().zip(&fared).map(|((index, arm), fared)| {
+        let at = |time: &u64| {
+            let moment = time * 1000;
+            let span = configured.iter().find(|span| (span.from_ms..span.until_ms).contains(&moment))?;
+            span.shares.get(index).map(|share| share * 100.0)
+        };
+        ArmCourse {
+            name: arm.name().to_owned(),
+            configured_percent: times.iter().map(at).collect(),
+            observed_percent: observed.get(index).cloned().unwrap_or_default(),
+            rate: fared.line(|codes| Some(codes.iter().map(|code| code.rate).sum())),
+            error_percent: fared.line(|codes| error_share(codes).map(|share| share * 100.0)),
+            p95_ms: fared.buckets.iter().map(|buckets| quantile(0.95, buckets)).collect(),
+            whole: fared.whole(step_s, first.filter(|_| index > 0)),
+        }
+    });
+    let arms = arms.collect();
+    let times_ms = times.iter().map(|time| time * 1000).collect();
+    let commands = queries.map(|(name, promql)| (name.to_owned(), promql)).to_vec();
+    Course { step_s, rate_s, times_ms, arms, moves, sources, commands }
+}
+
+fn outcome(answer: &Result<Vec<Track>, QueryError>) -> Result<(), QueryError> {
+    answer.as_ref().map(|_| ()).map_err(Clone::clone)
+}
+
+fn queries(split: &Split, rate_s: u64) -> [(&'static str, String); 3] {
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let hosts: BTreeSet<&str> = split.arms.iter().map(|arm| arm.full_host.as_str()).collect();
+    let hosts: Vec<String> = hosts.into_iter().map(|host| escaped(&host.replace('.', "\\."))).collect();
+    let own = format!("virtual_service=\"{}\", route=\"{}\"", escaped(&split.virtual_service()), escaped(&split.route));
+    let to = format!("destination_service=~\"{}\"", hosts.join("|"));
+    let by = "reporter, destination_workload, destination_workload_namespace";
+    [
+        ("split", format!("sum by (host, subset) (rate({ROUTE_REQUESTS_TOTAL}{{{own}}}[{rate_s}s]))")),
+        (
+            "rate and errors",
+            format!("sum by ({by}, response_code, grpc_response_status) (rate({REQUESTS_TOTAL}{{{to}}}[{rate_s}s]))"),
+        ),
+        ("duration", format!("sum by (le, {by}) (rate({REQUEST_DURATION}_bucket{{{to}}}[{rate_s}s]))")),
+    ]
+}
+
+/// The moments that every line has a value for, in seconds since the epoch.
+struct Grid<'a> {
+    times: &'a [u64],
+    step_s: u64,
+}
+
+impl Grid<'_> {
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn at(&self, time: f64) -> Option<usize> {
+        let first = *self.times.first()?;
+        let at = ((time - first as f64) / self.step_s as f64).round().max(0.0) as usize;
+        (at < self.times.len()).then_some(at)
+    }
+}
+
+/// The share of each destination in percent, by destination and moment.
+fn observed(grid: &Grid<'_>, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>>> {
+    let mut picked = vec![vec![0.0; grid.times.len()]; split.arms.len()];
+    for track in tracks {
+        let (host, subset) = (track.labels.get("host"), track.labels.get("subset"));
+        let Some(arm) = split.arms.iter().position(|arm| arm.full_host == host && arm.subset == subset) else {
+            continue;
+        };
+        for point in &track.points {
+            if let Some(at) = grid.at(point.at) {
+                picked[arm][at] += point.value;
+            }
+        }
+    }
+    let all: Vec<f64> = (0..grid.times.len()).map(|at| picked.iter().map(|line| line[at]).sum()).collect();
+    let share = |line: Vec<f64>| {
+        line.into_iter().zip(&all).map(|(part, all)| (*all > 0.0).then(|| part / all * 100.0)).collect()
+    };
+    picked.into_iter().map(share).collect()
+}
+
+/// Weights that were in force for a while.
+#[derive(Debug, PartialEq)]
+struct Span {
+    from_ms: u64,
+    until_ms: u64,
+    /// 0 to 1.
+    shares: Vec<f64>,
+}
+
+/// What was configured when, as far as it is known, newest first. The moves tell it, and before the oldest known one its
+/// weights were those that it moved from. Where somebody changed them elsewhere, the time in between stays open.
+fn configured(present: &[f64], weights: &Weights<'_>) -> Vec<Span> {
+    let parts = |weights: &[u32]| -> Vec<f64> {
+        let all: f64 = weights.iter().copied().map(f64::from).sum();
+        weights.iter().map(|weight| if all > 0.0 { f64::from(*weight) / all } else { 0.0 }).collect()
+    };
+    let same = |a: &[f64], b: &[f64]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+    let Some(newest) = weights.edits.first() else {
+        let since = weights.since_ms.map(|from_ms| Span { from_ms, until_ms: u64::MAX, shares: present.to_vec() });
+        return since.into_iter().collect();
+    };
+    let mut spans = Vec::new();
+    if !same(&parts(&newest.weights_after), present)
+        && let Some(since) = weights.since_ms
+    {
+        spans.push(Span { from_ms: since.max(newest.at_ms), until_ms: u64::MAX, shares: present.to_vec() });
+    }
+    let (mut until_ms, mut held) = (u64::MAX, present.to_vec());
+    for edit in weights.edits {
+        let after = parts(&edit.weights_after);
+        if same(&after, &held) {
+            spans.push(Span { from_ms: edit.at_ms, until_ms, shares: after });
+        }
+        (until_ms, held) = (edit.at_ms, parts(&edit.weights_before));
+    }
+    spans.push(Span { from_ms: 0, until_ms, shares: held });
+    spans
+}
+
+/// What one destination received, by moment, as its callers counted it, or itself where no caller has a proxy.
+struct Fared {
+    codes: Vec<Vec<CodeRate>>,
+    buckets: Vec<BTreeMap<u64, f64>>,
+}
+
+impl Fared {
+    fn read(grid: &Grid<'_>, arm: &Arm, estate: &Estate, codes: &[Track], buckets: &[Track]) -> Self {
+        let workloads: BTreeSet<&str> = estate.behind(&arm.full_host, &arm.labels).collect();
+        let mine = |track: &Track| {
+            let id = format!(
+                "{}/{}",
+                track.labels.get("destination_workload_namespace"),
+                track.labels.get("destination_workload")
+            );
+            workloads.contains(id.as_str())
+        };
+        let counted = |track: &&Track| mine(track) && track.points.iter().any(|point| point.value > 0.0);
+        let called = codes.iter().filter(counted).any(|track| track.labels.get("reporter") == REPORTER_SOURCE);
+        let reporter = if called { REPORTER_SOURCE } else { REPORTER_DESTINATION };
+        let here = |track: &&Track| track.labels.get("reporter") == reporter && mine(track);
+        let mut out =
+            Self { codes: vec![Vec::new(); grid.times.len()], buckets: vec![BTreeMap::new(); grid.times.len()] };
+        for track in codes.iter().filter(here) {
+            for point in &track.points {
+                let Some(at) = grid.at(point.at) else { continue };
+                out.codes[at].push(CodeRate {
+                    code: track.labels.get("response_code").to_owned(),
+                    grpc: track.labels.get("grpc_response_status").to_owned(),
+                    flags: "-".to_owned(),
+                    rate: point.value.max(0.0),
+                });
+            }
+        }
+        for track in buckets.iter().filter(here) {
+            let Ok(bound) = track.labels.get("le").parse::<f64>() else { continue };
+            for point in &track.points {
+                if let Some(at) = grid.at(point.at) {
+                    *out.buckets[at].entry(bound.to_bits()).or_default() += point.value;
+                }
+            }
+        }
+        out
+    }
+
+    fn line(&self, of: impl Fn(&[CodeRate]) -> Option<f64>) -> Vec<Option<f64>> {
+        self.codes.iter().map(|codes| if codes.is_empty() { None } else { of(codes) }).collect()
+    }
+
+    /// Requests that failed, and all, about.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn counts(&self, step_s: u64) -> (u64, u64) {
+        let of = |codes: &[CodeRate]| -> (f64, f64) {
+            let all: f64 = codes.iter().map(|code| code.rate).sum();
+            (all * error_share(codes).unwrap_or(0.0), all)
+        };
+        let sums = self.codes.iter().map(|codes| of(codes)).fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let whole = |rate: f64| (rate * step_s as f64).round().max(0.0) as u64;
+        (whole(sums.0), whole(sums.1))
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn whole(&self, step_s: u64, first: Option<(u64, u64)>) -> ArmTotal {
+        let (failed, requests) = self.counts(step_s);
+        let counted = self.codes.iter().filter(|codes| !codes.is_empty()).count();
+        let mut merged: BTreeMap<u64, f64> = BTreeMap::new();
+        for (bound, rate) in self.buckets.iter().flatten() {
+            *merged.entry(*bound).or_default() += rate;
+        }
+        ArmTotal {
+            requests,
+            rate: requests as f64 / (counted as u64 * step_s).max(1) as f64,
+            error_share: (requests > 0).then(|| failed as f64 / requests as f64),
+            more_errors: first.and_then(|first| more((failed, requests), first)),
+            p95_ms: quantile(0.95, &merged),
+        }
+    }
+}
+
+/// What the errors of all destinations together did when weights were moved.
+fn effect(edit: &Edit, times: &[u64], fared: &[Fared]) -> MoveEffect {
+    let share = |from_ms: u64, until_ms: u64| {
+        let moments = times.iter().enumerate().filter(|(_, time)| (from_ms..until_ms).contains(&(*time * 1000)));
+        let codes: Vec<CodeRate> = moments
+            .flat_map(|(at, _)| fared.iter().filter_map(move |fared| fared.codes.get(at)))
+            .flatten()
+            .cloned()
+            .collect();
+        error_share(&codes)
+    };
+    MoveEffect {
+        id: edit.id.clone(),
+        at_ms: edit.at_ms,
+        errors_before: share(edit.at_ms.saturating_sub(AROUND_MS), edit.at_ms),
+        // A rate looks back: what is counted right after the move is of before.
+        errors_after: share(edit.at_ms + MIN_RATE_S * 1000, edit.at_ms + AROUND_MS),
+    }
+}
+
+#[cfg(test)]
+mod tests;

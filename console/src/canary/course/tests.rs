@@ -1,0 +1,69 @@
+use weft_model::ObjectRef;
+
+use super::*;
+use crate::telemetry::prometheus::{Labels, Point};
+
+fn edit(at_ms: u64, before: [u32; 2], after: [u32; 2]) -> Edit {
+    Edit {
+        id: at_ms.to_string(),
+        at_ms,
+        by: "ada".into(),
+        object: ObjectRef::default(),
+        route_index: 0,
+        weights_before: before.to_vec(),
+        weights_after: after.to_vec(),
+        revision_before: String::new(),
+        revision_after: String::new(),
+        undoes: None,
+    }
+}
+
+fn spans(present: [f64; 2], edits: &[Edit], since_ms: Option<u64>) -> Vec<(u64, u64, f64)> {
+    let spans = configured(&present, &Weights { edits, since_ms });
+    spans.into_iter().map(|span| (span.from_ms, span.until_ms, span.shares[1])).collect()
+}
+
+#[test]
+fn moves_tell_what_was_configured_when() {
+    let edits = [edit(300, [50, 50], [0, 100]), edit(200, [90, 10], [50, 50])];
+    assert_eq!(spans([0.0, 1.0], &edits, Some(310)), [(300, u64::MAX, 1.0), (200, 300, 0.5), (0, 200, 0.1)]);
+}
+
+#[test]
+fn what_was_changed_elsewhere_leaves_a_gap() {
+    // After the move to 50/50 somebody set 80/20 by hand; it was acknowledged at 400.
+    let edits = [edit(200, [90, 10], [50, 50])];
+    assert_eq!(spans([0.8, 0.2], &edits, Some(400)), [(400, u64::MAX, 0.2), (0, 200, 0.1)]);
+    assert_eq!(spans([0.8, 0.2], &edits, None), [(0, 200, 0.1)]);
+    assert_eq!(spans([0.8, 0.2], &[], Some(7)), [(7, u64::MAX, 0.2)]);
+    assert!(spans([0.8, 0.2], &[], None).is_empty());
+}
+
+#[test]
+fn shares_are_of_each_moment() {
+    let arm = |subset: &str| Arm {
+        host: "h".into(),
+        full_host: "h.ns".into(),
+        subset: subset.into(),
+        labels: BTreeMap::new(),
+        weight: 1,
+        written: Some(1),
+    };
+    let split = Split {
+        object: ObjectRef::default(),
+        content: String::new(),
+        route_index: 0,
+        route: "http[0]".into(),
+        arms: vec![arm("v1"), arm("v2")],
+        testers: Vec::new(),
+        ambiguous: None,
+    };
+    let track = |subset: &str, points: &[(f64, f64)]| Track {
+        labels: Labels::from([("host", "h.ns"), ("subset", subset)]),
+        points: points.iter().map(|(at, value)| Point { at: *at, value: *value }).collect(),
+    };
+    let grid = Grid { times: &[100, 105, 110], step_s: 5 };
+    let tracks = [track("v1", &[(100.0, 9.0), (110.0, 0.0)]), track("v2", &[(100.0, 1.0), (110.0, 0.0)])];
+    let shares = observed(&grid, &split, &tracks);
+    assert_eq!(shares, [[Some(90.0), None, None], [Some(10.0), None, None]]);
+}
