@@ -13,6 +13,7 @@ pub mod query;
 mod sample;
 pub mod scene;
 pub mod scope;
+pub mod trend;
 pub mod viewport;
 
 #[cfg(target_arch = "wasm32")]

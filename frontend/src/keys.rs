@@ -44,6 +44,9 @@ pub enum Zoom {
 /// Listens on the whole page. `zoom` is what the graph's room looks at.
 pub fn listen(app: App, zoom: WriteSignal<Option<Zoom>>) {
     let leader = StoredValue::new(0.0);
+    window_event_listener(ev::pointerdown, |event| {
+        close_menus(event.target().and_then(|target| target.dyn_into::<web_sys::Node>().ok()).as_ref());
+    });
     window_event_listener(ev::keydown, move |event| {
         if event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
@@ -105,10 +108,31 @@ fn ask(zoom: WriteSignal<Option<Zoom>>, what: Zoom) -> bool {
     true
 }
 
+/// Closes the menus of the bars that are open, but for one that `within` lies in. Where the focus was in one, it goes to
+/// what opened it. Whether there was any.
+fn close_menus(within: Option<&web_sys::Node>) -> bool {
+    let Ok(menus) = document().query_selector_all("details.menu[open]") else { return false };
+    let menus = (0..menus.length()).filter_map(|index| menus.item(index)?.dyn_into::<web_sys::Element>().ok());
+    let mut any = false;
+    for menu in menus.filter(|menu| !menu.contains(within)) {
+        any = true;
+        let active = document().active_element();
+        let _ = menu.remove_attribute("open");
+        if active.is_some_and(|active| menu.contains(Some(&active)))
+            && let Some(summary) = menu.query_selector("summary").ok().flatten()
+        {
+            let _ = summary.dyn_into::<HtmlElement>().map(|summary| summary.focus());
+        }
+    }
+    any
+}
+
 /// Closes the topmost thing that is open.
 fn escape(app: App) {
     if browser::find("[data-menu]").is_some() {
         // The menu closes itself.
+    } else if close_menus(None) {
+        // One thing at a time.
     } else if app.help.get_untracked() {
         app.help.set(false);
     } else if browser::is_typing() {

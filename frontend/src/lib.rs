@@ -6,7 +6,6 @@ pub mod findings;
 pub mod form;
 pub mod format;
 pub mod graph;
-pub mod history;
 pub mod icons;
 pub mod location;
 pub mod objects;

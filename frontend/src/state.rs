@@ -13,7 +13,6 @@ use weft_model::{
 
 use crate::{
     browser,
-    history::History,
     location::{Room, View},
     undo,
 };
@@ -124,8 +123,6 @@ pub struct App {
     pub canaries: RwSignal<Load<Canaries>>,
     /// Objects.
     pub config: RwSignal<Load<ConfigList>>,
-    /// Points of the small charts.
-    pub history: StoredValue<History>,
     /// The event stream.
     pub link: RwSignal<Link>,
     /// Since when the page stands still on request.
@@ -161,7 +158,6 @@ impl App {
             graph: RwSignal::default(),
             canaries: RwSignal::default(),
             config: RwSignal::default(),
-            history: StoredValue::default(),
             link: RwSignal::new(Link::Connecting),
             paused: RwSignal::new(None),
             theme: RwSignal::new(theme),
@@ -189,6 +185,11 @@ impl App {
         self.show(view, true);
     }
 
+    /// Goes to a place that was noted before.
+    pub fn open(self, fragment: &str) {
+        self.show(View::parse(fragment), true);
+    }
+
     fn show(self, view: View, push: bool) {
         if view != self.view.get_untracked() {
             browser::set_fragment(&view.fragment(), push);
@@ -206,9 +207,6 @@ impl App {
             });
             if !wanted {
                 return;
-            }
-            if !graph.replay {
-                self.history.update_value(|history| history.add(graph));
             }
         }
         self.graph.update(|load| load.settle(answer));

@@ -93,11 +93,18 @@ impl Layout {
 
 /// Lays out `topology` in one direction. What stood somewhere in `previous`, if that runs the same way, stays there,
 /// unless new calls would then run backwards.
+#[cfg(test)]
 pub fn layout(topology: &Topology, direction: Direction, previous: Option<&Layout>) -> Layout {
-    let fresh = || full(topology, direction);
-    let usable = |previous: &&Layout| !previous.nodes.is_empty() && previous.direction == direction;
-    let Some(previous) = previous.filter(usable) else { return fresh() };
-    keep::adapt(topology, previous, fresh)
+    settle(topology, full(topology, direction), previous)
+}
+
+/// The same where it is known already how the topology would be laid out anew.
+pub fn settle(topology: &Topology, fresh: Layout, previous: Option<&Layout>) -> Layout {
+    let usable = |previous: &&Layout| !previous.nodes.is_empty() && previous.direction == fresh.direction;
+    match previous.filter(usable) {
+        Some(previous) => keep::adapt(topology, previous).unwrap_or(fresh),
+        None => fresh,
+    }
 }
 
 /// The rectangle around a namespace's nodes.

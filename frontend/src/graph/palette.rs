@@ -1,5 +1,7 @@
 //! Colours and fonts of the canvas: read from the style sheet, so that there is one set of tokens.
 
+use std::{cell::RefCell, collections::HashMap};
+
 use leptos::prelude::window;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 use weft_model::graph::Health;
@@ -81,25 +83,43 @@ impl Palette {
     }
 }
 
+/// Widths by font and text. Most texts are measured again at each refresh, and most of them did not change.
+#[derive(Default)]
+pub struct Widths(RefCell<HashMap<(bool, String), f64>>);
+
+/// Texts that are remembered; beyond, all are forgotten.
+const TEXTS: usize = 20_000;
+
 /// Measures with the canvas' own fonts.
 pub struct Ruler<'a> {
     pub pen: &'a CanvasRenderingContext2d,
     pub palette: &'a Palette,
+    pub widths: &'a Widths,
 }
 
 impl Ruler<'_> {
-    fn width(&self, font: &str, text: &str) -> f64 {
-        self.pen.set_font(font);
-        self.pen.measure_text(text).map_or(0.0, |size| size.width())
+    fn width(&self, title: bool, text: &str) -> f64 {
+        let mut known = self.widths.0.borrow_mut();
+        let key = (title, text.to_owned());
+        if let Some(width) = known.get(&key) {
+            return *width;
+        }
+        self.pen.set_font(if title { &self.palette.title } else { &self.palette.small });
+        let width = self.pen.measure_text(text).map_or(0.0, |size| size.width());
+        if known.len() >= TEXTS {
+            known.clear();
+        }
+        known.insert(key, width);
+        width
     }
 }
 
 impl Measure for Ruler<'_> {
     fn title(&self, text: &str) -> f64 {
-        self.width(&self.palette.title, text)
+        self.width(true, text)
     }
 
     fn small(&self, text: &str) -> f64 {
-        self.width(&self.palette.small, text)
+        self.width(false, text)
     }
 }

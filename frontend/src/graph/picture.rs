@@ -1,8 +1,8 @@
 //! From the server's graph to what is drawn: scope, protocols, what is hidden, the focus, folded boxes, and what was found.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use weft_model::graph::Graph;
+use weft_model::graph::{Edge, Graph, Node};
 
 use super::{
     focus, fold,
@@ -31,6 +31,20 @@ pub struct Picture {
     pub hidden: usize,
     /// What the find expression matches: ids of drawn nodes and edges. `None` without one.
     pub found: Option<Found>,
+    /// Where each node and each edge of `graph` stands in it.
+    places: (HashMap<String, usize>, HashMap<String, usize>),
+}
+
+impl Picture {
+    /// The drawn node of this id.
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.graph.nodes.get(*self.places.0.get(id)?)
+    }
+
+    /// The drawn edge of this id.
+    pub fn edge(&self, id: &str) -> Option<&Edge> {
+        self.graph.edges.get(*self.places.1.get(id)?)
+    }
 }
 
 /// What an expression matches.
@@ -68,7 +82,9 @@ pub fn picture(graph: &Graph, view: &View, find: Option<&Query>, hide: Option<&Q
     let folded: BTreeSet<String> = boxes.iter().filter(|(_, folded)| *folded).map(|(name, _)| name.clone()).collect();
     let found = found.map(|found| through(&shown, &folded, found));
     let graph = fold::fold(shown, &folded);
-    Picture { graph, whole, boxes, large: by_itself, hidden, found }
+    let nodes = graph.nodes.iter().enumerate().map(|(index, node)| (node.id.clone(), index)).collect();
+    let edges = graph.edges.iter().enumerate().map(|(index, edge)| (edge.id.clone(), index)).collect();
+    Picture { graph, whole, boxes, large: by_itself, hidden, found, places: (nodes, edges) }
 }
 
 /// Only nodes and calls with traffic.

@@ -3,6 +3,8 @@
 mod edge;
 mod node;
 
+pub use edge::Strands;
+
 use std::{cell::RefCell, collections::BTreeSet};
 
 use js_sys::Array;
@@ -90,8 +92,8 @@ impl Painter<'_> {
         Rect { x: corner.x, y: corner.y, w: self.size.0 / self.view.scale, h: self.size.1 / self.view.scale }
     }
 
-    /// Draws everything that stands still.
-    pub fn scene(&self, scene: &Scene, emphasis: &Emphasis, background: bool) {
+    /// Draws everything that stands still. From afar, `strands` of the same scene spare saying each line again.
+    pub fn scene(&self, scene: &Scene, emphasis: &Emphasis, strands: Option<&Strands>, background: bool) {
         self.clear();
         let window = self.window();
         if background {
@@ -113,18 +115,25 @@ impl Painter<'_> {
             let special = |index: usize| emphasis.edge == Some(index) || emphasis.selected_edge == Some(index);
             // On a path heads say which way it goes, however far it is.
             let heads = detail == Detail::Full || (lit && emphasis.path.is_some());
-            if !heads {
+            // Leaving out what is not seen costs less than it spares only while most is seen.
+            let whole = strands.filter(|_| lit && emphasis.path.is_none() && seen.len() * 4 >= scene.edges.len() * 3);
+            if !heads && let Some(strands) = whole {
+                self.bundle(strands);
+            } else if !heads {
                 self.strands(here().filter(|(index, _)| !special(*index)).map(|(_, edge)| *edge));
             }
             for (index, edge) in here().filter(|(index, _)| heads || special(*index)) {
                 self.edge(edge, emphasis.edge == Some(*index), emphasis.selected_edge == Some(*index));
             }
         }
+        if detail == Detail::Dots {
+            self.dots(scene.nodes.iter().enumerate(), |index| on_path(|path| &path.nodes, index));
+        }
         for (index, node) in scene.nodes.iter().enumerate().filter(|(_, node)| node.rect.grow(24.0).meets(window)) {
             self.pen.set_global_alpha(if on_path(|path| &path.nodes, index) { 1.0 } else { DIM * 2.0 });
             let (hovered, selected) = (emphasis.node == Some(index), emphasis.selected_node == Some(index));
             match detail {
-                Detail::Dots if !hovered && !selected => self.dot(node),
+                Detail::Dots if !hovered && !selected => {}
                 Detail::Dots => self.node(node, Detail::Names, hovered, selected),
                 detail => self.node(node, detail, hovered, selected),
             }
@@ -144,10 +153,6 @@ impl Painter<'_> {
     /// dimmed edge.
     pub fn particles(&self, scene: &Scene, path: Option<&Path>, travelled: &[f64]) {
         self.clear();
-        // From afar they are specks that say nothing.
-        if self.view.scale < 0.3 {
-            return;
-        }
         let window = self.window();
         let mut failed = Vec::new();
         let pen = self.pen;
@@ -254,6 +259,8 @@ impl Painter<'_> {
     }
 }
 
+/// Below this scale particles are specks that say nothing, and none are drawn.
+pub const SPECKS: f64 = 0.3;
 /// Particles that are drawn at once: more cannot be told apart, and each costs.
 const PARTICLES: usize = 1_200;
 

@@ -15,7 +15,7 @@ use super::{
     export::Ink,
     fold,
     geometry::{Point, Rect},
-    layout::{Layout, Topology, layout},
+    layout::{Layout, Topology, settle},
     memory,
     palette::Palette,
     picture::Picture,
@@ -71,7 +71,8 @@ impl Stage {
             }
             let topology = Topology::of(&picture.graph);
             if topology != state.topology {
-                let direction = state.direction(&topology);
+                let fresh = state.fresh(&topology);
+                let direction = fresh.direction;
                 if other || filtered || state.layout.nodes.is_empty() || state.layout.direction != direction {
                     let known = memory::recall(&state.key(), direction);
                     if let Some(known) = known {
@@ -80,7 +81,7 @@ impl Stage {
                         state.layout = Layout::default();
                     }
                 }
-                let next = layout(&topology, direction, Some(&state.layout));
+                let next = settle(&topology, fresh, Some(&state.layout));
                 if next != state.layout {
                     memory::remember(&state.key(), &next);
                     state.layout = next;
@@ -99,7 +100,7 @@ impl Stage {
     /// Lays everything out anew, at the reader's wish.
     pub fn tidy(&self) {
         self.with(|state| {
-            state.layout = layout(&state.topology, state.direction(&state.topology), None);
+            state.layout = state.fresh(&state.topology);
             memory::remember(&state.key(), &state.layout);
             state.touched = false;
             state.rebuild();
@@ -219,7 +220,6 @@ impl Stage {
     /// The name of what was met, as the address has it, and the words that hovering says.
     pub fn describe(&self, hit: &Hit) -> Option<(String, Vec<String>)> {
         let state = self.0.borrow();
-        let graph = &state.picture.as_ref()?.graph;
         match hit {
             Hit::Box(index) => {
                 let shape = state.scene.boxes.get(*index)?;
@@ -242,7 +242,7 @@ impl Stage {
             }
             Hit::Edge(index) => {
                 let shape = state.scene.edges.get(*index)?;
-                let edge = graph.edges.iter().find(|edge| edge.id == shape.id)?;
+                let edge = state.picture.as_ref()?.edge(&shape.id)?;
                 let numbers = format!(
                     "{} · {} errors · {} p95",
                     crate::format::rate(edge.rate, &edge.protocol),

@@ -9,8 +9,10 @@ mod menu;
 mod mirror;
 mod node;
 mod replay;
+mod saved;
 mod toolbar;
 mod traffic;
+mod trends;
 
 use std::sync::Arc;
 

@@ -6,6 +6,8 @@ use crate::graph::{
     viewport::Viewport,
 };
 
+/// More nodes than this are legible whole in no direction; they run to the right, as graphs of that size do elsewhere.
+const LARGE: usize = 200;
 /// Below this scale the names on nodes are hard to read.
 const LEGIBLE: f64 = 0.8;
 
@@ -20,14 +22,18 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The one that shows `topology` legibly on a canvas: to the right if that fits, else the one that fits better.
-    pub fn choose(topology: &Topology, width: f64, height: f64, margin: f64) -> Self {
-        let scale = |direction| {
-            let bounds = full(topology, direction).bounds();
-            bounds.map_or(1.0, |bounds| Viewport::fit(bounds, width, height, margin).scale)
-        };
-        let right = scale(Self::Right);
-        if right >= LEGIBLE || width <= 0.0 || right >= scale(Self::Down) { Self::Right } else { Self::Down }
+    /// The one that shows `topology` legibly on a canvas: to the right if that fits, else the one that fits better. With it
+    /// comes the layout that said so.
+    pub fn choose(topology: &Topology, width: f64, height: f64, margin: f64) -> Layout {
+        let scale =
+            |layout: &Layout| layout.bounds().map_or(1.0, |bounds| Viewport::fit(bounds, width, height, margin).scale);
+        let right = full(topology, Self::Right);
+        let (scale_right, wide) = (scale(&right), width <= 0.0 || topology.nodes.len() > LARGE);
+        if scale_right >= LEGIBLE || wide {
+            return right;
+        }
+        let down = full(topology, Self::Down);
+        if scale_right >= scale(&down) { right } else { down }
     }
 
     /// Another name for what is remembered in this direction.

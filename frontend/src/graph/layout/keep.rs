@@ -8,32 +8,30 @@ use crate::graph::geometry::{Point, Rect};
 /// Rows up and down that are tried for a new node.
 const REACH: i32 = 12;
 
-/// Keeps every node where it stood and finds places for new ones; `fresh` is asked when that would make a bad picture.
-pub fn adapt(topology: &Topology, previous: &Layout, fresh: impl Fn() -> Layout) -> Layout {
+/// Keeps every node where it stood and finds places for new ones; `None` when that would make a bad picture.
+pub fn adapt(topology: &Topology, previous: &Layout) -> Option<Layout> {
     let known = topology.nodes.iter().filter(|(id, _)| previous.nodes.contains_key(id)).count();
     let added = topology.nodes.len() - known;
     if known == 0 || added > known {
-        return fresh();
+        return None;
     }
     let links = topology.links();
     if added == 0 && links.is_subset(&previous.links) {
-        return retain(topology, previous);
+        return Some(retain(topology, previous));
     }
     if runs_backwards(topology, previous) {
-        return fresh();
+        return None;
     }
     let mut out = retain(topology, previous);
     for (id, namespace) in &topology.nodes {
         if out.nodes.contains_key(id) {
             continue;
         }
-        match find_place(topology, &out, id, namespace) {
-            Some(point) => out.nodes.insert(id.clone(), point),
-            None => return fresh(),
-        };
+        let point = find_place(topology, &out, id, namespace)?;
+        out.nodes.insert(id.clone(), point);
     }
     out.links = links;
-    out
+    Some(out)
 }
 
 /// The previous layout without what is gone. Links that fell silent are remembered, so that they cause no new layout

@@ -35,15 +35,20 @@ pub struct Grid {
     pub links: Vec<Link>,
     /// Number of bands.
     pub bands: usize,
+    /// Whether there are so many long edges that their lanes have to be narrow.
+    pub crowded: bool,
 }
 
 const SWEEPS: usize = 12;
-/// Beyond this many pieces, counting crossings costs more than it gains, and the last sweep is taken.
-const COUNTED: usize = 1500;
+/// With more bends than so many for each node, the lanes of long edges would take more room than the nodes, whose names
+/// nobody could read any more.
+const CROWDED: usize = 2;
 
 /// Puts every node and every bend into its column and orders the columns.
 pub fn order(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid {
     let mut grid = build(topology, ranks, edges);
+    let bends = grid.slots.len() - topology.nodes.len();
+    grid.crowded = bends > CROWDED * topology.nodes.len();
     let pieces: Vec<(usize, usize)> =
         grid.links.iter().flat_map(|link| link.path.windows(2).map(|pair| (pair[0], pair[1]))).collect();
     let mut near: Vec<(Vec<usize>, Vec<usize>)> = vec![Default::default(); grid.slots.len()];
@@ -51,6 +56,7 @@ pub fn order(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> 
         near[*right].0.push(*left);
         near[*left].1.push(*right);
     }
+    let mut heights = heights(&grid);
     let mut best = (crossings(&grid, &pieces), grid.columns.clone());
     for sweep in 0..SWEEPS {
         let forward = sweep % 2 == 0;
@@ -59,7 +65,6 @@ pub fn order(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> 
             indices.reverse();
         }
         for index in indices {
-            let heights = heights(&grid);
             let mut column = std::mem::take(&mut grid.columns[index]);
             let mut keyed: Vec<(usize, f64, usize)> = column
                 .iter()
@@ -75,10 +80,11 @@ pub fn order(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> 
             keyed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
             column.clear();
             column.extend(keyed.into_iter().map(|(_, _, slot)| slot));
+            measure(&column, &mut heights);
             grid.columns[index] = column;
         }
         let count = crossings(&grid, &pieces);
-        if count < best.0 || pieces.len() > COUNTED {
+        if count < best.0 {
             best = (count, grid.columns.clone());
         }
     }
@@ -96,6 +102,7 @@ fn build(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid
         columns: vec![Vec::new(); width],
         links: Vec::new(),
         bands: bands.band.iter().max().map_or(0, |last| last + 1),
+        crowded: false,
     };
     for (from, to) in edges {
         let mut path = vec![*from];
@@ -128,11 +135,15 @@ fn build(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid
 fn heights(grid: &Grid) -> Vec<f64> {
     let mut out = vec![0.0; grid.slots.len()];
     for column in &grid.columns {
-        for (place, slot) in column.iter().enumerate() {
-            out[*slot] = place as f64 - (column.len() as f64 - 1.0) / 2.0;
-        }
+        measure(column, &mut out);
     }
     out
+}
+
+fn measure(column: &[usize], heights: &mut [f64]) {
+    for (place, slot) in column.iter().enumerate() {
+        heights[*slot] = place as f64 - (column.len() as f64 - 1.0) / 2.0;
+    }
 }
 
 fn mean(slots: &[usize], heights: &[f64]) -> Option<f64> {
@@ -142,26 +153,54 @@ fn mean(slots: &[usize], heights: &[f64]) -> Option<f64> {
     Some(slots.iter().map(|slot| heights[*slot]).sum::<f64>() / slots.len() as f64)
 }
 
-/// How many pairs of pieces between the same two columns cross.
+/// How many pairs of pieces between the same two columns cross: in the order of their left ends, the inversions of their
+/// right ends (Barth, Mutzel, Jünger 2004).
 fn crossings(grid: &Grid, pieces: &[(usize, usize)]) -> usize {
-    if pieces.len() > COUNTED {
-        return 0;
-    }
     let mut place = vec![0; grid.slots.len()];
     for column in &grid.columns {
         for (index, slot) in column.iter().enumerate() {
             place[*slot] = index;
         }
     }
+    // Left column, right column, left place, right place.
+    let mut sorted: Vec<(usize, usize, usize, usize)> =
+        pieces.iter().map(|(a, b)| (grid.column[*a], grid.column[*b], place[*a], place[*b])).collect();
+    sorted.sort_unstable();
+    let between = sorted.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    between.map(|pieces| inversions(&pieces.iter().map(|piece| piece.3).collect::<Vec<_>>())).sum()
+}
+
+/// How many earlier values are greater than later ones, by a Fenwick tree over the values.
+fn inversions(values: &[usize]) -> usize {
+    let width = values.iter().max().map_or(0, |largest| largest + 1);
+    let mut tree = vec![0; width + 1];
     let mut count = 0;
-    for (index, a) in pieces.iter().enumerate() {
-        for b in &pieces[index + 1..] {
-            let same = grid.column[a.0] == grid.column[b.0] && grid.column[a.1] == grid.column[b.1];
-            let (left, right) = (place[a.0].cmp(&place[b.0]), place[a.1].cmp(&place[b.1]));
-            if same && left != right && left.is_ne() && right.is_ne() {
-                count += 1;
-            }
+    for (earlier, value) in values.iter().enumerate() {
+        let mut at = value + 1;
+        let mut not_greater = 0;
+        while at > 0 {
+            not_greater += tree[at];
+            at &= at - 1;
+        }
+        count += earlier - not_greater;
+        let mut at = value + 1;
+        while at <= width {
+            tree[at] += 1;
+            at += at & at.wrapping_neg();
         }
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inversions_are_counted_as_one_by_one() {
+        let values = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5];
+        let slow = (0..values.len()).flat_map(|a| (a + 1..values.len()).map(move |b| (a, b)));
+        assert_eq!(inversions(&values), slow.filter(|(a, b)| values[*a] > values[*b]).count());
+        assert_eq!((inversions(&[]), inversions(&[7]), inversions(&[2, 1, 0])), (0, 0, 3));
+    }
 }

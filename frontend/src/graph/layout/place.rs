@@ -1,11 +1,11 @@
 //! Coordinates: columns at even distances, rows as straight as their order allows.
 
-use std::collections::BTreeMap;
-
 use super::{Direction, Layout, Topology, order::Grid, order::Slot};
 use crate::graph::geometry::Point;
 
 const PASSES: usize = 16;
+/// A narrow lane of a long edge.
+const LANE: f64 = 5.0;
 /// Between the boxes of two bands.
 const BETWEEN: f64 = 28.0;
 
@@ -13,13 +13,23 @@ const BETWEEN: f64 = 28.0;
 pub fn place(topology: &Topology, grid: &Grid, direction: Direction) -> Layout {
     let mut y = vec![0.0; grid.slots.len()];
     let mut top = 0.0;
-    for band in 0..grid.bands {
-        let columns: Vec<Vec<usize>> = grid
-            .columns
-            .iter()
-            .map(|column| column.iter().copied().filter(|slot| grid.band[*slot] == band).collect())
-            .collect();
-        settle(grid, &columns, direction, &mut y);
+    let mut near: Vec<[Vec<(usize, f64)>; 2]> = vec![Default::default(); grid.slots.len()];
+    for link in &grid.links {
+        for pair in link.path.windows(2).filter(|pair| grid.band[pair[0]] == grid.band[pair[1]]) {
+            let bends = pair.iter().filter(|slot| matches!(grid.slots[**slot], Slot::Bend(_))).count();
+            let weight = [1.0, 2.0, 8.0][bends];
+            near[pair[1]][0].push((pair[0], weight));
+            near[pair[0]][1].push((pair[1], weight));
+        }
+    }
+    let mut bands: Vec<Vec<Vec<usize>>> = vec![vec![Vec::new(); grid.columns.len()]; grid.bands];
+    for (index, column) in grid.columns.iter().enumerate() {
+        for slot in column {
+            bands[grid.band[*slot]][index].push(*slot);
+        }
+    }
+    for columns in bands {
+        settle(grid, &columns, &near, direction, &mut y);
         let slots = || columns.iter().flatten().copied();
         let first = slots().map(|slot| y[slot] - size(grid, slot, direction) / 2.0).fold(f64::INFINITY, f64::min);
         let last = slots().map(|slot| y[slot] + size(grid, slot, direction) / 2.0).fold(f64::NEG_INFINITY, f64::max);
@@ -54,34 +64,32 @@ pub fn place(topology: &Topology, grid: &Grid, direction: Direction) -> Layout {
 fn size(grid: &Grid, slot: usize, direction: Direction) -> f64 {
     match grid.slots[slot] {
         Slot::Node(_) => direction.node().1,
+        Slot::Bend(_) if grid.crowded => LANE,
         Slot::Bend(_) => direction.bend(),
     }
 }
 
+/// Between the edges of two neighbours in a column.
+fn gap(grid: &Grid, slots: [usize; 2], direction: Direction) -> f64 {
+    let bends = slots.iter().filter(|slot| matches!(grid.slots[**slot], Slot::Bend(_))).count();
+    match bends {
+        2 if grid.crowded => LANE,
+        1 if grid.crowded => 3.0 * LANE,
+        _ => direction.row() - direction.node().1,
+    }
+}
+
 /// Moves the slots of one band towards the middle of their neighbours, again and again, without changing any order.
-fn settle(grid: &Grid, columns: &[Vec<usize>], direction: Direction, y: &mut [f64]) {
-    let gap = direction.row() - direction.node().1;
+fn settle(grid: &Grid, columns: &[Vec<usize>], near: &[[Vec<(usize, f64)>; 2]], direction: Direction, y: &mut [f64]) {
     for column in columns {
         let mut at = 0.0;
-        for slot in column {
+        for (index, slot) in column.iter().enumerate() {
             y[*slot] = at + size(grid, *slot, direction) / 2.0;
-            at += size(grid, *slot, direction) + gap;
+            let next = column.get(index + 1).map_or(0.0, |next| gap(grid, [*slot, *next], direction));
+            at += size(grid, *slot, direction) + next;
         }
         for slot in column {
             y[*slot] -= at / 2.0;
-        }
-    }
-    let member: BTreeMap<usize, ()> = columns.iter().flatten().map(|slot| (*slot, ())).collect();
-    let mut near: BTreeMap<usize, [Vec<(usize, f64)>; 2]> = BTreeMap::new();
-    for link in &grid.links {
-        for pair in link.path.windows(2) {
-            if !member.contains_key(&pair[0]) || !member.contains_key(&pair[1]) {
-                continue;
-            }
-            let bends = pair.iter().filter(|slot| matches!(grid.slots[**slot], Slot::Bend(_))).count();
-            let weight = [1.0, 2.0, 8.0][bends];
-            near.entry(pair[1]).or_default()[0].push((pair[0], weight));
-            near.entry(pair[0]).or_default()[1].push((pair[1], weight));
         }
     }
     for pass in 0..PASSES {
@@ -94,21 +102,25 @@ fn settle(grid: &Grid, columns: &[Vec<usize>], direction: Direction, y: &mut [f6
             let wishes: Vec<(f64, f64)> = columns[index]
                 .iter()
                 .map(|slot| {
-                    let sides = near.get(slot);
                     // The last passes look both ways, which centres a caller on all whom it calls.
                     let both = pass + 4 >= PASSES;
-                    let around: Vec<(usize, f64)> =
-                        sides.map(|sides| if both { sides.concat() } else { sides[side].clone() }).unwrap_or_default();
-                    let weight: f64 = around.iter().map(|(_, weight)| weight).sum();
+                    let around = || {
+                        let other = if both { near[*slot][1 - side].as_slice() } else { &[] };
+                        near[*slot][side].iter().chain(other)
+                    };
+                    let weight: f64 = around().map(|(_, weight)| weight).sum();
                     if weight == 0.0 {
                         return (y[*slot], 0.1);
                     }
-                    (around.iter().map(|(other, weight)| y[*other] * weight).sum::<f64>() / weight, weight)
+                    (around().map(|(other, weight)| y[*other] * weight).sum::<f64>() / weight, weight)
                 })
                 .collect();
             let steps: Vec<f64> = columns[index]
                 .windows(2)
-                .map(|pair| (size(grid, pair[0], direction) + size(grid, pair[1], direction)) / 2.0 + gap)
+                .map(|pair| {
+                    let half = (size(grid, pair[0], direction) + size(grid, pair[1], direction)) / 2.0;
+                    half + gap(grid, [pair[0], pair[1]], direction)
+                })
                 .collect();
             for (slot, at) in columns[index].iter().zip(closest(&wishes, &steps)) {
                 y[*slot] = at;

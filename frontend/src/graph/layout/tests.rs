@@ -177,8 +177,8 @@ fn nothing_gives_nothing() {
 #[test]
 fn on_a_narrow_canvas_calls_run_downwards() {
     let topology = shop();
-    assert_eq!(Direction::choose(&topology, 1400.0, 800.0, 28.0), Direction::Right);
-    assert_eq!(Direction::choose(&topology, 844.0, 700.0, 28.0), Direction::Down);
+    assert_eq!(Direction::choose(&topology, 1400.0, 800.0, 28.0).direction, Direction::Right);
+    assert_eq!(Direction::choose(&topology, 844.0, 700.0, 28.0).direction, Direction::Down);
     let down = layout(&topology, Direction::Down, None);
     check_disjoint(&topology, &down);
     for (from, to) in &down.links {

@@ -1,19 +1,55 @@
 //! Lines, their heads and their labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
+use web_sys::Path2d;
 use weft_model::graph::{Health, Lock};
 
 use super::Painter;
 use crate::{
     graph::{
         geometry::Rect,
-        scene::{EdgeShape, LabelShape},
+        scene::{EdgeShape, LabelShape, Scene},
     },
     icons::Icon,
 };
 
+/// All lines of a scene, one path for all of a colour and a width.
+pub struct Strands(Vec<(Health, f64, Path2d)>);
+
+impl Strands {
+    /// Of every edge of a scene.
+    pub fn new(scene: &Scene) -> Self {
+        let mut groups: BTreeMap<(Health, u8), (f64, Path2d)> = BTreeMap::new();
+        for edge in &scene.edges {
+            let Some(first) = edge.curve.pieces.first() else { continue };
+            let key = (edge.health, edge.width as u8);
+            let path = match groups.entry(key) {
+                Entry::Occupied(known) => &known.into_mut().1,
+                Entry::Vacant(place) => {
+                    let Ok(path) = Path2d::new() else { return Self(Vec::new()) };
+                    &place.insert((edge.width, path)).1
+                }
+            };
+            path.move_to(first.from.x, first.from.y);
+            for piece in &edge.curve.pieces {
+                path.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
+            }
+        }
+        Self(groups.into_iter().map(|((health, _), (width, path))| (health, width, path)).collect())
+    }
+}
+
 impl Painter<'_> {
+    /// The lines of a whole scene.
+    pub(super) fn bundle(&self, strands: &Strands) {
+        for (health, width, path) in &strands.0 {
+            self.pen.set_stroke_style_str(self.palette.health(*health));
+            self.pen.set_line_width(width.max(0.7 / self.view.scale));
+            self.pen.stroke_with_path(path);
+        }
+    }
+
     /// Many edges without heads, one stroke for all of a colour and a width: what a graph is when seen from afar.
     pub(super) fn strands<'a>(&self, edges: impl Iterator<Item = &'a EdgeShape>) {
         let mut groups: BTreeMap<(Health, u8), Vec<&EdgeShape>> = BTreeMap::new();

@@ -1,8 +1,10 @@
 //! Nodes, their marks and their health.
 
+use std::collections::BTreeMap;
+
 use weft_model::graph::{Health, NodeKind};
 
-use super::{Detail, Painter};
+use super::{DIM, Detail, Painter};
 use crate::{
     format,
     graph::{
@@ -66,11 +68,25 @@ impl Painter<'_> {
         let _ = pen.fill_text_with_max_width(&name, rect.x + 22.0, rect.centre().y, room);
     }
 
-    /// From very far: the health's colour and nothing else.
-    pub(super) fn dot(&self, node: &NodeShape) {
-        self.rounded(node.rect, 6.0);
-        self.pen.set_fill_style_str(self.palette.health(node.health));
-        self.pen.fill();
+    /// From very far: the health's colour and nothing else, all of one colour at once.
+    pub(super) fn dots<'a>(
+        &self,
+        nodes: impl Iterator<Item = (usize, &'a NodeShape)>,
+        on_path: impl Fn(usize) -> bool,
+    ) {
+        let mut groups: BTreeMap<(bool, Health), Vec<Rect>> = BTreeMap::new();
+        for (index, node) in nodes {
+            groups.entry((on_path(index), node.health)).or_default().push(node.rect);
+        }
+        for ((lit, health), rects) in groups {
+            self.pen.set_global_alpha(if lit { 1.0 } else { DIM * 2.0 });
+            self.pen.begin_path();
+            for rect in rects {
+                self.pen.rect(rect.x, rect.y, rect.w, rect.h);
+            }
+            self.pen.set_fill_style_str(self.palette.health(health));
+            self.pen.fill();
+        }
     }
 
     pub(super) fn node(&self, node: &NodeShape, detail: Detail, hovered: bool, selected: bool) {

@@ -8,11 +8,11 @@ use crate::{
     browser,
     graph::{
         geometry::{Point, Rect},
-        layout::{Direction, Layout, Topology, layout},
+        layout::{Direction, Layout, Topology, settle},
         memory,
-        palette::{Palette, Ruler},
+        palette::{Palette, Ruler, Widths},
         picture::Picture,
-        render::{Emphasis, Painter},
+        render::{Emphasis, Painter, SPECKS, Strands},
         scene::{Choice, Hit, Path, Scene},
         viewport::Viewport,
     },
@@ -47,9 +47,15 @@ pub(super) struct State {
     pub(super) hover: Option<Hit>,
     pub(super) focus: String,
     pub(super) selected: String,
+    /// All lines of the scene as paths, for views from afar; made when first needed.
+    pub(super) strands: Option<Strands>,
+    /// Widths of texts that were measured.
+    pub(super) widths: Widths,
     /// How far the particles of each edge have come, by the scene's index.
     pub(super) travelled: Vec<f64>,
     pub(super) moving: bool,
+    /// Whether particles are on their canvas.
+    pub(super) particles: bool,
     pub(super) dirty: bool,
     pub(super) asked: bool,
     pub(super) drawn_ms: f64,
@@ -78,8 +84,11 @@ impl State {
             hover: None,
             focus: String::new(),
             selected: String::new(),
+            strands: None,
+            widths: Widths::default(),
             travelled: Vec::new(),
             moving: true,
+            particles: false,
             dirty: true,
             asked: false,
             drawn_ms: 0.0,
@@ -96,13 +105,14 @@ impl State {
     pub(super) fn portrait(&self, pen: &CanvasRenderingContext2d, bounds: Rect, ratio: f64) {
         let view = Viewport { scale: 1.0, offset: Point::new(-bounds.x, -bounds.y) };
         let painter = Painter { pen, palette: &self.palette, size: (bounds.w, bounds.h), ratio, view };
-        painter.scene(&self.scene, &Emphasis::default(), true);
+        painter.scene(&self.scene, &Emphasis::default(), None, true);
     }
 
     pub(super) fn rebuild(&mut self) {
         let Some(picture) = self.picture.clone() else { return };
         let hover = self.hover.as_ref().and_then(|hit| self.name(hit));
-        let ruler = Ruler { pen: &self.pen[0], palette: &self.palette };
+        let ruler = Ruler { pen: &self.pen[0], palette: &self.palette, widths: &self.widths };
+        self.strands = None;
         let first = self.scene.nodes.is_empty();
         let before: BTreeMap<String, f64> =
             self.scene.edges.iter().zip(&self.travelled).map(|(edge, way)| (edge.id.clone(), *way)).collect();
@@ -120,19 +130,19 @@ impl State {
         self.view = Viewport::fit(bounds, self.size.0, self.size.1 - LEGEND, MARGIN);
     }
 
-    /// Which way calls should run on this canvas.
-    pub(super) fn direction(&self, topology: &Topology) -> Direction {
+    /// How `topology` is laid out on this canvas when nothing stands anywhere yet.
+    pub(super) fn fresh(&self, topology: &Topology) -> Layout {
         Direction::choose(topology, self.size.0, self.size.1 - LEGEND, MARGIN)
     }
 
     /// Lays out anew if the canvas has become too narrow, or wide enough, for the present direction.
     pub(super) fn orient(&mut self) {
-        let direction = self.direction(&self.topology);
-        if direction == self.layout.direction || self.topology.nodes.is_empty() {
+        let fresh = self.fresh(&self.topology);
+        if fresh.direction == self.layout.direction || self.topology.nodes.is_empty() {
             return;
         }
-        let known = memory::recall(&self.key(), direction);
-        self.layout = layout(&self.topology, direction, known.as_ref());
+        let known = memory::recall(&self.key(), fresh.direction);
+        self.layout = settle(&self.topology, fresh, known.as_ref());
         self.touched = false;
         self.rebuild();
     }
@@ -189,7 +199,7 @@ impl State {
     /// Draws what is due; the answer says whether another frame is wanted.
     pub(super) fn draw(&mut self) -> bool {
         let now = browser::now();
-        let flows = self.moving && self.scene.edges.iter().any(|edge| edge.flow.is_some());
+        let flows = self.moving && self.view.scale >= SPECKS && self.scene.edges.iter().any(|edge| edge.flow.is_some());
         let due = now - self.drawn_ms >= FRAME_MS;
         if !self.dirty && !due {
             return flows;
@@ -199,7 +209,10 @@ impl State {
             let (node, edge) = split(self.lit());
             let (selected_node, selected_edge) = split(self.named(&self.selected));
             let emphasis = Emphasis { path: path.as_ref(), node, edge, selected_node, selected_edge };
-            self.painter(0).scene(&self.scene, &emphasis, false);
+            if self.strands.is_none() {
+                self.strands = Some(Strands::new(&self.scene));
+            }
+            self.painter(0).scene(&self.scene, &emphasis, self.strands.as_ref(), false);
             self.dirty = false;
             // What a canvas shows cannot be read off the document; its scale tells how large names are.
             let _ = self.canvas[0].set_attribute("data-scale", &format!("{:.2}", self.view.scale));
@@ -209,9 +222,14 @@ impl State {
             }
         }
         if !flows {
-            self.painter(1).clear();
+            // A canvas that is touched is painted, even when nothing is on it.
+            if self.particles {
+                self.painter(1).clear();
+                self.particles = false;
+            }
             return false;
         }
+        self.particles = true;
         // A tab that was hidden goes on where it was.
         let seconds = ((now - self.drawn_ms) / 1000.0).clamp(0.0, 0.1);
         self.drawn_ms = now;

@@ -6,12 +6,12 @@ use weft_model::graph::{Edge, Lock};
 use super::{
     ClosePanel, Shown,
     traffic::{Codes, Figure},
+    trends::Trends,
 };
 use crate::{
     components::{
         copy::{Commands, CopyLink},
         shape::{Glyph, HealthShape},
-        sparkline::Sparkline,
     },
     format,
     icons::Icon,
@@ -25,9 +25,7 @@ use crate::{
 pub fn EdgePanel(id: String) -> impl IntoView {
     let Shown(shown) = expect_context();
     let wanted = id.clone();
-    let edge = Memo::new(move |_| {
-        shown.with(|graph| graph.as_ref()?.graph.edges.iter().find(|edge| edge.id == wanted).cloned())
-    });
+    let edge = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.edge(&wanted).cloned()));
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
     let commands = Signal::derive(move || {
         shown.with(|graph| graph.as_ref().map(|graph| graph.whole.queries.clone()).unwrap_or_default())
@@ -51,10 +49,7 @@ pub fn EdgePanel(id: String) -> impl IntoView {
                 >
                     <Body edge=edge />
                 </Show>
-                <section>
-                    <h3>"Requests"</h3>
-                    <Sparkline id=id.clone() />
-                </section>
+                <Trends id=id.clone() call=true />
                 <Ends from=from to=to />
                 <footer>
                     <CopyLink />

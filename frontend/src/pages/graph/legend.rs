@@ -33,9 +33,14 @@ pub fn Legend() -> impl IntoView {
                 </div>
             }
         >
-            <section class="legend-card" aria-label="Legend" data-testid="legend-card" on:pointerdown=|event| event.stop_propagation()>
+            <section class="legend-card" aria-label="Legend" data-testid="legend-card" tabindex="0" on:pointerdown=|event| event.stop_propagation()>
                 <h3>"Health of the traffic that comes in"</h3>
-                <ul class="legend-grid">{states()}</ul>
+                <ul class="legend-grid">
+                    {STATES
+                        .into_iter()
+                        .map(|health| view! { <li><HealthShape health silent=true />{words::health(health)}</li> })
+                        .collect_view()}
+                </ul>
                 <h3>"Nodes"</h3>
                 <ul class="legend-grid">
                     <li><i class="node"></i>"workload"</li>

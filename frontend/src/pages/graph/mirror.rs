@@ -7,6 +7,9 @@ use weft_model::graph::{Edge, Graph, Health, Lock, Node};
 use super::{OnStage, Shown, menu::Opened};
 use crate::{browser, components::shape::HealthShape, format, state::app, words};
 
+/// Rows of each list that are there without being asked for.
+const ROWS: usize = 300;
+
 /// Nodes and edges. What has the focus is lit up on the canvas.
 #[component]
 pub fn Mirror(focus: RwSignal<String>) -> impl IntoView {
@@ -15,6 +18,13 @@ pub fn Mirror(focus: RwSignal<String>) -> impl IntoView {
     let ids = move |part: fn(&Graph) -> Vec<String>| {
         Memo::new(move |_| shown.with(|graph| graph.as_deref().map(|shown| part(&shown.graph)).unwrap_or_default()))
     };
+    // Thousands of rows would take longer to make than the graph to draw; who wants them asks for them.
+    let all = RwSignal::new((false, false));
+    let first = |ids: Memo<Vec<String>>, all: bool| {
+        let most = if all { usize::MAX } else { ROWS };
+        ids.with(|ids| ids.iter().take(most).cloned().collect::<Vec<_>>())
+    };
+    let rest = move |ids: Memo<Vec<String>>| move || ids.with(Vec::len).saturating_sub(ROWS);
     let node_ids = ids(|graph| graph.nodes.iter().map(|node| node.id.clone()).collect());
     let edge_ids = ids(|graph| graph.edges.iter().map(|edge| edge.id.clone()).collect());
     view! {
@@ -22,17 +32,31 @@ pub fn Mirror(focus: RwSignal<String>) -> impl IntoView {
             <Boxes />
             <h2>"Nodes"</h2>
             <ul data-testid="graph-nodes">
-                <For each=move || node_ids.get() key=|id| id.clone() let:id>
+                <For each=move || first(node_ids, all.get().0) key=|id| id.clone() let:id>
                     <NodeRow id=id focus=focus />
                 </For>
             </ul>
+            <More rest=Signal::derive(rest(node_ids)) shown=Signal::derive(move || all.get().0) show=Callback::new(move |()| all.update(|all| all.0 = true)) />
             <h2>"Calls"</h2>
             <ul data-testid="graph-edges">
-                <For each=move || edge_ids.get() key=|id| id.clone() let:id>
+                <For each=move || first(edge_ids, all.get().1) key=|id| id.clone() let:id>
                     <EdgeRow id=id focus=focus />
                 </For>
             </ul>
+            <More rest=Signal::derive(rest(edge_ids)) shown=Signal::derive(move || all.get().1) show=Callback::new(move |()| all.update(|all| all.1 = true)) />
         </div>
+    }
+}
+
+/// The button that shows the rows beyond the first.
+#[component]
+fn More(rest: Signal<usize>, shown: Signal<bool>, show: Callback<()>) -> impl IntoView {
+    view! {
+        <Show when=move || !shown.get() && rest.get() != 0>
+            <button class="link more-rows" data-row="" on:click=move |_| show.run(())>
+                {move || format!("Show {} more", format::count(rest.get() as u64))}
+            </button>
+        </Show>
     }
 }
 
@@ -73,9 +97,7 @@ fn Boxes() -> impl IntoView {
 fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
     let Shown(shown) = expect_context();
     let wanted = id.clone();
-    let node: Memo<Option<Node>> = Memo::new(move |_| {
-        shown.with(|graph| graph.as_ref()?.graph.nodes.iter().find(|node| node.id == wanted).cloned())
-    });
+    let node: Memo<Option<Node>> = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&wanted).cloned()));
     let read = move |part: fn(&Node) -> String| move || node.with(|node| node.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
     let label = id.clone();
@@ -100,9 +122,7 @@ fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
 fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
     let Shown(shown) = expect_context();
     let wanted = id.clone();
-    let edge: Memo<Option<Edge>> = Memo::new(move |_| {
-        shown.with(|graph| graph.as_ref()?.graph.edges.iter().find(|edge| edge.id == wanted).cloned())
-    });
+    let edge: Memo<Option<Edge>> = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.edge(&wanted).cloned()));
     let read = move |part: fn(&Edge) -> String| move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
     view! {

@@ -13,13 +13,13 @@ use weft_model::{
 use super::{
     ClosePanel, Shown,
     traffic::{Codes, Figure, Peers, sum_codes},
+    trends::Trends,
 };
 use crate::{
     api, browser,
     components::{
         copy::{Commands, CopyButton, CopyLink},
         shape::{Glyph, HealthShape},
-        sparkline::Sparkline,
     },
     format,
     graph::picture::Picture,
@@ -41,7 +41,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
     let wanted = StoredValue::new(id.clone());
     let node = Memo::new(move |_| {
         let id = wanted.get_value();
-        shown.with(|graph| graph.as_ref()?.graph.nodes.iter().find(|node| node.id == id).cloned())
+        shown.with(|shown| shown.as_ref()?.node(&id).cloned())
     });
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
     let commands = Signal::derive(move || {
@@ -70,10 +70,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
                 >
                     <Body node=node />
                 </Show>
-                <section>
-                    <h3>"Requests received"</h3>
-                    <Sparkline id=id.clone() />
-                </section>
+                <Trends id=id.clone() call=false />
                 <Examples id=id.clone() />
                 <Related node=node />
                 <footer>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use weft_model::graph::View as NodeView;
 
-use super::{Asked, Shown, export::Export, finder::Finder};
+use super::{Asked, Shown, export::Export, finder::Finder, saved::Saved};
 use crate::{
     browser,
     components::shape::Glyph,
@@ -48,7 +48,7 @@ pub fn Toolbar() -> impl IntoView {
             <Finder
                 name="find"
                 label="Find"
-                placeholder="Find (/): a name, or p95 > 200ms"
+                placeholder="Find: name, p95 > 1s (/)"
                 icon=Icon::Search
                 text=text(|view| &view.find)
                 set=Callback::new(move |text| app.change(|view| view.find = text))
@@ -102,6 +102,7 @@ pub fn Toolbar() -> impl IntoView {
                 <Glyph icon=Icon::List />
                 "List"
             </button>
+            <Saved />
             <Export />
         </div>
     }

@@ -1,0 +1,65 @@
+//! How a node or a call fared over time: its charts in the panel.
+
+use leptos::prelude::*;
+
+use crate::{
+    api,
+    components::{
+        chart::Figures,
+        copy::Commands,
+        placeholder::{Failure, Partial, Skeleton},
+    },
+    format,
+    graph::trend,
+    poll::poll,
+    state::app,
+};
+
+/// The shortest time that is shown, in seconds: less says nothing about since when.
+const SHORTEST_S: u64 = 1_800;
+
+/// The charts of `id`, which is a call's when `call`.
+#[component]
+pub fn Trends(id: String, call: bool) -> impl IntoView {
+    let app = app();
+    let key = Memo::new(move |_| {
+        let (window_s, at_ms) = app.view.with(|view| (view.window_s, view.graph.at_ms));
+        (id.clone(), window_s.max(SHORTEST_S), at_ms)
+    });
+    let (load, retry) =
+        poll(key, move |(id, window_s, at_ms)| async move { api::series(&id, call, window_s, at_ms).await });
+    let charts = Memo::new(move |_| {
+        load.with(|load| load.value.as_ref().map(|answer| trend::charts(answer, call)).unwrap_or_default())
+    });
+    let times = Signal::derive(move || {
+        load.with(|load| load.value.as_ref().map(|answer| answer.times_ms.clone()).unwrap_or_default())
+    });
+    let sources = Signal::derive(move || {
+        load.with(|load| load.value.as_ref().map(|answer| answer.sources.clone()).unwrap_or_default())
+    });
+    let commands = Signal::derive(move || {
+        load.with(|load| load.value.as_ref().map(|answer| answer.queries.clone()).unwrap_or_default())
+    });
+    let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
+    let none = Memo::new(move |_| there.get() && charts.with(Vec::is_empty));
+    let span = move || format!("Last {}", format::span(key.get().1 as f64 * 1000.0));
+    view! {
+        <section class="trends" data-testid="trends">
+            <h3>{span}</h3>
+            <Show
+                when=move || there.get()
+                fallback=move || match load.with(|load| load.error.clone()) {
+                    Some(problem) => view! { <Failure problem retry /> }.into_any(),
+                    None => view! { <Skeleton words="Asking Prometheus …" rows=3 /> }.into_any(),
+                }
+            >
+                <Partial sources=sources />
+                <Show when=move || none.get()>
+                    <p class="quiet">"Nothing was counted in this time."</p>
+                </Show>
+                <Figures charts=charts times=times />
+                <Commands commands=commands words="Show PromQL" />
+            </Show>
+        </section>
+    }
+}
