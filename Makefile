@@ -25,7 +25,7 @@ test: ## Everything: unit tests, the page, the whole mesh with real Prometheus, 
 	@scripts/bootstrap test
 	cargo xtask layers
 	@$(MAKE) --no-print-directory build page
-	@scripts/oidc-provider >/dev/null
+	@scripts/npm-folder >/dev/null
 	@scripts/trace-servers >/dev/null
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
 	cargo test --workspace --exclude weft-tests
@@ -50,12 +50,13 @@ check: ## Formatting, clippy, layers
 	cargo clippy -p weft-frontend --target wasm32-unknown-unknown -- -D warnings
 	cargo xtask layers
 
-bench: ## Our proxy beside Envoy and HAProxy, ratios; a large mesh's graph; the time to the first one; the operator at scale (as root)
+bench: ## Our proxy beside Envoy and HAProxy, ratios; a large mesh's graph and its frames; the time to the first one; the operator at scale (as root)
 	@scripts/bootstrap bench
 	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app -p weft-console
 	cargo xtask bench $(ARGS)
 	@$(MAKE) --no-print-directory build page
 	cargo run --quiet -p weft-tests --example first_graph
+	cargo run --quiet -p weft-tests --example graph_frames
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
 	cargo run --quiet -p weft-tests --example scale
 

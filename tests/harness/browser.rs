@@ -133,7 +133,8 @@ impl Browser {
         self.page.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
-    /// The trace's events since it was asked for last, as Chromium writes them; empty without [`Browser::traced`].
+    /// The events of the trace since the start, as Chromium writes them; empty without [`Browser::traced`], and when asked
+    /// for a second time.
     pub async fn trace(&self) -> Vec<Value> {
         let session = self.page.session_id().await.expect("session").unwrap_or_default();
         let path = format!("/session/{session}/se/log");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http::{Answer, get},
-    process::{Process, program, root, tool},
+    process::{Process, npm_folder, program, root, tool},
     wait::{ensure, until},
 };
 
@@ -91,11 +91,8 @@ fn key() -> Value {
 }
 
 fn run(given: &Value, dir: &Path) -> Process {
-    let output = Command::new(root().join("scripts/oidc-provider")).output().expect("scripts/oidc-provider starts");
-    assert!(output.status.success(), "scripts/oidc-provider: {}", String::from_utf8_lossy(&output.stderr));
-    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let mut command = Command::new(tool("node", "nodejs"));
-    command.current_dir(&folder).args(["provider.mjs", &given.to_string()]);
+    command.current_dir(npm_folder("oidc")).args(["provider.mjs", &given.to_string()]);
     Process::spawn("oidc-provider", &mut command, dir)
 }
 

@@ -15,7 +15,10 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
-use weft_model::graph::{Badge, CodeRate, Edge, Graph, Health, Lock, Node, NodeKind, Sources};
+use weft_model::{
+    graph::{Badge, CodeRate, Edge, Graph, Health, Lock, Node, NodeKind, Sources},
+    session::{Person, SessionInfo},
+};
 
 use crate::process::root;
 
@@ -65,6 +68,12 @@ fn answer(path: &str, graph: &Graph) -> Response<UnsyncBoxBody<Bytes, Infallible
     }
     let (kind, body) = match path.strip_prefix("/api/v1") {
         Some("/graph") => ("application/json", serde_json::to_vec(graph).unwrap_or_default()),
+        Some("/session") => {
+            let person = Person { name: "somebody".into(), how: "local".into(), ..Person::default() };
+            let person = Person { admin: true, sees_all: true, sees_any: true, ..person };
+            let info = SessionInfo { person: Some(person), ..SessionInfo::default() };
+            ("application/json", serde_json::to_vec(&info).unwrap_or_default())
+        }
         Some("/meta") => {
             let names: std::collections::BTreeSet<&str> =
                 graph.nodes.iter().map(|node| node.namespace.as_str()).collect();

@@ -28,6 +28,13 @@ pub fn tool(name: &str, package: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is missing: run scripts/bootstrap, or install Debian's package {package}"))
 }
 
+/// Where a folder of tests/ stands with what it needs from npm.
+pub fn npm_folder(name: &str) -> PathBuf {
+    let output = Command::new(root().join("scripts/npm-folder")).arg(name).output().expect("scripts/npm-folder starts");
+    assert!(output.status.success(), "scripts/npm-folder {name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().into()
+}
+
 /// The project's root: of the checkout that cargo runs us from, because several may share a target directory.
 pub fn root() -> PathBuf {
     let running = std::env::var_os("CARGO_MANIFEST_DIR");

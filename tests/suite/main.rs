@@ -2,6 +2,8 @@
 // All of this binary is tests, also what stands outside the test functions.
 #![allow(clippy::unwrap_used)]
 
+mod accessibility;
+mod canary;
 mod chapter;
 mod cli;
 mod clock;
@@ -10,6 +12,7 @@ mod console;
 mod demo;
 mod details;
 mod garbage;
+mod graph;
 mod kubernetes;
 mod lint;
 mod protocols;

@@ -1,0 +1,74 @@
+//! A canary over time, and two people at one weight, each in a browser of their own.
+
+use std::time::Duration;
+
+use weft_tests::{browser::Browser, demo::Demo};
+
+const SOON: Duration = Duration::from_secs(30);
+/// Prometheus needs two scrapes of a version before it has a rate.
+const COUNTED: Duration = Duration::from_secs(60);
+const CONFIGURED: &str = "[data-testid=canary-card] [data-testid=canary-configured]";
+const APPLY: &str = "[data-testid=canary-apply]:not(:disabled)";
+
+async fn press(browser: &Browser, css: &str) {
+    browser.wait_for(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+}
+
+async fn configured(browser: &Browser, what: &str, percent: &str) {
+    browser.attribute_where(what, CONFIGURED, "data-percent", SOON, |value| value == percent).await;
+}
+
+#[tokio::test]
+async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other() {
+    let demo = Demo::start(&["--rate=80"]);
+    let address = format!("{}/#/canaries", demo.text("/console"));
+    let (ada, bob) = (Browser::start(1440, 900, false).await, Browser::start(900, 900, true).await);
+    ada.open(&address).await;
+    bob.open(&address).await;
+    configured(&ada, "ada sees ten percent", "90.00,10.00").await;
+
+    // What was configured and observed, errors and durations of both versions, over the same time.
+    let chart = |key: &str| format!("[data-testid=canary-course] [data-chart={key}]");
+    for key in ["split", "version-errors", "duration", "requests"] {
+        ada.wait_for(&format!("{} svg", chart(key))).await;
+    }
+    ada.text_where("the split has both lines", &chart("split"), COUNTED, |text| {
+        text.contains("v2 observed") && text.contains("v2 configured") && !text.contains('–')
+    })
+    .await;
+    let compared = "[data-testid=canary-compared] [data-version=v2]";
+    ada.text_where("v2 is compared with v1", compared, COUNTED, |text| text.contains("pp (") && text.contains("ms"))
+        .await;
+
+    // Both look at a move; bob applies his first.
+    press(&ada, "[data-testid=canary-preset-50]").await;
+    ada.wait_for("[data-testid=canary-diff]").await;
+    press(&bob, "[data-testid=canary-preset-25]").await;
+    press(&bob, APPLY).await;
+    configured(&bob, "bob's move is made", "75.00,25.00").await;
+    configured(&ada, "ada sees it without asking", "75.00,25.00").await;
+
+    // Ada's rested on what is gone: nothing is written, and she is told.
+    press(&ada, APPLY).await;
+    let conflict = "[data-testid=canary-conflict]";
+    ada.wait_for(conflict).await;
+    let file = || std::fs::read_to_string(demo.manifests().join("order-service.yaml")).unwrap();
+    assert!(file().contains("weight: 75") && file().contains("weight: 25"), "{}", file());
+    press(&ada, &format!("{conflict} button")).await;
+    ada.text_where("the diff is of what is there now", "[data-testid=canary-diff]", SOON, |text| text.contains("75"))
+        .await;
+    press(&ada, APPLY).await;
+    configured(&bob, "bob sees ada's move", "50.00,50.00").await;
+
+    // Both moves are in the history, and the last one can be taken back.
+    let history = "[data-testid=canary-history]";
+    bob.text_where("both moves are told", history, SOON, |text| {
+        text.contains("90 / 10 → 75 / 25") && text.contains("75 / 25 → 50 / 50")
+    })
+    .await;
+    press(&ada, "[data-testid=canary-undo]").await;
+    configured(&bob, "the move is taken back", "75.00,25.00").await;
+    bob.text_where("the history says so", history, SOON, |text| text.contains("50 / 50 → 75 / 25")).await;
+    ada.close().await;
+    bob.close().await;
+}

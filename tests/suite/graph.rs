@@ -1,0 +1,233 @@
+//! The graph of the console in a real browser: over a running demo, and over meshes of a size that no demo has.
+
+use std::time::Duration;
+
+use fantoccini::{Locator, key::Key};
+use serde_json::json;
+use weft_tests::{
+    browser::Browser,
+    demo::Demo,
+    page::{Page, mesh},
+    wait::{ensure, until},
+};
+
+const SOON: Duration = Duration::from_secs(30);
+const FIND: &str = "[data-testid=graph-search]";
+const HIDE: &str = "[data-testid=graph-hide]";
+
+/// How many nodes are drawn.
+async fn nodes(browser: &Browser) -> usize {
+    browser.page.find_all(Locator::Css("[data-testid=graph-nodes] [data-node]")).await.map_or(0, |all| all.len())
+}
+
+async fn nodes_are(browser: &Browser, what: &str, wanted: usize) {
+    until(what, SOON, || async {
+        let count = nodes(browser).await;
+        ensure(count == wanted, || format!("{count} nodes"))
+    })
+    .await;
+}
+
+async fn fragment(browser: &Browser) -> String {
+    browser.script("return location.hash").await.as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn expressions_find_and_hide_and_the_address_restores_them() {
+    let demo = Demo::start(&[]);
+    let browser = Browser::start(1440, 900, false).await;
+    let console = demo.text("/console");
+    browser.open(&format!("{console}/#/graph")).await;
+    let payment = "[data-testid=graph-nodes] [data-node=\"shop/payment-service\"]";
+    browser.attribute_where("payment is called", payment, "data-rate", SOON, |rate| rate != "0.000").await;
+    let all = nodes(&browser).await;
+
+    // Examples in the empty field, completion, and what is wrong in words.
+    let find = browser.wait_for(FIND).await;
+    find.click().await.unwrap();
+    browser.text_where("examples", "#find-offers", SOON, |text| text.contains("ns = shop and error > 1%")).await;
+    find.send_keys("name = pay").await.unwrap();
+    browser.text_where("completion", "#find-offers", SOON, |text| text.contains("payment-service")).await;
+    find.send_keys(&format!("{}{}", Key::Down, Key::Enter)).await.unwrap();
+    browser.text_where("what was found", "[data-testid=find-count]", SOON, |text| text.starts_with("1 node")).await;
+    find.send_keys("and nmae = x").await.unwrap();
+    browser
+        .text_where("the mistake", "[data-testid=find-problem]", SOON, |text| text.contains("Did you mean name?"))
+        .await;
+
+    // What is hidden leaves with its calls; the address says all of it.
+    let hide = browser.wait_for(HIDE).await;
+    hide.send_keys("name = legacy-billing").await.unwrap();
+    nodes_are(&browser, "legacy-billing is hidden", all - 1).await;
+    let address = fragment(&browser).await;
+    assert!(address.contains("hide=name%20%3D%20legacy-billing"), "{address}");
+    browser.open("about:blank").await;
+    browser.open(&format!("{console}/{address}")).await;
+    nodes_are(&browser, "the address hides it again", all - 1).await;
+
+    // A focus by the keyboard, on the row of the list.
+    browser.open(&format!("{console}/#/graph?list=1")).await;
+    nodes_are(&browser, "all are shown", all).await;
+    browser.script("document.querySelector('[data-node=\"shop/legacy-billing\"] button').focus()").await;
+    browser.page.active_element().await.unwrap().send_keys("f").await.unwrap();
+    nodes_are(&browser, "legacy-billing and what it calls", 2).await;
+    browser.text_where("the focus says so", "[data-testid=focus]", SOON, |text| text.contains("legacy-billing")).await;
+
+    // The menu of a row, by the keyboard's menu key.
+    let row = "document.querySelector('[data-node=\"shop/payment-service\"] button')";
+    browser.script(&format!("{row}.focus(); {row}.dispatchEvent(new MouseEvent('contextmenu', {{ bubbles: true, cancelable: true, clientX: 300, clientY: 300 }}))")).await;
+    let menu =
+        browser.text_where("the menu", "[data-testid=context-menu]", SOON, |text| text.contains("Hide this")).await;
+    assert!(menu.contains("Copy link") && menu.contains("Show its traces"), "{menu}");
+    browser.page.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
+    until("the menu is closed and its row has the focus", SOON, || async {
+        let back = browser
+            .script(&format!("return !document.querySelector('[data-menu]') && document.activeElement === {row}"))
+            .await;
+        ensure(back == json!(true), || "not yet".to_owned())
+    })
+    .await;
+    assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_large_graph_starts_folded_and_stays_put() {
+    let page = Page::start(mesh(300, 1_000, 12)).await;
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    nodes_are(&browser, "twelve namespaces are twelve nodes", 12).await;
+    // One opens by the keyboard and folds again; the rest stays folded.
+    let shop = "[data-testid=graph-boxes] [data-box=shop] button";
+    let row = browser.wait_for(shop).await;
+    assert_eq!(row.attr("aria-expanded").await.unwrap().as_deref(), Some("false"));
+    row.send_keys(&Key::Enter.to_string()).await.unwrap();
+    nodes_are(&browser, "the workloads of one namespace", 11 + 25).await;
+    assert!(fragment(&browser).await.contains("open=shop"));
+    let stored = "return JSON.stringify(Object.entries(localStorage).filter(([name]) => name.startsWith('weft.layout.')).sort())";
+    let before = browser.script(stored).await;
+    row.send_keys(&Key::Enter.to_string()).await.unwrap();
+    nodes_are(&browser, "it is folded again", 12).await;
+    row.send_keys(&Key::Enter.to_string()).await.unwrap();
+    nodes_are(&browser, "and open again", 11 + 25).await;
+    assert_eq!(browser.script(stored).await, before, "everything stands where it stood");
+    browser.close().await;
+}
+
+/// Chooses an option of a select, as the page hears of it.
+async fn choose(browser: &Browser, css: &str, value: &str) {
+    let element = browser.wait_for(css).await;
+    element.select_by_value(value).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+}
+
+#[tokio::test]
+async fn views_panel_charts_and_saved_views() {
+    let demo = Demo::start(&["--rate=40"]);
+    let console = demo.text("/console");
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{console}/#/graph?list=1")).await;
+    let row = |id: &str| format!("[data-testid=graph-nodes] [data-node=\"{id}\"]");
+    browser.wait_for(&row("shop/order-service-v2")).await;
+
+    // The four views name their nodes each in its own way.
+    for (view, id) in [
+        ("app", "app/shop/order-service"),
+        ("versioned-app", "app/shop/order-service/v2"),
+        ("service", "service/order-service.shop.svc.cluster.local"),
+        ("workload", "shop/order-service-v2"),
+    ] {
+        choose(&browser, "[data-testid=graph-view]", view).await;
+        browser.wait_for(&row(id)).await;
+    }
+
+    // A node's panel, by the keyboard: figures, charts from Prometheus, their tables; Escape closes it.
+    let button = browser.wait_for(&format!("{} button", row("shop/order-service-v1"))).await;
+    button.send_keys(&Key::Enter.to_string()).await.unwrap();
+    let chart = |key: &str| format!("[data-testid=panel] [data-testid=trends] [data-chart={key}]");
+    for key in ["requests", "duration", "requests-out", "bytes"] {
+        browser.wait_for(&format!("{} svg", chart(key))).await;
+    }
+    browser
+        .text_where("p95 is named", &chart("duration"), SOON, |text| text.contains("p95") && text.contains("ms"))
+        .await;
+    browser.script("document.querySelector('[data-testid=trends] .as-table summary').click()").await;
+    browser.wait_for(&format!("{} td", chart("requests"))).await;
+    assert!(fragment(&browser).await.contains("select=node"), "a link restores the panel");
+    browser.page.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
+    until("the panel is closed", SOON, || async {
+        let panels = browser.page.find_all(Locator::Css("[data-testid=panel]")).await.map_or(0, |all| all.len());
+        ensure(panels == 0, || "open".to_owned())
+    })
+    .await;
+    // A call's panel has its own.
+    browser.open(&format!("{console}/#/graph?list=1&select=edge:shop/checkout-bff->shop/order-service-v1")).await;
+    for key in ["requests", "duration"] {
+        browser.wait_for(&format!("{} svg", chart(key))).await;
+    }
+
+    // A view gets a name, another is looked at, and the name brings the first one back.
+    browser.open(&format!("{console}/#/graph?list=1&hide=name%20%3D%20legacy-billing&labels=rate,p95&legend=1")).await;
+    browser.wait_for("[data-testid=legend-card]").await;
+    let menu = "[data-testid=saved-views]";
+    browser.wait_for(&format!("{menu} summary")).await.click().await.unwrap();
+    browser.text_where("none yet", menu, SOON, |text| text.contains("None yet")).await;
+    let name = browser.wait_for("[data-testid=view-name]").await;
+    name.send_keys(&format!("Without <b>billing</b>{}", Key::Enter)).await.unwrap();
+    browser.text_where("it is listed", menu, SOON, |text| text.contains("Without <b>billing</b>")).await;
+    browser.page.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
+    until("Escape closes the menu", SOON, || async {
+        let open = browser.page.find_all(Locator::Css("details.menu[open]")).await.map_or(0, |all| all.len());
+        ensure(open == 0, || "open".to_owned())
+    })
+    .await;
+    browser.open("about:blank").await;
+    browser.open(&format!("{console}/#/graph?view=app")).await;
+    browser.wait_for(&format!("{menu} summary")).await.click().await.unwrap();
+    browser.wait_for("[data-testid=saved-view] .menu-all").await.click().await.unwrap();
+    browser.wait_for("[data-testid=legend-card]").await;
+    let address = fragment(&browser).await;
+    for part in ["hide=name%20%3D%20legacy-billing", "labels=rate,p95", "legend=1", "list=1"] {
+        assert!(address.contains(part), "{part} in {address}");
+    }
+    assert!(!address.contains("view=app"), "{address}");
+    browser.wait_for(&format!("{menu} summary")).await.click().await.unwrap();
+    browser.wait_for("[data-testid=view-remove]").await.click().await.unwrap();
+    browser.text_where("it is forgotten", menu, SOON, |text| text.contains("None yet")).await;
+    assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn parentheses_protocols_and_boxes() {
+    let page = Page::start(mesh(40, 80, 4)).await;
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    nodes_are(&browser, "forty are not folded", 40).await;
+    let find = browser.wait_for(FIND).await;
+    find.send_keys("(ns = shop or ns = identity) and name ~ cart").await.unwrap();
+    browser
+        .text_where("both namespaces' carts", "[data-testid=find-count]", SOON, |text| text.starts_with("2 nodes"))
+        .await;
+    let hide = browser.wait_for(HIDE).await;
+    hide.send_keys("not (ns = shop or ns = identity)").await.unwrap();
+    nodes_are(&browser, "two of four namespaces are left", 20).await;
+    // Folding what is left, through the menu of boxes.
+    browser.wait_for("[data-testid=boxes] summary").await.click().await.unwrap();
+    browser.wait_for("[data-testid=fold-all]").await.click().await.unwrap();
+    nodes_are(&browser, "two boxes", 2).await;
+    browser.wait_for("[data-testid=open-all]").await.click().await.unwrap();
+    nodes_are(&browser, "open again", 20).await;
+    // A press outside closes the menu.
+    browser.wait_for("[data-testid=graph-canvas]").await.click().await.unwrap();
+    until("the menu is closed", SOON, || async {
+        let open = browser.page.find_all(Locator::Css("details.menu[open]")).await.map_or(0, |all| all.len());
+        ensure(open == 0, || "open".to_owned())
+    })
+    .await;
+    // What is wrong is said in words once the field is left, and the graph stays as it was.
+    hide.send_keys(" and (").await.unwrap();
+    browser.wait_for("[data-testid=graph-canvas]").await.click().await.unwrap();
+    browser.text_where("the mistake", "[data-testid=hide-problem]", SOON, |text| text.contains("Column")).await;
+    assert_eq!(nodes(&browser).await, 20);
+    browser.close().await;
+}
