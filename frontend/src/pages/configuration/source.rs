@@ -39,7 +39,7 @@ pub fn Source(yaml: String, first_line: u32, findings: Vec<Diagnostic>) -> impl 
             }
         })
         .collect();
-    view! { <div class="source" data-testid="config-source">{rows}</div> }
+    view! { <div class="source" tabindex="0" role="region" aria-label="YAML" data-testid="config-source">{rows}</div> }
 }
 
 /// The line in colours; from the finding's column on it is underlined.
