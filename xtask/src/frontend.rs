@@ -27,8 +27,20 @@ const BUDGET: usize = 1024 * 1024;
 /// Names the inputs that the files were built from.
 const STAMP: &str = ".inputs";
 /// In the order they cascade.
-const STYLES: [&str; 11] =
-    ["tokens", "base", "frame", "graph", "panel", "canaries", "editor", "tables", "workloads", "mesh", "person"];
+const STYLES: [&str; 12] = [
+    "tokens",
+    "base",
+    "frame",
+    "graph",
+    "panel",
+    "canaries",
+    "editor",
+    "tables",
+    "traces",
+    "workloads",
+    "mesh",
+    "person",
+];
 
 /// Builds the page into `out`, or says that it is up to date.
 pub fn build(out: Option<PathBuf>) -> Result<()> {
