@@ -48,7 +48,7 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
         let _ = load.try_update(|load| load.settle(answer));
     };
     Effect::new(move |_| {
-        filter.track();
+        let _ = filter.get();
         load.set(Load::default());
         older.set(AuditList::default());
         spawn_local(ask());

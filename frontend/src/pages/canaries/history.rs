@@ -32,7 +32,7 @@ pub fn History(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<Co
         let _ = load.try_update(|load| load.settle(answer));
     };
     Effect::new(move |_| {
-        route.track();
+        let _ = route.get();
         spawn_local(ask());
     });
     let changes = Memo::new(move |_| load.with(|load| load.value.as_ref().map(|history| history.changes.clone())));
