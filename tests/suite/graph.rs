@@ -225,7 +225,7 @@ async fn parentheses_protocols_and_boxes() {
     })
     .await;
     // What is wrong is said in words once the field is left, and the graph stays as it was.
-    hide.send_keys(" and (").await.unwrap();
+    hide.send_keys(" )").await.unwrap();
     browser.wait_for("[data-testid=graph-canvas]").await.click().await.unwrap();
     browser.text_where("the mistake", "[data-testid=hide-problem]", SOON, |text| text.contains("Column")).await;
     assert_eq!(nodes(&browser).await, 20);
