@@ -144,8 +144,11 @@ async fn views_panel_charts_and_saved_views() {
     let button = browser.wait_for(&format!("{} button", row("shop/order-service-v1"))).await;
     button.send_keys(&Key::Enter.to_string()).await.unwrap();
     let chart = |key: &str| format!("[data-testid=panel] [data-testid=trends] [data-chart={key}]");
+    // Points stand at whole steps of the window, so the first one of a young mesh takes a step to come.
     for key in ["requests", "duration", "requests-out", "bytes"] {
-        browser.wait_for(&format!("{} svg", chart(key))).await;
+        let svg = format!("{} svg", chart(key));
+        let drawn = browser.page.wait().at_most(2 * SOON).for_element(Locator::Css(&svg)).await;
+        drawn.unwrap_or_else(|error| panic!("{svg}: {error}"));
     }
     browser
         .text_where("p95 is named", &chart("duration"), SOON, |text| text.contains("p95") && text.contains("ms"))
