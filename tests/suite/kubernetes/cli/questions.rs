@@ -182,7 +182,7 @@ async fn manifests_injected_offline_run_in_the_mesh() {
     assert_eq!(super::with(cluster, &nowhere, &twice).await.code(0).json(), list);
     let broken = file("broken.yaml", "a: [\n");
     let refused = weft(cluster, &["inject", "-f", &broken]).await.code(2);
-    assert!(refused.err.contains("broken.yaml") && refused.err.contains("correct its YAML"), "{refused:?}");
+    assert!(refused.err.contains("broken.yaml:") && refused.err.contains("correct the YAML"), "{refused:?}");
 }
 
 #[tokio::test]
