@@ -13,15 +13,9 @@ use crate::{
     db::Edit,
     estate::Estate,
     graph::{error_share, tally},
-    telemetry::prometheus::{Prometheus, QueryError, Track},
+    telemetry::prometheus::{Grid, MIN_RATE_S, POINTS, Prometheus, QueryError, Track},
 };
 
-/// Points of a line, about.
-const POINTS: u64 = 60;
-/// Shortest step: scrapes are hardly ever closer.
-const MIN_STEP_S: u64 = 5;
-/// Shortest span of a rate: it needs some scrapes.
-const MIN_RATE_S: u64 = 60;
 /// How long before and after a move errors are compared.
 const AROUND_MS: u64 = 300_000;
 
@@ -42,27 +36,18 @@ pub async fn course(
     window_s: u64,
     now_ms: u64,
 ) -> Course {
-    let step_s = (window_s / POINTS).max(MIN_STEP_S);
-    let rate_s = step_s.max(MIN_RATE_S);
-    let end = now_ms / 1000 / step_s * step_s;
-    let steps = window_s / step_s;
-    let times: Vec<u64> = (0..=steps).map(|step| end - (steps - step) * step_s).collect();
+    let grid = Grid::new(now_ms, window_s, window_s / POINTS);
+    let (times, step_s, rate_s) = (&grid.times, grid.step_s, grid.rate_s());
     let queries = queries(split, rate_s);
-    let from = times.first().copied().unwrap_or(end);
-    let ask = async |(_, promql): &(&str, String)| {
-        let prometheus = prometheus.ok_or(QueryError::NotConfigured)?;
-        #[allow(clippy::cast_precision_loss)]
-        prometheus.range(promql, from as f64, end as f64, step_s as f64).await
-    };
-    let (picked, codes, buckets) = tokio::join!(ask(&queries[0]), ask(&queries[1]), ask(&queries[2]));
+    let ask = |index: usize| grid.ask(prometheus, &queries[index].1);
+    let (picked, codes, buckets) = tokio::join!(ask(0), ask(1), ask(2));
     let sources = tally(&[outcome(&picked), outcome(&codes), outcome(&buckets)]);
-    let grid = Grid { times: &times, step_s };
     let observed = observed(&grid, split, &picked.unwrap_or_default());
     let configured = configured(&split.shares(), weights);
     let (codes, buckets) = (codes.unwrap_or_default(), buckets.unwrap_or_default());
     let fared: Vec<Fared> = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &codes, &buckets)).collect();
     let moves = weights.edits.iter().filter(|edit| times.first().is_some_and(|first| edit.at_ms >= first * 1000));
-    let moves = moves.map(|edit| effect(edit, &times, &fared)).collect();
+    let moves = moves.map(|edit| effect(edit, times, &fared)).collect();
     let first = fared.first().map(|first| first.counts(step_s));
     let arms = split.arms.iter().enumerate().zip(&fared).map(|((index, arm), fared)| {
         let at = |time: &u64| {
@@ -81,7 +66,7 @@ pub async fn course(
         }
     });
     let arms = arms.collect();
-    let times_ms = times.iter().map(|time| time * 1000).collect();
+    let times_ms = grid.times_ms();
     let commands = queries.map(|(name, promql)| (name.to_owned(), promql)).to_vec();
     Course { step_s, rate_s, times_ms, arms, moves, sources, commands }
 }
@@ -107,23 +92,8 @@ fn queries(split: &Split, rate_s: u64) -> [(&'static str, String); 3] {
     ]
 }
 
-/// The moments that every line has a value for, in seconds since the epoch.
-struct Grid<'a> {
-    times: &'a [u64],
-    step_s: u64,
-}
-
-impl Grid<'_> {
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn at(&self, time: f64) -> Option<usize> {
-        let first = *self.times.first()?;
-        let at = ((time - first as f64) / self.step_s as f64).round().max(0.0) as usize;
-        (at < self.times.len()).then_some(at)
-    }
-}
-
 /// The share of each destination in percent, by destination and moment.
-fn observed(grid: &Grid<'_>, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>>> {
+fn observed(grid: &Grid, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>>> {
     let mut picked = vec![vec![0.0; grid.times.len()]; split.arms.len()];
     for track in tracks {
         let (host, subset) = (track.labels.get("host"), track.labels.get("subset"));
@@ -189,7 +159,7 @@ struct Fared {
 }
 
 impl Fared {
-    fn read(grid: &Grid<'_>, arm: &Arm, estate: &Estate, codes: &[Track], buckets: &[Track]) -> Self {
+    fn read(grid: &Grid, arm: &Arm, estate: &Estate, codes: &[Track], buckets: &[Track]) -> Self {
         let workloads: BTreeSet<&str> = estate.behind(&arm.full_host, &arm.labels).collect();
         let mine = |track: &Track| {
             let id = format!(

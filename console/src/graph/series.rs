@@ -15,21 +15,15 @@ pub use self::subject::Subject;
 use super::{
     assemble::round,
     health::{client_error_share, error_share},
-    observed::{seconds, tally},
+    observed::tally,
 };
 use crate::{
     clock::now_ms,
-    telemetry::prometheus::{Prometheus, QueryError, Track},
+    telemetry::prometheus::{Grid, POINTS, Prometheus, Track},
 };
 
 /// Most points of a line.
 const MAX_POINTS: u64 = 300;
-/// Points when nothing else is asked for.
-const POINTS: u64 = 60;
-/// Shortest step: scrapes are hardly ever closer.
-const MIN_STEP_S: u64 = 5;
-/// Shortest span of a rate: it needs some scrapes.
-const MIN_RATE_S: u64 = 60;
 
 /// Asks for the series of `subject` in the window of `window_s` seconds that ends at `at_ms`, one range query for each
 /// kind of line, side by side. The step is widened where it would give too many points.
@@ -40,23 +34,14 @@ pub async fn series(
     at_ms: Option<u64>,
     step_s: Option<u64>,
 ) -> SeriesAnswer {
-    let step_s = step_s.unwrap_or(window_s / POINTS).max(window_s.div_ceil(MAX_POINTS - 1)).max(MIN_STEP_S);
-    let end = at_ms.unwrap_or_else(now_ms) / 1000 / step_s * step_s;
-    let steps = window_s / step_s;
-    let times: Vec<u64> = (0..=steps).map(|step| end - (steps - step) * step_s).collect();
-    let queries = queries(subject, step_s.max(MIN_RATE_S));
-    let from = times.first().copied().unwrap_or(end);
-    #[allow(clippy::cast_precision_loss)]
-    let asked = queries.iter().map(|(_, promql)| async move {
-        let prometheus = prometheus.ok_or(QueryError::NotConfigured)?;
-        prometheus.range(promql, seconds(from * 1000), seconds(end * 1000), step_s as f64).await
-    });
-    let answers = join_all(asked).await;
+    let step_s = step_s.unwrap_or(window_s / POINTS).max(window_s.div_ceil(MAX_POINTS - 1));
+    let grid = Grid::new(at_ms.unwrap_or_else(now_ms), window_s, step_s);
+    let queries = queries(subject, grid.rate_s());
+    let answers = join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))).await;
     let mut sources = tally(&answers);
     if sources.answered < sources.asked {
         sources.words = Some(format!("Prometheus answered {} of {} queries.", sources.answered, sources.asked));
     }
-    let grid = Grid { times: &times, step_s };
     let mut lines = Vec::new();
     for ((name, _), answer) in queries.iter().zip(&answers) {
         let Ok(tracks) = answer else { continue };
@@ -74,9 +59,8 @@ pub async fn series(
             quantile => lines.extend(grid.line(quantile, "ms", &preferred(tracks))),
         }
     }
-    let times_ms = times.iter().map(|time| time * 1000).collect();
     let queries = queries.into_iter().map(|(name, promql)| (name.to_owned(), promql)).collect();
-    SeriesAnswer { step_s, times_ms, lines, sources, queries }
+    SeriesAnswer { step_s: grid.step_s, times_ms: grid.times_ms(), lines, sources, queries }
 }
 
 fn queries(subject: &Subject, rate_s: u64) -> Vec<(&'static str, String)> {
@@ -120,22 +104,7 @@ fn preferred(tracks: &[Track]) -> Vec<&Track> {
     if moves { callers } else { of(metrics::REPORTER_DESTINATION) }
 }
 
-/// The moments that every line has a value for.
-struct Grid<'a> {
-    times: &'a [u64],
-    step_s: u64,
-}
-
-impl Grid<'_> {
-    fn at(&self, time: f64) -> Option<usize> {
-        let first = *self.times.first()?;
-        #[allow(clippy::cast_precision_loss)]
-        let step = (time - first as f64) / self.step_s as f64;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let at = step.round().max(0.0) as usize;
-        (at < self.times.len()).then_some(at)
-    }
-
+impl Grid {
     fn line(&self, name: &str, unit: &str, tracks: &[&Track]) -> Option<Line> {
         let mut values = vec![None; self.times.len()];
         for point in tracks.iter().flat_map(|track| &track.points) {

@@ -1,6 +1,7 @@
 //! Prometheus' HTTP API with a deadline on every query and a bound on how many run at once.
 
 mod error;
+mod grid;
 mod rows;
 mod sample;
 
@@ -11,6 +12,7 @@ use tokio::sync::Semaphore;
 
 pub use self::{
     error::QueryError,
+    grid::{Grid, MIN_RATE_S, POINTS},
     rows::Row,
     sample::{Labels, Point, Series, Track},
 };

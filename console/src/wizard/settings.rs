@@ -220,6 +220,14 @@ fn with_route(scene: &Scene, which: &str, title: &str, route: Value) -> Vec<Chan
     vec![Change { title: title.into(), of: scene.routes.clone(), value: document }]
 }
 
+/// The route that a form is about; the one for everybody else where it names none yet.
+fn chosen(route: &mut String, scene: &Scene) -> Value {
+    if route.is_empty() {
+        *route = usual(scene);
+    }
+    route_of(scene, route)
+}
+
 /// Whether two fields only make sense together.
 fn both(form: &serde_json::Map<String, Value>, one: &str, other: &str) -> Option<bool> {
     let given = |name: &str| form.get(name).is_some_and(|value| !value.is_null() && value.as_str() != Some(""));
@@ -232,10 +240,8 @@ impl Form for Faults {
     }
 
     fn fill(&mut self, scene: &Scene) {
-        if self.route.is_empty() {
-            self.route = usual(scene);
-        }
-        self.complete(&route_of(scene, &self.route.clone()));
+        let route = chosen(&mut self.route, scene);
+        self.complete(&route);
     }
 
     fn parts(&self, scene: &Scene) -> Vec<Part<Value>> {
@@ -284,10 +290,8 @@ impl Form for Timeouts {
     }
 
     fn fill(&mut self, scene: &Scene) {
-        if self.route.is_empty() {
-            self.route = usual(scene);
-        }
-        self.complete(&route_of(scene, &self.route.clone()));
+        let route = chosen(&mut self.route, scene);
+        self.complete(&route);
     }
 
     fn parts(&self, scene: &Scene) -> Vec<Part<Value>> {

@@ -77,7 +77,7 @@ pub async fn install(context: &Context, mesh: &DynamicObject) -> (Outcome, Resul
             let behind = outcome.conditions.components.iter().flatten().any(|(_, c)| c.ready < c.replicas);
             let rotating = outcome.conditions.authority.as_ref().is_some_and(|a| a.rotation.is_some());
             // Right after an installation proxies come one by one, and people look at how many there are.
-            let young = age(mesh).is_some_and(|age| age < YOUNG);
+            let young = age(mesh).is_some_and(|seconds| (0..YOUNG.as_secs() as i64).contains(&seconds));
             Ok(Action::requeue(if behind || rotating || young { WAITING } else { SETTLED }))
         }
         Err(problem) => {
@@ -183,16 +183,14 @@ fn clash(spec: &MeshSpec, older: &str, revision: &str, tags: &[String]) -> Optio
     Some(Problem::new(Reason::TagTaken, message))
 }
 
-/// Time since a Mesh was created, by this machine's clock.
-fn age(mesh: &DynamicObject) -> Option<Duration> {
-    let seconds = OffsetDateTime::now_utc().unix_timestamp() - mesh.creation_timestamp()?.0.as_second();
-    u64::try_from(seconds).ok().map(Duration::from_secs)
+/// Seconds since a Mesh was created, by this machine's clock; below 0 when that lies ahead of it.
+fn age(mesh: &DynamicObject) -> Option<i64> {
+    Some(OffsetDateTime::now_utc().unix_timestamp() - mesh.creation_timestamp()?.0.as_second())
 }
 
 /// Certificates of a machine whose clock is far off would be refused by everybody.
 fn clock(mesh: &DynamicObject) -> Result<(), Problem> {
-    let Some(created) = mesh.creation_timestamp() else { return Ok(()) };
-    let ahead = created.0.as_second() - OffsetDateTime::now_utc().unix_timestamp();
+    let ahead = age(mesh).map_or(0, |seconds| -seconds);
     if ahead <= CLOCK.as_secs() as i64 {
         return Ok(());
     }

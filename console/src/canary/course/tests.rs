@@ -62,7 +62,7 @@ fn shares_are_of_each_moment() {
         labels: Labels::from([("host", "h.ns"), ("subset", subset)]),
         points: points.iter().map(|(at, value)| Point { at: *at, value: *value }).collect(),
     };
-    let grid = Grid { times: &[100, 105, 110], step_s: 5 };
+    let grid = Grid { times: vec![100, 105, 110], step_s: 5 };
     let tracks = [track("v1", &[(100.0, 9.0), (110.0, 0.0)]), track("v2", &[(100.0, 1.0), (110.0, 0.0)])];
     let shares = observed(&grid, &split, &tracks);
     assert_eq!(shares, [[Some(90.0), None, None], [Some(10.0), None, None]]);

@@ -41,7 +41,7 @@ fn lines_keep_to_the_grid_and_count_each_request_once() {
         labels: Labels::from([("reporter", reporter), ("response_code", code)]),
         points: points.iter().map(|(at, value)| Point { at: *at, value: *value }).collect(),
     };
-    let grid = Grid { times: &[100, 110, 120], step_s: 10 };
+    let grid = Grid { times: vec![100, 110, 120], step_s: 10 };
     let tracks = [
         track("source", "200", &[(100.0, 9.0), (120.0, 4.0), (130.0, 77.0)]),
         track("source", "503", &[(100.0, 1.0)]),
