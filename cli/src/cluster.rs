@@ -1,7 +1,6 @@
 //! The cluster that a command speaks of, found as kubectl finds it.
 
 mod error;
-pub mod forward;
 pub mod meshes;
 pub mod pods;
 mod target;

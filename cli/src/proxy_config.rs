@@ -8,9 +8,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use weft_model::ports;
+use weft_source::kubernetes::forward;
 
 use crate::{
-    cluster::{ClusterArgs, block_on, forward},
+    cluster::{ClusterArgs, block_on},
     output::{self, Answer, OutputArgs},
 };
 

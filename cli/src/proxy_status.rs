@@ -10,9 +10,10 @@ use weft_model::{
     ports,
     sync::{ProxySync, TypeSync},
 };
+use weft_source::kubernetes::forward;
 
 use crate::{
-    cluster::{Cluster, ClusterArgs, block_on, forward, pods},
+    cluster::{Cluster, ClusterArgs, block_on, pods},
     output::{self, Answer, OutputArgs, table},
 };
 

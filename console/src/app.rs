@@ -8,7 +8,7 @@ use weft_model::{
     config::{Dependency, Meta, Status, Writes},
 };
 use weft_runtime::Shutdown;
-use weft_source::Documents;
+use weft_source::{Documents, kubernetes::Clients};
 
 use crate::{
     audit::AuditLog,
@@ -46,6 +46,8 @@ pub struct App {
     pub fleet: Fleet,
     /// Where logs are read.
     pub logs: LogSource,
+    /// The cluster's API server, if a cluster is shown.
+    pub cluster: Option<Clients>,
     /// What was observed, by window.
     pub graphs: Arc<GraphCache>,
     /// Graphs as they are sent.

@@ -6,7 +6,7 @@ use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError};
 use weft_source::{
     ConfigStore, Documents, KubernetesStore,
-    kubernetes::{self, ConnectError},
+    kubernetes::{self, Clients, ConnectError},
 };
 
 use crate::{
@@ -29,6 +29,8 @@ pub struct Place {
     pub reviewer: Option<Arc<Reviewer>>,
     /// Where logs are read.
     pub logs: LogSource,
+    /// The cluster's API server, if it is a cluster.
+    pub cluster: Option<Clients>,
 }
 
 impl Place {
@@ -45,6 +47,7 @@ impl Place {
                 followed: reload::open(dir, settings, metrics, shutdown).await?,
                 documents: Documents::Files(Arc::new(ConfigStore::in_directory(dir.to_owned()))),
                 reviewer: None,
+                cluster: None,
                 logs: args.logs_dir.clone().map_or(LogSource::Nowhere, LogSource::Directory),
             }),
             (SourceKind::Directory, None) => Err(StartupError::new(
@@ -69,13 +72,14 @@ impl Place {
         let name = args.context.clone().unwrap_or_else(|| config.cluster_url.host().unwrap_or("cluster").to_owned());
         let reviewer = Reviewer::new(&config).map_err(unusable)?;
         let store = KubernetesStore::new(config.clone()).map_err(unusable)?;
-        let client = kubernetes::client(config).map_err(unusable)?;
+        let clients = Clients::new(config).map_err(unusable)?;
         Ok(Self {
             name,
-            logs: LogSource::Cluster(client.clone()),
-            followed: reload::open_cluster(client, settings, metrics, shutdown).await,
+            logs: LogSource::Cluster,
+            followed: reload::open_cluster(clients.own().clone(), settings, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
             reviewer: Some(Arc::new(reviewer)),
+            cluster: Some(clients),
         })
     }
 }

@@ -86,6 +86,7 @@ impl Console {
             name: place.name,
             fleet: Fleet::new(operator),
             logs: place.logs,
+            cluster: place.cluster,
             prometheus: prometheus.clone(),
             prometheus_url: prometheus.as_ref().map(|p| p.url().to_owned()).unwrap_or_default(),
             assets: args.assets,

@@ -13,6 +13,7 @@ use serde_json::Value;
 use weft_api::crd;
 use weft_install::names;
 use weft_model::ports;
+use weft_source::kubernetes::forward;
 
 use super::{
     Bag, Limits,
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     check,
     cluster::{
-        Cluster, forward,
+        Cluster,
         pods::{PROXY, is_ready, proxied},
     },
     output::Answer,

@@ -4,9 +4,13 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{StatusCode, request::Parts},
 };
+use kube::Client;
 use weft_api::Kind;
 use weft_model::{ObjectRef, audit::How};
-use weft_source::{ClusterError, Credential};
+use weft_source::{
+    ClusterError, Credential,
+    kubernetes::{Clients, ConnectError},
+};
 
 use super::{
     Verb,
@@ -34,6 +38,20 @@ pub(super) enum Rights {
     Roles(Grants),
     /// The API server.
     Cluster(Arc<Reviewer>, Whose),
+}
+
+/// Why a cluster is not read for somebody.
+#[derive(Debug, thiserror::Error)]
+pub enum NotNamed {
+    /// The API server would not know them.
+    #[error(
+        "logs and proxies of pods are read in your name, and the API server does not know you: let it use the same \
+         provider, or set signIn.impersonate in the Mesh"
+    )]
+    Unknown,
+    /// There is no client.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
 }
 
 /// Whoever makes a request, with their rights.
@@ -111,6 +129,16 @@ impl Caller {
     /// What changes on a cluster are made with.
     pub fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
+    }
+
+    /// The client of a cluster that reads in their name what the console's own account may not. Where nobody signs in and
+    /// no token is given it is the console's account: on a machine of one's own, one's own.
+    pub fn client(&self, clients: &Clients) -> Result<Client, NotNamed> {
+        match (&self.credential, &self.rights) {
+            (Some(credential), _) => Ok(clients.named(credential)?),
+            (None, Rights::Open) => Ok(clients.own().clone()),
+            (None, Rights::Roles(_) | Rights::Cluster(..)) => Err(NotNamed::Unknown),
+        }
     }
 
     /// Whether they may do something.

@@ -21,15 +21,16 @@ const LONGEST: usize = 2_000;
 #[derive(Clone)]
 pub enum LogSource {
     /// A cluster, through its API server.
-    Cluster(Client),
+    Cluster,
     /// A directory of files, as `weft demo` writes them.
     Directory(PathBuf),
     /// There are none to read.
     Nowhere,
 }
 
-/// Reads the last `lines` lines of each instance's containers; `instances` are `(namespace, name)`.
-pub async fn read(source: &LogSource, instances: &[(String, String)], lines: usize) -> Logs {
+/// Reads the last `lines` lines of each instance's containers; `instances` are `(namespace, name)`. On a cluster `client`
+/// reads them, in the name of whoever asks.
+pub async fn read(source: &LogSource, client: Option<Client>, instances: &[(String, String)], lines: usize) -> Logs {
     let mut logs = Logs { available: true, ..Logs::default() };
     if instances.len() > MOST_INSTANCES {
         logs.problems.push(format!(
@@ -38,8 +39,8 @@ pub async fn read(source: &LogSource, instances: &[(String, String)], lines: usi
         ));
     }
     let instances = instances.iter().take(MOST_INSTANCES);
-    match source {
-        LogSource::Nowhere => {
+    match (source, &client) {
+        (LogSource::Nowhere, _) | (LogSource::Cluster, None) => {
             logs.available = false;
             logs.problems.push(
                 "This console is not told where logs are: on a cluster they are the kubelet's; for a directory of \
@@ -47,7 +48,7 @@ pub async fn read(source: &LogSource, instances: &[(String, String)], lines: usi
                     .to_owned(),
             );
         }
-        LogSource::Directory(dir) => {
+        (LogSource::Directory(dir), _) => {
             for (namespace, name) in instances {
                 let (dir, namespace, name) = (dir.clone(), namespace.clone(), name.clone());
                 let shown = dir.join(format!("{name}.access.json"));
@@ -62,7 +63,7 @@ pub async fn read(source: &LogSource, instances: &[(String, String)], lines: usi
                 }
             }
         }
-        LogSource::Cluster(client) => {
+        (LogSource::Cluster, Some(client)) => {
             let asked = instances
                 .map(|(namespace, name)| async move { (namespace, name, pod(client, namespace, name, lines).await) });
             for (namespace, name, answer) in join_all(asked).await {
@@ -71,7 +72,8 @@ pub async fn read(source: &LogSource, instances: &[(String, String)], lines: usi
                 match answer {
                     Ok(found) => logs.lines.extend(found),
                     Err(error) => {
-                        logs.problems.push(format!("The logs of {namespace}/{name} cannot be read: {error}."))
+                        let why = refused(namespace, &error);
+                        logs.problems.push(format!("The logs of {namespace}/{name} cannot be read: {why}."));
                     }
                 }
             }
@@ -81,9 +83,22 @@ pub async fn read(source: &LogSource, instances: &[(String, String)], lines: usi
     logs
 }
 
+fn refused(namespace: &str, error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.code == 401 => {
+            "the API server does not accept the token: it may have run out, or be another provider's".to_owned()
+        }
+        kube::Error::Api(status) if status.code == 403 => {
+            format!(
+                "it takes the right to get pods/log in namespace {namespace}, which the token or account does not have"
+            )
+        }
+        other => other.to_string(),
+    }
+}
+
 /// How often a pod's containers were started again; `None` when it cannot be read.
-pub async fn restarts(source: &LogSource, namespace: &str, pod: &str) -> Option<u32> {
-    let LogSource::Cluster(client) = source else { return None };
+pub async fn restarts(client: &Client, namespace: &str, pod: &str) -> Option<u32> {
     let pod = object(client, namespace, pod).await.ok()?;
     let count = |list: &str| {
         let states = pod.pointer(list).and_then(Value::as_array).into_iter().flatten();

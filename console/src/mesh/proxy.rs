@@ -1,5 +1,6 @@
 //! One proxy: what its control plane wants, what it has, and in what the two differ.
 
+use kube::Client;
 use serde_json::Value;
 use weft_mesh::snapshot::Workload;
 use weft_model::{
@@ -7,6 +8,7 @@ use weft_model::{
     mesh::{ProxyDetail, ProxyRow},
     ports,
 };
+use weft_source::kubernetes::forward;
 
 use super::{
     dump::{self, MOST, Wanted},
@@ -14,9 +16,15 @@ use super::{
     versions,
 };
 
-/// Where the admin port of an instance's proxy is, if this console may go there: a process of this machine, which has a
-/// loopback address of its own. A pod's is open to the pod alone, and any other address is somebody's manifest's word.
-pub fn admin_url(instance: &Workload) -> Option<String> {
+/// Pages of a proxy, and why one cannot be read.
+type Pages = [Result<Vec<u8>, String>; 3];
+/// What is in force, certificates, figures.
+const PAGES: [&str; 3] = ["/config_dump", "/certs", "/stats"];
+
+/// Where the admin port of an instance's proxy is, if this console may go there by itself: a process of this machine, which
+/// has a loopback address of its own. A pod's is reached in a person's name, and any other address is somebody's
+/// manifest's word.
+fn admin_url(instance: &Workload) -> Option<String> {
     let address = instance.ip.filter(|ip| ip.is_loopback() && !instance.is_pod())?;
     Some(format!("http://{}", std::net::SocketAddr::new(address, ports::PROXY_ADMIN)))
 }
@@ -38,21 +46,33 @@ pub fn row(seen: &Seen, namespace: &str, name: &str, control_plane_version: &str
     }
 }
 
-/// Everything about one proxy.
-pub async fn detail(fleet: &Fleet, seen: &Seen, instance: &Workload) -> ProxyDetail {
+/// Everything about one proxy. `pod` opens a way to a pod in the name of whoever asks; the error says why it does not.
+pub async fn detail(
+    fleet: &Fleet,
+    seen: &Seen,
+    instance: &Workload,
+    pod: Option<Result<Client, String>>,
+) -> ProxyDetail {
     let (namespace, name) = (&instance.reference.namespace, &instance.reference.name);
     let mut detail =
         ProxyDetail { row: row(seen, namespace, name, env!("CARGO_PKG_VERSION")), ..ProxyDetail::default() };
     let admin = admin_url(instance);
     let own = async {
-        let url = admin.as_deref()?;
-        let page = async |path: &str| fleet.proxy_page(&format!("{url}{path}")).await;
-        Some(tokio::join!(page("/config_dump"), page("/certs"), page("/stats")))
+        match (&admin, pod) {
+            (Some(url), _) => {
+                let [config, certificates, stats] = PAGES.map(|path| format!("{url}{path}"));
+                let (config, certificates, stats) =
+                    tokio::join!(fleet.proxy_page(&config), fleet.proxy_page(&certificates), fleet.proxy_page(&stats));
+                Some([config, certificates, stats])
+            }
+            (None, Some(client)) if instance.is_pod() => Some(of_pod(client, namespace, name).await),
+            (None, _) => None,
+        }
     };
     let (wanted, own) = tokio::join!(wanted(fleet, seen, namespace, name), own);
     let mut in_force: Option<Value> = None;
     match own {
-        Some((config, certificates, stats)) => {
+        Some([config, certificates, stats]) => {
             let json = |page: Result<Vec<u8>, String>| {
                 page.and_then(|page| serde_json::from_slice::<Value>(&page).map_err(|error| error.to_string()))
             };
@@ -61,16 +81,17 @@ pub async fn detail(fleet: &Fleet, seen: &Seen, instance: &Workload) -> ProxyDet
                     detail.tables = dump::tables(&config);
                     in_force = Some(config);
                 }
-                Err(why) => {
-                    detail.notes.push(format!("The proxy itself cannot be asked ({why}); look whether it runs."))
-                }
+                Err(why) => detail.notes.push(format!(
+                    "The proxy itself cannot be asked: {why}. What its control plane wants, and what it confirmed or \
+                     refused, is here."
+                )),
             }
             detail.certificates = json(certificates).map(|page| dump::certificates(&page)).unwrap_or_default();
             detail.stats = stats.map(|page| dump::stats(&String::from_utf8_lossy(&page))).unwrap_or_default();
         }
         None => detail.notes.push(
-            "What is in force in the proxy itself is open to its own pod or machine alone; the command shows it. What \
-             its control plane wants, and what it confirmed or refused, is here."
+            "What is in force in the proxy itself is open to its own machine alone; the command shows it. What its \
+             control plane wants, and what it confirmed or refused, is here."
                 .to_owned(),
         ),
     }
@@ -101,6 +122,17 @@ pub async fn detail(fleet: &Fleet, seen: &Seen, instance: &Workload) -> ProxyDet
         },
     ));
     detail
+}
+
+async fn of_pod(client: Result<Client, String>, namespace: &str, pod: &str) -> Pages {
+    let pages = match client {
+        Ok(client) => forward::get_all(&client, namespace, pod, ports::PROXY_ADMIN, PAGES).await,
+        Err(why) => return PAGES.map(|_| Err(why.clone())),
+    };
+    match pages {
+        Ok(pages) => pages.map(|page| page.map(Into::into).map_err(|error| error.to_string())),
+        Err(error) => PAGES.map(|_| Err(error.to_string())),
+    }
 }
 
 async fn wanted(fleet: &Fleet, seen: &Seen, namespace: &str, name: &str) -> Result<Wanted, String> {

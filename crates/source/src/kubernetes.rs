@@ -4,9 +4,11 @@
 //! ledger behind it knows what is in force and what is different since the last batch. Nothing is taken out of
 //! force because the API server is away, slow or forbids something.
 
+mod clients;
 mod connect;
 mod crds;
 mod feed;
+pub mod forward;
 mod ledger;
 mod pace;
 mod scope;
@@ -29,6 +31,7 @@ use tokio::{
 use weft_api::{Change, Kind};
 use weft_model::Diagnostic;
 
+pub use clients::Clients;
 pub use connect::{ConnectError, client, config};
 pub use trouble::UNAVAILABLE_AFTER;
 

@@ -1,8 +1,10 @@
 //! The console on the cluster, through port-forward as the README says: it reads with its own account and changes things
 //! with the token of whoever makes the change, and no other.
 
+mod objects;
 mod page;
 mod people;
+mod pods;
 
 use std::{net::SocketAddr, time::Duration};
 

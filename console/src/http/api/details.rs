@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use axum::{
     Json, Router,
     extract::{Path, Query, State, rejection::QueryRejection},
+    http::StatusCode,
     routing::get,
 };
 use futures::future::join_all;
@@ -129,11 +130,13 @@ async fn detail(
         let row = find(subject, &lists, &caller, &named)?;
         page(&moment, &lists, row, &|namespace| caller.sees(namespace))
     };
-    let asked =
-        detail.instances.iter().take(MOST_ASKED).map(|one| logs::restarts(&app.logs, &one.namespace, &one.name));
-    let restarts = join_all(asked).await;
-    for (instance, restarts) in detail.instances.iter_mut().zip(restarts) {
-        instance.restarts = restarts;
+    if let Some(clients) = &app.cluster {
+        let asked = detail.instances.iter().take(MOST_ASKED);
+        let asked = asked.map(|one| logs::restarts(clients.own(), &one.namespace, &one.name));
+        let restarts = join_all(asked).await;
+        for (instance, restarts) in detail.instances.iter_mut().zip(restarts) {
+            instance.restarts = restarts;
+        }
     }
     Ok(Json(detail))
 }
@@ -234,5 +237,8 @@ async fn written(
         };
         caller.require(Verb::Get, &pod).await?;
     }
-    Ok(Json(logs::read(&app.logs, &instances, query.lines.clamp(1, MOST_LINES)).await))
+    let client = app.cluster.as_ref().map(|clients| caller.client(clients)).transpose().map_err(|error| {
+        ApiError::new(StatusCode::FORBIDDEN, "not-known", "Logs cannot be read.", format!("{error}."))
+    })?;
+    Ok(Json(logs::read(&app.logs, client, &instances, query.lines.clamp(1, MOST_LINES)).await))
 }

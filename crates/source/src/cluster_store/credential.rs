@@ -59,7 +59,7 @@ impl Credential {
     }
 
     /// Puts it into a request's headers.
-    pub(super) fn sign(&self, headers: &mut HeaderMap) {
+    pub(crate) fn sign(&self, headers: &mut HeaderMap) {
         match self {
             Self::Token(token) => {
                 headers.insert(header::AUTHORIZATION, token.header());

@@ -1,4 +1,4 @@
-//! The canary click in a real Chromium, on a page that shows a real cluster's traffic.
+//! The page in a real Chromium, over a real cluster's traffic: the canary click, a wizard, and what pods alone know.
 
 use std::time::Duration;
 
@@ -19,26 +19,14 @@ async fn a_canary_moves_by_clicks_on_the_clusters_page() {
     let _shop = cluster.shop().await;
     let shop = |args: &'static [&'static str]| cluster.kubectl(args);
     shop(&["-n", "shop", "create", "serviceaccount", "shift-manager"]).await;
-    let role = [
-        "-n",
-        "shop",
-        "create",
-        "role",
-        "shift-manager",
-        "--verb=get,list,watch,patch",
-        "--resource=virtualservices.networking.istio.io",
-    ];
-    cluster.kubectl(&role).await;
-    shop(&[
-        "-n",
-        "shop",
-        "create",
-        "rolebinding",
-        "shift-manager",
-        "--role=shift-manager",
-        "--serviceaccount=shop:shift-manager",
-    ])
-    .await;
+    for (role, verbs, resources) in [
+        ("routes", "--verb=get,list,watch,patch,update", "--resource=virtualservices.networking.istio.io"),
+        ("inside", "--verb=get,create", "--resource=pods,pods/log,pods/portforward"),
+    ] {
+        cluster.kubectl(&["-n", "shop", "create", "role", role, verbs, resources]).await;
+        let (role, account) = (format!("--role={role}"), "--serviceaccount=shop:shift-manager");
+        cluster.kubectl(&["-n", "shop", "create", "rolebinding", &role[7..], &role, account]).await;
+    }
     let token = shop(&["-n", "shop", "create", "token", "shift-manager"]).await;
     let console = Console::open(cluster).await;
     let page = |room: &str| format!("http://{}/#/{room}", console.address());
@@ -97,6 +85,25 @@ async fn a_canary_moves_by_clicks_on_the_clusters_page() {
 
     browser.wait_for("[data-testid=canary-undo]").await.click().await.unwrap();
     browser.text_where("the old split is back", &configured, SOON, |text| text.contains("90")).await;
+
+    // The token opens what pods alone know: their logs, and what is in force in their proxies.
+    browser.open(&page("workloads/shop/payment-service")).await;
+    browser.wait_for("[data-testid=detail-tab-logs]").await.click().await.unwrap();
+    browser.wait_for("[data-testid=log-line]").await;
+    browser.wait_for("[data-testid=detail-tab-proxy]").await.click().await.unwrap();
+    browser.text_where("in step", "[data-testid=proxy-sync]", SOON, |text| text.contains("confirmed everything")).await;
+    browser.wait_for("[data-testid=no-drift]").await;
+    browser.wait_for("[data-testid=certificate]").await;
+
+    // A wizard begins with what the cluster has, shows what it makes of it, and applies that in the token's name.
+    browser.open(&page("configuration?wizard=timeouts&of=shop/order-service")).await;
+    let field = browser.wait_for("[data-at=\"/timeout\"] input").await;
+    field.send_keys("\u{e009}a\u{e000}4s\t").await.unwrap();
+    browser.text_where("the difference", "[data-testid=diff]", SOON, |text| text.contains("timeout: 4s")).await;
+    browser.wait_for("[data-testid=config-apply]:not([disabled])").await.click().await.unwrap();
+    browser.wait_for("[data-testid=wizard-same]").await;
+    let object = cluster.read(&[KIND, "-n", "shop", "order-service"]).await.unwrap();
+    assert_eq!(object["spec"]["http"][1]["timeout"], "4s", "{object}");
     let errors = browser.script("return window.__weftErrors || []").await;
     assert_eq!(errors, json!([]), "the page's script failed");
     browser.close().await;
