@@ -9,7 +9,7 @@ use super::{
     Auth, cookie,
     identity::User,
     link::ISSUER as LINK,
-    provider::ProviderError,
+    provider::{ProviderError, one_line},
     return_to,
     secret::{Secret, hash},
     session::SessionError,
@@ -137,7 +137,7 @@ impl Auth {
         provider.check_issuer(answer.iss.as_deref()).await?;
         if let Some(error) = &answer.error {
             let words = answer.error_description.as_deref().unwrap_or(error);
-            return Err(ProviderError::Refused(words.chars().filter(|c| !c.is_control()).take(200).collect()).into());
+            return Err(ProviderError::Refused(one_line(words)).into());
         }
         let code = answer.code.clone().ok_or(SignInProblem::Request("the answer has no code"))?;
         let verifier =
