@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::tokens::{Kept, SignedIn};
-pub(super) use self::words::one_line;
+pub(crate) use self::words::one_line;
 use self::words::{innermost, redacted, without};
 use super::identity::{IdentityError, Mapping};
 use crate::auth::args::OidcArgs;
@@ -258,7 +258,7 @@ fn is_loopback_http(url: &Url) -> bool {
 }
 
 /// Whether a URL can only lead to this machine, where plain HTTP is no risk.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

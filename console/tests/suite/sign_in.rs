@@ -192,3 +192,69 @@ async fn an_answer_of_another_provider_is_refused() {
     }
     stage.assert_clean_log();
 }
+
+/// Who came, went and was refused is written down, from where and why; not what is secret, and not a flood.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_tells_who_came_and_who_could_not() {
+    let stage = Stage::start().await;
+    let root = stage.provider.token(HONEST);
+    let session = stage.sign_in().await.1.unwrap();
+    assert_eq!(stage.sign_out(&session).await, 200);
+    stage.sign_in().await.1.unwrap();
+    assert_eq!(stage.log_out(&stage.provider.token(logout)).await, 200);
+    let came = stage.audit(&root, "action=sign-in").await;
+    let told: Vec<_> =
+        came.iter().map(|entry| (entry["who"].as_str().unwrap(), entry["how"].as_str().unwrap())).collect();
+    assert_eq!(told, [("ada@example.org", "token"), ("ada@example.org", "session"), ("ada@example.org", "session")]);
+    assert_eq!(came[1]["detail"], format!("With {}.", stage.provider.issuer));
+    let went = stage.audit(&root, "action=sign-out&address=127.0.0.1").await;
+    let told: Vec<_> = went.iter().map(|entry| entry["detail"].as_str().unwrap()).collect();
+    assert_eq!(told, ["The provider ended the session.", ""]);
+    assert_eq!(stage.audit(&root, "action=sign-in").await.len(), 3, "a token that stays does not come anew");
+
+    // Refusals: what could not be, and why.
+    stage.provider.lie(|draft, _, _| draft.claims["nonce"] = "another".into());
+    assert_refused(&stage, "another nonce").await;
+    let hostile = "<script>alert(1)</script>\nFORGED\u{202e} CODE VERIFIER SECRET";
+    let error = json!({"error": "invalid_grant", "error_description": hostile}).to_string();
+    stage.provider.answer(Answer::Text(400, "application/json", error));
+    assert_refused(&stage, "a hostile error").await;
+    assert_eq!(stage.bearer(&stage.provider.token(|draft, _, _| draft.without("exp"))).await, 401);
+    assert_eq!(stage.log_out("x.y.z").await, 400);
+    let refused = stage.audit(&root, "action=sign-in-refused").await;
+    let told: Vec<_> = refused.iter().map(|entry| entry["detail"].as_str().unwrap()).collect();
+    assert!(told[0].starts_with("The token is not accepted: "), "{told:?}");
+    assert!(told[1].contains("<script>alert(1)</script> FORGED … … …"), "{told:?}");
+    assert!(told[2].contains("nonce") && told.len() == 3, "{told:?}");
+    assert!(refused.iter().all(|entry| entry["who"] == "" && entry["address"] == "127.0.0.1"), "{refused:?}");
+
+    // Eve is known and may nothing: that is written down with the object, and all of it is for administrators.
+    let eve = stage.provider.token(|draft, _, _| {
+        draft.claims["sub"] = "eve".into();
+        draft.claims["email"] = "eve@example.org".into();
+    });
+    assert_eq!(stage.create(&eve).await, 403);
+    let denied = stage.audit(&root, "action=denied").await;
+    assert_eq!(
+        (denied[0]["who"].as_str(), denied[0]["object"]["name"].as_str()),
+        (Some("eve@example.org"), Some("till"))
+    );
+    assert!(denied[1]["detail"].as_str().unwrap().starts_with("A logout token: "), "{denied:?}");
+    let seen = stage.audit(&eve, "").await;
+    assert!(seen.iter().all(|entry| entry["who"] == "eve@example.org") && seen.len() == 2, "{seen:?}");
+    let file = stage.audit_text(&root, "format=csv").await;
+    assert!(
+        file.contains(",,session,127.0.0.1,sign-in-refused,")
+            && file.contains(",ada@example.org,session,127.0.0.1,sign-out,"),
+        "{file}"
+    );
+    for secret in stage.provider.secrets() {
+        assert!(!file.contains(&secret), "{secret}: {file}");
+    }
+
+    let junk = stage.provider.token(|draft, _, _| draft.signer = Signer::Stranger);
+    join_all((0..300).map(|_| stage.bearer(&junk))).await;
+    let refused = stage.audit(&root, "action=sign-in-refused&limit=200").await.len();
+    assert!((4..60).contains(&refused), "{refused}");
+    stage.assert_clean_log();
+}

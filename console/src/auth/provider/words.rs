@@ -4,7 +4,7 @@
 const MAX_WORDS: usize = 300;
 
 /// A stranger's text on one line, in its written order, and not long.
-pub(in crate::auth) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let turns =
         |c: &char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');

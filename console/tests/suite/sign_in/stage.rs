@@ -8,7 +8,7 @@ use std::{
 };
 
 use prometheus_http_query::reqwest::{self, Response, header, redirect};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::provider::{CLIENT_SECRET, Provider};
 use crate::parts::{SOON, until};
@@ -132,14 +132,27 @@ impl Stage {
         sent.header(header::CONTENT_TYPE, form).body(body).send().await.unwrap().status().as_u16()
     }
 
-    /// The audit, as Ada reads it, newest first.
-    pub async fn audit(&self, query: &str) -> Vec<Value> {
-        let token = self.provider.token(|_, _, _| {});
+    /// What the audit answers to a token.
+    pub async fn audit_text(&self, token: &str, query: &str) -> String {
         let asked = self.http.get(format!("{}/api/v1/audit?{query}", self.console));
         let answer = asked.header(header::AUTHORIZATION, format!("Bearer {token}")).send().await.unwrap();
         assert_eq!(answer.status(), 200);
-        let list: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        answer.text().await.unwrap()
+    }
+
+    /// Entries of the audit, newest first.
+    pub async fn audit(&self, token: &str, query: &str) -> Vec<Value> {
+        let list: Value = serde_json::from_str(&self.audit_text(token, query).await).unwrap();
         list["entries"].as_array().unwrap().clone()
+    }
+
+    /// Tries to make an object in the namespace `shop`.
+    pub async fn create(&self, token: &str) -> u16 {
+        let yaml = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: till, namespace: shop}\nspec: {host: till}\n";
+        let body = json!({"action": "create", "yaml": yaml}).to_string();
+        let sent = self.http.post(format!("{}/api/v1/config/apply", self.console)).header("x-weft-request", "1");
+        let sent = sent.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        sent.header(header::CONTENT_TYPE, "application/json").body(body).send().await.unwrap().status().as_u16()
     }
 
     /// Signs out by the page's button.
