@@ -211,11 +211,12 @@ impl Provider {
         let extra = metadata.additional_metadata().clone();
         let named = [
             Some(metadata.authorization_endpoint().url()),
+            Some(metadata.jwks_uri().url()),
             metadata.token_endpoint().map(|endpoint| endpoint.url()),
             extra.end_session_endpoint.as_ref().map(|endpoint| endpoint.url()),
             extra.revocation_endpoint.as_ref().map(|endpoint| endpoint.url()),
         ];
-        // Codes and secrets go there, and browsers.
+        // Codes and secrets go there, keys come from there, and browsers are sent there.
         if let Some(open) = named.into_iter().flatten().find(|url| url.scheme() != "https" && !is_loopback_http(url)) {
             return Err(format!("it names {}, which is not https", one_line(open.as_str())));
         }

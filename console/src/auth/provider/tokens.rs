@@ -179,7 +179,7 @@ impl Provider {
         error: &RequestTokenError<E, openidconnect::StandardErrorResponse<CoreErrorResponseType>>,
         sent: &[&str],
     ) -> ProviderError {
-        let client = self.client_secret.as_ref().map_or("", |secret| secret.secret());
+        let client = self.client_secret.as_ref().map_or("", |secret| secret.secret().as_str());
         let secrets: Vec<&str> = sent.iter().copied().chain([client]).collect();
         match error {
             RequestTokenError::ServerResponse(answer) => ProviderError::Refused(without(&answer.to_string(), &secrets)),

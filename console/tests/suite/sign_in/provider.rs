@@ -64,6 +64,7 @@ struct Shared {
     /// Everything secret that passed through.
     secrets: Mutex<Vec<String>>,
     fetched: AtomicUsize,
+    asked: AtomicUsize,
     silent: Mutex<bool>,
 }
 
@@ -78,6 +79,7 @@ impl Provider {
             codes: Mutex::default(),
             secrets: Mutex::new(vec![CLIENT_SECRET.to_owned(), ACCESS.to_owned()]),
             fetched: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
             silent: Mutex::new(false),
         };
         let issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -150,6 +152,11 @@ impl Provider {
         self.shared.fetched.load(Ordering::SeqCst)
     }
 
+    /// How often its discovery document was asked for.
+    pub fn asked(&self) -> usize {
+        self.shared.asked.load(Ordering::SeqCst)
+    }
+
     /// Everything that no log may hold.
     pub fn secrets(&self) -> Vec<String> {
         self.shared.secrets.lock().clone()
@@ -157,6 +164,7 @@ impl Provider {
 }
 
 async fn discovery(State(provider): State<Provider>) -> Response {
+    provider.shared.asked.fetch_add(1, Ordering::SeqCst);
     if *provider.shared.silent.lock() {
         std::future::pending::<()>().await;
     }
