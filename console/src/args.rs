@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::db::DatabaseUrl;
+use crate::{auth, db::DatabaseUrl};
 
 /// Where configuration comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,6 +34,10 @@ pub struct Args {
     /// Where to listen; without a way to sign in, a loopback address.
     #[arg(long, env = "WEFT_LISTEN", default_value_t = SocketAddr::from(([127, 0, 0, 1], weft_model::ports::CONSOLE)))]
     pub listen: SocketAddr,
+    /// Where spans are received (OTLP over HTTP), apart from the page: nobody signs in there. Without it they are received
+    /// at --listen while only this machine reaches that, and nowhere otherwise.
+    #[arg(long, env = "WEFT_OTLP_LISTEN", value_name = "ADDRESS")]
+    pub otlp_listen: Option<SocketAddr>,
     /// Prometheus that scrapes the proxies, such as http://127.0.0.1:9090.
     #[arg(long, env = "WEFT_PROMETHEUS")]
     pub prometheus: Option<String>,
@@ -71,4 +75,12 @@ pub struct Args {
     /// Logging.
     #[command(flatten)]
     pub log: weft_runtime::log::LogArgs,
+}
+
+impl Args {
+    /// Whether spans are received beside the page: only this machine reaches it, also by its public name.
+    pub fn takes_spans_beside_the_page(&self) -> bool {
+        let named = self.auth.public_url.as_ref();
+        self.otlp_listen.is_none() && self.listen.ip().is_loopback() && named.is_none_or(auth::is_loopback)
+    }
 }

@@ -1,9 +1,18 @@
-//! Writing down who did what.
+//! Writing down who did what, who came and went, and who was refused.
 
-use weft_model::{ObjectRef, audit::Action};
+mod arrivals;
+mod refusals;
 
+use std::{net::IpAddr, sync::Arc};
+
+use weft_model::{
+    ObjectRef,
+    audit::{Action, How},
+};
+
+use self::{arrivals::Arrivals, refusals::Refusals};
 use crate::{
-    auth::Caller,
+    auth::{Caller, one_line},
     clock::now_ms,
     db::{Audit, AuditRecord, DbError, Edit, State},
 };
@@ -12,12 +21,14 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct AuditLog {
     state: State,
+    arrivals: Arc<Arrivals>,
+    refusals: Arc<Refusals>,
 }
 
 impl AuditLog {
     /// A book in the console's database.
     pub fn new(state: State) -> Self {
-        Self { state }
+        Self { state, arrivals: Arc::default(), refusals: Arc::default() }
     }
 
     /// Asked before a change: nothing is changed that cannot be written down.
@@ -32,6 +43,7 @@ impl AuditLog {
             at_ms: now_ms(),
             who: caller.name().to_owned(),
             how: caller.how(),
+            address: caller.address(),
             action,
             object: object.cloned(),
             diff: diff.to_owned(),
@@ -56,6 +68,51 @@ impl AuditLog {
         self.record(caller, action, Some(object), &diff, &detail).await;
     }
 
+    /// Somebody signed in.
+    pub async fn signed_in(&self, who: &str, how: How, from: IpAddr, detail: &str) {
+        self.write(about(who, how, from, Action::SignIn, detail)).await;
+    }
+
+    /// Somebody calls whose requests each carry their own proof: written down when they come anew.
+    pub async fn arrived(&self, who: &str, how: How, from: IpAddr) {
+        if self.arrivals.is_new(how, who, from) {
+            self.signed_in(who, how, from, "").await;
+        }
+    }
+
+    /// A session ended. `from` is whoever ended it.
+    pub async fn signed_out(&self, who: &str, from: IpAddr, detail: &str) {
+        self.write(about(who, How::Session, from, Action::SignOut, detail)).await;
+    }
+
+    /// Somebody could not sign in, or showed a proof that does not hold; who it was is not known. Of a flood of these not
+    /// all are written down.
+    pub async fn sign_in_refused(&self, how: How, from: IpAddr, why: &str) {
+        self.refused(about("", how, from, Action::SignInRefused, why)).await;
+    }
+
+    /// A logout token was refused.
+    pub async fn logout_refused(&self, from: IpAddr, why: &str) {
+        let detail = format!("A logout token: {why}");
+        self.refused(about("", How::Other, from, Action::Denied, &detail)).await;
+    }
+
+    /// Somebody may not do what they asked for.
+    pub async fn denied(&self, caller: &Caller, object: &ObjectRef, why: &str) {
+        let from = caller.address().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let entry = about(caller.name(), caller.how(), from, Action::Denied, why);
+        self.refused(AuditRecord { object: Some(object.clone()), ..entry }).await;
+    }
+
+    async fn refused(&self, mut record: AuditRecord) {
+        let from = record.address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
+        let Some(left_out) = self.refusals.one_more(from) else { return };
+        if left_out > 0 {
+            record.detail.push_str(&format!(" ({left_out} refusals before this one were not written down.)"));
+        }
+        self.write(record).await;
+    }
+
     async fn write(&self, record: AuditRecord) {
         if let Err(error) = self.state.audit.record(&record).await {
             tracing::error!(%error, ?record, "the audit did not take an entry; this line stands for it");
@@ -65,5 +122,18 @@ impl AuditLog {
     /// What has been written down.
     pub fn entries(&self) -> &Audit {
         &self.state.audit
+    }
+}
+
+fn about(who: &str, how: How, from: IpAddr, action: Action, detail: &str) -> AuditRecord {
+    AuditRecord {
+        at_ms: now_ms(),
+        who: who.to_owned(),
+        how,
+        address: Some(from),
+        action,
+        object: None,
+        diff: String::new(),
+        detail: one_line(detail),
     }
 }

@@ -24,11 +24,13 @@ mod session;
 mod sign_in;
 mod verb;
 
+pub(crate) use self::provider::{is_loopback, one_line};
 pub use self::{
     args::AuthArgs,
     caller::{Caller, Sight},
     cluster::{Reviewer, Whose},
     identity::User,
+    limit::Limit,
     service::Auth,
     sign_in::{Answer, CallbackQuery, SignInProblem},
     verb::Verb,

@@ -28,8 +28,17 @@ use crate::app::App;
 /// Largest body of an API request. An edit is a few hundred bytes.
 const MAX_API_BODY: usize = 64 * 1024;
 
-/// Everything the console serves.
-pub fn router(app: Arc<App>) -> Router {
+/// Where spans are received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spans {
+    /// Beside the page.
+    Here,
+    /// At an address of their own, or nowhere.
+    Elsewhere,
+}
+
+/// Everything the console serves to people.
+pub fn router(app: Arc<App>, spans: Spans) -> Router {
     let api = api::router()
         .route("/events", get(events::subscribe))
         .fallback(no_such_resource)
@@ -39,12 +48,10 @@ pub fn router(app: Arc<App>) -> Router {
         // Before any guard: it tells how to sign in.
         .route("/session", get(auth::session))
         .layer(DefaultBodyLimit::max(MAX_API_BODY));
-    let traces = Router::new()
-        .route("/traces", post(otlp::receive))
-        .fallback(no_such_resource)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn(guard::no_browsers))
-        .layer(DefaultBodyLimit::max(otlp::MAX_BODY));
+    let traces = match spans {
+        Spans::Here => traces(),
+        Spans::Elsewhere => Router::new().fallback(no_spans_here),
+    };
     Router::new()
         .nest("/api/v1", api)
         .route("/api", get(no_such_resource))
@@ -59,6 +66,32 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
+}
+
+/// What exporters reach at an address of their own: spans, and nothing that people see.
+pub fn otlp_router(app: Arc<App>) -> Router {
+    Router::new()
+        .nest("/v1", traces())
+        .fallback(no_such_resource)
+        .layer(middleware::from_fn(headers::secure))
+        .layer(middleware::from_fn_with_state(app.clone(), count))
+        .with_state(app)
+}
+
+fn traces() -> Router<Arc<App>> {
+    Router::new()
+        .route("/traces", post(otlp::receive))
+        .fallback(no_such_resource)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(guard::no_browsers))
+        .layer(DefaultBodyLimit::max(otlp::MAX_BODY))
+}
+
+async fn no_spans_here() -> ApiError {
+    ApiError::not_found(
+        "Spans are not received at this address.",
+        "Send them to the address that --otlp-listen names; a console that others reach takes them nowhere else.",
+    )
 }
 
 async fn no_such_resource(request: Request) -> ApiError {

@@ -15,7 +15,7 @@ use crate::{
     config::edit::ObjectEditor,
     db::{self, DatabaseUrl},
     graph::{Answers, GraphCache},
-    http,
+    http::{self, Spans},
     live::{self, Live},
     mesh::fleet::Fleet,
     metrics::Metrics,
@@ -31,6 +31,8 @@ use crate::{
 pub struct Console {
     listener: TcpListener,
     address: SocketAddr,
+    otlp: Option<TcpListener>,
+    spans: Spans,
     app: Arc<App>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -47,6 +49,11 @@ impl Console {
         })?;
         let listener = admin::bind(args.listen, "--listen").await?;
         let address = listener.local_addr()?;
+        let otlp = match args.otlp_listen {
+            Some(address) => Some(admin::bind(address, "--otlp-listen").await?),
+            None => None,
+        };
+        let spans = if args.takes_spans_beside_the_page() { Spans::Here } else { Spans::Elsewhere };
         make_private(&args.data_dir)?;
         let database = args.database.clone().unwrap_or_else(|| DatabaseUrl::in_directory(&args.data_dir));
         let state = db::State::open(&database).await.map_err(|error| unusable_database(&database, error))?;
@@ -77,8 +84,9 @@ impl Console {
             canaries.clone(),
             metrics.clone(),
         );
-        let auth =
-            Auth::open(&args.auth, &args.data_dir, state.sessions.clone(), state.logins.clone(), place.reviewer)?;
+        let audit = AuditLog::new(state.clone());
+        let (sessions, logins) = (state.sessions.clone(), state.logins.clone());
+        let auth = Auth::open(&args.auth, &args.data_dir, sessions, logins, audit.clone(), place.reviewer)?;
         let tended = auth.tend(shutdown.clone());
         let (ingest, queue) = Ingest::new();
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
@@ -98,7 +106,7 @@ impl Console {
             objects,
             documents: place.documents,
             auth,
-            audit: AuditLog::new(state.clone()),
+            audit,
             state,
             traces: backend.map_or(TraceSource::Embedded(traces), TraceSource::Backend),
             ingest,
@@ -108,7 +116,7 @@ impl Console {
         });
         let tasks =
             vec![tokio::spawn(writer), source.task, tokio::spawn(live::refresh(app.clone())), tokio::spawn(tended)];
-        Ok(Self { listener, address, app, tasks })
+        Ok(Self { listener, address, otlp, spans, app, tasks })
     }
 
     /// Where it listens.
@@ -116,15 +124,32 @@ impl Console {
         self.address
     }
 
+    /// Where spans are received, if at an address of their own.
+    pub fn otlp_address(&self) -> Option<SocketAddr> {
+        self.otlp.as_ref()?.local_addr().ok()
+    }
+
     /// Serves until shutdown, then writes what is still queued.
     pub async fn run(self) -> anyhow::Result<()> {
         tracing::info!(address = %self.address, "console: open http://{}", self.address);
+        if let Some(address) = self.otlp_address() {
+            tracing::info!(%address, "spans are received at http://{address}/v1/traces");
+        }
         let shutdown = self.app.shutdown.clone();
-        let service = http::router(self.app).into_make_service_with_connect_info::<SocketAddr>();
+        let received = self.otlp.map(|listener| {
+            let router = http::otlp_router(self.app.clone());
+            tokio::spawn(admin::serve(listener, router, shutdown.clone()))
+        });
+        let service = http::router(self.app, self.spans).into_make_service_with_connect_info::<SocketAddr>();
         let stopped = shutdown.clone();
         let served =
             axum::serve(self.listener, service).with_graceful_shutdown(async move { stopped.wait().await }).await;
         shutdown.begin();
+        if let Some(received) = received
+            && let Err(error) = received.await?
+        {
+            tracing::error!(%error, "spans were not received to the end");
+        }
         for task in self.tasks {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a task of the console failed");

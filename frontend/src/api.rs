@@ -206,6 +206,8 @@ pub async fn course(object: &ObjectRef, route_index: usize, window_s: u64) -> An
 pub struct AuditQuery {
     /// By whom; empty for anybody.
     pub who: String,
+    /// From which address; empty for any.
+    pub address: String,
     /// About objects of these namespaces; empty for all.
     pub namespaces: Vec<String>,
     /// What was done; empty for anything.
@@ -223,6 +225,7 @@ impl AuditQuery {
         let cursor = self.cursor.clone().unwrap_or_default();
         let fields = [
             ("who", &self.who),
+            ("address", &self.address),
             ("namespace", &namespaces),
             ("action", &self.action),
             ("fromMs", &from),

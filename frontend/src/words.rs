@@ -206,6 +206,7 @@ pub fn action(action: Action) -> &'static str {
         Action::Undo => "Took a move back",
         Action::SignIn => "Signed in",
         Action::SignOut => "Signed out",
+        Action::SignInRefused => "Could not sign in",
         Action::Denied => "Was refused",
         Action::Other => "Did something newer than this page",
     }
@@ -219,7 +220,7 @@ pub fn action_icon(action: Action) -> Icon {
         Action::Weights | Action::Undo => Icon::Split,
         Action::SignIn => Icon::Unlock,
         Action::SignOut => Icon::Lock,
-        Action::Denied => Icon::Alert,
+        Action::SignInRefused | Action::Denied => Icon::Alert,
         Action::Update | Action::Other => Icon::Configuration,
     }
 }
@@ -233,6 +234,16 @@ pub fn how(how: How) -> &'static str {
         How::Local => "on this machine, without sign-in",
         How::Anonymous => "without signing in",
         How::Other => "in a way newer than this page",
+    }
+}
+
+/// The same of somebody who may not have come in.
+pub fn tried(action: Action, known: How) -> &'static str {
+    match (action, known) {
+        (Action::SignInRefused, How::Session) => "tried to sign in",
+        (Action::SignInRefused, How::Token) => "came with a token",
+        (Action::SignInRefused, How::Proxy) => "came through the sign-in proxy",
+        (_, known) => how(known),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Signing in with a real OpenID provider, and everything that must not sign anybody in.
 
 mod attacks;
+mod audit;
 mod page;
 mod sessions;
 

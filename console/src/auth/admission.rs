@@ -17,47 +17,72 @@ use super::{
     identity::User,
     link::ISSUER as LINK,
     roles::{self, Grants},
-    session::SessionError,
+    session::{Found, SessionError},
 };
 use crate::http::{ApiError, bearer};
 
 impl Auth {
-    /// Whoever makes a request.
+    /// Whoever makes a request. Who comes anew with a proof of their own, and whose proof does not hold, is in the audit.
     pub async fn caller(
         &self,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
         namespaces: &BTreeSet<String>,
     ) -> Result<Caller, ApiError> {
-        if !self.guards {
-            return self.local(bearer(headers)?).await;
-        }
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let from = self.client(headers, peer);
+        let caller =
+            if self.guards { self.known(headers, peer, from, namespaces).await? } else { self.local(headers).await? };
+        Ok(Caller { address: Some(from), audit: Some(self.audit.clone()), ..caller })
+    }
+
+    async fn known(
+        &self,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        from: IpAddr,
+        namespaces: &BTreeSet<String>,
+    ) -> Result<Caller, ApiError> {
         if let Some(proxies) = &self.proxies {
-            let named = proxies.user(peer, headers).map_err(|error| {
-                ApiError::new(
-                    StatusCode::FORBIDDEN,
-                    "bad-proxy-headers",
-                    format!("The proxy names nobody: {error}."),
-                    "Check how the proxy sets its headers.",
-                )
-            })?;
+            let named = match proxies.user(peer, headers) {
+                Ok(named) => named,
+                Err(error) => {
+                    let title = format!("The proxy names nobody: {error}.");
+                    self.audit.sign_in_refused(How::Proxy, from, &title).await;
+                    let remedy = "Check how the proxy sets its headers.";
+                    return Err(ApiError::new(StatusCode::FORBIDDEN, "bad-proxy-headers", title, remedy));
+                }
+            };
             if let Some(user) = named {
+                self.audit.arrived(&user.name, How::Proxy, from).await;
                 let token = bearer(headers).ok().flatten();
                 return self.admit(user, How::Proxy, token, None, namespaces).await;
             }
         }
         if let Some(secret) = cookie::read(headers, cookie::SESSION) {
-            let session = self.sessions.find(&secret).await.map_err(|error| storage(&error))?;
-            if let Some(session) = session {
-                let token = session.id_token.as_deref().and_then(|token| BearerToken::new(token).ok());
-                return self
-                    .admit(session.user, How::Session, token, Some((session.id, session.expires_ms)), namespaces)
-                    .await;
+            match self.sessions.find(&secret).await.map_err(|error| storage(&error))? {
+                Found::Holds(session) => {
+                    let token = session.id_token.as_deref().and_then(|token| BearerToken::new(token).ok());
+                    return self
+                        .admit(session.user, How::Session, token, Some((session.id, session.expires_ms)), namespaces)
+                        .await;
+                }
+                Found::TakenBack(name) => {
+                    self.audit.signed_out(&name, from, "The provider did not renew the session.").await;
+                }
+                Found::Ended => {}
             }
         }
         if let Some(token) = bearer(headers)? {
-            return self.by_token(token, namespaces).await;
+            let admitted = self.by_token(token, namespaces).await;
+            match &admitted {
+                Ok(caller) => self.audit.arrived(caller.name(), How::Token, from).await,
+                Err(error) if error.status() == StatusCode::UNAUTHORIZED => {
+                    self.audit.sign_in_refused(How::Token, from, error.title()).await;
+                }
+                Err(_) => {}
+            }
+            return admitted;
         }
         if self.anonymous {
             let grants = self.policy.present().role(roles::VIEWER);
@@ -70,6 +95,8 @@ impl Auth {
                 credential: None,
                 session: None,
                 expires_ms: None,
+                address: None,
+                audit: None,
             });
         }
         Err(ApiError::new(
@@ -81,7 +108,8 @@ impl Auth {
     }
 
     /// Where nobody signs in: whoever reaches the console reads all, and changes a cluster with a token of their own.
-    async fn local(&self, token: Option<BearerToken>) -> Result<Caller, ApiError> {
+    async fn local(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let token = bearer(headers)?;
         let user = match (&self.reviewer, &token) {
             (Some(reviewer), Some(token)) => reviewer.owner(token).await.ok(),
             _ => None,
@@ -96,6 +124,8 @@ impl Auth {
             credential: token.map(Credential::Token),
             session: None,
             expires_ms: None,
+            address: None,
+            audit: None,
         })
     }
 
@@ -147,7 +177,7 @@ impl Auth {
         };
         let (session, expires_ms) = session.unzip();
         let credential = self.credential(&user, how, token);
-        Ok(Caller { user, how, rights, sight, admin, credential, session, expires_ms })
+        Ok(Caller { user, how, rights, sight, admin, credential, session, expires_ms, address: None, audit: None })
     }
 }
 

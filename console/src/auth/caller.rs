@@ -1,4 +1,8 @@
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
@@ -18,7 +22,7 @@ use super::{
     identity::User,
     roles::Grants,
 };
-use crate::{app::App, http::ApiError};
+use crate::{app::App, audit::AuditLog, http::ApiError};
 
 /// Namespaces that somebody sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub struct Caller {
     pub(super) credential: Option<Credential>,
     pub(super) session: Option<[u8; 32]>,
     pub(super) expires_ms: Option<u64>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) audit: Option<AuditLog>,
 }
 
 impl Sight {
@@ -91,6 +97,11 @@ impl Caller {
     /// How they came in.
     pub fn how(&self) -> How {
         self.how
+    }
+
+    /// The address that they call from.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// The session they have, if they have one.
@@ -150,17 +161,18 @@ impl Caller {
         }
     }
 
-    /// Refuses what they may not do: 403, with the line or command that tells why. When the API server cannot be asked
-    /// it is refused too.
+    /// Refuses what they may not do: 403, with the line or command that tells why, and an entry in the audit. When the
+    /// API server cannot be asked it is refused too.
     pub async fn require(&self, verb: Verb, object: &ObjectRef) -> Result<(), ApiError> {
         match self.may(verb, object).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(ApiError::new(
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                format!("{} may not {verb} {object}.", self.name()),
-                self.remedy(verb, object),
-            )),
+            Ok(false) => {
+                let title = format!("{} may not {verb} {object}.", self.name());
+                if let Some(audit) = &self.audit {
+                    audit.denied(self, object, &title).await;
+                }
+                Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", title, self.remedy(verb, object)))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -83,11 +83,11 @@ pub fn user(
     email: Option<&str>,
     groups: impl Iterator<Item = String>,
 ) -> Result<User, IdentityError> {
-    if name.starts_with(RESERVED) {
-        return Err(IdentityError::Reserved(name.to_owned()));
-    }
     if !is_name(name) || !is_name(subject) {
         return Err(IdentityError::Strange);
+    }
+    if name.starts_with(RESERVED) {
+        return Err(IdentityError::Reserved(name.to_owned()));
     }
     let mut groups: Vec<String> =
         groups.filter(|group| is_name(group) && !group.starts_with(RESERVED)).take(MAX_GROUPS).collect();

@@ -1,4 +1,4 @@
-//! How often somebody may try to sign in.
+//! How often somebody may try something, such as to sign in.
 
 use std::{
     collections::HashMap,
@@ -16,12 +16,25 @@ const PER_SECOND: f64 = 2.0;
 const ADDRESSES: usize = 10_000;
 
 /// A bucket of attempts for each address; an IPv6 network of 64 bits counts as one.
-#[derive(Default)]
 pub struct Limit {
+    burst: f64,
+    per_second: f64,
     buckets: Mutex<HashMap<IpAddr, (f64, Instant)>>,
 }
 
+impl Default for Limit {
+    /// That of signing in.
+    fn default() -> Self {
+        Self::new(BURST, PER_SECOND)
+    }
+}
+
 impl Limit {
+    /// So many attempts at once for each address, of which it gets so many back in a second.
+    pub fn new(burst: f64, per_second: f64) -> Self {
+        Self { burst, per_second, buckets: Mutex::default() }
+    }
+
     /// Takes one attempt; an error says how long to wait for the next.
     pub fn take(&self, address: IpAddr) -> Result<(), Duration> {
         self.take_at(address, Instant::now())
@@ -30,20 +43,20 @@ impl Limit {
     fn take_at(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock();
         let filled = |(left, at): (f64, Instant)| {
-            (left + now.saturating_duration_since(at).as_secs_f64() * PER_SECOND).min(BURST)
+            (left + now.saturating_duration_since(at).as_secs_f64() * self.per_second).min(self.burst)
         };
         let address = network(address);
         if buckets.len() >= ADDRESSES && !buckets.contains_key(&address) {
-            buckets.retain(|_, bucket| filled(*bucket) < BURST);
+            buckets.retain(|_, bucket| filled(*bucket) < self.burst);
             if buckets.len() >= ADDRESSES {
                 return Err(Duration::from_secs(1));
             }
         }
-        let bucket = buckets.entry(address).or_insert((BURST, now));
+        let bucket = buckets.entry(address).or_insert((self.burst, now));
         let left = filled(*bucket);
         if left < 1.0 {
             *bucket = (left, now);
-            return Err(Duration::from_secs_f64((1.0 - left) / PER_SECOND));
+            return Err(Duration::from_secs_f64((1.0 - left) / self.per_second));
         }
         *bucket = (left - 1.0, now);
         Ok(())

@@ -3,6 +3,7 @@
 mod http;
 mod logout_token;
 mod tokens;
+mod words;
 
 use std::{
     path::Path,
@@ -19,14 +20,17 @@ use openidconnect::{
         CoreJwsSigningAlgorithm as Alg, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
     },
 };
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::tokens::{Kept, SignedIn};
+pub(crate) use self::words::one_line;
+use self::words::{innermost, redacted, without};
 use super::identity::{IdentityError, Mapping};
 use crate::auth::args::OidcArgs;
 
-/// Discovery is not repeated more often than this, whatever tokens arrive.
+/// Discovery is not repeated more often than this, whatever tokens arrive and whether it succeeds.
 const REDISCOVER_AFTER: Duration = Duration::from_secs(1);
 /// Discovery is repeated after this, so that changes at the provider arrive by themselves.
 const DISCOVERED_FOR: Duration = Duration::from_secs(3600);
@@ -109,7 +113,9 @@ pub struct Provider {
     scopes: Vec<String>,
     mapping: Mapping,
     http: http::Http,
-    known: tokio::sync::Mutex<Option<Known>>,
+    known: RwLock<Option<Known>>,
+    /// Held by whoever asks: when it was last asked in vain, and why.
+    asking: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
 
 /// What discovery said.
@@ -128,7 +134,7 @@ impl Provider {
         let flag = |what: String| ProviderError::Flag(what);
         let client_id = args.oidc_client_id.clone().ok_or_else(|| flag("--oidc-client-id is missing".into()))?;
         let url = Url::parse(issuer).map_err(|error| flag(format!("--oidc-issuer {issuer} is no address: {error}")))?;
-        if url.scheme() != "https" && !is_loopback(&url) {
+        if url.scheme() != "https" && !is_loopback_http(&url) {
             return Err(flag(format!("--oidc-issuer {issuer} must begin with https://")));
         }
         let redirect = public.join("auth/callback").map_err(|error| flag(format!("--public-url: {error}")))?;
@@ -140,7 +146,8 @@ impl Provider {
             scopes: args.oidc_scopes.iter().filter(|scope| *scope != "openid").cloned().collect(),
             mapping: args.mapping(),
             http: http::Http::new(args.oidc_ca_file.as_deref())?,
-            known: tokio::sync::Mutex::default(),
+            known: RwLock::default(),
+            asking: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -155,32 +162,64 @@ impl Provider {
     }
 
     /// What discovery said; asked when it is not known, too old, or when `newer` is wanted than what was known at that
-    /// time. Whoever comes meanwhile waits for the same answer.
+    /// time. One asks and whoever comes meanwhile shares the answer, the failure too; whom what is known serves waits for
+    /// nobody.
     async fn known(&self, newer: Option<Instant>) -> Result<Known, ProviderError> {
-        let mut slot = self.known.lock().await;
-        if let Some(known) = slot.as_ref() {
-            let age = known.at.elapsed();
-            let wanted = newer.is_some_and(|at| known.at <= at) && age > REDISCOVER_AFTER;
-            if age < DISCOVERED_FOR && !wanted {
-                return Ok(known.clone());
-            }
+        if let Some(known) = self.fresh(newer) {
+            return Ok(known);
         }
-        match self.discover().await {
-            Ok(known) => Ok(slot.insert(known).clone()),
-            // What was known is better than nothing while the provider is away.
-            Err(error) => match slot.as_ref() {
-                Some(known) if newer.is_none() => {
-                    tracing::warn!(%error, "the OpenID provider could not be discovered anew");
-                    Ok(known.clone())
+        let mut failed = self.asking.lock().await;
+        if let Some(known) = self.fresh(newer) {
+            return Ok(known);
+        }
+        let lately = failed.as_ref().filter(|(at, _)| at.elapsed() < REDISCOVER_AFTER).map(|(_, why)| why.clone());
+        let why = match lately {
+            Some(why) => why,
+            None => match self.discover().await {
+                Ok(known) => {
+                    *failed = None;
+                    return Ok(self.known.write().insert(known).clone());
                 }
-                _ => Err(error),
+                Err(why) => {
+                    *failed = Some((Instant::now(), why.clone()));
+                    why
+                }
             },
+        };
+        // What was known is better than nothing while the provider is away.
+        match self.known.read().clone().filter(|_| newer.is_none()) {
+            Some(known) => {
+                tracing::warn!(why, "the OpenID provider could not be discovered anew");
+                Ok(known)
+            }
+            None => Err(ProviderError::Unusable { issuer: self.issuer.to_string(), why }),
         }
     }
 
-    async fn discover(&self) -> Result<Known, ProviderError> {
+    /// What is known, if it will do.
+    fn fresh(&self, newer: Option<Instant>) -> Option<Known> {
+        let known = self.known.read().clone()?;
+        let age = known.at.elapsed();
+        let wanted = newer.is_some_and(|at| known.at <= at) && age > REDISCOVER_AFTER;
+        (age < DISCOVERED_FOR && !wanted).then_some(known)
+    }
+
+    /// Reads the discovery document and the keys that it names; an error says why not.
+    async fn discover(&self) -> Result<Known, String> {
         let metadata = Metadata::discover_async(self.issuer.clone(), &self.http).await;
-        let metadata = metadata.map_err(|error| self.unusable(&error))?;
+        let metadata = metadata.map_err(|error| innermost(&error))?;
+        let extra = metadata.additional_metadata().clone();
+        let named = [
+            Some(metadata.authorization_endpoint().url()),
+            Some(metadata.jwks_uri().url()),
+            metadata.token_endpoint().map(|endpoint| endpoint.url()),
+            extra.end_session_endpoint.as_ref().map(|endpoint| endpoint.url()),
+            extra.revocation_endpoint.as_ref().map(|endpoint| endpoint.url()),
+        ];
+        // Codes and secrets go there, keys come from there, and browsers are sent there.
+        if let Some(open) = named.into_iter().flatten().find(|url| url.scheme() != "https" && !is_loopback_http(url)) {
+            return Err(format!("it names {}, which is not https", one_line(open.as_str())));
+        }
         let mut client =
             CoreClient::from_provider_metadata(metadata.clone(), self.client_id.clone(), self.client_secret.clone())
                 .set_redirect_uri(self.redirect.clone());
@@ -188,11 +227,7 @@ impl Provider {
         let methods = metadata.token_endpoint_auth_methods_supported();
         let basic = methods.is_none_or(|methods| methods.contains(&CoreClientAuthMethod::ClientSecretBasic));
         client = client.set_auth_type(if basic { AuthType::BasicAuth } else { AuthType::RequestBody });
-        Ok(Known {
-            client: Arc::new(client),
-            extra: Arc::new(metadata.additional_metadata().clone()),
-            at: Instant::now(),
-        })
+        Ok(Known { client: Arc::new(client), extra: Arc::new(extra), at: Instant::now() })
     }
 
     fn unusable(&self, error: &dyn std::error::Error) -> ProviderError {
@@ -219,17 +254,12 @@ impl Provider {
     }
 }
 
-/// The innermost cause: what a person can act on.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
+fn is_loopback_http(url: &Url) -> bool {
+    url.scheme() == "http" && is_loopback(url)
 }
 
 /// Whether a URL can only lead to this machine, where plain HTTP is no risk.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

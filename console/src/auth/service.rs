@@ -17,7 +17,10 @@ use super::{
     seal::Seal,
     session::SessionKeeper,
 };
-use crate::db::{Logins, Sessions};
+use crate::{
+    audit::AuditLog,
+    db::{Logins, Sessions},
+};
 
 /// Everything about signing in.
 pub struct Auth {
@@ -33,6 +36,7 @@ pub struct Auth {
     pub(super) policy: PolicyFile,
     pub(super) reviewer: Option<Arc<Reviewer>>,
     pub(super) limit: Limit,
+    pub(super) audit: AuditLog,
 }
 
 impl Auth {
@@ -42,6 +46,7 @@ impl Auth {
         data_dir: &Path,
         sessions: Sessions,
         logins: Logins,
+        audit: AuditLog,
         reviewer: Option<Arc<Reviewer>>,
     ) -> Result<Self, StartupError> {
         let refuse = |why: String, remedy: &'static str| StartupError::new("cannot offer sign-in", why, remedy);
@@ -103,6 +108,7 @@ impl Auth {
             policy: PolicyFile::open(args.roles_file.clone(), args.default_role.clone())?,
             reviewer,
             limit: Limit::default(),
+            audit,
         })
     }
 

@@ -54,6 +54,17 @@ pub struct Session {
     pub id_token: Option<String>,
 }
 
+/// What a secret stands for.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A session.
+    Holds(Box<Session>),
+    /// One that the provider took back just now; whose it was.
+    TakenBack(String),
+    /// None, or none any more.
+    Ended,
+}
+
 /// Why a session could not be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -111,19 +122,20 @@ impl SessionKeeper {
     }
 
     /// The session of a secret, if it holds. Its tokens are renewed when they are about to run out.
-    pub async fn find(&self, secret: &Secret) -> Result<Option<Session>, SessionError> {
+    pub async fn find(&self, secret: &Secret) -> Result<Found, SessionError> {
         let id = secret.id();
-        let Some(mut record) = self.holding(&id).await? else { return Ok(None) };
+        let Some(mut record) = self.holding(&id).await? else { return Ok(Found::Ended) };
         let due = record.tokens_expire_ms.is_some_and(|at| at < now_ms() + millis(RENEW_BEFORE));
         if due && let Some(provider) = &self.provider {
+            let name = record.name.clone();
             match self.renew(provider, record).await? {
                 Some(renewed) => record = renewed,
-                None => return Ok(None),
+                None => return Ok(Found::TakenBack(name)),
             }
         }
         let kept = self.kept(&record);
         let valid = record.tokens_expire_ms.is_some_and(|at| at > now_ms());
-        Ok(Some(Session {
+        Ok(Found::Holds(Box::new(Session {
             id,
             expires_ms: record.expires_ms,
             id_token: kept.filter(|_| valid).map(|kept| kept.id_token),
@@ -134,7 +146,7 @@ impl SessionKeeper {
                 email: record.email,
                 groups: record.groups,
             },
-        }))
+        })))
     }
 
     /// Whether a session still holds, without using it: for streams that stay open.
@@ -211,20 +223,27 @@ impl SessionKeeper {
         }
     }
 
-    /// Ends a session; gives what was kept for it.
-    pub async fn end(&self, id: &[u8; 32]) -> Result<Option<Kept>, SessionError> {
-        let kept = self.db.get(id).await?.and_then(|record| self.kept(&record));
+    /// Ends a session; gives whose it was and what was kept for it.
+    pub async fn end(&self, id: &[u8; 32]) -> Result<Option<(String, Option<Kept>)>, SessionError> {
+        let record = self.db.get(id).await?;
         self.db.delete(id).await?;
-        Ok(kept)
+        Ok(record.map(|record| {
+            let kept = self.kept(&record);
+            (record.name, kept)
+        }))
     }
 
-    /// Ends what the provider ended.
-    pub async fn end_from_afar(&self, issuer: &str, subject: &str, sid: Option<&str>) -> Result<(), SessionError> {
-        match sid {
+    /// Ends what the provider ended; gives whose sessions it were.
+    pub async fn end_from_afar(
+        &self,
+        issuer: &str,
+        subject: &str,
+        sid: Option<&str>,
+    ) -> Result<Vec<String>, SessionError> {
+        Ok(match sid {
             Some(sid) => self.db.delete_by_sid(issuer, sid).await?,
             None => self.db.delete_by_subject(issuer, subject).await?,
-        };
-        Ok(())
+        })
     }
 
     /// Sweeps sessions that ended, and with them sign-ins that nobody finished and tokens that were used, until the task

@@ -4,12 +4,13 @@ use std::{net::IpAddr, time::Duration};
 
 use axum::http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
+use weft_model::audit::How;
 
 use super::{
     Auth, cookie,
     identity::User,
     link::ISSUER as LINK,
-    provider::ProviderError,
+    provider::{ProviderError, one_line},
     return_to,
     secret::{Secret, hash},
     session::SessionError,
@@ -25,6 +26,8 @@ pub(super) const LOGIN_WITHIN_MS: u64 = 600_000;
 const VERIFIER: &[u8] = b"pkce verifier";
 /// How long signing out waits for the provider to take its tokens back.
 const REVOKE_WITHIN: Duration = Duration::from_secs(10);
+/// Sessions that a provider ends at once and that are written down one by one.
+const MAX_ENDED_NAMED: usize = 20;
 
 /// Where the browser goes next, and the cookies it gets.
 pub struct Answer {
@@ -92,8 +95,18 @@ impl Auth {
         peer: IpAddr,
         wanted: Option<&str>,
     ) -> Result<Answer, SignInProblem> {
+        let from = self.client(headers, peer);
+        self.noted(from, self.try_begin(headers, from, wanted).await).await
+    }
+
+    async fn try_begin(
+        &self,
+        headers: &HeaderMap,
+        from: IpAddr,
+        wanted: Option<&str>,
+    ) -> Result<Answer, SignInProblem> {
         let provider = self.provider.as_ref().ok_or(SignInProblem::NoSuchWay)?;
-        self.limit.take(self.client(headers, peer)).map_err(SignInProblem::TooMany)?;
+        self.limit.take(from).map_err(SignInProblem::TooMany)?;
         let state = Secret::new().map_err(SessionError::from)?;
         // Two tabs of one browser sign in side by side.
         let browser = match cookie::read(headers, cookie::LOGIN) {
@@ -123,8 +136,18 @@ impl Auth {
         peer: IpAddr,
         answer: &CallbackQuery,
     ) -> Result<Answer, SignInProblem> {
+        let from = self.client(headers, peer);
+        self.noted(from, self.try_finish(headers, from, answer).await).await
+    }
+
+    async fn try_finish(
+        &self,
+        headers: &HeaderMap,
+        from: IpAddr,
+        answer: &CallbackQuery,
+    ) -> Result<Answer, SignInProblem> {
         let provider = self.provider.as_ref().ok_or(SignInProblem::NoSuchWay)?;
-        self.limit.take(self.client(headers, peer)).map_err(SignInProblem::TooMany)?;
+        self.limit.take(from).map_err(SignInProblem::TooMany)?;
         let state = answer.state.as_deref().and_then(Secret::read).ok_or(SignInProblem::Unknown)?;
         let browser = cookie::read(headers, cookie::LOGIN).ok_or(SignInProblem::Unknown)?;
         // Taken out whatever comes next: an answer counts once.
@@ -137,37 +160,49 @@ impl Auth {
         provider.check_issuer(answer.iss.as_deref()).await?;
         if let Some(error) = &answer.error {
             let words = answer.error_description.as_deref().unwrap_or(error);
-            return Err(ProviderError::Refused(words.chars().filter(|c| !c.is_control()).take(200).collect()).into());
+            return Err(ProviderError::Refused(one_line(words)).into());
         }
         let code = answer.code.clone().ok_or(SignInProblem::Request("the answer has no code"))?;
         let verifier =
             self.sessions.seal().open(VERIFIER, &login.verifier).and_then(|text| String::from_utf8(text).ok());
         let verifier = verifier.ok_or(SignInProblem::Unknown)?;
         let signed_in = provider.redeem(code, verifier, login.nonce).await?;
-        self.forget(headers).await;
-        let secret = self.sessions.open(signed_in.user.clone(), Some(signed_in)).await?;
+        self.forget(headers, from).await;
+        let user = signed_in.user.clone();
+        let secret = self.sessions.open(user.clone(), Some(signed_in)).await?;
+        self.audit.signed_in(&user.name, How::Session, from, &format!("With {}.", provider.issuer())).await;
         Ok(self.welcome(&secret, login.return_to))
     }
 
     /// Signs in by a link.
     pub async fn by_link(&self, headers: &HeaderMap, peer: IpAddr, code: &str) -> Result<Answer, SignInProblem> {
+        let from = self.client(headers, peer);
+        self.noted(from, self.try_link(headers, from, code).await).await
+    }
+
+    async fn try_link(&self, headers: &HeaderMap, from: IpAddr, code: &str) -> Result<Answer, SignInProblem> {
         let link = self.link.as_ref().ok_or(SignInProblem::NoSuchWay)?;
-        self.limit.take(self.client(headers, peer)).map_err(SignInProblem::TooMany)?;
+        self.limit.take(from).map_err(SignInProblem::TooMany)?;
         if !link.spend(code) {
             return Err(SignInProblem::Link);
         }
-        self.forget(headers).await;
+        self.forget(headers, from).await;
         let user = User { issuer: LINK.into(), subject: "local".into(), name: "local admin".into(), ..User::default() };
-        let secret = self.sessions.open(user, None).await?;
+        let secret = self.sessions.open(user.clone(), None).await?;
+        self.audit.signed_in(&user.name, How::Session, from, "By a link that works once.").await;
         Ok(self.welcome(&secret, "/".to_owned()))
     }
 
     /// Ends the session of a request: here at once, and at the provider if it has a page for that.
-    pub async fn sign_out(&self, headers: &HeaderMap) -> Result<Answer, SignInProblem> {
-        let kept = match cookie::read(headers, cookie::SESSION) {
+    pub async fn sign_out(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Answer, SignInProblem> {
+        let ended = match cookie::read(headers, cookie::SESSION) {
             Some(secret) => self.sessions.end(&secret.id()).await?,
             None => None,
         };
+        if let Some((name, _)) = &ended {
+            self.audit.signed_out(name, self.client(headers, peer), "").await;
+        }
+        let kept = ended.and_then(|(_, kept)| kept);
         let mut location = "/signed-out".to_owned();
         if let (Some(provider), Some(public), Some(kept)) = (&self.provider, &self.public, kept) {
             if let Ok(back) = public.join("signed-out")
@@ -184,24 +219,47 @@ impl Auth {
     }
 
     /// Ends what the provider ended, as its token says.
-    pub async fn sign_out_from_afar(&self, token: &str) -> Result<(), SignInProblem> {
+    pub async fn sign_out_from_afar(&self, token: &str, peer: IpAddr) -> Result<(), SignInProblem> {
+        let ended = self.end_by_token(token).await;
+        match &ended {
+            Ok(names) => {
+                for name in names.iter().take(MAX_ENDED_NAMED) {
+                    self.audit.signed_out(name, peer, "The provider ended the session.").await;
+                }
+            }
+            Err(problem) => self.audit.logout_refused(peer, &problem.to_string()).await,
+        }
+        ended.map(|_| ())
+    }
+
+    async fn end_by_token(&self, token: &str) -> Result<Vec<String>, SignInProblem> {
         let provider = self.provider.as_ref().ok_or(SignInProblem::NoSuchWay)?;
         let claims = provider.logout_token(token).await?;
         let name = hash(format!("{}\n{}", provider.issuer(), claims.jti).as_bytes());
         if !self.logins.spend(&name, claims.expires_ms.max(now_ms() + LOGIN_WITHIN_MS)).await? {
             return Err(SignInProblem::Request("the logout token was used already"));
         }
-        self.sessions.end_from_afar(provider.issuer(), &claims.subject, claims.sid.as_deref()).await?;
-        Ok(())
+        Ok(self.sessions.end_from_afar(provider.issuer(), &claims.subject, claims.sid.as_deref()).await?)
     }
 
     /// A session that the browser brought along ends with the next sign-in.
-    async fn forget(&self, headers: &HeaderMap) {
-        if let Some(old) = cookie::read(headers, cookie::SESSION)
-            && let Err(error) = self.sessions.end(&old.id()).await
-        {
-            tracing::warn!(%error, "the session before could not be ended");
+    async fn forget(&self, headers: &HeaderMap, from: IpAddr) {
+        let Some(old) = cookie::read(headers, cookie::SESSION) else { return };
+        match self.sessions.end(&old.id()).await {
+            Ok(Some((name, _))) => {
+                self.audit.signed_out(&name, from, "Somebody signed in anew in the same browser.").await;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the session before could not be ended"),
         }
+    }
+
+    /// A sign-in that failed is in the audit.
+    async fn noted(&self, from: IpAddr, result: Result<Answer, SignInProblem>) -> Result<Answer, SignInProblem> {
+        if let Err(problem) = &result {
+            self.audit.sign_in_refused(How::Session, from, &problem.to_string()).await;
+        }
+        result
     }
 
     fn welcome(&self, secret: &Secret, location: String) -> Answer {
@@ -210,8 +268,8 @@ impl Auth {
         Answer { location, cookies }
     }
 
-    /// Who is counted: the peer, or whom a trusted proxy names last.
-    fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    /// Who is counted and written down: the peer, or whom a trusted proxy names last.
+    pub(super) fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
         if !self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(peer)) {
             return peer;
         }

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use weft_model::{
     ObjectRef,
     audit::{Action, AuditEntry, How},
@@ -10,6 +12,9 @@ use super::{
 
 /// Entries kept; the oldest go first.
 pub const MAX_ENTRIES: u64 = 100_000;
+/// Of each of these a tenth of all entries is kept, so that neither strangers nor a program that signs in again and again
+/// push out what people changed.
+const FEWER: [Action; 4] = [Action::SignIn, Action::SignOut, Action::SignInRefused, Action::Denied];
 /// Old entries are deleted after every so many new ones.
 const PRUNE_EVERY: u64 = 64;
 /// Entries given at once.
@@ -28,6 +33,8 @@ pub struct AuditRecord {
     pub who: String,
     /// How the console knew.
     pub how: How,
+    /// From which address.
+    pub address: Option<IpAddr>,
     /// What.
     pub action: Action,
     /// To which object.
@@ -43,6 +50,8 @@ pub struct AuditRecord {
 pub struct AuditFilter {
     /// By whom, exactly.
     pub who: Option<String>,
+    /// From this address.
+    pub address: Option<IpAddr>,
     /// About objects of this namespace.
     pub namespace: Option<String>,
     /// What was done.
@@ -92,21 +101,34 @@ impl Audit {
             part(|object| &object.name),
             cut(&record.diff, MAX_DIFF).into(),
             cut(&record.detail, MAX_TEXT).into(),
+            Value::Text(record.address.map(written)),
         ];
         let row = self
             .database
             .row(
-                "INSERT INTO audit (at_ms, who, how, action, api_version, kind, namespace, name, diff, detail) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                "INSERT INTO audit (at_ms, who, how, action, api_version, kind, namespace, name, diff, detail, address) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
                 values,
             )
             .await?;
         let id = row.map_or(Ok(0), |row| row.number("id"))?;
         if id % PRUNE_EVERY == 0 {
-            let oldest = id.saturating_sub(self.max_entries);
-            self.database.run("DELETE FROM audit WHERE id <= $1", [oldest.into()]).await?;
+            self.prune().await?;
         }
         Ok(id)
+    }
+
+    async fn prune(&self) -> Result<(), DbError> {
+        for action in FEWER {
+            let values = [action.as_str().into(), (self.max_entries / 10).into()];
+            let sql = "DELETE FROM audit WHERE action = $1 AND id <= \
+                       (SELECT id FROM audit WHERE action = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+            self.database.run(sql, values).await?;
+        }
+        // By their number, not by their ids: what was deleted above makes room.
+        let sql = "DELETE FROM audit WHERE id <= (SELECT id FROM audit ORDER BY id DESC LIMIT 1 OFFSET $1)";
+        self.database.run(sql, [self.max_entries.into()]).await?;
+        Ok(())
     }
 
     /// Entries that pass `filter`, newest first: those before the entry `before`, at most `limit` and at most 200.
@@ -117,7 +139,7 @@ impl Audit {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, DbError> {
         let action = filter.action.map(|action| action.as_str().to_owned());
-        let values: [Value; 9] = [
+        let values: [Value; 10] = [
             (&filter.who).into(),
             (&filter.namespace).into(),
             (&action).into(),
@@ -127,6 +149,7 @@ impl Audit {
             filter.to_ms.into(),
             before.into(),
             limit.min(MAX_PAGE).into(),
+            Value::Text(filter.address.map(written)),
         ];
         let rows = self
             .database
@@ -134,6 +157,7 @@ impl Audit {
                 "SELECT * FROM audit WHERE ($1 IS NULL OR who = $1) AND ($2 IS NULL OR namespace = $2) \
                  AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR kind = $4) AND ($5 IS NULL OR name = $5) \
                  AND ($6 IS NULL OR at_ms >= $6) AND ($7 IS NULL OR at_ms <= $7) AND ($8 IS NULL OR id < $8) \
+                 AND ($10 IS NULL OR address = $10) \
                  ORDER BY id DESC LIMIT $9",
                 values,
             )
@@ -146,6 +170,11 @@ impl Audit {
         let row = self.database.row("SELECT COUNT(*) AS held FROM audit", []).await?;
         row.map_or(Ok(0), |row| row.number("held"))
     }
+}
+
+/// An address in its one form: what comes over IPv4 is IPv4, however it was listened for.
+fn written(address: IpAddr) -> String {
+    address.to_canonical().to_string()
 }
 
 /// At most so many bytes; what is cut says so.
@@ -172,6 +201,7 @@ fn read(row: &Row) -> Result<AuditEntry, DbError> {
         at_ms: row.number("at_ms")?,
         who: row.get("who")?,
         how: row.get::<String>("how")?.parse().unwrap_or(How::Other),
+        address: row.get("address")?,
         action: row.get::<String>("action")?.parse().unwrap_or(Action::Other),
         object,
         diff: row.get("diff")?,

@@ -132,16 +132,18 @@ impl Sessions {
         Ok(self.database.run("DELETE FROM sessions WHERE id_hash = $1", [id_hash.into()]).await? > 0)
     }
 
-    /// Ends those that belong to one session at the provider; gives how many.
-    pub async fn delete_by_sid(&self, issuer: &str, sid: &str) -> Result<u64, DbError> {
-        let values: [Value; 2] = [issuer.into(), sid.into()];
-        self.database.run("DELETE FROM sessions WHERE issuer = $1 AND sid = $2", values).await
+    /// Ends those that belong to one session at the provider; gives whose they were.
+    pub async fn delete_by_sid(&self, issuer: &str, sid: &str) -> Result<Vec<String>, DbError> {
+        let sql = "DELETE FROM sessions WHERE issuer = $1 AND sid = $2 RETURNING name";
+        let rows = self.database.rows(sql, [issuer.into(), sid.into()]).await?;
+        rows.iter().map(|row| row.get("name")).collect()
     }
 
-    /// Ends all of one person; gives how many.
-    pub async fn delete_by_subject(&self, issuer: &str, subject: &str) -> Result<u64, DbError> {
-        let values: [Value; 2] = [issuer.into(), subject.into()];
-        self.database.run("DELETE FROM sessions WHERE issuer = $1 AND subject = $2", values).await
+    /// Ends all of one person; gives whose they were, each by its own name for the person.
+    pub async fn delete_by_subject(&self, issuer: &str, subject: &str) -> Result<Vec<String>, DbError> {
+        let sql = "DELETE FROM sessions WHERE issuer = $1 AND subject = $2 RETURNING name";
+        let rows = self.database.rows(sql, [issuer.into(), subject.into()]).await?;
+        rows.iter().map(|row| row.get("name")).collect()
     }
 
     /// Ends those not seen since `idle_before_ms` and those whose end has come; gives how many.

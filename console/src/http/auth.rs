@@ -82,8 +82,12 @@ async fn link(
 }
 
 /// `POST /auth/logout`: answers `{"location": …}`, where the page goes.
-async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    match app.auth.sign_out(&headers).await {
+async fn sign_out(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    match app.auth.sign_out(&headers, peer.ip()).await {
         Ok(answer) => {
             let location = Json(json!({"location": answer.location}));
             with_cookies(location.into_response(), answer.cookies)
@@ -107,7 +111,11 @@ struct BackchannelForm {
 }
 
 /// `POST /auth/backchannel-logout`, from the provider itself (OpenID Connect Back-Channel Logout 1.0, 2.5 and 2.8).
-async fn backchannel(State(app): State<Arc<App>>, form: Result<Form<BackchannelForm>, FormRejection>) -> Response {
+async fn backchannel(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    form: Result<Form<BackchannelForm>, FormRejection>,
+) -> Response {
     let refused = |status: StatusCode, error: &str, why: String| {
         tracing::warn!(why, "a logout token was refused");
         (status, Json(json!({"error": error, "error_description": why}))).into_response()
@@ -115,7 +123,7 @@ async fn backchannel(State(app): State<Arc<App>>, form: Result<Form<BackchannelF
     let Ok(Form(form)) = form else {
         return refused(StatusCode::BAD_REQUEST, "invalid_request", "there is no logout_token".to_owned());
     };
-    match app.auth.sign_out_from_afar(&form.logout_token).await {
+    match app.auth.sign_out_from_afar(&form.logout_token, peer.ip()).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(problem @ SignInProblem::Session(_)) => {
             refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error", problem.to_string())

@@ -52,6 +52,11 @@ impl ApiError {
         )
     }
 
+    /// What went wrong, in a sentence.
+    pub fn title(&self) -> &str {
+        &self.0.title
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

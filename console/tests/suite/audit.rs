@@ -51,6 +51,8 @@ async fn who_moved_a_canary_shows_on_every_console_of_one_postgres() {
         ("action=delete", 0),
         ("who=local", 2),
         ("who=nobody", 0),
+        ("address=127.0.0.1", 2),
+        ("address=10.0.0.1", 0),
         ("namespace=shop", 2),
         ("namespace=billing,shop", 2),
         ("namespace=billing", 0),
@@ -73,8 +75,11 @@ async fn who_moved_a_canary_shows_on_every_console_of_one_postgres() {
     let csv = two.get("/api/v1/audit?format=csv").await;
     assert!(csv.headers()[header::CONTENT_DISPOSITION].to_str().unwrap().contains("weft-audit.csv"));
     let csv = csv.text().await.unwrap();
-    assert_eq!(csv.lines().next().unwrap(), "id,time,who,how,action,kind,namespace,name,detail,diff");
-    assert!(csv.contains(",local,local,weights,VirtualService,shop,order-service,http[1]: 90/10 → 60/40,"), "{csv}");
+    assert_eq!(csv.lines().next().unwrap(), "id,time,who,how,address,action,kind,namespace,name,detail,diff");
+    assert!(
+        csv.contains(",local,local,127.0.0.1,weights,VirtualService,shop,order-service,http[1]: 90/10 → 60/40,"),
+        "{csv}"
+    );
     one.stop().await;
     two.stop().await;
 }

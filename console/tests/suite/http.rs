@@ -1,5 +1,6 @@
 //! The whole server over HTTP, on a directory of its own.
 
+mod apart;
 mod edits;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
@@ -67,6 +68,7 @@ stringData: {tls.key: hunter2}
 pub struct Running {
     pub dir: tempfile::TempDir,
     address: SocketAddr,
+    otlp: Option<SocketAddr>,
     shutdown: Shutdown,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
     http: reqwest::Client,
@@ -101,9 +103,10 @@ impl Running {
         let shutdown = Shutdown::new();
         let console = Console::start(args(&dir, more), shutdown.clone()).await.unwrap();
         let address = console.address();
+        let otlp = console.otlp_address();
         let task = tokio::spawn(console.run());
         let http = reqwest::Client::builder().no_proxy().timeout(SOON).build().unwrap();
-        Self { dir, address, shutdown, task, http }
+        Self { dir, address, otlp, shutdown, task, http }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -10,5 +10,6 @@ mod details;
 mod graph;
 mod http;
 mod parts;
+mod sign_in;
 mod state;
 mod trace_sources;

@@ -43,7 +43,9 @@ pub enum Action {
     SignIn,
     /// Somebody signed out, or was signed out.
     SignOut,
-    /// Something was refused to somebody.
+    /// Somebody could not sign in, or was not known.
+    SignInRefused,
+    /// Something was refused to somebody who is known.
     Denied,
     /// Something that this version does not know.
     #[serde(other)]
@@ -66,7 +68,7 @@ impl How {
 
 impl Action {
     /// All that this version knows, in the order in which a list offers them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -74,6 +76,7 @@ impl Action {
         Self::Undo,
         Self::SignIn,
         Self::SignOut,
+        Self::SignInRefused,
         Self::Denied,
     ];
 
@@ -87,6 +90,7 @@ impl Action {
             Self::Undo => "undo",
             Self::SignIn => "sign-in",
             Self::SignOut => "sign-out",
+            Self::SignInRefused => "sign-in-refused",
             Self::Denied => "denied",
             Self::Other => "other",
         }
@@ -130,10 +134,13 @@ pub struct AuditEntry {
     pub id: u64,
     /// When, milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// Who, such as `ada@example.org`.
+    /// Who, such as `ada@example.org`; empty where nobody is known.
     pub who: String,
-    /// How the console knew.
+    /// How the console knew, or was to know.
     pub how: How,
+    /// From which IP address, where that was written down.
+    #[serde(default)]
+    pub address: Option<String>,
     /// What.
     pub action: Action,
     /// To which object; none for a sign-in.

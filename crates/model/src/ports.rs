@@ -18,5 +18,7 @@ pub const PROXY_MERGED_METRICS: u16 = 15020;
 pub const PROXY_READINESS: u16 = 15021;
 /// The proxy's own metrics (`/stats/prometheus`).
 pub const PROXY_METRICS: u16 = 15090;
+/// Spans, by OTLP over HTTP: OpenTelemetry's own.
+pub const OTLP: u16 = 4318;
 /// The console.
 pub const CONSOLE: u16 = 20001;

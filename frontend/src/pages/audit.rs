@@ -1,7 +1,9 @@
-//! The audit's room: who did what, to which object, with the change itself.
+//! The audit's room: who did what, to which object, with the change itself; who came, went and was refused.
 
 mod entry;
 mod list;
+
+use std::net::IpAddr;
 
 use leptos::prelude::*;
 use weft_model::audit::{Action, AuditEntry};
@@ -23,8 +25,12 @@ const SPANS: [(u64, &str); 4] = [(0, "All"), (1, "1h"), (24, "24h"), (168, "7d")
 
 /// What the view asks for, as of `now` in milliseconds.
 fn query(view: &View, now: f64) -> AuditQuery {
+    let find = view.find.trim().to_owned();
+    // No name looks like an address.
+    let (who, address) = if find.parse::<IpAddr>().is_ok() { (String::new(), find) } else { (find, String::new()) };
     AuditQuery {
-        who: view.find.trim().to_owned(),
+        who,
+        address,
         namespaces: view.namespaces.clone(),
         action: view.action.clone(),
         // To the minute, so that the address does not change each time it is written.
@@ -54,8 +60,8 @@ pub fn Audit() -> impl IntoView {
                             data-search=""
                             data-testid="audit-who"
                             list="people"
-                            placeholder="Person (/)"
-                            aria-label="Person"
+                            placeholder="Person or address (/)"
+                            aria-label="Person or address"
                             prop:value=move || app.view.with(|view| view.find.clone())
                             on:change:target=move |event| {
                                 let text = event.target().value();

@@ -1,9 +1,12 @@
 //! Logout tokens (OpenID Connect Back-Channel Logout 1.0, 2.4 to 2.6).
 
-use openidconnect::{Nonce, core::CoreIdToken};
+use openidconnect::{JsonWebTokenType, Nonce, core::CoreIdToken};
 use serde_json::Value;
 
-use super::{Provider, ProviderError, innermost, tokens::claims};
+use super::{
+    Provider, ProviderError, innermost,
+    tokens::{check_times, claims},
+};
 
 /// The claim in `events` that makes a token one of these.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -34,8 +37,9 @@ impl Provider {
             Some(_) => Err("a logout token has no nonce".to_owned()),
         };
         let verify = |known: &super::Known| {
-            // Its type is logout+jwt where providers follow the recommendation.
-            let verifier = Self::verifier(known).allow_all_jose_types();
+            // Its type is logout+jwt where providers follow the recommendation, and never another token's.
+            let types = ["JWT", "logout+jwt"].map(|name| JsonWebTokenType::new(name.to_owned()).normalize());
+            let verifier = Self::verifier(known).set_allowed_jose_types(types.into_iter().flatten());
             token.claims(&verifier, no_nonce).map(|claims| (claims.issue_time(), claims.expiration()))
         };
         let verified = match verify(&known) {
@@ -48,6 +52,7 @@ impl Provider {
             return Err(wrong("it is too old"));
         }
         let claims = claims(text)?;
+        check_times(&claims)?;
         if !claims.get("events").and_then(|events| events.get(EVENT)).is_some_and(Value::is_object) {
             return Err(wrong("it does not end a session"));
         }

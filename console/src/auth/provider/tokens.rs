@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Known, Provider, ProviderError, innermost};
+use super::{Known, Provider, ProviderError, innermost, one_line, redacted, without};
 use crate::auth::identity::User;
+
+/// Clocks of a provider and a console differ by no more, in seconds.
+const SKEW_S: i64 = 120;
 
 /// A provider's tokens as they are kept, sealed, for a session.
 #[derive(Clone, Serialize, Deserialize)]
@@ -68,6 +71,7 @@ impl Provider {
         match named {
             Some(issuer) if issuer == self.issuer() => Ok(()),
             Some(other) => {
+                let other = one_line(other);
                 Err(ProviderError::Refused(format!("the answer came from {other}, and not from {}", self.issuer())))
             }
             None if known.extra.authorization_response_iss_parameter_supported => {
@@ -80,10 +84,10 @@ impl Provider {
     /// Redeems a code.
     pub async fn redeem(&self, code: String, verifier: String, nonce: String) -> Result<SignedIn, ProviderError> {
         let known = self.known(None).await?;
-        let request = known.client.exchange_code(AuthorizationCode::new(code));
+        let request = known.client.exchange_code(AuthorizationCode::new(code.clone()));
         let request = request.map_err(|error| self.unusable(&error))?;
-        let answer = request.set_pkce_verifier(PkceCodeVerifier::new(verifier)).request_async(&self.http).await;
-        let answer = answer.map_err(|error| self.refusal(&error))?;
+        let answer = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.clone())).request_async(&self.http).await;
+        let answer = answer.map_err(|error| self.refusal(&error, &[&code, &verifier]))?;
         let token = answer.id_token().ok_or_else(|| ProviderError::Token("there is no ID token".to_owned()))?;
         let nonce = Nonce::new(nonce);
         let (user, sid, expires_ms) = self.check(known, token, Expect::Nonce(&nonce)).await?;
@@ -96,7 +100,8 @@ impl Provider {
         let known = self.known(None).await?;
         let refresh = RefreshToken::new(refresh);
         let request = known.client.exchange_refresh_token(&refresh).map_err(|error| self.unusable(&error))?;
-        let answer = request.request_async(&self.http).await.map_err(|error| self.refusal(&error))?;
+        let answer = request.request_async(&self.http).await;
+        let answer = answer.map_err(|error| self.refusal(&error, &[refresh.secret()]))?;
         let Some(token) = answer.id_token() else { return Ok(None) };
         let (user, sid, expires_ms) = self.check(known, token, Expect::Refreshed).await?;
         if user.subject != subject {
@@ -153,12 +158,17 @@ impl Provider {
         // OpenID Connect Core 3.1.3.7, 4 and 5.
         match azp {
             Some(party) if party != self.client_id => {
-                return Err(ProviderError::Token(format!("it was made for {}", party.as_str())));
+                return Err(ProviderError::Token(format!("it was made for {}", one_line(party.as_str()))));
             }
             None if audiences > 1 => return Err(ProviderError::Token("it names no authorized party".to_owned())),
             _ => {}
         }
         let claims = claims(&token.to_string())?;
+        check_times(&claims)?;
+        // The same provider signs them for the same audience, and they say who it is as well.
+        if claims.contains_key("events") {
+            return Err(ProviderError::Token("it is a logout token".to_owned()));
+        }
         let sid = claims.get("sid").and_then(Value::as_str).map(str::to_owned);
         let user = self.mapping.user(self.issuer(), &claims)?;
         Ok((user, sid, u64::try_from(expires.timestamp_millis()).unwrap_or_default()))
@@ -167,10 +177,13 @@ impl Provider {
     fn refusal<E: std::error::Error + 'static>(
         &self,
         error: &RequestTokenError<E, openidconnect::StandardErrorResponse<CoreErrorResponseType>>,
+        sent: &[&str],
     ) -> ProviderError {
+        let client = self.client_secret.as_ref().map_or("", |secret| secret.secret().as_str());
+        let secrets: Vec<&str> = sent.iter().copied().chain([client]).collect();
         match error {
-            RequestTokenError::ServerResponse(answer) => ProviderError::Refused(answer.to_string()),
-            other => self.unusable(other),
+            RequestTokenError::ServerResponse(answer) => ProviderError::Refused(without(&answer.to_string(), &secrets)),
+            other => ProviderError::Unusable { issuer: self.issuer.to_string(), why: redacted(other, &secrets) },
         }
     }
 }
@@ -193,6 +206,18 @@ fn keep(answer: &CoreTokenResponse, token: &CoreIdToken, refresh: Option<String>
         // A provider that does not rotate refresh tokens does not repeat them.
         refresh_token: answer.refresh_token().map(|token| token.secret().clone()).or(refresh),
     }
+}
+
+/// Refuses what is of a time that has not come (RFC 7519, 4.1.5 and 4.1.6).
+pub(super) fn check_times(claims: &Map<String, Value>) -> Result<(), ProviderError> {
+    let latest = (time::OffsetDateTime::now_utc().unix_timestamp() + SKEW_S) as f64;
+    for claim in ["iat", "nbf"] {
+        let begun = claims.get(claim).is_none_or(|at| at.as_f64().is_some_and(|at| at <= latest));
+        if !begun {
+            return Err(ProviderError::Token(format!("its time ({claim}) has not come")));
+        }
+    }
+    Ok(())
 }
 
 /// All claims of a token whose signature was checked.

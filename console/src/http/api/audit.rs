@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Json,
@@ -23,11 +23,12 @@ const MAX_EXPORT: usize = 10_000;
 /// Entries looked at for one page; of many that the caller may not see a page may be short, and goes on with the next.
 const MAX_LOOKED_AT: usize = 20_000;
 
-/// `?who=&namespace=shop,billing&action=&kind=&name=&fromMs=&toMs=&cursor=&limit=&format=`
+/// `?who=&address=&namespace=shop,billing&action=&kind=&name=&fromMs=&toMs=&cursor=&limit=&format=`
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Wanted {
     who: String,
+    address: Option<IpAddr>,
     namespace: String,
     action: Option<Action>,
     kind: String,
@@ -82,6 +83,7 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
     let namespaces: Vec<&str> = wanted.namespace.split(',').filter(|name| !name.is_empty()).collect();
     let filter = AuditFilter {
         who: some(&wanted.who),
+        address: wanted.address,
         namespace: if let [one] = namespaces[..] { some(one) } else { None },
         action: wanted.action,
         kind: some(&wanted.kind),

@@ -5,18 +5,19 @@ use weft_model::audit::AuditEntry;
 
 /// The audit, one line an entry.
 pub(super) fn audit(entries: &[AuditEntry]) -> String {
-    let mut text = "id,time,who,how,action,kind,namespace,name,detail,diff\r\n".to_owned();
+    let mut text = "id,time,who,how,address,action,kind,namespace,name,detail,diff\r\n".to_owned();
     for entry in entries {
         let object = entry.object.clone().unwrap_or_default();
         let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(entry.at_ms) * 1_000_000)
             .ok()
             .and_then(|time| time.format(&Rfc3339).ok())
             .unwrap_or_default();
-        let fields: [&str; 10] = [
+        let fields: [&str; 11] = [
             &entry.id.to_string(),
             &time,
             &entry.who,
             entry.how.as_str(),
+            entry.address.as_deref().unwrap_or_default(),
             entry.action.as_str(),
             &object.kind,
             &object.namespace,

@@ -82,10 +82,10 @@ async fn sessions_end_by_provider_person_and_age() {
         let late = SessionRecord { expires_ms: 100, ..session(5, "mal", 99) };
         sessions.create(&late).await.unwrap();
         let issuer = "https://id.example";
-        assert_eq!(sessions.delete_by_sid("https://other.example", "sid-3").await.unwrap(), 0);
-        assert_eq!(sessions.delete_by_sid(issuer, "sid-3").await.unwrap(), 1);
-        assert_eq!(sessions.delete_by_subject("https://other.example", "ada").await.unwrap(), 0);
-        assert_eq!(sessions.delete_by_subject(issuer, "ada").await.unwrap(), 2);
+        assert_eq!(sessions.delete_by_sid("https://other.example", "sid-3").await.unwrap().len(), 0);
+        assert_eq!(sessions.delete_by_sid(issuer, "sid-3").await.unwrap().len(), 1);
+        assert_eq!(sessions.delete_by_subject("https://other.example", "ada").await.unwrap().len(), 0);
+        assert_eq!(sessions.delete_by_subject(issuer, "ada").await.unwrap().len(), 2);
         assert_eq!(sessions.count().await.unwrap(), 2);
         assert_eq!(sessions.delete_older(40, 99).await.unwrap(), 0);
         assert_eq!(sessions.delete_older(40, 100).await.unwrap(), 1, "its absolute end");

@@ -2,7 +2,8 @@
 //! It has no rights to write: changes are made with the token of whoever makes them.
 
 use serde_json::{Value, json};
-use weft_api::mesh::{KeyOf, Oidc, SignIn};
+use weft_api::mesh::{Component, KeyOf, Oidc, SignIn};
+use weft_model::ports::OTLP;
 
 use super::{
     control_plane::USER,
@@ -36,6 +37,10 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     if !overrides.env.contains_key("WEFT_PROMETHEUS") {
         environment.push(env("WEFT_PROMETHEUS", prometheus));
     }
+    if sign_in.guards() {
+        // Exporters do not sign in, and what leads people to the console does not lead to it.
+        environment.push(env("WEFT_OTLP_LISTEN", format!("[::]:{OTLP}")));
+    }
     environment.extend(variables(sign_in));
     let files = files(sign_in);
     let mut mounts = vec![json!({"name": "data", "mountPath": "/var/lib/weft"})];
@@ -43,11 +48,15 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     // Traces are kept for hours, not for restarts.
     let mut volumes = vec![json!({"name": "data", "emptyDir": {"sizeLimit": "1Gi"}})];
     volumes.extend(files.into_iter().map(|(.., volume)| volume));
+    let mut container_ports = vec![json!({"name": "http", "containerPort": 20001, "protocol": "TCP"})];
+    if sign_in.guards() {
+        container_ports.push(json!({"name": "http-otlp", "containerPort": OTLP, "protocol": "TCP"}));
+    }
     let container = json!({
         "name": COMPONENT,
         "image": settings.console_image,
         "env": environment,
-        "ports": [{"name": "http", "containerPort": 20001, "protocol": "TCP"}],
+        "ports": container_ports,
         "volumeMounts": mounts,
     });
     let workload = Workload {
@@ -76,8 +85,18 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         namespace,
     ));
     objects.push(service(frame, COMPONENT, &name, overrides, ports));
+    if sign_in.guards() {
+        objects.push(spans(frame, &name));
+    }
     objects.extend(workload.objects(frame));
     objects
+}
+
+/// The Service that exporters send spans to. It is one of its own and stays within the cluster, whatever the console's
+/// becomes by its overrides.
+fn spans(frame: &Frame<'_>, name: &str) -> Value {
+    let ports = json!([{"name": "http-otlp", "port": OTLP, "targetPort": OTLP, "protocol": "TCP"}]);
+    service(frame, COMPONENT, &format!("{name}-otlp"), &Component::default(), ports)
 }
 
 /// Where the provider's secret and certificates are.

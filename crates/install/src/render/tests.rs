@@ -207,6 +207,7 @@ fn sign_in_opens_the_console_and_gives_it_one_right_more() {
         |name: &str| environment.iter().find(|env| env["name"] == name).map_or(&Value::Null, |env| &env["value"]);
     for (name, expected) in [
         ("WEFT_LISTEN", "[::]:20001"),
+        ("WEFT_OTLP_LISTEN", "[::]:4318"),
         ("WEFT_PUBLIC_URL", "https://weft.example.org"),
         ("WEFT_TRUSTED_PROXIES", "10.1.0.0/16,fd00::/8"),
         ("WEFT_IMPERSONATE", "true"),
@@ -218,6 +219,17 @@ fn sign_in_opens_the_console_and_gives_it_one_right_more() {
         assert_eq!(value(name), expected, "{name}");
     }
     assert_eq!((value("WEFT_ANONYMOUS"), value("WEFT_OIDC_USERNAME_CLAIM")), (&Value::Null, &Value::Null));
+    // Spans come in apart from people, by a Service that no override leads out of the cluster.
+    let opened = json!({"signIn": {"anonymous": true}, "components": {"console": {"serviceType": "LoadBalancer"}}});
+    let opened = render(&input(opened)).unwrap();
+    let page = find(&opened, "Service", "weft-console").unwrap();
+    let spans = find(&opened, "Service", "weft-console-otlp").unwrap();
+    assert_eq!((&page["spec"]["type"], &spans["spec"]["type"]), (&json!("LoadBalancer"), &json!("ClusterIP")));
+    assert_eq!(
+        (page["spec"]["ports"].as_array().unwrap().len(), &spans["spec"]["ports"][0]["port"]),
+        (1, &json!(4318))
+    );
+    assert!(find(&render(&input(json!({}))).unwrap(), "Service", "weft-console-otlp").is_none());
     let volumes = pod["volumes"].to_string();
     assert!(volumes.contains("\"secretName\":\"weft-oidc\"") && volumes.contains("\"name\":\"id-ca\""), "{volumes}");
     assert_eq!(pod["containers"][0]["volumeMounts"].as_array().unwrap().len(), 3);

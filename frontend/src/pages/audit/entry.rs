@@ -35,7 +35,7 @@ pub fn Entry(entry: AuditEntry) -> impl IntoView {
         }
     });
     let diff = if entry.diff.is_empty() {
-        view! { <p class="quiet">"No change of an object belongs to it."</p> }.into_any()
+        view! { <p class="quiet">"No object was changed."</p> }.into_any()
     } else {
         view! {
             <h3>"The change"</h3>
@@ -44,6 +44,18 @@ pub fn Entry(entry: AuditEntry) -> impl IntoView {
         }
         .into_any()
     };
+    let address = entry.address.map(|address| {
+        let find = address.clone();
+        let only = move |_| app.change(|view| view.find.clone_from(&find));
+        view! {
+            <dt>"From"</dt>
+            <dd>
+                <button class="link" data-testid="audit-address" title="Only what came from there" on:click=only>{address}</button>
+            </dd>
+        }
+    });
+    let who = Some(entry.who).filter(|who| !who.is_empty()).unwrap_or_else(|| "Not known".to_owned());
+    let how = words::tried(entry.action, entry.how);
     view! {
         <aside class="panel detail" aria-labelledby="panel-title" data-testid="audit-entry">
             <header>
@@ -58,9 +70,10 @@ pub fn Entry(entry: AuditEntry) -> impl IntoView {
             <div class="panel-body">
                 <dl class="attributes">
                     <dt>"Who"</dt>
-                    <dd>{entry.who}" "<span class="quiet">{words::how(entry.how)}</span></dd>
+                    <dd><bdi>{who}</bdi>" "<span class="quiet">{how}</span></dd>
+                    {address}
                     {object}
-                    {(!entry.detail.is_empty()).then(|| view! { <dt>"In short"</dt><dd>{entry.detail}</dd> })}
+                    {(!entry.detail.is_empty()).then(|| view! { <dt>"In short"</dt><dd data-testid="audit-detail"><bdi>{entry.detail}</bdi></dd> })}
                 </dl>
                 {diff}
                 <footer>

@@ -40,7 +40,8 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
             return;
         }
         if let Ok(list) = &answer {
-            let mut names: Vec<String> = list.entries.iter().map(|entry| entry.who.clone()).collect();
+            let mut names: Vec<String> =
+                list.entries.iter().map(|entry| entry.who.clone()).filter(|who| !who.is_empty()).collect();
             names.sort();
             names.dedup();
             let _ = people.try_set(names);
@@ -131,7 +132,7 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
             Some(true) if filtered() => {
                 view! {
                     <Empty title="Nothing fits">
-                        <p>"Loosen the filters: person, action, time, and the namespaces in the top bar. Sign-ins belong to no namespace."</p>
+                        <p>"Loosen the filters: person or address, action, time, and the namespaces in the top bar. Sign-ins belong to no namespace."</p>
                     </Empty>
                 }
                     .into_any()
@@ -139,7 +140,7 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
             Some(true) => {
                 view! {
                     <Empty title="Nothing was done yet">
-                        <p>"Every change made through this console is written down here: who, when, what, and the change itself."</p>
+                        <p>"Every change made through this console is written down here: who, when, what, and the change itself; and who signed in, out, or could not."</p>
                     </Empty>
                 }
                     .into_any()
@@ -192,6 +193,13 @@ fn Row(entry: AuditEntry) -> impl IntoView {
         .into_any(),
         None => view! { <span class="quiet">"–"</span> }.into_any(),
     };
+    let whose = if entry.who.is_empty() { entry.address.clone().unwrap_or_default() } else { entry.who.clone() };
+    let from = entry.address.map(|address| format!(" from {address}")).unwrap_or_default();
+    let title = if entry.who.is_empty() {
+        format!("Not known who{from}")
+    } else {
+        format!("{} ({}){from}", entry.who, words::how(entry.how))
+    };
     view! {
         <tr
             data-testid="audit-row"
@@ -205,8 +213,8 @@ fn Row(entry: AuditEntry) -> impl IntoView {
                 <button class="link" data-row="">{words::action(entry.action)}</button>
             </th>
             <td title=place>{object}</td>
-            <td title=format!("{} ({})", entry.who, words::how(entry.how))>{format::middle(&entry.who, 32)}</td>
-            <td class="quiet extra" title=entry.detail.clone()>{format::middle(&entry.detail, 48)}</td>
+            <td title=title><bdi>{format::middle(&whose, 32)}</bdi></td>
+            <td class="quiet extra" title=entry.detail.clone()><bdi>{format::middle(&entry.detail, 48)}</bdi></td>
             <td class="numeral quiet" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</td>
         </tr>
     }
