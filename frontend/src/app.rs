@@ -73,7 +73,8 @@ fn Lost() -> impl IntoView {
         <div class="room">
             <div class="scroll">
                 <Empty title=Signal::derive(path)>
-                    <p>"The link may be cut off or of another version. "<a href=move || app.view.with(|view| view.enter(Room::Graph).fragment())>"Go to the graph"</a>", or choose on the left."</p>
+                    <p>"The link may be cut off, or of another version. Choose a page on the left."</p>
+                    <p><a class="button" href=move || app.view.with(|view| view.enter(Room::Graph).fragment())>"Go to the graph"</a></p>
                 </Empty>
             </div>
         </div>
