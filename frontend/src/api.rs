@@ -23,7 +23,7 @@ use weft_model::{
     wizard::{Wizard, WizardAsk, WizardKind},
 };
 
-pub use self::traces::{TraceQuery, heat, trace, trace_names, traces};
+pub use self::traces::{TraceQuery, heat, trace, trace_address, trace_names, traces};
 use crate::location::{View, encode};
 
 const ROOT: &str = "/api/v1";
@@ -55,8 +55,17 @@ pub async fn status() -> Answer<Status> {
 
 /// The graph as `view` wants it: its window, its kind of nodes, and the moment that it shows.
 pub async fn graph(view: &View) -> Answer<Graph> {
+    get(&graph_path(view)).await
+}
+
+fn graph_path(view: &View) -> String {
     let at = if view.graph.at_ms > 0 { format!("&at={}", view.graph.at_ms) } else { String::new() };
-    get(&format!("/graph?window={}{}{at}", view.window_s, of(view.graph.nodes))).await
+    format!("/graph?window={}{}{at}", view.window_s, of(view.graph.nodes))
+}
+
+/// The address of the graph as `view` wants it.
+pub fn graph_address(view: &View) -> String {
+    format!("{ROOT}{}", graph_path(view))
 }
 
 /// How one node, or one call, fared in the window of `window_s` seconds that ends at `at_ms`, or now when that is 0.
@@ -80,6 +89,11 @@ pub async fn save_view(view: &NewView) -> Answer<SavedView> {
 pub async fn remove_view(id: &str) -> Answer<()> {
     let path = format!("{ROOT}/views/{}", encode(id));
     send(&path, &change(&path, "DELETE")?).await
+}
+
+/// The address of all weighted routes.
+pub fn canaries_address() -> String {
+    format!("{ROOT}/canaries")
 }
 
 /// All weighted routes.

@@ -8,9 +8,10 @@ use weft_model::session::SessionInfo;
 use crate::{
     api, browser,
     components::{
-        banner::Banners, help::Help, person::Ended, rail::Rail, toasts::Toasts, token::Token, topbar::Topbar,
+        banner::Banners, help::Help, person::Ended, placeholder::Empty, rail::Rail, toasts::Toasts, token::Token,
+        topbar::Topbar,
     },
-    keys, live,
+    format, keys, live,
     location::{Room, View},
     pages::{
         audit::Audit, canaries::Canaries, configuration::Configuration, graph::GraphRoom, mesh::Mesh, traces::Traces,
@@ -35,8 +36,8 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
     remember_scope(app);
     first_answers(app);
     live::start(app);
-    let room = Memo::new(move |_| app.view.with(|view| view.room));
-    Effect::new(move |_| document().set_title(&format!("{} – Weft", room.get().title())));
+    let room = Memo::new(move |_| app.view.with(|view| view.lost.is_empty().then_some(view.room)));
+    Effect::new(move |_| document().set_title(&format!("{} – Weft", room.get().map_or("No such page", Room::title))));
     view! {
         <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
         <Topbar />
@@ -45,13 +46,14 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
             <Rail />
             <main id="main" tabindex="-1">
                 {move || match room.get() {
-                    Room::Graph => view! { <GraphRoom zoom=zoom /> }.into_any(),
-                    Room::Canaries => view! { <Canaries /> }.into_any(),
-                    Room::Configuration => view! { <Configuration /> }.into_any(),
-                    Room::Workloads => view! { <Workloads /> }.into_any(),
-                    Room::Traces => view! { <Traces /> }.into_any(),
-                    Room::Audit => view! { <Audit /> }.into_any(),
-                    Room::Mesh => view! { <Mesh /> }.into_any(),
+                    Some(Room::Graph) => view! { <GraphRoom zoom=zoom /> }.into_any(),
+                    Some(Room::Canaries) => view! { <Canaries /> }.into_any(),
+                    Some(Room::Configuration) => view! { <Configuration /> }.into_any(),
+                    Some(Room::Workloads) => view! { <Workloads /> }.into_any(),
+                    Some(Room::Traces) => view! { <Traces /> }.into_any(),
+                    Some(Room::Audit) => view! { <Audit /> }.into_any(),
+                    Some(Room::Mesh) => view! { <Mesh /> }.into_any(),
+                    None => view! { <Lost /> }.into_any(),
                 }}
             </main>
         </div>
@@ -59,6 +61,23 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
         <Help />
         <Token />
         <Ended />
+    }
+}
+
+/// An address that no page has.
+#[component]
+fn Lost() -> impl IntoView {
+    let app = app();
+    let path = move || format!("There is no page at #/{}", app.view.with(|view| format::middle(&view.lost, 60)));
+    view! {
+        <div class="room">
+            <div class="scroll">
+                <Empty title=Signal::derive(path)>
+                    <p>"The link may be cut off, or of another version. Choose a page on the left."</p>
+                    <p><a class="button" href=move || app.view.with(|view| view.enter(Room::Graph).fragment())>"Go to the graph"</a></p>
+                </Empty>
+            </div>
+        </div>
     }
 }
 

@@ -13,7 +13,9 @@ pub fn top(lines: &[Line]) -> f64 {
     if largest <= 0.0 || !largest.is_finite() {
         return 1.0;
     }
-    let unit = 10f64.powf(largest.log10().floor());
+    // Bytes are written in steps of 1,024, and a round figure is one that is written as such.
+    let prefix = if lines.iter().any(|line| line.unit == "B/s") { prefix(largest).0 } else { 1.0 };
+    let unit = prefix * 10f64.powf((largest / prefix).log10().floor());
     [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * unit).find(|step| *step >= largest).unwrap_or(largest)
 }
 
@@ -55,14 +57,20 @@ pub fn value(value: f64, unit: &str) -> String {
 
 /// Bytes in the unit that reads best.
 pub fn bytes(value: f64) -> String {
-    let (mut value, mut unit) = (value, "B");
+    let (size, unit) = prefix(value);
+    format!("{} {unit}", format::digits(value / size))
+}
+
+/// The size and the name of the unit in which so many bytes read best.
+fn prefix(value: f64) -> (f64, &'static str) {
+    let (mut size, mut unit) = (1.0, "B");
     for larger in ["KiB", "MiB", "GiB", "TiB"] {
-        if value < 999.5 {
+        if value / size < 999.5 {
             break;
         }
-        (value, unit) = (value / 1024.0, larger);
+        (size, unit) = (size * 1024.0, larger);
     }
-    format!("{} {unit}", format::digits(value))
+    (size, unit)
 }
 
 #[cfg(test)]
@@ -81,6 +89,8 @@ mod tests {
             assert!((top(&[line(&[Some(largest)])]) - expected).abs() < 1e-9, "{largest}");
         }
         assert_eq!(top(&[]), 1.0);
+        let bytes = Line { unit: "B/s".into(), ..line(&[Some(15_700.0)]) };
+        assert_eq!(value(top(&[bytes]), "B/s"), "20 KiB/s");
     }
 
     #[test]

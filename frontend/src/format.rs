@@ -118,6 +118,7 @@ pub fn span(ms: f64) -> String {
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, _) => pair(minutes, "min", seconds % 60, "s"),
         (0, _, _) => pair(hours, "h", minutes, "min"),
+        (730.., _, _) => format!("{} y", digits((days as f64 / 36.525).floor() / 10.0)),
         _ => pair(days, "d", hours, "h"),
     }
 }

@@ -24,3 +24,5 @@ pub(crate) mod palette;
 pub(crate) mod render;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod stage;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod worker;

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use gloo_timers::callback::Timeout;
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent};
@@ -35,9 +35,18 @@ struct Connection {
     failures: i32,
 }
 
-/// Keeps a stream open for the window that is chosen, as long as the page lives.
+/// Keeps a stream open for the window that is chosen, as long as the page is looked at. A browser gives all tabs of a
+/// console together six connections over HTTP/1.1, and a stream keeps one: with six tabs open the seventh would wait for
+/// ever, so a tab in the background lets its own go, and so does a page that was left but is kept for the way back.
 pub fn start(app: App) {
     let connection = Rc::new(RefCell::new(Connection::default()));
+    let on = |name: &'static str, act: fn(App, &Rc<RefCell<Connection>>)| {
+        let connection = connection.clone();
+        window_event_listener(ev::Custom::<Event>::new(name), move |_| act(app, &connection));
+    };
+    on("visibilitychange", wake);
+    on("pageshow", wake);
+    on("pagehide", rest);
     let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes)));
     Effect::new(move |_| {
         // Read, not only tracked: a memo that nobody has read follows nothing yet.
@@ -47,8 +56,26 @@ pub fn start(app: App) {
     });
 }
 
+/// Opens the stream if the page is looked at and has none, and closes it if it is not.
+fn wake(app: App, connection: &Rc<RefCell<Connection>>) {
+    if document().hidden() {
+        rest(app, connection);
+    } else if connection.borrow().stream.is_none() {
+        connect(app, connection);
+    }
+}
+
+/// Closes the stream until somebody looks again.
+fn rest(app: App, connection: &Rc<RefCell<Connection>>) {
+    *connection.borrow_mut() = Connection::default();
+    app.link.set(Link::Connecting);
+}
+
 fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
     app.link.set(Link::Connecting);
+    if document().hidden() {
+        return;
+    }
     let address = app.view.with_untracked(|view| api::events(view.window_s, view.graph.nodes));
     let Ok(source) = EventSource::new(&address) else {
         retry(app, connection);

@@ -86,6 +86,8 @@ pub const WINDOWS: [(u64, &str); 4] = [(60, "1m"), (300, "5m"), (900, "15m"), (3
 pub struct View {
     /// The room.
     pub room: Room,
+    /// A path that no page has; empty when one has it.
+    pub lost: String,
     /// Length of the window in seconds, one of [`WINDOWS`].
     pub window_s: u64,
     /// Namespaces that are shown; empty for all.
@@ -129,6 +131,7 @@ impl Default for View {
     fn default() -> Self {
         Self {
             room: Room::Graph,
+            lost: String::new(),
             window_s: WINDOWS[0].0,
             namespaces: Vec::new(),
             select: String::new(),
@@ -163,6 +166,8 @@ impl View {
         let (slug, place) = path.split_once('/').unwrap_or((path, ""));
         if let Some(subject) = Subject::ALL.into_iter().find(|subject| subject.slug() == slug) {
             (view.room, view.subject, view.place) = (Room::Workloads, subject, decode(place));
+        } else if !path.is_empty() && Room::ALL.into_iter().all(|room| room.slug() != path) {
+            view.lost = decode(path);
         }
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let value = decode(value);
@@ -197,7 +202,7 @@ impl View {
     pub fn fragment(&self) -> String {
         let plain = Self::default();
         let slug = if self.room == Room::Workloads { self.subject.slug() } else { self.room.slug() };
-        let mut out = format!("#/{slug}");
+        let mut out = if self.lost.is_empty() { format!("#/{slug}") } else { format!("#/{}", encode(&self.lost)) };
         if self.room == Room::Workloads && !self.place.is_empty() {
             let _ = write!(out, "/{}", encode(&self.place));
         }

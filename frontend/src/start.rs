@@ -3,11 +3,14 @@
 use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::pages::sign_in::Gate;
+use crate::{graph::worker, pages::sign_in::Gate};
 
-/// Called once when the module is loaded.
+/// Called once when the module is loaded, by the page and by each of its workers.
 #[wasm_bindgen(start)]
 pub fn start() {
+    if worker::serve() {
+        return;
+    }
     std::panic::set_hook(Box::new(|panic| {
         console_error_panic_hook::hook(panic);
         say_that_it_stopped();

@@ -42,6 +42,11 @@ impl<T> Load<T> {
             Err(problem) => self.error = Some(problem),
         }
     }
+
+    /// A part of the newest answer; its default before there is one.
+    pub fn part<R: Default>(&self, part: impl FnOnce(&T) -> R) -> R {
+        self.value.as_deref().map(part).unwrap_or_default()
+    }
 }
 
 /// The state of the event stream.

@@ -1,6 +1,6 @@
 //! What a frame of the console's graph costs while it is panned and zoomed, at 300 nodes with 1,000 edges and at 1,000
 //! nodes: everything that the page's main thread does for it, in a trace of headless Chromium, script and paint together,
-//! in time of the processor. One line of JSON. With a directory as argument it saves what 20, 60, 300 and 1,000 nodes look
+//! in time of the processor; and the longest task until it is drawn first. One line of JSON. With a directory as argument it saves what 20, 60, 300 and 1,000 nodes look
 //! like instead.
 
 use std::{path::PathBuf, time::Duration};
@@ -50,7 +50,8 @@ async fn main() {
         // Nothing is asked of the page meanwhile, which would cost it time, and nothing of the trace before: ChromeDriver
         // gives it once.
         browser.page.execute_async(GESTURE, Vec::new()).await.expect("the gesture");
-        let costs = frames(&browser.trace().await);
+        let events = browser.trace().await;
+        let costs = frames(&events);
         let at = |part: f64| costs.get(((costs.len() as f64 - 1.0) * part) as usize).copied().unwrap_or(f64::NAN);
         let round = |value: f64| (value * 100.0).round() / 100.0;
         out.insert(
@@ -60,6 +61,7 @@ async fn main() {
                 "medianMs": round(at(0.5)),
                 "p95Ms": round(at(0.95)),
                 "worstMs": round(at(1.0)),
+                "longestTaskBeforeDrawnMs": round(longest(&events)),
                 "limitMs": limit,
             }),
         );
@@ -110,6 +112,19 @@ fn frames(events: &[Value]) -> Vec<f64> {
     }
     costs.sort_by(f64::total_cmp);
     costs
+}
+
+/// The longest task of the main thread until the graph was drawn first, in milliseconds of the thread: for so long the page
+/// answers to nobody while it loads.
+fn longest(events: &[Value]) -> f64 {
+    let number = |event: &Value, key: &str| event[key].as_f64().unwrap_or(0.0);
+    let Some(mark) = events.iter().find(|event| event["name"] == "weft.graph") else { return f64::NAN };
+    let own = |event: &&Value| {
+        event["name"] == "RunTask"
+            && (&event["pid"], &event["tid"]) == (&mark["pid"], &mark["tid"])
+            && number(event, "ts") <= number(mark, "ts")
+    };
+    events.iter().filter(own).map(|task| number(task, "tdur") / 1000.0).fold(0.0, f64::max)
 }
 
 /// What graphs of several sizes look like, folded and open, light and dark.

@@ -32,12 +32,12 @@ const PAGES: [(&str, &str, &str); 19] = [
     ("its logs", "#/workloads/shop/order-service-v1?tab=logs", "main"),
     ("its proxy", "#/workloads/shop/order-service-v1?tab=proxy", "main"),
     ("services", "#/services", "main table, main [data-row]"),
-    ("applications", "#/applications", "main"),
+    ("applications", "#/apps", "main table, main [data-row]"),
     ("namespaces", "#/namespaces", "main"),
     ("traces", "#/traces", "[data-testid=trace-row]"),
     ("mesh", "#/mesh", "main"),
     ("audit", "#/audit", "main"),
-    ("no such place", "#/nowhere", "main"),
+    ("no such place", "#/nowhere", "[data-testid=empty]"),
 ];
 
 /// Runs axe over the page; each finding with what it is about.

@@ -159,6 +159,22 @@ async fn on_a_narrow_page_the_graph_stays_legible() {
 }
 
 #[tokio::test]
+async fn a_page_out_of_sight_keeps_no_connection_and_an_unknown_address_is_told() {
+    let demo = Demo::start(&["--rate=5"]);
+    let browser = Browser::start(900, 1000, false).await;
+    browser.open(&url(&demo, "nowhere?ns=shop")).await;
+    browser.text_where("the page says so", "[data-testid=empty]", SOON, |text| text.contains("#/nowhere")).await;
+    browser.wait_for("[data-testid=empty] a[href='#/graph?ns=shop']").await.click().await.unwrap();
+    browser.wait_for("[data-testid=live][data-state=live]").await;
+    // A browser has six connections for all tabs of a console together, and a stream keeps one.
+    browser.script("window.dispatchEvent(new Event('pagehide'))").await;
+    browser.wait_for("[data-testid=live][data-state=waiting]").await;
+    browser.script("window.dispatchEvent(new Event('pageshow'))").await;
+    browser.wait_for("[data-testid=live][data-state=live]").await;
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn without_prometheus_the_page_says_so_and_keeps_the_rest() {
     let demo = Demo::start(&[]);
     let console = demo.address("/console");

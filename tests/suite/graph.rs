@@ -111,6 +111,18 @@ async fn a_large_graph_starts_folded_and_stays_put() {
     row.send_keys(&Key::Enter.to_string()).await.unwrap();
     nodes_are(&browser, "and open again", 11 + 25).await;
     assert_eq!(browser.script(stored).await, before, "everything stands where it stood");
+    // All of it takes longer to lay out than a page may stand still, so a worker does it.
+    browser.open("about:blank").await;
+    browser.open(&format!("{}/#/graph?list=1&open=*", page.url)).await;
+    nodes_are(&browser, "all workloads", 300).await;
+    for mark in ["weft.aside", "weft.graph"] {
+        until(&format!("the mark {mark}"), SOON, || async {
+            let marks = browser.script(&format!("return performance.getEntriesByName('{mark}').length")).await;
+            ensure(marks == 1, || format!("{marks}"))
+        })
+        .await;
+    }
+    assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
     browser.close().await;
 }
 

@@ -78,6 +78,11 @@ pub async fn trace_names(workload: &str) -> Answer<TraceNames> {
     get(&format!("/traces/names?workload={}", encode(workload))).await
 }
 
+/// The address of one trace.
+pub fn trace_address(id: &str) -> String {
+    format!("{ROOT}/traces/{}", encode(id))
+}
+
 /// One trace with its spans.
 pub async fn trace(id: &str) -> Answer<Trace> {
     get(&format!("/traces/{}", encode(id))).await

@@ -44,9 +44,9 @@ pub fn Banners() -> impl IntoView {
                         <div class="banner" role="status" data-testid="banner-prometheus">
                             <Glyph icon=Icon::Alert />
                             <span>
-                                <strong>"Prometheus does not answer: rates, errors and verdicts are not known."</strong>
-                                " Configuration and traces are. "
-                                {problem}
+                                <strong>"Prometheus does not answer: rates, errors and verdicts are old or not known."</strong>
+                                " Configuration and traces are as they are now. "
+                                {sentence(&problem)}
                             </span>
                         </div>
                     }
@@ -63,11 +63,16 @@ pub fn Banners() -> impl IntoView {
                             <span>
                                 <strong>"The operator does not answer: proxies keep the configuration that they have."</strong>
                                 " "
-                                {problem}
+                                {sentence(&problem)}
                             </span>
                         </div>
                     }
                 })
         }}
     }
+}
+
+/// A problem as a sentence of its own.
+fn sentence(problem: &str) -> String {
+    if problem.is_empty() || problem.ends_with('.') { problem.to_owned() } else { format!("{problem}.") }
 }

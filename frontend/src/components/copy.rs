@@ -34,7 +34,7 @@ pub fn CopyButton(
     view! {
         <button class=if words.is_empty() { "icon-button" } else { "button quiet-button" } title=title aria-label=label on:click=copy>
             <Glyph icon=Icon::Copy />
-            {(!words.is_empty()).then_some(words)}
+            {(!words.is_empty()).then(|| view! { <span class="button-words">{words}</span> })}
         </button>
     }
 }
@@ -47,14 +47,32 @@ pub fn CopyLink() -> impl IntoView {
     view! { <CopyButton text=text title="Copy a link to exactly this view" words="Copy link" /> }
 }
 
+/// The same data as JSON, from a path of this console.
+pub fn curl(path: &str) -> (String, String) {
+    ("the same as JSON".to_owned(), format!("curl -s '$CONSOLE{}'", path.replace('\'', "%27")))
+}
+
+/// A command as it can be run: with this console's address, and with a token where people sign in.
+fn whole(command: &str, signed_in: bool) -> String {
+    let command = command.replace("$CONSOLE", &browser::address(""));
+    match command.strip_prefix("curl -s ") {
+        Some(rest) if signed_in => format!("curl -s -H \"Authorization: Bearer $TOKEN\" {rest}"),
+        _ => command,
+    }
+}
+
 /// Commands and queries that give the same data, each to copy.
 #[component]
 pub fn Commands(
     #[prop(into)] commands: Signal<Vec<(String, String)>>,
     #[prop(default = "Show command")] words: &'static str,
 ) -> impl IntoView {
+    let app = app();
     // What did not change is not drawn anew: a focused button stays.
-    let commands = Memo::new(move |_| commands.get());
+    let commands = Memo::new(move |_| {
+        let signed_in = app.person.with(Option::is_some);
+        commands.get().into_iter().map(|(name, command)| (name, whole(&command, signed_in))).collect::<Vec<_>>()
+    });
     view! {
         <details class="commands">
             <summary>

@@ -22,7 +22,7 @@ pub fn Skeleton(#[prop(into)] words: String, #[prop(default = 6)] rows: usize) -
 
 /// Nothing is there: why, and what to do.
 #[component]
-pub fn Empty(#[prop(into)] title: String, #[prop(optional)] children: Option<Children>) -> impl IntoView {
+pub fn Empty(#[prop(into)] title: Signal<String>, #[prop(optional)] children: Option<Children>) -> impl IntoView {
     view! {
         <div class="empty" data-testid="empty">
             <p class="empty-title">{title}</p>

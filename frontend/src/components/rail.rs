@@ -26,7 +26,7 @@ pub fn Rail() -> impl IntoView {
             {Room::ALL
                 .into_iter()
                 .map(|room| {
-                    let here = move || app.view.with(|view| view.room) == room;
+                    let here = move || app.view.with(|view| view.room == room && view.lost.is_empty());
                     view! {
                         <a
                             href=move || app.view.with(|view| view.enter(room).fragment())

@@ -192,7 +192,7 @@ fn Findings() -> impl IntoView {
     view! {
         <a class="fact" href=target data-testid="findings-count" title="Findings about configuration">
             {move || match parts() {
-                None => view! { "Findings not known" }.into_any(),
+                None => view! { <span class="wordy">"Findings not known"</span> }.into_any(),
                 Some(parts) if parts.is_empty() => {
                     view! {
                         <HealthShape health=Health::Healthy silent=true />
@@ -224,7 +224,7 @@ fn Findings() -> impl IntoView {
 #[component]
 fn Notice() -> impl IntoView {
     let app = app();
-    let open = move || app.meta.with(|load| load.value.as_ref().is_none_or(|meta| !meta.sign_in));
+    let open = move || app.meta.with(|load| load.value.as_ref().is_some_and(|meta| !meta.sign_in));
     view! {
         <Show when=open>
             <p class="notice" data-testid="sign-in-notice">
@@ -232,9 +232,9 @@ fn Notice() -> impl IntoView {
                 <span>
                     {move || {
                         if token::is_needed(app) {
-                            "Sign-in is not on yet: whoever reaches this page can read it; changes need a token"
+                            "Sign-in is off: whoever reaches this page can read it; changes need a token"
                         } else {
-                            "Sign-in is not on yet: anyone on this machine can use this page"
+                            "Sign-in is off: anyone on this machine can use this page"
                         }
                     }}
                 </span>

@@ -54,6 +54,7 @@ fn times_are_relative() {
     assert_eq!(ago(-5.0), "now");
     assert_eq!(span(3_600_000.0), "1 h");
     assert_eq!(span(90_061_000.0), "1 d 1 h");
+    assert_eq!(span(3_649.0 * 86_400_000.0), "9.9 y");
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub const NODE: (f64, f64) = (176.0, 58.0);
 /// Between a namespace's box and its nodes: left and right, top (for the name), bottom.
 pub const PADDING: (f64, f64, f64) = (20.0, 40.0, 20.0);
 
+/// More nodes than this make a large topology.
+const LARGE: usize = 200;
+
 /// The box that folded namespaces are laid out in; no namespace is called so, and none is drawn.
 const FOLDED: &str = "box:";
 
@@ -58,6 +61,12 @@ impl Topology {
             nodes: nodes.into_iter().map(|(id, namespace)| (id.to_owned(), namespace.to_owned())).collect(),
             edges: edges.into_iter().collect(),
         }
+    }
+
+    /// Whether it is legible whole in no direction. It runs to the right then, as graphs of that size do elsewhere, and
+    /// takes so long to lay out that a page would stand still meanwhile.
+    pub fn is_large(&self) -> bool {
+        self.nodes.len() > LARGE
     }
 
     /// The edges by the names of their ends.
@@ -95,16 +104,13 @@ impl Layout {
 /// unless new calls would then run backwards.
 #[cfg(test)]
 pub fn layout(topology: &Topology, direction: Direction, previous: Option<&Layout>) -> Layout {
-    settle(topology, full(topology, direction), previous)
+    previous.and_then(|previous| kept(topology, direction, previous)).unwrap_or_else(|| anew(topology, direction))
 }
 
-/// The same where it is known already how the topology would be laid out anew.
-pub fn settle(topology: &Topology, fresh: Layout, previous: Option<&Layout>) -> Layout {
-    let usable = |previous: &&Layout| !previous.nodes.is_empty() && previous.direction == fresh.direction;
-    match previous.filter(usable) {
-        Some(previous) => keep::adapt(topology, previous).unwrap_or(fresh),
-        None => fresh,
-    }
+/// What stood somewhere in `previous` stays there; `None` when the topology has to be laid out anew.
+pub fn kept(topology: &Topology, direction: Direction, previous: &Layout) -> Option<Layout> {
+    let usable = !previous.nodes.is_empty() && previous.direction == direction;
+    usable.then(|| keep::adapt(topology, previous)).flatten()
 }
 
 /// The rectangle around a namespace's nodes.
@@ -114,7 +120,8 @@ pub fn surround(rects: impl Iterator<Item = Rect>) -> Option<Rect> {
     Some(Rect { x: inner.x - side, y: inner.y - top, w: inner.w + 2.0 * side, h: inner.h + top + bottom })
 }
 
-fn full(topology: &Topology, direction: Direction) -> Layout {
+/// Lays out `topology` as if nothing stood anywhere yet.
+pub fn anew(topology: &Topology, direction: Direction) -> Layout {
     let (ranks, edges) = rank::ranks(topology);
     let grid = order::order(topology, &ranks, &edges);
     place::place(topology, &grid, direction)

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::browser;
 
-/// A layout as it is stored.
+/// A layout as it is stored, and as it comes from a worker.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+pub struct Stored {
     nodes: Vec<(String, f64, f64)>,
     links: Vec<(String, String)>,
     bends: Vec<Bend>,
@@ -39,36 +39,46 @@ fn note(key: &str) {
     browser::remember(NAMES, &names.join("\n"));
 }
 
+impl Stored {
+    /// A layout's.
+    pub fn of(layout: &Layout) -> Self {
+        let pair = |point: &Point| (point.x, point.y);
+        Self {
+            nodes: layout.nodes.iter().map(|(id, point)| (id.clone(), point.x, point.y)).collect(),
+            links: layout.links.iter().cloned().collect(),
+            bends: layout
+                .bends
+                .iter()
+                .map(|((from, to), points)| (from.clone(), to.clone(), points.iter().map(pair).collect()))
+                .collect(),
+        }
+    }
+
+    /// The layout, which runs in `direction`.
+    pub fn layout(self, direction: Direction) -> Layout {
+        let point = |(x, y): (f64, f64)| Point::new(x, y);
+        Layout {
+            direction,
+            nodes: self.nodes.into_iter().map(|(id, x, y)| (id, Point::new(x, y))).collect(),
+            bends: self
+                .bends
+                .into_iter()
+                .map(|(from, to, points)| ((from, to), points.into_iter().map(point).collect()))
+                .collect(),
+            links: self.links.into_iter().collect(),
+        }
+    }
+}
+
 /// The layout in one direction that is remembered under `name`; what cannot be read counts as none.
 pub fn recall(name: &str, direction: Direction) -> Option<Layout> {
-    let stored: Stored =
-        serde_json::from_str(&browser::recall(&key(&direction.name(name)).replace('\n', " "))?).ok()?;
-    let point = |(x, y): (f64, f64)| Point::new(x, y);
-    Some(Layout {
-        direction,
-        nodes: stored.nodes.into_iter().map(|(id, x, y)| (id, Point::new(x, y))).collect(),
-        bends: stored
-            .bends
-            .into_iter()
-            .map(|(from, to, points)| ((from, to), points.into_iter().map(point).collect()))
-            .collect(),
-        links: stored.links.into_iter().collect(),
-    })
+    let text = browser::recall(&key(&direction.name(name)).replace('\n', " "))?;
+    serde_json::from_str::<Stored>(&text).ok().map(|stored| stored.layout(direction))
 }
 
 /// Remembers `layout` under `name`.
 pub fn remember(name: &str, layout: &Layout) {
-    let pair = |point: &Point| (point.x, point.y);
-    let stored = Stored {
-        nodes: layout.nodes.iter().map(|(id, point)| (id.clone(), point.x, point.y)).collect(),
-        links: layout.links.iter().cloned().collect(),
-        bends: layout
-            .bends
-            .iter()
-            .map(|((from, to), points)| (from.clone(), to.clone(), points.iter().map(pair).collect()))
-            .collect(),
-    };
-    if let Ok(text) = serde_json::to_string(&stored) {
+    if let Ok(text) = serde_json::to_string(&Stored::of(layout)) {
         let key = key(&layout.direction.name(name)).replace('\n', " ");
         browser::remember(&key, &text);
         note(&key);

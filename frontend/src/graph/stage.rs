@@ -15,13 +15,15 @@ use super::{
     export::Ink,
     fold,
     geometry::{Point, Rect},
-    layout::{Layout, Topology, settle},
+    layout::{Direction, Layout, Topology, anew, kept},
     memory,
     palette::Palette,
     picture::Picture,
     scene::{Choice, Hit, Scene},
     viewport::STEP,
+    worker::Maker,
 };
+use crate::browser;
 use state::State;
 
 /// How far from an edge the pointer may be, in pixels.
@@ -70,9 +72,17 @@ impl Stage {
                 state.topology = Topology::default();
             }
             let topology = Topology::of(&picture.graph);
+            if let Some(awaited) = state.awaited.as_mut().filter(|awaited| awaited.topology == topology) {
+                awaited.picture = picture;
+                return;
+            }
+            if state.awaited.take().is_some() {
+                state.tell_busy(false);
+            }
             if topology != state.topology {
-                let fresh = state.fresh(&topology);
-                let direction = fresh.direction;
+                // How a small one is laid out says in which direction; of a large one that is known before.
+                let fresh = (!topology.is_large()).then(|| state.fresh(&topology));
+                let direction = fresh.as_ref().map_or(Direction::Right, |fresh| fresh.direction);
                 if other || filtered || state.layout.nodes.is_empty() || state.layout.direction != direction {
                     let known = memory::recall(&state.key(), direction);
                     if let Some(known) = known {
@@ -81,7 +91,13 @@ impl Stage {
                         state.layout = Layout::default();
                     }
                 }
-                let next = settle(&topology, fresh, Some(&state.layout));
+                let Some(next) = kept(&topology, direction, &state.layout).or(fresh) else {
+                    if state.maker.is_none() {
+                        state.maker = self.maker();
+                    }
+                    state.await_layout(topology, picture);
+                    return;
+                };
                 if next != state.layout {
                     memory::remember(&state.key(), &next);
                     state.layout = next;
@@ -100,12 +116,43 @@ impl Stage {
     /// Lays everything out anew, at the reader's wish.
     pub fn tidy(&self) {
         self.with(|state| {
-            state.layout = state.fresh(&state.topology);
-            memory::remember(&state.key(), &state.layout);
+            let Some(picture) = state.picture.clone() else { return };
+            let topology = state.topology.clone();
             state.touched = false;
-            state.rebuild();
-            state.fit_unless_touched();
+            if topology.is_large() {
+                if state.maker.is_none() {
+                    state.maker = self.maker();
+                }
+                state.await_layout(topology, picture);
+            } else {
+                let layout = state.fresh(&topology);
+                state.take(topology, layout, picture);
+            }
         });
+    }
+
+    /// A worker whose layouts this stage shows. When it breaks, the stage lays out by itself.
+    fn maker(&self) -> Option<Maker> {
+        let (here, alone) = (Rc::downgrade(&self.0), Rc::downgrade(&self.0));
+        let made = move |turn, layout| {
+            let Some(stage) = here.upgrade().map(Self) else { return };
+            browser::mark("weft.aside");
+            stage.with(|state| {
+                if let Some(awaited) = state.awaited.take_if(|awaited| awaited.turn == turn) {
+                    state.take(awaited.topology, layout, awaited.picture);
+                }
+            });
+        };
+        let failed = move || {
+            let Some(stage) = alone.upgrade().map(Self) else { return };
+            stage.with(|state| {
+                if let Some(awaited) = state.awaited.take() {
+                    let layout = anew(&awaited.topology, Direction::Right);
+                    state.take(awaited.topology, layout, awaited.picture);
+                }
+            });
+        };
+        Maker::start(made, failed)
     }
 
     /// Changes what labels say.

@@ -7,14 +7,24 @@ use super::{
 #[test]
 fn the_empty_address_is_the_graph() {
     assert_eq!(View::parse(""), View::default());
-    assert_eq!(View::parse("#/nowhere?window=7&x=y&="), View::default());
+    assert_eq!(View::parse("#/graph?window=7&x=y&="), View::default());
     assert_eq!(View::default().fragment(), "#/graph");
+}
+
+#[test]
+fn a_path_that_no_page_has_is_kept_until_another_room_is_entered() {
+    let lost = View::parse("#/now here/<b>?ns=shop");
+    assert_eq!((lost.lost.as_str(), lost.room), ("now here/<b>", Room::Graph));
+    assert_eq!(View::parse(&lost.fragment()), lost);
+    assert_eq!(lost.enter(Room::Mesh).fragment(), "#/mesh?ns=shop");
+    assert!(Room::ALL.into_iter().all(|room| View::parse(room.slug()).lost.is_empty()));
 }
 
 #[test]
 fn every_field_comes_back() {
     let view = View {
         room: Room::Traces,
+        lost: String::new(),
         window_s: 900,
         namespaces: vec!["default".into(), "shop".into()],
         select: "edge:default/a->default/b".into(),

@@ -17,7 +17,7 @@ use crate::{
     api,
     app::Settle,
     components::{
-        copy::Commands,
+        copy::{Commands, CopyLink},
         placeholder::{Failure, Skeleton},
         shape::{Glyph, SeverityMark},
     },
@@ -47,9 +47,7 @@ pub fn Configuration() -> impl IntoView {
     let app = app();
     let loaded = Memo::new(move |_| app.config.with(|load| load.value.is_some()));
     let retry = Callback::new(move |()| spawn_local(async move { app.config.update_with(api::config().await) }));
-    let files = Memo::new(move |_| {
-        app.config.with(|load| load.value.as_ref().map(|list| list.file_findings.clone()).unwrap_or_default())
-    });
+    let files = Memo::new(move |_| app.config.with(|load| load.part(|list| list.file_findings.clone())));
     let selected = Memo::new(move |_| app.view.with(|view| object(&view.select)));
     let wizard = Memo::new(move |_| app.view.with(|view| WizardKind::named(&view.configuration.wizard)));
     let creating =
@@ -77,6 +75,8 @@ pub fn Configuration() -> impl IntoView {
                     </label>
                     <filters::Filters />
                     <create::Choice />
+                    <span class="spring"></span>
+                    <CopyLink />
                 </div>
                 {move || {
                     let files = files.get();

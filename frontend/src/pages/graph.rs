@@ -21,6 +21,7 @@ use leptos::{prelude::*, task::spawn_local};
 use crate::{
     api,
     components::{
+        copy::curl,
         placeholder::{Failure, Partial, Skeleton},
         shape::Glyph,
     },
@@ -139,6 +140,17 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
             <Menu />
         </div>
     }
+}
+
+/// The graph as JSON, and the queries that it was made of.
+pub fn commands() -> Signal<Vec<(String, String)>> {
+    let app = app();
+    let Shown(shown) = expect_context();
+    Signal::derive(move || {
+        let queries = shown.with(|shown| shown.as_ref().map(|shown| shown.whole.queries.clone()).unwrap_or_default());
+        let graph = curl(&app.view.with(api::graph_address));
+        std::iter::once(graph).chain(queries).collect()
+    })
 }
 
 /// Closes the panel.

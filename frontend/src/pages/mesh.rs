@@ -29,9 +29,7 @@ pub fn Mesh() -> impl IntoView {
     let app = app();
     let key = Memo::new(|_| ());
     let (load, retry) = poll(key, |()| api::mesh());
-    let commands = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|one| one.commands.clone()).unwrap_or_default())
-    });
+    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
     view! {
         <div class="room mesh">
             <div class="scroll">
@@ -78,7 +76,7 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
                 <th scope="row">{format::middle(&cost.namespace, 40)}</th>
                 <td class="numeral">{cost.proxies}</td>
                 <td class="numeral">{chart::bytes(cost.memory)}</td>
-                <td class="numeral">{format::digits(cost.cpu * 1000.0)}" m"</td>
+                <td class="numeral">{format::digits(cost.cpu)}" cores"</td>
             </tr>
         }
     });
@@ -109,7 +107,7 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
                         <table class="small">
                             <thead><tr><th>"Namespace"</th><th class="numeral">"Proxies"</th><th class="numeral">"Memory"</th><th class="numeral">"CPU, 5 min"</th></tr></thead>
                             <tbody>{costs.collect_view()}</tbody>
-                            <tfoot><tr><th scope="row">"All"</th><td></td><td class="numeral">{chart::bytes(total.0)}</td><td class="numeral">{format::digits(total.1 * 1000.0)}" m"</td></tr></tfoot>
+                            <tfoot><tr><th scope="row">"All"</th><td></td><td class="numeral">{chart::bytes(total.0)}</td><td class="numeral">{format::digits(total.1)}" cores"</td></tr></tfoot>
                         </table>
                     }.into_any(),
                 }}

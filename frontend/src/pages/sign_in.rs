@@ -126,7 +126,7 @@ fn SignedOut(info: SessionInfo) -> impl IntoView {
                     <p><strong>{what}</strong></p>
                     <p>{remedy}</p>
                 </div>
-                <p><code class="code">{code}</code></p>
+                <p class="quiet">"Code: "<code class="code">{code}</code></p>
                 {back}
                 <Ways methods=info.methods return_to="/".to_owned() />
             }

@@ -107,6 +107,9 @@ impl<'a> Lists<'a> {
             ..Row::default()
         };
         traffic(&mut row, &incoming);
+        // A call inside of it is no traffic of the group, but it can be the one that is not encrypted.
+        let every: Vec<&Edge> = ids.iter().filter_map(|id| self.incoming.get(id)).flatten().copied().collect();
+        encryption(&mut row, &every);
         row
     }
 
@@ -191,6 +194,11 @@ fn lock(mtls: f64, plaintext: f64) -> Lock {
 /// Latency and encryption of what comes in.
 fn traffic(row: &mut Row, incoming: &[&Edge]) {
     row.p95_ms = incoming.iter().filter_map(|edge| edge.p95_ms).reduce(f64::max);
+    encryption(row, incoming);
+}
+
+/// How much of `incoming` is encrypted.
+fn encryption(row: &mut Row, incoming: &[&Edge]) {
     // Edges that carry only old connections have no rate; each still says what it is.
     let weight = |edge: &Edge| edge.rate.max(1e-9);
     let told = incoming.iter().filter_map(|edge| Some((weight(edge), edge.plaintext_share?)));

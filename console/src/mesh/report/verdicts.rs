@@ -22,8 +22,9 @@ pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Opti
     all.extend(certificates(state, leaf_ttl_s));
     if !unproxied.is_empty() {
         let text = format!(
-            "{}: what they call and serve is plaintext.",
-            counted(unproxied, "workload is", "workloads are", "without a proxy")
+            "{}: calls to and from {} are plaintext.",
+            counted(unproxied, "workload is", "workloads are", "without a proxy"),
+            if unproxied.len() == 1 { "it" } else { "them" }
         );
         all.push(Verdict { health: Health::Degraded, text });
     }

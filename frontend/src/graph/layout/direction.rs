@@ -1,13 +1,11 @@
 //! Which way calls run, and the distances that follow.
 
-use super::{Layout, NODE, PADDING, Topology, full};
+use super::{Layout, NODE, PADDING, Topology, anew};
 use crate::graph::{
     geometry::{Point, Rect},
     viewport::Viewport,
 };
 
-/// More nodes than this are legible whole in no direction; they run to the right, as graphs of that size do elsewhere.
-const LARGE: usize = 200;
 /// Below this scale the names on nodes are hard to read.
 const LEGIBLE: f64 = 0.8;
 
@@ -27,12 +25,12 @@ impl Direction {
     pub fn choose(topology: &Topology, width: f64, height: f64, margin: f64) -> Layout {
         let scale =
             |layout: &Layout| layout.bounds().map_or(1.0, |bounds| Viewport::fit(bounds, width, height, margin).scale);
-        let right = full(topology, Self::Right);
-        let (scale_right, wide) = (scale(&right), width <= 0.0 || topology.nodes.len() > LARGE);
+        let right = anew(topology, Self::Right);
+        let (scale_right, wide) = (scale(&right), width <= 0.0 || topology.is_large());
         if scale_right >= LEGIBLE || wide {
             return right;
         }
-        let down = full(topology, Self::Down);
+        let down = anew(topology, Self::Down);
         if scale_right >= scale(&down) { right } else { down }
     }
 

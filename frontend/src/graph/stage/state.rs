@@ -8,13 +8,14 @@ use crate::{
     browser,
     graph::{
         geometry::{Point, Rect},
-        layout::{Direction, Layout, Topology, settle},
+        layout::{Direction, Layout, Topology, anew, kept},
         memory,
         palette::{Palette, Ruler, Widths},
         picture::Picture,
         render::{Emphasis, Painter, SPECKS, Strands},
         scene::{Choice, Hit, Path, Scene},
         viewport::Viewport,
+        worker::Maker,
     },
 };
 
@@ -24,6 +25,13 @@ const FRAME_MS: f64 = 30.0;
 const MARGIN: f64 = 28.0;
 /// Room for the legend below it.
 const LEGEND: f64 = 36.0;
+
+/// A topology that is being laid out, and the picture that is shown when it is.
+pub(super) struct Awaited {
+    pub(super) turn: u64,
+    pub(super) topology: Topology,
+    pub(super) picture: Arc<Picture>,
+}
 
 /// Data, choices, view and animation of a stage.
 pub(super) struct State {
@@ -37,6 +45,12 @@ pub(super) struct State {
     pub(super) picture: Option<Arc<Picture>>,
     pub(super) topology: Topology,
     pub(super) layout: Layout,
+    /// What is laid out beside this thread, if anything is.
+    pub(super) awaited: Option<Awaited>,
+    /// Who does that; started when first needed.
+    pub(super) maker: Option<Maker>,
+    /// How often it was asked.
+    pub(super) turns: u64,
     /// What positions are remembered under: what is shown, and what is left out of it.
     pub(super) memory: (String, String),
     pub(super) scene: Scene,
@@ -76,6 +90,9 @@ impl State {
             picture: None,
             topology: Topology::default(),
             layout: Layout::default(),
+            awaited: None,
+            maker: None,
+            turns: 0,
             memory: Default::default(),
             scene: Scene::default(),
             choice: Choice::default(),
@@ -135,14 +152,51 @@ impl State {
         Direction::choose(topology, self.size.0, self.size.1 - LEGEND, MARGIN)
     }
 
+    /// Has `topology` laid out beside this thread, or here when there is no beside; `picture` is shown when it is.
+    pub(super) fn await_layout(&mut self, topology: Topology, picture: Arc<Picture>) {
+        self.turns += 1;
+        match &self.maker {
+            Some(maker) => maker.ask(self.turns, &topology),
+            None => {
+                let layout = anew(&topology, Direction::Right);
+                self.take(topology, layout, picture);
+                return;
+            }
+        }
+        self.awaited = Some(Awaited { turn: self.turns, topology, picture });
+        self.tell_busy(true);
+    }
+
+    /// Shows `picture` with a layout of its topology that nobody has seen yet.
+    pub(super) fn take(&mut self, topology: Topology, layout: Layout, picture: Arc<Picture>) {
+        memory::remember(&self.key(), &layout);
+        self.awaited = None;
+        self.tell_busy(false);
+        (self.topology, self.layout, self.picture) = (topology, layout, Some(picture));
+        self.rebuild();
+        self.fit_unless_touched();
+    }
+
+    /// Says on the canvas' place that something is being laid out; the style sheet has the words.
+    pub(super) fn tell_busy(&self, busy: bool) {
+        if let Some(place) = self.canvas[0].parent_element() {
+            let _ = place.set_attribute("aria-busy", if busy { "true" } else { "false" });
+        }
+    }
+
     /// Lays out anew if the canvas has become too narrow, or wide enough, for the present direction.
     pub(super) fn orient(&mut self) {
+        // A large one runs the same way on every canvas.
+        if self.topology.nodes.is_empty() || self.topology.is_large() {
+            return;
+        }
         let fresh = self.fresh(&self.topology);
-        if fresh.direction == self.layout.direction || self.topology.nodes.is_empty() {
+        if fresh.direction == self.layout.direction {
             return;
         }
         let known = memory::recall(&self.key(), fresh.direction);
-        self.layout = settle(&self.topology, fresh, known.as_ref());
+        let known = known.and_then(|known| kept(&self.topology, fresh.direction, &known));
+        self.layout = known.unwrap_or(fresh);
         self.touched = false;
         self.rebuild();
     }

@@ -8,7 +8,7 @@ use super::query;
 use crate::{
     api, browser,
     components::{
-        copy::Commands,
+        copy::{Commands, curl},
         placeholder::{Empty, Failure, Skeleton},
         shape::Glyph,
     },
@@ -117,7 +117,7 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
     };
     let commands = Signal::derive(move || {
         let address = app.view.with(|view| api::audit_address(&query(view, browser::now())));
-        vec![("the same with curl".to_owned(), format!("curl -s '{}'", browser::address(&address)))]
+        vec![curl(&address)]
     });
     let known = Memo::new(move |_| entries.with(|entries| entries.as_ref().map(Vec::is_empty)));
     let told = move || {
@@ -169,12 +169,12 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
                                 {move || if busy.get() { "Reading …" } else { "Show older ones" }}
                             </button>
                         </Show>
-                        <Commands commands=commands />
                     </div>
                 }
                     .into_any()
             }
         }}
+        <Commands commands=commands />
     }
 }
 

@@ -36,21 +36,12 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
         poll(key, |(object, index, window_s)| async move { api::course(&object, index, window_s).await });
     Effect::new(move |_| course.set(load.with(|load| load.value.clone())));
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
-    let read = move |part: fn(&Course) -> Vec<Chart>| {
-        Memo::new(move |_| load.with(|load| load.value.as_deref().map(part).unwrap_or_default()))
-    };
+    let read = move |part: fn(&Course) -> Vec<Chart>| Memo::new(move |_| load.with(|load| load.part(part)));
     let charts = read(charts);
-    let times = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|course| course.times_ms.clone()).unwrap_or_default())
-    });
-    let sources = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|course| course.sources.clone()).unwrap_or_default())
-    });
-    let commands = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|course| course.commands.clone()).unwrap_or_default())
-    });
-    let arms =
-        Memo::new(move |_| load.with(|load| load.value.as_ref().map(|course| course.arms.clone()).unwrap_or_default()));
+    let times = Signal::derive(move || load.with(|load| load.part(|course| course.times_ms.clone())));
+    let sources = Signal::derive(move || load.with(|load| load.part(|course| course.sources.clone())));
+    let commands = Signal::derive(move || load.with(|load| load.part(|course| course.commands.clone())));
+    let arms = Memo::new(move |_| load.with(|load| load.part(|course| course.arms.clone())));
     view! {
         <section class="course" aria-label="Over time" data-testid="canary-course">
             <div class="section-head">

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    browser,
+    components::copy::curl,
     location::View,
     objects::{Filter, owner, tally},
     state::app,
@@ -133,6 +133,6 @@ pub fn commands(view: &View) -> Vec<(String, String)> {
     vec![
         ("the same with kubectl".to_owned(), format!("kubectl get {kind} {place}")),
         ("findings with weft".to_owned(), "weft lint DIRECTORY".to_owned()),
-        ("the same as JSON".to_owned(), format!("curl -s '{}'", browser::address("/api/v1/config"))),
+        curl("/api/v1/config"),
     ]
 }

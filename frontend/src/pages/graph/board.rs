@@ -53,7 +53,7 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
         ready.set(true);
     });
     let scope = Memo::new(move |_| {
-        let name = app.meta.with(|load| load.value.as_ref().map(|meta| meta.name.clone()).unwrap_or_default());
+        let name = app.meta.with(|load| load.part(|meta| meta.name.clone()));
         app.view.with(|view| {
             let graph = &view.graph;
             let mut name = format!("{name}|{}", view.namespaces.join(","));

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use weft_model::graph::{Edge, Lock};
 
 use super::{
-    ClosePanel, Shown,
+    ClosePanel, Shown, commands,
     traffic::{Codes, Figure},
     trends::Trends,
 };
@@ -27,9 +27,7 @@ pub fn EdgePanel(id: String) -> impl IntoView {
     let wanted = id.clone();
     let edge = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.edge(&wanted).cloned()));
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
-    let commands = Signal::derive(move || {
-        shown.with(|graph| graph.as_ref().map(|graph| graph.whole.queries.clone()).unwrap_or_default())
-    });
+    let commands = commands();
     let (from, to) = id.split_once("->").map(|(from, to)| (from.to_owned(), to.to_owned())).unwrap_or_default();
     let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     view! {

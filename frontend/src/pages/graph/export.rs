@@ -1,13 +1,16 @@
-//! The graph as a file: SVG, PNG, JSON.
+//! The graph as a file (SVG, PNG, JSON), as a link, and as the commands that give the same.
 
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Blob, HtmlCanvasElement};
 
-use super::{OnStage, Shown};
+use super::{OnStage, Shown, commands};
 use crate::{
     browser,
-    components::shape::Glyph,
+    components::{
+        copy::{Commands, CopyLink},
+        shape::Glyph,
+    },
     graph::export::svg,
     icons::Icon,
     state::{App, app},
@@ -23,8 +26,7 @@ pub fn Export() -> impl IntoView {
     let Shown(shown) = expect_context();
     let OnStage(stage) = expect_context();
     let title = move || {
-        let name =
-            app.meta.with_untracked(|load| load.value.as_ref().map(|meta| meta.name.clone()).unwrap_or_default());
+        let name = app.meta.with_untracked(|load| load.part(|meta| meta.name.clone()));
         let at = shown.with_untracked(|shown| shown.as_ref().map_or(0, |shown| shown.graph.at_ms));
         format!("{name}, {}", browser::moment(at as f64))
     };
@@ -63,8 +65,8 @@ pub fn Export() -> impl IntoView {
         }
     };
     view! {
-        <details class="menu at-end" data-testid="export">
-            <summary title="The graph as a file">
+        <details class="menu at-end export" data-testid="export">
+            <summary title="The graph as a file, a link or a command">
                 <span class="menu-words">"Export"</span>
                 <Glyph icon=Icon::Chevron />
             </summary>
@@ -72,6 +74,9 @@ pub fn Export() -> impl IntoView {
                 <button class="menu-all" data-testid="export-svg" on:click=as_svg>"SVG"</button>
                 <button class="menu-all" data-testid="export-png" on:click=as_png>"PNG"</button>
                 <button class="menu-all" data-testid="export-json" on:click=as_json>"JSON"</button>
+                <hr />
+                <CopyLink />
+                <Commands commands=commands() />
             </div>
         </details>
     }

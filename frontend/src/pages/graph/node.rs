@@ -11,7 +11,7 @@ use weft_model::{
 };
 
 use super::{
-    ClosePanel, Shown,
+    ClosePanel, Shown, commands,
     traffic::{Codes, Figure, Peers, sum_codes},
     trends::Trends,
 };
@@ -44,9 +44,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
         shown.with(|shown| shown.as_ref()?.node(&id).cloned())
     });
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
-    let commands = Signal::derive(move || {
-        shown.with(|graph| graph.as_ref().map(|graph| graph.whole.queries.clone()).unwrap_or_default())
-    });
+    let commands = commands();
     let (heading, copied) = (id.clone(), id.clone());
     let namespace = move || node.with(|node| node.as_ref().map(|node| node.namespace.clone()).unwrap_or_default());
     view! {

@@ -28,18 +28,10 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
     });
     let (load, retry) =
         poll(key, move |(id, window_s, at_ms)| async move { api::series(&id, call, window_s, at_ms).await });
-    let charts = Memo::new(move |_| {
-        load.with(|load| load.value.as_ref().map(|answer| trend::charts(answer, call)).unwrap_or_default())
-    });
-    let times = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|answer| answer.times_ms.clone()).unwrap_or_default())
-    });
-    let sources = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|answer| answer.sources.clone()).unwrap_or_default())
-    });
-    let commands = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|answer| answer.queries.clone()).unwrap_or_default())
-    });
+    let charts = Memo::new(move |_| load.with(|load| load.part(|answer| trend::charts(answer, call))));
+    let times = Signal::derive(move || load.with(|load| load.part(|answer| answer.times_ms.clone())));
+    let sources = Signal::derive(move || load.with(|load| load.part(|answer| answer.sources.clone())));
+    let commands = Signal::derive(move || load.with(|load| load.part(|answer| answer.queries.clone())));
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
     let none = Memo::new(move |_| there.get() && charts.with(Vec::is_empty));
     let span = move || format!("Last {}", format::span(key.get().1 as f64 * 1000.0));

@@ -10,7 +10,7 @@ use super::{Search, listed};
 use crate::{
     api, browser,
     components::{
-        copy::Commands,
+        copy::{Commands, curl},
         placeholder::{Empty, Failure, Skeleton},
         shape::{Glyph, HealthShape},
     },
@@ -20,6 +20,9 @@ use crate::{
     poll::poll,
     state::app,
 };
+
+/// After so many milliseconds every hop has sent its spans.
+const SETTLED_MS: f64 = 5_000.0;
 
 /// The list.
 #[component]
@@ -90,10 +93,7 @@ pub fn List() -> impl IntoView {
     });
     let commands = Signal::derive(move || {
         let address = app.view.with(|view| listed(view, browser::now()).address());
-        vec![(
-            "the same with curl".to_owned(),
-            format!("curl -s '{}'", browser::address(&address).replace('\'', "%27")),
-        )]
+        vec![curl(&address)]
     });
     let told = move || {
         let number = rows.with(|rows| rows.as_ref().map_or(0, Vec::len));
@@ -148,12 +148,12 @@ pub fn List() -> impl IntoView {
                                 {move || if busy.get() { "Reading …" } else { "Show older ones" }}
                             </button>
                         </Show>
-                        <Commands commands=commands />
                     </div>
                 }
                     .into_any()
             }
         }}
+        <Commands commands=commands />
     }
 }
 
@@ -164,6 +164,8 @@ fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
     let open = move |_| app.change(|view| view.select.clone_from(&target));
     let at = row.start_us as f64 / 1000.0;
     let duration = row.duration_us;
+    // Proxies send their spans a moment after the request.
+    let fresh = move || app.now.get() - at - (duration as f64 / 1000.0) < SETTLED_MS;
     view! {
         <tr
             data-testid="trace-row"
@@ -186,7 +188,10 @@ fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
             <td class="duration">
                 <i class:failing=row.error style:width=move || format!("{:.1}%", (duration as f64 / longest.get() as f64 * 100.0).max(1.0))></i>
             </td>
-            <td class="numeral quiet">{row.spans}</td>
+            <td class="numeral quiet" title=move || if fresh() { "Its hops are still sending their spans" } else { "" }>
+                {row.spans}
+                {move || fresh().then_some(" …")}
+            </td>
             <td class="numeral quiet" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</td>
         </tr>
     }

@@ -8,7 +8,7 @@ use weft_model::{config::Problem, trace::Trace};
 use crate::{
     api, browser,
     components::{
-        copy::{CopyButton, CopyLink},
+        copy::{Commands, CopyButton, CopyLink, curl},
         placeholder::{Failure, Skeleton},
         shape::Glyph,
     },
@@ -41,6 +41,7 @@ pub fn Waterfall(id: String) -> impl IntoView {
     };
     ask();
     let retry = Callback::new(move |()| ask());
+    let commands = vec![curl(&api::trace_address(&id))];
     view! {
         <aside class="panel waterfall" aria-labelledby="panel-title" data-testid="waterfall">
             <header>
@@ -60,6 +61,7 @@ pub fn Waterfall(id: String) -> impl IntoView {
                     (None, Some(problem)) => view! { <Failure problem=problem.clone() retry /> }.into_any(),
                     (None, None) => view! { <Skeleton words="Reading the spans …" rows=8 /> }.into_any(),
                 })}
+                <Commands commands=Signal::stored(commands) />
             </div>
         </aside>
     }

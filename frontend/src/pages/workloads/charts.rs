@@ -1,7 +1,7 @@
 //! Charts of rate, errors, duration and bytes, each with its figures as a table.
 
 use leptos::prelude::*;
-use weft_model::{details::Subject, graph::Sources};
+use weft_model::details::Subject;
 
 use crate::{
     api,
@@ -37,12 +37,8 @@ pub fn Charts() -> impl IntoView {
     let (load, retry) = poll(key, |(subject, place, window_s, outgoing, split)| async move {
         api::charts(subject, &place, window_s, outgoing, &split).await
     });
-    let sources = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|answer| answer.sources.clone()).unwrap_or(Sources::default()))
-    });
-    let commands = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|one| one.commands.clone()).unwrap_or_default())
-    });
+    let sources = Signal::derive(move || load.with(|load| load.part(|answer| answer.sources.clone())));
+    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
     let direction = move |outgoing: bool, words: &'static str| {
         view! {
@@ -66,7 +62,7 @@ pub fn Charts() -> impl IntoView {
                         {direction(true, "Out")}
                     </div>
                 </Show>
-                <label class="choice">
+                <label class="pick">
                     "split by "
                     <select
                         data-testid="charts-split"
@@ -89,8 +85,10 @@ pub fn Charts() -> impl IntoView {
                 <span class="quiet">
                     {move || load.with(|load| load.value.as_ref().map(|answer| {
                         let whole = answer.times_ms.last().unwrap_or(&0).saturating_sub(*answer.times_ms.first().unwrap_or(&0));
-                        let who = if answer.reporter == "source" { "callers'" } else { "called ones'" };
-                        format!("the last {}, rates over {} s, as the {who} proxies count", format::span(whole as f64), answer.rate_s)
+                        let who = if answer.reporter == "source" { "callers" } else { "those called" };
+                        let inside = app.view.with(|view| view.subject == Subject::Namespace);
+                        let calls = if inside { ", calls inside of it as well" } else { "" };
+                        format!("the last {}, rates over {} s, counted by the proxies of {who}{calls}", format::span(whole as f64), answer.rate_s)
                     }))}
                 </span>
             </div>
@@ -103,8 +101,8 @@ pub fn Charts() -> impl IntoView {
                 }
             >
                 <Figures
-                    charts=Signal::derive(move || load.with(|load| load.value.as_ref().map(|answer| answer.charts.clone()).unwrap_or_default()))
-                    times=Signal::derive(move || load.with(|load| load.value.as_ref().map(|answer| answer.times_ms.clone()).unwrap_or_default()))
+                    charts=Signal::derive(move || load.with(|load| load.part(|answer| answer.charts.clone())))
+                    times=Signal::derive(move || load.with(|load| load.part(|answer| answer.times_ms.clone())))
                 />
             </Show>
             <Commands commands=commands words="Show PromQL" />

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use weft_model::{
-    details::{Applies, Call, Detail, Instance, Row, Subject},
-    graph::Sources,
-};
+use weft_model::details::{Applies, Call, Detail, Instance, Row, Subject};
 
 use super::{
     charts::Charts,
@@ -62,7 +59,7 @@ pub fn DetailPage() -> impl IntoView {
     let tab = Memo::new(move |_| app.view.with(|view| view.tab.clone()));
     let known = Memo::new(move |_| detail.with(Option::is_some));
     let sources = Signal::derive(move || {
-        detail.with(|detail| detail.as_ref().map(|one| one.sources.clone()).unwrap_or(Sources::default()))
+        detail.with(|detail| detail.as_ref().map(|one| one.sources.clone()).unwrap_or_default())
     });
     let commands = Signal::derive(move || {
         detail.with(|detail| detail.as_ref().map(|one| one.commands.clone()).unwrap_or_default())
@@ -166,6 +163,8 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
         Subject::Service => row.host.clone(),
         _ => format!("{} in namespace {}", row.kind, row.namespace),
     };
+    // What goes round inside of a namespace is neither in nor out; its charts count every call.
+    let inside = row.subject == Subject::Namespace;
     let problem = operator_problem.map(|problem| {
         let words = format!("The state of proxies is not known. {problem}.");
         view! { <p class="partial" role="status"><Glyph icon=Icon::Alert />{words}</p> }
@@ -177,10 +176,10 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
             <strong>{capital(words::health(row.health))}</strong>
             <span>{row.reason.clone()}</span>
         </div>
-        <p class="quiet place">{place}</p>
+        {(!place.is_empty()).then(|| view! { <p class="quiet place">{place}</p> })}
         <dl class="figures">
-            {figure("in", format::rate(row.rate, "http"))}
-            {figure("out", format::rate(row.rate_out, "http"))}
+            {figure(if inside { "in, from outside of it" } else { "in" }, format::rate(row.rate, "http"))}
+            {(row.subject != Subject::Service).then(|| figure(if inside { "out of it" } else { "out" }, format::rate(row.rate_out, "http")))}
             {figure("errors", format::maybe(row.error_share, format::share))}
             {figure("p95, slowest caller", format::maybe(row.p95_ms, format::millis))}
             {figure("encryption", view! { <Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /> })}
@@ -342,7 +341,7 @@ fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                         <tr>
                             <th>"Health"</th><th>"Name"</th><th>"Namespace"</th><th class="numeral">"Requests in"</th>
                             <th class="numeral">"Errors"</th><th class="numeral">"p95"</th><th>"Encryption"</th>
-                            <th>"Proxies"</th><th>"Versions"</th><th>"Findings"</th>
+                            <th>"Proxies"</th><th class="extra">"Versions"</th><th>"Findings"</th>
                         </tr>
                     </thead>
                     <tbody>{shown}</tbody>

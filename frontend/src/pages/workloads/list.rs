@@ -3,10 +3,7 @@
 use std::cmp::Ordering;
 
 use leptos::prelude::*;
-use weft_model::{
-    details::{Row, Subject},
-    graph::Sources,
-};
+use weft_model::details::{Row, Subject};
 
 use super::parts::{Encryption, FindingCount, Linked, ProxyCount, place};
 use crate::{
@@ -65,14 +62,10 @@ pub fn Lists() -> impl IntoView {
         })
     });
     let total = Memo::new(move |_| load.with(|load| load.value.as_ref().map(|list| list.rows.len())));
-    let sources = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|list| list.sources.clone()).unwrap_or(Sources::default()))
-    });
+    let sources = Signal::derive(move || load.with(|load| load.part(|list| list.sources.clone())));
     let operator =
         Memo::new(move |_| load.with(|load| load.value.as_ref().and_then(|list| list.operator_problem.clone())));
-    let commands = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|list| list.commands.clone()).unwrap_or_default())
-    });
+    let commands = Signal::derive(move || load.with(|load| load.part(|list| list.commands.clone())));
     view! {
         <div class="room-head">
             <h1>{move || title(subject.get())}</h1>
@@ -190,7 +183,7 @@ fn Table(rows: Memo<Vec<Row>>, total: usize, subject: Memo<Subject>) -> impl Int
                                 }
                             };
                             view! {
-                                <th class:numeral=numeral aria-sort=sorted>
+                                <th class:numeral=numeral class:extra=column == "versions" aria-sort=sorted>
                                     <button
                                         class="link"
                                         on:click=move |_| app.change(|view| {
@@ -244,7 +237,7 @@ pub fn One(row: Row) -> impl IntoView {
             <td class="numeral">{format::maybe(row.p95_ms, format::millis)}</td>
             <td><Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /></td>
             <td><ProxyCount proxies=row.proxies /></td>
-            <td class="versions" title=versions.clone()>{format::middle(&versions, 24)}</td>
+            <td class="extra" title=versions.clone()>{format::middle(&versions, 24)}</td>
             <td><FindingCount findings=row.findings /></td>
         </tr>
     }

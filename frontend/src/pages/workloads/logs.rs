@@ -46,14 +46,12 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
             })
         })
     });
-    let commands = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|one| one.commands.clone()).unwrap_or_default())
-    });
+    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
     view! {
         <section class="logs" data-testid="logs">
             <div class="section-head">
                 <h2>"Logs"</h2>
-                <label class="choice">
+                <label class="pick">
                     "of "
                     <select
                         aria-label="Instance"
@@ -86,7 +84,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                     "Failed requests only"
                 </button>
             </div>
-            {move || load.with(|load| load.value.as_ref().map(|logs| logs.problems.clone()).unwrap_or_default()).into_iter().map(|problem| view! {
+            {move || load.with(|load| load.part(|logs| logs.problems.clone())).into_iter().map(|problem| view! {
                 <p class="partial" role="status" data-testid="log-problem">{problem}</p>
             }).collect_view()}
             {move || match load.with(|load| (load.value.is_some(), load.error.clone())) {
@@ -106,7 +104,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                     </div>
                 }.into_any(),
             }}
-            <Commands commands=commands />
+            <Commands commands=commands words="Show command for the logs" />
         </section>
     }
 }

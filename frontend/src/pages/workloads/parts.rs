@@ -117,8 +117,8 @@ pub fn Encryption(lock: Lock, share: Option<f64>, mode: String) -> impl IntoView
     view! {
         <span class="encryption" class:broken=broken title=title data-lock=words::lock(lock)>
             {(lock != Lock::Unknown).then(|| view! { <Glyph icon=icon /> })}
-            <span>{if broken { share.map(|share| format!("{} plain", format::share(share))).unwrap_or_default() } else { String::new() }}</span>
-            <span class="quiet mode">{if mode.is_empty() { "–".to_owned() } else { mode.to_lowercase() }}</span>
+            {share.filter(|_| broken).map(|share| view! { <span>{format!("{} plain", format::share(share))}</span> })}
+            <span class="quiet mode">{if mode.is_empty() { "–".to_owned() } else { mode.to_lowercase().replace('/', ", ") }}</span>
         </span>
     }
 }

@@ -87,9 +87,7 @@ fn One(place: String) -> impl IntoView {
     });
     let part = RwSignal::new(String::from("listeners"));
     let find = RwSignal::new(String::new());
-    let commands = Signal::derive(move || {
-        load.with(|load| load.value.as_ref().map(|one| one.commands.clone()).unwrap_or_default())
-    });
+    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
     view! {
         {move || load.with(|load| match (&load.value, &load.error) {
             (Some(proxy), _) => summary(proxy).into_any(),
@@ -119,7 +117,7 @@ fn One(place: String) -> impl IntoView {
             })
         }}
         {move || load.with(|load| load.value.as_ref().map(|one| part.with(|part| find.with(|find| table(one, part, find)))))}
-        <Commands commands=commands />
+        <Commands commands=commands words="Show command for the proxy" />
     }
 }
 

@@ -31,6 +31,7 @@ pub fn FieldView(filling: Filling, at: String) -> impl IntoView {
     };
     let class = match first.control {
         Control::Many | Control::Weight => "form-field wide",
+        Control::Words => "form-field long",
         _ => "form-field",
     };
     let problem = move || {
