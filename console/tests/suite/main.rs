@@ -12,4 +12,5 @@ mod http;
 mod parts;
 mod sign_in;
 mod state;
+mod tempo;
 mod trace_sources;
