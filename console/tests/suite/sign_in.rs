@@ -192,7 +192,7 @@ async fn an_answer_of_another_provider_is_refused() {
     let stage = Stage::start().await;
     for iss in ["", "&iss=https%3A%2F%2Fevil.example", "&iss=%3Cscript%3Ealert(1)%3C%2Fscript%3E%0AFORGED"] {
         let mut begun = stage.begin().await;
-        begun.from_issuer(iss);
+        begun.issued_by(iss);
         let (next, session) = stage.finish(&begun).await;
         assert_eq!((next.as_str(), session), ("/signed-out?problem=refused", None), "{iss}");
     }

@@ -26,7 +26,8 @@ pub struct Maker {
     worker: web_sys::Worker,
     ready: Rc<Cell<bool>>,
     waiting: Rc<RefCell<Option<String>>>,
-    _heard: (Closure<dyn FnMut(MessageEvent)>, Closure<dyn FnMut(Event)>),
+    _heard: Closure<dyn FnMut(MessageEvent)>,
+    _broken: Closure<dyn FnMut(Event)>,
 }
 
 impl Drop for Maker {
@@ -61,7 +62,7 @@ impl Maker {
         let broken = Closure::<dyn FnMut(Event)>::new(move |_| failed());
         worker.set_onmessage(Some(heard.as_ref().unchecked_ref()));
         worker.set_onerror(Some(broken.as_ref().unchecked_ref()));
-        Some(Self { worker, ready, waiting, _heard: (heard, broken) })
+        Some(Self { worker, ready, waiting, _heard: heard, _broken: broken })
     }
 
     /// Has a topology laid out anew.

@@ -80,7 +80,7 @@ pub const ABOUT_SIGN_IN: &[Lie] = &[
     Lie("without the nonce", |draft, _, _| draft.without("nonce")),
     Lie("with another nonce", |draft, _, _| draft.claims["nonce"] = "another".into()),
     Lie("about an empty name", |draft, _, _| draft.claims["sub"] = "".into()),
-    Lie("a logout token", |draft, keys, issuer| logout(draft, keys, issuer)),
+    Lie("a logout token", logout),
     Lie("an address that is not verified", |draft, _, _| draft.claims["email_verified"] = false.into()),
     Lie("a name of Kubernetes", |draft, _, _| draft.claims["email"] = "system:admin".into()),
     Lie("a name of several lines", |draft, _, _| draft.claims["email"] = "ada\nFORGED".into()),

@@ -37,7 +37,7 @@ pub struct Begun {
 
 impl Begun {
     /// Puts what the answer says of its issuer aside for this part of a query.
-    pub fn from_issuer(&mut self, query: &str) {
+    pub fn issued_by(&mut self, query: &str) {
         let end = self.callback.find("&iss=").unwrap();
         self.callback.truncate(end);
         self.callback.push_str(query);
