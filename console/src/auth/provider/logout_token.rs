@@ -40,13 +40,17 @@ impl Provider {
             // Its type is logout+jwt where providers follow the recommendation, and never another token's.
             let types = ["JWT", "logout+jwt"].map(|name| JsonWebTokenType::new(name.to_owned()).normalize());
             let verifier = Self::verifier(known).set_allowed_jose_types(types.into_iter().flatten());
-            token.claims(&verifier, no_nonce).map(|claims| (claims.issue_time(), claims.expiration()))
+            token.claims(&verifier, no_nonce).map(|claims| {
+                let party = (claims.authorized_party().cloned(), claims.audiences().len());
+                (claims.issue_time(), claims.expiration(), party)
+            })
         };
         let verified = match verify(&known) {
             Err(_) => verify(&self.known(Some(known.at)).await?),
             verified => verified,
         };
-        let (issued, expires) = verified.map_err(|error| ProviderError::Token(innermost(&error)))?;
+        let (issued, expires, (azp, audiences)) = verified.map_err(|error| ProviderError::Token(innermost(&error)))?;
+        self.check_party(azp.as_ref(), audiences)?;
         let now = time::OffsetDateTime::now_utc().unix_timestamp();
         if (now - issued.timestamp()).abs() > OLDEST_S {
             return Err(wrong("it is too old"));

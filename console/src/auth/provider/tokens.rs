@@ -2,9 +2,9 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openidconnect::{
-    AccessToken, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, CsrfToken, Nonce, OAuth2TokenResponse,
-    PkceCodeChallenge, PkceCodeVerifier, RefreshToken, RequestTokenError, Scope, SignatureVerificationError,
-    TokenResponse,
+    AccessToken, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId, CsrfToken, Nonce,
+    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RefreshToken, RequestTokenError, Scope,
+    SignatureVerificationError, TokenResponse,
     core::{CoreErrorResponseType, CoreIdToken, CoreResponseType, CoreRevocableToken, CoreTokenResponse},
 };
 use serde::{Deserialize, Serialize};
@@ -155,14 +155,7 @@ impl Provider {
             other => other,
         };
         let (azp, audiences, expires) = verified.map_err(|error| ProviderError::Token(innermost(&error)))?;
-        // OpenID Connect Core 3.1.3.7, 4 and 5.
-        match azp {
-            Some(party) if party != self.client_id => {
-                return Err(ProviderError::Token(format!("it was made for {}", one_line(party.as_str()))));
-            }
-            None if audiences > 1 => return Err(ProviderError::Token("it names no authorized party".to_owned())),
-            _ => {}
-        }
+        self.check_party(azp.as_ref(), audiences)?;
         let claims = claims(&token.to_string())?;
         check_times(&claims)?;
         // The same provider signs them for the same audience, and they say who it is as well.
@@ -172,6 +165,17 @@ impl Provider {
         let sid = claims.get("sid").and_then(Value::as_str).map(str::to_owned);
         let user = self.mapping.user(self.issuer(), &claims)?;
         Ok((user, sid, u64::try_from(expires.timestamp_millis()).unwrap_or_default()))
+    }
+
+    /// Whether a token is for this client alone (OpenID Connect Core 3.1.3.7, 4 and 5).
+    pub(super) fn check_party(&self, azp: Option<&ClientId>, audiences: usize) -> Result<(), ProviderError> {
+        match azp {
+            Some(party) if *party != self.client_id => {
+                Err(ProviderError::Token(format!("it was made for {}", one_line(party.as_str()))))
+            }
+            None if audiences > 1 => Err(ProviderError::Token("it names no authorized party".to_owned())),
+            _ => Ok(()),
+        }
     }
 
     fn refusal<E: std::error::Error + 'static>(
