@@ -62,7 +62,7 @@ const PAGES: [Shot; 32] = [
     shot("workload-proxy", "#/workloads/shop/order-service-v2?tab=proxy", "[data-testid=proxy-row]"),
     shot("services", "#/services", "[data-testid=inventory-row]"),
     shot("service", "#/services/shop/order-service?split=response_code", "[data-testid=charts] svg"),
-    shot("traces", "#/traces", "[data-testid=trace-row][data-spans='10']"),
+    shot("traces", "#/traces", "[data-testid=trace-row]"),
     press("trace", "#/traces?errors=1&window=300", "[data-testid=trace-row] button", "[data-testid=span-row]"),
     shot("mesh", "#/mesh", "[data-testid=mesh-proxy]"),
     shot("audit", "#/audit", "[data-testid=audit-row]"),
@@ -122,12 +122,13 @@ async fn take(browser: &Browser, console: &str, shot: &Shot, path: &Path) {
 /// Moves a weight there and back, so that the audit has something to tell.
 async fn change_a_weight(demo: &Demo) {
     let browser = Browser::start(1440, 900, false).await;
-    for percent in ["25", "10"] {
-        browser.open("about:blank").await;
-        browser.open(&format!("{}/#/canaries", demo.text("/console"))).await;
+    browser.open(&format!("{}/#/canaries", demo.text("/console"))).await;
+    for (percent, whole) in [("25", "75.00,25.00"), ("10", "90.00,10.00")] {
         browser.wait_for(&format!("[data-testid=canary-preset-{percent}]")).await.click().await.expect("a preset");
         browser.wait_for("[data-testid=canary-apply]:not(:disabled)").await.click().await.expect("apply");
-        browser.wait_for("[data-testid=toast]").await;
+        let configured = "[data-testid=canary-card] [data-testid=canary-configured]";
+        let soon = Duration::from_secs(30);
+        browser.attribute_where("the weights are moved", configured, "data-percent", soon, |now| now == whole).await;
     }
     browser.close().await;
 }
