@@ -14,10 +14,20 @@ pub enum SourceKind {
     Kubernetes,
 }
 
+/// What can be done instead of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
+pub enum Task {
+    /// Print the OpenAPI document of the API, as GET /api/v1/openapi.json gives it.
+    Openapi,
+}
+
 /// The console: graph, canaries, configuration and traces of one mesh.
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "weft-console", version)]
+#[command(name = "weft-console", version, subcommand_negates_reqs = true)]
 pub struct Args {
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where configuration comes from, as for the operator.
     #[arg(long, env = "WEFT_SOURCE", value_enum, default_value_t)]
     pub source: SourceKind,
