@@ -94,3 +94,16 @@ impl Args {
         self.otlp_listen.is_none() && self.listen.ip().is_loopback() && named.is_none_or(auth::is_loopback)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn only_serving_needs_a_directory() {
+        assert_eq!(Args::try_parse_from(["weft-console", "openapi"]).unwrap().task, Some(Task::Openapi));
+        assert!(Args::try_parse_from(["weft-console"]).is_err());
+    }
+}

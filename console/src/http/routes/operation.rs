@@ -106,7 +106,8 @@ impl<'a> Operation<'a> {
     pub(super) fn done(&mut self, status: StatusCode, media: Option<&str>, words: &str) {
         let mut answer = json!({"description": words});
         if let Some(media) = media {
-            answer["content"] = json!({media: {"schema": {"type": "string"}}});
+            let kind = if media == "application/json" { "object" } else { "string" };
+            answer["content"] = json!({media: {"schema": {"type": kind}}});
         }
         self.answers.insert(status.as_u16().to_string(), answer);
     }
