@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use weft_mesh::dump;
 use weft_model::ports;
 use weft_source::kubernetes::forward;
 
@@ -119,10 +120,10 @@ impl Config {
 impl Answer for Config {
     fn text(&self) -> String {
         let text = match self.part {
-            Part::Listeners => tables::listeners(&self.value),
-            Part::Routes => tables::routes(&self.value),
-            Part::Clusters => tables::clusters(&self.value),
-            Part::Endpoints => tables::endpoints(&self.value),
+            Part::Listeners => tables::printed(&dump::listeners(&self.value)),
+            Part::Routes => tables::printed(&dump::routes(&self.value)),
+            Part::Clusters => tables::printed(&dump::clusters(&self.value)),
+            Part::Endpoints => tables::printed(&dump::endpoints(&self.value)),
             Part::Secrets => tables::secrets(&self.value),
             Part::Workloads => tables::workloads(&self.value),
             Part::All => self.value.to_string(),

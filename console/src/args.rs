@@ -14,10 +14,20 @@ pub enum SourceKind {
     Kubernetes,
 }
 
+/// What can be done instead of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
+pub enum Task {
+    /// Print the OpenAPI document of the API, as GET /api/v1/openapi.json gives it.
+    Openapi,
+}
+
 /// The console: graph, canaries, configuration and traces of one mesh.
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "weft-console", version)]
+#[command(name = "weft-console", version, subcommand_negates_reqs = true)]
 pub struct Args {
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where configuration comes from, as for the operator.
     #[arg(long, env = "WEFT_SOURCE", value_enum, default_value_t)]
     pub source: SourceKind,
@@ -82,5 +92,18 @@ impl Args {
     pub fn takes_spans_beside_the_page(&self) -> bool {
         let named = self.auth.public_url.as_ref();
         self.otlp_listen.is_none() && self.listen.ip().is_loopback() && named.is_none_or(auth::is_loopback)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn only_serving_needs_a_directory() {
+        assert_eq!(Args::try_parse_from(["weft-console", "openapi"]).unwrap().task, Some(Task::Openapi));
+        assert!(Args::try_parse_from(["weft-console"]).is_err());
     }
 }

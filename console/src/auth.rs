@@ -29,6 +29,7 @@ pub use self::{
     args::AuthArgs,
     caller::{Caller, Sight},
     cluster::{Reviewer, Whose},
+    cookie::SESSION as SESSION_COOKIE,
     identity::User,
     limit::Limit,
     service::Auth,

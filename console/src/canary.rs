@@ -165,7 +165,7 @@ impl CanaryService {
             };
             canaries.push(card(split, tracker, &standing, &red, view, now_ms));
         }
-        Canaries { canaries, sources: sources_of(&answers) }
+        Canaries { canaries, sources: sources_of(&answers), next: None }
     }
 
     /// Brings the tracker of each settled split up to date: one query for all that are nearly so, and a few more for

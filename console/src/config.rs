@@ -119,9 +119,10 @@ fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic]) -> ConfigLi
     let listed = |row: &ConfigRow| !UNLISTED.contains(&row.object.kind.as_str()) || !row.findings.is_empty();
     let mut rows: Vec<ConfigRow> = snapshot.objects().map(row).filter(listed).collect();
     rows.sort_by(|a, b| order(&a.object).cmp(&order(&b.object)));
-    ConfigList { rows, file_findings }
+    ConfigList { rows, file_findings, next: None }
 }
 
-fn order(object: &ObjectRef) -> (&str, &str, &str, &str) {
+/// What the list is ordered by.
+pub(crate) fn order(object: &ObjectRef) -> (&str, &str, &str, &str) {
     (&object.kind, &object.namespace, &object.name, &object.api_version)
 }

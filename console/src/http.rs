@@ -8,6 +8,7 @@ mod guard;
 mod headers;
 mod otlp;
 mod problem;
+mod routes;
 mod token;
 
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use axum::{
     routing::{get, post},
 };
 
-pub use self::problem::ApiError;
+use self::routes::Routes;
 pub(crate) use self::token::bearer;
+pub use self::{api::openapi_text as openapi, problem::ApiError};
 use crate::app::App;
 
 /// Largest body of an API request. An edit is a few hundred bytes.
@@ -39,14 +41,14 @@ pub enum Spans {
 
 /// Everything the console serves to people.
 pub fn router(app: Arc<App>, spans: Spans) -> Router {
-    let api = api::router()
-        .route("/events", get(events::subscribe))
+    let api = guarded()
+        .into_router()
         .fallback(no_such_resource)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard::same_origin_writes))
         .layer(middleware::from_fn_with_state(app.clone(), guard::known_callers))
         // Before any guard: it tells how to sign in.
-        .route("/session", get(auth::session))
+        .merge(unguarded().into_router())
         .layer(DefaultBodyLimit::max(MAX_API_BODY));
     let traces = match spans {
         Spans::Here => traces(),
@@ -57,7 +59,7 @@ pub fn router(app: Arc<App>, spans: Spans) -> Router {
         .route("/api", get(no_such_resource))
         .route("/api/{*rest}", get(no_such_resource).post(no_such_resource))
         .nest("/v1", traces)
-        .nest("/auth", auth::router(&app))
+        .nest("/auth", auth::routes(Some(&app)).into_router())
         .fallback_service(assets::service(&app.assets))
         .layer(middleware::from_fn_with_state(app.clone(), guard::own_host))
         // Whoever scrapes and probes calls by an address.
@@ -92,6 +94,28 @@ async fn no_spans_here() -> ApiError {
         "Spans are not received at this address.",
         "Send them to the address that --otlp-listen names; a console that others reach takes them nowhere else.",
     )
+}
+
+/// What of the API asks who calls.
+fn guarded() -> Routes {
+    let events =
+        "Events status, config, graph and canaries, each with the JSON of the resource of that name, as they happen.";
+    api::routes().with(routes::get("/events", events, events::subscribe).answering(
+        200,
+        Some("text/event-stream"),
+        "Server-sent events.",
+    ))
+}
+
+/// What of the API is everybody's.
+fn unguarded() -> Routes {
+    let who = "Who asks, or how to sign in.";
+    Routes::default().with(routes::get("/session", who, auth::session)).for_everybody()
+}
+
+/// The OpenAPI document of all of it.
+fn document() -> serde_json::Value {
+    routes::document(&[("/api/v1", &guarded()), ("/api/v1", &unguarded()), ("/auth", &auth::routes(None))])
 }
 
 async fn no_such_resource(request: Request) -> ApiError {

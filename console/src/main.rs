@@ -3,12 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use weft_console::{Args, Console};
+use weft_console::{Args, Console, args::Task};
 use weft_runtime::{Shutdown, log, startup};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    if args.task == Some(Task::Openapi) {
+        print!("{}", weft_console::http::openapi());
+        return ExitCode::SUCCESS;
+    }
     log::init(&args.log);
     startup::exit("weft-console", run(args).await)
 }

@@ -13,8 +13,14 @@ use crate::auth::Sight;
 pub fn config(list: &ConfigList, sight: &Sight) -> ConfigList {
     ConfigList {
         rows: list.rows.iter().filter(|row| sight.sees(&row.object.namespace)).cloned().collect(),
-        file_findings: list.file_findings.iter().filter(|finding| sees_finding(finding, sight)).cloned().collect(),
+        file_findings: file_findings(list, sight),
+        next: None,
     }
+}
+
+/// Findings that belong to no object.
+pub fn file_findings(list: &ConfigList, sight: &Sight) -> Vec<Diagnostic> {
+    list.file_findings.iter().filter(|finding| sees_finding(finding, sight)).cloned().collect()
 }
 
 /// A finding about a file may quote anything that is in it, so it is for those who see the mesh as a whole.

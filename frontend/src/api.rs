@@ -30,6 +30,10 @@ const ROOT: &str = "/api/v1";
 /// After this many milliseconds without an answer, the console counts as away.
 const TIMEOUT_MS: u32 = 15_000;
 
+/// Rows of one page of a list, and pages of one list, that are asked for at most.
+const ROWS: usize = 5_000;
+const MAX_PAGES: usize = 20;
+
 /// What an answer is, or what went wrong and what to do.
 pub type Answer<T> = Result<T, Problem>;
 
@@ -96,14 +100,41 @@ pub fn canaries_address() -> String {
     format!("{ROOT}/canaries")
 }
 
+/// A list in all its pages; `next` takes where the following page begins, `join` adds that page.
+async fn whole<T: DeserializeOwned>(path: &str, next: fn(&mut T) -> Option<String>, join: fn(&mut T, T)) -> Answer<T> {
+    let path = format!("{path}{}limit={ROWS}", if path.contains('?') { '&' } else { '?' });
+    let mut list: T = get(&path).await?;
+    for _ in 1..MAX_PAGES {
+        let Some(cursor) = next(&mut list) else { break };
+        join(&mut list, get(&format!("{path}&cursor={}", encode(&cursor))).await?);
+    }
+    Ok(list)
+}
+
 /// All weighted routes.
 pub async fn canaries() -> Answer<Canaries> {
-    get("/canaries").await
+    whole(
+        "/canaries",
+        |list: &mut Canaries| list.next.take(),
+        |list, page| {
+            list.canaries.extend(page.canaries);
+            list.next = page.next;
+        },
+    )
+    .await
 }
 
 /// All objects with their findings.
 pub async fn config() -> Answer<ConfigList> {
-    get("/config").await
+    whole(
+        "/config",
+        |list: &mut ConfigList| list.next.take(),
+        |list, page| {
+            list.rows.extend(page.rows);
+            list.next = page.next;
+        },
+    )
+    .await
 }
 
 /// One object with its YAML.
@@ -113,7 +144,16 @@ pub async fn object(object: &ObjectRef) -> Answer<ConfigObject> {
 
 /// All namespaces, applications, workloads or services.
 pub async fn inventory(subject: Subject, window_s: u64) -> Answer<Inventory> {
-    get(&format!("/{}?window={window_s}", subject.slug())).await
+    let path = format!("/{}?window={window_s}", subject.slug());
+    whole(
+        &path,
+        |list: &mut Inventory| list.next.take(),
+        |list, page| {
+            list.rows.extend(page.rows);
+            list.next = page.next;
+        },
+    )
+    .await
 }
 
 /// One of them; `place` is `namespace/name`, of a namespace its name.

@@ -35,7 +35,7 @@ fn each_part_is_a_table() {
     let inbound = &lines(Part::Listeners, "Inbound")[1];
     assert_eq!(
         (inbound[1].as_str(), &inbound[4..]),
-        ("0.0.0.0:15006 (NOT BOUND: in use)", &["TLS".to_owned(), "routes of its own".into()][..])
+        ("0.0.0.0:15006 (not bound: in use)", &["TLS".to_owned(), "routes of its own".into()][..])
     );
     let routes = lines(Part::Routes, "");
     let split = "outbound|8080|v1|web (90), outbound|8080|v2|web (10)";

@@ -279,11 +279,16 @@ impl Auth {
 }
 
 /// What a provider adds to the address that it sends the browser back to.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize, schemars::JsonSchema)]
 pub struct CallbackQuery {
+    /// The authorization code.
     code: Option<String>,
+    /// What the sign-in began with.
     state: Option<String>,
+    /// The provider that answers (RFC 9207).
     iss: Option<String>,
+    /// Why there is no code.
     error: Option<String>,
+    /// The same in words.
     error_description: Option<String>,
 }

@@ -53,9 +53,9 @@ impl<'a> Lists<'a> {
         }
     }
 
-    /// All rows of a kind.
+    /// All rows of a kind, ordered by namespace, name and host.
     pub fn rows(&self, subject: Subject) -> Vec<Row> {
-        match subject {
+        let mut rows: Vec<Row> = match subject {
             Subject::Workload => self.workload_ids().into_iter().map(|id| self.workload(id)).collect(),
             Subject::App => {
                 self.apps().into_iter().map(|((ns, app), ids)| self.group(subject, ns, app, &ids)).collect()
@@ -65,12 +65,11 @@ impl<'a> Lists<'a> {
                 groups.into_iter().map(|(name, ids)| self.group(subject, name, name, &ids)).collect()
             }
             Subject::Service => {
-                let mut rows: Vec<Row> =
-                    self.moment.view.snapshot.services().iter().map(|service| self.service(service)).collect();
-                rows.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-                rows
+                self.moment.view.snapshot.services().iter().map(|service| self.service(service)).collect()
             }
-        }
+        };
+        rows.sort_by(|a, b| (&a.namespace, &a.name, &a.host).cmp(&(&b.namespace, &b.name, &b.host)));
+        rows
     }
 
     /// One row.

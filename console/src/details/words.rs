@@ -28,15 +28,19 @@ pub fn window(seconds: u64) -> String {
 pub fn reason(health: Health, codes: &[CodeRate], sends: bool, window_s: u64) -> String {
     let all = codes.iter().fold(0.0, |sum, code| sum + code.rate);
     let of_sent = if sends { "of what it sends, " } else { "" };
-    let worst = |begins: &dyn Fn(&str) -> bool| {
-        let those: Vec<&CodeRate> = codes.iter().filter(|code| begins(&code.code)).collect();
+    let worst = |counts: &dyn Fn(&CodeRate) -> bool| {
+        let those: Vec<&CodeRate> = codes.iter().filter(|code| counts(code)).collect();
         let share = those.iter().fold(0.0, |sum, code| sum + code.rate) / all;
         let most = those.into_iter().max_by(|a, b| a.rate.total_cmp(&b.rate));
         most.filter(|_| share > 0.0).map(|most| {
             let flags =
                 if most.flags.is_empty() || most.flags == "-" { String::new() } else { format!(" {}", most.flags) };
-            let code =
-                if most.code.is_empty() || most.code == "0" { "no answer".to_owned() } else { most.code.clone() };
+            let code = match most.code.as_str() {
+                "" | "0" => "no answer".to_owned(),
+                // The HTTP status of a failed gRPC call says nothing: it is 200.
+                _ if is_grpc_error(most) => format!("gRPC status {}", most.grpc),
+                code => code.to_owned(),
+            };
             (share, format!("{code}{flags}"))
         })
     };
@@ -49,8 +53,8 @@ pub fn reason(health: Health, codes: &[CodeRate], sends: bool, window_s: u64) ->
         Health::Unknown => "Not known: Prometheus gives no rates.".to_owned(),
         Health::Healthy if all <= 0.0 => "Connections that were opened before are still in use.".to_owned(),
         Health::Healthy | Health::Degraded | Health::Failing => {
-            let server = worst(&|code| code.starts_with('5') || code == "0");
-            let client = worst(&|code| code.starts_with('4'));
+            let server = worst(&|code| code.code.starts_with('5') || code.code == "0" || is_grpc_error(code));
+            let client = worst(&|code| code.code.starts_with('4') && !is_grpc_error(code));
             match (server, client) {
                 (Some((share, most)), _) => capital(format!("{of_sent}{} fails, most with {most}.", percent(share))),
                 (None, Some((share, most))) => {
@@ -61,6 +65,10 @@ pub fn reason(health: Health, codes: &[CodeRate], sends: bool, window_s: u64) ->
             }
         }
     }
+}
+
+fn is_grpc_error(code: &CodeRate) -> bool {
+    !matches!(code.grpc.as_str(), "" | "0")
 }
 
 #[cfg(test)]
@@ -80,6 +88,11 @@ mod tests {
         assert_eq!(
             reason(Health::Degraded, &refused, false, 60),
             "15 % is refused as the caller's error, most with 404."
+        );
+        let grpc = |status: &str, rate| CodeRate { grpc: status.into(), ..code("200", "-", rate) };
+        assert_eq!(
+            reason(Health::Failing, &[grpc("0", 75.0), grpc("14", 25.0)], false, 60),
+            "25 % fails, most with gRPC status 14."
         );
         assert_eq!(reason(Health::Idle, &[], false, 300), "No requests in the last 5 min.");
         assert_eq!(

@@ -8,6 +8,8 @@ mod details;
 mod etag;
 mod graph;
 mod mesh;
+mod openapi;
+mod pages;
 mod proxies;
 mod traces;
 mod views;
@@ -15,64 +17,79 @@ mod who;
 mod wizards;
 
 pub(super) use self::graph::GraphQuery;
+pub use self::openapi::text as openapi_text;
 
 use std::sync::Arc;
 
-use axum::{
-    Json, Router,
-    extract::{DefaultBodyLimit, State},
-    middleware,
-    routing::{delete, get, post},
-};
+use axum::{Json, extract::State, middleware};
+use schemars::JsonSchema;
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 use weft_model::config::{Meta, Status};
 
-use super::ApiError;
+use super::{
+    ApiError,
+    routes::{Routes, delete, get, post},
+};
 use crate::{app::App, auth::Caller, redact};
 
 /// Windows that can be asked for, in seconds: a rate needs two scrapes, and more than a week is no longer one picture.
 const WINDOWS_S: std::ops::RangeInclusive<u64> = 10..=604_800;
 
-pub(super) fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/meta", get(meta))
-        .route("/status", get(status))
-        .route("/who", get(who::who))
-        .route("/graph/series", get(graph::series))
-        .route("/canaries", get(canaries::list))
-        .route("/canaries/preview", post(canaries::preview))
-        .route("/canaries/apply", post(canaries::apply))
-        .route("/edits/{id}/undo", post(canaries::undo))
-        .route("/config", get(config::list))
-        .route("/config/object", get(config::object))
-        .merge(details::router())
-        .route("/proxies/{namespace}/{name}", get(proxies::one))
-        .route("/mesh", get(mesh::state))
-        .route("/config/schema", get(config::edit::schema))
-        .route("/config/preview", post(config::edit::preview).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
-        .route("/config/apply", post(config::edit::apply).layer(DefaultBodyLimit::max(config::edit::MAX_EDIT_BODY)))
-        .route(
-            "/wizards/{kind}",
-            get(wizards::start).post(wizards::fill).layer(DefaultBodyLimit::max(wizards::MAX_FORM_BODY)),
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .with(get("/meta", "What is shown here, and who may change it.", meta))
+        .with(get("/status", "Whether what the console depends on answers, and how many findings there are.", status))
+        .with(get("/who", "Whose token it is, and in which namespaces it may move weights.", who::who))
+        .with(get("/graph/series", "How one node or one call of the graph fared over time.", graph::series))
+        .with(get("/canaries", "Weighted routes: configured and observed shares, and a verdict.", canaries::list))
+        .with(post("/canaries/preview", "What moving weights would do; writes nothing.", canaries::preview))
+        .with(post("/canaries/apply", "Moves weights.", canaries::apply))
+        .with(get("/canaries/history", "Who moved a route's weights, newest first.", canaries::history))
+        .with(get("/canaries/course", "How a weighted route fared over time.", canaries::course))
+        .with(post("/edits/{id}/undo", "Takes an edit of weights or of an object back.", canaries::undo))
+        .with(get("/config", "Configuration objects with their findings.", config::list))
+        .with(get("/config/object", "One object with its YAML.", config::object))
+        .with(get("/config/schema", "Fields, words and names, for whoever writes an object.", config::edit::schema))
+        .with(
+            post("/config/preview", "What an edit of an object would do; writes nothing.", config::edit::preview)
+                .up_to(config::edit::MAX_EDIT_BODY),
         )
-        .route("/traces", get(traces::list))
-        .route("/traces/heat", get(traces::heat_map))
-        .route("/traces/names", get(traces::names))
-        .route("/traces/{id}", get(traces::one))
-        .route("/canaries/history", get(canaries::history))
-        .route("/canaries/course", get(canaries::course))
-        .route("/audit", get(audit::list))
-        .route("/views", get(views::list).post(views::save))
-        .route("/views/{id}", delete(views::remove))
-        .layer(middleware::from_fn(etag::unless_known))
+        .with(
+            post("/config/apply", "Makes, changes or removes an object.", config::edit::apply)
+                .up_to(config::edit::MAX_EDIT_BODY),
+        )
+        .and(details::routes())
+        .with(get("/proxies/{namespace}/{name}", "The proxy of one pod or WorkloadEntry.", proxies::one))
+        .with(get("/mesh", "The mesh's own state: control planes, proxies, certificates, cost.", mesh::state))
+        .with(get("/wizards/{kind}", "A form as it is configured now.", wizards::start))
+        .with(
+            post("/wizards/{kind}", "The YAML that a form comes to; writes nothing.", wizards::fill)
+                .up_to(wizards::MAX_FORM_BODY),
+        )
+        .with(get("/traces", "Traces that fit a search, newest first.", traces::list))
+        .with(get("/traces/heat", "The same search, counted by time and duration.", traces::heat_map))
+        .with(get("/traces/names", "What can be searched for.", traces::names))
+        .with(get("/traces/{id}", "One trace.", traces::one))
+        .with(get("/audit", "Who did what, newest first; with format a file of up to 10,000 entries.", audit::list))
+        .with(get("/views", "Saved views: one's own and those that others share.", views::list))
+        .with(post("/views", "Saves a view.", views::save))
+        .with(delete("/views/{id}", "Forgets a view.", views::remove))
+        .with(get("/openapi.json", "This document.", openapi::document).answering(
+            200,
+            Some("application/json"),
+            "OpenAPI 3.1.",
+        ))
+        .tagged_by(|router| router.layer(middleware::from_fn(etag::unless_known)))
         // Has a tag of its own, and compresses what many ask for once.
-        .route("/graph", get(graph::graph))
-        .layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest))
+        .with(get("/graph", "The service graph over a window.", graph::graph).tagged())
+        .behind(|router| router.layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest)))
 }
 
-/// `?window=60`, in seconds.
-#[derive(Debug, serde::Deserialize)]
+/// `?window=60`
+#[derive(Debug, serde::Deserialize, JsonSchema)]
 struct Window {
+    /// Seconds that the figures are over.
+    #[schemars(range(min = 10, max = 604_800))]
     #[serde(default = "a_minute")]
     window: u64,
 }

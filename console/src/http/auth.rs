@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Form, Json, Router,
+    Form, Json,
     extract::{
         ConnectInfo, DefaultBodyLimit, Query, State,
         rejection::{FormRejection, QueryRejection},
@@ -11,13 +11,16 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use weft_model::session::{Person, SessionInfo};
 
-use super::{ApiError, guard};
+use super::{
+    ApiError, guard,
+    routes::{Routes, Shaped, get, post},
+};
 use crate::{
     app::App,
     auth::{Answer, CallbackQuery, Caller, Sight, SignInProblem},
@@ -26,19 +29,30 @@ use crate::{
 /// Largest logout token, with its form.
 const MAX_FORM: usize = 32 * 1024;
 
-pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
-    let sign_out = post(sign_out).layer(middleware::from_fn_with_state(app.clone(), guard::same_origin_writes));
-    Router::new()
-        .route("/login", get(login))
-        .route("/callback", get(callback))
-        .route("/link", get(link))
-        .route("/logout", sign_out)
-        .route("/backchannel-logout", post(backchannel))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
+/// The addresses; without `app` only to be told.
+pub(super) fn routes(app: Option<&Arc<App>>) -> Routes {
+    const ON: &str = "Where the browser goes on; what went wrong is told there.";
+    let mut out = post("/logout", "Ends the session.", sign_out);
+    if let Some(app) = app.cloned() {
+        out = out.behind(|out| out.layer(middleware::from_fn_with_state(app, guard::same_origin_writes)));
+    }
+    Routes::default()
+        .with(get("/login", "Begins a sign-in with the provider.", login).answering(303, None, ON))
+        .with(get("/callback", "Where the provider sends the browser back to.", callback).answering(303, None, ON))
+        .with(get("/link", "Signs in with the link that was printed.", link).answering(303, None, ON))
+        .with(post("/backchannel-logout", "Ends sessions; called by the provider itself.", backchannel).answering(
+            200,
+            None,
+            "The sessions that the token names are ended.",
+        ))
+        .for_everybody()
+        .with(out)
+        .behind(|router| router.layer(DefaultBodyLimit::max(MAX_FORM)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct LoginQuery {
+    /// Path of the page to come back to.
     return_to: Option<String>,
 }
 
@@ -64,8 +78,9 @@ async fn callback(
     go(app.auth.finish(&headers, peer.ip(), &answer).await)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct LinkQuery {
+    /// What the link carries; it works once.
     #[serde(default)]
     code: String,
 }
@@ -86,12 +101,9 @@ async fn sign_out(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-) -> Response {
-    match app.auth.sign_out(&headers, peer.ip()).await {
-        Ok(answer) => {
-            let location = Json(json!({"location": answer.location}));
-            with_cookies(location.into_response(), answer.cookies)
-        }
+) -> Shaped<Left> {
+    let response = match app.auth.sign_out(&headers, peer.ip()).await {
+        Ok(answer) => with_cookies(Json(Left { location: answer.location }).into_response(), answer.cookies),
         Err(problem) => {
             tracing::error!(error = %problem, "a session could not be ended");
             ApiError::new(
@@ -102,11 +114,20 @@ async fn sign_out(
             )
             .into_response()
         }
-    }
+    };
+    response.into()
 }
 
-#[derive(Deserialize)]
+/// Answer of a sign-out.
+#[derive(Serialize, JsonSchema)]
+struct Left {
+    /// Where the page goes: to the provider, if that has a session to end as well.
+    location: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
 struct BackchannelForm {
+    /// The provider's logout token (OpenID Connect Back-Channel Logout 1.0, 2.4).
     logout_token: String,
 }
 
@@ -133,13 +154,13 @@ async fn backchannel(
 }
 
 /// `GET /api/v1/session`: who asks, or how to sign in. The one resource of the API that is everybody's.
-pub(super) async fn session(State(app): State<Arc<App>>, caller: Result<Caller, ApiError>) -> Response {
+pub(super) async fn session(State(app): State<Arc<App>>, caller: Result<Caller, ApiError>) -> Shaped<SessionInfo> {
     let person = match caller {
         Ok(caller) => Some(person(&caller)),
         Err(error) if error.status() == StatusCode::UNAUTHORIZED => None,
-        Err(error) => return error.into_response(),
+        Err(error) => return error.into_response().into(),
     };
-    Json(SessionInfo { guarded: app.auth.guards(), person, methods: app.auth.methods() }).into_response()
+    Json(SessionInfo { guarded: app.auth.guards(), person, methods: app.auth.methods() }).into_response().into()
 }
 
 fn person(caller: &Caller) -> Person {

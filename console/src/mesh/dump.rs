@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::Value;
+use weft_mesh::dump;
 use weft_model::{
     ObjectRef,
     mesh::{Certificate, Drift, Table},
@@ -89,7 +90,9 @@ pub fn drift(wanted: &[WantedResource], dump: Option<&Value>) -> Vec<Drift> {
 
 /// Tables of a proxy's dump (`GET /config_dump`).
 pub fn tables(dump: &Value) -> Vec<Table> {
-    vec![listeners(dump), routes(dump), clusters(dump), endpoints(dump)]
+    let (listeners, routes, clusters) = (&dump["listeners"], &dump["route_configurations"], &dump["clusters"]);
+    let all = [dump::listeners(listeners), dump::routes(routes), dump::clusters(clusters), dump::endpoints(clusters)];
+    all.into_iter().map(bounded).collect()
 }
 
 /// A proxy's certificates (`GET /certs`).
@@ -116,14 +119,10 @@ pub fn stats(page: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn table(key: &str, head: &[&str], mut rows: Vec<Vec<String>>) -> Table {
-    let more = rows.len().saturating_sub(MOST);
-    rows.truncate(MOST);
-    Table { key: key.to_owned(), head: head.iter().map(|name| (*name).to_owned()).collect(), rows, more }
-}
-
-fn entries<'a>(dump: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    dump.get(key).and_then(Value::as_object).into_iter().flatten()
+fn bounded(mut table: Table) -> Table {
+    table.more = table.rows.len().saturating_sub(MOST);
+    table.rows.truncate(MOST);
+    table
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
@@ -136,106 +135,6 @@ fn text(value: &Value, key: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
-}
-
-fn listeners(dump: &Value) -> Table {
-    let mut rows = Vec::new();
-    for (name, listener) in entries(dump, "listeners") {
-        let problem = text(listener, "bind_error");
-        let bound = if problem.is_empty() { String::new() } else { format!(" (not bound: {problem})") };
-        let address = format!("{}{bound}", text(listener, "address"));
-        let default = listener.get("default_filter_chain").filter(|chain| !chain.is_null());
-        for chain in list(listener, "filter_chains").chain(default) {
-            let tls = chain.get("tls").is_some_and(|tls| !tls.is_null());
-            let leads = match (chain.get("http"), chain.get("tcp")) {
-                (Some(http), _) => match http.pointer("/routes/rds").and_then(Value::as_str) {
-                    Some(routes) => format!("routes {routes}"),
-                    None => "routes of its own".to_owned(),
-                },
-                (None, Some(tcp)) => format!("TCP {}", weighted(tcp)),
-                (None, None) => String::new(),
-            };
-            rows.push(vec![
-                name.clone(),
-                address.clone(),
-                text(listener, "direction").to_lowercase(),
-                text(chain, "name"),
-                if tls { "TLS".to_owned() } else { String::new() },
-                leads,
-            ]);
-        }
-    }
-    table("listeners", &["Listener", "Address", "Direction", "Chain", "TLS", "Leads to"], rows)
-}
-
-fn routes(dump: &Value) -> Table {
-    let mut rows = Vec::new();
-    for (name, configuration) in entries(dump, "route_configurations") {
-        for host in list(configuration, "virtual_hosts") {
-            let domains: Vec<&str> = list(host, "domains").filter_map(Value::as_str).collect();
-            let whole = domains.iter().find(|domain| !domain.contains(':')).or(domains.first());
-            for route in list(host, "routes") {
-                let action = match (route.get("route"), route.get("redirect"), route.get("direct_response")) {
-                    (Some(forward), _, _) => weighted(forward),
-                    (_, Some(redirect), _) => format!("redirect {}", text(redirect, "status")),
-                    (_, _, Some(answer)) => format!("answer {}", text(answer, "status")),
-                    _ => String::new(),
-                };
-                rows.push(vec![
-                    name.clone(),
-                    whole.copied().unwrap_or_default().to_owned(),
-                    text(route, "name"),
-                    text(route, "virtual_service"),
-                    action,
-                ]);
-            }
-        }
-    }
-    table("routes", &["Routes", "Host", "Route", "VirtualService", "Leads to"], rows)
-}
-
-/// The clusters that something goes to, with weights where there are several.
-fn weighted(value: &Value) -> String {
-    let alone = list(value, "clusters").count() == 1;
-    let one = |cluster: &Value| match (text(cluster, "cluster"), text(cluster, "weight")) {
-        (name, weight) if alone || weight.is_empty() => name,
-        (name, weight) => format!("{name} ({weight})"),
-    };
-    list(value, "clusters").map(one).collect::<Vec<_>>().join(", ")
-}
-
-fn clusters(dump: &Value) -> Table {
-    let row = |(name, cluster): (&String, &Value)| {
-        let services: Vec<String> = list(cluster, "services").map(|service| text(service, "host")).collect();
-        let balance = cluster.get("lb_policy").map(|policy| text(policy, "name")).unwrap_or_default();
-        vec![
-            name.clone(),
-            services.join(", "),
-            text(cluster, "subset"),
-            text(cluster, "protocol").to_lowercase(),
-            balance,
-            list(cluster, "endpoints").count().to_string(),
-        ]
-    };
-    let rows = entries(dump, "clusters").map(row).collect();
-    table("clusters", &["Cluster", "Services", "Subset", "Protocol", "Balance", "Endpoints"], rows)
-}
-
-fn endpoints(dump: &Value) -> Table {
-    let mut rows = Vec::new();
-    for (name, cluster) in entries(dump, "clusters") {
-        for endpoint in list(cluster, "endpoints") {
-            let ejected = endpoint.get("ejected") == Some(&Value::Bool(true));
-            rows.push(vec![
-                text(endpoint, "address"),
-                text(endpoint, "weight"),
-                if ejected { "ejected".to_owned() } else { text(endpoint, "health").to_lowercase() },
-                if endpoint["tls"] == true { "mutual TLS" } else { "plaintext" }.to_owned(),
-                name.clone(),
-            ]);
-        }
-    }
-    table("endpoints", &["Endpoint", "Weight", "Health", "Security", "Cluster"], rows)
 }
 
 #[cfg(test)]
@@ -275,20 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_is_tables() {
-        let to = |cluster: &str, weight: u32| json!({"cluster": cluster, "weight": weight});
-        let dump = json!({
-            "listeners": {"in": {"address": "0.0.0.0:1", "direction": "INBOUND", "bind_error": "in use", "filter_chains": [
-                {"name": "c", "tls": {}, "http": {"routes": {"rds": "8080"}}}]}},
-            "route_configurations": {"8080": {"virtual_hosts": [{"domains": ["web:8080", "web"], "routes": [
-                {"name": "r", "virtual_service": "shop/web", "route": {"clusters": [to("v1", 90), to("v2", 10)]}}]}]}},
-            "clusters": {"v1": {"endpoints": [{"address": "10.0.0.1:80", "tls": true, "weight": 1, "health": "HEALTHY"}]}},
-        });
-        let [listeners, routes, clusters, endpoints] = &tables(&dump)[..] else { panic!() };
-        assert_eq!(listeners.rows[0], ["in", "0.0.0.0:1 (not bound: in use)", "inbound", "c", "TLS", "routes 8080"]);
-        assert_eq!(routes.rows[0], ["8080", "web", "r", "shop/web", "v1 (90), v2 (10)"]);
-        assert_eq!(clusters.rows[0].last().unwrap(), "1");
-        assert_eq!(endpoints.rows[0], ["10.0.0.1:80", "1", "healthy", "mutual TLS", "v1"]);
+    fn tables_are_bounded() {
+        let clusters: serde_json::Map<String, Value> = (0..=MOST).map(|at| (at.to_string(), json!({}))).collect();
+        let [listeners, routes, clusters, endpoints] = &tables(&json!({"clusters": clusters}))[..] else { panic!() };
+        assert_eq!((clusters.rows.len(), clusters.more), (MOST, 1));
+        assert!([listeners, routes, endpoints].iter().all(|table| table.rows.is_empty() && table.more == 0));
         assert!(tables(&json!("nonsense")).iter().all(|table| table.rows.is_empty()));
     }
 

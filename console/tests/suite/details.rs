@@ -26,6 +26,16 @@ kind: WorkloadEntry
 metadata: {name: legacy, namespace: shop}
 spec: {address: 10.9.9.2, labels: {app: legacy}}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: quotes, namespace: shop}
+spec: {selector: {app: quotes}, ports: [{name: grpc, port: 9090}]}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: quotes-v1, namespace: shop}
+spec: {address: 10.9.9.3, labels: {app: quotes, version: v1, security.istio.io/tlsMode: istio}}
+---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default, namespace: shop}
@@ -42,7 +52,17 @@ fn counters(scrape: u64) -> String {
             scrape * each
         )
     };
-    line("200", "-", 3) + &line("503", "UF", 1)
+    // A failed gRPC call is answered with 200.
+    let call = |status: &str, each: u64| {
+        format!(
+            "istio_requests_total{{reporter=\"destination\",source_workload=\"web\",source_workload_namespace=\"shop\",\
+             destination_workload=\"quotes-v1\",destination_workload_namespace=\"shop\",destination_service=\"quotes.shop.svc.cluster.local\",\
+             destination_service_name=\"quotes\",request_protocol=\"grpc\",response_code=\"200\",grpc_response_status=\"{status}\",\
+             response_flags=\"-\",connection_security_policy=\"mutual_tls\"}} {}\n",
+            scrape * each
+        )
+    };
+    line("200", "-", 3) + &line("503", "UF", 1) + &call("0", 3) + &call("14", 1)
 }
 
 /// A connected proxy that refused a listener.
@@ -110,6 +130,23 @@ async fn details_come_from_counters_objects_and_proxies() {
         let rows = answer["rows"].as_array().unwrap();
         assert!(status == 200 && rows.iter().any(|row| row["name"] == name), "{list}: {answer}");
     }
+    for (list, name) in [("apps", "quotes"), ("workloads", "quotes-v1"), ("services", "quotes")] {
+        let (_, answer) = ask(&format!("/{list}?window=10")).await;
+        let row = answer["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();
+        assert_eq!(row["health"], "failing", "{list}: {row}");
+        assert!((0.2..0.3).contains(&row["errorShare"].as_f64().unwrap()), "{list}: {row}");
+        assert!(row["reason"].as_str().unwrap().contains("gRPC status 14"), "{list}: {row}");
+    }
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let (_, page) = ask(&format!("/workloads?window=10&limit=1&cursor={cursor}")).await;
+        names.extend(page["rows"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(names, ["legacy", "pay-v1", "quotes-v1", "web"]);
     until("a whole step of the chart has been scraped", async || {
         let (_, charts) = ask("/services/shop/pay/charts?window=60&split=response_code").await;
         let lines = charts["charts"][0]["lines"].as_array().unwrap();

@@ -1,6 +1,7 @@
 //! The whole server over HTTP, on a directory of its own.
 
 mod apart;
+mod described;
 mod edits;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};

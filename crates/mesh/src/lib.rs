@@ -4,6 +4,7 @@
 
 mod canonical;
 mod client;
+pub mod dump;
 pub mod proxy;
 pub mod resolve;
 pub mod resource;

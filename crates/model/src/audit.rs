@@ -8,6 +8,7 @@ use crate::ObjectRef;
 
 /// How somebody was known to the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
     /// Signed in with a provider.
@@ -27,6 +28,7 @@ pub enum How {
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// An object was made.
@@ -128,6 +130,7 @@ impl fmt::Display for Action {
 
 /// One thing that somebody did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
     /// Counts up; a newer entry has a larger one.
@@ -153,6 +156,7 @@ pub struct AuditEntry {
 
 /// Answer of `GET /api/v1/audit`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AuditList {
     /// Newest first.
@@ -163,6 +167,7 @@ pub struct AuditList {
 
 /// One change of a route's weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WeightChange {
     /// Names the edit.
@@ -181,6 +186,7 @@ pub struct WeightChange {
 
 /// Answer of `GET /api/v1/canaries/history`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WeightHistory {
     /// Newest first.

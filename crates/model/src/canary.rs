@@ -10,6 +10,7 @@ use crate::{Diagnostic, ObjectRef, graph::Sources};
 
 /// What the counts say about the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The observed shares are consistent with the weights.
@@ -26,6 +27,7 @@ pub enum Verdict {
 
 /// One destination of a weighted route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Share {
     /// Destination host as written.
@@ -50,6 +52,7 @@ pub struct Share {
 
 /// A route that takes some requests before the weighted one by what they carry, such as testers by header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TesterRoute {
     /// Route id in metrics.
@@ -64,6 +67,7 @@ pub struct TesterRoute {
 
 /// One weighted route of one VirtualService.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Canary {
     /// The VirtualService.
@@ -94,16 +98,21 @@ pub struct Canary {
 
 /// Answer of `GET /api/v1/canaries`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Canaries {
     /// One per weighted route, ordered by object.
     pub canaries: Vec<Canary>,
     /// Completeness.
     pub sources: Sources,
+    /// Where the next page begins (`cursor`), if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Body of `POST /api/v1/canaries/preview` and `…/apply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WeightEdit {
     /// The VirtualService.
@@ -118,6 +127,7 @@ pub struct WeightEdit {
 
 /// Answer of `POST /api/v1/canaries/preview`: what applying would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EditPreview {
     /// Unified diff of the file, empty when nothing would change.
@@ -134,6 +144,7 @@ pub struct EditPreview {
 
 /// Answer of `POST /api/v1/canaries/apply` and `POST /api/v1/edits/{id}/undo`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EditResult {
     /// Names the edit for undo.

@@ -6,6 +6,7 @@ use crate::{Diagnostic, ObjectRef};
 
 /// Answer of `GET /api/v1/meta`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
     /// Weft's version.
@@ -25,6 +26,7 @@ pub struct Meta {
 
 /// Who may change configuration on the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Writes {
     /// Whoever reaches the page: it listens on this machine only.
@@ -38,6 +40,7 @@ pub enum Writes {
 
 /// Whose token it is and what it may: answer of `GET /api/v1/who`, asked with the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Who {
     /// Name of the user, such as `system:serviceaccount:shop:deployer`.
@@ -50,6 +53,7 @@ pub struct Who {
 
 /// Whether a user may change the VirtualServices of one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Right {
     /// Namespace.
@@ -62,6 +66,7 @@ pub struct Right {
 
 /// One row of the configuration list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigRow {
     /// The object.
@@ -84,17 +89,22 @@ pub struct ConfigRow {
 
 /// Answer of `GET /api/v1/config`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigList {
     /// Objects, ordered by kind, namespace and name.
     pub rows: Vec<ConfigRow>,
     /// Findings that belong to no object: files that could not be read. The last good version of such a file is what
-    /// stays in force.
+    /// stays in force. They are on the first page.
     pub file_findings: Vec<Diagnostic>,
+    /// Where the next page begins (`cursor`), if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Answer of `GET /api/v1/config/object?apiVersion=…&kind=…&namespace=…&name=…`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigObject {
     /// The row of the list.
@@ -115,6 +125,7 @@ pub struct ConfigObject {
 
 /// An error of the API (RFC 9457), `application/problem+json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// A short code to copy, such as `conflict`.
     #[serde(rename = "type")]
@@ -132,6 +143,7 @@ pub struct Problem {
 
 /// Event `status`: the state of what the console depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// Whether Prometheus answers; the words say what to do when not.
@@ -146,6 +158,7 @@ pub struct Status {
 
 /// One dependency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Dependency {
     /// Whether it answered last time.

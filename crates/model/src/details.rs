@@ -9,6 +9,7 @@ use crate::{
 
 /// What a row or a page of details is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
     /// A namespace.
@@ -49,6 +50,7 @@ impl Subject {
 
 /// How many instances have a proxy, and how many of these are in step with the control plane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Proxies {
     /// Instances: pods or WorkloadEntries.
@@ -67,6 +69,7 @@ pub struct Proxies {
 
 /// Findings about the objects that concern a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Findings {
     /// Errors.
@@ -79,6 +82,7 @@ pub struct Findings {
 
 /// One row of a list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// What it is about.
@@ -122,6 +126,7 @@ pub struct Row {
 
 /// Answer of the lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Inventory {
     /// End of the window, milliseconds since the Unix epoch.
@@ -136,10 +141,14 @@ pub struct Inventory {
     pub operator_problem: Option<String>,
     /// The queries and commands that give the same, by what they give.
     pub commands: Vec<(String, String)>,
+    /// Where the next page begins (`cursor`), if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// The state of one instance's proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SyncState {
     /// It has no proxy and needs none.
@@ -161,6 +170,7 @@ pub enum SyncState {
 
 /// One instance: a pod or a WorkloadEntry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Instance {
     /// Namespace.
@@ -191,6 +201,7 @@ pub struct Instance {
 
 /// Traffic with one peer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
     /// The peer: `namespace/workload`, a host, `unknown`, or `hidden` for all that the reader may not see.
@@ -213,6 +224,7 @@ pub struct Call {
 
 /// An object that applies, and why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Applies {
     /// The object.
@@ -225,6 +237,7 @@ pub struct Applies {
 
 /// Answer of `GET /api/v1/workloads/{namespace}/{name}` and its sisters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Detail {
     /// Its row.
@@ -255,6 +268,7 @@ pub struct Detail {
 
 /// One chart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Chart {
     /// `requests`, `errors`, `duration`, `bytes` or `connections`.
@@ -269,6 +283,7 @@ pub struct Chart {
 
 /// Answer of `GET /api/v1/workloads/{namespace}/{name}/charts?direction=in&split=code` and its sisters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Charts {
     /// Seconds between two points.
@@ -289,6 +304,7 @@ pub struct Charts {
 
 /// What an access-log line says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
     /// Method; empty for TCP.
@@ -323,6 +339,7 @@ pub struct Access {
 
 /// One line of a log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LogLine {
     /// When, milliseconds since the Unix epoch, if the line tells.
@@ -339,6 +356,7 @@ pub struct LogLine {
 
 /// Answer of `GET /api/v1/workloads/{namespace}/{name}/logs`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Logs {
     /// Oldest first.

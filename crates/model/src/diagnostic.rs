@@ -33,6 +33,7 @@ pub fn shortened(text: &str) -> Cow<'_, str> {
 
 /// How bad a finding is; ordered, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -55,6 +56,7 @@ impl fmt::Display for Severity {
 
 /// One finding. The JSON form is part of `weft lint --output json` and must stay stable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnostic {
     /// Weft's own code, `WEFT` and four digits.

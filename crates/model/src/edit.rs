@@ -7,6 +7,7 @@ use crate::{Diagnostic, ObjectRef};
 
 /// What is done to an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is new.
@@ -20,6 +21,7 @@ pub enum Action {
 
 /// Body of `POST /api/v1/config/preview` and `/apply`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectEdit {
     /// What is done.
@@ -37,6 +39,7 @@ pub struct ObjectEdit {
 
 /// What an edit would do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectPreview {
     /// The object, as far as it could be read.
@@ -71,6 +74,7 @@ pub struct ObjectPreview {
 
 /// An object as somebody else left it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Theirs {
     /// Its text; absent when it is gone.
@@ -83,6 +87,7 @@ pub struct Theirs {
 
 /// Answer of `POST /api/v1/config/apply`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectResult {
     /// Takes it back: `POST /api/v1/edits/ID/undo`.
@@ -95,6 +100,7 @@ pub struct ObjectResult {
 
 /// Answer of `GET /api/v1/config/schema?kind=…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Schema {
     /// The kind.
@@ -109,6 +115,7 @@ pub struct Schema {
 
 /// One field of a kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SchemaField {
     /// Path such as `spec.http[].match[].headers.*.exact`.
@@ -125,6 +132,7 @@ pub struct SchemaField {
 
 /// Names that a field may hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Names {
     /// Hosts, as full names.

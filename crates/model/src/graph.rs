@@ -18,6 +18,7 @@ pub use self::{
 
 /// What the nodes of a graph are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum View {
     /// One node for each workload.
@@ -54,6 +55,7 @@ impl fmt::Display for View {
 
 /// Whether all queries behind an answer were answered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Sources {
     /// Queries asked.
@@ -69,6 +71,7 @@ pub struct Sources {
 
 /// How far the quantiles of a graph are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Progress {
     /// They are in the graph.
@@ -82,6 +85,7 @@ pub enum Progress {
 
 /// Where p50, p95 and p99 (and, with them, HTTP throughput and gRPC messages) come from.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Quantiles {
     /// How far they are.
@@ -97,6 +101,7 @@ pub struct Quantiles {
 
 /// The graph over one time window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Graph {
     /// End of the window, milliseconds since the Unix epoch.

@@ -7,6 +7,7 @@ use crate::{ObjectRef, config::Dependency, details::SyncState, graph::Health, sy
 
 /// One certificate, without its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Certificate {
     /// `root`, `intermediate` or `workload`.
@@ -25,6 +26,7 @@ pub struct Certificate {
 
 /// What one operator says of itself and its authority.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Authority {
     /// The operator's version.
@@ -39,6 +41,7 @@ pub struct Authority {
 
 /// One sentence about the mesh's state; the worst come first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "MeshVerdict"))]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// How bad it is.
@@ -49,6 +52,7 @@ pub struct Verdict {
 
 /// One control plane.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ControlPlane {
     /// Pod, or address.
@@ -75,6 +79,7 @@ pub struct ControlPlane {
 
 /// One connected proxy, or one that should be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyRow {
     /// Namespace.
@@ -97,6 +102,7 @@ pub struct ProxyRow {
 
 /// What the proxies of a namespace cost.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
     /// Namespace.
@@ -111,6 +117,7 @@ pub struct Cost {
 
 /// Answer of `GET /api/v1/mesh`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct MeshState {
     /// When, milliseconds since the Unix epoch.
@@ -147,6 +154,7 @@ pub struct MeshState {
 
 /// A table as it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Table {
     /// `listeners`, `routes`, `clusters` or `endpoints`.
@@ -161,6 +169,7 @@ pub struct Table {
 
 /// One resource in which the proxy and its control plane differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
     /// `cds`, `eds`, `lds`, `rds`, `vhds`, `sds` or `wds`.
@@ -179,6 +188,7 @@ pub struct Drift {
 
 /// Answer of `GET /api/v1/proxies/{namespace}/{name}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyDetail {
     /// Its row.

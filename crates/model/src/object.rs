@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One Kubernetes-style object. `namespace` is empty for cluster-scoped kinds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectRef {
     /// `group/version`, or `v1` for the core group. Always the version the user wrote.

@@ -6,6 +6,7 @@ use crate::{ObjectRef, WorkloadRef};
 
 /// One connected proxy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProxySync {
     /// The proxy's xDS node id.
@@ -24,6 +25,7 @@ pub struct ProxySync {
 
 /// State of one xDS type at one proxy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TypeSync {
     /// `cds`, `eds`, `lds`, `rds`, `vhds`, `sds` or `wds`.
@@ -38,6 +40,7 @@ pub struct TypeSync {
 
 /// When an object's present content had reached every proxy that it touches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectAck {
     /// The object (at present: VirtualServices).

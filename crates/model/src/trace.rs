@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One row of the trace list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TraceRow {
     /// 32 hexadecimal digits.
@@ -24,6 +25,7 @@ pub struct TraceRow {
 
 /// Answer of `GET /api/v1/traces?workload=ns/name&operation=…&tag=key=value&errors=true&minMs=…&maxMs=…&fromMs=…&toMs=…`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TraceList {
     /// Newest first.
@@ -38,6 +40,7 @@ pub struct TraceList {
 
 /// Answer of `GET /api/v1/traces/heat`, which takes the same search: how many traces began when and took how long.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Heat {
     /// Left edge, milliseconds since the Unix epoch.
@@ -61,6 +64,7 @@ pub struct Heat {
 
 /// One cell of a [`Heat`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HeatCell {
     /// Counted from the left edge.
@@ -75,6 +79,7 @@ pub struct HeatCell {
 
 /// Answer of `GET /api/v1/traces/names?workload=ns/name`: what can be searched for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TraceNames {
     /// Workloads that sent spans, ordered.
@@ -85,6 +90,7 @@ pub struct TraceNames {
 
 /// What a stretch of time was spent on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Tone {
     /// A proxy's own work: choosing, waiting for a connection, waiting before another attempt.
@@ -100,6 +106,7 @@ pub enum Tone {
 
 /// A stretch of a span's own time, which none of its children covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "SpanPart"))]
 #[serde(rename_all = "camelCase")]
 pub struct Part {
     /// What it was spent on.
@@ -112,6 +119,7 @@ pub struct Part {
 
 /// One of several attempts of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// From 1.
@@ -122,6 +130,7 @@ pub struct Attempt {
 
 /// How long other spans of the same operation took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Usual {
     /// Half of them took at most so many microseconds.
@@ -134,6 +143,7 @@ pub struct Usual {
 
 /// One span.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Span {
     /// 16 hexadecimal digits; empty for a gap.
@@ -186,6 +196,7 @@ fn is_none(number: &usize) -> bool {
 
 /// Own time of all spans, added up, in microseconds. Where calls ran side by side it is more than the trace took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// In proxies.
@@ -200,6 +211,7 @@ pub struct Totals {
 
 /// A page of another program that shows a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TraceLink {
     /// The program, such as `Grafana`.
@@ -210,6 +222,7 @@ pub struct TraceLink {
 
 /// Answer of `GET /api/v1/traces/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Trace {
     /// 32 hexadecimal digits.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One saved view.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SavedView {
     /// Names it in addresses.
@@ -24,6 +25,7 @@ pub struct SavedView {
 
 /// Answer of `GET /api/v1/views`: the caller's own and those that others share, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SavedViews {
     /// The views.
@@ -32,6 +34,7 @@ pub struct SavedViews {
 
 /// Body of `POST /api/v1/views`. A name that its owner has already is given the new location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NewView {
     /// At most 120 characters.

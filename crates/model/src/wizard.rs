@@ -7,6 +7,7 @@ use crate::edit::ObjectEdit;
 
 /// What a wizard is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WizardKind {
     /// Shares of traffic between versions.
@@ -76,7 +77,8 @@ impl WizardKind {
 
 /// Body of `POST /api/v1/wizards/{kind}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WizardAsk"))]
+#[serde(rename_all = "camelCase", bound(deserialize = "V: Deserialize<'de>"))]
 pub struct WizardAsk<V> {
     /// Namespace of what it is about.
     pub namespace: String,
@@ -84,12 +86,13 @@ pub struct WizardAsk<V> {
     #[serde(default)]
     pub name: String,
     /// The form, as it was filled in; absent for the one that says what is configured now.
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<V>,
 }
 
 /// Answer of both: the form, and what it comes to. `V` is any JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Wizard"))]
 #[serde(rename_all = "camelCase")]
 pub struct Wizard<V> {
     /// What it is for.
@@ -114,6 +117,7 @@ pub struct Wizard<V> {
 
 /// One object to make or to change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WizardStep"))]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// Why, in a few words.
@@ -124,7 +128,8 @@ pub struct Step {
 
 /// Fields that belong together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WizardPart"))]
+#[serde(rename_all = "camelCase", bound(deserialize = "V: Deserialize<'de>"))]
 pub struct Part<V> {
     /// Heading.
     pub title: String,
@@ -134,7 +139,7 @@ pub struct Part<V> {
     /// Lines of fields.
     pub rows: Vec<FormRow>,
     /// What more can be had of its list.
-    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adds: Vec<Add<V>>,
     /// JSON pointer of the item that the whole part is, when it may go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +148,7 @@ pub struct Part<V> {
 
 /// Fields on one line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FormRow {
     /// The fields.
@@ -154,6 +160,7 @@ pub struct FormRow {
 
 /// One more item.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "WizardAdd"))]
 #[serde(rename_all = "camelCase")]
 pub struct Add<V> {
     /// Words of the button.
@@ -166,6 +173,7 @@ pub struct Add<V> {
 
 /// One value of the form.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Field {
     /// JSON pointer of the value in the form.
@@ -193,6 +201,7 @@ pub struct Field {
 
 /// How a value is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Control {
     /// A string.
@@ -212,6 +221,7 @@ pub enum Control {
 
 /// Something that may be chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Choice {
     /// What is in the form.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A workload by namespace and name (a Deployment's name on Kubernetes, a WorkloadEntry's in standalone mode).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkloadRef {
     /// Kubernetes namespace.
     pub namespace: String,

@@ -129,9 +129,9 @@ impl<'a> Lists<'a> {
             .iter()
             .map(|flow| CodeRate {
                 code: flow.code.to_string(),
+                grpc: flow.grpc.to_string(),
                 flags: flow.flags.to_string(),
                 rate: flow.rate,
-                ..CodeRate::default()
             })
             .collect();
         let defaults = Rules::default();
@@ -208,15 +208,15 @@ fn encryption(row: &mut Row, incoming: &[&Edge]) {
 }
 
 fn codes(edges: &[&Edge]) -> Vec<CodeRate> {
-    let mut merged: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    let mut merged: BTreeMap<(&str, &str, &str), f64> = BTreeMap::new();
     for code in edges.iter().flat_map(|edge| &edge.codes) {
-        *merged.entry((&code.code, &code.flags)).or_default() += code.rate;
+        *merged.entry((&code.code, &code.grpc, &code.flags)).or_default() += code.rate;
     }
-    let rate = |((code, flags), rate): ((&str, &str), f64)| CodeRate {
+    let rate = |((code, grpc, flags), rate): ((&str, &str, &str), f64)| CodeRate {
         code: code.to_owned(),
+        grpc: grpc.to_owned(),
         flags: flags.to_owned(),
         rate,
-        ..CodeRate::default()
     };
     merged.into_iter().map(rate).collect()
 }

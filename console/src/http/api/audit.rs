@@ -4,8 +4,9 @@ use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderValue, Uri, header},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::audit::{Action, AuditEntry, AuditList};
 
@@ -13,7 +14,11 @@ use crate::{
     app::App,
     auth::Caller,
     db::AuditFilter,
-    http::{ApiError, api::csv},
+    http::{
+        ApiError,
+        api::{csv, pages::linked},
+        routes::Shaped,
+    },
 };
 
 /// Entries of one page.
@@ -24,24 +29,35 @@ const MAX_EXPORT: usize = 10_000;
 const MAX_LOOKED_AT: usize = 20_000;
 
 /// `?who=&address=&namespace=shop,billing&action=&kind=&name=&fromMs=&toMs=&cursor=&limit=&format=`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Wanted {
+    /// By whom.
     who: String,
+    /// From this address.
     address: Option<IpAddr>,
+    /// About objects of these namespaces, with commas between them.
     namespace: String,
+    /// What was done.
     action: Option<Action>,
+    /// Kind of the object.
     kind: String,
+    /// Name of the object.
     name: String,
+    /// Not before, milliseconds since the Unix epoch.
     from_ms: Option<u64>,
+    /// Not after, milliseconds since the Unix epoch.
     to_ms: Option<u64>,
+    /// Where the page begins: `next` of the page before.
     cursor: Option<u64>,
+    /// Entries of a page, 1 to 200, 100 by default; of a file up to 10,000.
     limit: Option<usize>,
+    /// A file instead of a page.
     format: Option<Format>,
 }
 
 /// A file to keep.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     Csv,
@@ -55,7 +71,7 @@ pub(super) async fn list(
     caller: Caller,
     uri: Uri,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, ApiError> {
+) -> Result<Shaped<AuditList>, ApiError> {
     let Query(wanted) = wanted?;
     let most = if wanted.format.is_some() { MAX_EXPORT } else { MAX_PAGE };
     let limit = wanted.limit.unwrap_or(if wanted.format.is_some() { MAX_EXPORT } else { 100 }).clamp(1, most);
@@ -64,16 +80,16 @@ pub(super) async fn list(
     Ok(match wanted.format {
         Some(Format::Csv) => {
             let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-            ([kind, attachment("attachment; filename=\"weft-audit.csv\"")], csv::audit(&list.entries)).into_response()
+            ([kind, attachment("attachment; filename=\"weft-audit.csv\"")], csv::audit(&list.entries))
+                .into_response()
+                .into()
         }
-        Some(Format::Json) => ([attachment("attachment; filename=\"weft-audit.json\"")], Json(list)).into_response(),
+        Some(Format::Json) => {
+            ([attachment("attachment; filename=\"weft-audit.json\"")], Json(list)).into_response().into()
+        }
         None => {
-            let link = list.next.as_ref().and_then(|cursor| next(uri.query().unwrap_or_default(), cursor));
-            let mut response = Json(list).into_response();
-            if let Some(link) = link {
-                response.headers_mut().insert(header::LINK, link);
-            }
-            response
+            let next = list.next.clone();
+            linked(list, &uri, next.as_deref())
         }
     })
 }
@@ -120,12 +136,4 @@ fn may_see(caller: &Caller, entry: &AuditEntry) -> bool {
     caller.is_admin()
         || entry.who == caller.name()
         || entry.object.as_ref().is_some_and(|object| caller.sees(&object.namespace))
-}
-
-/// `Link: <…>; rel="next"` (RFC 8288): the same address with another cursor.
-fn next(query: &str, cursor: &str) -> Option<HeaderValue> {
-    let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-    let cursor = format!("cursor={cursor}");
-    let query = kept.chain([cursor.as_str()]).collect::<Vec<_>>().join("&");
-    HeaderValue::from_str(&format!("</api/v1/audit?{query}>; rel=\"next\"")).ok()
 }

@@ -7,6 +7,8 @@ use axum::{
         rejection::{JsonRejection, QueryRejection},
     },
 };
+use http::Uri;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::{
     ObjectRef,
@@ -14,22 +16,31 @@ use weft_model::{
     canary::{Canaries, Course, EditPreview, EditResult, WeightEdit},
 };
 
-use super::checked_window;
+use super::{checked_window, pages};
 use crate::{
     app::App,
     auth::{Caller, Verb},
     canary::edit::EditError,
     db::Edit,
-    http::ApiError,
+    http::{ApiError, routes::Shaped},
     redact,
 };
 
 /// Changes given at most.
 const MAX_CHANGES: usize = 200;
 
-/// `GET /api/v1/canaries`.
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Json<Canaries> {
-    Json(redact::canaries((*app.canaries.evaluate().await).clone(), caller.sight()))
+/// `GET /api/v1/canaries`, in pages.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: Uri,
+    paged: Result<Query<pages::Paged>, QueryRejection>,
+) -> Result<Shaped<Canaries>, ApiError> {
+    let Query(paged) = paged?;
+    let mut list = redact::canaries((*app.canaries.evaluate().await).clone(), caller.sight());
+    list.next = paged.cut(&mut list.canaries, |canary| (canary.object.clone(), canary.route_index))?;
+    let next = list.next.clone();
+    Ok(pages::linked(list, &uri, next.as_deref()))
 }
 
 /// `POST /api/v1/canaries/preview`: what applying would do; writes nothing.
@@ -87,16 +98,22 @@ async fn write_down(app: &App, caller: &Caller, done: &EditResult) {
     }
 }
 
-/// Which route: the version may be another one than it is written in.
-#[derive(Debug, Deserialize)]
+/// Which route.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Route {
+    /// `group/version`; the version may be another one than it is written in.
     api_version: String,
+    /// `VirtualService` or `HTTPRoute`.
     kind: String,
+    /// Its namespace.
     namespace: String,
+    /// Its name.
     name: String,
+    /// Which of its routes, from 0.
     #[serde(default)]
     route_index: usize,
+    /// Changes given at most, 1 to 200.
     #[serde(default = "twenty")]
     limit: usize,
 }
@@ -130,15 +147,22 @@ pub(super) async fn history(
 }
 
 /// `?apiVersion=…&kind=…&namespace=…&name=…&routeIndex=1&window=900`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CourseQuery {
+    /// `group/version`; the version may be another one than it is written in.
     api_version: String,
+    /// `VirtualService` or `HTTPRoute`.
     kind: String,
+    /// Its namespace.
     namespace: String,
+    /// Its name.
     name: String,
+    /// Which of its routes, from 0.
     #[serde(default)]
     route_index: usize,
+    /// Seconds back from now.
+    #[schemars(range(min = 10, max = 604_800))]
     #[serde(default = "a_quarter")]
     window: u64,
 }

@@ -5,39 +5,66 @@ use std::{fmt::Write as _, sync::Arc};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
-use http::header;
+use http::{Uri, header};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_api::{Kind, Object, ObjectKey, Spec};
-use weft_model::{ObjectRef, config::ConfigObject};
+use weft_model::{
+    ObjectRef,
+    config::{ConfigList, ConfigObject, ConfigRow},
+};
 use weft_source::Access;
 
 use crate::{
     app::App,
     auth::{Caller, Sight, Verb},
     canary::edit::EditError,
-    http::ApiError,
+    config::order,
+    http::{ApiError, api::pages, routes::Shaped},
     redact,
 };
 
-/// `GET /api/v1/config`. The JSON is made once for each state of the files.
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Response {
+/// `GET /api/v1/config`, in pages. The JSON of all of it is made once for each state of the files.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    uri: Uri,
+    paged: Result<Query<pages::Paged>, QueryRejection>,
+) -> Result<Shaped<ConfigList>, ApiError> {
+    let Query(paged) = paged?;
     let view = app.view();
-    if *caller.sight() != Sight::All {
-        return Json(redact::config(&view.list, caller.sight())).into_response();
+    let sight = caller.sight();
+    let mut rows: Vec<&ConfigRow> = view.list.rows.iter().filter(|row| sight.sees(&row.object.namespace)).collect();
+    let whole = paged.is_all(rows.len()) && *sight == Sight::All;
+    let next = paged.cut(&mut rows, |row| {
+        let (kind, namespace, name, version) = order(&row.object);
+        [kind, namespace, name, version].map(str::to_owned)
+    })?;
+    if whole {
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        return Ok((json, view.list_json.to_string()).into_response().into());
     }
-    ([(header::CONTENT_TYPE, "application/json")], view.list_json.to_string()).into_response()
+    // What belongs to no object stands on the first page.
+    let findings = if paged.is_first() { redact::file_findings(&view.list, sight) } else { Vec::new() };
+    let rows = rows.into_iter().cloned().collect();
+    let page = ConfigList { rows, file_findings: findings, next: next.clone() };
+    Ok(pages::linked(page, &uri, next.as_deref()))
 }
 
-/// Which object: the version may be another one than it is written in.
-#[derive(Debug, Deserialize)]
+/// Which object.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Wanted {
+    /// `group/version`, or `v1`; the version may be another one than it is written in.
     api_version: String,
+    /// Its kind.
     kind: String,
+    /// Its namespace; empty for what stands in none.
     #[serde(default)]
     namespace: String,
+    /// Its name.
     name: String,
 }
 

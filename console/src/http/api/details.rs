@@ -3,19 +3,19 @@
 use std::{sync::Arc, time::SystemTime};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::StatusCode,
-    routing::get,
+    http::{StatusCode, Uri},
 };
 use futures::future::join_all;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::{
     ObjectRef,
     details::{Charts, Detail, Inventory, Logs, Row, Subject},
 };
 
-use super::Window;
+use super::{Window, pages};
 use crate::{
     app::App,
     auth::{Caller, Verb},
@@ -26,7 +26,10 @@ use crate::{
         logs,
         page::page,
     },
-    http::ApiError,
+    http::{
+        ApiError,
+        routes::{Routes, Shaped, get},
+    },
 };
 
 /// Lines of a log that are asked for at most.
@@ -34,31 +37,41 @@ const MOST_LINES: usize = 1_000;
 /// Pods whose restarts are asked for on one page.
 const MOST_ASKED: usize = 20;
 
-pub(super) fn router() -> Router<Arc<App>> {
-    let mut router = Router::new();
+pub(super) fn routes() -> Routes {
+    let mut routes = Routes::default();
     for subject in Subject::ALL {
-        let slug = subject.slug();
+        let (slug, word) = (subject.slug(), subject.word());
         let one = if subject == Subject::Namespace { "{name}" } else { "{namespace}/{name}" };
-        router = router
-            .route(&format!("/{slug}"), get(move |app, caller, query| list(subject, app, caller, query)))
-            .route(
-                &format!("/{slug}/{one}"),
-                get(move |app, caller, path, query| detail(subject, app, caller, path, query)),
-            )
-            .route(
-                &format!("/{slug}/{one}/charts"),
-                get(move |app, caller, path, query| drawn(subject, app, caller, path, query)),
-            );
+        routes = routes
+            .with(get(
+                format!("/{slug}"),
+                format!("{}s with health, traffic and proxies.", capitalized(word)),
+                move |app, caller, uri, window, paged| list(subject, app, caller, uri, window, paged),
+            ))
+            .with(get(
+                format!("/{slug}/{one}"),
+                format!("One {word}: what it is made of, and what applies to it."),
+                move |app, caller, path, query| detail(subject, app, caller, path, query),
+            ))
+            .with(get(
+                format!("/{slug}/{one}/charts"),
+                format!("How one {word} fared over time."),
+                move |app, caller, path, query| drawn(subject, app, caller, path, query),
+            ));
     }
-    router
-        .route(
-            "/workloads/{namespace}/{name}/logs",
-            get(|app, caller, path, query| written(Subject::Workload, app, caller, path, query)),
-        )
-        .route(
-            "/apps/{namespace}/{name}/logs",
-            get(|app, caller, path, query| written(Subject::App, app, caller, path, query)),
-        )
+    for subject in [Subject::Workload, Subject::App] {
+        routes = routes.with(get(
+            format!("/{}/{{namespace}}/{{name}}/logs", subject.slug()),
+            format!("What the instances of one {} wrote last.", subject.word()),
+            move |app, caller, path, query| written(subject, app, caller, path, query),
+        ));
+    }
+    routes
+}
+
+fn capitalized(word: &str) -> String {
+    let mut rest = word.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
 /// Which one; a namespace has no other.
@@ -79,26 +92,32 @@ async fn list(
     subject: Subject,
     State(app): State<Arc<App>>,
     caller: Caller,
+    uri: Uri,
     window: Result<Query<Window>, QueryRejection>,
-) -> Result<Json<Inventory>, ApiError> {
+    paged: Result<Query<pages::Paged>, QueryRejection>,
+) -> Result<Shaped<Inventory>, ApiError> {
     let window_s = window?.checked()?;
+    let Query(paged) = paged?;
     let moment = Moment::take(&app, window_s).await;
     let mut rows = Lists::of(&moment).rows(subject);
     rows.retain(|row| caller.sees(&row.namespace));
+    let next = paged.cut(&mut rows, |row| [&row.namespace, &row.name, &row.host].map(Clone::clone))?;
     let mut commands = vec![(
         "The same as JSON".to_owned(),
         format!("curl -s '$CONSOLE/api/v1/{}?window={window_s}'", subject.slug()),
     )];
     commands.push(("The state of proxies".to_owned(), "weft proxy-status".to_owned()));
     commands.extend(moment.observed.queries.iter().cloned());
-    Ok(Json(Inventory {
+    let page = Inventory {
         at_ms: moment.observed.at_ms,
         window_s,
         rows,
         sources: moment.observed.sources.clone(),
         operator_problem: moment.seen.problem(),
         commands,
-    }))
+        next: next.clone(),
+    };
+    Ok(pages::linked(page, &uri, next.as_deref()))
 }
 
 /// What is not there and what may not be seen look the same: a name alone tells something.
@@ -141,12 +160,17 @@ async fn detail(
     Ok(Json(detail))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Drawn {
+    /// Seconds back from now.
+    #[schemars(range(min = 10, max = 604_800))]
     window: u64,
+    /// `in` for what it receives, `out` for what it sends.
     direction: String,
+    /// A label of Istio's standard metrics to split by, such as `response_code`; empty for none.
     split: String,
+    /// Whose figures: `source` or `destination`; empty for the side that has a proxy.
     reporter: String,
 }
 
@@ -198,10 +222,12 @@ async fn drawn(
     Ok(Json(charts::charts(app.prometheus.as_ref(), &wanted, now.as_secs_f64(), &sees).await))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Written {
+    /// Lines of each log, 1 to 1,000.
     lines: usize,
+    /// Name of the only instance that is wanted; empty for all.
     instance: String,
 }
 

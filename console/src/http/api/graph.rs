@@ -9,8 +9,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
-use weft_model::graph::{SeriesAnswer, View};
+use weft_model::graph::{Graph, SeriesAnswer, View};
 
 use super::{ApiError, a_minute, checked_window};
 use crate::{
@@ -18,22 +19,30 @@ use crate::{
     auth::Caller,
     clock::now_ms,
     graph::{Answer, Ask, series},
+    http::routes::Shaped,
 };
 
 /// Most namespaces that one graph can be narrowed to.
 const MAX_NAMESPACES: usize = 200;
 
 /// `?view=app&window=60&at=1700000000000&namespaces=shop,bank&idle=true&wait=true`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::http) struct GraphQuery {
+    /// Seconds that the figures are over.
+    #[schemars(range(min = 10, max = 604_800))]
     #[serde(default = "a_minute")]
     window: u64,
+    /// End of the window, milliseconds since the Unix epoch; now if absent.
     at: Option<u64>,
+    /// What the nodes are.
     #[serde(default)]
     view: View,
+    /// Only these namespaces and what they call, with commas between them, at most 200; empty for all.
     #[serde(default)]
     namespaces: String,
+    /// Whether nodes without traffic are in it.
     idle: Option<bool>,
+    /// Whether the answer waits for the quantiles.
     #[serde(default)]
     wait: bool,
 }
@@ -80,13 +89,13 @@ pub(super) async fn graph(
     caller: Caller,
     headers: HeaderMap,
     query: Result<Query<GraphQuery>, QueryRejection>,
-) -> Result<Response, ApiError> {
+) -> Result<Shaped<Graph>, ApiError> {
     let Query(query) = query?;
     let wait = query.wait;
     let ask = query.checked()?;
     let sight = caller.sight();
     let answer = app.answers.get(&ask, app.view(), &|namespace| sight.sees(namespace), wait).await;
-    Ok(respond(&answer, &headers))
+    Ok(respond(&answer, &headers).into())
 }
 
 fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
@@ -116,13 +125,19 @@ fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
 }
 
 /// `?node=shop/payment` or `?edge=shop/a->shop/b`, with `window`, `at` and `step`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct SeriesQuery {
+    /// Id of a node, as the graph has it; either this or `edge`.
     node: Option<String>,
+    /// Id of an edge: `source->destination`.
     edge: Option<String>,
+    /// Seconds back from `at`.
+    #[schemars(range(min = 10, max = 604_800))]
     #[serde(default = "an_hour")]
     window: u64,
+    /// End of the window, milliseconds since the Unix epoch; now if absent.
     at: Option<u64>,
+    /// Seconds between two points; by default as many as make about 60 points.
     step: Option<u64>,
 }
 

@@ -6,15 +6,17 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     Json,
-    extract::{Path, Query, RawQuery, State, rejection::QueryRejection},
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::Uri,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::trace::{Heat, Trace, TraceList, TraceNames};
 
 use crate::{
     app::App,
     auth::Caller,
-    http::ApiError,
+    http::{ApiError, api::pages::linked, routes::Shaped},
     redact,
     telemetry::traces::{MAX_AGE, arrange, from_prometheus, heat},
 };
@@ -23,21 +25,24 @@ use crate::{
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
-    RawQuery(query): RawQuery,
-) -> Result<Json<TraceList>, ApiError> {
-    let filter = query::filter(query.as_deref(), caller.sight())?;
+    uri: Uri,
+    search: query::Search,
+) -> Result<Shaped<TraceList>, ApiError> {
+    let filter = search.filter(caller.sight())?;
     let found = app.traces.list(&filter).await?;
     let traces = found.traces.into_iter().map(|row| redact::trace_row(row, caller.sight())).collect();
-    Ok(Json(TraceList { traces, next: found.next.map(|next| next.to_string()), note: found.note }))
+    let next = found.next.map(|next| next.to_string());
+    let page = TraceList { traces, next: next.clone(), note: found.note };
+    Ok(linked(page, &uri, next.as_deref()))
 }
 
 /// `GET /api/v1/traces/heat`: the same search, counted by time and duration.
 pub(super) async fn heat_map(
     State(app): State<Arc<App>>,
     caller: Caller,
-    RawQuery(query): RawQuery,
+    search: query::Search,
 ) -> Result<Json<Heat>, ApiError> {
-    let filter = query::filter(query.as_deref(), caller.sight())?;
+    let filter = search.filter(caller.sight())?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let to = filter.to_us.unwrap_or(micros(now));
@@ -46,9 +51,10 @@ pub(super) async fn heat_map(
     Ok(Json(heat(found, from, to)))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Named {
+    /// Whose operations are wanted, `namespace/name`; empty for none.
     workload: String,
 }
 

@@ -8,6 +8,7 @@ use axum::{
     },
 };
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use weft_api::{Object, ObjectKey};
@@ -29,9 +30,11 @@ use crate::{
 pub(super) const MAX_FORM_BODY: usize = 256 * 1024;
 
 /// `?namespace=shop&name=order-service`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct About {
+    /// Namespace of what it is about.
     namespace: String,
+    /// The service, or for security a service, an application or a workload; empty there for the whole namespace.
     #[serde(default)]
     name: String,
 }

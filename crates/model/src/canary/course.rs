@@ -5,6 +5,7 @@ use crate::graph::Sources;
 /// One destination of a weighted route over time. Every list has one value for each of [`Course::times_ms`]; `None` where
 /// nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ArmCourse {
     /// The subset, or the host where there is none.
@@ -25,6 +26,7 @@ pub struct ArmCourse {
 
 /// One destination over the whole time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ArmTotal {
     /// Requests, about: rates times their time.
@@ -41,6 +43,7 @@ pub struct ArmTotal {
 
 /// What the errors of all destinations did when the weights were moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct MoveEffect {
     /// Names the edit, as the history has it.
@@ -55,6 +58,7 @@ pub struct MoveEffect {
 
 /// How a weighted route fared over time (`GET /api/v1/canaries/course`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Course {
     /// Seconds between two points.

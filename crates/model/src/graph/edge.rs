@@ -4,6 +4,7 @@ use super::{Health, node::is_zero};
 
 /// How encrypted an edge is, as its destination reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Lock {
     /// All mutual TLS.
@@ -19,6 +20,7 @@ pub enum Lock {
 
 /// Requests by response code on an edge.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CodeRate {
     /// HTTP status, or `0` for a request that got none; empty for TCP connections.
@@ -34,6 +36,7 @@ pub struct CodeRate {
 
 /// One edge: `source` calls `destination`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Edge {
     /// `source->destination`, stable across refreshes. It is not on the wire, where it would be an eighth of the graph.

@@ -4,6 +4,7 @@ use crate::Severity;
 
 /// The state of health of a node or an edge; each has its own colour and its own shape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// Known not to carry traffic.
@@ -21,6 +22,7 @@ pub enum Health {
 
 /// What a node stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum NodeKind {
     /// A workload with a proxy; in the versioned-app view, a version of an app.
@@ -46,6 +48,7 @@ pub enum NodeKind {
 
 /// A mark on a node, each with words of its own on hover.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Badge {
     /// `canary`, `fault`, `circuit-breaker`, `missing-sidecar` or `lint`.
@@ -58,6 +61,7 @@ pub struct Badge {
 
 /// One node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
     /// Stable across refreshes: `namespace/workload`, `service/HOST`, `app/namespace/APP`, `app/namespace/APP/VERSION`,
@@ -114,6 +118,7 @@ pub struct Node {
 
 /// A box around the versions of one app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AppBox {
     /// `app/namespace/APP`.

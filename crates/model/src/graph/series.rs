@@ -4,6 +4,7 @@ use super::Sources;
 
 /// One line of a chart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// `rate`, `errors`, `client-errors`, `p50`, `p95`, `p99`, `bytes-sent` or `bytes-received`; a node's lines are of what
@@ -17,6 +18,7 @@ pub struct Line {
 
 /// How one node or one edge fared over time (`GET /api/v1/graph/series`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SeriesAnswer {
     /// Seconds between two points.

@@ -7,6 +7,7 @@ use axum::{
         rejection::{JsonRejection, QueryRejection},
     },
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_api::Kind;
 use weft_model::{
@@ -76,9 +77,11 @@ pub(in crate::http) async fn apply(
 }
 
 /// `?kind=VirtualService`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::http) struct OfKind {
+    /// The kind.
     kind: String,
+    /// Namespace whose names come first.
     #[serde(default)]
     namespace: String,
 }

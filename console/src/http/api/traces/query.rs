@@ -1,11 +1,17 @@
 //! What a search for traces may say. Whatever is wrong is named by its parameter.
 
-use std::str::FromStr;
+use std::{convert::Infallible, str::FromStr};
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use schemars::JsonSchema;
 
 use crate::{
     auth::Sight,
     db::{MAX_TAGS, TraceFilter},
-    http::ApiError,
+    http::{
+        ApiError,
+        routes::{Operation, Takes},
+    },
 };
 
 /// Rows given when nobody says how many.
@@ -17,8 +23,64 @@ const MAX_TEXT: usize = 1024;
 /// Namespaces that may be named.
 const MAX_NAMESPACES: usize = 500;
 
-/// Reads the query of a search; only spans that the caller sees are looked at.
-pub(super) fn filter(query: Option<&str>, sight: &Sight) -> Result<TraceFilter, ApiError> {
+/// A search as it was asked for.
+pub(in crate::http) struct Search(Option<String>);
+
+/// What a search may say, for the description; [`filter`] reads it.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its shape is read")]
+struct Parameters {
+    /// Workload that reports a span, `namespace/name`.
+    workload: Option<String>,
+    /// Operation of that span.
+    operation: Option<String>,
+    /// `key=value`, an attribute of that span; repeat it for several, at most 6.
+    tag: Option<Vec<String>>,
+    /// Only traces in which something failed.
+    errors: Option<bool>,
+    /// Shortest duration in milliseconds.
+    #[schemars(range(min = 0))]
+    min_ms: Option<f64>,
+    /// Longest duration in milliseconds.
+    #[schemars(range(min = 0))]
+    max_ms: Option<f64>,
+    /// Begun not before, milliseconds since the Unix epoch.
+    from_ms: Option<u64>,
+    /// Begun not after, milliseconds since the Unix epoch.
+    to_ms: Option<u64>,
+    /// Only these namespaces, with commas between them.
+    namespace: Option<String>,
+    /// Rows of one page at most; 50 by default.
+    #[schemars(range(min = 1, max = 500))]
+    limit: Option<usize>,
+    /// Where the page begins: `next` of the page before. `before` is the same.
+    cursor: Option<String>,
+}
+
+impl Takes for Search {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.query::<Parameters>();
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Search {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.uri.query().map(str::to_owned)))
+    }
+}
+
+impl Search {
+    /// What it comes to for a caller; only spans that they see are looked at.
+    pub(super) fn filter(&self, sight: &Sight) -> Result<TraceFilter, ApiError> {
+        filter(self.0.as_deref(), sight)
+    }
+}
+
+/// Reads the query of a search.
+fn filter(query: Option<&str>, sight: &Sight) -> Result<TraceFilter, ApiError> {
     let mut filter = TraceFilter { limit: ROWS, ..TraceFilter::default() };
     let mut namespaces: Option<Vec<String>> = None;
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -61,11 +123,11 @@ pub(super) fn filter(query: Option<&str>, sight: &Sight) -> Result<TraceFilter, 
                     return Err(wrong(name, value, &range));
                 }
             }
-            "before" => filter.before = Some(number(name, value, "Repeat what an answer gave as next.")?),
+            "cursor" | "before" => filter.before = Some(number(name, value, "Repeat what an answer gave as next.")?),
             _ => {
                 return Err(ApiError::bad_request(
                     format!("A search for traces has no parameter {}.", shown(name)),
-                    "It takes workload, operation, tag, errors, minMs, maxMs, fromMs, toMs, namespace, limit and before.",
+                    "It takes workload, operation, tag, errors, minMs, maxMs, fromMs, toMs, namespace, limit and cursor.",
                 ));
             }
         }
@@ -142,6 +204,17 @@ mod tests {
         assert_eq!((read.from_us, read.to_us), (Some(1000), Some(2999)));
         assert_eq!(read.before.map(|cursor| cursor.to_string()).as_deref(), Some("5.0a"));
         assert_eq!(filter(None, &Sight::All).unwrap(), TraceFilter { limit: ROWS, ..TraceFilter::default() });
+    }
+
+    #[test]
+    fn what_is_described_is_what_is_read() {
+        let described = schemars::schema_for!(Parameters);
+        let names: Vec<&String> = described.get("properties").unwrap().as_object().unwrap().keys().collect();
+        assert_eq!(names.len(), 11);
+        for name in names {
+            let error = filter(Some(&format!("{name}=%3D")), &Sight::All).err();
+            assert!(!format!("{error:?}").contains("has no parameter"), "{name}");
+        }
     }
 
     #[test]
