@@ -132,6 +132,15 @@ impl Database {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
+    /// What SQLite would do, step by step.
+    #[cfg(test)]
+    pub(super) async fn explain(&self, sql: &str, values: Vec<Value>) -> Result<Vec<String>, DbError> {
+        let Pool::Sqlite(pool) = &self.pool else { return Ok(Vec::new()) };
+        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let rows = bound!(sql, values).fetch_all(pool).await?;
+        Ok(rows.iter().map(|row| row.try_get("detail")).collect::<Result<_, _>>()?)
+    }
+
     /// Begins a transaction; whoever runs it does so within [`Self::watched`].
     pub(super) async fn begin(&self) -> Result<Transaction, DbError> {
         Ok(match &self.pool {

@@ -186,8 +186,13 @@ impl TraceStore {
     }
 }
 
+/// Of `namespace/name`; empty for a workload that belongs to none.
+fn namespace_of(workload: &str) -> &str {
+    workload.split_once('/').map_or("", |(namespace, _)| namespace)
+}
+
 fn values(span: &SpanRecord) -> Result<[Value; COLUMNS], DbError> {
-    let namespace = span.workload.split_once('/').map_or("", |(namespace, _)| namespace);
+    let namespace = namespace_of(&span.workload);
     Ok([
         (&span.trace_id).into(),
         (&span.span_id).into(),

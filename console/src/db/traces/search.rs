@@ -1,10 +1,13 @@
 //! What is asked of the spans that are held.
 
+mod statement;
+
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use weft_model::trace::{Span, TraceRow};
 
-use super::TraceStore;
+use self::statement::{Shape, listing, pointing};
+use super::{TraceStore, namespace_of};
 use crate::db::{
     DbError,
     database::{Row, Value},
@@ -82,43 +85,31 @@ impl FromStr for Cursor {
     }
 }
 
-/// Traces that pass a filter, newest first. A tag is looked for as it stands in the JSON text, quotes included; inside of
-/// a string they would be escaped.
-macro_rules! search {
-    ($columns:literal) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM traces AS t WHERE t.start_us >= $1 AND t.start_us <= $2 AND NOT (t.start_us = $2 AND t.trace_id >= $3) \
-             AND t.duration_us >= $4 AND t.duration_us <= $5 AND (NOT $6 OR t.error) \
-             AND (NOT $7 OR EXISTS (SELECT 1 FROM spans AS s WHERE s.trace_id = t.trace_id \
-             AND ($8 IS NULL OR s.workload = $8) AND ($9 IS NULL OR s.name = $9) AND (NOT $6 OR s.error) \
-             AND ($10 IS NULL OR replace($10, '\u{1f}' || s.namespace || '\u{1f}', '') <> $10) \
-             AND ($11 IS NULL OR replace(s.attributes, $11, '') <> s.attributes) \
-             AND ($12 IS NULL OR replace(s.attributes, $12, '') <> s.attributes) \
-             AND ($13 IS NULL OR replace(s.attributes, $13, '') <> s.attributes) \
-             AND ($14 IS NULL OR replace(s.attributes, $14, '') <> s.attributes) \
-             AND ($15 IS NULL OR replace(s.attributes, $15, '') <> s.attributes) \
-             AND ($16 IS NULL OR replace(s.attributes, $16, '') <> s.attributes))) \
-             ORDER BY t.start_us DESC, t.trace_id DESC LIMIT $17"
-        )
-    };
-}
-
 impl TraceFilter {
-    fn values(&self) -> Result<Vec<Value>, DbError> {
+    /// The statement that answers it; `None` when nothing can pass.
+    fn shape(&self) -> Option<Shape> {
+        if let (Some(workload), Some(names)) = (&self.workload, &self.namespaces) {
+            let own = namespace_of(workload);
+            if !names.iter().any(|name| name == own) {
+                return None;
+            }
+        }
+        Some(match (&self.workload, self.tags.is_empty()) {
+            (Some(_), true) => Shape::Workload,
+            (Some(_), false) => Shape::WorkloadTags,
+            (None, false) => Shape::Tags,
+            (None, true) if self.operation.is_some() || self.namespaces.is_some() => Shape::Spans,
+            (None, true) => Shape::Traces,
+        })
+    }
+
+    fn values(&self, shape: Shape) -> Result<Vec<Value>, DbError> {
         // A page goes on where the one before it ended; "g" follows every hexadecimal digit.
         let latest = self.to_us.unwrap_or(u64::MAX);
         let (latest, before) = match &self.before {
             Some(cursor) if cursor.start_us <= latest => (cursor.start_us, cursor.trace_id.as_str()),
             _ => (latest, "g"),
         };
-        let about_spans =
-            self.workload.is_some() || self.operation.is_some() || self.namespaces.is_some() || !self.tags.is_empty();
-        let namespaces = self
-            .namespaces
-            .as_ref()
-            .map(|names| names.iter().fold(BETWEEN.to_string(), |text, name| text + name + &BETWEEN.to_string()));
         let mut values: Vec<Value> = vec![
             self.from_us.unwrap_or(0).into(),
             latest.into(),
@@ -126,11 +117,24 @@ impl TraceFilter {
             self.min_us.unwrap_or(0).into(),
             self.max_us.unwrap_or(u64::MAX).into(),
             self.errors.into(),
-            about_spans.into(),
-            (&self.workload).into(),
-            (&self.operation).into(),
-            (&namespaces).into(),
+            self.limit.into(),
         ];
+        if shape == Shape::Traces {
+            return Ok(values);
+        }
+        values.push((&self.operation).into());
+        values.push(match shape {
+            Shape::Workload | Shape::WorkloadTags => (&self.workload).into(),
+            _ => {
+                let joined = |names: &Vec<String>| {
+                    names.iter().fold(BETWEEN.to_string(), |text, name| text + name + &BETWEEN.to_string())
+                };
+                (&self.namespaces.as_ref().map(joined)).into()
+            }
+        });
+        if matches!(shape, Shape::Spans | Shape::Workload) {
+            return Ok(values);
+        }
         let mut tags = self.tags.iter();
         for _ in 0..MAX_TAGS {
             let needle = match tags.next() {
@@ -141,7 +145,6 @@ impl TraceFilter {
             };
             values.push((&needle).into());
         }
-        values.push(self.limit.into());
         Ok(values)
     }
 }
@@ -149,7 +152,8 @@ impl TraceFilter {
 impl TraceStore {
     /// Traces that pass `filter`, newest first.
     pub async fn list(&self, filter: &TraceFilter) -> Result<Vec<TraceRow>, DbError> {
-        let rows = self.database.rows(search!("t.*"), filter.values()?).await?;
+        let Some(shape) = filter.shape() else { return Ok(Vec::new()) };
+        let rows = self.database.rows(listing(shape), filter.values(shape)?).await?;
         rows.iter().map(trace_row).collect()
     }
 
@@ -162,7 +166,8 @@ impl TraceStore {
                 error: row.get("error")?,
             })
         };
-        let rows = self.database.rows(search!("t.start_us, t.duration_us, t.error"), filter.values()?).await?;
+        let Some(shape) = filter.shape() else { return Ok(Vec::new()) };
+        let rows = self.database.rows(pointing(shape), filter.values(shape)?).await?;
         rows.iter().map(point).collect()
     }
 
@@ -222,3 +227,6 @@ fn span_row(row: &Row) -> Result<Span, DbError> {
         ..Span::default()
     })
 }
+
+#[cfg(test)]
+mod tests;
