@@ -23,7 +23,7 @@ use crate::{
     metrics::Metrics,
     telemetry::{
         prometheus::Prometheus,
-        traces::{Ingest, TraceSource},
+        traces::{Ingest, Link, TraceSource},
     },
 };
 
@@ -68,6 +68,8 @@ pub struct App {
     pub state: db::State,
     /// Where traces are read.
     pub traces: TraceSource,
+    /// Pages elsewhere that show a trace.
+    pub trace_links: Vec<Link>,
     /// The queue in front of those that are received.
     pub ingest: Ingest,
     /// Pages that listen.

@@ -53,12 +53,7 @@ impl Console {
         let traces = db::open_traces(&database, &args.data_dir.join("traces.db"), args.max_spans)
             .await
             .map_err(|e| unusable(&args.data_dir, e))?;
-        let backend = Backend::new(
-            args.traces.trace_source,
-            args.traces.trace_url.as_deref(),
-            args.traces.trace_token_file.clone(),
-        );
-        let backend = backend.map_err(|error| {
+        let backend = Backend::new(&args.traces).map_err(|error| {
             let remedy = error.remedy();
             StartupError::new("cannot use --trace-source", error, remedy)
         })?;
@@ -101,6 +96,7 @@ impl Console {
             audit: AuditLog::new(state.clone()),
             state,
             traces: backend.map_or(TraceSource::Embedded(traces), TraceSource::Backend),
+            trace_links: args.traces.trace_link,
             ingest,
             live: Live::new(metrics.clone()),
             metrics,

@@ -5,6 +5,7 @@ mod convert;
 mod heat;
 mod hops;
 mod ingest;
+mod link;
 mod source;
 mod tree;
 mod usual;
@@ -13,6 +14,7 @@ pub use self::{
     convert::{Converted, convert},
     heat::heat,
     ingest::{Full, Ingest, MAX_AGE, write_batches},
+    link::{Link, LinkError},
     source::{Backend, SourceError, SourceKind, TraceArgs, TraceSource},
     tree::arrange,
     usual::from_prometheus,

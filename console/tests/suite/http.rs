@@ -417,7 +417,7 @@ fn spans(count: u8) -> ExportTraceServiceRequest {
 
 #[tokio::test]
 async fn spans_come_in_and_a_waterfall_goes_out() {
-    let console = Running::start(&[]).await;
+    let console = Running::start(&["--trace-link=Jaeger=https://jaeger.example.org/trace/{trace}"]).await;
     let export = |body: Vec<u8>, media: &str| {
         console.request(Method::POST, "/v1/traces").header(header::CONTENT_TYPE, media).body(body).send()
     };
@@ -434,6 +434,8 @@ async fn spans_come_in_and_a_waterfall_goes_out() {
     let trace = console.json(&format!("/api/v1/traces/{}", "07".repeat(16))).await;
     let depths: Vec<_> = trace["spans"].as_array().unwrap().iter().map(|span| span["depth"].clone()).collect();
     assert_eq!(depths, [0, 1, 2, 3]);
+    let url = format!("https://jaeger.example.org/trace/{}", "07".repeat(16));
+    assert_eq!(trace["links"], json!([{ "name": "Jaeger", "url": url }]));
     assert_eq!(console.json("/api/v1/traces?errors=true").await["traces"], json!([]));
     assert_eq!(problem(console.get(&format!("/api/v1/traces/{}", "08".repeat(16))).await).await.0, 404);
 

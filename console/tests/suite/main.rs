@@ -11,4 +11,5 @@ mod graph;
 mod http;
 mod parts;
 mod state;
+mod tempo;
 mod trace_sources;

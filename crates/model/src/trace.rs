@@ -54,6 +54,9 @@ pub struct Heat {
     pub counted: usize,
     /// Whether there were more than are counted: then these are the newest.
     pub cut: bool,
+    /// What a reader should know of what was counted, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// One cell of a [`Heat`].
@@ -195,6 +198,16 @@ pub struct Totals {
     pub unknown_us: u64,
 }
 
+/// A page of another program that shows a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TraceLink {
+    /// The program, such as `Grafana`.
+    pub name: String,
+    /// Where, by http or https.
+    pub url: String,
+}
+
 /// Answer of `GET /api/v1/traces/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -214,4 +227,7 @@ pub struct Trace {
     /// Own time by what it was spent on.
     #[serde(default)]
     pub totals: Totals,
+    /// Where else it is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<TraceLink>,
 }

@@ -43,7 +43,7 @@ pub(super) async fn heat_map(
     let to = filter.to_us.unwrap_or(micros(now));
     let from = filter.from_us.unwrap_or(micros(now.saturating_sub(MAX_AGE)));
     let found = app.traces.points(&filter).await?;
-    Ok(Json(heat(&found.points, found.cut, from, to)))
+    Ok(Json(heat(found, from, to)))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +88,7 @@ pub(super) async fn one(
         return Err(missing);
     }
     let mut trace = redact::trace(arrange(id, spans), caller.sight()).ok_or(missing)?;
+    trace.links = app.trace_links.iter().filter_map(|link| link.of(&trace)).collect();
     app.traces.compare(&mut trace.spans).await?;
     if let Some(prometheus) = &app.prometheus {
         from_prometheus(prometheus, &mut trace.spans).await;

@@ -105,7 +105,7 @@ pub(super) fn workload(resource: &BTreeMap<String, String>) -> String {
     }
 }
 
-fn flatten(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
+pub(super) fn flatten(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
     let texts = attributes.into_iter().take(MAX_ATTRIBUTES);
     texts.map(|kv| (shortened(&kv.key, MAX_NAME), shortened(&text(kv.value.as_ref(), 0), MAX_VALUE))).collect()
 }
@@ -137,7 +137,7 @@ fn id(bytes: &[u8], length: usize) -> Option<String> {
     (bytes.len() == length && bytes.iter().any(|byte| *byte != 0)).then(|| hex(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

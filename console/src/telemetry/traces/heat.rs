@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use weft_model::trace::{Heat, HeatCell};
 
-use crate::db::TracePoint;
+use super::source::Points;
 
 /// Steps of time.
 const COLUMNS: usize = 48;
@@ -11,8 +11,8 @@ const SHORTEST_US: u64 = 100;
 const LONGEST_US: u64 = 1_000_000_000;
 
 /// Counts traces by when they began, from `from_us` to `to_us` (microseconds since the epoch), and how long they took.
-/// `cut` says that there are more.
-pub fn heat(points: &[TracePoint], cut: bool, from_us: u64, to_us: u64) -> Heat {
+pub fn heat(found: Points, from_us: u64, to_us: u64) -> Heat {
+    let Points { points, cut, note } = found;
     let (from_ms, to_ms) = (from_us / 1000, (to_us / 1000).max(from_us / 1000 + 1));
     let step_us = ((to_ms - from_ms).saturating_mul(1000) / COLUMNS as u64).max(1);
     let all = steps();
@@ -21,7 +21,7 @@ pub fn heat(points: &[TracePoint], cut: bool, from_us: u64, to_us: u64) -> Heat 
     let rows = points.iter().map(|point| row_of(point.duration_us));
     let (lowest, highest) = rows.fold((all.len(), 0), |(low, high), row| (low.min(row), high.max(row)));
     let mut cells: BTreeMap<(usize, usize), HeatCell> = BTreeMap::new();
-    for point in points {
+    for point in &points {
         let steps = point.start_us.saturating_sub(from_ms * 1000) / step_us;
         let column = usize::try_from(steps).unwrap_or(usize::MAX).min(COLUMNS - 1);
         let row = row_of(point.duration_us) - lowest;
@@ -38,6 +38,7 @@ pub fn heat(points: &[TracePoint], cut: bool, from_us: u64, to_us: u64) -> Heat 
         cells: cells.into_values().collect(),
         counted: points.len(),
         cut,
+        note,
     }
 }
 
@@ -51,6 +52,11 @@ fn steps() -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::TracePoint;
+
+    fn points(points: Vec<TracePoint>) -> Points {
+        Points { points, ..Points::default() }
+    }
 
     fn point(start_us: u64, duration_us: u64, error: bool) -> TracePoint {
         TracePoint { start_us, duration_us, error }
@@ -64,8 +70,8 @@ mod tests {
             point(1_400_000, 3_000, true),
             point(0, 500, false),
         ];
-        let heat = heat(&points, false, 0, 48_000_000);
-        assert_eq!((heat.columns, heat.counted, heat.cut), (48, 4, false));
+        let heat = heat(Points { points, cut: false, note: Some("some".into()) }, 0, 48_000_000);
+        assert_eq!((heat.columns, heat.counted, heat.note.as_deref()), (48, 4, Some("some")));
         assert_eq!(heat.borders_us, [500, 1000, 2000, 5000]);
         let cells: Vec<_> = heat.cells.iter().map(|cell| (cell.column, cell.row, cell.traces, cell.errors)).collect();
         assert_eq!(cells, [(0, 0, 1, 0), (1, 2, 2, 1), (47, 2, 1, 1)]);
@@ -73,10 +79,10 @@ mod tests {
 
     #[test]
     fn what_lies_outside_is_counted_at_the_edge() {
-        let heat = heat(&[point(u64::MAX, u64::MAX, false), point(0, 0, false)], false, 5_000_000, 5_000_000);
+        let heat = heat(points(vec![point(u64::MAX, u64::MAX, false), point(0, 0, false)]), 5_000_000, 5_000_000);
         assert_eq!(heat.cells.len(), 2);
         assert_eq!((heat.borders_us[0], heat.borders_us.last()), (0, Some(&1_000_000_000)));
         assert!(heat.cells.iter().all(|cell| cell.row + 1 < heat.borders_us.len() && cell.column < heat.columns));
-        assert_eq!(super::heat(&[], false, 0, 0).cells, []);
+        assert_eq!(super::heat(Points::default(), 0, 0).cells, []);
     }
 }

@@ -3,9 +3,12 @@
 mod args;
 mod backend;
 mod error;
+mod http;
 mod jaeger;
 mod matching;
+mod product;
 mod span;
+mod tempo;
 mod zipkin;
 
 use weft_model::trace::{Span, TraceRow};
@@ -48,6 +51,8 @@ pub struct Points {
     pub points: Vec<TracePoint>,
     /// Whether there are more.
     pub cut: bool,
+    /// What a reader should know of what was counted.
+    pub note: Option<String>,
 }
 
 impl TraceSource {
@@ -75,7 +80,7 @@ impl TraceSource {
                 let mut points = store.points(&filter).await?;
                 let cut = points.len() > MAX_POINTS;
                 points.truncate(MAX_POINTS);
-                Ok(Points { points, cut })
+                Ok(Points { points, cut, note: None })
             }
             Self::Backend(backend) => backend.points(filter).await,
         }

@@ -114,6 +114,7 @@ pub fn arrange(trace_id: String, spans: Vec<Span>) -> Trace {
         skewed: tree.spans.iter().filter(|span| span.skew_us != 0).count(),
         totals,
         spans: tree.into_spans(above, below),
+        links: Vec::new(),
     }
 }
 

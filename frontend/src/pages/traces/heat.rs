@@ -72,9 +72,10 @@ fn Picture(heat: Heat) -> impl IntoView {
     let failed: usize = heat.cells.iter().map(|cell| cell.errors).sum();
     let chosen = Memo::new(move |_| app.view.with(|view| view.traces.cell));
     let summary = format!(
-        "{}{}, {failed} failed",
+        "{}{}, {failed} failed{}",
         if heat.cut { "The newest " } else { "" },
         format::plural(heat.counted, "trace", "traces"),
+        heat.note.as_ref().map(|note| format!(". {note}")).unwrap_or_default(),
     );
     let cells = StoredValue::new(heat.cells.clone());
     let go = move |event: KeyboardEvent, cell: HeatCell, choose: Cell| {

@@ -3,7 +3,10 @@
 mod rows;
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{config::Problem, trace::Trace};
+use weft_model::{
+    config::Problem,
+    trace::{Trace, TraceLink},
+};
 
 use crate::{
     api, browser,
@@ -102,6 +105,7 @@ fn Spans(trace: Trace) -> impl IntoView {
                 }
             })
             .collect_view()}
+        {links(&trace.links)}
         <Whole trace=trace />
         <div class="spans">
             <div class="span-head" aria-hidden="true">
@@ -147,6 +151,17 @@ fn remarks(trace: &Trace) -> Vec<(&'static str, String)> {
         ));
     }
     remarks
+}
+
+/// Where else the trace is shown.
+fn links(links: &[TraceLink]) -> Option<impl IntoView + use<>> {
+    let links = links.iter().filter(|link| link.url.starts_with("http://") || link.url.starts_with("https://"));
+    let links: Vec<_> = links
+        .map(|link| {
+            view! { <a class="button quiet-button" data-testid="trace-link" target="_blank" rel="external noopener" href=link.url.clone()>"Open in "{format::middle(&link.name, 40)}</a> }
+        })
+        .collect();
+    (!links.is_empty()).then(|| view! { <p class="trace-links">{links}</p> })
 }
 
 /// What the time was spent on, over all hops; it is the legend too.

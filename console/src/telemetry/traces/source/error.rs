@@ -18,6 +18,22 @@ pub enum SourceError {
         /// What is wrong with it.
         why: String,
     },
+    /// A flag cannot be used.
+    #[error("{flag} cannot be used ({why})")]
+    Flag {
+        /// Which.
+        flag: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The search cannot be said in its language.
+    #[error("{what} cannot be asked for this ({why})")]
+    Unasked {
+        /// Who.
+        what: &'static str,
+        /// What cannot be said.
+        why: String,
+    },
     /// The token cannot be read.
     #[error("the token for {what} cannot be read from {file} ({why})")]
     Token {
@@ -81,7 +97,7 @@ pub enum SourceError {
         mebibytes: usize,
     },
     /// What answers is something else.
-    #[error("what answers at {url} does not speak the API of {what} ({why})")]
+    #[error("what answers at {url} does not speak the API of {what} ({why}){}", looks_like(.instead.as_ref()))]
     Shape {
         /// What was to be there.
         what: &'static str,
@@ -89,7 +105,13 @@ pub enum SourceError {
         url: String,
         /// What is wrong with it.
         why: String,
+        /// What it looks like.
+        instead: Option<&'static str>,
     },
+}
+
+fn looks_like(instead: Option<&&'static str>) -> String {
+    instead.map(|product| format!("; it looks like {product}")).unwrap_or_default()
 }
 
 impl SourceError {
@@ -102,8 +124,31 @@ impl SourceError {
             Self::Unreachable { .. } => "Start it, or correct --trace-url.",
             Self::Late { .. } => "Look at its load, or search a shorter time.",
             Self::Forbidden { .. } => "Give the console a token that it takes, in the file of --trace-token-file.",
-            Self::Refused { .. } => "Search for less, or look at its log.",
+            Self::Flag { .. } => "Correct or leave out that flag.",
+            Self::Unasked { .. } => "Look for less, or by other tags.",
+            Self::Refused { status: 300..=399, .. } => {
+                "It sends people elsewhere, to sign in perhaps: name its own address with --trace-url, behind the sign-in."
+            }
+            Self::Refused { status: 429, .. } => {
+                "It has more to do than it may: wait a moment, search a shorter time, or raise its limits."
+            }
+            Self::Refused { status: 500.., .. } => {
+                "It may be starting, or short of memory: look at its log, or search a shorter time."
+            }
+            Self::Refused { .. } => "Search a shorter time or for less; if it stays, look at its log.",
             Self::Long { .. } => "Search a shorter time, or for something narrower.",
+            Self::Shape { instead: Some("Jaeger"), .. } => {
+                "Did you mean --trace-source jaeger? If not, correct --trace-url."
+            }
+            Self::Shape { instead: Some("Zipkin"), .. } => {
+                "Did you mean --trace-source zipkin? If not, correct --trace-url."
+            }
+            Self::Shape { instead: Some("Tempo"), .. } => {
+                "Did you mean --trace-source tempo? If not, correct --trace-url."
+            }
+            Self::Shape { instead: Some("Grafana"), .. } => {
+                "Grafana shows traces and holds none: name the address of the store behind it with --trace-url."
+            }
             Self::Shape { .. } => "Correct --trace-source and --trace-url: they must name one and the same program.",
         }
     }
@@ -114,6 +159,7 @@ impl From<SourceError> for ApiError {
         let remedy = error.remedy();
         let error = match error {
             SourceError::Db(error) => return error.into(),
+            error @ SourceError::Unasked { .. } => return Self::bad_request(format!("{error}."), remedy),
             error => error,
         };
         let mut words = error.to_string();

@@ -133,18 +133,18 @@ async fn one(
     if !tags.is_empty() {
         query.push(("tags", serde_json::to_string(&tags).unwrap_or_default()));
     }
-    let found: Option<Data<JaegerTrace>> = backend.get("/api/traces", &query).await?;
+    let found: Option<Data<JaegerTrace>> = backend.http().get("/api/traces", &query).await?;
     Ok(found.and_then(|found| found.data).unwrap_or_default())
 }
 
 pub(super) async fn spans(backend: &Backend, trace_id: &str) -> Result<Vec<Span>, SourceError> {
-    let found: Option<Data<JaegerTrace>> = backend.get(&format!("/api/traces/{trace_id}"), &[]).await?;
+    let found: Option<Data<JaegerTrace>> = backend.http().get(&format!("/api/traces/{trace_id}"), &[]).await?;
     let trace = found.and_then(|found| found.data).unwrap_or_default().into_iter().next();
     Ok(trace.map(|trace| whole(trace).spans).unwrap_or_default())
 }
 
 pub(super) async fn services(backend: &Backend) -> Result<Vec<String>, SourceError> {
-    let found: Option<Data<String>> = backend.get("/api/services", &[]).await?;
+    let found: Option<Data<String>> = backend.http().get("/api/services", &[]).await?;
     let found = found.ok_or_else(|| missing(backend))?;
     let mut services = found.data.unwrap_or_default();
     services.sort_unstable();
@@ -153,7 +153,7 @@ pub(super) async fn services(backend: &Backend) -> Result<Vec<String>, SourceErr
 
 pub(super) async fn operations(backend: &Backend, service: &str) -> Result<Vec<String>, SourceError> {
     let query = [("service", service.to_owned())];
-    let found: Option<Data<Operation>> = backend.get("/api/operations", &query).await?;
+    let found: Option<Data<Operation>> = backend.http().get("/api/operations", &query).await?;
     let mut names: Vec<_> =
         found.and_then(|found| found.data).unwrap_or_default().into_iter().map(|operation| operation.name).collect();
     names.sort_unstable();
@@ -162,11 +162,7 @@ pub(super) async fn operations(backend: &Backend, service: &str) -> Result<Vec<S
 }
 
 fn missing(backend: &Backend) -> SourceError {
-    SourceError::Shape {
-        what: backend.name(),
-        url: backend.url().to_owned(),
-        why: "it knows no /api/services".to_owned(),
-    }
+    backend.http().odd("it knows no /api/services")
 }
 
 fn whole(trace: JaegerTrace) -> Whole {

@@ -23,7 +23,7 @@ pub(super) fn row(whole: &Whole, filter: &TraceFilter) -> Option<TraceRow> {
     passes.then_some(row)
 }
 
-fn fits(span: &Span, filter: &TraceFilter) -> bool {
+pub(super) fn fits(span: &Span, filter: &TraceFilter) -> bool {
     let attribute = |name: &str| {
         let found = span.attributes.iter().find(|(key, _)| key == name);
         found.map_or("", |(_, value)| value.as_str())

@@ -80,7 +80,8 @@ pub(super) async fn search(backend: &Backend, filter: &TraceFilter, limit: usize
     if !wanted.is_empty() {
         query.push(("annotationQuery", wanted.join(" and ")));
     }
-    let found: Vec<Vec<ZipkinSpan>> = backend.get("/api/v2/traces", &query).await?.ok_or_else(|| missing(backend))?;
+    let found: Vec<Vec<ZipkinSpan>> =
+        backend.http().get("/api/v2/traces", &query).await?.ok_or_else(|| missing(backend))?;
     let full = found.len() >= limit;
     Ok(Answer { traces: found.into_iter().filter_map(whole).collect(), full, note: None })
 }
@@ -88,21 +89,20 @@ pub(super) async fn search(backend: &Backend, filter: &TraceFilter, limit: usize
 pub(super) async fn spans(backend: &Backend, trace_id: &str) -> Result<Vec<Span>, SourceError> {
     // Ids of 64 bits are held as they came.
     let id = trace_id.strip_prefix("0000000000000000").unwrap_or(trace_id);
-    let found: Option<Vec<ZipkinSpan>> = backend.get(&format!("/api/v2/trace/{id}"), &[]).await?;
+    let found: Option<Vec<ZipkinSpan>> = backend.http().get(&format!("/api/v2/trace/{id}"), &[]).await?;
     Ok(found.and_then(whole).map(|whole| whole.spans).unwrap_or_default())
 }
 
 pub(super) async fn services(backend: &Backend) -> Result<Vec<String>, SourceError> {
-    backend.get("/api/v2/services", &[]).await?.ok_or_else(|| missing(backend))
+    backend.http().get("/api/v2/services", &[]).await?.ok_or_else(|| missing(backend))
 }
 
 pub(super) async fn operations(backend: &Backend, service: &str) -> Result<Vec<String>, SourceError> {
-    Ok(backend.get("/api/v2/spans", &[("serviceName", service.to_owned())]).await?.unwrap_or_default())
+    Ok(backend.http().get("/api/v2/spans", &[("serviceName", service.to_owned())]).await?.unwrap_or_default())
 }
 
 fn missing(backend: &Backend) -> SourceError {
-    let why = "it knows no /api/v2".to_owned();
-    SourceError::Shape { what: backend.name(), url: backend.url().to_owned(), why }
+    backend.http().odd("it knows no /api/v2")
 }
 
 /// B3 lets both sides of a call share one span: its inner side becomes a span below the outer one, and what the callee
