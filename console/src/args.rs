@@ -104,6 +104,6 @@ mod tests {
     #[test]
     fn only_serving_needs_a_directory() {
         assert_eq!(Args::try_parse_from(["weft-console", "openapi"]).unwrap().task, Some(Task::Openapi));
-        assert!(Args::try_parse_from(["weft-console"]).is_err());
+        assert!(Args::try_parse_from(["weft-console", "--source=directory"]).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! What the operator's admin port says: which content has reached every proxy.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -133,9 +133,11 @@ impl Operator {
     }
 }
 
-/// One answer out of several replicas'. Content that one of them has not taken up yet has not reached its proxies.
+/// One answer out of several replicas'. Content that one of them has not taken up yet has not reached its proxies; one that
+/// has no proxies has nobody to wait for.
 fn merge(answers: Vec<Vec<ObjectAck>>) -> Vec<ObjectAck> {
     let mut merged: BTreeMap<ObjectRef, ObjectAck> = BTreeMap::new();
+    let mut behind: BTreeSet<ObjectRef> = BTreeSet::new();
     for ack in answers.into_iter().flatten() {
         match merged.entry(ack.object.clone()) {
             Entry::Vacant(entry) => {
@@ -145,16 +147,26 @@ fn merge(answers: Vec<Vec<ObjectAck>>) -> Vec<ObjectAck> {
                 let known = entry.get_mut();
                 if known.content != ack.content {
                     // The newer content counts, and somebody still has the older one.
+                    behind.insert(ack.object.clone());
                     if ack.changed_at_ms > known.changed_at_ms {
                         *known = ack;
                     }
-                    known.acked_at_ms = None;
                     continue;
                 }
+                let nobody = |ack: &ObjectAck| ack.acked_at_ms.is_none() && ack.pending.is_empty();
+                known.acked_at_ms = match (nobody(known), nobody(&ack)) {
+                    (true, _) => ack.acked_at_ms,
+                    (false, true) => known.acked_at_ms,
+                    (false, false) => known.acked_at_ms.zip(ack.acked_at_ms).map(|(one, other)| one.max(other)),
+                };
                 known.changed_at_ms = known.changed_at_ms.min(ack.changed_at_ms);
-                known.acked_at_ms = known.acked_at_ms.zip(ack.acked_at_ms).map(|(one, other)| one.max(other));
                 known.pending.extend(ack.pending);
             }
+        }
+    }
+    for object in behind {
+        if let Some(ack) = merged.get_mut(&object) {
+            ack.acked_at_ms = None;
         }
     }
     merged.into_values().collect()
@@ -194,5 +206,14 @@ mod tests {
         // One replica is behind.
         let behind = merge(vec![vec![ack("new", 9, Some(10), &[])], vec![ack("old", 5, Some(6), &[])]]);
         assert_eq!(behind, [ack("new", 9, None, &[])]);
+        // One replica has no proxies, in whatever place it answers; that does not hide one that is behind, or waits.
+        let nobody = || vec![ack("a", 20, None, &[])];
+        let settled = || vec![ack("a", 5, Some(9), &[])];
+        for answers in [vec![nobody(), settled()], vec![settled(), nobody()], vec![nobody(), nobody(), settled()]] {
+            assert_eq!(merge(answers), [ack("a", 5, Some(9), &[])]);
+        }
+        let waits = vec![ack("a", 5, None, &["p"])];
+        assert_eq!(merge(vec![nobody(), waits.clone(), settled()]), [ack("a", 5, None, &["p"])]);
+        assert_eq!(merge(vec![nobody(), vec![ack("old", 3, Some(4), &[])], settled()]), [ack("a", 5, None, &[])]);
     }
 }

@@ -91,7 +91,8 @@ fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let cursor = format!("cursor={cursor}");
     let query = kept.chain([cursor.as_str()]).collect::<Vec<_>>().join("&");
-    HeaderValue::from_str(&format!("<{}?{query}>; rel=\"next\"", uri.path())).ok()
+    // Handlers see the path below the place where the API is put.
+    HeaderValue::from_str(&format!("</api/v1{}?{query}>; rel=\"next\"", uri.path())).ok()
 }
 
 #[cfg(test)]
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_link_keeps_the_rest_of_the_address() {
-        let uri: Uri = "/api/v1/config?limit=2&cursor=old".parse().unwrap();
+        let uri: Uri = "/config?limit=2&cursor=old".parse().unwrap();
         assert_eq!(link(&uri, "new").unwrap(), "</api/v1/config?limit=2&cursor=new>; rel=\"next\"");
     }
 }

@@ -64,7 +64,7 @@ async fn no_search_reads_a_whole_table() {
             "USING COVERING INDEX spans_by_trace (trace_id=?",
         ),
         (named(None, None, &tag), "USING INDEX traces_by_start"),
-        (TraceFilter { namespaces: shop(), ..named(None, None, &tag) }, "SEARCH s USING PRIMARY KEY (trace_id=?"),
+        (TraceFilter { namespaces: shop(), ..named(None, None, &tag) }, "USING PRIMARY KEY (trace_id=?"),
     ];
     for analyzed in [false, true] {
         if analyzed {
