@@ -1,7 +1,7 @@
 //! Real stores of traces: Jaeger and Zipkin, each in memory, on ports of its own.
 
 use std::{
-    net::TcpListener,
+    net::Ipv4Addr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -15,15 +15,19 @@ use super::until;
 /// A running Jaeger.
 pub struct Jaeger {
     _process: Ended,
-    query: u16,
-    collector: u16,
+    at: Ipv4Addr,
 }
 
 /// A running Zipkin.
 pub struct Zipkin {
     _process: Ended,
-    port: u16,
+    at: Ipv4Addr,
 }
+
+/// Their usual ports, below those that a system hands out by itself.
+const JAEGER_QUERY: u16 = 16686;
+const JAEGER_COLLECTOR: u16 = 4318;
+const ZIPKIN: u16 = 9411;
 
 /// A program that ends with the test.
 struct Ended(Child);
@@ -46,9 +50,12 @@ fn folder() -> &'static Path {
     &FOLDER
 }
 
-/// The port is free again when the program takes it; nothing else here asks for one by number.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A loopback address that no other process of the tests has: they cannot take port 0, and a port that was free a moment
+/// ago may be another test's by now.
+fn own_address() -> Ipv4Addr {
+    let [high, a, b, c] = std::process::id().to_be_bytes();
+    debug_assert_eq!(high, 0, "process ids have 22 bits");
+    Ipv4Addr::new(127, 64 | (a & 0x3f), b, c)
 }
 
 fn start(program: &Path, arguments: &[String]) -> Ended {
@@ -63,10 +70,10 @@ async fn answers(url: &str) {
 
 impl Jaeger {
     pub async fn start() -> Self {
-        let [query, collector] = [free_port(), free_port()];
+        let at = own_address();
         let mut arguments = vec![
-            format!("--query.http-server.host-port=127.0.0.1:{query}"),
-            format!("--collector.otlp.http.host-port=127.0.0.1:{collector}"),
+            format!("--query.http-server.host-port={at}:{JAEGER_QUERY}"),
+            format!("--collector.otlp.http.host-port={at}:{JAEGER_COLLECTOR}"),
         ];
         let unused = [
             "query.grpc-server.host-port",
@@ -79,20 +86,20 @@ impl Jaeger {
             "processor.jaeger-compact.server-host-port",
             "processor.zipkin-compact.server-host-port",
         ];
-        arguments.extend(unused.map(|flag| format!("--{flag}=127.0.0.1:{}", free_port())));
-        let jaeger = Self { _process: start(&folder().join("jaeger"), &arguments), query, collector };
+        arguments.extend((20_000..).zip(unused).map(|(port, flag)| format!("--{flag}={at}:{port}")));
+        let jaeger = Self { _process: start(&folder().join("jaeger"), &arguments), at };
         answers(&format!("{}/api/services", jaeger.url())).await;
         jaeger
     }
 
     /// Where it is asked.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.query)
+        format!("http://{}:{JAEGER_QUERY}", self.at)
     }
 
     /// Sends it an OTLP export request.
     pub async fn take(&self, request: Vec<u8>) {
-        let url = format!("http://127.0.0.1:{}/v1/traces", self.collector);
+        let url = format!("http://{}:{JAEGER_COLLECTOR}/v1/traces", self.at);
         let send = async || {
             let post = reqwest::Client::new().post(&url).header("content-type", "application/x-protobuf");
             post.body(request.clone()).send().await.ok().filter(|answer| answer.status().is_success())
@@ -103,24 +110,24 @@ impl Jaeger {
 
 impl Zipkin {
     pub async fn start() -> Self {
-        let port = free_port();
+        let at = own_address();
         let arguments = [
             "-Xmx160m".to_owned(),
             "-XX:TieredStopAtLevel=1".to_owned(),
             "-jar".to_owned(),
             folder().join("zipkin.jar").display().to_string(),
-            format!("--armeria.ports[0].port={port}"),
+            format!("--armeria.ports[0].port={ZIPKIN}"),
             "--armeria.ports[0].protocols=HTTP".to_owned(),
-            "--armeria.ports[0].ip=127.0.0.1".to_owned(),
+            format!("--armeria.ports[0].ip={at}"),
         ];
-        let zipkin = Self { _process: start(Path::new("java"), &arguments), port };
+        let zipkin = Self { _process: start(Path::new("java"), &arguments), at };
         answers(&format!("{}/health", zipkin.url())).await;
         zipkin
     }
 
     /// Where it is asked.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{ZIPKIN}", self.at)
     }
 
     /// Sends it spans as its API v2 takes them.
