@@ -164,6 +164,24 @@ fn webhooks_never_select_what_a_cluster_needs_to_come_up() {
 }
 
 #[test]
+fn every_revision_validates_what_it_reads() {
+    let selectors = |spec: Value| {
+        let objects = render(&input(spec)).unwrap();
+        let found = objects.iter().find(|object| object["kind"] == "ValidatingWebhookConfiguration").unwrap();
+        let webhooks = found["webhooks"].as_array().unwrap();
+        webhooks.iter().map(|webhook| webhook["objectSelector"].clone()).collect::<Vec<_>>()
+    };
+    let expected = |revisions: &[&str]| {
+        let own = json!([{"key": "istio.io/rev", "operator": "In", "values": revisions}]);
+        let none = json!([{"key": "istio.io/rev", "operator": "DoesNotExist"}]);
+        vec![json!({"matchExpressions": own}), json!({"matchExpressions": none}), json!({})]
+    };
+    assert_eq!(selectors(json!({})), expected(&["default"]));
+    // One that is not the default revision may be the only one.
+    assert_eq!(selectors(json!({"revision": "v2", "tags": ["prod"]})), expected(&["v2", "prod"]));
+}
+
+#[test]
 fn impossible_meshes_are_refused_with_every_reason() {
     let mesh = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh", "metadata": {"name": "weft"}, "spec": {
         "components": {"ingressGatway": {}, "controlPlane": {"replicas": 0}}}});
