@@ -14,6 +14,7 @@ mod namespaces;
 mod options;
 pub mod problem;
 mod removal;
+pub mod rollout;
 pub mod rotation;
 pub mod skew;
 mod status;

@@ -35,6 +35,8 @@ pub struct Facts {
     pub problem: Option<Problem>,
     /// Deployments by component; `None` when they could not be looked at.
     pub components: Option<BTreeMap<String, ComponentStatus>>,
+    /// By component that is behind, what keeps a pod of it from starting, where that is known.
+    pub hindrances: BTreeMap<String, String>,
     /// Whether a replica of the control plane is ready; `None` in profile `remote`, which has none.
     pub control_plane_ready: Option<bool>,
     /// The certificate authority, if it was looked at.
@@ -78,7 +80,9 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         });
         waiting.extend(authority.rotation.iter().map(|note| format!("root rotation: {note}")));
     }
-    let behind: Vec<String> = facts.components.iter().flatten().filter_map(|(name, found)| lag(name, found)).collect();
+    let components = facts.components.iter().flatten();
+    let behind: Vec<String> =
+        components.filter_map(|(name, found)| lag(name, found, facts.hindrances.get(name))).collect();
     waiting.extend(behind.iter().cloned());
     if facts.components.is_some() {
         all.push(match facts.control_plane_ready {
@@ -117,9 +121,10 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
     Some((true, "Ready", "every component runs".into()))
 }
 
-fn lag(name: &str, found: &ComponentStatus) -> Option<String> {
-    (found.ready < found.replicas)
-        .then(|| format!("{name}: {} of {} pods are ready (image {})", found.ready, found.replicas, found.image))
+fn lag(name: &str, found: &ComponentStatus, why: Option<&String>) -> Option<String> {
+    let ComponentStatus { ready, replicas, image } = found;
+    let why = why.map_or_else(String::new, |why| format!(", {why}"));
+    (ready < replicas).then(|| format!("{name}: {ready} of {replicas} pods are ready (image {image}){why}"))
 }
 
 /// The first ten pods and how many more there are.
@@ -166,6 +171,7 @@ mod tests {
         Facts {
             generation: 4,
             components: component(3, 3),
+            hindrances: BTreeMap::new(),
             control_plane_ready: Some(true),
             authority: Some(AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation: None }),
             problem: None,
@@ -196,6 +202,13 @@ mod tests {
         assert_eq!(of(&all, READY).reason, "ComponentsNotReady");
         assert_eq!(of(&all, PROGRESSING).status, ConditionStatus::True);
         assert_eq!(of(&all, WEBHOOKS_READY).reason, "NoReplicaReady");
+        // While the new image cannot be had, the old pod serves on.
+        let hindrances = [("control-plane".to_owned(), "pod weft-control-plane-1: ImagePullBackOff".to_owned())].into();
+        let (all, _) = conditions(&Facts { components: component(0, 1), hindrances, ..facts() });
+        let expected =
+            "control-plane: 0 of 1 pods are ready (image weft/operator:1), pod weft-control-plane-1: ImagePullBackOff";
+        assert_eq!((of(&all, READY).message.as_str(), of(&all, PROGRESSING).message.as_str()), (expected, expected));
+        assert_eq!(of(&all, WEBHOOKS_READY).status, ConditionStatus::True);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams, Patch, PatchParams},
@@ -24,6 +24,7 @@ use super::{
     definitions::{self, There},
     fleet::{self, Survey},
     problem::{Problem, Reason},
+    rollout::{self, Rollout},
     skew, status,
 };
 use crate::ca::cluster::Terms;
@@ -123,22 +124,26 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let present = authority::ensure(cluster, &wish).await?;
     outcome.conditions.authority = Some(present.facts);
     input.ca_bundle = Some(present.roots).filter(|roots| !roots.is_empty());
-    input.ready = control_plane(cluster, &input).await?.is_some_and(|found| ready(&found) > 0);
+    input.ready = control_plane(cluster, &input).await?.is_some_and(|found| serves(&found));
 
     let mut objects =
         weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
     apply(cluster, &mut objects).await?;
     prune(cluster, &context.namespace, mesh, &objects).await?;
 
-    let components = components(cluster, &context.namespace, &name).await?;
+    let parts = parts(cluster, &context.namespace, &name).await?;
     if input.mesh.profile() != Profile::Remote {
-        let found = components.values().find(|(component, _)| component == "control-plane").map(|(_, found)| found);
-        outcome.conditions.control_plane_ready = Some(found.is_some_and(|found| found.ready > 0));
+        let found = parts.iter().find(|part| part.component == "control-plane");
+        outcome.conditions.control_plane_ready = Some(found.is_some_and(|part| part.serves));
         outcome.version = found
+            .map(|part| &part.status)
             .filter(|found| found.ready >= found.replicas && found.replicas > 0)
             .map(|found| found.image.rsplit_once(':').map_or_else(String::new, |(_, tag)| tag.to_owned()));
     }
-    outcome.conditions.components = Some(components.into_values().collect());
+    if parts.iter().any(|part| part.status.ready < part.status.replicas) {
+        outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
+    }
+    outcome.conditions.components = Some(parts.into_iter().map(|part| (part.component, part.status)).collect());
     Ok(())
 }
 
@@ -234,8 +239,9 @@ async fn control_plane(cluster: &Cluster, input: &MeshInput) -> Result<Option<De
     cluster.ask(&format!("read Deployment {name}"), api.get_opt(&name)).await
 }
 
-fn ready(deployment: &Deployment) -> i32 {
-    deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0)
+/// Whether any pod answers, of whatever template: the Service leads to old ones too.
+fn serves(deployment: &Deployment) -> bool {
+    deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0) > 0
 }
 
 /// Applies everything in order, and ties Deployments to the very ServiceAccounts that they run as: tokens of running pods
@@ -273,32 +279,47 @@ async fn prune(cluster: &Cluster, namespace: &str, mesh: &DynamicObject, objects
     Ok(())
 }
 
-/// The Mesh's Deployments by name: component and state.
-type Components = BTreeMap<String, (String, ComponentStatus)>;
-
-async fn components(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Components, Problem> {
-    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
-    let params = ListParams::default().labels(&format!("{}={mesh}", names::MESH_LABEL));
-    let found = cluster.ask("list Deployments", api.list(&params)).await?;
-    Ok(found.items.iter().filter(|d| d.metadata.deletion_timestamp.is_none()).map(component).collect())
+/// A Deployment of the Mesh.
+struct Part {
+    component: String,
+    status: ComponentStatus,
+    serves: bool,
 }
 
-fn component(deployment: &Deployment) -> (String, (String, ComponentStatus)) {
-    let name = deployment.name_any();
-    let component = deployment.labels().get(names::COMPONENT_LABEL).unwrap_or(&name).clone();
-    let spec = deployment.spec.as_ref();
-    let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
-    let image = spec
+async fn parts(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Vec<Part>, Problem> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
+    let found = cluster.ask("list Deployments", api.list(&of_mesh(mesh))).await?;
+    Ok(found.items.iter().filter(|d| d.metadata.deletion_timestamp.is_none()).map(part).collect())
+}
+
+fn of_mesh(mesh: &str) -> ListParams {
+    ListParams::default().labels(&format!("{}={mesh}", names::MESH_LABEL))
+}
+
+fn part(deployment: &Deployment) -> Part {
+    let component = deployment.labels().get(names::COMPONENT_LABEL).cloned().unwrap_or_else(|| deployment.name_any());
+    let image = deployment
+        .spec
+        .as_ref()
         .and_then(|spec| spec.template.spec.as_ref())
         .and_then(|pod| pod.containers.first())
         .and_then(|container| container.image.clone())
         .unwrap_or_default();
-    // Pods of an older template are ready too, but not what is wanted.
-    let status = deployment.status.clone().unwrap_or_default();
-    let current = status.observed_generation >= deployment.metadata.generation;
-    let updated = if current { status.updated_replicas.unwrap_or(0) } else { 0 };
-    let ready = status.ready_replicas.unwrap_or(0).min(updated);
-    (name, (component, ComponentStatus { ready, replicas: wanted, image }))
+    let rollout = Rollout::of(deployment);
+    let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
+    Part { component, status, serves: serves(deployment) }
+}
+
+/// Why components wait, as far as their pods tell. Not knowing it changes nothing.
+async fn hindrances(cluster: &Cluster, namespace: &str, mesh: &str) -> BTreeMap<String, String> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    match cluster.ask("list the pods that are waited for", api.list(&of_mesh(mesh))).await {
+        Ok(pods) => rollout::hindrances(&pods.items),
+        Err(problem) => {
+            tracing::debug!(mesh, "{problem}");
+            BTreeMap::new()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -322,19 +343,16 @@ mod tests {
     }
 
     #[test]
-    fn pods_of_an_older_template_do_not_count() {
-        let deployment = |generation: i64, observed: i64, updated: i32, ready: i32| -> Deployment {
-            serde_json::from_value(json!({
-                "metadata": {"name": "d", "generation": generation, "labels": {"weft.dev/component": "console"}},
-                "spec": {"replicas": 3, "selector": {}, "template": {"spec": {"containers": [{"name": "c", "image": "i:2"}]}}},
-                "status": {"observedGeneration": observed, "updatedReplicas": updated, "readyReplicas": ready},
-            }))
-            .unwrap()
-        };
-        let seen = |d| component(&d).1.1.ready;
-        assert_eq!(seen(deployment(2, 2, 3, 3)), 3);
-        assert_eq!(seen(deployment(2, 2, 1, 3)), 1);
-        assert_eq!(seen(deployment(2, 1, 3, 3)), 0, "the change was not seen yet");
+    fn an_old_pod_serves_and_is_not_what_is_wanted() {
+        let deployment: Deployment = serde_json::from_value(json!({
+            "metadata": {"name": "d", "generation": 2, "labels": {"weft.dev/component": "console"}},
+            "spec": {"replicas": 1, "selector": {}, "template": {"spec": {"containers": [{"name": "c", "image": "i:2"}]}}},
+            "status": {"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1},
+        }))
+        .unwrap();
+        let Part { component, status, serves } = part(&deployment);
+        assert_eq!((component.as_str(), status.image.as_str()), ("console", "i:2"));
+        assert_eq!((status.ready, status.replicas, serves), (0, 1, true));
     }
 
     #[test]

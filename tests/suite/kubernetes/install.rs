@@ -44,6 +44,23 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         })
         .await;
 
+    // An image that cannot be had: the old pod serves on, and the Mesh says what it waits for until that is put right.
+    let console = |image: Value| json!({ "spec": { "components": { "console": { "image": image } } } }).to_string();
+    cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &console("weft/console:nowhere".into())]).await;
+    cluster
+        .wait_for("the Mesh names the console", &["mesh", NAME], SOON, |mesh| {
+            let text = mesh["status"]["conditions"].to_string();
+            match condition(mesh, "Ready") {
+                Some(("False", "ComponentsNotReady")) if text.contains("console: 0 of 1 pods are ready") => {
+                    ensure(text.contains("ErrImageNeverPull"), || text)
+                }
+                _ => Err(text),
+            }
+        })
+        .await;
+    cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &console(Value::Null)]).await;
+    cluster.mesh_ready(NAME).await;
+
     // Another profile: what it does not have goes.
     assert!(installed(cluster).await.iter().any(|name| name.ends_with("/weft-ingressgateway")));
     alone.spoil();
