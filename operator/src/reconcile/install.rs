@@ -18,7 +18,7 @@ use weft_install::{Capabilities, MeshInput, VERSION, names};
 
 use super::{
     authority,
-    cluster::{Cluster, Name, mesh_resource, superfluous},
+    cluster::{Cluster, Name, Present, mesh_resource, superfluous},
     conditions::Facts,
     controller::{Context, as_json},
     definitions::{self, There},
@@ -121,15 +121,19 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let spread = context.spread.borrow().clone();
     let requests = context.rotation_requests();
     let wish = authority::Wish { namespace: &context.namespace, terms: &terms, requests, spread };
-    let present = authority::ensure(cluster, &wish).await?;
-    outcome.conditions.authority = Some(present.facts);
-    input.ca_bundle = Some(present.roots).filter(|roots| !roots.is_empty());
+    let authority = authority::ensure(cluster, &wish).await?;
+    outcome.conditions.authority = Some(authority.facts);
+    input.ca_bundle = Some(authority.roots).filter(|roots| !roots.is_empty());
     input.ready = control_plane(cluster, &input).await?.is_some_and(|found| serves(&found));
 
     let mut objects =
         weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
     apply(cluster, &mut objects).await?;
-    prune(cluster, &context.namespace, mesh, &objects).await?;
+    let wanted: BTreeSet<Name> = objects.iter().map(Name::of).collect();
+    let present = cluster.inventory(&name, &context.namespace).await?;
+    let old = superfluous(&present, &wanted, mesh.uid().as_deref().unwrap_or_default());
+    let (classes, others): (Vec<_>, Vec<_>) = old.into_iter().partition(|object| object.name.kind == "PriorityClass");
+    prune(cluster, &name, &others).await?;
 
     let parts = parts(cluster, &context.namespace, &name).await?;
     if input.mesh.profile() != Profile::Remote {
@@ -142,6 +146,9 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     }
     if parts.iter().any(|part| part.status.ready < part.status.replicas) {
         outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
+    } else {
+        // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.
+        prune(cluster, &name, &classes).await?;
     }
     outcome.conditions.components = Some(parts.into_iter().map(|part| (part.component, part.status)).collect());
     Ok(())
@@ -269,12 +276,10 @@ fn bind(object: &mut Value, accounts: &BTreeMap<String, String>) {
     }
 }
 
-async fn prune(cluster: &Cluster, namespace: &str, mesh: &DynamicObject, objects: &[Value]) -> Result<(), Problem> {
-    let wanted: BTreeSet<Name> = objects.iter().map(Name::of).collect();
-    let present = cluster.inventory(&mesh.name_any(), namespace).await?;
-    for object in superfluous(&present, &wanted, mesh.uid().as_deref().unwrap_or_default()) {
+async fn prune(cluster: &Cluster, mesh: &str, old: &[&Present]) -> Result<(), Problem> {
+    for object in old {
         cluster.delete(object).await?;
-        tracing::info!(mesh = mesh.name_any(), object = %object.name, "removed what the Mesh no longer asks for");
+        tracing::info!(mesh, object = %object.name, "removed what the Mesh no longer asks for");
     }
     Ok(())
 }

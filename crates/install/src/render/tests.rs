@@ -80,12 +80,14 @@ fn every_object_has_its_labels_and_owner_and_comes_in_order() {
 #[test]
 fn pods_are_restricted_spread_and_prioritized() {
     let objects = render(&input(json!({}))).unwrap();
+    let class = find(&objects, "PriorityClass", "weft-priority").unwrap();
+    assert_eq!(class["preemptionPolicy"], "Never", "an application is not evicted for a second control plane");
     for deployment in objects.iter().filter(|object| object["kind"] == "Deployment") {
         let pod = &deployment["spec"]["template"]["spec"];
         assert_eq!(pod["topologySpreadConstraints"][0]["whenUnsatisfiable"], "ScheduleAnyway");
         assert_eq!(pod["topologySpreadConstraints"][0]["topologyKey"], "topology.kubernetes.io/zone");
         assert!(pod["affinity"]["podAntiAffinity"].is_object());
-        assert_eq!(pod["priorityClassName"], "weft-critical");
+        assert_eq!(pod["priorityClassName"], "weft-priority");
         for container in pod["containers"].as_array().unwrap() {
             let security = &container["securityContext"];
             assert_eq!(security["runAsNonRoot"], true);
