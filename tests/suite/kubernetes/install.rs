@@ -61,10 +61,11 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &console(Value::Null)]).await;
     cluster.mesh_ready(NAME).await;
 
-    // Another profile: what it does not have goes.
+    // Another profile: what it does not have goes. Only the port that asks for credentials is exposed.
     assert!(installed(cluster).await.iter().any(|name| name.ends_with("/weft-ingressgateway")));
     alone.spoil();
-    cluster.apply(&mesh(NAME, &json!({ "profile": "minimal" }))).await;
+    let exposed = json!({ "controlPlane": { "serviceType": "NodePort" } });
+    cluster.apply(&mesh(NAME, &json!({ "profile": "minimal", "components": exposed }))).await;
     cluster
         .wait_gone(
             &["deployment,service,serviceaccount", "-n", SYSTEM, "-l", "weft.dev/component=ingress-gateway"],
@@ -73,6 +74,13 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         .await;
     cluster.wait_gone(&["deployment,service", "-n", SYSTEM, "-l", "weft.dev/component=console"], SOON).await;
     cluster.mesh_ready(NAME).await;
+    for (service, kind, ports) in
+        [("weft-control-plane", "ClusterIP", 3), ("weft-external-control-plane", "NodePort", 1)]
+    {
+        let found = cluster.read(&["service", "-n", SYSTEM, service]).await.unwrap_or_default();
+        assert_eq!(found["spec"]["type"], kind, "{found}");
+        assert_eq!(found["spec"]["ports"].as_array().map(Vec::len), Some(ports), "{found}");
+    }
 
     // Injected pods hold the removal up, and the Mesh says which.
     let namespace = injected(cluster, "holds").await;

@@ -166,6 +166,23 @@ fn webhooks_never_select_what_a_cluster_needs_to_come_up() {
 }
 
 #[test]
+fn only_what_asks_for_credentials_is_exposed() {
+    let exposed = json!({"serviceType": "NodePort", "serviceAnnotations": {"cloud/lb": "internal"}});
+    let objects = render(&input(json!({"revision": "v2", "components": {"controlPlane": exposed}}))).unwrap();
+    let of = |name: &str| {
+        let service = find(&objects, "Service", name).unwrap();
+        let ports = service["spec"]["ports"].as_array().unwrap();
+        let ports: Vec<_> = ports.iter().map(|port| port["port"].as_u64().unwrap()).collect();
+        (service["spec"]["type"].as_str().unwrap(), ports, service["metadata"]["annotations"].clone())
+    };
+    assert_eq!(of("weft-control-plane-v2"), ("ClusterIP", vec![15012, 15014, 443], Value::Null));
+    let external = ("NodePort", vec![15012], json!({"cloud/lb": "internal"}));
+    assert_eq!(of("weft-external-control-plane-v2"), external);
+    let objects = render(&input(json!({}))).unwrap();
+    assert!(find(&objects, "Service", "weft-external-control-plane").is_none());
+}
+
+#[test]
 fn every_revision_validates_what_it_reads() {
     let selectors = |spec: Value| {
         let objects = render(&input(spec)).unwrap();
