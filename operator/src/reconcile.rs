@@ -14,6 +14,7 @@ mod namespaces;
 mod options;
 pub mod problem;
 mod removal;
+mod rivals;
 pub mod rollout;
 pub mod rotation;
 pub mod skew;

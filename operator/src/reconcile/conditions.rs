@@ -99,8 +99,9 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
             }
         });
     }
-    let progressing = facts.problem.is_none() && !waiting.is_empty();
-    let message = if waiting.is_empty() { "nothing is waited for".to_owned() } else { waiting.join("; ") };
+    // A rotation waits for a day for certificates to run out, which is no progress that anybody sees.
+    let progressing = facts.problem.is_none() && !behind.is_empty();
+    let message = if behind.is_empty() { "no pod is waited for".to_owned() } else { behind.join("; ") };
     all.push(make(PROGRESSING, progressing, if progressing { "Waiting" } else { "Settled" }, message));
     all.extend(ready(facts, &behind).map(|(status, reason, message)| make(READY, status, reason, message)));
     (all, waiting)
@@ -140,7 +141,7 @@ pub fn pods_wait(pods: &[String], ttl: Duration) -> String {
         "{}. Delete them, or restart them without injection; or annotate the Mesh with {FORCE}=true, and they stop \
          reaching each other when their certificates run out, at the latest {} after that",
         named(pods),
-        humantime::format_duration(ttl)
+        span(ttl)
     )
 }
 
@@ -149,8 +150,17 @@ pub fn pods_abandoned(pods: &[String], now: OffsetDateTime, ttl: Duration) -> St
     format!("{}. Removed by force: their certificates run out at the latest at {}", named(pods), date(now + ttl))
 }
 
+/// In the greatest unit that it is a whole number of.
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
+        seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 /// To the second, as Kubernetes writes times (RFC 3339).
-fn date(time: OffsetDateTime) -> String {
+pub(super) fn date(time: OffsetDateTime) -> String {
     let time = time.replace_nanosecond(0).unwrap_or(time);
     time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
@@ -227,6 +237,25 @@ mod tests {
         let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::False);
         assert_eq!(of(&all, READY).reason, "InvalidAuthority");
+    }
+
+    #[test]
+    fn a_rotation_is_told_and_settled() {
+        let rotation = Some("the new root signs".to_owned());
+        let authority = AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation };
+        let (all, waiting) = conditions(&Facts { authority: Some(authority), ..facts() });
+        assert_eq!(waiting, ["root rotation: the new root signs"]);
+        assert_eq!(of(&all, CERTIFICATES_VALID).reason, "Rotating");
+        assert_eq!(
+            (of(&all, PROGRESSING).status, of(&all, READY).status),
+            (ConditionStatus::False, ConditionStatus::True)
+        );
+    }
+
+    #[test]
+    fn spans_are_read_at_a_glance() {
+        let told = |seconds| span(Duration::from_secs(seconds));
+        assert_eq!([told(24 * 3600), told(90 * 60), told(61)], ["24 h", "90 min", "61 s"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::{
     definitions::{self, There},
     fleet::{self, Survey},
     problem::{Problem, Reason},
+    rivals,
     rollout::{self, Rollout},
     skew, status,
 };
@@ -95,9 +96,9 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let capabilities = capabilities(cluster).await?;
     let mut input = MeshInput::from_json(&as_json(mesh), &context.namespace, capabilities)
         .map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
-    rivals(context, mesh, &input.mesh)?;
-    clock(mesh)?;
     outcome.revision = input.mesh.revision_label().to_owned();
+    rivals::check(context.meshes.state(), mesh, &input.mesh)?;
+    clock(mesh)?;
     let survey = match fleet::survey(cluster, &context.namespace, Some(&name)).await {
         Ok(survey) => Some(survey),
         Err(problem) if problem.reason == Reason::Forbidden => return Err(problem),
@@ -159,40 +160,6 @@ async fn capabilities(cluster: &Cluster) -> Result<Capabilities, Problem> {
     let digits: String = version.minor.chars().take_while(char::is_ascii_digit).collect();
     let pod_monitor = cluster.serves_pod_monitors().await?;
     Ok(Capabilities { kubernetes_minor: digits.parse().unwrap_or(0), pod_monitor })
-}
-
-/// Two Meshes may not answer to one name. The older one has it.
-fn rivals(context: &Context, mesh: &DynamicObject, spec: &MeshSpec) -> Result<(), Problem> {
-    let age = |mesh: &DynamicObject| (mesh.creation_timestamp().map(|time| time.0), mesh.name_any());
-    for other in context.meshes.state() {
-        if other.uid() == mesh.uid() || age(&other) > age(mesh) {
-            continue;
-        }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let written = text(&other.data["spec"]["revision"]);
-        let revision = if written.is_empty() { "default".to_owned() } else { written };
-        let tags: Vec<String> = other.data["spec"]["tags"].as_array().into_iter().flatten().map(text).collect();
-        if let Some(problem) = clash(spec, &other.name_any(), &revision, &tags) {
-            return Err(problem);
-        }
-    }
-    Ok(())
-}
-
-/// What keeps a Mesh from being installed beside an older one.
-fn clash(spec: &MeshSpec, older: &str, revision: &str, tags: &[String]) -> Option<Problem> {
-    let ours = spec.revision_label();
-    if ours == revision {
-        let message = format!(
-            "Mesh {older} has revision {revision:?} already: give this one another spec.revision, or delete one of them"
-        );
-        return Some(Problem::new(Reason::RevisionTaken, message));
-    }
-    let mut names = std::iter::once(revision).chain(tags.iter().map(String::as_str));
-    let taken = names.find(|name| spec.tags.iter().any(|tag| tag == name) || *name == ours)?;
-    let message =
-        format!("Mesh {older} answers to {taken:?} already: move the tag by taking it from the one Mesh first");
-    Some(Problem::new(Reason::TagTaken, message))
 }
 
 /// Seconds since a Mesh was created, by this machine's clock; below 0 when that lies ahead of it.
@@ -330,22 +297,6 @@ async fn hindrances(cluster: &Cluster, namespace: &str, mesh: &str) -> BTreeMap<
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_name_has_one_mesh() {
-        let spec = |revision: &str, tags: &[&str]| MeshSpec {
-            revision: revision.into(),
-            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            ..MeshSpec::default()
-        };
-        let beside = |spec: &MeshSpec| clash(spec, "old", "v1", &["prod".to_owned()]).map(|problem| problem.reason);
-        assert_eq!(beside(&spec("v1", &[])), Some(Reason::RevisionTaken));
-        assert_eq!(beside(&spec("v2", &["prod"])), Some(Reason::TagTaken));
-        assert_eq!(beside(&spec("v2", &["v1"])), Some(Reason::TagTaken));
-        assert_eq!(beside(&spec("prod", &[])), Some(Reason::TagTaken));
-        assert_eq!(beside(&spec("v2", &["canary"])), None);
-        assert_eq!(clash(&spec("", &[]), "old", "default", &[]).map(|p| p.reason), Some(Reason::RevisionTaken));
-    }
 
     #[test]
     fn an_old_pod_serves_and_is_not_what_is_wanted() {

@@ -91,8 +91,9 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     cluster
         .wait_for("the Mesh names the pods that it waits for", &["mesh", NAME], SOON, |mesh: &Value| {
             let text = mesh["status"]["conditions"].to_string();
+            let gone = |kind| matches!(condition(mesh, kind), Some(("False", "WaitingForPods")));
             match condition(mesh, "Deleting") {
-                Some(_) if text.contains(&wanted) || text.contains(&namespace.name) => Ok(()),
+                Some(_) if text.contains(&wanted) && gone("Ready") && gone("WebhooksReady") => Ok(()),
                 _ => Err(text),
             }
         })

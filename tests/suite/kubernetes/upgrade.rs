@@ -61,14 +61,15 @@ async fn a_second_mesh_of_the_same_revision_is_told_no() {
     let _mesh = cluster.mesh().await;
     let twin = mesh("twin", &json!({ "profile": "minimal" }));
     cluster.apply(&twin).await;
-    cluster
+    let revision = cluster
         .wait_for("the twin says who has its revision", &["mesh", "twin"], LIMIT, |mesh| {
             match condition(mesh, "Reconciled") {
-                Some(("False", "RevisionTaken")) => Ok(()),
+                Some(("False", "RevisionTaken")) => Ok(mesh["status"]["revision"].clone()),
                 other => Err(format!("{other:?}")),
             }
         })
         .await;
+    assert_eq!(revision, "default");
     cluster.delete(&twin).await;
     cluster.mesh_ready(NAME).await;
 }
