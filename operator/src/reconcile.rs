@@ -14,6 +14,8 @@ mod namespaces;
 mod options;
 pub mod problem;
 mod removal;
+mod rivals;
+pub mod rollout;
 pub mod rotation;
 pub mod skew;
 mod status;

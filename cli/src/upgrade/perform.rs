@@ -10,6 +10,7 @@ use kube::{
 use serde_json::json;
 use tokio::time::Instant;
 use weft_install::render::bootstrap::OPERATOR;
+use weft_operator::reconcile::rollout::Rollout;
 
 use super::{
     UpgradeArgs, impossible, operator,
@@ -102,15 +103,11 @@ async fn rolled_out(cluster: &Cluster, args: &UpgradeArgs) -> anyhow::Result<boo
 
 /// What is missing until a Deployment is rolled out.
 fn behind(deployment: &Deployment) -> Option<String> {
-    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let status = deployment.status.clone().unwrap_or_default();
-    let updated = match status.observed_generation >= deployment.metadata.generation {
-        true => status.updated_replicas.unwrap_or_default(),
-        false => 0,
-    };
-    let (all, ready) = (status.replicas.unwrap_or_default(), status.ready_replicas.unwrap_or_default());
-    let done = updated == wanted && all == wanted && ready == wanted;
-    (!done).then(|| format!("{OPERATOR} has {updated} of {wanted} pods of the new version, {ready} of {all} are ready"))
+    let rollout = Rollout::of(deployment);
+    let Rollout { wanted, updated, all, available } = rollout;
+    (!rollout.done()).then(|| {
+        format!("{OPERATOR} has {updated} of {wanted} pods of the new version, {available} of {all} are ready")
+    })
 }
 
 #[cfg(test)]
@@ -121,7 +118,7 @@ mod tests {
     fn old_pods_do_not_count() {
         let of = |generation: i64, updated: i32, all: i32, ready: i32| {
             let value = json!({"metadata": {"generation": generation}, "spec": {"replicas": 2, "selector": {}, "template": {}},
-                "status": {"observedGeneration": 4, "updatedReplicas": updated, "replicas": all, "readyReplicas": ready}});
+                "status": {"observedGeneration": 4, "updatedReplicas": updated, "replicas": all, "availableReplicas": ready}});
             behind(&serde_json::from_value(value).unwrap())
         };
         assert_eq!(of(4, 2, 2, 2), None);

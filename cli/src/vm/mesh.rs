@@ -108,16 +108,16 @@ fn choose(found: Vec<InjectConfig>, wanted: Option<&str>, system: &str) -> Resul
     })
 }
 
-/// Where the control plane's Service leads from outside of the cluster.
+/// Where the control plane is reached from outside of the cluster.
 async fn from_outside(cluster: &Cluster, config: &InjectConfig) -> anyhow::Result<String> {
     let Some((name, namespace)) = service(&config.control_plane) else {
         // It runs elsewhere, and the Mesh says where: pods of this cluster come from outside as well.
         return Ok(config.control_plane.clone());
     };
-    let what = format!("find out where Service {namespace}/{name} is reached from outside");
+    let what = format!("find out where the control plane of Service {namespace}/{name} is reached from outside");
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-    let service = services.get(name).await.map_err(|error| explain(&what, &error))?;
-    let place = match exposed(&service) {
+    let service = services.get_opt(&external(name)).await.map_err(|error| explain(&what, &error))?;
+    let place = match service.as_ref().map_or(Exposed::No, exposed) {
         Exposed::At(address) => return Ok(address),
         Exposed::Nodes(port) => {
             let nodes: Api<Node> = Api::all(cluster.client.clone());
@@ -141,6 +141,11 @@ async fn from_outside(cluster: &Cluster, config: &InjectConfig) -> anyhow::Resul
 fn service(control_plane: &str) -> Option<(&str, &str)> {
     let host = control_plane.rsplit_once(':').map_or(control_plane, |(host, _)| host);
     host.strip_suffix(".svc")?.split_once('.').filter(|(_, namespace)| !namespace.contains('.'))
+}
+
+/// The Service for the outside beside the one for the cluster.
+fn external(service: &str) -> String {
+    service.replacen(names::CONTROL_PLANE, names::EXTERNAL_CONTROL_PLANE, 1)
 }
 
 /// How a Service is reached from outside.
@@ -218,7 +223,7 @@ mod tests {
     fn of(kind: &str, ingress: serde_json::Value) -> Exposed {
         exposed(
             &serde_json::from_value(json!({
-                "spec": {"type": kind, "ports": [{"port": 443, "nodePort": 30443}, {"port": 15012, "nodePort": 30012}]},
+                "spec": {"type": kind, "ports": [{"port": 15012, "nodePort": 30012}]},
                 "status": {"loadBalancer": {"ingress": ingress}},
             }))
             .unwrap(),
@@ -235,6 +240,8 @@ mod tests {
         assert_eq!(of("ClusterIP", json!([])), Exposed::No);
         assert_eq!(service("weft-control-plane.weft-system.svc:15012"), Some(("weft-control-plane", "weft-system")));
         assert_eq!(service("192.0.2.7:15012"), None);
+        assert_eq!(external("weft-control-plane"), "weft-external-control-plane");
+        assert_eq!(external("weft-control-plane-v2"), "weft-external-control-plane-v2");
     }
 
     #[test]

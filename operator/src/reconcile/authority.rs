@@ -12,7 +12,7 @@ use weft_install::names;
 
 use super::{
     cluster::Cluster,
-    conditions::AuthorityFacts,
+    conditions::{AuthorityFacts, date},
     fleet,
     problem::{Problem, Reason},
     rotation::{self, Phase, State, Step},
@@ -126,7 +126,7 @@ pub fn state_of(secret: &Secret) -> State {
 }
 
 fn waits_for(state: &State, everybody: Option<bool>, ttl: Duration) -> Option<String> {
-    let end = rotation::ends(state, ttl)?;
+    let end = date(rotation::ends(state, ttl)?);
     Some(match (state.phase, everybody) {
         (Phase::Spreading, Some(false)) => {
             format!("waiting until every proxy has confirmed both roots, at the latest at {end}")
@@ -245,6 +245,9 @@ mod tests {
         assert!(new.root_hash() != old.root_hash() && new.trusts_root_hash(&old.root_hash()));
         assert_eq!(roots::version(&both), roots::version(&new), "the change of signer changes no bundle");
         assert!(!overlap.data.as_ref().unwrap().contains_key(NEXT_KEY));
+        let dated = State { since: Some(OffsetDateTime::UNIX_EPOCH), ..state_of(&overlap) };
+        let waits = waits_for(&dated, None, Duration::from_secs(3600)).unwrap();
+        assert!(waits.contains("until 1970-01-01T01:02:00Z, when"), "{waits}");
         let done = take(&overlap, &state_of(&overlap), Step::Drop, &wish).unwrap().unwrap();
         assert_eq!((read(&done).roots().len(), read(&done).root_hash()), (1, new.root_hash()));
         assert_eq!(state_of(&done).phase, Phase::Steady);

@@ -35,6 +35,8 @@ pub struct Facts {
     pub problem: Option<Problem>,
     /// Deployments by component; `None` when they could not be looked at.
     pub components: Option<BTreeMap<String, ComponentStatus>>,
+    /// By component that is behind, what keeps a pod of it from starting, where that is known.
+    pub hindrances: BTreeMap<String, String>,
     /// Whether a replica of the control plane is ready; `None` in profile `remote`, which has none.
     pub control_plane_ready: Option<bool>,
     /// The certificate authority, if it was looked at.
@@ -78,7 +80,9 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         });
         waiting.extend(authority.rotation.iter().map(|note| format!("root rotation: {note}")));
     }
-    let behind: Vec<String> = facts.components.iter().flatten().filter_map(|(name, found)| lag(name, found)).collect();
+    let components = facts.components.iter().flatten();
+    let behind: Vec<String> =
+        components.filter_map(|(name, found)| lag(name, found, facts.hindrances.get(name))).collect();
     waiting.extend(behind.iter().cloned());
     if facts.components.is_some() {
         all.push(match facts.control_plane_ready {
@@ -95,8 +99,9 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
             }
         });
     }
-    let progressing = facts.problem.is_none() && !waiting.is_empty();
-    let message = if waiting.is_empty() { "nothing is waited for".to_owned() } else { waiting.join("; ") };
+    // A rotation waits for a day for certificates to run out, which is no progress that anybody sees.
+    let progressing = facts.problem.is_none() && !behind.is_empty();
+    let message = if behind.is_empty() { "no pod is waited for".to_owned() } else { behind.join("; ") };
     all.push(make(PROGRESSING, progressing, if progressing { "Waiting" } else { "Settled" }, message));
     all.extend(ready(facts, &behind).map(|(status, reason, message)| make(READY, status, reason, message)));
     (all, waiting)
@@ -117,9 +122,10 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
     Some((true, "Ready", "every component runs".into()))
 }
 
-fn lag(name: &str, found: &ComponentStatus) -> Option<String> {
-    (found.ready < found.replicas)
-        .then(|| format!("{name}: {} of {} pods are ready (image {})", found.ready, found.replicas, found.image))
+fn lag(name: &str, found: &ComponentStatus, why: Option<&String>) -> Option<String> {
+    let ComponentStatus { ready, replicas, image } = found;
+    let why = why.map_or_else(String::new, |why| format!(", {why}"));
+    (ready < replicas).then(|| format!("{name}: {ready} of {replicas} pods are ready (image {image}){why}"))
 }
 
 /// The first ten pods and how many more there are.
@@ -135,7 +141,7 @@ pub fn pods_wait(pods: &[String], ttl: Duration) -> String {
         "{}. Delete them, or restart them without injection; or annotate the Mesh with {FORCE}=true, and they stop \
          reaching each other when their certificates run out, at the latest {} after that",
         named(pods),
-        humantime::format_duration(ttl)
+        span(ttl)
     )
 }
 
@@ -144,8 +150,17 @@ pub fn pods_abandoned(pods: &[String], now: OffsetDateTime, ttl: Duration) -> St
     format!("{}. Removed by force: their certificates run out at the latest at {}", named(pods), date(now + ttl))
 }
 
+/// In the greatest unit that it is a whole number of.
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
+        seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 /// To the second, as Kubernetes writes times (RFC 3339).
-fn date(time: OffsetDateTime) -> String {
+pub(super) fn date(time: OffsetDateTime) -> String {
     let time = time.replace_nanosecond(0).unwrap_or(time);
     time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
@@ -166,6 +181,7 @@ mod tests {
         Facts {
             generation: 4,
             components: component(3, 3),
+            hindrances: BTreeMap::new(),
             control_plane_ready: Some(true),
             authority: Some(AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation: None }),
             problem: None,
@@ -196,6 +212,13 @@ mod tests {
         assert_eq!(of(&all, READY).reason, "ComponentsNotReady");
         assert_eq!(of(&all, PROGRESSING).status, ConditionStatus::True);
         assert_eq!(of(&all, WEBHOOKS_READY).reason, "NoReplicaReady");
+        // While the new image cannot be had, the old pod serves on.
+        let hindrances = [("control-plane".to_owned(), "pod weft-control-plane-1: ImagePullBackOff".to_owned())].into();
+        let (all, _) = conditions(&Facts { components: component(0, 1), hindrances, ..facts() });
+        let expected =
+            "control-plane: 0 of 1 pods are ready (image weft/operator:1), pod weft-control-plane-1: ImagePullBackOff";
+        assert_eq!((of(&all, READY).message.as_str(), of(&all, PROGRESSING).message.as_str()), (expected, expected));
+        assert_eq!(of(&all, WEBHOOKS_READY).status, ConditionStatus::True);
     }
 
     #[test]
@@ -214,6 +237,25 @@ mod tests {
         let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::False);
         assert_eq!(of(&all, READY).reason, "InvalidAuthority");
+    }
+
+    #[test]
+    fn a_rotation_is_told_and_settled() {
+        let rotation = Some("the new root signs".to_owned());
+        let authority = AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation };
+        let (all, waiting) = conditions(&Facts { authority: Some(authority), ..facts() });
+        assert_eq!(waiting, ["root rotation: the new root signs"]);
+        assert_eq!(of(&all, CERTIFICATES_VALID).reason, "Rotating");
+        assert_eq!(
+            (of(&all, PROGRESSING).status, of(&all, READY).status),
+            (ConditionStatus::False, ConditionStatus::True)
+        );
+    }
+
+    #[test]
+    fn spans_are_read_at_a_glance() {
+        let told = |seconds| span(Duration::from_secs(seconds));
+        assert_eq!([told(24 * 3600), told(90 * 60), told(61)], ["24 h", "90 min", "61 s"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams, Patch, PatchParams},
@@ -18,12 +18,14 @@ use weft_install::{Capabilities, MeshInput, VERSION, names};
 
 use super::{
     authority,
-    cluster::{Cluster, Name, mesh_resource, superfluous},
+    cluster::{Cluster, Name, Present, mesh_resource, superfluous},
     conditions::Facts,
     controller::{Context, as_json},
     definitions::{self, There},
     fleet::{self, Survey},
     problem::{Problem, Reason},
+    rivals,
+    rollout::{self, Rollout},
     skew, status,
 };
 use crate::ca::cluster::Terms;
@@ -94,9 +96,9 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let capabilities = capabilities(cluster).await?;
     let mut input = MeshInput::from_json(&as_json(mesh), &context.namespace, capabilities)
         .map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
-    rivals(context, mesh, &input.mesh)?;
-    clock(mesh)?;
     outcome.revision = input.mesh.revision_label().to_owned();
+    rivals::check(context.meshes.state(), mesh, &input.mesh)?;
+    clock(mesh)?;
     let survey = match fleet::survey(cluster, &context.namespace, Some(&name)).await {
         Ok(survey) => Some(survey),
         Err(problem) if problem.reason == Reason::Forbidden => return Err(problem),
@@ -120,25 +122,36 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let spread = context.spread.borrow().clone();
     let requests = context.rotation_requests();
     let wish = authority::Wish { namespace: &context.namespace, terms: &terms, requests, spread };
-    let present = authority::ensure(cluster, &wish).await?;
-    outcome.conditions.authority = Some(present.facts);
-    input.ca_bundle = Some(present.roots).filter(|roots| !roots.is_empty());
-    input.ready = control_plane(cluster, &input).await?.is_some_and(|found| ready(&found) > 0);
+    let authority = authority::ensure(cluster, &wish).await?;
+    outcome.conditions.authority = Some(authority.facts);
+    input.ca_bundle = Some(authority.roots).filter(|roots| !roots.is_empty());
+    input.ready = control_plane(cluster, &input).await?.is_some_and(|found| serves(&found));
 
     let mut objects =
         weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
     apply(cluster, &mut objects).await?;
-    prune(cluster, &context.namespace, mesh, &objects).await?;
+    let wanted: BTreeSet<Name> = objects.iter().map(Name::of).collect();
+    let present = cluster.inventory(&name, &context.namespace).await?;
+    let old = superfluous(&present, &wanted, mesh.uid().as_deref().unwrap_or_default());
+    let (classes, others): (Vec<_>, Vec<_>) = old.into_iter().partition(|object| object.name.kind == "PriorityClass");
+    prune(cluster, &name, &others).await?;
 
-    let components = components(cluster, &context.namespace, &name).await?;
+    let parts = parts(cluster, &context.namespace, &name).await?;
     if input.mesh.profile() != Profile::Remote {
-        let found = components.values().find(|(component, _)| component == "control-plane").map(|(_, found)| found);
-        outcome.conditions.control_plane_ready = Some(found.is_some_and(|found| found.ready > 0));
+        let found = parts.iter().find(|part| part.component == "control-plane");
+        outcome.conditions.control_plane_ready = Some(found.is_some_and(|part| part.serves));
         outcome.version = found
+            .map(|part| &part.status)
             .filter(|found| found.ready >= found.replicas && found.replicas > 0)
             .map(|found| found.image.rsplit_once(':').map_or_else(String::new, |(_, tag)| tag.to_owned()));
     }
-    outcome.conditions.components = Some(components.into_values().collect());
+    if parts.iter().any(|part| part.status.ready < part.status.replicas) {
+        outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
+    } else {
+        // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.
+        prune(cluster, &name, &classes).await?;
+    }
+    outcome.conditions.components = Some(parts.into_iter().map(|part| (part.component, part.status)).collect());
     Ok(())
 }
 
@@ -147,40 +160,6 @@ async fn capabilities(cluster: &Cluster) -> Result<Capabilities, Problem> {
     let digits: String = version.minor.chars().take_while(char::is_ascii_digit).collect();
     let pod_monitor = cluster.serves_pod_monitors().await?;
     Ok(Capabilities { kubernetes_minor: digits.parse().unwrap_or(0), pod_monitor })
-}
-
-/// Two Meshes may not answer to one name. The older one has it.
-fn rivals(context: &Context, mesh: &DynamicObject, spec: &MeshSpec) -> Result<(), Problem> {
-    let age = |mesh: &DynamicObject| (mesh.creation_timestamp().map(|time| time.0), mesh.name_any());
-    for other in context.meshes.state() {
-        if other.uid() == mesh.uid() || age(&other) > age(mesh) {
-            continue;
-        }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let written = text(&other.data["spec"]["revision"]);
-        let revision = if written.is_empty() { "default".to_owned() } else { written };
-        let tags: Vec<String> = other.data["spec"]["tags"].as_array().into_iter().flatten().map(text).collect();
-        if let Some(problem) = clash(spec, &other.name_any(), &revision, &tags) {
-            return Err(problem);
-        }
-    }
-    Ok(())
-}
-
-/// What keeps a Mesh from being installed beside an older one.
-fn clash(spec: &MeshSpec, older: &str, revision: &str, tags: &[String]) -> Option<Problem> {
-    let ours = spec.revision_label();
-    if ours == revision {
-        let message = format!(
-            "Mesh {older} has revision {revision:?} already: give this one another spec.revision, or delete one of them"
-        );
-        return Some(Problem::new(Reason::RevisionTaken, message));
-    }
-    let mut names = std::iter::once(revision).chain(tags.iter().map(String::as_str));
-    let taken = names.find(|name| spec.tags.iter().any(|tag| tag == name) || *name == ours)?;
-    let message =
-        format!("Mesh {older} answers to {taken:?} already: move the tag by taking it from the one Mesh first");
-    Some(Problem::new(Reason::TagTaken, message))
 }
 
 /// Seconds since a Mesh was created, by this machine's clock; below 0 when that lies ahead of it.
@@ -234,8 +213,9 @@ async fn control_plane(cluster: &Cluster, input: &MeshInput) -> Result<Option<De
     cluster.ask(&format!("read Deployment {name}"), api.get_opt(&name)).await
 }
 
-fn ready(deployment: &Deployment) -> i32 {
-    deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0)
+/// Whether any pod answers, of whatever template: the Service leads to old ones too.
+fn serves(deployment: &Deployment) -> bool {
+    deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0) > 0
 }
 
 /// Applies everything in order, and ties Deployments to the very ServiceAccounts that they run as: tokens of running pods
@@ -263,42 +243,55 @@ fn bind(object: &mut Value, accounts: &BTreeMap<String, String>) {
     }
 }
 
-async fn prune(cluster: &Cluster, namespace: &str, mesh: &DynamicObject, objects: &[Value]) -> Result<(), Problem> {
-    let wanted: BTreeSet<Name> = objects.iter().map(Name::of).collect();
-    let present = cluster.inventory(&mesh.name_any(), namespace).await?;
-    for object in superfluous(&present, &wanted, mesh.uid().as_deref().unwrap_or_default()) {
+async fn prune(cluster: &Cluster, mesh: &str, old: &[&Present]) -> Result<(), Problem> {
+    for object in old {
         cluster.delete(object).await?;
-        tracing::info!(mesh = mesh.name_any(), object = %object.name, "removed what the Mesh no longer asks for");
+        tracing::info!(mesh, object = %object.name, "removed what the Mesh no longer asks for");
     }
     Ok(())
 }
 
-/// The Mesh's Deployments by name: component and state.
-type Components = BTreeMap<String, (String, ComponentStatus)>;
-
-async fn components(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Components, Problem> {
-    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
-    let params = ListParams::default().labels(&format!("{}={mesh}", names::MESH_LABEL));
-    let found = cluster.ask("list Deployments", api.list(&params)).await?;
-    Ok(found.items.iter().filter(|d| d.metadata.deletion_timestamp.is_none()).map(component).collect())
+/// A Deployment of the Mesh.
+struct Part {
+    component: String,
+    status: ComponentStatus,
+    serves: bool,
 }
 
-fn component(deployment: &Deployment) -> (String, (String, ComponentStatus)) {
-    let name = deployment.name_any();
-    let component = deployment.labels().get(names::COMPONENT_LABEL).unwrap_or(&name).clone();
-    let spec = deployment.spec.as_ref();
-    let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
-    let image = spec
+async fn parts(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Vec<Part>, Problem> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
+    let found = cluster.ask("list Deployments", api.list(&of_mesh(mesh))).await?;
+    Ok(found.items.iter().filter(|d| d.metadata.deletion_timestamp.is_none()).map(part).collect())
+}
+
+fn of_mesh(mesh: &str) -> ListParams {
+    ListParams::default().labels(&format!("{}={mesh}", names::MESH_LABEL))
+}
+
+fn part(deployment: &Deployment) -> Part {
+    let component = deployment.labels().get(names::COMPONENT_LABEL).cloned().unwrap_or_else(|| deployment.name_any());
+    let image = deployment
+        .spec
+        .as_ref()
         .and_then(|spec| spec.template.spec.as_ref())
         .and_then(|pod| pod.containers.first())
         .and_then(|container| container.image.clone())
         .unwrap_or_default();
-    // Pods of an older template are ready too, but not what is wanted.
-    let status = deployment.status.clone().unwrap_or_default();
-    let current = status.observed_generation >= deployment.metadata.generation;
-    let updated = if current { status.updated_replicas.unwrap_or(0) } else { 0 };
-    let ready = status.ready_replicas.unwrap_or(0).min(updated);
-    (name, (component, ComponentStatus { ready, replicas: wanted, image }))
+    let rollout = Rollout::of(deployment);
+    let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
+    Part { component, status, serves: serves(deployment) }
+}
+
+/// Why components wait, as far as their pods tell. Not knowing it changes nothing.
+async fn hindrances(cluster: &Cluster, namespace: &str, mesh: &str) -> BTreeMap<String, String> {
+    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    match cluster.ask("list the pods that are waited for", api.list(&of_mesh(mesh))).await {
+        Ok(pods) => rollout::hindrances(&pods.items),
+        Err(problem) => {
+            tracing::debug!(mesh, "{problem}");
+            BTreeMap::new()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -306,35 +299,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_name_has_one_mesh() {
-        let spec = |revision: &str, tags: &[&str]| MeshSpec {
-            revision: revision.into(),
-            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            ..MeshSpec::default()
-        };
-        let beside = |spec: &MeshSpec| clash(spec, "old", "v1", &["prod".to_owned()]).map(|problem| problem.reason);
-        assert_eq!(beside(&spec("v1", &[])), Some(Reason::RevisionTaken));
-        assert_eq!(beside(&spec("v2", &["prod"])), Some(Reason::TagTaken));
-        assert_eq!(beside(&spec("v2", &["v1"])), Some(Reason::TagTaken));
-        assert_eq!(beside(&spec("prod", &[])), Some(Reason::TagTaken));
-        assert_eq!(beside(&spec("v2", &["canary"])), None);
-        assert_eq!(clash(&spec("", &[]), "old", "default", &[]).map(|p| p.reason), Some(Reason::RevisionTaken));
-    }
-
-    #[test]
-    fn pods_of_an_older_template_do_not_count() {
-        let deployment = |generation: i64, observed: i64, updated: i32, ready: i32| -> Deployment {
-            serde_json::from_value(json!({
-                "metadata": {"name": "d", "generation": generation, "labels": {"weft.dev/component": "console"}},
-                "spec": {"replicas": 3, "selector": {}, "template": {"spec": {"containers": [{"name": "c", "image": "i:2"}]}}},
-                "status": {"observedGeneration": observed, "updatedReplicas": updated, "readyReplicas": ready},
-            }))
-            .unwrap()
-        };
-        let seen = |d| component(&d).1.1.ready;
-        assert_eq!(seen(deployment(2, 2, 3, 3)), 3);
-        assert_eq!(seen(deployment(2, 2, 1, 3)), 1);
-        assert_eq!(seen(deployment(2, 1, 3, 3)), 0, "the change was not seen yet");
+    fn an_old_pod_serves_and_is_not_what_is_wanted() {
+        let deployment: Deployment = serde_json::from_value(json!({
+            "metadata": {"name": "d", "generation": 2, "labels": {"weft.dev/component": "console"}},
+            "spec": {"replicas": 1, "selector": {}, "template": {"spec": {"containers": [{"name": "c", "image": "i:2"}]}}},
+            "status": {"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1},
+        }))
+        .unwrap();
+        let Part { component, status, serves } = part(&deployment);
+        assert_eq!((component.as_str(), status.image.as_str()), ("console", "i:2"));
+        assert_eq!((status.ready, status.replicas, serves), (0, 1, true));
     }
 
     #[test]

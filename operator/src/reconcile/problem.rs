@@ -59,14 +59,20 @@ impl Reason {
         }
     }
 
-    /// When to try again. What only an edit can mend waits for that edit, and looks again now and then.
+    /// When to try again. What only an edit can mend waits for that edit, and looks again now and then; the edit may be one
+    /// of another Mesh.
     pub fn retry(self) -> Duration {
         Duration::from_secs(match self {
             Self::Conflict => 1,
             Self::ApiUnavailable => 3,
             Self::TooManyRequests => 5,
-            Self::Forbidden | Self::MissingKind | Self::Rejected | Self::InvalidAuthority => 15,
-            Self::InvalidSpec | Self::RevisionTaken | Self::TagTaken | Self::VersionSkew => 60,
+            Self::Forbidden
+            | Self::MissingKind
+            | Self::Rejected
+            | Self::InvalidAuthority
+            | Self::RevisionTaken
+            | Self::TagTaken => 15,
+            Self::InvalidSpec | Self::VersionSkew => 60,
         })
     }
 }

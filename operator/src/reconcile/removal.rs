@@ -134,10 +134,14 @@ async fn say(context: &Context, mesh: &DynamicObject, reason: &str, message: Str
     let mut next = status::of(mesh);
     next.observed_generation = generation;
     next.waiting_for = if reason == "WaitingForPods" { vec![message.clone()] } else { Vec::new() };
-    let mut all = vec![condition(DELETING, ConditionStatus::True)];
-    if reason != "WaitingForPods" {
-        all.push(condition(conditions::READY, ConditionStatus::False));
-    }
+    let all = vec![
+        condition(DELETING, ConditionStatus::True),
+        condition(conditions::READY, ConditionStatus::False),
+        Condition {
+            message: "the webhooks went first: pods start without a proxy, and objects are not checked".to_owned(),
+            ..condition(conditions::WEBHOOKS_READY, ConditionStatus::False)
+        },
+    ];
     let news = status::merge(&mut next, all);
     let news: Vec<_> = news.into_iter().filter(|condition| condition.kind == DELETING).collect();
     match status::write(&context.cluster, &context.recorder, mesh, &next, &news).await {

@@ -44,10 +44,28 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         })
         .await;
 
-    // Another profile: what it does not have goes.
+    // An image that cannot be had: the old pod serves on, and the Mesh says what it waits for until that is put right.
+    let console = |image: Value| json!({ "spec": { "components": { "console": { "image": image } } } }).to_string();
+    cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &console("weft/console:nowhere".into())]).await;
+    cluster
+        .wait_for("the Mesh names the console", &["mesh", NAME], SOON, |mesh| {
+            let text = mesh["status"]["conditions"].to_string();
+            match condition(mesh, "Ready") {
+                Some(("False", "ComponentsNotReady")) if text.contains("console: 0 of 1 pods are ready") => {
+                    ensure(text.contains("ErrImageNeverPull"), || text)
+                }
+                _ => Err(text),
+            }
+        })
+        .await;
+    cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &console(Value::Null)]).await;
+    cluster.mesh_ready(NAME).await;
+
+    // Another profile: what it does not have goes. Only the port that asks for credentials is exposed.
     assert!(installed(cluster).await.iter().any(|name| name.ends_with("/weft-ingressgateway")));
     alone.spoil();
-    cluster.apply(&mesh(NAME, &json!({ "profile": "minimal" }))).await;
+    let exposed = json!({ "controlPlane": { "serviceType": "NodePort" } });
+    cluster.apply(&mesh(NAME, &json!({ "profile": "minimal", "components": exposed }))).await;
     cluster
         .wait_gone(
             &["deployment,service,serviceaccount", "-n", SYSTEM, "-l", "weft.dev/component=ingress-gateway"],
@@ -56,6 +74,13 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         .await;
     cluster.wait_gone(&["deployment,service", "-n", SYSTEM, "-l", "weft.dev/component=console"], SOON).await;
     cluster.mesh_ready(NAME).await;
+    for (service, kind, ports) in
+        [("weft-control-plane", "ClusterIP", 3), ("weft-external-control-plane", "NodePort", 1)]
+    {
+        let found = cluster.read(&["service", "-n", SYSTEM, service]).await.unwrap_or_default();
+        assert_eq!(found["spec"]["type"], kind, "{found}");
+        assert_eq!(found["spec"]["ports"].as_array().map(Vec::len), Some(ports), "{found}");
+    }
 
     // Injected pods hold the removal up, and the Mesh says which.
     let namespace = injected(cluster, "holds").await;
@@ -66,8 +91,9 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     cluster
         .wait_for("the Mesh names the pods that it waits for", &["mesh", NAME], SOON, |mesh: &Value| {
             let text = mesh["status"]["conditions"].to_string();
+            let gone = |kind| matches!(condition(mesh, kind), Some(("False", "WaitingForPods")));
             match condition(mesh, "Deleting") {
-                Some(_) if text.contains(&wanted) || text.contains(&namespace.name) => Ok(()),
+                Some(_) if text.contains(&wanted) && gone("Ready") && gone("WebhooksReady") => Ok(()),
                 _ => Err(text),
             }
         })

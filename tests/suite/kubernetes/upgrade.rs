@@ -1,4 +1,4 @@
-//! Two control planes side by side, and a new root, under load.
+//! Two control planes side by side, one after the other, and a new root, under load.
 
 use std::time::Duration;
 
@@ -12,11 +12,20 @@ use weft_tests::cluster::{
 use super::workload::{Load, app};
 
 const LIMIT: Duration = Duration::from_secs(120);
+/// What no control plane takes.
+const NEGATIVE: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: split}
+spec:
+  hosts: [store]
+  http: [{route: [{destination: {host: store}, weight: -5}, {destination: {host: other}, weight: 95}]}]
+";
 
 #[tokio::test]
 async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request() {
     let Some(cluster) = Cluster::get().await else { return };
-    let _mesh = cluster.mesh_alone().await.install().await;
+    let mut alone = cluster.mesh_alone().await.install().await;
     let second = mesh("canary", &json!({ "profile": "minimal", "revision": "canary" }));
     cluster.apply(&second).await;
     cluster.mesh_ready("canary").await;
@@ -34,9 +43,16 @@ async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request()
         pods_have(cluster, &namespace.name, revision).await;
     }
     load.finish().await.assert_clean(500);
+
+    // The first one goes: the second, which is not the default one, checks what it reads.
+    alone.spoil();
+    cluster.kubectl(&["delete", "namespace", &namespace.name]).await;
+    cluster.kubectl(&["delete", "mesh", NAME]).await;
+    let validated = cluster.namespace("validated", &[]).await;
+    let refused = validated.try_apply(NEGATIVE).await.unwrap_err();
+    assert!(refused.contains("weight") && refused.contains("denied the request"), "{refused}");
     cluster.delete(&second).await;
     assert!(cluster.read(&["deployment", "-n", SYSTEM, "weft-control-plane-canary"]).await.is_none());
-    cluster.mesh_ready(NAME).await;
 }
 
 #[tokio::test]
@@ -45,14 +61,15 @@ async fn a_second_mesh_of_the_same_revision_is_told_no() {
     let _mesh = cluster.mesh().await;
     let twin = mesh("twin", &json!({ "profile": "minimal" }));
     cluster.apply(&twin).await;
-    cluster
+    let revision = cluster
         .wait_for("the twin says who has its revision", &["mesh", "twin"], LIMIT, |mesh| {
             match condition(mesh, "Reconciled") {
-                Some(("False", "RevisionTaken")) => Ok(()),
+                Some(("False", "RevisionTaken")) => Ok(mesh["status"]["revision"].clone()),
                 other => Err(format!("{other:?}")),
             }
         })
         .await;
+    assert_eq!(revision, "default");
     cluster.delete(&twin).await;
     cluster.mesh_ready(NAME).await;
 }

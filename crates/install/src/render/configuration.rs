@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::frame::Frame;
 use crate::{InjectConfig, names};
 
-/// PriorityClass of the installation's pods, before the revision.
-pub(super) const PRIORITY_CLASS: &str = "weft-critical";
+/// PriorityClass of the installation's pods, before the revision. What a class says of preemption cannot change, so
+/// another choice there needs another name.
+pub(super) const PRIORITY_CLASS: &str = "weft-priority";
 const COMPONENT: &str = "configuration";
 
 pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
@@ -25,7 +26,8 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
             // The highest that is not reserved: system-cluster-critical is for kube-system by quota on many clusters.
             "value": 1_000_000_000,
             "globalDefault": false,
-            "preemptionPolicy": "PreemptLowerPriority",
+            // First in the queue and last to be evicted; a second control plane on a full node waits and displaces nobody.
+            "preemptionPolicy": "Never",
             "description": "Pods of Weft: applications need them to start and to be reached.",
         }),
         json!({

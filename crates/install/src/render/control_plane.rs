@@ -1,7 +1,7 @@
 //! The control plane.
 
 use serde_json::{Value, json};
-use weft_api::mesh::Profile;
+use weft_api::mesh::{Component, Profile, ServiceType};
 
 use super::{
     frame::Frame,
@@ -62,11 +62,6 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         }),
         grace: 30,
     };
-    let ports = json!([
-        {"name": "grpc-xds", "port": 15012, "targetPort": 15012, "protocol": "TCP"},
-        {"name": "http-monitoring", "port": 15014, "targetPort": 15014, "protocol": "TCP"},
-        {"name": "https-webhook", "port": 443, "targetPort": 15017, "protocol": "TCP"},
-    ]);
     let mut objects = vec![frame.service_account(COMPONENT, &name)];
     objects.extend(rbac::bind_cluster(
         frame.cluster_meta(COMPONENT, &name),
@@ -80,9 +75,28 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         &name,
         &frame.input.namespace,
     ));
-    objects.push(service(frame, COMPONENT, &name, overrides, ports));
+    objects.extend(services(frame, &name, overrides));
     objects.extend(workload.objects(frame));
     objects
+}
+
+/// The Service within the cluster, and another one where the Mesh exposes the control plane: whoever reaches that needs a
+/// certificate or a token for anything, which neither debug pages nor webhooks ask for.
+fn services(frame: &Frame<'_>, name: &str, overrides: &Component) -> Vec<Value> {
+    let xds = json!({"name": "grpc-xds", "port": 15012, "targetPort": 15012, "protocol": "TCP"});
+    let ports = json!([
+        xds,
+        {"name": "http-monitoring", "port": 15014, "targetPort": 15014, "protocol": "TCP"},
+        {"name": "https-webhook", "port": 443, "targetPort": 15017, "protocol": "TCP"},
+    ]);
+    if overrides.service_type.unwrap_or_default() == ServiceType::ClusterIP {
+        return vec![service(frame, COMPONENT, name, overrides, ports)];
+    }
+    let external = frame.name(names::EXTERNAL_CONTROL_PLANE);
+    vec![
+        service(frame, COMPONENT, name, &Component::default(), ports),
+        service(frame, COMPONENT, &external, overrides, json!([xds])),
+    ]
 }
 
 fn probe(path: &str, period: u32, failures: u32) -> Value {

@@ -80,12 +80,14 @@ fn every_object_has_its_labels_and_owner_and_comes_in_order() {
 #[test]
 fn pods_are_restricted_spread_and_prioritized() {
     let objects = render(&input(json!({}))).unwrap();
+    let class = find(&objects, "PriorityClass", "weft-priority").unwrap();
+    assert_eq!(class["preemptionPolicy"], "Never", "an application is not evicted for a second control plane");
     for deployment in objects.iter().filter(|object| object["kind"] == "Deployment") {
         let pod = &deployment["spec"]["template"]["spec"];
         assert_eq!(pod["topologySpreadConstraints"][0]["whenUnsatisfiable"], "ScheduleAnyway");
         assert_eq!(pod["topologySpreadConstraints"][0]["topologyKey"], "topology.kubernetes.io/zone");
         assert!(pod["affinity"]["podAntiAffinity"].is_object());
-        assert_eq!(pod["priorityClassName"], "weft-critical");
+        assert_eq!(pod["priorityClassName"], "weft-priority");
         for container in pod["containers"].as_array().unwrap() {
             let security = &container["securityContext"];
             assert_eq!(security["runAsNonRoot"], true);
@@ -161,6 +163,41 @@ fn webhooks_never_select_what_a_cluster_needs_to_come_up() {
     assert_eq!(validator["webhooks"][2]["failurePolicy"], "Ignore", "a Mesh can always be repaired");
     ready.ca_bundle = None;
     assert!(!render(&ready).unwrap().iter().any(|object| object["kind"].as_str().unwrap().ends_with("Configuration")));
+}
+
+#[test]
+fn only_what_asks_for_credentials_is_exposed() {
+    let exposed = json!({"serviceType": "NodePort", "serviceAnnotations": {"cloud/lb": "internal"}});
+    let objects = render(&input(json!({"revision": "v2", "components": {"controlPlane": exposed}}))).unwrap();
+    let of = |name: &str| {
+        let service = find(&objects, "Service", name).unwrap();
+        let ports = service["spec"]["ports"].as_array().unwrap();
+        let ports: Vec<_> = ports.iter().map(|port| port["port"].as_u64().unwrap()).collect();
+        (service["spec"]["type"].as_str().unwrap(), ports, service["metadata"]["annotations"].clone())
+    };
+    assert_eq!(of("weft-control-plane-v2"), ("ClusterIP", vec![15012, 15014, 443], Value::Null));
+    let external = ("NodePort", vec![15012], json!({"cloud/lb": "internal"}));
+    assert_eq!(of("weft-external-control-plane-v2"), external);
+    let objects = render(&input(json!({}))).unwrap();
+    assert!(find(&objects, "Service", "weft-external-control-plane").is_none());
+}
+
+#[test]
+fn every_revision_validates_what_it_reads() {
+    let selectors = |spec: Value| {
+        let objects = render(&input(spec)).unwrap();
+        let found = objects.iter().find(|object| object["kind"] == "ValidatingWebhookConfiguration").unwrap();
+        let webhooks = found["webhooks"].as_array().unwrap();
+        webhooks.iter().map(|webhook| webhook["objectSelector"].clone()).collect::<Vec<_>>()
+    };
+    let expected = |revisions: &[&str]| {
+        let own = json!([{"key": "istio.io/rev", "operator": "In", "values": revisions}]);
+        let none = json!([{"key": "istio.io/rev", "operator": "DoesNotExist"}]);
+        vec![json!({"matchExpressions": own}), json!({"matchExpressions": none}), json!({})]
+    };
+    assert_eq!(selectors(json!({})), expected(&["default"]));
+    // One that is not the default revision may be the only one.
+    assert_eq!(selectors(json!({"revision": "v2", "tags": ["prod"]})), expected(&["v2", "prod"]));
 }
 
 #[test]

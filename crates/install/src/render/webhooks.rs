@@ -111,7 +111,8 @@ fn injector(frame: &Frame<'_>, name: &str, revision: &str, bundle: &str) -> Valu
     })
 }
 
-/// Objects of this revision, and those of none when it is the default one.
+/// What this revision reads: objects of its own name and tags, and those that name no revision, which every revision
+/// reads. Of several control planes each is asked about the latter.
 fn validator(frame: &Frame<'_>, bundle: &str) -> Value {
     let mesh = &frame.input.mesh;
     let policy = if frame.input.ready { "Fail" } else { "Ignore" };
@@ -146,12 +147,12 @@ fn validator(frame: &Frame<'_>, bundle: &str) -> Value {
     let rev = names::REVISION_LABEL;
     let mut revisions = vec![mesh.revision_label()];
     revisions.extend(mesh.tags.iter().map(String::as_str));
-    let mut webhooks = vec![webhook("rev.validation", istio.clone(), vec![on(rev, "In", &revisions)], policy)];
-    if frame.settings.default_revision {
-        webhooks.push(webhook("validation", istio, vec![on(rev, "DoesNotExist", &[])], policy));
+    let webhooks = [
+        webhook("rev.validation", istio.clone(), vec![on(rev, "In", &revisions)], policy),
+        webhook("validation", istio, vec![on(rev, "DoesNotExist", &[])], policy),
         // A Mesh is what repairs a control plane that is down: it can always be changed.
-        webhooks.push(webhook("mesh.validation", vec![rule("weft.dev")], Vec::new(), "Ignore"));
-    }
+        webhook("mesh.validation", vec![rule("weft.dev")], Vec::new(), "Ignore"),
+    ];
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",

@@ -1,0 +1,115 @@
+//! Several Meshes in one cluster: a revision, and a tag, belongs to one of them. The older one has it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use kube::{ResourceExt, api::DynamicObject};
+use serde_json::Value;
+use weft_api::mesh::{DEFAULT_REVISION, MeshSpec};
+
+use super::problem::{Problem, Reason};
+
+/// What a Mesh answers to.
+struct Names {
+    mesh: String,
+    revision: String,
+    tags: Vec<String>,
+}
+
+impl Names {
+    /// As written: a Mesh that is wrong in other ways has its names all the same.
+    fn of(mesh: &DynamicObject) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let written = text(&mesh.data["spec"]["revision"]);
+        Self {
+            mesh: mesh.name_any(),
+            revision: if written.is_empty() { DEFAULT_REVISION.to_owned() } else { written },
+            tags: mesh.data["spec"]["tags"].as_array().into_iter().flatten().map(text).collect(),
+        }
+    }
+}
+
+/// Refuses a Mesh that would answer to a name of an older one among `all`.
+pub fn check(mut all: Vec<Arc<DynamicObject>>, mesh: &DynamicObject, spec: &MeshSpec) -> Result<(), Problem> {
+    let age = |mesh: &DynamicObject| (mesh.creation_timestamp().map(|time| time.0), mesh.name_any());
+    all.retain(|other| other.uid() != mesh.uid() && age(other) <= age(mesh));
+    all.sort_by_key(|other| age(other));
+    let older = answering(all.iter().map(|other| Names::of(other)).collect());
+    older.iter().find_map(|other| clash(spec, other)).map_or(Ok(()), Err)
+}
+
+/// Of Meshes from the eldest on, those that answer to anything. One whose revision an older one has never was installed; one
+/// that is refused for a tag may have been, and runs on.
+fn answering(mut all: Vec<Names>) -> Vec<Names> {
+    let mut revisions = BTreeSet::new();
+    all.retain(|names| revisions.insert(names.revision.clone()));
+    all
+}
+
+/// What keeps a Mesh from being installed beside an older one.
+fn clash(spec: &MeshSpec, older: &Names) -> Option<Problem> {
+    let Names { mesh, revision, tags } = older;
+    let ours = spec.revision_label();
+    if ours == revision {
+        let message = format!(
+            "Mesh {mesh} has revision {revision:?} already: give this one another spec.revision, or delete one of them"
+        );
+        return Some(Problem::new(Reason::RevisionTaken, message));
+    }
+    let taken = std::iter::once(revision).chain(tags).find(|name| spec.tags.contains(name) || *name == ours)?;
+    let message =
+        format!("Mesh {mesh} answers to {taken:?} already: move the tag by taking it from the one Mesh first");
+    Some(Problem::new(Reason::TagTaken, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(revision: &str, tags: &[&str]) -> MeshSpec {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        MeshSpec { revision: revision.into(), tags, ..MeshSpec::default() }
+    }
+
+    /// Mesh `name`, created in the given second.
+    fn mesh(name: &str, second: u32, revision: &str, tags: &[&str]) -> DynamicObject {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "uid": name, "creationTimestamp": format!("2026-01-01T00:00:{second:02}Z")},
+            "spec": {"revision": revision, "tags": tags},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn one_name_has_one_mesh() {
+        let old = Names::of(&mesh("old", 0, "v1", &["prod"]));
+        let beside = |spec: &MeshSpec| clash(spec, &old).map(|problem| problem.reason);
+        assert_eq!(beside(&spec("v1", &[])), Some(Reason::RevisionTaken));
+        assert_eq!(beside(&spec("v2", &["prod"])), Some(Reason::TagTaken));
+        assert_eq!(beside(&spec("v2", &["v1"])), Some(Reason::TagTaken));
+        assert_eq!(beside(&spec("prod", &[])), Some(Reason::TagTaken));
+        assert_eq!(beside(&spec("v2", &["canary"])), None);
+        let default = Names::of(&mesh("old", 0, "", &[]));
+        assert_eq!(clash(&spec("", &[]), &default).map(|p| p.reason), Some(Reason::RevisionTaken));
+    }
+
+    #[test]
+    fn what_is_refused_for_its_revision_claims_no_tag() {
+        let all = || {
+            vec![
+                Arc::new(mesh("third", 2, "v3", &["prod"])),
+                Arc::new(mesh("twin", 1, "v1", &["prod"])),
+                Arc::new(mesh("first", 0, "v1", &[])),
+            ]
+        };
+        let refused = |name: &str| {
+            let mesh = all().into_iter().find(|mesh| mesh.name_any() == name).unwrap();
+            let Names { revision, tags, .. } = Names::of(&mesh);
+            let spec = MeshSpec { revision, tags, ..MeshSpec::default() };
+            check(all(), &mesh, &spec).err().map(|problem| problem.reason)
+        };
+        assert_eq!((refused("first"), refused("third")), (None, None));
+        assert_eq!(refused("twin"), Some(Reason::RevisionTaken));
+    }
+}

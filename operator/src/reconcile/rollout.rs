@@ -1,0 +1,141 @@
+//! How far a Deployment is rolled out, by the numbers that `kubectl rollout status` goes by, and why a pod does not start.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Pod, PodCondition},
+};
+use kube::ResourceExt;
+use weft_install::names;
+
+/// What a container waits for before each start.
+const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
+/// Characters of a pod's own words that are told.
+const WORDS: usize = 200;
+
+/// The pods of a Deployment, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rollout {
+    /// How many are wanted.
+    pub wanted: i32,
+    /// How many are of the present template; 0 until the Deployment's controller has seen it.
+    pub updated: i32,
+    /// How many there are of any template.
+    pub all: i32,
+    /// How many of all can take requests.
+    pub available: i32,
+}
+
+impl Rollout {
+    /// As the Deployment's status has it.
+    pub fn of(deployment: &Deployment) -> Self {
+        let status = deployment.status.clone().unwrap_or_default();
+        let current = status.observed_generation >= deployment.metadata.generation;
+        Self {
+            wanted: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+            updated: if current { status.updated_replicas.unwrap_or(0) } else { 0 },
+            all: status.replicas.unwrap_or(0),
+            available: status.available_replicas.unwrap_or(0),
+        }
+    }
+
+    /// Whether exactly the wanted pods are there, each of the present template and available.
+    pub fn done(&self) -> bool {
+        [self.updated, self.all, self.available].iter().all(|count| *count == self.wanted)
+    }
+
+    /// How many pods of the present template are available for sure; below [`Self::wanted`] until the rollout is done. An
+    /// old pod serves until the new one can, so it says nothing of the new one.
+    pub fn ready(&self) -> i32 {
+        if self.done() {
+            return self.wanted;
+        }
+        let old = self.all - self.updated;
+        (self.available - old).min(self.updated).min(self.wanted - 1).max(0)
+    }
+}
+
+/// By component, one pod that does not start and what it says of itself; components without such a pod are not there.
+pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+        if let (Some(component), Some(why)) = (pod.labels().get(names::COMPONENT_LABEL), hindrance(pod)) {
+            found.entry(component.clone()).or_insert_with(|| format!("pod {}: {why}", pod.name_any()));
+        }
+    }
+    found
+}
+
+/// What a container waits for, or what the scheduler lacks.
+fn hindrance(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    let waiting = containers
+        .filter_map(|container| container.state.as_ref()?.waiting.as_ref())
+        .filter_map(|waiting| Some((waiting.reason.as_deref()?, waiting.message.as_deref())))
+        .find(|(reason, _)| !USUAL.contains(reason));
+    let (reason, message) = waiting.or_else(|| {
+        let unscheduled = |one: &&PodCondition| one.type_ == "PodScheduled" && one.status == "False";
+        let lacks = status.conditions.iter().flatten().find(unscheduled)?;
+        Some((lacks.reason.as_deref().unwrap_or("Unschedulable"), lacks.message.as_deref()))
+    })?;
+    let words: String = message.unwrap_or_default().chars().take(WORDS).collect();
+    Some(if words.is_empty() { reason.to_owned() } else { format!("{reason} ({words})") })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn rollout(wanted: i32, seen: bool, updated: i32, all: i32, available: i32) -> Rollout {
+        let deployment = serde_json::from_value(json!({
+            "metadata": {"name": "d", "generation": 2},
+            "spec": {"replicas": wanted, "selector": {}, "template": {}},
+            "status": {"observedGeneration": if seen { 2 } else { 1 }, "updatedReplicas": updated, "replicas": all,
+                "readyReplicas": available, "availableReplicas": available},
+        }));
+        Rollout::of(&deployment.unwrap())
+    }
+
+    #[test]
+    fn an_old_pod_does_not_stand_for_a_new_one() {
+        let ready = |rollout: Rollout| (rollout.done(), rollout.ready());
+        assert_eq!(ready(rollout(3, true, 3, 3, 3)), (true, 3));
+        assert_eq!(ready(rollout(1, true, 1, 2, 1)), (false, 0), "one old pod serves, the new one does not start");
+        assert_eq!(ready(rollout(3, true, 1, 4, 3)), (false, 0));
+        assert_eq!(ready(rollout(3, true, 2, 4, 3)), (false, 1));
+        assert_eq!(ready(rollout(1, true, 1, 2, 2)), (false, 0), "the old pod is still there");
+        assert_eq!(ready(rollout(3, false, 3, 3, 3)), (false, 0), "the change was not seen yet");
+        assert_eq!(ready(rollout(0, true, 0, 0, 0)), (true, 0));
+        assert_eq!(ready(Rollout::of(&Deployment::default())), (false, 0));
+    }
+
+    fn pod(name: &str, status: &Value) -> Pod {
+        let labels = json!({"weft.dev/component": "console"});
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn a_pod_that_does_not_start_says_why() {
+        let waits = |reason: &str, message: &str| {
+            let waiting = json!({"reason": reason, "message": message});
+            json!({"containerStatuses": [{
+                "name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": waiting},
+            }]})
+        };
+        let told = |pods: &[Pod]| hindrances(pods).remove("console");
+        let fine = pod("a", &json!({}));
+        let starts = pod("b", &waits("ContainerCreating", ""));
+        assert_eq!(told(&[fine.clone(), starts.clone()]), None);
+        let stuck = pod("c", &waits("ImagePullBackOff", "no such image"));
+        assert_eq!(told(&[fine, starts, stuck]).unwrap(), "pod c: ImagePullBackOff (no such image)");
+        let condition =
+            json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no CPU"});
+        let homeless = pod("d", &json!({"conditions": [condition]}));
+        assert_eq!(told(&[homeless]).unwrap(), "pod d: Unschedulable (no CPU)");
+    }
+}
