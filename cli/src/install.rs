@@ -19,7 +19,8 @@ use plan::Plan;
 /// Install the operator and a Mesh, and wait until it is ready.
 ///
 /// What is there already is brought up to date, unless Helm or a GitOps tool keeps it or it is of a newer version. Exits with
-/// 1 when the Mesh is not ready in time, and says what it waits for; with 2 when what is wanted cannot be installed.
+/// 1 when the Mesh is not ready in time or is being deleted, and says what it waits for; with 2 when what is wanted cannot be
+/// installed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InstallArgs {
     #[command(flatten)]
@@ -79,6 +80,7 @@ pub struct UninstallArgs {
 
 /// Runs `weft install`.
 pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
+    args.cluster.no_namespace("install")?;
     let plan = Plan::new(&args)?;
     if args.dry_run {
         inject::write(&plan.manifests(args.expand)?, args.output)?;
@@ -87,8 +89,10 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
     block_on(async {
         let cluster = args.cluster.connect().await?;
         guard::check(&cluster, &plan).await?;
-        let changed = apply::apply(&cluster, &plan).await?;
-        let code = match args.timeout.is_zero() {
+        // The operator comes all the same: without one, nobody would remove that Mesh.
+        let leaving = wait::leaves(&cluster, plan.mesh_name()).await?;
+        let changed = apply::apply(&cluster, &plan, leaving).await?;
+        let code = match args.timeout.is_zero() && !leaving {
             true => ExitCode::SUCCESS,
             false => wait::ready(&cluster, plan.mesh_name(), "", args.timeout).await?,
         };
@@ -103,6 +107,7 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs `weft uninstall`.
 pub fn uninstall(args: UninstallArgs) -> anyhow::Result<ExitCode> {
+    args.cluster.no_namespace("uninstall")?;
     block_on(async {
         let cluster = args.cluster.connect().await?;
         remove::remove(&cluster, &args).await
