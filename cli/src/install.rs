@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod guard;
+mod namespace;
 mod plan;
 mod remove;
 mod report;
@@ -57,7 +58,8 @@ pub struct InstallArgs {
 /// Remove a Mesh and the operator, with all that they made.
 ///
 /// Waits while pods with proxies run, because without the mesh's authority their certificates would run out. CRDs of
-/// Istio's kinds stay, with everybody's objects. An operator of Helm or a GitOps tool is removed there.
+/// Istio's kinds stay, with everybody's objects, and so does the namespace when it holds something that is not Weft's. An
+/// operator of Helm or a GitOps tool is removed there.
 #[derive(Clone, Debug, clap::Args)]
 pub struct UninstallArgs {
     #[command(flatten)]
@@ -70,6 +72,9 @@ pub struct UninstallArgs {
     /// Do not wait for pods with proxies.
     #[arg(long)]
     force: bool,
+    /// Remove the namespace of the installation with all that others keep in it.
+    #[arg(long)]
+    delete_namespace: bool,
     /// Print what would be removed and change nothing.
     #[arg(long)]
     dry_run: bool,

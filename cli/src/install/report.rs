@@ -32,6 +32,8 @@ pub(super) struct Removed {
     pub(super) removed: Vec<String>,
     /// The Mesh that did not go in time.
     pub(super) left: Option<String>,
+    /// What others keep in the namespace of the installation, which stays because of it; each as `Kind name`.
+    pub(super) kept: Vec<String>,
 }
 
 impl Answer for Removed {
