@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use crate::{
     cluster::{Cluster, ClusterArgs, block_on},
     output::{self, OutputArgs},
+    upgrade::operator::{self, Idle},
 };
 
 pub use self::report::{Checks, Finding, Outcome};
@@ -49,7 +50,11 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
     }
     if !pre {
         findings.extend(install::kinds(cluster).await);
-        findings.extend(mesh::meshes(&meshes));
+        let idle = operator::find(cluster).await.map(|found| Idle::of(found.as_ref(), &cluster.system));
+        if installed {
+            findings.push(install::operator(&idle));
+        }
+        findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_)))));
         if installed {
             let meshes = meshes.ok().flatten().unwrap_or_default();
             findings.extend(install::control_planes(cluster, &meshes).await);

@@ -67,6 +67,20 @@ impl ClusterArgs {
             server: server.trim_end_matches('/').to_owned(),
         })
     }
+
+    /// Refuses `-n` where the whole cluster is meant, instead of passing over it.
+    ///
+    /// # Errors
+    /// When a namespace was named; says which flag names that of the installation.
+    pub fn no_namespace(&self, command: &str) -> Result<(), StartupError> {
+        let Some(namespace) = &self.namespace else { return Ok(()) };
+        let remedy = format!("leave it out; --weft-namespace {namespace} names the namespace of the installation");
+        Err(StartupError::new(
+            format!("cannot {command}"),
+            "a mesh is the whole cluster's: -n says nothing here",
+            remedy,
+        ))
+    }
 }
 
 fn no_cluster(error: kubernetes::ConnectError) -> StartupError {
@@ -115,6 +129,15 @@ mod tests {
             namespace: None,
             weft_namespace: "weft-system".into(),
         }
+    }
+
+    #[test]
+    fn a_namespace_is_not_passed_over_in_silence() {
+        let mut one = args(std::path::Path::new("/does/not/exist"), None);
+        assert!(one.no_namespace("install").is_ok());
+        one.namespace = Some("mesh".into());
+        let told = one.no_namespace("install").err().unwrap().to_string();
+        assert!(told.contains("cannot install") && told.contains("--weft-namespace mesh"), "{told}");
     }
 
     const TWO: &str = "apiVersion: v1\nkind: Config\ncurrent-context: one\n\

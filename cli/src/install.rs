@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod guard;
+mod namespace;
 mod plan;
 mod remove;
 mod report;
@@ -19,7 +20,8 @@ use plan::Plan;
 /// Install the operator and a Mesh, and wait until it is ready.
 ///
 /// What is there already is brought up to date, unless Helm or a GitOps tool keeps it or it is of a newer version. Exits with
-/// 1 when the Mesh is not ready in time, and says what it waits for; with 2 when what is wanted cannot be installed.
+/// 1 when the Mesh is not ready in time or is being deleted, and says what it waits for; with 2 when what is wanted cannot be
+/// installed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InstallArgs {
     #[command(flatten)]
@@ -56,7 +58,8 @@ pub struct InstallArgs {
 /// Remove a Mesh and the operator, with all that they made.
 ///
 /// Waits while pods with proxies run, because without the mesh's authority their certificates would run out. CRDs of
-/// Istio's kinds stay, with everybody's objects. An operator of Helm or a GitOps tool is removed there.
+/// Istio's kinds stay, with everybody's objects, and so does the namespace when it holds something that is not Weft's. An
+/// operator of Helm or a GitOps tool is removed there.
 #[derive(Clone, Debug, clap::Args)]
 pub struct UninstallArgs {
     #[command(flatten)]
@@ -69,6 +72,9 @@ pub struct UninstallArgs {
     /// Do not wait for pods with proxies.
     #[arg(long)]
     force: bool,
+    /// Remove the namespace of the installation with all that others keep in it.
+    #[arg(long)]
+    delete_namespace: bool,
     /// Print what would be removed and change nothing.
     #[arg(long)]
     dry_run: bool,
@@ -79,6 +85,7 @@ pub struct UninstallArgs {
 
 /// Runs `weft install`.
 pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
+    args.cluster.no_namespace("install")?;
     let plan = Plan::new(&args)?;
     if args.dry_run {
         inject::write(&plan.manifests(args.expand)?, args.output)?;
@@ -87,8 +94,10 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
     block_on(async {
         let cluster = args.cluster.connect().await?;
         guard::check(&cluster, &plan).await?;
-        let changed = apply::apply(&cluster, &plan).await?;
-        let code = match args.timeout.is_zero() {
+        // The operator comes all the same: without one, nobody would remove that Mesh.
+        let leaving = wait::leaves(&cluster, plan.mesh_name()).await?;
+        let changed = apply::apply(&cluster, &plan, leaving).await?;
+        let code = match args.timeout.is_zero() && !leaving {
             true => ExitCode::SUCCESS,
             false => wait::ready(&cluster, plan.mesh_name(), "", args.timeout).await?,
         };
@@ -103,6 +112,7 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs `weft uninstall`.
 pub fn uninstall(args: UninstallArgs) -> anyhow::Result<ExitCode> {
+    args.cluster.no_namespace("uninstall")?;
     block_on(async {
         let cluster = args.cluster.connect().await?;
         remove::remove(&cluster, &args).await

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use crate::{
     cluster::{ClusterArgs, block_on, pods},
     output::{self, OutputArgs},
+    upgrade::operator::{self, Idle},
 };
 
 pub use self::report::Status;
@@ -40,8 +41,10 @@ pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
 pub async fn gather(cluster: &crate::cluster::Cluster, cost: bool) -> anyhow::Result<Status> {
     let meshes = cluster.meshes().await?;
     let control_planes = cluster.component("control-plane").await?;
+    let operator = operator::find(cluster).await?;
     let pods = cluster.pods().await?;
-    let mut status = Status::new(cluster, meshes.as_deref(), &control_planes, &pods);
+    let idle = Idle::of(operator.as_ref(), &cluster.system);
+    let mut status = Status::new(cluster, meshes.as_deref(), &control_planes, &pods, idle);
     if cost {
         let usage = usage::ask(cluster, &pods).await;
         status.cost = Some(cost::Cost::of(pods::proxied(&pods), usage));

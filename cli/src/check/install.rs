@@ -17,6 +17,7 @@ use super::Finding;
 use crate::{
     cluster::{Cluster, explain, meshes::Installation, pods},
     output::plural,
+    upgrade::operator::Idle,
 };
 
 /// Whether every kind that Weft reads is served.
@@ -52,6 +53,19 @@ fn kinds_finding(wanted: &[String], found: &BTreeMap<String, bool>) -> Finding {
     Finding::ok(CHECK, format!("{} are served", plural(wanted.len(), "kind")))
 }
 
+/// Whether an operator looks after the installations. Without one everything runs on as it is, so it is a warning.
+pub(crate) fn operator(idle: &anyhow::Result<Option<Idle>>) -> Finding {
+    const CHECK: &str = "operator";
+    match idle {
+        Err(error) => Finding::unchecked(CHECK, error),
+        Ok(None) => Finding::ok(CHECK, "it is ready"),
+        Ok(Some(idle)) => {
+            let message = format!("{}: no change is taken up, and a Mesh says what was last written", idle.why);
+            Finding::warning(CHECK, message, &idle.remedy)
+        }
+    }
+}
+
 /// Whether each installation has control planes that are ready.
 pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
     const CHECK: &str = "control plane";
@@ -66,7 +80,7 @@ pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<F
 fn control_plane(mesh: &Installation, pods: &[Pod], system: &str) -> Finding {
     const CHECK: &str = "control plane";
     let revision = mesh.spec.revision_label();
-    let own: Vec<&Pod> = pods.iter().filter(|pod| pods::of_mesh(pod, &mesh.name)).collect();
+    let own: Vec<&Pod> = pods.iter().filter(|pod| pods::of_mesh(pod, &mesh.name) && pods::stays(pod)).collect();
     let ready = own.iter().filter(|pod| pods::is_ready(pod)).count();
     let message = format!("revision {revision}: {ready} of {} ready", plural(own.len(), "pod"));
     match (ready, own.len()) {
@@ -164,6 +178,15 @@ mod tests {
         // One that was refused, say for its revision, does not shine with the pods of another.
         main.name = "second".into();
         assert_eq!(seen(&main, &[pod("True")]), Outcome::Failed);
+    }
+
+    #[test]
+    fn an_operator_that_is_gone_is_a_warning_with_its_remedy() {
+        assert_eq!(operator(&Ok(None)).outcome, Outcome::Ok);
+        let idle = Idle { why: "there is no operator".into(), remedy: "weft install".into() };
+        let told = operator(&Ok(Some(idle)));
+        assert_eq!((told.outcome, told.hint.as_deref()), (Outcome::Warning, Some("weft install")));
+        assert!(told.message.contains("last written"), "{told:?}");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::{
     proxy_status::{self, ProxyStatus},
 };
 
-/// Whether there is a Mesh, and each is ready.
-pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>) -> Vec<Finding> {
+/// Whether there is a Mesh, and each is ready. What one says of itself is of an earlier time when the operator is `idle`.
+pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>, idle: bool) -> Vec<Finding> {
     const CHECK: &str = "mesh";
     match found {
         Err(error) => vec![Finding::unchecked(CHECK, error)],
@@ -27,23 +27,24 @@ pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>) -> Vec<Finding>
             "there is no Mesh",
             "apply one: apiVersion: weft.dev/v1alpha1, kind: Mesh, metadata: {name: main}",
         )],
-        Ok(Some(all)) => all.iter().map(mesh).collect(),
+        Ok(Some(all)) => all.iter().map(|one| mesh(one, idle)).collect(),
     }
 }
 
-fn mesh(mesh: &Installation) -> Finding {
+fn mesh(mesh: &Installation, idle: bool) -> Finding {
     const CHECK: &str = "mesh";
     let name = &mesh.name;
     if mesh.status.observed_generation < mesh.generation {
         return Finding::failed(
             CHECK,
-            format!("{name}: its newest change has not been taken up"),
+            format!("{name}: its newest change has not been taken up; its status is what was last written"),
             "look whether the operator runs: kubectl get pods -n weft-system",
         );
     }
     match mesh.status.condition("Ready") {
         Some(ready) if ready.status == ConditionStatus::True => {
-            Finding::ok(CHECK, format!("{name} is ready, version {}", mesh.status.version))
+            let is = if idle { "was, when its status was last written," } else { "is" };
+            Finding::ok(CHECK, format!("{name} {is} ready, version {}", mesh.status.version))
         }
         Some(ready) => {
             let words = if ready.message.is_empty() { &ready.reason } else { &ready.message };
@@ -185,15 +186,15 @@ mod tests {
     fn a_mesh_is_judged_by_its_status() {
         let condition = |status: &str| json!({"type": "Ready", "status": status, "reason": "Waiting", "lastTransitionTime": "2026-11-23T20:00:00Z"});
         let judge = |observed: i64, status: &str| {
-            mesh(&installation(json!({}), json!({"observedGeneration": observed, "conditions": [condition(status)]})))
-                .outcome
+            let status = json!({"observedGeneration": observed, "conditions": [condition(status)]});
+            mesh(&installation(json!({}), status), false).outcome
         };
         assert_eq!(
             (judge(3, "True"), judge(3, "False"), judge(2, "True")),
             (Outcome::Ok, Outcome::Failed, Outcome::Failed)
         );
-        assert!(meshes(&Ok(None))[0].hint.as_ref().unwrap().contains("weft install"));
-        assert_eq!(meshes(&Ok(Some(vec![])))[0].outcome, Outcome::Failed);
+        assert!(meshes(&Ok(None), false)[0].hint.as_ref().unwrap().contains("weft install"));
+        assert_eq!(meshes(&Ok(Some(vec![])), false)[0].outcome, Outcome::Failed);
     }
 
     #[test]

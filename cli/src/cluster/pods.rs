@@ -96,6 +96,11 @@ pub fn of_mesh(pod: &Pod, mesh: &str) -> bool {
     pod.labels().get(names::MESH_LABEL).is_some_and(|label| label == mesh)
 }
 
+/// Whether a pod stays: one that ends still says for a while that it is ready.
+pub fn stays(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_none()
+}
+
 /// Whether a pod says that it is ready.
 pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());

@@ -19,10 +19,11 @@ pub const MANAGER: &str = "weft-install";
 /// How long a new kind may take until the API server serves it.
 const ESTABLISHED: Duration = Duration::from_secs(30);
 
-/// Applies everything; gives what was changed by it.
-pub(super) async fn apply(cluster: &Cluster, plan: &Plan) -> anyhow::Result<Vec<String>> {
+/// Applies everything; gives what was changed by it. A Mesh that is `leaving` stays as it is: the operator removes what it
+/// says now.
+pub(super) async fn apply(cluster: &Cluster, plan: &Plan, leaving: bool) -> anyhow::Result<Vec<String>> {
     let mut changed = Vec::new();
-    for object in plan.operator().iter().chain([&plan.mesh]) {
+    for object in plan.operator().iter().chain((!leaving).then_some(&plan.mesh)) {
         if one(cluster, object).await? {
             changed.push(shown(object));
         }

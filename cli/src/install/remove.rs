@@ -16,12 +16,13 @@ use weft_runtime::StartupError;
 use super::{
     UninstallArgs,
     apply::{api, shown},
+    namespace,
     report::Removed,
 };
 use crate::{
     cluster::{Cluster, explain, meshes},
     output,
-    upgrade::{self, operator::Owner},
+    upgrade::operator::{self, Idle, Owner},
 };
 
 const PERIOD: Duration = Duration::from_millis(500);
@@ -33,16 +34,27 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     if let Some(name) = args.name.as_ref().filter(|_| chosen.is_empty()) {
         anyhow::bail!("there is no Mesh {name}; kubectl get meshes lists them");
     }
-    let owner = upgrade::operator::find(cluster).await?.and_then(|found| found.owner);
+    let owner = operator::find(cluster).await?.and_then(|found| found.owner);
     if let Some(owner) = &owner {
         theirs(owner, args, &cluster.system)?;
     }
     // The operator goes with its last Mesh, unless somebody else keeps it.
-    let operator = if others.is_empty() && owner.is_none() { operator(&cluster.system) } else { Vec::new() };
+    let mut objects = if others.is_empty() && owner.is_none() { bootstrap(&cluster.system) } else { Vec::new() };
     let mut report = Removed { dry_run: args.dry_run, ..Removed::default() };
+    if !objects.is_empty() {
+        let fate = namespace::fate(cluster).await?;
+        // Before anything is done.
+        if let Some(words) = fate.told(&cluster.system, args.delete_namespace) {
+            eprintln!("{words}");
+        }
+        if !fate.goes(args.delete_namespace) {
+            objects.retain(|object| object["kind"] != "Namespace");
+            report.kept = fate.held();
+        }
+    }
     if args.dry_run {
         report.removed.extend(chosen.iter().map(|mesh| format!("Mesh {}", mesh.name)));
-        report.removed.extend(operator.iter().map(shown));
+        report.removed.extend(objects.iter().map(shown));
         output::print(args.output.output, &report)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -54,7 +66,7 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
             found(&doing, api.patch(&mesh.name, &PatchParams::default(), &Patch::Merge(patch)).await)?;
         }
         found(&doing, api.delete(&mesh.name, &DeleteParams::default()).await)?;
-        if !gone(&api, &mesh.name, args).await? {
+        if !gone(cluster, &api, &mesh.name, args).await? {
             report.left = Some(mesh.name.clone());
             break;
         }
@@ -62,7 +74,7 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
         report.removed.push(format!("Mesh {}", mesh.name));
     }
     if report.left.is_none() {
-        for object in &operator {
+        for object in &objects {
             if delete(cluster, object).await? {
                 report.removed.push(shown(object));
             }
@@ -81,8 +93,8 @@ fn theirs(owner: &Owner, args: &UninstallArgs, system: &str) -> Result<(), Start
     Err(StartupError::new("cannot uninstall", owner, remedy))
 }
 
-/// What was there before any Mesh, last thing first. The namespace stays when somebody else made it.
-fn operator(namespace: &str) -> Vec<Value> {
+/// What was there before any Mesh, last thing first: the namespace.
+fn bootstrap(namespace: &str) -> Vec<Value> {
     let mut objects = Bootstrap { namespace: namespace.to_owned(), ..Bootstrap::default() }.objects();
     objects.reverse();
     objects.extend(weft_install::crds().into_iter().filter(|crd| !crd.foreign).map(|crd| crd.definition));
@@ -99,17 +111,16 @@ fn found<T>(doing: &str, result: Result<T, Error>) -> anyhow::Result<Option<T>> 
     }
 }
 
-async fn gone(api: &Api<DynamicObject>, name: &str, args: &UninstallArgs) -> anyhow::Result<bool> {
+async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &UninstallArgs) -> anyhow::Result<bool> {
     let end = Instant::now() + args.timeout;
     let mut told = String::new();
     loop {
         let looked = api.get_opt(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
         let Some(mesh) = looked else { return Ok(true) };
         let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
-        let state = match status.waiting_for.as_slice() {
-            [] => "the operator cleans up".to_owned(),
-            waiting => waiting.join("; "),
-        };
+        // It can be gone before its Mesh, say with helm uninstall.
+        let idle = Idle::of(operator::find(cluster).await?.as_ref(), &cluster.system);
+        let state = state(&status, idle.as_ref());
         if state != told {
             eprintln!("waiting: {state}");
             told = state;
@@ -117,10 +128,24 @@ async fn gone(api: &Api<DynamicObject>, name: &str, args: &UninstallArgs) -> any
         if Instant::now() >= end {
             let patience = humantime::format_duration(args.timeout);
             eprintln!("weft: Mesh {name} is still there after {patience}: {told}");
-            eprintln!("weft: remove or restart those pods without a proxy, or run weft uninstall --force");
+            match idle {
+                Some(_) => eprintln!(
+                    "weft: run it again with an operator; weft install --name {name} brings one where there is none"
+                ),
+                None => eprintln!("weft: remove or restart those pods without a proxy, or run weft uninstall --force"),
+            }
             return Ok(false);
         }
         tokio::time::sleep(PERIOD).await;
+    }
+}
+
+/// What the end of a Mesh waits for. What its status says is old when nobody looks after it.
+fn state(status: &MeshStatus, idle: Option<&Idle>) -> String {
+    match (idle, status.waiting_for.as_slice()) {
+        (Some(idle), _) => format!("{}, and only an operator can clean up ({})", idle.why, idle.remedy),
+        (None, []) => "the operator cleans up".to_owned(),
+        (None, waiting) => waiting.join("; "),
     }
 }
 
@@ -129,13 +154,6 @@ async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<bool> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let api = api(cluster, object)?;
     let doing = format!("delete {}", shown(object));
-    if object["kind"] == "Namespace" {
-        let looked = found(&doing, api.get(name).await)?;
-        let label = looked.and_then(|space| space.metadata.labels?.remove("app.kubernetes.io/part-of"));
-        if label.as_deref() != Some("weft") {
-            return Ok(false);
-        }
-    }
     let deleted = found(&doing, api.delete(name, &DeleteParams::background()).await)?.is_some();
     if deleted {
         eprintln!("removed {}", shown(object));
@@ -168,8 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn without_an_operator_nobody_is_waited_for_in_vain() {
+        let mut status = MeshStatus::default();
+        assert_eq!(state(&status, None), "the operator cleans up");
+        status.waiting_for = vec!["1 injected pods still run: shop/web".into()];
+        assert_eq!(state(&status, None), "1 injected pods still run: shop/web");
+        let idle = Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into() };
+        let told = state(&status, Some(&idle));
+        assert_eq!(told, "there is no operator, and only an operator can clean up (weft install brings it back)");
+    }
+
+    #[test]
     fn the_operator_goes_before_its_rights_and_the_namespace_last() {
-        let objects = operator("weft-system");
+        let objects = bootstrap("weft-system");
         let kinds: Vec<&str> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
         let at = |kind: &str| kinds.iter().position(|found| *found == kind).unwrap();
         assert!(at("Deployment") < at("ClusterRoleBinding"));

@@ -32,14 +32,29 @@ pub(super) struct Removed {
     pub(super) removed: Vec<String>,
     /// The Mesh that did not go in time.
     pub(super) left: Option<String>,
+    /// What others keep in the namespace of the installation, which stays because of it; each as `Kind name`.
+    pub(super) kept: Vec<String>,
 }
 
 impl Answer for Removed {
     fn text(&self) -> String {
-        match (self.removed.is_empty(), self.dry_run) {
-            (true, _) => "There is nothing to remove.".to_owned(),
-            (false, true) => self.removed.join("\n"),
-            (false, false) => format!("Removed: {}", self.removed.join(", ")),
+        match (self.removed.is_empty(), self.dry_run, &self.left) {
+            (true, _, Some(mesh)) => format!("Mesh {mesh} is still there, so nothing else was removed."),
+            (true, _, None) => "There is nothing to remove.".to_owned(),
+            (false, true, _) => self.removed.join("\n"),
+            (false, false, _) => format!("Removed: {}", self.removed.join(", ")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mesh_that_did_not_go_is_not_nothing() {
+        assert_eq!(Removed::default().text(), "There is nothing to remove.");
+        let left = Removed { left: Some("main".into()), ..Removed::default() };
+        assert!(left.text().starts_with("Mesh main is still there"));
     }
 }

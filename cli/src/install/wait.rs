@@ -19,8 +19,20 @@ pub async fn ready(cluster: &Cluster, name: &str, version: &str, patience: Durat
     let end = Instant::now() + patience;
     let mut told = String::new();
     loop {
-        let mesh = meshes.get(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
+        let looked = meshes.get_opt(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
+        let Some(mesh) = looked else {
+            eprintln!("weft: Mesh {name} was deleted; run weft install again");
+            return Ok(ExitCode::FAILURE);
+        };
         let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
+        // Its conditions tell of the time before: it can be ready and on its way out.
+        if mesh.metadata.deletion_timestamp.is_some() {
+            eprintln!("weft: Mesh {name} is being deleted; {}", leaving(&status));
+            eprintln!(
+                "weft: kubectl wait --for=delete mesh/{name} --timeout=5m waits for that; then run weft install again"
+            );
+            return Ok(ExitCode::FAILURE);
+        }
         let current = status.observed_generation >= mesh.metadata.generation.unwrap_or_default();
         let ready = status.condition("Ready").filter(|_| current);
         let right = version.is_empty() || status.version == version;
@@ -39,6 +51,21 @@ pub async fn ready(cluster: &Cluster, name: &str, version: &str, patience: Durat
             return Ok(ExitCode::FAILURE);
         }
         tokio::time::sleep(PERIOD).await;
+    }
+}
+
+/// Whether a Mesh is there and being deleted.
+pub(super) async fn leaves(cluster: &Cluster, name: &str) -> anyhow::Result<bool> {
+    let meshes = cluster.meshes().await?.unwrap_or_default();
+    Ok(meshes.iter().any(|mesh| mesh.leaving && mesh.name == name))
+}
+
+/// What the end of a Mesh waits for, in one sentence.
+fn leaving(status: &MeshStatus) -> String {
+    match status.condition("Deleting").filter(|condition| condition.status == ConditionStatus::True) {
+        Some(condition) if condition.message.is_empty() => condition.reason.clone(),
+        Some(condition) => format!("{} ({})", condition.message, condition.reason),
+        None => "the operator has not begun to clean up".to_owned(),
     }
 }
 
@@ -78,5 +105,15 @@ mod tests {
         assert_eq!(state(&status, true), "no right to x (Forbidden)");
         status.waiting_for = vec!["Deployment weft-console".into()];
         assert_eq!(state(&status, true), "Deployment weft-console");
+        assert_eq!(leaving(&status), "the operator has not begun to clean up");
+        let condition = Condition {
+            kind: "Deleting".into(),
+            status: ConditionStatus::True,
+            reason: "WaitingForPods".into(),
+            message: "1 injected pods still run: shop/web".into(),
+            ..Condition::default()
+        };
+        status.set_condition(condition);
+        assert_eq!(leaving(&status), "1 injected pods still run: shop/web (WaitingForPods)");
     }
 }

@@ -5,12 +5,14 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde::Serialize;
-use weft_api::mesh::{ComponentStatus, ConditionStatus};
+use weft_api::mesh::{ComponentStatus, ConditionStatus, Profile};
+use weft_install::names;
 
 use super::cost::Cost;
 use crate::{
     cluster::{Cluster, meshes::Installation, pods},
     output::{Answer, plural, table},
+    upgrade::operator::Idle,
 };
 
 /// What is installed and whether it works.
@@ -23,6 +25,10 @@ pub struct Status {
     pub server: String,
     /// Whether the cluster knows the kind `Mesh`.
     pub kind_known: bool,
+    /// Why no operator looks after the installations; absent while one does. What they say of themselves is then what was last
+    /// written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) no_operator: Option<Idle>,
     /// Installations, by name.
     pub meshes: Vec<MeshState>,
     /// Proxies by namespace.
@@ -44,11 +50,11 @@ pub struct MeshState {
     pub revision: String,
     /// Version of the control plane that is ready.
     pub version: String,
-    /// Whether the condition `Ready` holds for the present generation.
+    /// Whether the condition `Ready` holds for the present generation, and a pod of the control plane is ready.
     pub ready: bool,
     /// Why not, in words, or what it waits for.
     pub waiting_for: Vec<String>,
-    /// Proxies that are connected to its control plane.
+    /// Proxies that are connected to its control plane, as the operator counted last.
     pub connected_proxies: i64,
     /// Replicas by component.
     pub components: BTreeMap<String, ComponentStatus>,
@@ -72,12 +78,20 @@ pub struct Proxies {
 
 impl Status {
     /// Puts the answers together.
-    pub fn new(cluster: &Cluster, meshes: Option<&[Installation]>, control_planes: &[Pod], pods: &[Pod]) -> Self {
+    pub(crate) fn new(
+        cluster: &Cluster,
+        meshes: Option<&[Installation]>,
+        control_planes: &[Pod],
+        pods: &[Pod],
+        no_operator: Option<Idle>,
+    ) -> Self {
+        let state = |mesh: &Installation| mesh_state(mesh, control_planes, &cluster.system);
         Self {
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
             server: cluster.server.clone(),
             kind_known: meshes.is_some(),
-            meshes: meshes.unwrap_or_default().iter().map(|mesh| mesh_state(mesh, control_planes)).collect(),
+            no_operator,
+            meshes: meshes.unwrap_or_default().iter().map(state).collect(),
             proxies: proxies(pods),
             cost: None,
         }
@@ -89,9 +103,12 @@ impl Status {
     }
 }
 
-fn mesh_state(mesh: &Installation, control_planes: &[Pod]) -> MeshState {
+fn mesh_state(mesh: &Installation, control_planes: &[Pod], system: &str) -> MeshState {
     let revision = mesh.spec.revision_label();
-    let own = control_planes.iter().filter(|pod| pods::of_mesh(pod, &mesh.name));
+    let own = control_planes.iter().filter(|pod| pods::of_mesh(pod, &mesh.name) && pods::stays(pod));
+    let control_plane: BTreeMap<_, _> = own.map(|pod| (pod.name_any(), pods::is_ready(pod))).collect();
+    // The status can be of a better time: who is to write it may be gone as well.
+    let served = mesh.spec.profile() == Profile::Remote || control_plane.values().any(|ready| *ready);
     let condition = mesh.status.condition("Ready");
     let current = mesh.status.observed_generation == mesh.generation;
     let holds = condition.is_some_and(|condition| condition.status == ConditionStatus::True);
@@ -99,23 +116,34 @@ fn mesh_state(mesh: &Installation, control_planes: &[Pod]) -> MeshState {
     if mesh.leaving {
         waiting_for.insert(0, "the Mesh is being removed".to_owned());
     } else if !current {
-        waiting_for.insert(0, "the operator has not taken up the newest change of the Mesh".to_owned());
+        let words =
+            "the operator has not taken up the newest change of the Mesh: what is shown is what was last written";
+        waiting_for.insert(0, words.to_owned());
     } else if let Some(condition) = condition.filter(|_| !holds) {
         let words = if condition.message.is_empty() { &condition.reason } else { &condition.message };
         if !waiting_for.contains(words) {
             waiting_for.insert(0, words.clone());
         }
+    } else if !served {
+        waiting_for.insert(
+            0,
+            format!(
+                "the control plane has no ready pod: proxies keep what they were told last, and new ones wait (kubectl -n \
+                 {system} describe deployments,pods -l {}=control-plane says why)",
+                names::COMPONENT_LABEL
+            ),
+        );
     }
     MeshState {
         name: mesh.name.clone(),
         profile: mesh.spec.profile().as_str().to_owned(),
         revision: revision.to_owned(),
         version: mesh.status.version.clone(),
-        ready: holds && current && !mesh.leaving,
+        ready: holds && current && served && !mesh.leaving,
         waiting_for,
         connected_proxies: mesh.status.connected_proxies,
         components: mesh.status.components.clone(),
-        control_plane: own.map(|pod| (pod.name_any(), pods::is_ready(pod))).collect(),
+        control_plane,
     }
 }
 
@@ -135,11 +163,16 @@ impl Answer for Status {
     fn text(&self) -> String {
         let mut text = format!("Cluster  {}\n\n", self.server);
         if self.meshes.is_empty() {
-            text.push_str(if self.kind_known {
-                "No Mesh: the operator is installed, but no mesh. Apply one, as weft install does.\n"
-            } else {
-                "Weft is not installed: the cluster has no kind Mesh. Run weft install, or install the Helm chart.\n"
-            });
+            let _ = match (&self.no_operator, self.kind_known) {
+                (_, false) => writeln!(
+                    text,
+                    "Weft is not installed: the cluster has no kind Mesh. Run weft install, or install the Helm chart."
+                ),
+                (None, _) => {
+                    writeln!(text, "No Mesh: the operator is installed, but no mesh. Apply one, as weft install does.")
+                }
+                (Some(idle), _) => writeln!(text, "No Mesh, and {}: {}.", idle.why, idle.remedy),
+            };
             return text;
         }
         let row = |mesh: &MeshState| {
@@ -159,6 +192,17 @@ impl Answer for Status {
             &["MESH", "REVISION", "PROFILE", "VERSION", "READY", "CONTROL PLANE", "CONNECTED"],
             &rows,
         ));
+        let connected: i64 = self.meshes.iter().map(|mesh| mesh.connected_proxies).sum();
+        let ready: usize = self.proxies.iter().map(|proxies| proxies.ready).sum();
+        if let Some(idle) = &self.no_operator {
+            let _ = writeln!(
+                text,
+                "\nWarning: {}. READY, VERSION and CONNECTED are what was last written, and no change is taken up.\n  {}",
+                idle.why, idle.remedy
+            );
+        } else if usize::try_from(connected).is_ok_and(|connected| connected < ready) {
+            text.push_str("\nCONNECTED is counted every half minute; weft proxy-status asks the control planes now.\n");
+        }
         for mesh in self.meshes.iter().filter(|mesh| !mesh.waiting_for.is_empty()) {
             let _ = writeln!(text, "\n{} waits for:", mesh.name);
             for words in &mesh.waiting_for {
@@ -191,17 +235,28 @@ impl Answer for Status {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::cluster::{meshes::testing::installation, pods::testing::pod};
 
     fn status(meshes: Option<Vec<Installation>>, pods: &[Pod]) -> Status {
+        let control_plane: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "cp", "labels": {"weft.dev/mesh": "main"}},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }))
+        .unwrap();
+        with(meshes, pods, &[control_plane])
+    }
+
+    fn with(meshes: Option<Vec<Installation>>, pods: &[Pod], control_planes: &[Pod]) -> Status {
+        let state = |mesh: &Installation| mesh_state(mesh, control_planes, "weft-system");
         Status {
+            no_operator: None,
             client_version: "0.1.0".into(),
             server: "https://127.0.0.1:6443".into(),
             kind_known: meshes.is_some(),
-            meshes: meshes.unwrap_or_default().iter().map(|mesh| mesh_state(mesh, &[])).collect(),
+            meshes: meshes.unwrap_or_default().iter().map(state).collect(),
             proxies: proxies(pods),
             cost: None,
         }
@@ -212,6 +267,41 @@ mod tests {
         assert!(status(None, &[]).text().contains("weft install"));
         assert!(status(Some(vec![]), &[]).text().contains("Apply one"));
         assert!(!status(None, &[]).ready());
+    }
+
+    fn good(spec: Value, connected: i64) -> Installation {
+        let ready =
+            json!({"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-11-23T20:00:00Z"});
+        let status =
+            json!({"observedGeneration": 3, "version": "0.1.0", "connectedProxies": connected, "conditions": [ready]});
+        installation(spec, status)
+    }
+
+    #[test]
+    fn a_status_of_a_better_time_is_not_believed() {
+        let gone = with(Some(vec![good(json!({}), 8)]), &[], &[]);
+        assert!(!gone.ready());
+        let text = gone.text();
+        assert!(text.contains("NO") && text.contains("the control plane has no ready pod"), "{text}");
+        let remote = good(json!({"profile": "remote"}), 8);
+        assert!(with(Some(vec![remote]), &[], &[]).ready(), "it has none of its own");
+
+        let mut alone = status(Some(vec![good(json!({}), 8)]), &[]);
+        assert!(alone.ready() && !alone.text().contains("Warning"), "{}", alone.text());
+        let idle = Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into() };
+        alone.no_operator = Some(idle);
+        let text = alone.text();
+        assert!(alone.ready() && text.contains("Warning: there is no operator. READY"), "{text}");
+        assert!(text.contains("what was last written") && text.contains("\n  weft install"), "{text}");
+        alone.meshes.clear();
+        assert!(alone.text().contains("No Mesh, and there is no operator: weft install"), "{}", alone.text());
+    }
+
+    #[test]
+    fn a_count_that_is_behind_says_so() {
+        let pods = [pod("shop", "web-1-a", "weft/proxy:0.1.0", "default")];
+        assert!(status(Some(vec![good(json!({}), 0)]), &pods).text().contains("weft proxy-status asks"));
+        assert!(!status(Some(vec![good(json!({}), 1)]), &pods).text().contains("weft proxy-status asks"));
     }
 
     #[test]
@@ -229,7 +319,7 @@ mod tests {
         let all = status(Some(vec![good]), &pods);
         assert!(all.ready());
         let text = all.text();
-        assert!(text.contains("main  default   demo     0.1.0    yes    0/0            7"), "{text}");
+        assert!(text.contains("main  default   demo     0.1.0    yes    1/1            7"), "{text}");
         assert!(text.contains("shop       1/1            weft/proxy:0.1.0 (1)"), "{text}");
         let all = status(Some(vec![stale, bad]), &[]);
         assert!(!all.ready());

@@ -4,8 +4,10 @@ use std::{cmp::Ordering, fmt};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt};
+use serde::Serialize;
 use serde_json::Value;
 use weft_install::{
+    names,
     render::bootstrap::{Bootstrap, OPERATOR},
     version::compare,
 };
@@ -19,7 +21,40 @@ pub(crate) struct Operator {
     pub(crate) image: String,
     /// Who else keeps it as it is.
     pub(crate) owner: Option<Owner>,
+    /// How many of its pods are ready.
+    pub(crate) ready: i32,
     bootstrap: Bootstrap,
+}
+
+/// Why nobody looks after the Meshes, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Idle {
+    /// Half a sentence.
+    pub(crate) why: String,
+    /// The remedy.
+    pub(crate) remedy: String,
+}
+
+impl Idle {
+    /// Nothing while an operator of the namespace `system` is ready.
+    pub(crate) fn of(operator: Option<&Operator>, system: &str) -> Option<Self> {
+        let (why, remedy) = match operator {
+            Some(found) if found.ready > 0 => return None,
+            None => (
+                format!("there is no operator in namespace {system}"),
+                "weft install or helm install brings it back; --weft-namespace names another namespace".to_owned(),
+            ),
+            Some(found) if found.bootstrap.replicas == 0 => (
+                format!("the operator in namespace {system} is scaled to 0"),
+                format!("kubectl -n {system} scale deployment/{OPERATOR} --replicas=2"),
+            ),
+            Some(_) => (
+                format!("the operator in namespace {system} has no ready pod"),
+                format!("kubectl -n {system} describe pods -l {}=operator says why", names::COMPONENT_LABEL),
+            ),
+        };
+        Some(Self { why, remedy })
+    }
 }
 
 /// Whose an operator is that `weft install` did not make: what this command does would be undone, or stand in the owner's way.
@@ -90,7 +125,8 @@ impl Operator {
             pull_secrets: secrets.collect(),
             replicas: spec.replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(defaults.replicas),
         };
-        Some(Self { image, owner: Owner::of(deployment), bootstrap })
+        let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default();
+        Some(Self { image, owner: Owner::of(deployment), ready, bootstrap })
     }
 
     /// Whether it runs a newer version than `version`.
@@ -146,6 +182,20 @@ pub(crate) mod testing {
         assert_eq!((new.pull_policy.as_str(), new.replicas, new.pull_secrets.len()), ("Always", 3, 1));
         assert_eq!(retagged("weft/operator", "1"), "weft/operator:1");
         assert_eq!(retagged("registry:5000/operator@sha256:00", "1"), "registry:5000/operator:1");
+    }
+
+    #[test]
+    fn an_operator_without_a_ready_pod_is_told() {
+        let why = |found: Option<&Operator>| Idle::of(found, "mesh").map(|idle| (idle.why, idle.remedy));
+        let mut one = operator("weft/operator:0.1.0");
+        let (told, remedy) = why(Some(&one)).unwrap();
+        assert!(told.contains("no ready pod") && remedy.contains("describe pods"), "{told}: {remedy}");
+        one.bootstrap.replicas = 0;
+        let (told, remedy) = why(Some(&one)).unwrap();
+        assert!(told.contains("scaled to 0") && remedy.contains("-n mesh scale"), "{told}: {remedy}");
+        one.ready = 1;
+        assert_eq!(why(Some(&one)), None);
+        assert!(why(None).unwrap().1.contains("weft install"));
     }
 
     #[test]

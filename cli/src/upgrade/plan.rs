@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use serde_json::{Value, json};
 use weft_api::mesh::Profile;
-use weft_install::{Capabilities, MeshInput, VERSION, profile::Settings};
+use weft_install::{Capabilities, MeshInput, VERSION, profile::Settings, version::is_version};
 use weft_operator::reconcile::skew;
 use weft_source::GitOps;
 
@@ -130,6 +130,13 @@ impl Plan {
 /// Why this command cannot do it, whatever the Meshes say and whoever the operator belongs to.
 fn refusal(operator: Option<&Operator>, wish: &Wish, system: &str) -> Option<String> {
     let to = wish.to();
+    // Whatever else it may be, nothing could be checked about it, and images of that name need not exist.
+    if !is_version(to) {
+        return Some(format!(
+            "{to:?} is no version: write one such as --to {VERSION}; images with a tag of another kind are installed by \
+             weft install --set image.tag=TAG"
+        ));
+    }
     if skew::check(VERSION, "", to, &BTreeMap::new()).is_err() {
         return Some(format!(
             "this command is of version {VERSION} and does not know what version {to} consists of: use the weft command of \

@@ -16,6 +16,11 @@ fn numbers(text: &str) -> Option<Numbers> {
     parts.next().is_none().then_some((major, minor, patch, pre.is_empty()))
 }
 
+/// Whether a text says a version, as `0.1.1` and `v1.2.0-rc.1` do.
+pub fn is_version(text: &str) -> bool {
+    numbers(text).is_some()
+}
+
 /// How `left` stands to `right`; nothing when one of them says no version, or both are candidates of one release.
 pub fn compare(left: &str, right: &str) -> Option<Ordering> {
     let (left_numbers, right_numbers) = (numbers(left)?, numbers(right)?);
@@ -51,6 +56,12 @@ mod tests {
         ] {
             assert_eq!(compare(left, right), expected, "{left} and {right}");
         }
+    }
+
+    #[test]
+    fn a_word_is_no_version() {
+        assert!(["0.1.1", "v1.2", "1.2.0-rc.1"].into_iter().all(is_version));
+        assert!(!["banana", "", "1", "0.1.banana", "canary-1a2b"].into_iter().any(is_version));
     }
 
     #[test]

@@ -63,7 +63,10 @@ fn the_window_is_checked_with_the_operators_own_words() {
     };
     assert_eq!(refused("0.1.0", "0.1.4", &[]), "");
     assert_eq!(refused("", VERSION, &[]), "");
-    assert_eq!(refused("0.1.0", "canary-1a2b", &[]), "", "no version, nothing to check");
+    for word in ["banana", "canary-1a2b", ""] {
+        let told = refused("0.1.0", word, &[]);
+        assert!(told.contains("is no version") && told.contains(&format!("--to {VERSION}")), "{told}");
+    }
     assert!(refused("0.1.0", "0.3.0", &[]).contains("use the weft command of version 0.3.0"));
     assert!(refused("0.3.0", VERSION, &[]).contains("more than one minor version from the running 0.3.0"));
     let old = [pod("shop", "web-7d9f-a", "weft/proxy:0.9.0", "default")];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use weft_tests::{
     cluster::{
         Cluster,
@@ -13,6 +13,7 @@ use weft_tests::{
 
 use super::weft;
 
+const LIMIT: Duration = Duration::from_secs(60);
 const KINDS: &str = "deployments,services,serviceaccounts,secrets,configmaps,poddisruptionbudgets,leases,roles,rolebindings,\
     clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,priorityclasses,\
     customresourcedefinitions";
@@ -47,6 +48,37 @@ fn failed(checks: &Value) -> Vec<&str> {
     findings.filter(|finding| finding["outcome"] == "failed").filter_map(|finding| finding["check"].as_str()).collect()
 }
 
+/// What was written before the operator and the control plane went is not believed, and a Mesh that is being deleted is not
+/// called ready.
+async fn nobody_is_there(cluster: &'static Cluster, install: &[&str]) {
+    let stop = async |deployment: &str| {
+        cluster.kubectl(&["-n", SYSTEM, "scale", deployment, "--replicas=0"]).await;
+    };
+    stop("deployment/weft-operator").await;
+    until("the operator is missed", LIMIT, || async {
+        let status = weft(cluster, &["status"]).await;
+        ensure(status.code == 0 && status.out.contains("scaled to 0"), || format!("{status:?}"))
+    })
+    .await;
+    let check = weft(cluster, &["check"]).await.code(0);
+    assert!(check.out.contains("warning  operator:") && check.out.contains("last written"), "{check:?}");
+    stop("deployment/weft-control-plane").await;
+    until("the control plane is missed", LIMIT, || async {
+        let status = weft(cluster, &["status"]).await;
+        ensure(status.code == 1 && status.out.contains("no ready pod"), || format!("{status:?}"))
+    })
+    .await;
+    let left = weft(cluster, &["uninstall", "--timeout", "1s"]).await.code(1);
+    assert!(left.err.contains("scaled to 0, and only an operator can clean up"), "{left:?}");
+
+    // The operator comes back with `weft install`, and does first what it was told first.
+    let again = weft(cluster, install).await.code(1);
+    assert!(again.err.contains("Mesh weft is being deleted"), "{again:?}");
+    assert_eq!(again.json()["ready"], false, "{again:?}");
+    cluster.wait_gone(&["mesh", "weft"], LIMIT).await;
+    weft(cluster, install).await.code(0);
+}
+
 #[tokio::test]
 async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     let Some(cluster) = Cluster::get().await else { return };
@@ -75,15 +107,18 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     assert_eq!(manifests["items"].as_array().unwrap().last().unwrap()["kind"], "Mesh");
     assert_eq!(ours(cluster).await, Vec::<String>::new());
 
+    let refused = weft(cluster, &["install", "-n", "mesh"]).await.code(2);
+    assert!(refused.err.contains("--weft-namespace mesh"), "{refused:?}");
     let install = ["install", "--profile", "minimal", "--set", "image.pullPolicy=Never", "-o", "json"];
     let first = weft(cluster, &install).await.code(0).json();
     assert_eq!((&first["mesh"], &first["ready"]), (&"weft".into(), &true.into()), "{first}");
     assert!(first["changed"].as_array().unwrap().iter().any(|name| name == "Deployment weft-operator"), "{first}");
     let again = weft(cluster, &install).await.code(0).json();
-    assert_eq!((&again["ready"], &again["changed"]), (&true.into(), &serde_json::json!([])), "it is safe to repeat");
+    assert_eq!((&again["ready"], &again["changed"]), (&true.into(), &json!([])), "it is safe to repeat");
     let check = weft(cluster, &["check", "-o", "json"]).await.code(0).json();
     assert!(failed(&check).is_empty(), "{check}");
     assert!(weft(cluster, &["check"]).await.code(0).out.contains("ok"));
+    nobody_is_there(cluster, &install).await;
 
     // A second control plane comes and goes without the first one or the operator.
     let beside = ["install", "--revision", "cli", "--profile", "minimal", "--set", "image.pullPolicy=Never"];
@@ -92,17 +127,24 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     let told = weft(cluster, &["uninstall", "--name", "weft-cli", "--dry-run"]).await.code(0);
     assert_eq!(told.out.trim(), "Mesh weft-cli");
     let removed = weft(cluster, &["uninstall", "--name", "weft-cli", "-o", "json"]).await.code(0).json();
-    assert_eq!(removed["removed"], serde_json::json!(["Mesh weft-cli"]));
+    assert_eq!(removed["removed"], json!(["Mesh weft-cli"]));
     cluster.mesh_ready("weft").await;
     let left = ours(cluster).await;
     assert!(!left.iter().any(|name| name.contains("-cli")), "{left:?}");
     let missing = weft(cluster, &["uninstall", "--name", "weft-cli"]).await;
     assert!(missing.code != 0 && missing.err.contains("there is no Mesh weft-cli"), "{missing:?}");
 
+    // What others keep in the namespace keeps the namespace.
+    cluster.kubectl(&["-n", SYSTEM, "create", "secret", "generic", "shop-tls"]).await;
     let told = weft(cluster, &["uninstall", "--dry-run", "-o", "json"]).await.code(0).json();
     let removed = weft(cluster, &["uninstall", "-o", "json"]).await.code(0).json();
     assert_eq!((&told["dryRun"], &removed["left"]), (&true.into(), &Value::Null));
     assert_eq!(told["removed"], removed["removed"], "what was announced is what went");
+    assert_eq!((&told["kept"], &removed["kept"]), (&json!(["Secret shop-tls"]), &told["kept"]));
+    assert!(cluster.read(&["secret", "-n", SYSTEM, "shop-tls"]).await.is_some());
+    let removed = weft(cluster, &["uninstall", "--delete-namespace", "-o", "json"]).await.code(0);
+    assert!(removed.err.contains("goes with what is not Weft's: Secret shop-tls"), "{removed:?}");
+    assert_eq!(removed.json()["removed"].as_array().unwrap().last(), Some(&json!(format!("Namespace {SYSTEM}"))));
     cluster.wait_gone(&["namespace", SYSTEM], Duration::from_secs(90)).await;
     nothing_left(cluster).await;
 }

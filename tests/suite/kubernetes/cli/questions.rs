@@ -133,7 +133,7 @@ async fn check_finds_what_is_wrong_with_a_namespace() {
     let findings = checks["findings"].as_array().unwrap();
     let of =
         |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap_or_else(|| panic!("{checks}"));
-    for check in ["API server", "kinds", "mesh", "control plane", "injection", "validation"] {
+    for check in ["API server", "kinds", "operator", "mesh", "control plane", "injection", "validation"] {
         assert_eq!(of(check)["outcome"], "ok", "{checks}");
     }
     assert_eq!(of("namespaces")["outcome"], "failed");

@@ -71,7 +71,11 @@ async fn an_upgrade_in_place_brings_everything_and_goes_back() {
     let told = weft(cluster, &["upgrade", "--to", NEXT, "--dry-run", "-o", "json"]).await.code(0).json();
     assert_eq!(told["commands"], json!([restart]), "{told}");
     assert_eq!((&told["meshes"][0]["action"], &told["meshes"][0]["refused"]), (&json!("upgrade"), &Value::Null));
-    for (to, why) in [("0.3.0", "use the weft command of version 0.3.0"), ("1.0.0", "version 1.0.0")] {
+    for (to, why) in [
+        ("0.3.0", "use the weft command of version 0.3.0"),
+        ("1.0.0", "version 1.0.0"),
+        ("banana", "\"banana\" is no version"),
+    ] {
         let refused = weft(cluster, &["upgrade", "--to", to]).await.code(1);
         assert!(refused.out.contains("REFUSED") && refused.out.contains(why), "{refused:?}");
     }
