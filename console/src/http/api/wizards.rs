@@ -111,7 +111,9 @@ async fn answer(
         scene.routes = Some(read(object).await?);
         scene.other_routes = wanted.other_routes.into_iter().filter(|other| caller.sees(&other.namespace)).collect();
     }
-    if let Some(object) = wanted.rule.as_ref().filter(|_| !kind.is_security()) {
+    // Who may not read rules can still set a timeout.
+    let ruled = matches!(kind, WizardKind::TrafficShifting | WizardKind::RequestRouting | WizardKind::CircuitBreaking);
+    if let Some(object) = wanted.rule.as_ref().filter(|_| ruled) {
         scene.rule = Some(read(object).await?);
     }
     if let Some(object) = wanted.peer.as_ref().filter(|_| kind == WizardKind::PeerAuthentication) {

@@ -104,7 +104,7 @@ async fn objects_come_and_go_in_the_users_name() {
 
     // What cannot stand is refused with its place, and nothing is made.
     let (status, refused) = console.apply(&create("soon"), Some(&writer)).await;
-    assert!(status == 422 && refused.to_string().contains("timeout"), "{status} {refused}");
+    assert!(status == 422 && refused.to_string().contains("\\\"soon\\\" is not a duration"), "{status} {refused}");
     let (status, made) = console.apply(&create("3s"), Some(&writer)).await;
     assert_eq!(status, 200, "{made}");
     assert_eq!(timeout(cluster, &namespace, "made").await, "3s");

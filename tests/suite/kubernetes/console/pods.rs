@@ -51,7 +51,7 @@ async fn logs_and_proxies_of_pods_are_read_in_the_askers_name() {
     let (status, written) = console.ask("GET", &logs, Some(&inside), &Value::Null).await;
     assert_eq!(status, 200, "{written}");
     let lines = written["lines"].as_array().expect("lines");
-    assert!(lines.iter().any(|line| line["container"] == "weft-proxy"), "{written}");
+    assert!(lines.iter().any(|line| line["container"] == "istio-proxy"), "{written}");
 
     // Without it, and with nobody's name, it is said which right it takes, and the rest is shown.
     for token in [Some(outside.as_str()), None] {
