@@ -19,6 +19,8 @@ pub struct Package {
     pub folder: String,
     /// Names of dependencies, dev-dependencies left out.
     pub dependencies: Vec<String>,
+    /// Those of them that only a feature brings.
+    pub optional: Vec<String>,
 }
 
 /// Prints every forbidden edge with its remedy; an error when there is one.
@@ -48,15 +50,12 @@ fn packages(metadata: &Value) -> Result<Vec<Package>> {
                 .and_then(|path| path.strip_suffix("Cargo.toml"))
                 .map(|path| path.trim_matches(['/', '\\']).replace('\\', "/"))
                 .with_context(|| format!("{manifest} lies outside of {root}"))?;
-            let dependencies = package["dependencies"]
-                .as_array()
-                .map(Vec::as_slice)
-                .unwrap_or_default()
-                .iter()
-                .filter(|dependency| dependency["kind"] != "dev")
-                .filter_map(|dependency| dependency["name"].as_str().map(str::to_owned))
-                .collect();
-            Ok(Package { folder, dependencies })
+            let all = package["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let own = || all.iter().filter(|dependency| dependency["kind"] != "dev");
+            let name = |dependency: &Value| dependency["name"].as_str().map(str::to_owned);
+            let dependencies = own().filter_map(name).collect();
+            let optional = own().filter(|dependency| dependency["optional"] == true).filter_map(name).collect();
+            Ok(Package { folder, dependencies, optional })
         })
         .collect()
 }

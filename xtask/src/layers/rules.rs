@@ -76,7 +76,9 @@ pub fn edges(packages: &[Package], table: &Table) -> Vec<String> {
                     package.folder, package.folder
                 ));
             }
-            if package.folder == "crates/model" && name != "serde" {
+            // The page leaves the feature out that brings schemas.
+            let schemas = name == "schemars" && package.optional.contains(name);
+            if package.folder == "crates/model" && name != "serde" && !schemas {
                 problems.push(format!(
                     "crates/model -> {name}: not allowed. model has serde only, so that the page stays small; write it \
                      by hand or put it where it is used"

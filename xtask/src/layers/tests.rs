@@ -1,7 +1,8 @@
 use super::{Package, check, rules};
 
 fn package(folder: &str, dependencies: &[&str]) -> Package {
-    Package { folder: folder.to_owned(), dependencies: dependencies.iter().map(|name| (*name).to_owned()).collect() }
+    let dependencies = dependencies.iter().map(|name| (*name).to_owned()).collect();
+    Package { folder: folder.to_owned(), dependencies, optional: Vec::new() }
 }
 
 const TABLE: &str = "\
@@ -43,6 +44,10 @@ fn pure_crates_do_no_io() {
 fn model_has_serde_only() {
     let problems = edges(&[package("crates/model", &["serde", "time"])]);
     assert!(problems.len() == 1 && problems[0].starts_with("crates/model -> time"), "{problems:?}");
+    let mut schemas = package("crates/model", &["serde", "schemars"]);
+    assert_eq!(edges(&[package("crates/model", &["schemars"])]).len(), 1, "the page would have it");
+    schemas.optional.push("schemars".to_owned());
+    assert!(edges(&[schemas]).is_empty());
 }
 
 #[test]
