@@ -74,6 +74,17 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
         report.removed.push(format!("Mesh {}", mesh.name));
     }
     if report.left.is_none() {
+        // While it waited, somebody may have put something there.
+        if objects.iter().any(|object| object["kind"] == "Namespace") {
+            let fate = namespace::fate(cluster).await?;
+            if !fate.goes(args.delete_namespace) {
+                if let Some(words) = fate.told(&cluster.system, args.delete_namespace) {
+                    eprintln!("{words}");
+                }
+                objects.retain(|object| object["kind"] != "Namespace");
+                report.kept = fate.held();
+            }
+        }
         for object in &objects {
             if delete(cluster, object).await? {
                 report.removed.push(shown(object));

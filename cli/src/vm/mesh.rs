@@ -240,8 +240,8 @@ mod tests {
         assert_eq!(of("ClusterIP", json!([])), Exposed::No);
         assert_eq!(service("weft-control-plane.weft-system.svc:15012"), Some(("weft-control-plane", "weft-system")));
         assert_eq!(service("192.0.2.7:15012"), None);
-        assert_eq!(external("weft-control-plane"), "weft-external-control-plane");
-        assert_eq!(external("weft-control-plane-v2"), "weft-external-control-plane-v2");
+        assert_eq!(external("weft-control-plane"), "weft-external-xds");
+        assert_eq!(external("weft-control-plane-v2"), "weft-external-xds-v2");
     }
 
     #[test]

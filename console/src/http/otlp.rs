@@ -1,5 +1,7 @@
 //! Trace ingest: OTLP over HTTP with protobuf bodies (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
 
+mod parts;
+
 use std::{io::Read, sync::Arc, time::SystemTime};
 
 use axum::{
@@ -62,6 +64,17 @@ pub(super) async fn receive(
         Ok(body) => body,
         Err((status, message)) => return failure(status, INVALID_ARGUMENT, message),
     };
+    match parts::count(&body) {
+        Ok(_) => {}
+        Err(parts::Refused::TooMany) => {
+            let message = format!("the body has more than {} parts; send smaller batches", parts::MAX_PARTS);
+            return failure(StatusCode::PAYLOAD_TOO_LARGE, INVALID_ARGUMENT, message);
+        }
+        Err(parts::Refused::Malformed) => {
+            let message = "the body is not an ExportTraceServiceRequest";
+            return failure(StatusCode::BAD_REQUEST, INVALID_ARGUMENT, message);
+        }
+    }
     let request = match ExportTraceServiceRequest::decode(body) {
         Ok(request) => request,
         Err(error) => {

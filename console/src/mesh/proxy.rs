@@ -16,6 +16,8 @@ use super::{
     versions,
 };
 
+/// The largest page that is read of a pod: whoever runs it says what is in it.
+const MAX_PAGE: usize = 16 * 1024 * 1024;
 /// Pages of a proxy, and why one cannot be read.
 type Pages = [Result<Vec<u8>, String>; 3];
 /// What is in force, certificates, figures.
@@ -126,7 +128,7 @@ pub async fn detail(
 
 async fn of_pod(client: Result<Client, String>, namespace: &str, pod: &str) -> Pages {
     let pages = match client {
-        Ok(client) => forward::get_all(&client, namespace, pod, ports::PROXY_ADMIN, PAGES).await,
+        Ok(client) => forward::get_all(&client, namespace, pod, ports::PROXY_ADMIN, PAGES, MAX_PAGE).await,
         Err(why) => return PAGES.map(|_| Err(why.clone())),
     };
     match pages {

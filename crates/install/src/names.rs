@@ -29,7 +29,7 @@ pub const PLUGGED_IN_CA_SECRET: &str = "cacerts";
 /// Control plane: Deployment, Service, ServiceAccount, before the revision.
 pub const CONTROL_PLANE: &str = "weft-control-plane";
 /// Service that leads to the control plane from outside of the cluster, before the revision; where the Mesh asks for one.
-pub const EXTERNAL_CONTROL_PLANE: &str = "weft-external-control-plane";
+pub const EXTERNAL_CONTROL_PLANE: &str = "weft-external-xds";
 /// The gateway's, before the revision.
 pub const INGRESS_GATEWAY: &str = "weft-ingressgateway";
 /// The console's, before the revision.

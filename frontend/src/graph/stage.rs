@@ -92,10 +92,7 @@ impl Stage {
                     }
                 }
                 let Some(next) = kept(&topology, direction, &state.layout).or(fresh) else {
-                    if state.maker.is_none() {
-                        state.maker = self.maker();
-                    }
-                    state.await_layout(topology, picture);
+                    self.await_layout(state, topology, picture);
                     return;
                 };
                 if next != state.layout {
@@ -113,17 +110,24 @@ impl Stage {
         });
     }
 
+    fn await_layout(&self, state: &mut State, topology: Topology, picture: Arc<Picture>) {
+        if state.maker.as_ref().is_none_or(Maker::is_broken) {
+            state.maker = self.maker();
+        }
+        state.await_layout(topology, picture);
+    }
+
     /// Lays everything out anew, at the reader's wish.
     pub fn tidy(&self) {
         self.with(|state| {
+            if state.awaited.is_some() {
+                return;
+            }
             let Some(picture) = state.picture.clone() else { return };
             let topology = state.topology.clone();
             state.touched = false;
             if topology.is_large() {
-                if state.maker.is_none() {
-                    state.maker = self.maker();
-                }
-                state.await_layout(topology, picture);
+                self.await_layout(state, topology, picture);
             } else {
                 let layout = state.fresh(&topology);
                 state.take(topology, layout, picture);

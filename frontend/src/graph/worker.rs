@@ -26,6 +26,7 @@ pub struct Maker {
     worker: web_sys::Worker,
     ready: Rc<Cell<bool>>,
     waiting: Rc<RefCell<Option<String>>>,
+    broken: Rc<Cell<bool>>,
     _heard: Closure<dyn FnMut(MessageEvent)>,
     _broken: Closure<dyn FnMut(Event)>,
 }
@@ -59,10 +60,20 @@ impl Maker {
                 made(turn, stored.layout(Direction::Right));
             }
         });
-        let broken = Closure::<dyn FnMut(Event)>::new(move |_| failed());
+        let broken = Rc::new(Cell::new(false));
+        let ended = broken.clone();
+        let fails = Closure::<dyn FnMut(Event)>::new(move |_| {
+            ended.set(true);
+            failed();
+        });
         worker.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-        worker.set_onerror(Some(broken.as_ref().unchecked_ref()));
-        Some(Self { worker, ready, waiting, _heard: heard, _broken: broken })
+        worker.set_onerror(Some(fails.as_ref().unchecked_ref()));
+        Some(Self { worker, ready, waiting, broken, _heard: heard, _broken: fails })
+    }
+
+    /// Whether it answers no more, such as an old page's whose script the server has no more.
+    pub fn is_broken(&self) -> bool {
+        self.broken.get()
     }
 
     /// Has a topology laid out anew.

@@ -119,6 +119,9 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
     if !behind.is_empty() {
         return Some((false, COMPONENTS_NOT_READY, behind.join("; ")));
     }
+    if facts.control_plane_ready == Some(false) {
+        return Some((false, NO_REPLICA_READY, "no replica of the control plane runs".into()));
+    }
     Some((true, "Ready", "every component runs".into()))
 }
 

@@ -138,7 +138,7 @@ async fn say(context: &Context, mesh: &DynamicObject, reason: &str, message: Str
         condition(DELETING, ConditionStatus::True),
         condition(conditions::READY, ConditionStatus::False),
         Condition {
-            message: "the webhooks went first: pods start without a proxy, and objects are not checked".to_owned(),
+            message: "this Mesh's webhooks went first: only those of other Meshes inject and check".to_owned(),
             ..condition(conditions::WEBHOOKS_READY, ConditionStatus::False)
         },
     ];

@@ -74,9 +74,7 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         .await;
     cluster.wait_gone(&["deployment,service", "-n", SYSTEM, "-l", "weft.dev/component=console"], SOON).await;
     cluster.mesh_ready(NAME).await;
-    for (service, kind, ports) in
-        [("weft-control-plane", "ClusterIP", 3), ("weft-external-control-plane", "NodePort", 1)]
-    {
+    for (service, kind, ports) in [("weft-control-plane", "ClusterIP", 3), ("weft-external-xds", "NodePort", 1)] {
         let found = cluster.read(&["service", "-n", SYSTEM, service]).await.unwrap_or_default();
         assert_eq!(found["spec"]["type"], kind, "{found}");
         assert_eq!(found["spec"]["ports"].as_array().map(Vec::len), Some(ports), "{found}");

@@ -11,7 +11,7 @@ use http::Uri;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::{
-    ObjectRef,
+    Diagnostic, ObjectRef,
     audit::{Action, WeightChange, WeightHistory},
     canary::{Canaries, Course, EditPreview, EditResult, WeightEdit},
 };
@@ -51,7 +51,11 @@ pub(super) async fn preview(
 ) -> Result<Json<EditPreview>, ApiError> {
     let Json(edit) = edit?;
     caller.require(Verb::Get, &edit.object).await?;
-    Ok(Json(app.editor.preview(&edit, caller.credential()).await?))
+    let mut preview = app.editor.preview(&edit, caller.credential()).await?;
+    let seen = |finding: &Diagnostic| finding.object.as_ref().is_none_or(|object| caller.sees(&object.namespace));
+    preview.new_findings.retain(seen);
+    preview.mended_findings.retain(seen);
+    Ok(Json(preview))
 }
 
 /// `POST /api/v1/canaries/apply`.

@@ -177,9 +177,9 @@ fn only_what_asks_for_credentials_is_exposed() {
     };
     assert_eq!(of("weft-control-plane-v2"), ("ClusterIP", vec![15012, 15014, 443], Value::Null));
     let external = ("NodePort", vec![15012], json!({"cloud/lb": "internal"}));
-    assert_eq!(of("weft-external-control-plane-v2"), external);
+    assert_eq!(of("weft-external-xds-v2"), external);
     let objects = render(&input(json!({}))).unwrap();
-    assert!(find(&objects, "Service", "weft-external-control-plane").is_none());
+    assert!(find(&objects, "Service", "weft-external-xds").is_none());
 }
 
 #[test]

@@ -116,6 +116,8 @@ fn injector(frame: &Frame<'_>, name: &str, revision: &str, bundle: &str) -> Valu
 fn validator(frame: &Frame<'_>, bundle: &str) -> Value {
     let mesh = &frame.input.mesh;
     let policy = if frame.input.ready { "Fail" } else { "Ignore" };
+    // A revision beside the default one must not be able to stop the changes of everybody.
+    let shared = if frame.settings.default_revision { policy } else { "Ignore" };
     let rule = |group: &str| {
         let kinds = Kind::ALL.iter().filter(|kind| kind.group() == group);
         let versions: Vec<&str> = kinds.clone().flat_map(|kind| kind.versions().iter().copied()).collect();
@@ -149,7 +151,7 @@ fn validator(frame: &Frame<'_>, bundle: &str) -> Value {
     revisions.extend(mesh.tags.iter().map(String::as_str));
     let webhooks = [
         webhook("rev.validation", istio.clone(), vec![on(rev, "In", &revisions)], policy),
-        webhook("validation", istio, vec![on(rev, "DoesNotExist", &[])], policy),
+        webhook("validation", istio, vec![on(rev, "DoesNotExist", &[])], shared),
         // A Mesh is what repairs a control plane that is down: it can always be changed.
         webhook("mesh.validation", vec![rule("weft.dev")], Vec::new(), "Ignore"),
     ];

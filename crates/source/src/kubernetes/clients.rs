@@ -40,6 +40,9 @@ fn signed(mut config: Config, credential: &Credential) -> Config {
         // Not beside ours: a token that does not count must not leave the request with our rights.
         config.auth_info = AuthInfo::default();
     }
+    // A kubeconfig that impersonates somebody would add its groups to the person's.
+    config.auth_info.impersonate = None;
+    config.auth_info.impersonate_groups = None;
     let mut headers = HeaderMap::new();
     credential.sign(&mut headers);
     config.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
@@ -55,6 +58,7 @@ mod tests {
     fn a_token_stands_alone_and_impersonation_beside_our_account() {
         let mut config = Config::new("https://127.0.0.1:6443".parse().unwrap());
         config.auth_info.username = Some("console".to_owned());
+        config.auth_info.impersonate_groups = Some(vec!["system:masters".to_owned()]);
         let names = |config: &Config| {
             config.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
         };
@@ -69,5 +73,6 @@ mod tests {
         let expected = [("user", "ada"), ("group", "team"), ("group", "all")];
         assert_eq!(headers, expected.map(|(name, value)| pair(&format!("impersonate-{name}"), value)));
         assert_eq!(ada.auth_info.username.as_deref(), Some("console"));
+        assert!(ada.auth_info.impersonate_groups.is_none(), "they would be added to hers");
     }
 }

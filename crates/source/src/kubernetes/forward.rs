@@ -52,11 +52,11 @@ pub enum ForwardError {
 
 /// Reads a page of a pod.
 pub async fn get(client: &Client, namespace: &str, pod: &str, port: u16, path: &str) -> Result<Bytes, ForwardError> {
-    let [page] = get_all(client, namespace, pod, port, [path]).await?;
+    let [page] = get_all(client, namespace, pod, port, [path], MAX_PAGE).await?;
     page
 }
 
-/// Reads pages of a pod, one after the other over one connection.
+/// Reads pages of a pod, each of at most `most` bytes, one after the other over one connection.
 ///
 /// # Errors
 /// When there is no connection. A page that cannot be read is an error of its own, and so are those after a connection that
@@ -67,6 +67,7 @@ pub async fn get_all<const N: usize>(
     pod: &str,
     port: u16,
     paths: [&str; N],
+    most: usize,
 ) -> Result<[Result<Bytes, ForwardError>; N], ForwardError> {
     let name = format!("{namespace}/{pod}:{port}");
     let work = async {
@@ -78,7 +79,7 @@ pub async fn get_all<const N: usize>(
         let mut connection = Connection::open(stream, name.clone(), "localhost".to_owned()).await?;
         let mut pages = Vec::with_capacity(N);
         for path in paths {
-            let page = connection.page(path).await;
+            let page = connection.page(path, most).await;
             if matches!(page, Err(ForwardError::Broken(..)))
                 && let Some(problem) = problem.take()
                 && let Ok(Some(why)) = tokio::time::timeout(Duration::from_millis(500), problem).await
@@ -118,7 +119,7 @@ pub async fn get_at(address: &str, path: &str) -> Result<Bytes, ForwardError> {
     let work = async {
         let broken = |error: std::io::Error| ForwardError::Broken(address.to_owned(), error.to_string());
         let stream = tokio::net::TcpStream::connect(host).await.map_err(broken)?;
-        Connection::open(stream, address.to_owned(), host.to_owned()).await?.page(path).await
+        Connection::open(stream, address.to_owned(), host.to_owned()).await?.page(path, MAX_PAGE).await
     };
     tokio::time::timeout(PATIENCE, work).await.map_err(|_| ForwardError::Slow(address.to_owned()))?
 }
@@ -142,7 +143,7 @@ impl Connection {
         Ok(Self { name, host, sender, driver: tokio::spawn(connection).abort_handle() })
     }
 
-    async fn page(&mut self, path: &str) -> Result<Bytes, ForwardError> {
+    async fn page(&mut self, path: &str, most: usize) -> Result<Bytes, ForwardError> {
         let name = &self.name;
         let broken = |error: &dyn std::fmt::Display| ForwardError::Broken(name.clone(), error.to_string());
         let request = Request::get(path).header("host", &self.host).body(Empty::<Bytes>::new());
@@ -150,7 +151,7 @@ impl Connection {
         self.sender.ready().await.map_err(|error| broken(&error))?;
         let response = self.sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_PAGE).collect().await.map_err(|error| broken(&error))?;
+        let body = Limited::new(response.into_body(), most).collect().await.map_err(|error| broken(&error))?;
         if !status.is_success() {
             return Err(ForwardError::Status(format!("{name}{path}"), status));
         }

@@ -44,7 +44,7 @@ pub(in crate::http) async fn preview(
     let mut preview = app.objects.preview(&edit, caller.credential()).await?;
     if preview.ready
         && let Some((verb, object)) = needed
-        && caller.require(verb, &object).await.is_err()
+        && !caller.may(verb, &object).await.unwrap_or(false)
     {
         (preview.ready, preview.refusal) = (false, Some(format!("you may not {verb} {object}")));
     }

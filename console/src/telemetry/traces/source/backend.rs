@@ -76,7 +76,12 @@ impl Backend {
         let more = traces.len() > filter.limit || found.full;
         traces.truncate(filter.limit);
         // Where all that came was passed over, the next page begins below the oldest of it.
-        let oldest = || found.oldest_us.map(|start_us| Cursor { start_us, trace_id: "0".to_owned() });
+        let oldest = || {
+            found
+                .oldest_us
+                .filter(|_| filter.namespaces.is_none())
+                .map(|start_us| Cursor { start_us, trace_id: "0".to_owned() })
+        };
         let last = traces.last().map(|row| Cursor { start_us: row.start_us, trace_id: row.trace_id.clone() });
         let next = if more { last.or_else(oldest) } else { None };
         Ok(Found { traces, next, note: found.note })
@@ -100,6 +105,12 @@ impl Backend {
     }
 
     async fn search(&self, filter: &TraceFilter, limit: usize) -> Result<Rows, SourceError> {
+        // That there is more, or from when, would tell of traces that are not shown.
+        if let (Some(workload), Some(seen)) = (&filter.workload, &filter.namespaces)
+            && !seen.iter().any(|namespace| workload.split('/').next() == Some(namespace))
+        {
+            return Ok(Rows::default());
+        }
         let answer = match self.kind {
             Kind::Jaeger => jaeger::search(self, filter, limit).await,
             Kind::Zipkin => zipkin::search(self, filter, limit).await,

@@ -54,6 +54,10 @@ impl Http {
         if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
             return Err(address("it must begin with http:// or https://"));
         }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            let why = "a name and a password do not belong in it: use --trace-user and --trace-token-file".to_owned();
+            return Err(SourceError::Flag { flag: "--trace-url", why });
+        }
         let flag = |flag: &'static str, why: &str| SourceError::Flag { flag, why: why.to_owned() };
         if let Some(user) = &args.trace_user {
             if user.is_empty() || user.contains(':') || user.chars().any(char::is_control) {
