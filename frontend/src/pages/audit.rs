@@ -60,7 +60,7 @@ pub fn Audit() -> impl IntoView {
                             data-search=""
                             data-testid="audit-who"
                             list="people"
-                            placeholder="Person or address (/)"
+                            placeholder="Who, address (/)"
                             aria-label="Person or address"
                             prop:value=move || app.view.with(|view| view.find.clone())
                             on:change:target=move |event| {
