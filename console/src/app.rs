@@ -16,7 +16,6 @@ use crate::{
     canary::{CanaryService, edit::Editor},
     config::{View, edit::ObjectEditor},
     db,
-    details::logs::LogSource,
     graph::{Answers, GraphCache, mtls_share},
     live::Live,
     mesh::fleet::Fleet,
@@ -44,8 +43,8 @@ pub struct App {
     pub prometheus: Option<Prometheus>,
     /// Control planes and the proxies that they know.
     pub fleet: Fleet,
-    /// Where logs are read.
-    pub logs: LogSource,
+    /// Where logs are, if they are files.
+    pub logs_dir: Option<PathBuf>,
     /// The cluster's API server, if a cluster is shown.
     pub cluster: Option<Clients>,
     /// What was observed, by window.

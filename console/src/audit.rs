@@ -23,13 +23,14 @@ pub struct AuditLog {
     state: State,
     arrivals: Arc<Arrivals>,
     /// Of people nobody knows, and of those who are known: neither may hide the other.
-    refusals: Arc<[Refusals; 2]>,
+    strangers: Arc<Refusals>,
+    known: Arc<Refusals>,
 }
 
 impl AuditLog {
     /// A book in the console's database.
     pub fn new(state: State) -> Self {
-        Self { state, arrivals: Arc::default(), refusals: Arc::default() }
+        Self { state, arrivals: Arc::default(), strangers: Arc::default(), known: Arc::default() }
     }
 
     /// Asked before a change: nothing is changed that cannot be written down.
@@ -89,25 +90,19 @@ impl AuditLog {
     /// Somebody could not sign in, or showed a proof that does not hold; who it was is not known. Of a flood of these not
     /// all are written down.
     pub async fn sign_in_refused(&self, how: How, from: IpAddr, why: &str) {
-        self.refused(about("", how, from, Action::SignInRefused, why), 0).await;
-    }
-
-    /// A logout token was refused.
-    pub async fn logout_refused(&self, from: IpAddr, why: &str) {
-        let detail = format!("A logout token: {why}");
-        self.refused(about("", How::Other, from, Action::SignInRefused, &detail), 0).await;
+        self.refused(&self.strangers, about("", how, from, Action::SignInRefused, why)).await;
     }
 
     /// Somebody may not do what they asked for.
     pub async fn denied(&self, caller: &Caller, object: &ObjectRef, why: &str) {
         let from = caller.address().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let entry = about(caller.name(), caller.how(), from, Action::Denied, why);
-        self.refused(AuditRecord { object: Some(object.clone()), ..entry }, 1).await;
+        self.refused(&self.known, AuditRecord { object: Some(object.clone()), ..entry }).await;
     }
 
-    async fn refused(&self, mut record: AuditRecord, kind: usize) {
+    async fn refused(&self, those: &Refusals, mut record: AuditRecord) {
         let from = record.address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-        let Some(left_out) = self.refusals[kind].one_more(from) else { return };
+        let Some(left_out) = those.one_more(from) else { return };
         if left_out > 0 {
             record.detail.push_str(&format!(" ({left_out} refusals before this one were not written down.)"));
         }

@@ -1,6 +1,9 @@
 //! The place whose configuration a console shows: a directory, or a cluster.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError};
@@ -13,7 +16,6 @@ use crate::{
     args::{Args, SourceKind},
     auth::Reviewer,
     config::reload::{self, Followed},
-    details::logs::LogSource,
     metrics::Metrics,
 };
 
@@ -27,8 +29,8 @@ pub struct Place {
     pub documents: Documents,
     /// Who may what; only of a cluster.
     pub reviewer: Option<Arc<Reviewer>>,
-    /// Where logs are read.
-    pub logs: LogSource,
+    /// Where logs are, if they are files.
+    pub logs_dir: Option<PathBuf>,
     /// The cluster's API server, if it is a cluster.
     pub cluster: Option<Clients>,
 }
@@ -48,7 +50,7 @@ impl Place {
                 documents: Documents::Files(Arc::new(ConfigStore::in_directory(dir.to_owned()))),
                 reviewer: None,
                 cluster: None,
-                logs: args.logs_dir.clone().map_or(LogSource::Nowhere, LogSource::Directory),
+                logs_dir: args.logs_dir.clone(),
             }),
             (SourceKind::Directory, None) => Err(StartupError::new(
                 "cannot read the configuration",
@@ -75,7 +77,7 @@ impl Place {
         let clients = Clients::new(config).map_err(unusable)?;
         Ok(Self {
             name,
-            logs: LogSource::Cluster,
+            logs_dir: None,
             followed: reload::open_cluster(clients.own().clone(), settings, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
             reviewer: Some(Arc::new(reviewer)),

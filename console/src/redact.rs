@@ -28,6 +28,11 @@ fn sees_finding(finding: &Diagnostic, sight: &Sight) -> bool {
     sight.sees(finding.object.as_ref().map_or("", |object| object.namespace.as_str()))
 }
 
+/// What a draft of somebody's own brings with it; what is about no object is about the draft.
+pub fn findings(findings: &mut Vec<Diagnostic>, sight: &Sight) {
+    findings.retain(|finding| finding.object.as_ref().is_none_or(|object| sight.sees(&object.namespace)));
+}
+
 /// Weighted routes.
 pub fn canaries(mut list: Canaries, sight: &Sight) -> Canaries {
     list.canaries.retain(|canary| sight.sees(&canary.object.namespace));

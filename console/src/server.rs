@@ -88,7 +88,7 @@ impl Console {
         let app = Arc::new(App {
             name: place.name,
             fleet: Fleet::new(operator),
-            logs: place.logs,
+            logs_dir: place.logs_dir,
             cluster: place.cluster,
             prometheus: prometheus.clone(),
             prometheus_url: prometheus.as_ref().map(|p| p.url().to_owned()).unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The console's API: the only place that knows its addresses.
 
+mod audit;
 mod traces;
 
 use std::cell::RefCell;
@@ -11,7 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, RequestInit, Response};
 use weft_model::{
     ObjectRef,
-    audit::{AuditList, WeightHistory},
+    audit::WeightHistory,
     canary::{Canaries, Course, EditPreview, EditResult, WeightEdit},
     config::{ConfigList, ConfigObject, Meta, Problem, Status, Who},
     details::{Charts, Detail, Inventory, Logs, Subject},
@@ -23,7 +24,10 @@ use weft_model::{
     wizard::{Wizard, WizardAsk, WizardKind},
 };
 
-pub use self::traces::{TraceQuery, heat, trace, trace_address, trace_names, traces};
+pub use self::{
+    audit::{AuditQuery, audit, audit_address, audit_file},
+    traces::{TraceQuery, heat, trace, trace_address, trace_names, traces},
+};
 use crate::location::{View, encode};
 
 const ROOT: &str = "/api/v1";
@@ -253,57 +257,6 @@ pub async fn history(object: &ObjectRef, route_index: usize) -> Answer<WeightHis
 /// How a weighted route fared over time.
 pub async fn course(object: &ObjectRef, route_index: usize, window_s: u64) -> Answer<Course> {
     get(&format!("/canaries/course?{}&routeIndex={route_index}&window={window_s}", named(object))).await
-}
-
-/// Which entries of the audit.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AuditQuery {
-    /// By whom; empty for anybody.
-    pub who: String,
-    /// From which address; empty for any.
-    pub address: String,
-    /// About objects of these namespaces; empty for all.
-    pub namespaces: Vec<String>,
-    /// What was done; empty for anything.
-    pub action: String,
-    /// Not before, milliseconds since the Unix epoch.
-    pub from_ms: Option<u64>,
-    /// Where a page begins.
-    pub cursor: Option<String>,
-}
-
-impl AuditQuery {
-    fn path(&self) -> String {
-        let namespaces = self.namespaces.join(",");
-        let from = self.from_ms.map(|from| from.to_string()).unwrap_or_default();
-        let cursor = self.cursor.clone().unwrap_or_default();
-        let fields = [
-            ("who", &self.who),
-            ("address", &self.address),
-            ("namespace", &namespaces),
-            ("action", &self.action),
-            ("fromMs", &from),
-            ("cursor", &cursor),
-        ];
-        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        let query = given.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
-        format!("/audit?{query}")
-    }
-}
-
-/// A page of the audit, newest first.
-pub async fn audit(query: &AuditQuery) -> Answer<AuditList> {
-    get(&query.path()).await
-}
-
-/// The address of such a page.
-pub fn audit_address(query: &AuditQuery) -> String {
-    format!("{ROOT}{}", query.path())
-}
-
-/// The address of a file with all of it, `csv` or `json`.
-pub fn audit_file(query: &AuditQuery, format: &str) -> String {
-    format!("{}&format={format}", audit_address(query))
 }
 
 /// Whose token this page has been given, and what it may.

@@ -42,15 +42,8 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     let mut objects = if others.is_empty() && owner.is_none() { bootstrap(&cluster.system) } else { Vec::new() };
     let mut report = Removed { dry_run: args.dry_run, ..Removed::default() };
     if !objects.is_empty() {
-        let fate = namespace::fate(cluster).await?;
         // Before anything is done.
-        if let Some(words) = fate.told(&cluster.system, args.delete_namespace) {
-            eprintln!("{words}");
-        }
-        if !fate.goes(args.delete_namespace) {
-            objects.retain(|object| object["kind"] != "Namespace");
-            report.kept = fate.held();
-        }
+        spare(cluster, args, &mut objects, &mut report).await?;
     }
     if args.dry_run {
         report.removed.extend(chosen.iter().map(|mesh| format!("Mesh {}", mesh.name)));
@@ -75,15 +68,8 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     }
     if report.left.is_none() {
         // While it waited, somebody may have put something there.
-        if objects.iter().any(|object| object["kind"] == "Namespace") {
-            let fate = namespace::fate(cluster).await?;
-            if !fate.goes(args.delete_namespace) {
-                if let Some(words) = fate.told(&cluster.system, args.delete_namespace) {
-                    eprintln!("{words}");
-                }
-                objects.retain(|object| object["kind"] != "Namespace");
-                report.kept = fate.held();
-            }
+        if objects.iter().any(is_namespace) {
+            spare(cluster, args, &mut objects, &mut report).await?;
         }
         for object in &objects {
             if delete(cluster, object).await? {
@@ -93,6 +79,28 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     }
     output::print(args.output.output, &report)?;
     Ok(if report.left.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn is_namespace(object: &Value) -> bool {
+    object["kind"] == "Namespace"
+}
+
+/// Leaves the namespace out of what is removed when others keep something in it, and says so.
+async fn spare(
+    cluster: &Cluster,
+    args: &UninstallArgs,
+    objects: &mut Vec<Value>,
+    report: &mut Removed,
+) -> anyhow::Result<()> {
+    let fate = namespace::fate(cluster).await?;
+    if let Some(words) = fate.told(&cluster.system, args.delete_namespace) {
+        eprintln!("{words}");
+    }
+    if !fate.goes(args.delete_namespace) {
+        objects.retain(|object| !is_namespace(object));
+        report.kept = fate.held();
+    }
+    Ok(())
 }
 
 /// An operator that somebody else keeps is not removed under his hands, only Meshes that are named.

@@ -227,7 +227,10 @@ impl Auth {
                     self.audit.signed_out(name, peer, "The provider ended the session.").await;
                 }
             }
-            Err(problem) => self.audit.logout_refused(peer, &problem.to_string()).await,
+            Err(problem) => {
+                let why = format!("A logout token: {problem}");
+                self.audit.sign_in_refused(How::Other, peer, &why).await;
+            }
         }
         ended.map(|_| ())
     }

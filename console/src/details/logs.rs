@@ -3,7 +3,7 @@
 mod access;
 mod files;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use futures::future::join_all;
 use http::Request;
@@ -17,20 +17,9 @@ const MOST_INSTANCES: usize = 6;
 /// The longest line that is shown, in characters.
 const LONGEST: usize = 2_000;
 
-/// Where logs are read.
-#[derive(Clone)]
-pub enum LogSource {
-    /// A cluster, through its API server.
-    Cluster,
-    /// A directory of files, as `weft demo` writes them.
-    Directory(PathBuf),
-    /// There are none to read.
-    Nowhere,
-}
-
 /// Reads the last `lines` lines of each instance's containers; `instances` are `(namespace, name)`. On a cluster `client`
-/// reads them, in the name of whoever asks.
-pub async fn read(source: &LogSource, client: Option<Client>, instances: &[(String, String)], lines: usize) -> Logs {
+/// reads them, in the name of whoever asks; elsewhere they are files in `dir`, as `weft demo` writes them.
+pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(String, String)], lines: usize) -> Logs {
     let mut logs = Logs { available: true, ..Logs::default() };
     if instances.len() > MOST_INSTANCES {
         logs.problems.push(format!(
@@ -39,8 +28,8 @@ pub async fn read(source: &LogSource, client: Option<Client>, instances: &[(Stri
         ));
     }
     let instances = instances.iter().take(MOST_INSTANCES);
-    match (source, &client) {
-        (LogSource::Nowhere, _) | (LogSource::Cluster, None) => {
+    match (&client, dir) {
+        (None, None) => {
             logs.available = false;
             logs.problems.push(
                 "This console is not told where logs are: on a cluster they are the kubelet's; for a directory of \
@@ -48,9 +37,9 @@ pub async fn read(source: &LogSource, client: Option<Client>, instances: &[(Stri
                     .to_owned(),
             );
         }
-        (LogSource::Directory(dir), _) => {
+        (None, Some(dir)) => {
             for (namespace, name) in instances {
-                let (dir, namespace, name) = (dir.clone(), namespace.clone(), name.clone());
+                let (dir, namespace, name) = (dir.to_owned(), namespace.clone(), name.clone());
                 let shown = dir.join(format!("{name}.access.json"));
                 logs.commands.push((format!("The access log of {name}"), format!("tail -f {}", shown.display())));
                 let read = tokio::task::spawn_blocking(move || files::read(&dir, &namespace, &name, lines)).await;
@@ -63,7 +52,7 @@ pub async fn read(source: &LogSource, client: Option<Client>, instances: &[(Stri
                 }
             }
         }
-        (LogSource::Cluster, Some(client)) => {
+        (Some(client), _) => {
             let asked = instances
                 .map(|(namespace, name)| async move { (namespace, name, pod(client, namespace, name, lines).await) });
             for (namespace, name, answer) in join_all(asked).await {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::Value;
-use weft_mesh::dump;
+use weft_mesh::dump::{self, list, text};
 use weft_model::{
     ObjectRef,
     mesh::{Certificate, Drift, Table},
@@ -123,18 +123,6 @@ fn bounded(mut table: Table) -> Table {
     table.more = table.rows.len().saturating_sub(MOST);
     table.rows.truncate(MOST);
     table
-}
-
-fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(key).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text(value: &Value, key: &str) -> String {
-    match value.get(key) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub async fn detail(
                     tokio::join!(fleet.proxy_page(&config), fleet.proxy_page(&certificates), fleet.proxy_page(&stats));
                 Some([config, certificates, stats])
             }
-            (None, Some(client)) if instance.is_pod() => Some(of_pod(client, namespace, name).await),
+            (None, Some(client)) => Some(of_pod(client, namespace, name).await),
             (None, _) => None,
         }
     };

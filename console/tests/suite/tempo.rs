@@ -15,12 +15,12 @@ use prost::{Message, encoding::encode_varint};
 use serde_json::{Value, json};
 use weft_console::{
     db::TraceFilter,
-    telemetry::traces::{Backend, SourceError, SourceKind, TraceArgs, TraceSource, arrange},
+    telemetry::traces::{Backend, SourceError, SourceKind, TraceArgs, TraceSource},
 };
 
 use crate::{
     parts::serve,
-    trace_sources::{args, everything, now_us, otlp, source},
+    trace_sources::{args, call_two, everything, now_us, otlp, source},
 };
 
 /// What Tempo was asked: path, query by name, headers.
@@ -234,23 +234,6 @@ fn call() -> ExportTraceServiceRequest {
     request
 }
 
-fn check(spans: Vec<weft_model::trace::Span>) {
-    let trace = arrange("02".repeat(16), spans);
-    let rows: Vec<_> = trace
-        .spans
-        .iter()
-        .map(|span| (span.depth, span.kind.as_str(), span.workload.as_str(), span.error, span.edge.as_str()))
-        .collect();
-    assert_eq!(
-        rows,
-        [
-            (0, "client", "shop/web-v1", true, "shop/web-v1->shop/cart-v1"),
-            (1, "server", "shop/cart-v1", true, "shop/web-v1->shop/cart-v1"),
-        ]
-    );
-    assert_eq!((trace.gaps, trace.totals.network_us, trace.totals.application_us), (0, 4000, 26_000));
-}
-
 #[tokio::test]
 async fn whole_traces_come_as_protobuf_or_as_json() {
     let id = "02".repeat(16);
@@ -265,7 +248,7 @@ async fn whole_traces_come_as_protobuf_or_as_json() {
     let v2 = path.clone();
     let (url, asked) = tempo(move |path, _| if path == v2 { protobuf(wrapped.clone()) } else { missing() }).await;
     let now = source(SourceKind::Tempo, &url);
-    check(now.spans(&id).await.unwrap());
+    call_two(now.spans(&id).await.unwrap());
     assert_eq!(asked.lock().unwrap()[0].2[header::ACCEPT], "application/protobuf");
     assert!(now.spans(&"0f".repeat(16)).await.unwrap().is_empty(), "neither version knows it");
 
@@ -303,7 +286,7 @@ async fn whole_traces_come_as_protobuf_or_as_json() {
     let spans = source(SourceKind::Tempo, &url).spans(&id).await.unwrap();
     assert!(spans[0].attributes.contains(&("n".into(), "7".into())));
     assert!(spans[0].attributes.contains(&("otel.status_description".into(), "no".into())));
-    check(spans);
+    call_two(spans);
 
     let garbage = tempo(|_, _| ([(header::CONTENT_TYPE, "application/protobuf")], vec![0xff; 40]).into_response());
     let error = source(SourceKind::Tempo, &garbage.await.0).spans(&id).await.unwrap_err();

@@ -187,7 +187,13 @@ async fn searched(source: &TraceSource, start_us: u64) {
     assert_eq!(points.points.iter().map(|point| point.error).collect::<Vec<_>>(), [false, true, false]);
     assert!(!points.cut && points.note.is_none());
 
-    let trace = arrange("02".repeat(16), source.spans(&"02".repeat(16)).await.unwrap());
+    call_two(source.spans(&"02".repeat(16)).await.unwrap());
+    assert!(source.spans(&"0f".repeat(16)).await.unwrap().is_empty());
+}
+
+/// Holds the spans of call 2 of [`otlp`] against what was sent.
+pub fn call_two(spans: Vec<weft_model::trace::Span>) {
+    let trace = arrange("02".repeat(16), spans);
     let rows: Vec<_> = trace
         .spans
         .iter()
@@ -201,7 +207,6 @@ async fn searched(source: &TraceSource, start_us: u64) {
         ]
     );
     assert_eq!((trace.gaps, trace.totals.network_us, trace.totals.application_us), (0, 4000, 26_000));
-    assert!(source.spans(&"0f".repeat(16)).await.unwrap().is_empty());
 }
 
 #[tokio::test]

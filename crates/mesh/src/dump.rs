@@ -9,11 +9,13 @@ fn entries(part: &Value) -> impl Iterator<Item = (&String, &Value)> {
     part.as_object().into_iter().flatten()
 }
 
-fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+/// What is in the list `key` of `value`; nothing where there is none.
+pub fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     value.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn text(value: &Value, key: &str) -> String {
+/// What `key` of `value` says, as people read it.
+pub fn text(value: &Value, key: &str) -> String {
     match value.get(key) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

@@ -7,6 +7,7 @@ use std::{fs, path::Path, time::Duration};
 use weft_tests::{
     browser::Browser,
     demo::Demo,
+    http::get,
     process::root,
     wait::{ensure, until},
 };
@@ -28,6 +29,8 @@ const fn press(name: &'static str, at: &'static str, press: &'static str, drawn:
 }
 
 const ORDER: &str = "#/configuration?select=networking.istio.io/v1~VirtualService~shop~order-service";
+/// Requests a second.
+const RATE: f64 = 40.0;
 const WIZARD: &str = "[data-testid=wizard-part]";
 
 /// Every page, in the order of docs/console.md.
@@ -76,10 +79,9 @@ const GATES: [Shot; 2] =
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let (demo, guarded) = (Demo::start(&["--rate=40"]), Demo::start(&["--rate=1", "--sign-in=link"]));
+    let (demo, guarded) = (Demo::start(&[&format!("--rate={RATE}")]), Demo::start(&["--rate=1", "--sign-in=link"]));
     change_a_weight(&demo).await;
-    // A minute of traffic, so that rates over the shortest window are the true ones.
-    tokio::time::sleep(Duration::from_secs(65)).await;
+    traffic(&demo).await;
     let dir = root().join("docs/screenshots");
     fs::create_dir_all(&dir).expect("docs/screenshots");
     let mut bytes = 0;
@@ -114,9 +116,23 @@ async fn take(browser: &Browser, console: &str, shot: &Shot, path: &Path) {
         ensure(left == 0, || format!("{left} parts are not there yet"))
     })
     .await;
-    // The canvas is drawn.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // The canvas follows in the next frames.
+    browser
+        .script("return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+        .await;
     browser.screenshot(path).await;
+}
+
+/// Waits until rates over the shortest window are the true ones.
+async fn traffic(demo: &Demo) {
+    let console = demo.address("/console");
+    until("a minute of traffic", Duration::from_secs(120), || async {
+        let graph = get(console, &console.to_string(), "/api/v1/graph?window=60", &[]).await?.json();
+        let edges = graph["edges"].as_array().cloned().unwrap_or_default();
+        let fastest = edges.iter().filter_map(|edge| edge["rate"].as_f64()).fold(0.0, f64::max);
+        ensure(fastest >= 0.99 * RATE, || format!("{fastest} of {RATE} requests a second"))
+    })
+    .await;
 }
 
 /// Moves a weight there and back, so that the audit has something to tell.

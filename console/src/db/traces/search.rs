@@ -86,13 +86,17 @@ impl FromStr for Cursor {
 }
 
 impl TraceFilter {
+    /// Whether it names a workload that is not among what is seen, so that nothing can pass.
+    pub fn is_of_the_hidden(&self) -> bool {
+        let (Some(workload), Some(names)) = (&self.workload, &self.namespaces) else { return false };
+        let own = namespace_of(workload);
+        !names.iter().any(|name| name == own)
+    }
+
     /// The statement that answers it; `None` when nothing can pass.
     fn shape(&self) -> Option<Shape> {
-        if let (Some(workload), Some(names)) = (&self.workload, &self.namespaces) {
-            let own = namespace_of(workload);
-            if !names.iter().any(|name| name == own) {
-                return None;
-            }
+        if self.is_of_the_hidden() {
+            return None;
         }
         Some(match (&self.workload, self.tags.is_empty()) {
             (Some(_), true) => Shape::Workload,

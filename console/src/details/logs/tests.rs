@@ -29,15 +29,15 @@ async fn files_are_read_to_their_end_and_nothing_beside_them() {
     fs::write(dir.path().join("cart.access.json"), format!("{}\n{LINE}\n", "x".repeat(300_000))).unwrap();
     fs::write(dir.path().join("shop.cart.app.log"), "one\ntwo\nthree\n").unwrap();
     fs::write(dir.path().join("secret"), "no\n").unwrap();
-    let source = LogSource::Directory(dir.path().join("."));
-    let logs = read(&source, None, &[("shop".into(), "cart".into())], 2).await;
+    let source = dir.path().join(".");
+    let logs = read(None, Some(&source), &[("shop".into(), "cart".into())], 2).await;
     let texts: Vec<_> = logs.lines.iter().map(|line| (line.container.as_str(), line.text.len())).collect();
     assert_eq!(texts, [("app", 3), ("app", 5), ("proxy", LINE.len())]);
     assert!(logs.problems.is_empty() && logs.available);
     for hostile in ["../secret", "a/b", ".hidden", ""] {
-        let logs = read(&source, None, &[("shop".into(), hostile.into())], 2).await;
+        let logs = read(None, Some(&source), &[("shop".into(), hostile.into())], 2).await;
         assert!(logs.lines.is_empty() && logs.problems.len() == 1, "{hostile}");
     }
-    assert!(!read(&LogSource::Nowhere, None, &[], 2).await.available);
+    assert!(!read(None, None, &[], 2).await.available);
     assert_eq!(segment("a/../b"), "a%2F..%2Fb");
 }

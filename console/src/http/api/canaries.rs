@@ -11,7 +11,7 @@ use http::Uri;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::{
-    Diagnostic, ObjectRef,
+    ObjectRef,
     audit::{Action, WeightChange, WeightHistory},
     canary::{Canaries, Course, EditPreview, EditResult, WeightEdit},
 };
@@ -52,9 +52,8 @@ pub(super) async fn preview(
     let Json(edit) = edit?;
     caller.require(Verb::Get, &edit.object).await?;
     let mut preview = app.editor.preview(&edit, caller.credential()).await?;
-    let seen = |finding: &Diagnostic| finding.object.as_ref().is_none_or(|object| caller.sees(&object.namespace));
-    preview.new_findings.retain(seen);
-    preview.mended_findings.retain(seen);
+    redact::findings(&mut preview.new_findings, caller.sight());
+    redact::findings(&mut preview.mended_findings, caller.sight());
     Ok(Json(preview))
 }
 

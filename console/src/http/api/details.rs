@@ -266,5 +266,5 @@ async fn written(
     let client = app.cluster.as_ref().map(|clients| caller.client(clients)).transpose().map_err(|error| {
         ApiError::new(StatusCode::FORBIDDEN, "not-known", "Logs cannot be read.", format!("{error}."))
     })?;
-    Ok(Json(logs::read(&app.logs, client, &instances, query.lines.clamp(1, MOST_LINES)).await))
+    Ok(Json(logs::read(client, app.logs_dir.as_deref(), &instances, query.lines.clamp(1, MOST_LINES)).await))
 }

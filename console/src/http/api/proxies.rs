@@ -23,7 +23,11 @@ pub(super) async fn one(
             "It may have ended. Look for its workload in the list.",
         )
     })?;
-    let pod = app.cluster.as_ref().map(|clients| caller.client(clients).map_err(|error| error.to_string()));
+    let pod = app
+        .cluster
+        .as_ref()
+        .filter(|_| instance.is_pod())
+        .map(|clients| caller.client(clients).map_err(|error| error.to_string()));
     let seen = app.fleet.seen(&view.control_planes).await;
     Ok(Json(proxy::detail(&app.fleet, &seen, instance, pod).await))
 }

@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_api::Kind;
 use weft_model::{
-    Diagnostic,
     audit::Action,
     edit::{ObjectEdit, ObjectPreview, ObjectResult, Schema},
 };
@@ -21,6 +20,7 @@ use crate::{
     auth::{Caller, Verb},
     config::help,
     http::ApiError,
+    redact,
 };
 
 /// Largest body of an edit: the largest object, every character of it escaped once.
@@ -48,9 +48,8 @@ pub(in crate::http) async fn preview(
     {
         (preview.ready, preview.refusal) = (false, Some(format!("you may not {verb} {object}")));
     }
-    let seen = |finding: &Diagnostic| finding.object.as_ref().is_none_or(|object| caller.sees(&object.namespace));
-    preview.new_findings.retain(seen);
-    preview.mended_findings.retain(seen);
+    redact::findings(&mut preview.new_findings, caller.sight());
+    redact::findings(&mut preview.mended_findings, caller.sight());
     Ok(Json(preview))
 }
 

@@ -1,0 +1,57 @@
+//! The audit: which entries, and its files.
+
+use weft_model::audit::AuditList;
+
+use super::{Answer, ROOT, get};
+use crate::location::encode;
+
+/// Which entries of the audit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditQuery {
+    /// By whom; empty for anybody.
+    pub who: String,
+    /// From which address; empty for any.
+    pub address: String,
+    /// About objects of these namespaces; empty for all.
+    pub namespaces: Vec<String>,
+    /// What was done; empty for anything.
+    pub action: String,
+    /// Not before, milliseconds since the Unix epoch.
+    pub from_ms: Option<u64>,
+    /// Where a page begins.
+    pub cursor: Option<String>,
+}
+
+impl AuditQuery {
+    fn path(&self) -> String {
+        let namespaces = self.namespaces.join(",");
+        let from = self.from_ms.map(|from| from.to_string()).unwrap_or_default();
+        let cursor = self.cursor.clone().unwrap_or_default();
+        let fields = [
+            ("who", &self.who),
+            ("address", &self.address),
+            ("namespace", &namespaces),
+            ("action", &self.action),
+            ("fromMs", &from),
+            ("cursor", &cursor),
+        ];
+        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let query = given.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
+        format!("/audit?{query}")
+    }
+}
+
+/// A page of the audit, newest first.
+pub async fn audit(query: &AuditQuery) -> Answer<AuditList> {
+    get(&query.path()).await
+}
+
+/// The address of such a page.
+pub fn audit_address(query: &AuditQuery) -> String {
+    format!("{ROOT}{}", query.path())
+}
+
+/// The address of a file with all of it, `csv` or `json`.
+pub fn audit_file(query: &AuditQuery, format: &str) -> String {
+    format!("{}&format={format}", audit_address(query))
+}
