@@ -4,6 +4,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::Path,
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -12,8 +13,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     process::{Process, tool},
-    wait::{ensure, until},
+    wait::{ensure, until, within},
 };
+
+/// How long a page has to show what a test waits for, where the test does not say.
+const SOON: Duration = Duration::from_secs(20);
+/// Bytes of a page's text that a failure shows at most.
+const SHOWN: usize = 3000;
+
+static PICTURES: AtomicU32 = AtomicU32::new(1);
 
 /// A browser with one page.
 pub struct Browser {
@@ -28,15 +36,20 @@ pub struct Browser {
 impl Browser {
     /// Starts one with a new profile; `dark` prefers the dark theme.
     pub async fn start(width: u32, height: u32, dark: bool) -> Self {
-        Self::start_as(width, height, dark, &[]).await
+        Self::start_as(width, height, dark, &[], None).await
+    }
+
+    /// Starts one that also trusts the server whose public key has this SHA-256 (base64), whoever signed its certificate.
+    pub async fn trusting(width: u32, height: u32, pin: &str) -> Self {
+        Self::start_as(width, height, false, &[], Some(pin)).await
     }
 
     /// Starts one that keeps a trace of `categories`, for [`Browser::trace`].
     pub async fn traced(width: u32, height: u32, categories: &[&str]) -> Self {
-        Self::start_as(width, height, false, categories).await
+        Self::start_as(width, height, false, categories, None).await
     }
 
-    async fn start_as(width: u32, height: u32, dark: bool, traced: &[&str]) -> Self {
+    async fn start_as(width: u32, height: u32, dark: bool, traced: &[&str], pin: Option<&str>) -> Self {
         let dir = tempfile::Builder::new().prefix("weft-browser-").tempdir().expect("temporary directory");
         let port = free_port();
         let mut command = Command::new(tool("chromedriver", "chromium-driver"));
@@ -60,6 +73,7 @@ impl Browser {
             args.push("--force-dark-mode".into());
             args.push("--blink-settings=preferredColorScheme=0".into());
         }
+        args.extend(pin.map(|pin| format!("--ignore-certificate-errors-spki-list={pin}")));
         let mut capabilities = Map::new();
         let binary = tool("chromium", "chromium");
         let mut options = json!({ "args": args, "binary": binary });
@@ -91,17 +105,32 @@ impl Browser {
 
     /// Waits for an element.
     pub async fn wait_for(&self, css: &str) -> fantoccini::elements::Element {
-        self.page
-            .wait()
-            .at_most(Duration::from_secs(20))
-            .for_element(Locator::Css(css))
-            .await
-            .unwrap_or_else(|error| panic!("{css} is not on the page: {error}"))
+        match self.page.wait().at_most(SOON).for_element(Locator::Css(css)).await {
+            Ok(element) => element,
+            Err(error) => panic!("{css} is not on the page: {error}\n{}", self.seen().await),
+        }
+    }
+
+    /// Presses what `css` names, once it is there and takes it.
+    pub async fn click(&self, css: &str) {
+        self.until(&format!("{css} is pressed"), SOON, || async {
+            let element = self.page.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
+            element.click().await.map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// Signs in with the form of [`crate::oidc::Provider`].
+    pub async fn sign_in(&self, login: &str) {
+        for (field, text) in [("login", login), ("password", "x")] {
+            self.wait_for(&format!("input[name={field}]")).await.send_keys(text).await.expect("the form takes text");
+        }
+        self.click("button[type=submit]").await;
     }
 
     /// Waits until an element's text satisfies `accept`; gives the text.
     pub async fn text_where(&self, what: &str, css: &str, limit: Duration, accept: impl Fn(&str) -> bool) -> String {
-        until(what, limit, || async {
+        self.until(what, limit, || async {
             let element = self.page.find(Locator::Css(css)).await.map_err(|error| format!("{css}: {error}"))?;
             let text = element.text().await.map_err(|error| error.to_string())?;
             ensure(accept(&text), || text.clone())?;
@@ -119,13 +148,51 @@ impl Browser {
         limit: Duration,
         accept: impl Fn(&str) -> bool,
     ) -> String {
-        until(what, limit, || async {
+        self.until(what, limit, || async {
             let element = self.page.find(Locator::Css(css)).await.map_err(|error| format!("{css}: {error}"))?;
             let value = element.attr(name).await.map_err(|error| error.to_string())?.unwrap_or_default();
             ensure(accept(&value), || value.clone())?;
             Ok(value)
         })
         .await
+    }
+
+    /// [`until`], and a failure tells what the page showed.
+    pub async fn until<T, F>(&self, what: &str, limit: Duration, condition: impl FnMut() -> F) -> T
+    where
+        F: Future<Output = Result<T, String>>,
+    {
+        match within(limit, condition).await {
+            Ok(value) => value,
+            Err(reason) => panic!("{what}: not within {limit:?}; last: {reason}\n{}", self.seen().await),
+        }
+    }
+
+    /// What somebody who looks at the page sees now, for the words of a failure: its address, its text, and a picture
+    /// that is kept.
+    pub async fn seen(&self) -> String {
+        let address = self.page.current_url().await.map_or_else(|error| error.to_string(), |url| url.to_string());
+        let script = "return document.body ? document.body.innerText : ''";
+        let text = self.page.execute(script, Vec::new()).await;
+        let mut text = text.map_or_else(|error| error.to_string(), |text| text.as_str().unwrap_or_default().to_owned());
+        if text.len() > SHOWN {
+            text.truncate(text.floor_char_boundary(SHOWN));
+            text.push_str(" …");
+        }
+        let name = format!("weft-seen-{}-{}.png", std::process::id(), PICTURES.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let picture = match self.page.screenshot().await {
+            Ok(png) => {
+                std::fs::write(&path, png).map_or_else(|error| error.to_string(), |()| path.display().to_string())
+            }
+            Err(error) => error.to_string(),
+        };
+        format!("--- at {address}, picture {picture} ---\n{text}")
+    }
+
+    /// What stands behind the `#` of the page's address, as a person would write it.
+    pub async fn fragment(&self) -> String {
+        self.script("return decodeURIComponent(location.hash)").await.as_str().unwrap_or_default().to_owned()
     }
 
     /// Runs a script and gives its result.

@@ -13,4 +13,5 @@ pub mod oidc;
 pub mod page;
 pub mod process;
 pub mod prometheus;
+pub mod relay;
 pub mod wait;

@@ -3,17 +3,23 @@
 use std::time::{Duration, Instant};
 
 /// Asks again and again until `condition` gives a value; panics with `what` and the last refusal when `limit` is over.
-pub async fn until<T, F>(what: &str, limit: Duration, mut condition: impl FnMut() -> F) -> T
+pub async fn until<T, F>(what: &str, limit: Duration, condition: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
+    within(limit, condition).await.unwrap_or_else(|reason| panic!("{what}: not within {limit:?}; last: {reason}"))
+}
+
+/// Asks again and again until `condition` gives a value; the last refusal when `limit` is over.
+pub async fn within<T, F>(limit: Duration, mut condition: impl FnMut() -> F) -> Result<T, String>
 where
     F: Future<Output = Result<T, String>>,
 {
     let started = Instant::now();
     loop {
         match condition().await {
-            Ok(value) => return value,
-            Err(reason) if started.elapsed() >= limit => {
-                panic!("{what}: not within {limit:?}; last: {reason}")
-            }
+            Ok(value) => return Ok(value),
+            Err(reason) if started.elapsed() >= limit => return Err(reason),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }

@@ -1,5 +1,8 @@
 // An OpenID provider for tests. Whoever signs in is who the login field says: `ada` is ada@example.org in the groups
-// that `people` gives. Takes one argument, JSON: {issuer, port, secret, console, people, idTokenSeconds, keys}.
+// that `people` gives. Takes one argument, JSON: {issuer, host, port, secret, console, people, idTokenSeconds, keys} and, to
+// be reached over TLS, tls: {key, cert} in PEM.
+import http from 'node:http';
+import https from 'node:https';
 import Provider from 'oidc-provider';
 
 const given = JSON.parse(process.argv[2]);
@@ -51,4 +54,7 @@ const provider = new Provider(given.issuer, {
 provider.on('server_error', (_, error) => console.error('server_error', error));
 provider.on('backchannel.error', (_, error) => console.error('backchannel.error', error));
 provider.on('grant.error', (_, error) => console.error('grant.error', error.message, error.error_detail));
-provider.listen(given.port, '127.0.0.1', () => console.log('listening'));
+const server = given.tls
+  ? https.createServer(given.tls, provider.callback())
+  : http.createServer(provider.callback());
+server.listen(given.port, given.host, () => console.log('listening'));

@@ -14,7 +14,8 @@ use weft_tests::{
     oidc::{GuardedConsole, Provider, free_address},
 };
 
-const SESSION: &str = "__Host-weft-session";
+/// The cookie that holds a session.
+pub const SESSION: &str = "__Host-weft-session";
 const LOGIN: &str = "__Host-weft-login";
 /// Who may what: the shop's people see the shop, leads see everything, and nobody else anything.
 const ROLES: &str = "

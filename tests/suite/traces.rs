@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fantoccini::{Locator, key::Key};
+use fantoccini::key::Key;
 use serde_json::{Value, json};
 use weft_tests::{
     browser::Browser,
@@ -52,18 +52,6 @@ async fn only_failed(browser: &Browser) {
     .await;
 }
 
-async fn click(browser: &Browser, css: &str) {
-    until(css, SOON, || async {
-        let found = browser.page.find(Locator::Css(css)).await.map_err(|error| error.to_string())?;
-        found.click().await.map_err(|error| error.to_string())
-    })
-    .await;
-}
-
-async fn fragment(browser: &Browser) -> String {
-    browser.script("return decodeURIComponent(location.hash)").await.as_str().unwrap_or_default().to_owned()
-}
-
 #[tokio::test]
 async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
     let demo = Demo::start(&[]);
@@ -73,11 +61,11 @@ async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
     browser.wait_for(ROW).await;
 
     // A search: errors only, a workload, a tag.
-    click(&browser, "[data-testid=trace-errors]").await;
+    browser.click("[data-testid=trace-errors]").await;
     only_failed(&browser).await;
-    let searched = fragment(&browser).await;
+    let searched = browser.fragment().await;
     assert!(searched.contains("errors=1"), "{searched}");
-    click(&browser, "[data-testid=trace-errors]").await;
+    browser.click("[data-testid=trace-errors]").await;
     let field = browser.wait_for("[data-testid=trace-workload]").await;
     field.send_keys(&format!("shop/checkout-bff{}", char::from(Key::Enter))).await.unwrap();
     let tag = browser.wait_for("[data-testid=trace-tag]").await;
@@ -85,7 +73,7 @@ async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
     browser.wait_for("[data-testid=trace-chip]").await;
     // Whatever was tried again failed once.
     only_failed(&browser).await;
-    let searched = fragment(&browser).await;
+    let searched = browser.fragment().await;
     for part in ["workload=shop/checkout-bff", "tag=retry.attempts=1"] {
         assert!(searched.contains(part), "{searched}");
     }
@@ -98,11 +86,11 @@ async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
         .script("document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true}))")
         .await;
     until("the cell is in the address", SOON, || async {
-        let fragment = fragment(&browser).await;
+        let fragment = browser.fragment().await;
         ensure(fragment.contains("cell="), || fragment)
     })
     .await;
-    let narrowed = fragment(&browser).await;
+    let narrowed = browser.fragment().await;
     browser.wait_for(ROW).await;
     let words = browser.wait_for("[data-testid=trace-chip]:last-child").await.text().await.unwrap();
     assert!(words.contains(" – "), "{words}");
@@ -120,7 +108,7 @@ async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
     let restored = browser.script("return [...document.querySelectorAll('[data-testid=trace-chip]')].length").await;
     assert_eq!(restored, json!(2), "the tag and the cell");
     // A click takes the cell away again.
-    click(&browser, "[data-testid=trace-chip]:last-child button").await;
+    browser.click("[data-testid=trace-chip]:last-child button").await;
 
     // The waterfall: both attempts below the call, its parts within it, nothing to the left of the beginning.
     browser.open(&format!("{}/#/traces?window=3600&select={id}", demo.text("/console"))).await;
@@ -140,20 +128,20 @@ async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
     assert!(bars.len() > 10 && bars.iter().all(inside), "{bars:?}");
 
     // From a hop to its call in the graph, and from there to its traces.
-    click(&browser, "[data-testid=span-row][data-attempt='1'] .span-line").await;
-    click(&browser, "[data-testid=span-edge]").await;
+    browser.click("[data-testid=span-row][data-attempt='1'] .span-line").await;
+    browser.click("[data-testid=span-edge]").await;
     until("the graph shows the call", SOON, || async {
-        let fragment = fragment(&browser).await;
+        let fragment = browser.fragment().await;
         ensure(
             fragment.starts_with("#/graph") && fragment.contains("select=edge:shop/checkout-bff->shop/order-service"),
             || fragment,
         )
     })
     .await;
-    let there = fragment(&browser).await;
-    click(&browser, "[data-testid=edge-traces]").await;
+    let there = browser.fragment().await;
+    browser.click("[data-testid=edge-traces]").await;
     browser.wait_for(ROW).await;
-    let back = fragment(&browser).await;
+    let back = browser.fragment().await;
     let called = there.split("->shop/").nth(1).unwrap_or_default().split('&').next().unwrap_or_default().to_owned();
     assert!(
         back.contains("workload=shop/checkout-bff") && back.contains(&format!("destination.workload={called}")),

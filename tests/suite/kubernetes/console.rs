@@ -1,7 +1,9 @@
 //! The console on the cluster, through port-forward as the README says: it reads with its own account and changes things
 //! with the token of whoever makes the change, and no other.
 
+mod graph;
 mod objects;
+mod oidc;
 mod page;
 mod people;
 mod pods;
@@ -15,6 +17,8 @@ use weft_tests::{
     http::send,
     wait::{ensure, until},
 };
+
+use super::workload::service;
 
 const SOON: Duration = Duration::from_secs(30);
 const KIND: &str = "virtualservices.networking.istio.io";
@@ -71,14 +75,14 @@ impl Console {
 /// A split of nine to one, as `kubectl apply` makes it.
 async fn split(cluster: &'static Cluster, prefix: &str, annotations: &str) -> TestNamespace {
     let namespace = cluster.namespace(prefix, &[]).await;
+    namespace.apply(&(service("store") + "---" + &routes(annotations))).await;
     namespace
-        .apply(&format!(
-            "
-apiVersion: v1
-kind: Service
-metadata: {{name: store}}
-spec: {{selector: {{app: store}}, ports: [{{name: http, port: 80}}]}}
----
+}
+
+/// The routes of it.
+fn routes(annotations: &str) -> String {
+    format!(
+        "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {{name: store}}
@@ -98,9 +102,24 @@ spec:
     - {{destination: {{host: store, subset: v1}}, weight: 90}}
     - {{destination: {{host: store, subset: v2}}, weight: 10}}
 "
-        ))
-        .await;
-    namespace
+    )
+}
+
+/// Lets a `User` or a `Group` see a namespace, and do this with its routes.
+async fn grant(namespace: &TestNamespace, subject: (&str, &str), verbs: &[&str]) {
+    let (kind, name) = subject;
+    let (api, version) = ("rbac.authorization.k8s.io", "rbac.authorization.k8s.io/v1");
+    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({ "apiGroups": [group], "resources": [resource], "verbs": verbs });
+    let role = json!({
+        "apiVersion": version, "kind": "Role", "metadata": { "name": name },
+        "rules": [rule("", "namespaces", &["get"]), rule("networking.istio.io", "virtualservices", verbs)],
+    });
+    let binding = json!({
+        "apiVersion": version, "kind": "RoleBinding", "metadata": { "name": name },
+        "roleRef": { "apiGroup": api, "kind": "Role", "name": name },
+        "subjects": [{ "apiGroup": api, "kind": kind, "name": name }],
+    });
+    namespace.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": [role, binding] }).to_string()).await;
 }
 
 /// A service account with these verbs on VirtualServices, and its token.

@@ -1,6 +1,6 @@
 //! Injected pods: captured, mutually authenticated, ready when they can serve, done when their work is.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use weft_tests::{
     cluster::{Cluster, TestNamespace},
@@ -8,14 +8,12 @@ use weft_tests::{
     wait::{ensure, until},
 };
 
-use super::workload::{answers, app, client, curl, injected};
+use super::workload::{answers, app, client, curl, injected, proxies};
 
-/// Addresses of the pods with a label, and their metrics' text.
+/// What the proxies of the pods with a label count.
 async fn metrics(cluster: &'static Cluster, namespace: &TestNamespace, label: &str) -> String {
-    let pods = cluster.read(&["pods", "-n", &namespace.name, "-l", label]).await.unwrap();
     let mut text = String::new();
-    for pod in pods["items"].as_array().unwrap() {
-        let address: SocketAddr = format!("{}:15090", pod["status"]["podIP"].as_str().unwrap()).parse().unwrap();
+    for address in proxies(cluster, namespace, label).await {
         text +=
             &get(address, "proxy", "/stats/prometheus", &[]).await.map_or_else(|error| error, |answer| answer.text());
     }

@@ -1,6 +1,6 @@
 //! Applications of the tests: the demo's, as pods with an image that has a shell and curl.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 use weft_tests::{
@@ -15,6 +15,12 @@ pub fn app(name: &str, replicas: u32) -> String {
 
 /// A Deployment `<name>-<version>`.
 pub fn deployment(name: &str, version: &str, replicas: u32) -> String {
+    calling(name, version, replicas, &[])
+}
+
+/// A Deployment `<name>-<version>` that asks others, `service/path`, before it answers.
+pub fn calling(name: &str, version: &str, replicas: u32, others: &[&str]) -> String {
+    let calls: String = others.iter().map(|other| format!(", --calls={other}")).collect();
     format!(
         "
 apiVersion: v1
@@ -36,7 +42,7 @@ spec:
       - name: app
         image: weft/tools:0.1.0
         imagePullPolicy: Never
-        command: [weft-demo-app, serve, --name={name}, --version={version}, '--listen=[::]:8080']
+        command: [weft-demo-app, serve, --name={name}, --version={version}, '--listen=[::]:8080'{calls}]
         ports: [{{containerPort: 8080}}]
         readinessProbe: {{httpGet: {{path: /ready, port: 8080}}, periodSeconds: 1}}
 "
@@ -78,6 +84,13 @@ spec:
 /// A namespace whose pods are injected.
 pub async fn injected(cluster: &'static Cluster, prefix: &str) -> TestNamespace {
     cluster.namespace(prefix, &[("istio-injection", "enabled")]).await
+}
+
+/// Where the proxies of the pods with a label tell their metrics.
+pub async fn proxies(cluster: &'static Cluster, namespace: &TestNamespace, label: &str) -> Vec<SocketAddr> {
+    let pods = cluster.read(&["pods", "-n", &namespace.name, "-l", label]).await.unwrap();
+    let address = |pod: &Value| format!("{}:15090", pod["status"]["podIP"].as_str().unwrap()).parse().unwrap();
+    pods["items"].as_array().unwrap().iter().map(address).collect()
 }
 
 /// `curl` in a pod: the status and the body, or what curl said.

@@ -30,9 +30,7 @@ async fn who_came_and_who_could_not_is_on_the_page() {
     let mut root = stage.signed_in("root").await;
     let browser = Browser::start(1440, 900, false).await;
     browser.open(&format!("http://{at}/auth/login?return_to=/%23/audit")).await;
-    browser.wait_for("input[name=login]").await.send_keys("root").await.unwrap();
-    browser.wait_for("input[name=password]").await.send_keys("x").await.unwrap();
-    browser.wait_for("button[type=submit]").await.click().await.unwrap();
+    browser.sign_in("root").await;
     browser.wait_for("[data-testid=audit-row][data-action=sign-in]").await;
     browser.wait_for("[data-testid=audit-row][data-action=sign-in-refused] button").await.click().await.unwrap();
     browser

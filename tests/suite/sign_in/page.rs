@@ -20,9 +20,7 @@ async fn a_person_signs_in_and_out() {
     assert_eq!(browser.script("return document.cookie").await, "", "no script sees a cookie");
     way.click().await.unwrap();
 
-    browser.wait_for("input[name=login]").await.send_keys("bob").await.unwrap();
-    browser.wait_for("input[name=password]").await.send_keys("x").await.unwrap();
-    browser.wait_for("button[type=submit]").await.click().await.unwrap();
+    browser.sign_in("bob").await;
     browser.text_where("bob's name", "[data-testid=person-name]", PATIENCE, |name| name == "bob@example.org").await;
     let address = browser.page.current_url().await.unwrap().to_string();
     assert_eq!(address, format!("http://{at}/#/configuration?ns=shop"));
@@ -46,9 +44,7 @@ async fn a_person_signs_in_and_out() {
 
     // A session that ends while the page is open: the page waits, and goes on after a sign-in in another tab.
     browser.open(&format!("http://{at}/auth/login?return_to=/")).await;
-    browser.wait_for("input[name=login]").await.send_keys("ada").await.unwrap();
-    browser.wait_for("input[name=password]").await.send_keys("x").await.unwrap();
-    browser.wait_for("button[type=submit]").await.click().await.unwrap();
+    browser.sign_in("ada").await;
     browser.text_where("ada's name", "[data-testid=person-name]", PATIENCE, |name| name == "ada@example.org").await;
     let cookie = browser.page.get_named_cookie(SESSION).await.unwrap();
     let own = format!("{SESSION}={}", cookie.value());

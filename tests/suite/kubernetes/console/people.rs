@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weft_tests::{
     cluster::{
-        Cluster, TestNamespace,
+        Cluster,
         forward::Forward,
         mesh::{SYSTEM, mesh},
     },
@@ -11,7 +11,7 @@ use weft_tests::{
     wait::{ensure, until},
 };
 
-use super::{KIND, SOON, split, weights};
+use super::{SOON, grant, split, weights};
 
 const REVISION: &str = "people";
 const CONSOLE: &str = "weft-console-people";
@@ -36,24 +36,14 @@ async fn ask(forward: &Forward, method: &str, path: &str, person: Option<&Person
     (answer.status.as_u16(), answer.json())
 }
 
-/// Lets `subject` see a namespace, and change routes in it.
-async fn grant(cluster: &'static Cluster, namespace: &TestNamespace, subject: &str, verbs: &str) {
-    let (name, sees) = (namespace.name.as_str(), format!("{}-seen", namespace.name));
-    let named = format!("--resource-name={name}");
-    cluster.kubectl(&["create", "clusterrole", &sees, "--verb=get", "--resource=namespaces", &named]).await;
-    namespace.kubectl(&["create", "rolebinding", "seen", &format!("--clusterrole={sees}"), subject]).await;
-    namespace.kubectl(&["create", "role", "routes", &format!("--verb={verbs}"), &format!("--resource={KIND}")]).await;
-    namespace.kubectl(&["create", "rolebinding", "routes", "--role=routes", subject]).await;
-}
-
 #[tokio::test]
 async fn people_see_and_change_what_the_api_server_lets_them() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
     let shop = split(cluster, "people", "").await;
     let other = split(cluster, "hidden", "").await;
-    grant(cluster, &shop, "--group=shop-team", "get,list,watch,patch").await;
-    grant(cluster, &other, "--user=nobody@example.org", "get").await;
+    grant(&shop, ("Group", "shop-team"), &["get", "list", "watch", "patch"]).await;
+    grant(&other, ("User", "nobody@example.org"), &["get"]).await;
     let spec = json!({
         "profile": "minimal",
         "revision": REVISION,
@@ -114,8 +104,5 @@ async fn people_see_and_change_what_the_api_server_lets_them() {
     assert_eq!(weights(cluster, &shop.name).await, json!([70, 30]));
 
     cluster.kubectl(&["delete", "clusterrole,clusterrolebinding", "people-impersonate"]).await;
-    for namespace in [&shop, &other] {
-        cluster.kubectl(&["delete", "clusterrole", &format!("{}-seen", namespace.name)]).await;
-    }
     cluster.delete(&mesh).await;
 }
