@@ -1,7 +1,7 @@
 //! Signing in on the cluster with a real OpenID provider, in a real Chromium: the provider is on the machine, and pods and
 //! browser reach it by the same issuer, over TLS that an authority of its own vouches for.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use weft_tests::{
@@ -36,13 +36,7 @@ pub struct Stage {
 impl Stage {
     /// Installs a Mesh of its own revision beside the suite's. `people` are groups by login; `env` are settings of the
     /// console, `config` those of the mesh. The suite's Mesh has to be there.
-    pub async fn start(
-        cluster: &'static Cluster,
-        revision: &str,
-        people: Value,
-        env: &Value,
-        config: &Value,
-    ) -> Self {
+    pub async fn start(cluster: &'static Cluster, revision: &str, people: Value, env: &Value, config: &Value) -> Self {
         let dir = tempfile::Builder::new().prefix("weft-people-").tempdir().unwrap();
         let mut relay = Relay::open().await;
         let public = format!("http://{}", relay.address);
@@ -79,7 +73,8 @@ impl Stage {
         cluster.apply(&mesh).await;
         cluster.mesh_ready(revision).await;
         // As a Gateway or an Ingress would: to the console's Service.
-        let service = cluster.read(&["service", "-n", SYSTEM, &console(revision)]).await.expect("the console's Service");
+        let service =
+            cluster.read(&["service", "-n", SYSTEM, &console(revision)]).await.expect("the console's Service");
         let address = service["spec"]["clusterIP"].as_str().and_then(|ip| format!("{ip}:20001").parse().ok());
         relay.lead_to(address.unwrap_or_else(|| panic!("{service}")));
         let stage = Self { provider, relay, cluster, revision: revision.to_owned(), mesh, _dir: dir };
@@ -166,7 +161,8 @@ impl Stage {
     /// Status and body of a `GET` with the cookie of a session; empty is none.
     pub async fn get(&self, path: &str, session: &str) -> Result<(u16, Value), String> {
         let cookie = format!("{SESSION}={session}");
-        let headers: &[(&str, &str)] = if session.is_empty() { &[] } else { &[("cookie", &cookie)] };
+        let headers = [("cookie", cookie.as_str())];
+        let headers = if session.is_empty() { &headers[..0] } else { &headers[..] };
         let answer = get(self.relay.address, &self.relay.address.to_string(), path, headers).await?;
         Ok((answer.status.as_u16(), answer.json()))
     }
