@@ -107,7 +107,10 @@ impl Browser {
     pub async fn wait_for(&self, css: &str) -> fantoccini::elements::Element {
         match self.page.wait().at_most(SOON).for_element(Locator::Css(css)).await {
             Ok(element) => element,
-            Err(error) => panic!("{css} is not on the page: {error}\n{}", self.seen().await),
+            Err(error) => {
+                let seen = self.seen().await;
+                panic!("{css} is not on the page: {error}\n{seen}")
+            }
         }
     }
 
@@ -164,7 +167,10 @@ impl Browser {
     {
         match within(limit, condition).await {
             Ok(value) => value,
-            Err(reason) => panic!("{what}: not within {limit:?}; last: {reason}\n{}", self.seen().await),
+            Err(reason) => {
+                let seen = self.seen().await;
+                panic!("{what}: not within {limit:?}; last: {reason}\n{seen}")
+            }
         }
     }
 
