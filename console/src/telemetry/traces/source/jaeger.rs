@@ -10,7 +10,7 @@ use weft_model::trace::Span;
 use super::{
     SourceError,
     backend::{Answer, Backend, Whole},
-    span::{MAX_SPANS, Told, padded, service_of, span, text},
+    span::{MAX_SPANS, SERVICE, Told, padded, service_of, span, text},
 };
 use crate::{clock::now_ms, db::TraceFilter};
 
@@ -167,14 +167,14 @@ fn missing(backend: &Backend) -> SourceError {
 
 fn whole(trace: JaegerTrace) -> Whole {
     let process = |id: &str| trace.processes.get(id);
-    let pairs = |tags: &[Tag]| -> Vec<(String, String)> {
+    let pairs = |tags: &[Tag]| -> BTreeMap<String, String> {
         tags.iter().map(|tag| (tag.key.clone(), text(tag.value.clone()))).collect()
     };
     let spans = trace.spans.iter().take(MAX_SPANS).map(|told| {
         let by = process(&told.process_id);
-        let mut attributes: BTreeMap<String, String> =
-            by.map(|by| pairs(&by.tags)).unwrap_or_default().into_iter().collect();
-        attributes.extend(pairs(&told.tags));
+        let mut resource = by.map(|by| pairs(&by.tags)).unwrap_or_default();
+        resource.extend(by.map(|by| (SERVICE.to_owned(), by.service_name.clone())));
+        let mut attributes = pairs(&told.tags);
         let caused = told.references.iter().find(|reference| reference.kind == "CHILD_OF");
         let parent = caused.or_else(|| told.references.first());
         span(Told {
@@ -184,9 +184,35 @@ fn whole(trace: JaegerTrace) -> Whole {
             kind: attributes.remove("span.kind").unwrap_or_default(),
             start_us: told.start_time,
             duration_us: told.duration,
-            service: by.map(|by| by.service_name.clone()).unwrap_or_default(),
+            resource,
             attributes,
         })
     });
     Whole { trace_id: padded(&trace.trace_id, 32), spans: spans.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_process_says_whose_a_span_is() {
+        let tag = |key: &str, value: &str| json!({ "key": key, "type": "string", "value": value });
+        let trace = json!({
+            "traceID": "a",
+            "spans": [
+                { "spanID": "1", "startTime": 1, "processID": "p1", "tags": [
+                    tag("service.name", "till.bank"), tag("k8s.namespace.name", "bank"), tag("weft.workload", "till"),
+                    tag("span.kind", "server"),
+                ] },
+                { "spanID": "2", "startTime": 1, "processID": "gone", "tags": [tag("service.name", "till.bank")] },
+            ],
+            "processes": { "p1": { "serviceName": "web", "tags": [tag("k8s.namespace.name", "shop")] } },
+        });
+        let spans = whole(serde_json::from_value(trace).unwrap()).spans;
+        assert_eq!((spans[0].workload.as_str(), spans[0].kind.as_str()), ("shop/web", "server"));
+        assert_eq!(spans[1].workload, "unknown");
+    }
 }
