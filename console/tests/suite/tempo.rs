@@ -24,18 +24,28 @@ use crate::{
 };
 
 /// What Tempo was asked: path, query by name, headers.
-type Asked = Arc<Mutex<Vec<(String, Vec<(String, String)>, HeaderMap)>>>;
+pub type Asked = Arc<Mutex<Vec<(String, Vec<(String, String)>, HeaderMap)>>>;
 
 /// A server that answers with `answer` and remembers; its address.
-async fn tempo(answer: impl Fn(&str, &str) -> Response + Clone + Send + Sync + 'static) -> (String, Asked) {
+pub async fn tempo(answer: impl Fn(&str, &str) -> Response + Clone + Send + Sync + 'static) -> (String, Asked) {
+    answering_by(move |path, query| {
+        let traceql = query.iter().find(|(name, _)| name == "q").map_or("", |(_, q)| q);
+        answer(path, traceql)
+    })
+    .await
+}
+
+/// The same, where the answer depends on all of the query.
+pub async fn answering_by(
+    answer: impl Fn(&str, &[(String, String)]) -> Response + Clone + Send + Sync + 'static,
+) -> (String, Asked) {
     let asked = Asked::default();
     let seen = asked.clone();
     let router = Router::new().fallback(move |uri: Uri, headers: HeaderMap| {
         let query: Vec<(String, String)> =
             url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        let traceql = query.iter().find(|(name, _)| name == "q").map_or("", |(_, q)| q).to_owned();
+        let answer = answer(uri.path(), &query);
         seen.lock().unwrap().push((uri.path().to_owned(), query, headers));
-        let answer = answer(uri.path(), &traceql);
         async move { answer }
     });
     (format!("http://{}", serve(router).await), asked)
