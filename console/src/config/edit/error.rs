@@ -1,5 +1,7 @@
 use weft_source::StoreError;
 
+use crate::db::DbError;
+
 /// Why an object was not edited.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectEditError {
@@ -21,6 +23,9 @@ pub enum ObjectEditError {
     /// Undo was offered for ten minutes.
     #[error("the edit was made more than ten minutes ago")]
     TooLate,
+    /// The database does not say which edits can be taken back.
+    #[error(transparent)]
+    Db(#[from] DbError),
     /// The console itself failed.
     #[error("the edit was interrupted: {0}")]
     Broken(#[from] tokio::task::JoinError),
