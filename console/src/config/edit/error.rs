@@ -17,9 +17,6 @@ pub enum ObjectEditError {
     /// The file or the cluster did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No edit has this id.
-    #[error("there is no edit {0} that can be taken back")]
-    NoSuchEdit(String),
     /// Undo was offered for ten minutes.
     #[error("the edit was made more than ten minutes ago")]
     TooLate,
