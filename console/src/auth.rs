@@ -32,6 +32,7 @@ pub use self::{
     cookie::SESSION as SESSION_COOKIE,
     identity::User,
     limit::Limit,
+    seal::Seal,
     service::Auth,
     sign_in::{Answer, CallbackQuery, SignInProblem},
     verb::Verb,

@@ -9,6 +9,7 @@ mod error;
 mod logins;
 mod sessions;
 mod traces;
+mod undos;
 mod views;
 
 use std::{path::Path, sync::LazyLock};
@@ -23,6 +24,7 @@ pub use self::{
     logins::{LoginRecord, Logins},
     sessions::{SessionRecord, Sessions},
     traces::{Cursor, MAX_TAGS, SpanRecord, TraceFilter, TracePoint, TraceStore},
+    undos::{MAX_UNDO_BYTES, MAX_UNDOS, UndoRecord, Undos},
     views::{MAX_OF_OWNER, ViewRecord, Views},
 };
 use self::{address::Place, database::Database};
@@ -50,6 +52,8 @@ pub struct State {
     pub audit: Audit,
     /// Saved views.
     pub views: Views,
+    /// Edits of whole objects that can be taken back.
+    pub undos: Undos,
     database: Database,
 }
 
@@ -66,6 +70,7 @@ impl State {
             logins: Logins::new(database.clone()),
             audit: Audit::new(database.clone()),
             views: Views::new(database.clone()),
+            undos: Undos::new(database.clone()),
             database,
         })
     }

@@ -4,5 +4,6 @@ pub mod dump;
 pub mod exposition;
 pub mod fleet;
 pub mod proxy;
+pub mod reading;
 pub mod report;
 pub mod versions;

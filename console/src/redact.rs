@@ -4,6 +4,7 @@ use weft_model::{
     Diagnostic, Severity,
     canary::Canaries,
     config::{ConfigList, Meta, Status},
+    mesh::Drift,
     trace::{Span, Trace, TraceRow},
 };
 
@@ -61,6 +62,15 @@ pub fn status(mut status: Status, list: &ConfigList, sight: &Sight) -> Status {
 /// Whether a workload (`namespace/name`) is named.
 pub fn sees_workload(workload: &str, sight: &Sight) -> bool {
     sight.sees(namespace(workload))
+}
+
+/// What a proxy's differences are made from; of objects that are not seen only how many they are.
+pub fn drift(drift: &mut [Drift], sight: &Sight) {
+    for one in drift {
+        let all = one.origins.len();
+        one.origins.retain(|object| sight.sees(&object.namespace));
+        one.hidden_origins += all - one.origins.len();
+    }
 }
 
 /// A trace's row with only its totals where it began at a workload that is not seen.

@@ -12,7 +12,7 @@ use crate::{
     audit::AuditLog,
     auth::Auth,
     canary::{CanaryService, edit::Editor},
-    config::edit::ObjectEditor,
+    config::edit::{ObjectEditor, Undos},
     db::{self, DatabaseUrl},
     graph::{Answers, GraphCache},
     http::{self, Spans},
@@ -71,7 +71,6 @@ impl Console {
         let graphs = Arc::new(GraphCache::new(prometheus.clone()));
         let canaries =
             Arc::new(CanaryService::new(prometheus.clone(), operator.clone(), graphs.clone(), source.views.clone()));
-        let objects = ObjectEditor::new(source.views.clone(), place.documents.clone(), metrics.clone());
         let editor = Editor::new(
             source.views.clone(),
             place.documents.clone(),
@@ -83,6 +82,8 @@ impl Console {
         let (sessions, logins) = (state.sessions.clone(), state.logins.clone());
         let auth = Auth::open(&args.auth, &args.data_dir, sessions, logins, audit.clone(), place.reviewer)?;
         let tended = auth.tend(shutdown.clone());
+        let undos = Undos::new(state.undos.clone(), auth.seal());
+        let objects = ObjectEditor::new(source.views.clone(), place.documents.clone(), undos.clone(), metrics.clone());
         let (ingest, queue) = Ingest::new();
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
@@ -110,8 +111,13 @@ impl Console {
             metrics,
             shutdown,
         });
-        let tasks =
-            vec![tokio::spawn(writer), source.task, tokio::spawn(live::refresh(app.clone())), tokio::spawn(tended)];
+        let tasks = vec![
+            tokio::spawn(writer),
+            source.task,
+            tokio::spawn(live::refresh(app.clone())),
+            tokio::spawn(tended),
+            tokio::spawn(undos.tend(app.shutdown.clone())),
+        ];
         Ok(Self { listener, address, otlp, spans, app, tasks })
     }
 

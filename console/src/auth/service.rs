@@ -123,6 +123,11 @@ impl Auth {
         }
     }
 
+    /// Seals what is kept in the database for people.
+    pub fn seal(&self) -> Arc<Seal> {
+        Arc::clone(self.sessions.seal())
+    }
+
     /// Whether anybody has to say who he is.
     pub fn guards(&self) -> bool {
         self.guards

@@ -34,7 +34,7 @@ const MAX_FAILED: usize = 1000;
 /// Opens, finds and ends sessions.
 pub struct SessionKeeper {
     db: Sessions,
-    seal: Seal,
+    seal: Arc<Seal>,
     provider: Option<Arc<Provider>>,
     idle: Duration,
     longest: Duration,
@@ -82,11 +82,11 @@ pub enum SessionError {
 impl SessionKeeper {
     /// Keeps sessions in `db`.
     pub fn new(db: Sessions, seal: Seal, provider: Option<Arc<Provider>>, idle: Duration, longest: Duration) -> Self {
-        Self { db, seal, provider, idle, longest, failed: Mutex::default() }
+        Self { db, seal: Arc::new(seal), provider, idle, longest, failed: Mutex::default() }
     }
 
     /// Seals something for a purpose, as sessions are.
-    pub fn seal(&self) -> &Seal {
+    pub fn seal(&self) -> &Arc<Seal> {
         &self.seal
     }
 

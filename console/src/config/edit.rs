@@ -1,10 +1,10 @@
 //! Whole objects made, changed and removed: what that would do, doing it, and taking it back.
 
 mod error;
+mod undos;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use weft_api::{Change, Kind, Object, ObjectKey};
 use weft_lint::meaning;
@@ -12,9 +12,12 @@ use weft_model::{
     Diagnostic, ObjectRef,
     edit::{Action, ObjectEdit, ObjectPreview, ObjectResult, Theirs},
 };
-use weft_source::{Access, Credential, Documents, Draft, StoreError, Undo, WholeEdit, draft::text_revision};
+use weft_source::{Access, Credential, Documents, Draft, StoreError, WholeEdit, draft::text_revision};
 
-pub use self::error::ObjectEditError;
+pub use self::{
+    error::ObjectEditError,
+    undos::{Done, Undos},
+};
 use super::{View, findings, hypothetical, owner};
 use crate::{
     auth::Verb,
@@ -25,8 +28,6 @@ use crate::{
 
 /// How long an answer waits for the view to show the edit.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(2);
-/// Edits that can be taken back at a time.
-const KEPT: usize = 64;
 
 /// Kinds that are read and never written here: a Secret's values are not shown, and the others are made by controllers.
 const UNEDITED: [Kind; 6] =
@@ -37,23 +38,13 @@ pub struct ObjectEditor {
     views: watch::Receiver<Arc<View>>,
     documents: Documents,
     metrics: Arc<Metrics>,
-    /// By time and id.
-    undos: Mutex<BTreeMap<(u64, String), Done>>,
-}
-
-/// An edit that can be taken back.
-#[derive(Clone)]
-struct Done {
-    object: ObjectRef,
-    undo: Undo,
-    /// What taking it back is.
-    back: Verb,
+    undos: Undos,
 }
 
 impl ObjectEditor {
     /// An editor of what `views` shows.
-    pub fn new(views: watch::Receiver<Arc<View>>, documents: Documents, metrics: Arc<Metrics>) -> Self {
-        Self { views, documents, metrics, undos: Mutex::default() }
+    pub fn new(views: watch::Receiver<Arc<View>>, documents: Documents, undos: Undos, metrics: Arc<Metrics>) -> Self {
+        Self { views, documents, metrics, undos }
     }
 
     /// What an edit would do. Writes nothing. Whatever keeps it from being made is told in the answer.
@@ -143,10 +134,12 @@ impl ObjectEditor {
         object.map(|object| (verb, object)).ok_or_else(|| first_fault(&draft))
     }
 
-    /// Makes an edit with the user's token where one is needed, and waits shortly until it shows.
+    /// Makes an edit with the user's token where one is needed, and waits shortly until it shows. `by`, who made it, may
+    /// take it back.
     pub async fn apply(
         &self,
         edit: &ObjectEdit,
+        by: &str,
         credential: Option<&Credential>,
     ) -> Result<ObjectResult, ObjectEditError> {
         let view = self.views.borrow().clone();
@@ -160,39 +153,27 @@ impl ObjectEditor {
         tracing::info!(%object, %verb, "object edited");
         self.metrics.edited();
         let (id, at_ms) = (format!("{:016x}", rand::random::<u64>()), now_ms());
-        let back = match edit.action {
-            Action::Create => Verb::Delete,
-            Action::Update => Verb::Update,
-            Action::Delete => Verb::Create,
-        };
-        {
-            let mut undos = self.undos.lock();
-            undos.insert((at_ms, id.clone()), Done { object: object.clone(), undo: applied.undo, back });
-            while undos.len() > KEPT {
-                undos.pop_first();
-            }
-        }
+        let done = Done::new(object.clone(), edit.action, applied.undo);
+        let kept = self.undos.keep(&id, by, at_ms, &done).await;
         self.wait(&object, applied.after.as_deref()).await;
-        Ok(ObjectResult { id, object, undo_until_ms: at_ms + millis(UNDO_FOR) })
+        Ok(ObjectResult { id, object, undo_until_ms: kept.map_or(0, |()| at_ms + millis(UNDO_FOR)) })
     }
 
-    /// Which right taking an edit back takes, and on what; `None` when no such edit is known.
-    pub fn undo_needs(&self, id: &str) -> Option<(Verb, ObjectRef)> {
-        let undos = self.undos.lock();
-        undos.iter().find(|((_, known), _)| known == id).map(|(_, done)| (done.back, done.object.clone()))
+    /// An edit that `by` made and can take back; `None` when no such edit is known.
+    pub async fn done(&self, id: &str, by: &str) -> Result<Option<Done>, ObjectEditError> {
+        self.undos.find(id, by).await
     }
 
     /// Takes an edit back, as long as what it left is still there; gives the revision then.
-    pub async fn undo(&self, id: &str, credential: Option<&Credential>) -> Result<String, ObjectEditError> {
-        let found =
-            self.undos.lock().iter().find(|((_, known), _)| known == id).map(|(key, done)| (key.clone(), done.clone()));
-        let Some((key, done)) = found else { return Err(ObjectEditError::NoSuchEdit(id.to_owned())) };
-        if now_ms().saturating_sub(key.0) > millis(UNDO_FOR) {
-            return Err(ObjectEditError::TooLate);
-        }
+    pub async fn undo(
+        &self,
+        id: &str,
+        done: &Done,
+        credential: Option<&Credential>,
+    ) -> Result<String, ObjectEditError> {
         let before = self.views.borrow().version;
         let revision = self.documents.undo(Access { index: None, credential }, &done.undo).await?;
-        self.undos.lock().remove(&key);
+        self.undos.forget(id).await;
         self.metrics.edited();
         let mut views = self.views.clone();
         let shows = views.wait_for(|view| view.version > before);

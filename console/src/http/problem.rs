@@ -65,7 +65,11 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let busy = self.0.kind == "busy";
         let mut response = (self.status(), Json(self.0)).into_response();
+        if busy {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
@@ -88,7 +92,9 @@ impl From<EditError> for ApiError {
                 "Give the percentages of all destinations; together they are 100.",
             ),
             EditError::Store(error) => store_problem(&error, title),
-            EditError::NoSuchEdit(_) => Self::not_found(title, "Set the weights by hand."),
+            EditError::NoSuchEdit(_) => {
+                Self::not_found(title, "Whoever made it can take it back for ten minutes; change it by hand.")
+            }
             EditError::TooLate => Self::new(StatusCode::GONE, "too-late", title, "Set the weights by hand."),
             EditError::Undone => Self::conflict(title, "Load the canaries again to see the present weights."),
             EditError::Moved => Self::conflict(title, "Load the canaries again, and set the weights that you want."),

@@ -54,6 +54,7 @@ pub fn drift(wanted: &[WantedResource], dump: Option<&Value>) -> Vec<Drift> {
         version: resource.version.clone(),
         words,
         origins: resource.origins.clone(),
+        hidden_origins: 0,
     };
     for resource in wanted {
         match resource.state.as_str() {

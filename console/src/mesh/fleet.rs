@@ -14,6 +14,7 @@ use weft_model::{
     sync::{ProxySync, TypeSync},
 };
 
+use super::reading::Reading;
 use crate::operator::{Operator, OperatorError};
 
 /// How long an answer is given again.
@@ -36,6 +37,7 @@ pub struct Seen {
 pub struct Fleet {
     operator: Option<Operator>,
     http: reqwest::Client,
+    reading: Reading,
     /// Held while they are asked, so that whoever comes meanwhile waits for that answer.
     slot: Mutex<Option<(Instant, Arc<Seen>)>>,
 }
@@ -49,7 +51,12 @@ impl Fleet {
             .connect_timeout(DEADLINE)
             .timeout(DEADLINE)
             .build();
-        Self { operator, http: client.unwrap_or_default(), slot: Mutex::default() }
+        Self { operator, http: client.unwrap_or_default(), reading: Reading::default(), slot: Mutex::default() }
+    }
+
+    /// Bounds how much of proxies is read at once.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// A page of a proxy's admin port; the error says what happened.

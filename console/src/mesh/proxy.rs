@@ -13,6 +13,7 @@ use weft_source::kubernetes::forward;
 use super::{
     dump::{self, MOST, Wanted},
     fleet::{Fleet, Seen},
+    reading::ReadingError,
     versions,
 };
 
@@ -48,13 +49,15 @@ pub fn row(seen: &Seen, namespace: &str, name: &str, control_plane_version: &str
     }
 }
 
-/// Everything about one proxy. `pod` opens a way to a pod in the name of whoever asks; the error says why it does not.
+/// Everything about one proxy, objects included that not everybody sees. `pod` opens a way to a pod in the name of whoever
+/// asks; the error in it says why it does not.
 pub async fn detail(
     fleet: &Fleet,
     seen: &Seen,
     instance: &Workload,
     pod: Option<Result<Client, String>>,
-) -> ProxyDetail {
+) -> Result<ProxyDetail, ReadingError> {
+    let held = fleet.reading().hold().await?;
     let (namespace, name) = (&instance.reference.namespace, &instance.reference.name);
     let mut detail =
         ProxyDetail { row: row(seen, namespace, name, env!("CARGO_PKG_VERSION")), ..ProxyDetail::default() };
@@ -72,6 +75,31 @@ pub async fn detail(
         }
     };
     let (wanted, own) = tokio::join!(wanted(fleet, seen, namespace, name), own);
+    let read = move || {
+        fill(&mut detail, wanted, own);
+        detail
+    };
+    let mut detail = fleet.reading().read(held, read).await?;
+    let place = match &admin {
+        Some(url) => format!("--proxy-admin {url}"),
+        None => format!("{name} -n {namespace}"),
+    };
+    let parts = ["listeners", "routes", "clusters", "endpoints", "secrets"];
+    detail.commands = parts.map(|part| (part.to_owned(), format!("weft proxy-config {part} {place}"))).into();
+    detail.commands.push((
+        "Its state".to_owned(),
+        match (&admin, fleet.operator()) {
+            (Some(_), Some(operator)) => {
+                format!("weft proxy-status {name}.{namespace} --operator-admin {}", operator.urls(&[]).concat())
+            }
+            _ => format!("weft proxy-status {name}.{namespace}"),
+        },
+    ));
+    Ok(detail)
+}
+
+/// Reads the pages: what the control plane wants, and the proxy's own.
+fn fill(detail: &mut ProxyDetail, wanted: Result<Vec<u8>, String>, own: Option<Pages>) {
     let mut in_force: Option<Value> = None;
     match own {
         Some([config, certificates, stats]) => {
@@ -97,6 +125,10 @@ pub async fn detail(
                 .to_owned(),
         ),
     }
+    let wanted = wanted.and_then(|page| {
+        serde_json::from_slice::<Wanted>(&page)
+            .map_err(|error| format!("What the operator says of this proxy cannot be read: {error}."))
+    });
     match wanted {
         Ok(wanted) => {
             detail.wanted = wanted.resources.len();
@@ -108,22 +140,6 @@ pub async fn detail(
     }
     detail.more_drift = detail.drift.len().saturating_sub(MOST);
     detail.drift.truncate(MOST);
-    let place = match &admin {
-        Some(url) => format!("--proxy-admin {url}"),
-        None => format!("{name} -n {namespace}"),
-    };
-    let parts = ["listeners", "routes", "clusters", "endpoints", "secrets"];
-    detail.commands = parts.map(|part| (part.to_owned(), format!("weft proxy-config {part} {place}"))).into();
-    detail.commands.push((
-        "Its state".to_owned(),
-        match (&admin, fleet.operator()) {
-            (Some(_), Some(operator)) => {
-                format!("weft proxy-status {name}.{namespace} --operator-admin {}", operator.urls(&[]).concat())
-            }
-            _ => format!("weft proxy-status {name}.{namespace}"),
-        },
-    ));
-    detail
 }
 
 async fn of_pod(client: Result<Client, String>, namespace: &str, pod: &str) -> Pages {
@@ -137,7 +153,8 @@ async fn of_pod(client: Result<Client, String>, namespace: &str, pod: &str) -> P
     }
 }
 
-async fn wanted(fleet: &Fleet, seen: &Seen, namespace: &str, name: &str) -> Result<Wanted, String> {
+/// What the control plane wants of it, as it says it.
+async fn wanted(fleet: &Fleet, seen: &Seen, namespace: &str, name: &str) -> Result<Vec<u8>, String> {
     let (Some((proxy, url)), Some(operator)) = (seen.proxy(namespace, name), fleet.operator()) else {
         return Err(match seen.state(namespace, name) {
             (SyncState::Unknown, problem) => problem,
@@ -145,8 +162,5 @@ async fn wanted(fleet: &Fleet, seen: &Seen, namespace: &str, name: &str) -> Resu
         });
     };
     let node: String = url::form_urlencoded::byte_serialize(proxy.node.as_bytes()).collect();
-    let page =
-        operator.text(url, &format!("/debug/config_dump?proxy={node}")).await.map_err(|error| error.to_string())?;
-    serde_json::from_slice(&page)
-        .map_err(|error| format!("What the operator says of this proxy cannot be read: {error}."))
+    operator.text(url, &format!("/debug/config_dump?proxy={node}")).await.map_err(|error| error.to_string())
 }

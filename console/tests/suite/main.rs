@@ -13,4 +13,5 @@ mod parts;
 mod sign_in;
 mod state;
 mod tempo;
+mod trace_sight;
 mod trace_sources;

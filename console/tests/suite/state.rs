@@ -4,6 +4,7 @@ mod away;
 mod people;
 mod records;
 mod traces;
+mod undos;
 
 use weft_console::db::{DatabaseUrl, State};
 

@@ -24,18 +24,28 @@ use crate::{
 };
 
 /// What Tempo was asked: path, query by name, headers.
-type Asked = Arc<Mutex<Vec<(String, Vec<(String, String)>, HeaderMap)>>>;
+pub type Asked = Arc<Mutex<Vec<(String, Vec<(String, String)>, HeaderMap)>>>;
 
 /// A server that answers with `answer` and remembers; its address.
-async fn tempo(answer: impl Fn(&str, &str) -> Response + Clone + Send + Sync + 'static) -> (String, Asked) {
+pub async fn tempo(answer: impl Fn(&str, &str) -> Response + Clone + Send + Sync + 'static) -> (String, Asked) {
+    answering_by(move |path, query| {
+        let traceql = query.iter().find(|(name, _)| name == "q").map_or("", |(_, q)| q);
+        answer(path, traceql)
+    })
+    .await
+}
+
+/// The same, where the answer depends on all of the query.
+pub async fn answering_by(
+    answer: impl Fn(&str, &[(String, String)]) -> Response + Clone + Send + Sync + 'static,
+) -> (String, Asked) {
     let asked = Asked::default();
     let seen = asked.clone();
     let router = Router::new().fallback(move |uri: Uri, headers: HeaderMap| {
         let query: Vec<(String, String)> =
             url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-        let traceql = query.iter().find(|(name, _)| name == "q").map_or("", |(_, q)| q).to_owned();
+        let answer = answer(uri.path(), &query);
         seen.lock().unwrap().push((uri.path().to_owned(), query, headers));
-        let answer = answer(uri.path(), &traceql);
         async move { answer }
     });
     (format!("http://{}", serve(router).await), asked)
@@ -341,4 +351,33 @@ async fn what_goes_wrong_is_told_with_a_remedy() {
     assert_eq!(flag(TraceArgs { trace_user: Some("weft".into()), ..plain.clone() }), "--trace-user");
     assert_eq!(flag(TraceArgs { trace_user: Some("a:b".into()), ..plain.clone() }), "--trace-user");
     assert_eq!(flag(TraceArgs { trace_tenant: Some("a\nb".into()), ..plain }), "--trace-tenant");
+}
+
+#[tokio::test]
+async fn a_renewed_token_is_sent_at_the_next_request() {
+    let start_us = now_us() - 10_000_000;
+    let (url, asked) = tempo(answering(start_us)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "first-token\n").unwrap();
+    let signed = TraceArgs { trace_token_file: Some(file.clone()), ..args(SourceKind::Tempo, &url) };
+    let source = TraceSource::Backend(Backend::new(&signed).unwrap().unwrap());
+    let sent = async || {
+        source.list(&everything()).await.unwrap();
+        let (_, _, headers) = asked.lock().unwrap().pop().unwrap();
+        headers[header::AUTHORIZATION].to_str().unwrap().to_owned()
+    };
+    assert_eq!(sent().await, "Bearer first-token");
+    // As the kubelet does it: another file in its place.
+    std::fs::write(dir.path().join("next"), "second-token").unwrap();
+    std::fs::rename(dir.path().join("next"), &file).unwrap();
+    assert_eq!(sent().await, "Bearer second-token");
+    std::fs::remove_file(&file).unwrap();
+    let error = source.list(&everything()).await.unwrap_err();
+    assert!(matches!(error, SourceError::Token { .. }), "nothing is asked without it: {error:?}");
+    let said = format!("{source:?} {error:?} {error}");
+    assert!(
+        !said.contains("second-token") && !said.contains("first-token"),
+        "no token is in what may be logged: {said}"
+    );
 }

@@ -126,7 +126,7 @@ impl fmt::Debug for Spec {
 }
 
 /// Names an object whatever version it is written in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ObjectKey {
     /// API group; empty for the core group.
     pub group: String,

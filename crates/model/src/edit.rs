@@ -94,7 +94,7 @@ pub struct ObjectResult {
     pub id: String,
     /// The object.
     pub object: ObjectRef,
-    /// Until when it can be taken back, milliseconds since the Unix epoch.
+    /// Until when whoever made it can take it back, milliseconds since the Unix epoch; 0 when nobody can.
     pub undo_until_ms: u64,
 }
 

@@ -182,8 +182,10 @@ pub struct Drift {
     pub version: String,
     /// What is so, in words; of a refusal the proxy's own.
     pub words: String,
-    /// Objects that it is made from.
+    /// Objects that it is made from, those that the reader may see.
     pub origins: Vec<ObjectRef>,
+    /// How many others it is made from.
+    pub hidden_origins: usize,
 }
 
 /// Answer of `GET /api/v1/proxies/{namespace}/{name}`.

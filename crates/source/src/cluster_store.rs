@@ -52,7 +52,7 @@ pub struct KubernetesStore {
 }
 
 /// Takes an edit of an object on a cluster back, as long as it says what the edit left.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ClusterUndo {
     key: ObjectKey,
     revision: String,

@@ -67,14 +67,15 @@ pub struct Applied {
     pub undo: Undo,
 }
 
-/// Takes an edit back, as long as what was edited is as the edit left it.
-#[derive(Clone, Debug)]
+/// Takes an edit back, as long as what was edited is as the edit left it. It can be written down and read again; what the
+/// object was is in it.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Undo {
     pub(crate) way: Way,
 }
 
 /// How an edit is taken back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Way {
     File(FileUndo),
     Cluster(ClusterUndo),
@@ -84,7 +85,7 @@ pub(crate) enum Way {
     Deleted(ObjectKey, serde_json::Value),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct FileUndo {
     pub(crate) path: PathBuf,
     pub(crate) name: String,

@@ -1,5 +1,7 @@
 use weft_source::StoreError;
 
+use crate::db::DbError;
+
 /// Why an object was not edited.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectEditError {
@@ -15,12 +17,12 @@ pub enum ObjectEditError {
     /// The file or the cluster did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No edit has this id.
-    #[error("there is no edit {0} that can be taken back")]
-    NoSuchEdit(String),
     /// Undo was offered for ten minutes.
     #[error("the edit was made more than ten minutes ago")]
     TooLate,
+    /// The database does not say which edits can be taken back.
+    #[error(transparent)]
+    Db(#[from] DbError),
     /// The console itself failed.
     #[error("the edit was interrupted: {0}")]
     Broken(#[from] tokio::task::JoinError),

@@ -41,6 +41,8 @@ pub struct TraceFilter {
     pub to_us: Option<u64>,
     /// Only spans of these namespaces are looked at; `None` for all.
     pub namespaces: Option<Vec<String>>,
+    /// Whether those are all that the reader may see: then nothing may be told that depends on the traces of others.
+    pub redacted: bool,
     /// Only what follows this row.
     pub before: Option<Cursor>,
     /// At most so many.

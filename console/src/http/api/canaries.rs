@@ -78,11 +78,11 @@ pub(super) async fn undo(
     Path(id): Path<String>,
 ) -> Result<Json<EditResult>, ApiError> {
     // Edits of whole objects are taken back at the same address.
-    if let Some((verb, object)) = app.objects.undo_needs(&id) {
-        caller.require(verb, &object).await?;
+    if let Some(done) = app.objects.done(&id, caller.name()).await? {
+        caller.require(done.back(), &done.object).await?;
         app.audit.able().await?;
-        let revision = app.objects.undo(&id, caller.credential()).await?;
-        app.audit.record(&caller, Action::Undo, Some(&object), "", "").await;
+        let revision = app.objects.undo(&id, &done, caller.credential()).await?;
+        app.audit.record(&caller, Action::Undo, Some(&done.object), "", "").await;
         return Ok(Json(EditResult { id, revision, undo_until_ms: 0 }));
     }
     if let Some(edit) = app.state.edits.get(&id).await.map_err(EditError::from)? {

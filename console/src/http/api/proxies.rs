@@ -6,7 +6,7 @@ use axum::{
 };
 use weft_model::{WorkloadRef, mesh::ProxyDetail};
 
-use crate::{app::App, auth::Caller, http::ApiError, mesh::proxy};
+use crate::{app::App, auth::Caller, http::ApiError, mesh::proxy, redact};
 
 /// `GET /api/v1/proxies/{namespace}/{name}`: the proxy of one instance, a pod or a WorkloadEntry.
 pub(super) async fn one(
@@ -29,5 +29,7 @@ pub(super) async fn one(
         .filter(|_| instance.is_pod())
         .map(|clients| caller.client(clients).map_err(|error| error.to_string()));
     let seen = app.fleet.seen(&view.control_planes).await;
-    Ok(Json(proxy::detail(&app.fleet, &seen, instance, pod).await))
+    let mut detail = proxy::detail(&app.fleet, &seen, instance, pod).await?;
+    redact::drift(&mut detail.drift, caller.sight());
+    Ok(Json(detail))
 }

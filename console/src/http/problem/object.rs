@@ -22,8 +22,8 @@ impl From<ObjectEditError> for ApiError {
                 "Mend the text; the preview names every line that is wrong.",
             ),
             ObjectEditError::Store(error) => store_problem(&error, title),
-            ObjectEditError::NoSuchEdit(_) => Self::not_found(title, "Change the object by hand."),
             ObjectEditError::TooLate => Self::new(StatusCode::GONE, "too-late", title, "Change the object by hand."),
+            ObjectEditError::Db(error) => error.into(),
             error @ ObjectEditError::Broken(_) => Self::internal(&error),
         }
     }

@@ -1,6 +1,9 @@
 //! Whole objects made, changed and removed over HTTP, on a directory of their own.
 
+use weft_console::db::{DatabaseUrl, State, UndoRecord};
+
 use super::*;
+use crate::parts::Postgres;
 
 const OBJECT: &str =
     "/api/v1/config/object?apiVersion=networking.istio.io/v1&kind=VirtualService&namespace=shop&name=order-service";
@@ -109,6 +112,80 @@ async fn hostile_texts_get_clear_words() {
     let (status, refused) = console.post("/api/v1/config/apply", &create(&"x".repeat(10_000_000))).await;
     assert_eq!((status.as_u16(), &refused["type"]), (413, &json!("too-large")), "{refused}");
     assert_eq!(std::fs::read_dir(console.dir.path().join("config")).unwrap().count(), 2);
+    console.stop().await;
+}
+
+const PEER: &str = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: strict, namespace: shop}\nspec: {mtls: {mode: STRICT}}\n";
+
+/// Files that a made object is in.
+fn files_with(console: &Running, word: &str) -> usize {
+    let files = std::fs::read_dir(console.dir.path().join("config")).unwrap();
+    files.filter(|file| std::fs::read_to_string(file.as_ref().unwrap().path()).unwrap().contains(word)).count()
+}
+
+#[tokio::test]
+async fn another_replica_takes_an_edit_back() {
+    let database = format!("--database={}", Postgres::shared().database().await);
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), [7; 32]).unwrap();
+    let key = format!("--session-key-file={}", key.path().display());
+    let one = Running::start(&[&database, &key]).await;
+    let config = format!("--config-dir={}", one.dir.path().join("config").display());
+    let two = Running::start(&[&database, &key, &config]).await;
+    let (status, done) = one.post("/api/v1/config/apply", &json!({"action": "create", "yaml": PEER})).await;
+    assert_eq!((status.as_u16(), files_with(&one, "STRICT")), (200, 1), "{done}");
+    let undo = format!("/api/v1/edits/{}/undo", done["id"].as_str().unwrap());
+    let (status, undone) = two.post(&undo, &json!({})).await;
+    assert_eq!((status.as_u16(), files_with(&one, "STRICT")), (200, 0), "{undone}");
+    assert_eq!(one.post(&undo, &json!({})).await.0, 404, "once");
+    two.stop().await;
+    one.stop().await;
+}
+
+/// What a restart forgot could not be taken back, and whoever knew an edit's id could take it back.
+#[tokio::test]
+async fn an_edit_is_taken_back_after_a_restart_by_whoever_made_it() {
+    let kept = tempfile::tempdir().unwrap();
+    std::fs::create_dir(kept.path().join("config")).unwrap();
+    std::fs::write(kept.path().join("config/orders.yaml"), ORDERS).unwrap();
+    std::fs::write(kept.path().join("roles.csv"), "g, ada, role:admin\ng, bo, role:admin\n").unwrap();
+    let flag = |name: &str, file: &str| format!("--{name}={}", kept.path().join(file).display());
+    let (roles, config, data) =
+        (flag("roles-file", "roles.csv"), flag("config-dir", "config"), flag("data-dir", "data"));
+    let public = "--public-url=http://127.0.0.1:20001";
+    let flags = [public, "--trusted-proxies=127.0.0.1/32", &roles, &config, &data];
+    let post = async |console: &Running, who: &str, path: &str, body: Value| -> (u16, String) {
+        let request = console.request(Method::POST, path).header("x-weft-request", "1").header("x-forwarded-user", who);
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+
+    let console = Running::start(&flags).await;
+    let create = json!({"action": "create", "yaml": PEER});
+    let (status, done) = post(&console, "ada", "/api/v1/config/apply", create).await;
+    assert_eq!(status, 200, "{done}");
+    let done: Value = serde_json::from_str(&done).unwrap();
+    assert!(done["undoUntilMs"].as_u64().unwrap() > 0, "{done}");
+    console.stop().await;
+    let id = done["id"].as_str().unwrap();
+    let state = State::open(&DatabaseUrl::in_directory(&kept.path().join("data"))).await.unwrap();
+    let record = state.undos.get(id, "ada").await.unwrap().unwrap();
+    assert!(!record.sealed.windows(4).any(|part| part == b"shop"), "what is kept of the object is sealed");
+    // Nor does whoever writes the database make it somebody else's.
+    state.undos.keep(&UndoRecord { id: "stolen".into(), owner: "bo".into(), ..record }).await.unwrap();
+    state.close().await;
+
+    let console = Running::start(&flags).await;
+    let undo = format!("/api/v1/edits/{id}/undo");
+    for path in [undo.as_str(), "/api/v1/edits/stolen/undo"] {
+        let (status, refused) = post(&console, "bo", path, json!({})).await;
+        assert_eq!(status, 404, "{path}: {refused}");
+    }
+    let (status, undone) = post(&console, "ada", &undo, json!({})).await;
+    assert_eq!(status, 200, "{undone}");
+    let files = std::fs::read_dir(kept.path().join("config")).unwrap().count();
+    assert_eq!(files, 1, "the object's file is gone");
     console.stop().await;
 }
 

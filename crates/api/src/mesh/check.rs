@@ -74,6 +74,14 @@ pub fn check(spec: &MeshSpec) -> Vec<ObjectError> {
             checks.error(at, "only a gateway has further ports", Some("use ingressGateway.servicePorts".into()));
         }
     }
+    for (name, found) in [("controlPlane", &components.control_plane), ("ingressGateway", &components.ingress_gateway)]
+    {
+        if found.trace_token.is_some() {
+            let at = format!("spec.components.{name}.traceToken");
+            checks.error(at, "only the console reads traces", Some("use console.traceToken".into()));
+        }
+    }
+    trace_token(&components.console, &mut checks);
     if components.console.service_type.is_some_and(|kind| kind != ServiceType::ClusterIP) && !spec.sign_in.guards() {
         checks.error(
             "spec.components.console.serviceType",
@@ -147,6 +155,22 @@ fn sign_in(found: &SignIn, checks: &mut Checks) {
             "nobody signs in whom the console could act for",
             Some("write oidc or trustedProxies beside it".into()),
         );
+    }
+}
+
+fn trace_token(console: &Component, checks: &mut Checks) {
+    let Some(key) = &console.trace_token else { return };
+    let at = "spec.components.console.traceToken";
+    if key.name.is_empty() || key.key.is_empty() {
+        checks.error(at, "names no object and key", Some("write name and key".into()));
+    }
+    if !console.env.contains_key("WEFT_TRACE_URL") {
+        let remedy = "write WEFT_TRACE_SOURCE and WEFT_TRACE_URL in spec.components.console.env".to_owned();
+        checks.error(at, "no trace store is named that it is for", Some(remedy));
+    }
+    if console.env.contains_key("WEFT_TRACE_TOKEN_FILE") {
+        let at = "spec.components.console.env[\"WEFT_TRACE_TOKEN_FILE\"]";
+        checks.error(at, "traceToken sets it", Some("leave one of them out".into()));
     }
 }
 

@@ -6,6 +6,8 @@ use k8s_openapi::api::core::v1::{Affinity, Toleration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::sign_in::KeyOf;
+
 /// Settings of single components; what is not written is the profile's.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -54,6 +56,9 @@ pub struct Component {
     pub service_ports: Vec<ServicePort>,
     /// Environment variables of its container, beside our own.
     pub env: BTreeMap<String, String>,
+    /// Key of a Secret with the token, or the password beside `WEFT_TRACE_USER`, for the trace store that the console's
+    /// `WEFT_TRACE_URL` names. The console's only; a renewed Secret is taken without a restart.
+    pub trace_token: Option<KeyOf>,
 }
 
 /// Pods by load: a HorizontalPodAutoscaler.

@@ -71,6 +71,25 @@ fn impossible_overrides_are_told_with_field_and_remedy() {
         (json!({"signIn": {"trustedProxies": ["10.0.0.0/8", "all"]}}), "spec.signIn.trustedProxies[1]"),
         (json!({"signIn": {"impersonate": true}}), "spec.signIn.impersonate"),
         (
+            json!({"components": {"ingressGateway": {"traceToken": {"name": "a", "key": "b"}}}}),
+            "spec.components.ingressGateway.traceToken",
+        ),
+        (
+            json!({"components": {"console": {"traceToken": {"name": "a", "key": "b"}}}}),
+            "spec.components.console.traceToken",
+        ),
+        (
+            json!({"components": {"console": {"env": {"WEFT_TRACE_URL": "http://tempo:3200"}, "traceToken": {"name": "a"}}}}),
+            "spec.components.console.traceToken",
+        ),
+        (
+            json!({"components": {"console": {
+                "env": {"WEFT_TRACE_URL": "http://tempo:3200", "WEFT_TRACE_TOKEN_FILE": "/tmp/a"},
+                "traceToken": {"name": "a", "key": "b"},
+            }}}),
+            "spec.components.console.env[\"WEFT_TRACE_TOKEN_FILE\"]",
+        ),
+        (
             json!({"components": {"ingressGateway": {"podLabels": {"istio": "x"}}}}),
             "spec.components.ingressGateway.podLabels[\"istio\"]",
         ),

@@ -42,7 +42,10 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         environment.push(env("WEFT_OTLP_LISTEN", format!("[::]:{OTLP}")));
     }
     environment.extend(variables(sign_in));
-    let files = files(sign_in);
+    if let Some(key) = &overrides.trace_token {
+        environment.push(env("WEFT_TRACE_TOKEN_FILE", format!("{TOKEN_DIR}/{}", key.key)));
+    }
+    let files: Vec<_> = files(sign_in).into_iter().chain(overrides.trace_token.as_ref().map(trace_token)).collect();
     let mut mounts = vec![json!({"name": "data", "mountPath": "/var/lib/weft"})];
     mounts.extend(files.iter().map(|(volume, dir, _)| json!({"name": volume, "mountPath": dir, "readOnly": true})));
     // Traces are kept for hours, not for restarts.
@@ -99,9 +102,13 @@ fn spans(frame: &Frame<'_>, name: &str) -> Value {
     service(frame, COMPONENT, &format!("{name}-otlp"), &Component::default(), ports)
 }
 
-/// Where the provider's secret and certificates are.
+/// A volume with a file: its name, its directory and itself.
+type File = (&'static str, &'static str, Value);
+
+/// Where the provider's secret and certificates are, and the token for the trace store.
 const SECRET_DIR: &str = "/etc/weft/oidc-secret";
 const CA_DIR: &str = "/etc/weft/oidc-ca";
+const TOKEN_DIR: &str = "/etc/weft/trace-token";
 
 /// The flags of sign-in.
 fn variables(sign_in: &SignIn) -> Vec<Value> {
@@ -134,11 +141,23 @@ fn variables(sign_in: &SignIn) -> Vec<Value> {
     variables
 }
 
-/// Volumes with files of sign-in: name, directory and the volume itself. The console has no right to read Secrets: the
-/// kubelet brings this one.
-fn files(sign_in: &SignIn) -> Vec<(&'static str, &'static str, Value)> {
+/// The token for the trace store. The kubelet brings it and what renews it. Where the Secret is missing, the page of traces
+/// says so, and the rest of the console is there.
+fn trace_token(key: &KeyOf) -> File {
+    let volume = json!({"name": "trace-token", "secret": {
+        "secretName": key.name, "items": items(key), "defaultMode": 0o440, "optional": true,
+    }});
+    ("trace-token", TOKEN_DIR, volume)
+}
+
+/// One key, in a file of the same name.
+fn items(key: &KeyOf) -> Value {
+    json!([{"key": key.key, "path": key.key}])
+}
+
+/// Volumes with files of sign-in. The console has no right to read Secrets: the kubelet brings this one.
+fn files(sign_in: &SignIn) -> Vec<File> {
     let Some(Oidc { client_secret, ca, .. }) = &sign_in.oidc else { return Vec::new() };
-    let items = |key: &KeyOf| json!([{"key": key.key, "path": key.key}]);
     let secret = client_secret.as_ref().map(|key| {
         let volume = json!({"name": "oidc-secret", "secret": {
             "secretName": key.name, "items": items(key), "defaultMode": 0o440,

@@ -275,3 +275,34 @@ fn sign_in_opens_the_console_and_gives_it_one_right_more() {
     assert!(rules(&objects).contains("subjectaccessreviews") && !rules(&objects).contains("impersonate"));
     assert!(!rules(&render(&input(json!({}))).unwrap()).contains("subjectaccessreviews"));
 }
+
+#[test]
+fn the_console_gets_the_token_for_its_trace_store_as_a_file() {
+    let console = json!({
+        "env": {"WEFT_TRACE_SOURCE": "tempo", "WEFT_TRACE_URL": "http://tempo.observability.svc:3200"},
+        "traceToken": {"name": "tempo-reader", "key": "token"},
+    });
+    let objects = render(&input(json!({"components": {"console": console}}))).unwrap();
+    let deployment = find(&objects, "Deployment", "weft-console").unwrap();
+    let pod = &deployment["spec"]["template"]["spec"];
+    let named = |list: &Value, name: &str| -> Value {
+        list.as_array().unwrap().iter().find(|one| one["name"] == name).cloned().unwrap_or_default()
+    };
+    assert_eq!(
+        named(&pod["volumes"], "trace-token")["secret"],
+        json!({"secretName": "tempo-reader", "items": [{"key": "token", "path": "token"}], "defaultMode": 0o440, "optional": true})
+    );
+    let container = &pod["containers"][0];
+    // As a directory: a single file that is mounted is never renewed.
+    assert_eq!(
+        named(&container["volumeMounts"], "trace-token"),
+        json!({"name": "trace-token", "mountPath": "/etc/weft/trace-token", "readOnly": true})
+    );
+    assert_eq!(named(&container["env"], "WEFT_TRACE_TOKEN_FILE")["value"], "/etc/weft/trace-token/token");
+    assert_eq!(named(&container["env"], "WEFT_TRACE_SOURCE")["value"], "tempo");
+    // The console itself may read no Secret.
+    let rules = find(&objects, "ClusterRole", "weft-console").unwrap()["rules"].to_string();
+    assert!(!rules.contains("\"secrets\""), "{rules}");
+    let without = render(&input(json!({}))).unwrap();
+    assert!(!find(&without, "Deployment", "weft-console").unwrap().to_string().contains("trace-token"));
+}

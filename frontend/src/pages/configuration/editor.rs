@@ -144,7 +144,7 @@ impl Draft {
                     };
                     let until = result.undo_until_ms as f64;
                     let text = format!("{} {} {word}", result.object.kind, result.object.name);
-                    app.toast(text, false, Some((result.id, until)));
+                    app.toast(text, false, (until > 0.0).then_some((result.id, until)));
                     app.config.update_with(api::config().await);
                     match edit.action {
                         Action::Delete => app.change(|view| view.select.clear()),

@@ -34,12 +34,12 @@ pub fn List() -> impl IntoView {
         let query = app.view.with_untracked(|view| listed(view, browser::now()));
         async move { api::traces(&query).await }
     });
-    // Pages after the first, in the order in which they were asked for.
-    let older: RwSignal<TraceList> = RwSignal::default();
+    // Pages after the first, in the order in which they were asked for; none where nobody asked. One may be empty.
+    let older: RwSignal<Option<TraceList>> = RwSignal::default();
     let busy = RwSignal::new(false);
     Effect::new(move |_| {
         let _ = key.get();
-        older.set(TraceList::default());
+        older.set(None);
     });
     let rows = Memo::new(move |_| {
         load.with(|load| {
@@ -48,17 +48,14 @@ pub fn List() -> impl IntoView {
             // The first page grows at its top while older ones are open: none is shown twice.
             let below =
                 |row: &&TraceRow| last.as_ref().is_none_or(|last| (row.start_us, &row.trace_id) < (last.0, &last.1));
-            older.with(|older| all.extend(older.traces.iter().filter(below).cloned()));
+            older.with(|older| all.extend(older.iter().flat_map(|older| &older.traces).filter(below).cloned()));
             Some(all)
         })
     });
     let next = Memo::new(move |_| {
-        older.with(|older| {
-            if older.traces.is_empty() {
-                load.with(|load| load.value.as_ref()?.next.clone())
-            } else {
-                older.next.clone()
-            }
+        older.with(|older| match older {
+            None => load.with(|load| load.value.as_ref()?.next.clone()),
+            Some(older) => older.next.clone(),
         })
     });
     let more = move |_| {
@@ -72,6 +69,7 @@ pub fn List() -> impl IntoView {
             match answer {
                 Ok(list) if key.try_get_untracked() == Some(asked) => {
                     let _ = older.try_update(|older| {
+                        let older = older.get_or_insert_default();
                         older.traces.extend(list.traces);
                         older.next = list.next;
                     });

@@ -186,11 +186,15 @@ fn difference(drift: &Drift) -> impl IntoView + use<> {
             move || app.view.with(|view| View { select: select.clone(), ..view.enter(Room::Configuration) }.fragment());
         view! { <a href=href>{object.to_string()}</a>" " }
     });
+    let hidden = (drift.hidden_origins > 0).then(|| {
+        let others = format::plural(drift.hidden_origins, "object", "objects");
+        view! { <span data-testid="hidden-origins">"made from "{others}" that you may not see"</span> }
+    });
     view! {
         <li data-testid="drift" data-state=drift.state.clone()>
             <strong>{drift.state.clone()}</strong>" "<span class="quiet">{drift.kind.to_uppercase()}</span>" "<code>{format::middle(&drift.name, 90)}</code>
             <p>{drift.words.clone()}</p>
-            <p class="quiet">{(!drift.version.is_empty()).then(|| format!("wanted version {} ", format::middle(&drift.version, 20)))}{origins.collect_view()}</p>
+            <p class="quiet">{(!drift.version.is_empty()).then(|| format!("wanted version {} ", format::middle(&drift.version, 20)))}{origins.collect_view()}{hidden}</p>
         </li>
     }
 }

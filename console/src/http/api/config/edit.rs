@@ -65,7 +65,7 @@ pub(in crate::http) async fn apply(
     app.audit.able().await?;
     // What was there before is gone afterwards, so the difference is worked out first.
     let diff = app.objects.difference(&edit, caller.credential()).await;
-    let result = app.objects.apply(&edit, caller.credential()).await?;
+    let result = app.objects.apply(&edit, caller.name(), caller.credential()).await?;
     let action = match verb {
         Verb::Create => Action::Create,
         Verb::Delete => Action::Delete,

@@ -142,6 +142,7 @@ fn filter(query: Option<&str>, sight: &Sight) -> Result<TraceFilter, ApiError> {
     {
         return Err(ApiError::bad_request("fromMs is later than toMs.", "No time is between; exchange them."));
     }
+    filter.redacted = *sight != Sight::All;
     filter.namespaces = match (sight, namespaces) {
         (Sight::All, named) => named,
         (Sight::Only(seen), None) => Some(seen.iter().cloned().collect()),
@@ -247,6 +248,8 @@ mod tests {
         let sight = Sight::Only(["shop".to_owned(), "bank".to_owned()].into());
         let namespaces = |query| filter(Some(query), &sight).unwrap().namespaces.unwrap();
         assert_eq!(namespaces(""), ["bank", "shop"]);
+        assert!(filter(None, &sight).unwrap().redacted);
+        assert!(!filter(Some("namespace=shop"), &Sight::All).unwrap().redacted, "a choice hides nothing");
         assert_eq!(namespaces("namespace=shop,vault"), ["shop"]);
         assert!(namespaces("namespace=vault").is_empty());
     }

@@ -9,6 +9,8 @@ use crate::db::{Cursor, TraceFilter, TracePoint};
 const MAX_ASKED: usize = 500;
 /// Traces counted for a heat map; most stores give each with all of its spans.
 const MAX_COUNTED: usize = 300;
+/// Searches made for one page as long as all that comes is of others.
+const MAX_ROUNDS: usize = 4;
 
 /// A store of traces behind HTTP. Clones share the bound on concurrent requests.
 #[derive(Clone, Debug)]
@@ -70,18 +72,22 @@ impl Backend {
 
     pub(super) async fn list(&self, filter: &TraceFilter) -> Result<Found, SourceError> {
         let asked = (filter.limit * 2).min(MAX_ASKED);
-        let found = self.search(filter, asked).await?;
+        let mut found = self.search(filter, asked).await?;
+        // Where all that came was passed over, the next page begins below the oldest of it.
+        let below = |start_us| Cursor { start_us, trace_id: "0".to_owned() };
+        if filter.redacted {
+            // Whoever may not be told from when those are cannot go on below them.
+            for _ in 1..MAX_ROUNDS {
+                let Some(oldest_us) = found.oldest_us.filter(|_| found.rows.is_empty() && found.full) else { break };
+                found = self.search(&TraceFilter { before: Some(below(oldest_us)), ..filter.clone() }, asked).await?;
+            }
+        }
         let mut traces = found.rows;
         traces.sort_by(|a, b| (b.start_us, &b.trace_id).cmp(&(a.start_us, &a.trace_id)));
-        let more = traces.len() > filter.limit || found.full;
+        // That as many came as were asked for tells of traces that are not shown: then there may always be more.
+        let more = traces.len() > filter.limit || found.full || filter.redacted;
         traces.truncate(filter.limit);
-        // Where all that came was passed over, the next page begins below the oldest of it.
-        let oldest = || {
-            found
-                .oldest_us
-                .filter(|_| filter.namespaces.is_none())
-                .map(|start_us| Cursor { start_us, trace_id: "0".to_owned() })
-        };
+        let oldest = || found.oldest_us.filter(|_| !filter.redacted).map(below);
         let last = traces.last().map(|row| Cursor { start_us: row.start_us, trace_id: row.trace_id.clone() });
         let next = if more { last.or_else(oldest) } else { None };
         Ok(Found { traces, next, note: found.note })
@@ -97,11 +103,17 @@ impl Backend {
             .collect();
         points.sort_by_key(|point| std::cmp::Reverse(point.start_us));
         points.truncate(MAX_COUNTED);
-        let bound = found.full.then(|| {
-            format!("Counted among the newest {MAX_COUNTED} that {} gave; a shorter time counts all.", self.kind.name())
-        });
+        let cut = found.full && !filter.redacted;
+        let bound = if filter.redacted {
+            Some("Of the newest traces only those that you may see are counted; a shorter time counts more.".to_owned())
+        } else {
+            cut.then(|| {
+                let store = self.kind.name();
+                format!("Counted among the newest {MAX_COUNTED} that {store} gave; a shorter time counts all.")
+            })
+        };
         let notes: Vec<_> = bound.into_iter().chain(found.note).collect();
-        Ok(Points { points, cut: found.full, note: (!notes.is_empty()).then(|| notes.join(" ")) })
+        Ok(Points { points, cut, note: (!notes.is_empty()).then(|| notes.join(" ")) })
     }
 
     async fn search(&self, filter: &TraceFilter, limit: usize) -> Result<Rows, SourceError> {

@@ -10,7 +10,7 @@ use weft_model::trace::Span;
 use super::{
     SourceError,
     backend::{Answer, Backend, Whole},
-    span::{MAX_SPANS, Told, padded, service_of, span, text},
+    span::{MAX_SPANS, SERVICE, Told, padded, service_of, span, text},
 };
 use crate::{clock::now_ms, db::TraceFilter};
 
@@ -87,6 +87,12 @@ pub(super) async fn search(backend: &Backend, filter: &TraceFilter, limit: usize
     let all = services(backend).await?;
     let (services, note) = match &filter.workload {
         Some(workload) => (service_of(workload, &all).into_iter().collect(), None),
+        None if filter.redacted => {
+            let note = format!(
+                "Jaeger searches one service at a time, {MAX_SERVICES} for a list. Choose a workload to search all of its traces."
+            );
+            (perhaps_seen(all, filter.namespaces.as_deref().unwrap_or_default()), Some(note))
+        }
         None if all.len() > MAX_SERVICES => {
             let note = format!(
                 "Jaeger searches one service at a time; {MAX_SERVICES} of {} were searched. Choose a workload to search it.",
@@ -104,6 +110,15 @@ pub(super) async fn search(backend: &Backend, filter: &TraceFilter, limit: usize
         traces.extend(found.into_iter().map(|trace| (trace.trace_id.clone(), trace)));
     }
     Ok(Answer { traces: traces.into_values().map(whole).collect(), full, note })
+}
+
+/// The services to search for somebody who sees `namespaces`: those whose names say one of these, then those whose names
+/// say none.
+fn perhaps_seen(services: Vec<String>, namespaces: &[String]) -> Vec<String> {
+    let (own, rest): (Vec<_>, Vec<_>) = services
+        .into_iter()
+        .partition(|service| service.split_once('.').is_some_and(|(_, own)| namespaces.iter().any(|seen| seen == own)));
+    own.into_iter().chain(rest.into_iter().filter(|service| !service.contains('.'))).take(MAX_SERVICES).collect()
 }
 
 async fn one(
@@ -167,14 +182,14 @@ fn missing(backend: &Backend) -> SourceError {
 
 fn whole(trace: JaegerTrace) -> Whole {
     let process = |id: &str| trace.processes.get(id);
-    let pairs = |tags: &[Tag]| -> Vec<(String, String)> {
+    let pairs = |tags: &[Tag]| -> BTreeMap<String, String> {
         tags.iter().map(|tag| (tag.key.clone(), text(tag.value.clone()))).collect()
     };
     let spans = trace.spans.iter().take(MAX_SPANS).map(|told| {
         let by = process(&told.process_id);
-        let mut attributes: BTreeMap<String, String> =
-            by.map(|by| pairs(&by.tags)).unwrap_or_default().into_iter().collect();
-        attributes.extend(pairs(&told.tags));
+        let mut resource = by.map(|by| pairs(&by.tags)).unwrap_or_default();
+        resource.extend(by.map(|by| (SERVICE.to_owned(), by.service_name.clone())));
+        let mut attributes = pairs(&told.tags);
         let caused = told.references.iter().find(|reference| reference.kind == "CHILD_OF");
         let parent = caused.or_else(|| told.references.first());
         span(Told {
@@ -184,9 +199,35 @@ fn whole(trace: JaegerTrace) -> Whole {
             kind: attributes.remove("span.kind").unwrap_or_default(),
             start_us: told.start_time,
             duration_us: told.duration,
-            service: by.map(|by| by.service_name.clone()).unwrap_or_default(),
+            resource,
             attributes,
         })
     });
     Whole { trace_id: padded(&trace.trace_id, 32), spans: spans.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_process_says_whose_a_span_is() {
+        let tag = |key: &str, value: &str| json!({ "key": key, "type": "string", "value": value });
+        let trace = json!({
+            "traceID": "a",
+            "spans": [
+                { "spanID": "1", "startTime": 1, "processID": "p1", "tags": [
+                    tag("service.name", "till.bank"), tag("k8s.namespace.name", "bank"), tag("weft.workload", "till"),
+                    tag("span.kind", "server"),
+                ] },
+                { "spanID": "2", "startTime": 1, "processID": "gone", "tags": [tag("service.name", "till.bank")] },
+            ],
+            "processes": { "p1": { "serviceName": "web", "tags": [tag("k8s.namespace.name", "shop")] } },
+        });
+        let spans = whole(serde_json::from_value(trace).unwrap()).spans;
+        assert_eq!((spans[0].workload.as_str(), spans[0].kind.as_str()), ("shop/web", "server"));
+        assert_eq!(spans[1].workload, "unknown");
+    }
 }

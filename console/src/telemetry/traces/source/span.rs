@@ -12,7 +12,7 @@ pub(super) const MAX_SPANS: usize = 5000;
 /// Which service a span is of, among its attributes.
 pub(super) const SERVICE: &str = "service.name";
 
-/// What a store says of a span; attributes of its process are among the others.
+/// What a store says of a span.
 pub(super) struct Told {
     pub span_id: String,
     pub parent_id: String,
@@ -20,15 +20,17 @@ pub(super) struct Told {
     pub kind: String,
     pub start_us: u64,
     pub duration_us: u64,
-    pub service: String,
+    /// What the process says of itself. It alone says whose span this is: any library may write attributes of a span, and
+    /// who may see a span depends on the workload that it is of.
+    pub resource: BTreeMap<String, String>,
+    /// The span's own.
     pub attributes: BTreeMap<String, String>,
 }
 
-/// The span, with bounds on all that it holds.
+/// The span, with bounds on all that it holds. Where the process and the span name one attribute, the process is shown.
 pub(super) fn span(told: Told) -> Span {
-    let Told { span_id, parent_id, name, kind, start_us, duration_us, service, mut attributes } = told;
-    attributes.entry(SERVICE.to_owned()).or_insert(service);
-    let workload = shortened(&convert::workload(&attributes), MAX_NAME);
+    let Told { span_id, parent_id, name, kind, start_us, duration_us, resource, mut attributes } = told;
+    let workload = shortened(&convert::workload(&resource), MAX_NAME);
     let error = attributes.get("error").is_some_and(|error| error != "false")
         || attributes.get("otel.status_code").is_some_and(|code| code == "ERROR");
     let kind = match kind.to_ascii_lowercase().as_str() {
@@ -36,6 +38,7 @@ pub(super) fn span(told: Told) -> Span {
         "server" | "consumer" => "server",
         _ => "internal",
     };
+    attributes.extend(resource);
     let attributes = attributes.into_iter().take(MAX_ATTRIBUTES);
     Span {
         span_id: padded(&span_id, 16),
@@ -86,6 +89,36 @@ pub(super) fn service_of(workload: &str, services: &[String]) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_does_not_say_whose_it_is() {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+        };
+        let told = |resource: &[(&str, &str)]| {
+            span(Told {
+                span_id: "1".into(),
+                parent_id: String::new(),
+                name: "GET /".into(),
+                kind: "SERVER".into(),
+                start_us: 1,
+                duration_us: 1,
+                resource: map(resource),
+                attributes: map(&[
+                    (SERVICE, "till.bank"),
+                    ("k8s.namespace.name", "bank"),
+                    ("k8s.deployment.name", "till"),
+                    ("weft.workload", "till"),
+                    ("http.route", "/"),
+                ]),
+            })
+        };
+        let read = told(&[(SERVICE, "web.shop")]);
+        assert_eq!(read.workload, "shop/web");
+        assert!(read.attributes.contains(&(SERVICE.into(), "web.shop".into())), "{:?}", read.attributes);
+        assert!(read.attributes.contains(&("http.route".into(), "/".into())), "{:?}", read.attributes);
+        assert_eq!(told(&[]).workload, "unknown", "and where the process says nothing, nobody does");
+    }
 
     #[test]
     fn ids_have_all_of_their_digits() {

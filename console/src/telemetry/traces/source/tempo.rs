@@ -69,11 +69,12 @@ pub(super) async fn search(backend: &Backend, filter: &TraceFilter, limit: usize
     let traces = found.traces().ok_or_else(|| backend.http().odd("it gives no traces"))?;
     let full = traces.len() >= limit;
     let mut notes = Vec::new();
-    if full && !ordered {
+    // How much it gave tells of traces that are not shown.
+    if (full || filter.redacted) && !ordered {
         notes.push(format!("This Tempo gives any {limit} traces that fit, not the newest; 2.8 and later give those."));
     }
-    if asked.namespaces_left_out && full {
-        notes.push(format!("Only traces of chosen namespaces are shown, of the {limit} that Tempo gave."));
+    if asked.namespaces_left_out && (full || filter.redacted) {
+        notes.push(format!("Only traces of these namespaces are shown, of {limit} that Tempo gives at once."));
     }
     let mut oldest_us = traces.iter().map(rows::Told::start_us).min();
     let rows: Vec<_> = traces.iter().filter_map(|told| rows::row(told, filter)).collect();

@@ -8,7 +8,7 @@ use weft_model::trace::Span;
 use super::{
     SourceError,
     backend::{Answer, Backend, Whole},
-    span::{MAX_SPANS, Told, padded, service_of, span},
+    span::{MAX_SPANS, SERVICE, Told, padded, service_of, span},
 };
 use crate::{clock::now_ms, db::TraceFilter};
 
@@ -117,6 +117,7 @@ fn whole(spans: Vec<ZipkinSpan>) -> Option<Whole> {
         let inner = told.shared && outer.contains(&told.id);
         let below = outer.contains(&told.parent_id) && shared.contains(&(told.parent_id.clone(), service.clone()));
         let parent_id = if inner { told.id.clone() } else { told.parent_id };
+        let resource = resource(&service, &told.tags);
         let mut span = span(Told {
             span_id: told.id,
             parent_id,
@@ -124,7 +125,7 @@ fn whole(spans: Vec<ZipkinSpan>) -> Option<Whole> {
             kind: told.kind,
             start_us: told.timestamp,
             duration_us: told.duration,
-            service,
+            resource,
             attributes: told.tags,
         });
         if inner {
@@ -137,11 +138,40 @@ fn whole(spans: Vec<ZipkinSpan>) -> Option<Whole> {
     Some(Whole { trace_id, spans: spans.collect() })
 }
 
+/// What the process says of itself, which Zipkin keeps among the span's tags. Where the service's name says its namespace
+/// (`web.shop`), tags that say another one are not believed.
+fn resource(service: &str, tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let said = tags.get("k8s.namespace.name").or_else(|| tags.get("service.namespace"));
+    let own = service.split_once('.').map(|(_, namespace)| namespace).filter(|namespace| !namespace.contains('.'));
+    let believed = said.zip(own).is_none_or(|(said, own)| said == own);
+    let mut resource = if believed { tags.clone() } else { BTreeMap::new() };
+    resource.insert(SERVICE.to_owned(), service.to_owned());
+    resource
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_tag_moves_no_span_to_another_namespace() {
+        let workload = |service: &str, tags: serde_json::Value| {
+            let span =
+                json!([{ "traceId": "a", "id": "1", "localEndpoint": { "serviceName": service }, "tags": tags }]);
+            whole(serde_json::from_value(span).unwrap()).unwrap().spans.remove(0).workload
+        };
+        let bank = json!({ "k8s.namespace.name": "bank", "weft.workload": "till", "service.name": "till.bank" });
+        assert_eq!(workload("web.shop", bank.clone()), "shop/web");
+        assert_eq!(
+            workload("web.shop", json!({ "k8s.namespace.name": "shop", "weft.workload": "web-v1" })),
+            "shop/web-v1"
+        );
+        // A name without a namespace says nothing against the tags, and neither does a Java package.
+        assert_eq!(workload("till", bank.clone()), "bank/till");
+        assert_eq!(workload("org.example.till", bank), "bank/till");
+    }
 
     #[test]
     fn a_shared_span_has_two_sides() {

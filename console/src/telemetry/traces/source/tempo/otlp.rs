@@ -13,7 +13,7 @@ use weft_model::trace::Span;
 
 use crate::telemetry::traces::{
     convert::{flatten, hex},
-    source::span::{MAX_SPANS, SERVICE, Told, span},
+    source::span::{MAX_SPANS, Told, span},
 };
 
 /// What version 2 of the API wraps a trace in (`TraceByIDResponse`).
@@ -44,13 +44,11 @@ fn told(resource_spans: Vec<ResourceSpans>) -> Vec<Span> {
     let mut spans = Vec::new();
     for group in resource_spans {
         let resource = flatten(group.resource.map(|resource| resource.attributes).unwrap_or_default());
-        let service = resource.get(SERVICE).cloned().unwrap_or_default();
         for otlp in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             if spans.len() == MAX_SPANS {
                 return spans;
             }
-            let mut attributes = resource.clone();
-            attributes.extend(flatten(otlp.attributes));
+            let mut attributes = flatten(otlp.attributes);
             if let Some(status) = otlp.status.filter(|status| status.code == StatusCode::Error as i32) {
                 attributes.insert("otel.status_code".to_owned(), "ERROR".to_owned());
                 if !status.message.is_empty() {
@@ -70,7 +68,7 @@ fn told(resource_spans: Vec<ResourceSpans>) -> Vec<Span> {
                 kind: kind.to_owned(),
                 start_us: otlp.start_time_unix_nano / 1000,
                 duration_us: otlp.end_time_unix_nano.saturating_sub(otlp.start_time_unix_nano) / 1000,
-                service: service.clone(),
+                resource: resource.clone(),
                 attributes,
             }));
         }

@@ -88,9 +88,10 @@ impl Told {
     fn fitting(&self) -> Vec<Span> {
         let sets = self.span_sets.iter().flatten().chain(self.span_set.iter().filter(|_| self.span_sets.is_none()));
         let read = |told: &Fitting| {
-            let mut attributes = flatten(told.attributes.iter().filter_map(otlp::attribute).collect());
-            let status = attributes.remove("status").unwrap_or_default();
-            attributes.insert("otel.status_code".to_owned(), status.to_uppercase());
+            // Those that say whose a span is were asked for of its resource alone.
+            let mut resource = flatten(told.attributes.iter().filter_map(otlp::attribute).collect());
+            let status = resource.remove("status").unwrap_or_default();
+            let attributes = BTreeMap::from([("otel.status_code".to_owned(), status.to_uppercase())]);
             span::span(span::Told {
                 span_id: told.span_id.clone(),
                 parent_id: String::new(),
@@ -98,7 +99,7 @@ impl Told {
                 kind: String::new(),
                 start_us: otlp::number(&told.start_time_unix_nano) / 1000,
                 duration_us: 0,
-                service: String::new(),
+                resource,
                 attributes,
             })
         };

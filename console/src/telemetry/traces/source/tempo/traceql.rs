@@ -11,6 +11,18 @@ const TOLD: &str = " | select(status, resource.service.name, resource.service.na
                     resource.k8s.namespace.name, resource.k8s.workload.name, resource.k8s.deployment.name, \
                     resource.weft.workload)";
 
+/// What says whose a span is; all of it is in [`TOLD`]. A tag of this name is looked for at the process only: of the span's
+/// own, the answer could not be told from the process's.
+const WHOSE: [&str; 7] = [
+    "service.name",
+    "service.namespace",
+    "service.instance.id",
+    "k8s.namespace.name",
+    "k8s.workload.name",
+    "k8s.deployment.name",
+    "weft.workload",
+];
+
 /// A service as Tempo knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Service {
@@ -107,6 +119,9 @@ fn tag(key: &str, value: &str) -> Result<String, String> {
 
 /// A name that is not plain is quoted; there only quotes and backslashes can be escaped.
 fn attribute(name: &str) -> Result<String, String> {
+    if WHOSE.contains(&name) {
+        return Ok(format!("resource.{name}"));
+    }
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
         && !name.ends_with('.')

@@ -60,6 +60,14 @@ fn a_search_is_said_in_traceql() {
 }
 
 #[test]
+fn whose_a_span_is_is_asked_of_its_process() {
+    for name in WHOSE {
+        assert!(TOLD.contains(&format!("resource.{name}")), "{name}");
+        assert_eq!(asked(&tagged(name, "shop")), format!("{{ resource.{name} = \"shop\" }}"));
+    }
+}
+
+#[test]
 fn a_value_may_be_of_another_type() {
     assert_eq!(asked(&tagged("code", "503")), "{ (.code = \"503\" || .code = 503) }");
     assert_eq!(asked(&tagged("hit", "true")), "{ (.hit = \"true\" || .hit = true) }");
