@@ -21,7 +21,7 @@ pub use self::{
     edits::{Edit, Edits},
     error::DbError,
     logins::{LoginRecord, Logins},
-    sessions::{SessionRecord, Sessions},
+    sessions::{EndedThere, Lapse, SessionRecord, Sessions},
     traces::{Cursor, MAX_TAGS, SpanRecord, TraceFilter, TracePoint, TraceStore},
     views::{MAX_OF_OWNER, ViewRecord, Views},
 };

@@ -70,11 +70,12 @@ impl Auth {
                 Found::TakenBack(name) => {
                     self.audit.signed_out(&name, from, "The provider did not renew the session.").await;
                 }
+                Found::Lapsed(name, why) => self.audit.signed_out(&name, from, &why).await,
                 Found::Ended => {}
             }
         }
         if let Some(token) = bearer(headers)? {
-            let admitted = self.by_token(token, namespaces).await;
+            let admitted = self.by_token(token, from, namespaces).await;
             match &admitted {
                 Ok(caller) => self.audit.arrived(caller.name(), How::Token, from).await,
                 Err(error) if error.status() == StatusCode::UNAUTHORIZED => {
@@ -129,7 +130,12 @@ impl Auth {
         })
     }
 
-    async fn by_token(&self, token: BearerToken, namespaces: &BTreeSet<String>) -> Result<Caller, ApiError> {
+    async fn by_token(
+        &self,
+        token: BearerToken,
+        from: IpAddr,
+        namespaces: &BTreeSet<String>,
+    ) -> Result<Caller, ApiError> {
         let bad = |why: String| {
             ApiError::new(
                 StatusCode::UNAUTHORIZED,
@@ -145,7 +151,7 @@ impl Auth {
         let Some(provider) = &self.provider else { return Err(bad("this console takes none".to_owned())) };
         let header = token.header();
         let text = header.to_str().unwrap_or_default().trim_start_matches("Bearer ");
-        let user = provider.bearer(text).await.map_err(|error| bad(error.to_string()))?;
+        let user = provider.bearer(text, from).await.map_err(|error| bad(error.to_string()))?;
         self.admit(user, How::Token, None, None, namespaces).await
     }
 

@@ -93,8 +93,8 @@ impl Auth {
         };
         let proxies = (!args.trusted_proxies.is_empty())
             .then(|| TrustedProxies::new(args.trusted_proxies.clone(), args.proxy_headers));
-        let keeper =
-            SessionKeeper::new(sessions, seal.map_err(key)?, provider.clone(), args.session_idle, args.session_max);
+        let (seal, links) = (seal.map_err(key)?, link.is_some());
+        let keeper = SessionKeeper::new(sessions, seal, provider.clone(), links, args.session_idle, args.session_max);
         Ok(Self {
             guards: args.guards(),
             public: args.public_url.clone(),
@@ -115,9 +115,10 @@ impl Auth {
     /// Follows the role file and sweeps what has ended, until shutdown.
     pub fn tend(&self, shutdown: Shutdown) -> impl Future<Output = ()> + Send + 'static {
         let (policy, sessions, logins) = (self.policy.clone(), self.sessions.clone(), self.logins.clone());
+        let audit = self.audit.clone();
         async move {
             tokio::select! {
-                () = async { tokio::join!(policy.follow(), sessions.sweep(logins)); } => {}
+                () = async { tokio::join!(policy.follow(), sessions.sweep(logins, audit)); } => {}
                 () = shutdown.wait() => {}
             }
         }

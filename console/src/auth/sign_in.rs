@@ -12,7 +12,7 @@ use super::{
     link::ISSUER as LINK,
     provider::{ProviderError, one_line},
     return_to,
-    secret::{Secret, hash},
+    secret::Secret,
     session::SessionError,
 };
 use crate::{
@@ -219,30 +219,33 @@ impl Auth {
     }
 
     /// Ends what the provider ended, as its token says.
-    pub async fn sign_out_from_afar(&self, token: &str, peer: IpAddr) -> Result<(), SignInProblem> {
-        let ended = self.end_by_token(token).await;
+    pub async fn sign_out_from_afar(
+        &self,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        token: &str,
+    ) -> Result<(), SignInProblem> {
+        let from = self.client(headers, peer);
+        let ended = self.end_by_token(token, from).await;
         match &ended {
             Ok(names) => {
                 for name in names.iter().take(MAX_ENDED_NAMED) {
-                    self.audit.signed_out(name, peer, "The provider ended the session.").await;
+                    self.audit.signed_out(name, from, "The provider ended the session.").await;
                 }
             }
             Err(problem) => {
                 let why = format!("A logout token: {problem}");
-                self.audit.sign_in_refused(How::Other, peer, &why).await;
+                self.audit.sign_in_refused(How::Other, from, &why).await;
             }
         }
         ended.map(|_| ())
     }
 
-    async fn end_by_token(&self, token: &str) -> Result<Vec<String>, SignInProblem> {
+    async fn end_by_token(&self, token: &str, from: IpAddr) -> Result<Vec<String>, SignInProblem> {
         let provider = self.provider.as_ref().ok_or(SignInProblem::NoSuchWay)?;
-        let claims = provider.logout_token(token).await?;
-        let name = hash(format!("{}\n{}", provider.issuer(), claims.jti).as_bytes());
-        if !self.logins.spend(&name, claims.expires_ms.max(now_ms() + LOGIN_WITHIN_MS)).await? {
-            return Err(SignInProblem::Request("the logout token was used already"));
-        }
-        Ok(self.sessions.end_from_afar(provider.issuer(), &claims.subject, claims.sid.as_deref()).await?)
+        let claims = provider.logout_token(token, from).await?;
+        let ended = self.sessions.end_there(provider.issuer(), &claims).await?;
+        ended.ok_or(SignInProblem::Request("the logout token was used already"))
     }
 
     /// A session that the browser brought along ends with the next sign-in.

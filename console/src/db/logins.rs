@@ -1,6 +1,6 @@
 use super::{
     DbError,
-    database::{Database, Value},
+    database::{Database, Transaction},
 };
 
 /// Sign-ins under way at most; the oldest go first, so that a flood of them takes no room.
@@ -33,7 +33,7 @@ impl std::fmt::Debug for LoginRecord {
     }
 }
 
-/// Sign-ins under way, and what may be used only once.
+/// Sign-ins under way.
 #[derive(Clone, Debug)]
 pub struct Logins {
     database: Database,
@@ -95,22 +95,21 @@ impl Logins {
         let logins = self.database.run("DELETE FROM logins WHERE created_ms < $1", [created_before_ms.into()]).await?;
         Ok(logins + self.database.run("DELETE FROM used_tokens WHERE expires_ms < $1", [now_ms.into()]).await?)
     }
+}
 
-    /// Uses something up: true the first time alone. It is remembered until `expires_ms`, from when on its own end keeps
-    /// it from being used.
-    pub async fn spend(&self, jti_hash: &[u8; 32], expires_ms: u64) -> Result<bool, DbError> {
-        let values: [Value; 2] = [jti_hash.into(), expires_ms.into()];
-        let sql = "INSERT INTO used_tokens (jti_hash, expires_ms) VALUES ($1, $2) ON CONFLICT (jti_hash) DO NOTHING";
-        let first = self.database.run(sql, values).await? > 0;
-        if first {
-            self.database
-                .run(
-                    "DELETE FROM used_tokens WHERE jti_hash <> $1 AND jti_hash IN \
-                     (SELECT jti_hash FROM used_tokens ORDER BY expires_ms DESC LIMIT 100 OFFSET $2)",
-                    [jti_hash.into(), MAX_USED.into()],
-                )
-                .await?;
-        }
-        Ok(first)
+/// Uses something up: true the first time alone. It is remembered until `expires_ms`, from when on its own end keeps it
+/// from being used.
+pub(super) async fn spend(
+    transaction: &mut Transaction,
+    jti_hash: &[u8; 32],
+    expires_ms: u64,
+) -> Result<bool, DbError> {
+    let sql = "INSERT INTO used_tokens (jti_hash, expires_ms) VALUES ($1, $2) ON CONFLICT (jti_hash) DO NOTHING";
+    if transaction.run(sql, vec![jti_hash.into(), expires_ms.into()]).await? == 0 {
+        return Ok(false);
     }
+    let sql = "DELETE FROM used_tokens WHERE jti_hash <> $1 AND jti_hash IN \
+               (SELECT jti_hash FROM used_tokens ORDER BY expires_ms DESC LIMIT 100 OFFSET $2)";
+    transaction.run(sql, vec![jti_hash.into(), MAX_USED.into()]).await?;
+    Ok(true)
 }
