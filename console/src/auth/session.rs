@@ -320,3 +320,6 @@ impl SessionKeeper {
         serde_json::from_slice(&plain).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;
