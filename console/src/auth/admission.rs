@@ -7,12 +7,12 @@ use std::{
 
 use axum::http::{HeaderMap, StatusCode};
 use weft_model::audit::How;
-use weft_source::{BearerToken, Credential, Impersonation};
+use weft_source::{BearerToken, ClusterError, Credential, Impersonation};
 
 use super::{
     Auth, Caller, Sight,
     caller::Rights,
-    cluster::Whose,
+    cluster::{Reviewer, Whose},
     cookie,
     identity::User,
     link::ISSUER as LINK,
@@ -86,11 +86,12 @@ impl Auth {
             return admitted;
         }
         if self.anonymous {
-            let grants = self.policy.present().role(roles::VIEWER);
+            let user = User { name: "anonymous".to_owned(), ..User::default() };
+            let grants = self.grants(&user, How::Anonymous);
             return Ok(Caller {
-                user: User { name: "anonymous".to_owned(), ..User::default() },
+                user,
                 how: How::Anonymous,
-                sight: Sight::All,
+                sight: sight(&grants, namespaces),
                 rights: Rights::Roles(grants),
                 admin: false,
                 credential: None,
@@ -169,14 +170,12 @@ impl Auth {
                     (Some(token), How::Token) => Whose::Token(token.clone()),
                     _ => Whose::User(user.clone()),
                 };
-                let seen = reviewer.sight(&whose, namespaces).await?;
+                let sight = reviewed(reviewer, &whose, namespaces).await?;
                 let admin = reviewer.is_admin(&whose).await?;
-                let sight = if seen.contains("") { Sight::All } else { Sight::Only(seen) };
                 (Rights::Cluster(reviewer.clone(), whose), sight, admin)
             }
             None => {
-                let policy = self.policy.present();
-                let grants = if user.issuer == LINK { policy.role(roles::ADMIN) } else { policy.grants(&user) };
+                let grants = self.grants(&user, how);
                 let (sight, admin) = (sight(&grants, namespaces), grants.is_admin());
                 (Rights::Roles(grants), sight, admin)
             }
@@ -188,6 +187,30 @@ impl Auth {
 }
 
 impl Auth {
+    /// Whether somebody who came a while ago sees now what they saw then: for streams that stay open. In doubt they do
+    /// not, and have to come anew.
+    pub async fn sees_the_same(&self, caller: &Caller, namespaces: &BTreeSet<String>) -> bool {
+        let now = match &caller.rights {
+            Rights::Open => return true,
+            Rights::Roles(_) => sight(&self.grants(&caller.user, caller.how), namespaces),
+            Rights::Cluster(reviewer, whose) => match reviewed(reviewer, whose, namespaces).await {
+                Ok(sight) => sight,
+                Err(_) => return false,
+            },
+        };
+        now == caller.sight
+    }
+
+    /// What somebody may by roles, as the file says now.
+    fn grants(&self, user: &User, how: How) -> Grants {
+        let policy = self.policy.present();
+        match how {
+            How::Anonymous => policy.role(roles::VIEWER),
+            _ if user.issuer == LINK => policy.role(roles::ADMIN),
+            _ => policy.grants(user),
+        }
+    }
+
     /// What somebody's changes are made with. Whoever came with a token of their own is judged by it.
     fn credential(&self, user: &User, how: How, token: Option<BearerToken>) -> Option<Credential> {
         if self.impersonate && how != How::Token && self.reviewer.is_some() {
@@ -196,6 +219,11 @@ impl Auth {
         }
         token.map(Credential::Token)
     }
+}
+
+async fn reviewed(reviewer: &Reviewer, whose: &Whose, namespaces: &BTreeSet<String>) -> Result<Sight, ClusterError> {
+    let seen = reviewer.sight(whose, namespaces).await?;
+    Ok(if seen.contains("") { Sight::All } else { Sight::Only(seen) })
 }
 
 fn sight(grants: &Grants, namespaces: &BTreeSet<String>) -> Sight {
@@ -215,3 +243,6 @@ fn storage(error: &SessionError) -> ApiError {
         "Try again in a moment. If it stays, look at the console's log and its database.",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use ipnet::IpNet;
 use url::Url;
 use weft_model::session::Method;
 use weft_runtime::{Shutdown, StartupError};
@@ -30,6 +31,8 @@ pub struct Auth {
     pub(super) logins: Logins,
     pub(super) provider: Option<Arc<Provider>>,
     pub(super) proxies: Option<TrustedProxies>,
+    /// Proxies that tell an address and nothing else.
+    pub(super) forwarders: Vec<IpNet>,
     pub(super) link: Option<Link>,
     pub(super) anonymous: bool,
     pub(super) impersonate: bool,
@@ -102,6 +105,7 @@ impl Auth {
             logins,
             provider,
             proxies,
+            forwarders: args.forwarded_for_from.clone(),
             link,
             anonymous: args.anonymous,
             impersonate: args.impersonate,

@@ -11,6 +11,7 @@ use super::{
     identity::User,
     link::ISSUER as LINK,
     provider::{ProviderError, one_line},
+    proxy::within,
     return_to,
     secret::Secret,
     session::SessionError,
@@ -274,9 +275,10 @@ impl Auth {
         Answer { location, cookies }
     }
 
-    /// Who is counted and written down: the peer, or whom a trusted proxy names last.
+    /// Who is counted and written down: the peer, or whom a proxy that is believed names last.
     pub(super) fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-        if !self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(peer)) {
+        let signs_in = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(peer));
+        if !signs_in && !within(&self.forwarders, peer) {
             return peer;
         }
         let last = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
