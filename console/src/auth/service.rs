@@ -74,6 +74,12 @@ impl Auth {
         if args.sign_in_link_file.is_some() && reviewer.is_some() {
             return Err(refuse("a sign-in link gives no rights on a cluster".into(), "leave out --sign-in-link-file"));
         }
+        if let Some(all) = args.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
+            return Err(refuse(
+                format!("--trusted-proxies {all} lets everybody be whoever they like"),
+                "name the proxies' own networks",
+            ));
+        }
         if args.impersonate && reviewer.is_none() {
             return Err(refuse("there is no cluster to act on".into(), "leave out --impersonate"));
         }

@@ -1,4 +1,5 @@
 use axum::http::HeaderValue;
+use weft_runtime::StartupError;
 
 use super::*;
 use crate::{
@@ -12,17 +13,23 @@ use crate::{
 async fn desk(dir: &tempfile::TempDir, roles: &str) -> Auth {
     let file = dir.path().join("roles.csv");
     std::fs::write(&file, roles).unwrap();
-    let args = AuthArgs {
+    open(dir, AuthArgs { roles_file: Some(file), ..args("10.1.0.0/16") }).await.unwrap()
+}
+
+fn args(trusted: &str) -> AuthArgs {
+    AuthArgs {
         public_url: Some("https://weft.example/".parse().unwrap()),
-        trusted_proxies: vec!["10.1.0.0/16".parse().unwrap()],
+        trusted_proxies: vec![trusted.parse().unwrap()],
         forwarded_for_from: vec!["10.2.0.0/16".parse().unwrap()],
         anonymous: true,
-        roles_file: Some(file),
         ..AuthArgs::default()
-    };
+    }
+}
+
+async fn open(dir: &tempfile::TempDir, args: AuthArgs) -> Result<Auth, StartupError> {
     let state = State::open(&DatabaseUrl::in_directory(dir.path())).await.unwrap();
     let (sessions, logins, audit) = (state.sessions.clone(), state.logins.clone(), AuditLog::new(state));
-    Auth::open(&args, dir.path(), sessions, logins, audit, None).unwrap()
+    Auth::open(&args, dir.path(), sessions, logins, audit, None)
 }
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -73,5 +80,14 @@ async fn a_proxy_that_only_forwards_tells_the_address_and_nothing_else() {
             (caller.address(), caller.how(), caller.is_admin()),
             (Some(address.parse().unwrap()), how, how == How::Proxy)
         );
+    }
+}
+
+#[tokio::test]
+async fn not_everybody_is_a_trusted_proxy() {
+    let dir = tempfile::tempdir().unwrap();
+    for everybody in ["0.0.0.0/0", "::/0"] {
+        let error = open(&dir, args(everybody)).await.err().unwrap().to_string();
+        assert!(error.contains(everybody) && error.contains("name the proxies' own networks"), "{error}");
     }
 }
