@@ -17,6 +17,7 @@ use super::{
     identity::User,
     link::ISSUER as LINK,
     roles::{self, Grants},
+    secret::token_name,
     session::{Found, SessionError},
 };
 use crate::http::{ApiError, bearer};
@@ -145,13 +146,17 @@ impl Auth {
                 "Get a new one.",
             )
         };
+        let header = token.header();
+        let text = header.to_str().unwrap_or_default().trim_start_matches("Bearer ");
+        let retired = self.logins.retired(&token_name(text)).await;
+        if retired.map_err(|error| storage(&SessionError::from(error)))? {
+            return Err(bad("its owner has signed out".to_owned()));
+        }
         if let Some(reviewer) = &self.reviewer {
             let user = reviewer.owner(&token).await?;
             return self.admit(user, How::Token, Some(token), None, namespaces).await;
         }
         let Some(provider) = &self.provider else { return Err(bad("this console takes none".to_owned())) };
-        let header = token.header();
-        let text = header.to_str().unwrap_or_default().trim_start_matches("Bearer ");
         let user = provider.bearer(text, from).await.map_err(|error| bad(error.to_string()))?;
         self.admit(user, How::Token, None, None, namespaces).await
     }

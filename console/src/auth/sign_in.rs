@@ -13,7 +13,7 @@ use super::{
     provider::{ProviderError, one_line},
     proxy::within,
     return_to,
-    secret::Secret,
+    secret::{Secret, token_name},
     session::SessionError,
 };
 use crate::{
@@ -204,6 +204,13 @@ impl Auth {
             self.audit.signed_out(name, self.client(headers, peer), "").await;
         }
         let kept = ended.and_then(|(_, kept)| kept);
+        // The browser carries it to the provider in an address, which is written down on the way. From there it must not
+        // come back as a bearer token.
+        if let Some(kept) = &kept
+            && let Err(error) = self.logins.retire(&token_name(&kept.id_token), kept.id_token_ends_ms()).await
+        {
+            tracing::warn!(%error, "the ID token of a session that ended could not be taken out of use");
+        }
         let mut location = "/signed-out".to_owned();
         if let (Some(provider), Some(public), Some(kept)) = (&self.provider, &self.public, kept) {
             if let Ok(back) = public.join("signed-out")

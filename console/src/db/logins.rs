@@ -33,7 +33,7 @@ impl std::fmt::Debug for LoginRecord {
     }
 }
 
-/// Sign-ins under way.
+/// Sign-ins under way, and tokens out of use.
 #[derive(Clone, Debug)]
 pub struct Logins {
     database: Database,
@@ -88,6 +88,22 @@ impl Logins {
             return_to: row.get("return_to")?,
             issuer: row.get("issuer")?,
         }))
+    }
+
+    /// Takes a token out of use until `until_ms`, from when on it has run out anyway.
+    pub async fn retire(&self, token_hash: &[u8; 32], until_ms: u64) -> Result<(), DbError> {
+        let retiring = async {
+            let mut transaction = self.database.begin().await?;
+            spend(&mut transaction, token_hash, until_ms).await?;
+            transaction.commit().await
+        };
+        self.database.watched(retiring).await
+    }
+
+    /// Whether a token is out of use.
+    pub async fn retired(&self, token_hash: &[u8; 32]) -> Result<bool, DbError> {
+        let sql = "SELECT expires_ms FROM used_tokens WHERE jti_hash = $1";
+        Ok(self.database.row(sql, [token_hash.into()]).await?.is_some())
     }
 
     /// Forgets those that began before `created_before_ms`, and used tokens that ended before `now_ms`.

@@ -121,6 +121,25 @@ async fn a_logout_token_ends_the_session_that_it_names() {
     stage.assert_clean_log();
 }
 
+/// The browser carries the session's ID token to the provider's page in an address.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_whoever_signed_out_admits_nobody() {
+    let stage = Stage::start().await;
+    let session = stage.sign_in().await.1.unwrap();
+    let made = stage.provider.secrets();
+    let token = made.iter().rfind(|secret| secret.matches('.').count() == 2).unwrap();
+    assert_eq!(stage.bearer(token).await, 200);
+    assert_eq!(stage.sign_out(&session).await, 200);
+    assert_eq!(stage.bearer(token).await, 401);
+    // The last character of a signature has bits to spare.
+    for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
+        let rewritten = format!("{}{last}", &token[..token.len() - 1]);
+        assert_eq!(stage.bearer(&rewritten).await, 401, "{last}");
+    }
+    assert_eq!(stage.bearer(&stage.provider.token(HONEST)).await, 200, "another of the same person's");
+    stage.assert_clean_log();
+}
+
 /// Only a key that is not known makes the provider be asked, and no address often.
 #[tokio::test(flavor = "multi_thread")]
 async fn logout_tokens_that_lie_ask_for_no_keys() {

@@ -29,6 +29,14 @@ pub struct Kept {
     pub refresh_token: Option<String>,
 }
 
+impl Kept {
+    /// When the ID token runs out, in milliseconds since the epoch.
+    pub fn id_token_ends_ms(&self) -> u64 {
+        let ends = claims(&self.id_token).ok().and_then(|claims| claims.get("exp").and_then(Value::as_f64));
+        ends.map_or(0, |seconds| (seconds * 1000.0) as u64)
+    }
+}
+
 /// What a sign-in or a refresh gives.
 pub struct SignedIn {
     /// Who it is.

@@ -187,6 +187,14 @@ async fn a_token_is_spent_once_and_forgotten_after_its_end() {
         assert!(spend([2; 32], 200).await);
         assert_eq!(logins.delete_older(0, 101).await.unwrap(), 1);
         assert!(!spend([2; 32], 200).await);
+
+        assert!(!logins.retired(&[3; 32]).await.unwrap());
+        for _ in 0..2 {
+            logins.retire(&[3; 32], 300).await.unwrap();
+            assert!(logins.retired(&[3; 32]).await.unwrap());
+        }
+        assert_eq!(logins.delete_older(0, 301).await.unwrap(), 2);
+        assert!(!logins.retired(&[3; 32]).await.unwrap());
     })
     .await;
 }
