@@ -147,6 +147,9 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     }
     if parts.iter().any(|part| part.status.ready < part.status.replicas) {
         outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
+        // It comes before any pod: while it lasts, no new one is even made.
+        let paused = parts.iter().filter_map(|part| Some((part.component.clone(), part.paused.clone()?)));
+        outcome.conditions.hindrances.extend(paused);
     } else {
         // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.
         prune(cluster, &name, &classes).await?;
@@ -256,6 +259,8 @@ struct Part {
     component: String,
     status: ComponentStatus,
     serves: bool,
+    /// That somebody paused its rollout.
+    paused: Option<String>,
 }
 
 async fn parts(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Vec<Part>, Problem> {
@@ -279,7 +284,7 @@ fn part(deployment: &Deployment) -> Part {
         .unwrap_or_default();
     let rollout = Rollout::of(deployment);
     let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
-    Part { component, status, serves: serves(deployment) }
+    Part { component, status, serves: serves(deployment), paused: rollout::paused(deployment) }
 }
 
 /// Why components wait, as far as their pods tell. Not knowing it changes nothing.
@@ -306,9 +311,9 @@ mod tests {
             "status": {"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1},
         }))
         .unwrap();
-        let Part { component, status, serves } = part(&deployment);
+        let Part { component, status, serves, paused } = part(&deployment);
         assert_eq!((component.as_str(), status.image.as_str()), ("console", "i:2"));
-        assert_eq!((status.ready, status.replicas, serves), (0, 1, true));
+        assert_eq!((status.ready, status.replicas, serves, paused), (0, 1, true, None));
     }
 
     #[test]

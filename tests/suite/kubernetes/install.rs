@@ -44,9 +44,19 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         })
         .await;
 
+    // A rollout that somebody paused is told with the remedy.
     // An image that cannot be had: the old pod serves on, and the Mesh says what it waits for until that is put right.
     let console = |image: Value| json!({ "spec": { "components": { "console": { "image": image } } } }).to_string();
+    cluster.kubectl(&["-n", SYSTEM, "rollout", "pause", "deployment/weft-console"]).await;
     cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &console("weft/console:nowhere".into())]).await;
+    cluster
+        .wait_for("the Mesh says that somebody paused it", &["mesh", NAME], SOON, |mesh| {
+            let text = mesh["status"]["conditions"].to_string();
+            let told = text.contains("the rollout of weft-console is paused; kubectl -n");
+            ensure(told && condition(mesh, "Ready") == Some(("False", "ComponentsNotReady")), || text)
+        })
+        .await;
+    cluster.kubectl(&["-n", SYSTEM, "rollout", "resume", "deployment/weft-console"]).await;
     cluster
         .wait_for("the Mesh names the console", &["mesh", NAME], SOON, |mesh| {
             let text = mesh["status"]["conditions"].to_string();
