@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use weft_api::mesh::DEFAULT_REVISION;
 use weft_model::SpiffeId;
 use weft_runtime::StartupError;
 
@@ -97,10 +98,15 @@ impl Options {
         Ok((config, self.state_dir.as_deref().ok_or_else(|| missing("--state-dir"))?))
     }
 
+    /// The revision as the label `istio.io/rev` says it.
+    pub(crate) fn revision_label(&self) -> &str {
+        if self.revision.is_empty() { DEFAULT_REVISION } else { &self.revision }
+    }
+
     /// `name` for the default revision, `name-<revision>` for others.
     pub(crate) fn revisioned(&self, name: &str) -> String {
-        match self.revision.as_str() {
-            "" | weft_api::mesh::DEFAULT_REVISION => name.to_owned(),
+        match self.revision_label() {
+            DEFAULT_REVISION => name.to_owned(),
             revision => format!("{name}-{revision}"),
         }
     }

@@ -110,18 +110,22 @@ impl Reloader {
         Ok(reloader)
     }
 
-    /// Reads the cluster for the first time, however long that takes: what is published is complete. `None` when stopped
-    /// before that.
+    /// Reads the cluster for the first time, as far as it is meant for a revision and however long that takes: what is
+    /// published is complete. `None` when stopped before that.
     pub async fn kubernetes(
         client: Client,
         settings: Settings,
+        revision: &str,
         acks: Arc<AckBook>,
         metrics: Metrics,
         shutdown: &Shutdown,
     ) -> Option<Self> {
         let start = Instant::now();
-        let options =
-            KubernetesOptions { root_namespace: settings.root_namespace.clone(), ..KubernetesOptions::default() };
+        let options = KubernetesOptions {
+            root_namespace: settings.root_namespace.clone(),
+            revision: Some(revision.to_owned()),
+            ..KubernetesOptions::default()
+        };
         let mut source = KubernetesSource::new(client, options);
         let mut store = Store::new(settings);
         let mut last = Vec::new();

@@ -11,6 +11,7 @@ mod feed;
 pub mod forward;
 mod ledger;
 mod pace;
+mod revision;
 mod scope;
 mod secrets;
 mod trouble;
@@ -53,6 +54,9 @@ const MAX_SECRETS: usize = 256;
 pub struct KubernetesOptions {
     /// Namespace whose ConfigMap `istio` and whose policies are mesh-wide.
     pub root_namespace: String,
+    /// The control plane's revision: configuration whose label `istio.io/rev` names neither it nor a tag of its Mesh, and
+    /// other revisions' Meshes, are not handed on. `None` hands on everything.
+    pub revision: Option<String>,
     /// Whether the Secrets that gateways name are followed. Who only shows configuration needs no right to read them.
     pub secrets: bool,
     /// How long changes must have rested before they are handed on. A batch of EndpointSlices alone does not wait.
@@ -65,6 +69,7 @@ impl Default for KubernetesOptions {
     fn default() -> Self {
         Self {
             root_namespace: "istio-system".to_owned(),
+            revision: None,
             secrets: true,
             settle: Duration::from_millis(20),
             limit: Duration::from_millis(100),
@@ -111,7 +116,7 @@ impl KubernetesSource {
         let now = Instant::now();
         Self {
             client,
-            ledger: Ledger::new(&options.root_namespace),
+            ledger: Ledger::new(&options.root_namespace, options.revision.as_deref()),
             options,
             sender,
             reports,
