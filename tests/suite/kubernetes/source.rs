@@ -177,7 +177,8 @@ async fn configuration_of_another_revision_is_left_to_it() {
         route("greens", json!({"istio.io/rev": "green"})),
     ];
     namespace.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).await;
-    let options = KubernetesOptions { revision: Some("blue".to_owned()), ..KubernetesOptions::default() };
+    let reader = kubernetes::Reader { revision: "blue".to_owned(), mesh: None };
+    let options = KubernetesOptions { reader: Some(reader), ..KubernetesOptions::default() };
     let mut follower = Follower::with(cluster, None, options).await;
     follower.until("in sync", |f| f.source.synced()).await;
     let has = |f: &Follower, name: &str| f.object(Kind::VirtualService, &namespace.name, name).is_some();

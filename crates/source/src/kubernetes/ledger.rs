@@ -13,7 +13,7 @@ use weft_model::Diagnostic;
 use self::held::Held;
 use super::{
     feed::{Event, FeedId, Report},
-    revision::{self, Revision},
+    revision::{self, Reader, Revision},
     scope::Scope,
     secrets,
     watched::{Watched, What},
@@ -49,12 +49,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// `revision` is that of a control plane; `None` hands on those of all.
-    pub(super) fn new(root_namespace: &str, revision: Option<&str>) -> Self {
+    /// `reader` is a control plane; `None` hands on the configuration of all.
+    pub(super) fn new(root_namespace: &str, reader: Option<Reader>) -> Self {
         Self {
             feeds: BTreeMap::new(),
             scope: Scope::new(root_namespace),
-            revision: Revision::new(revision),
+            revision: Revision::new(reader),
             pending: BTreeMap::new(),
             pending_other_than_endpoints: false,
             served: BTreeMap::new(),

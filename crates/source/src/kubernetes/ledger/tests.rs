@@ -26,8 +26,8 @@ impl Book {
         Self::of(None, kinds)
     }
 
-    fn of(revision: Option<&str>, kinds: &[Kind]) -> Self {
-        let mut book = Self { ledger: Ledger::new("istio-system", revision), watched: BTreeMap::new() };
+    fn of(reader: Option<Reader>, kinds: &[Kind]) -> Self {
+        let mut book = Self { ledger: Ledger::new("istio-system", reader), watched: BTreeMap::new() };
         for (feed, kind) in kinds.iter().enumerate() {
             let watched = Watched::all(*kind, kind.versions()[0]);
             book.ledger.open(feed as FeedId, watched.clone());
@@ -185,7 +185,8 @@ fn configuration_that_names_another_revision_is_left_to_it() {
     all.list(0, &routes);
     assert_eq!(all.changes(), ["+r-all", "+r-blue", "+r-green", "+r-prod"], "who names no revision reads all");
 
-    let mut book = Book::of(Some("blue"), &kinds);
+    let reader = Reader { revision: "blue".into(), mesh: Some("blue".into()) };
+    let mut book = Book::of(Some(reader), &kinds);
     book.list(0, &routes);
     assert_eq!(book.changes(), ["+r-all", "+r-blue"]);
     // The label chooses among configuration, not among what there is.
@@ -202,6 +203,9 @@ fn configuration_that_names_another_revision_is_left_to_it() {
     assert_eq!(book.changes(), ["+r-prod", "+blue"]);
     book.see(2, mesh("blue", json!({"revision": "blue"})));
     assert_eq!(book.changes(), ["-r-prod", "+blue"]);
+    // One of the same revision was refused: it changes nothing of what runs.
+    book.see(2, mesh("a-twin", json!({"revision": "blue", "tags": ["prod"]})));
+    assert!(book.changes().is_empty());
 
     // One that changes hands goes, and what goes unseen is no news.
     let mut moved = labelled("r-blue", "green");
