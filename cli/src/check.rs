@@ -55,7 +55,7 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
         if installed != Some(false) {
             findings.push(install::operator(&idle));
         }
-        findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_)))));
+        findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_))), &cluster.system));
         if installed == Some(true) {
             let meshes = meshes.ok().flatten().unwrap_or_default();
             findings.extend(install::control_planes(cluster, &meshes).await);

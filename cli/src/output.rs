@@ -5,7 +5,8 @@ use std::{
     io::{self, Write as _},
 };
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
+use weft_runtime::StartupError;
 
 /// The flag that chooses.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -67,6 +68,17 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
+/// Reads what a program of ours answered; `from` is who.
+///
+/// # Errors
+/// When it is not what this command knows.
+pub fn answer<T: DeserializeOwned>(from: &str, page: &[u8]) -> Result<T, StartupError> {
+    serde_json::from_slice(page).map_err(|error| {
+        let remedy = "look whether it is a program of Weft, and of a version near this command's";
+        StartupError::new(format!("cannot read the answer of {from}"), error, remedy)
+    })
+}
+
 /// `1 pod`, `2 pods`.
 pub fn plural(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
@@ -83,5 +95,7 @@ mod tests {
         let text = table(&["NAME", "CDS", "NOTE"], &rows);
         assert_eq!(text, "NAME         CDS     NOTE\nweb          SYNCED  -\na-long-name  NACK    x\n");
         assert_eq!((plural(1, "pod"), plural(0, "pod")), ("1 pod".into(), "0 pods".into()));
+        let odd = answer::<Vec<String>>("http://127.0.0.1:1", b"<html>").unwrap_err().to_string();
+        assert!(odd.contains("http://127.0.0.1:1") && odd.contains("program of Weft"), "{odd}");
     }
 }

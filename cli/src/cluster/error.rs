@@ -38,6 +38,21 @@ pub fn explain(what: &str, error: &Error) -> StartupError {
     }
 }
 
+/// For those that wait anyway: the words of an error that may be gone in a moment, because the API server is busy, restarts
+/// or is not reached.
+///
+/// # Errors
+/// What does not pass by itself.
+pub fn passing(what: &str, error: &Error) -> Result<String, StartupError> {
+    let passes = match error {
+        Error::Api(status) => matches!(status.code, 429 | 500 | 502..=504),
+        Error::Service(_) | Error::HyperError(_) => true,
+        _ => false,
+    };
+    let told = explain(what, error);
+    if passes { Ok(told.to_string()) } else { Err(told) }
+}
+
 /// The right that a refusal says is missing, such as `get deployments.apps in namespace weft-system`. The API server
 /// writes it in prose alone.
 fn right(message: &str) -> Option<String> {
@@ -84,5 +99,16 @@ mod tests {
         assert!(
             text.ends_with("(ask for a role that may list pods in the whole cluster, or choose another --context)")
         );
+    }
+
+    #[test]
+    fn what_passes_is_waited_for() {
+        let status = |code| Error::Api(Box::new(Status { code, message: "x".into(), ..Status::default() }));
+        for code in [429, 500, 503] {
+            assert!(passing("look", &status(code)).unwrap().starts_with("cannot look: x"));
+        }
+        for code in [401, 403, 404, 409] {
+            assert!(passing("look", &status(code)).is_err(), "{code}");
+        }
     }
 }

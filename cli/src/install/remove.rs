@@ -1,6 +1,6 @@
 //! Removes Meshes, waits until the operator has cleaned up after them, then removes the operator.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use kube::{
     Api, Error,
@@ -18,17 +18,17 @@ use super::{
     apply::{api, shown},
     namespace,
     report::{End, Removed},
+    wait,
 };
 use crate::{
     cluster::{
         Cluster, explain,
         meshes::{self, Installation},
+        passing,
     },
     output,
     upgrade::operator::{self, Idle, Owner},
 };
-
-const PERIOD: Duration = Duration::from_millis(500);
 
 pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::Result<ExitCode> {
     let installed = cluster.meshes().await?.unwrap_or_default();
@@ -161,17 +161,19 @@ async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &Un
     let end = Instant::now() + args.timeout;
     let mut told = String::new();
     loop {
-        let looked = api.get_opt(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
-        let Some(mesh) = looked else { return Ok(true) };
-        let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
-        // It can be gone before its Mesh, say with helm uninstall.
-        let idle = Idle::of(operator::find(cluster).await?.as_ref(), &cluster.system);
-        let state = state(&status, idle.as_ref());
-        if state != told {
-            eprintln!("waiting: {state}");
-            told = state;
-        }
-        if Instant::now() >= end {
+        let mut idle = None;
+        let state = match api.get_opt(name).await {
+            Ok(None) => return Ok(true),
+            Ok(Some(mesh)) => {
+                let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
+                // It can be gone before its Mesh, say with helm uninstall. Not seeing it for once changes nothing.
+                let found = operator::find(cluster).await.ok();
+                idle = found.and_then(|found| Idle::of(found.as_ref(), &cluster.system));
+                state(&status, idle.as_ref())
+            }
+            Err(error) => passing(&format!("look at Mesh {name}"), &error)?,
+        };
+        if !wait::step(state, &mut told, end).await {
             let patience = humantime::format_duration(args.timeout);
             eprintln!("weft: Mesh {name} is still there after {patience}: {told}");
             match idle {
@@ -182,7 +184,6 @@ async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &Un
             }
             return Ok(false);
         }
-        tokio::time::sleep(PERIOD).await;
     }
 }
 

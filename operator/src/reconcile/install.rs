@@ -14,7 +14,7 @@ use kube::{
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use weft_api::mesh::{ComponentStatus, MeshSpec, MeshStatus, Profile};
-use weft_install::{Capabilities, MeshInput, VERSION, names};
+use weft_install::{Capabilities, MeshInput, VERSION, names, version::tag_of};
 
 use super::{
     authority,
@@ -143,7 +143,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         outcome.version = found
             .map(|part| &part.status)
             .filter(|found| found.ready >= found.replicas && found.replicas > 0)
-            .map(|found| found.image.rsplit_once(':').map_or_else(String::new, |(_, tag)| tag.to_owned()));
+            .map(|found| tag_of(&found.image).to_owned());
     }
     if parts.iter().any(|part| part.status.ready < part.status.replicas) {
         outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
