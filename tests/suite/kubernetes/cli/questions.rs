@@ -85,13 +85,13 @@ async fn a_right_that_is_missing_hides_what_it_is_for_and_nothing_else() {
     std::fs::write(&file, kubeconfig("visitor", &real["clusters"][0]["cluster"], &user)).unwrap();
     let visitor = [("KUBECONFIG", file.as_str())];
 
-    let status = with(cluster, &visitor, &["status", "-n", name, "-o", "json"]).await.code(0).json();
+    let status = with(cluster, &visitor, &["status", "-n", name, "-o", "json"]).await.json();
     assert_eq!((&status["meshes"][0]["name"], &status["proxies"]), (&json!(NAME), &json!([])), "{status}");
     let unread = status["unread"].to_string();
     for right in ["get deployments.apps in namespace weft-system", "list pods in namespace weft-system"] {
         assert!(unread.contains(right), "{unread}");
     }
-    let text = with(cluster, &visitor, &["status"]).await.code(0).out;
+    let text = with(cluster, &visitor, &["status"]).await.out;
     assert!(text.contains("may list pods in the whole cluster") && text.contains("READY"), "{text}");
     let check = with(cluster, &visitor, &["check"]).await.code(1).out;
     assert!(check.contains("ok       mesh:") && check.contains("get deployments.apps in namespace"), "{check}");
