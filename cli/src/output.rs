@@ -38,10 +38,18 @@ pub fn print(format: Format, answer: &impl Answer) -> anyhow::Result<()> {
         Format::Text => answer.text(),
         Format::Json => serde_json::to_string_pretty(answer)?,
     };
-    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+    write(&format!("{}\n", text.trim_end()))
+}
+
+/// Writes on standard output. Whoever closed it has seen enough.
+pub fn write(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let remedy = "look where standard output leads, and whether there is room";
+            Err(StartupError::new("cannot write the answer", error, remedy).into())
+        }
+        _ => Ok(()),
     }
 }
 
