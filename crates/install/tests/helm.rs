@@ -51,7 +51,7 @@ fn helm(words: &[&str]) -> Result<String, String> {
 
 /// What an installation applies.
 fn template(words: &[&str]) -> Result<Vec<Value>, String> {
-    rendered(&[&["--no-hooks"], words].concat())
+    rendered(&[&["--no-hooks"][..], words].concat())
 }
 
 /// What the removal begins with.
