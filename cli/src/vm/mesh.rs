@@ -128,7 +128,10 @@ async fn from_outside(cluster: &Cluster, config: &InjectConfig) -> anyhow::Resul
                     Some((_, host)) => return Ok(joined(&host, port)),
                     None => format!("port {port} of each node leads to it, but no node tells an address"),
                 },
-                Err(_) => format!("port {port} of each node leads to it, but you may not list nodes"),
+                Err(Error::Api(status)) if status.code == 403 => {
+                    format!("port {port} of each node leads to it, but you may not list nodes")
+                }
+                Err(error) => return Err(explain("list nodes", &error).into()),
             }
         }
         Exposed::Pending => "its load balancer has no address yet".to_owned(),
