@@ -33,7 +33,7 @@ async fn open(dir: &tempfile::TempDir, args: AuthArgs) -> Result<Auth, StartupEr
 }
 
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-    pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(*value))).collect()
+    pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
 }
 
 fn namespaces() -> BTreeSet<String> {
