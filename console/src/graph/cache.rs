@@ -107,14 +107,19 @@ impl GraphCache {
         &self.own_cluster
     }
 
-    /// The name of the console's own cluster if several were ever told apart: ids and matchers take clusters then.
+    /// The name of the console's own cluster if several were ever told apart: ids and matchers take clusters then. Before
+    /// anything was observed, it is.
     pub async fn told(&self) -> Option<Arc<str>> {
         let known = *self.told.lock();
-        let told = match known {
-            Some(told) => told,
-            None => self.get(60).await.clusters.told().is_some(),
-        };
-        told.then(|| self.own_cluster.clone())
+        if known.is_none() {
+            self.get(60).await;
+        }
+        self.told_last()
+    }
+
+    /// The same without waiting: `None` also before anything was observed.
+    pub fn told_last(&self) -> Option<Arc<str>> {
+        (*self.told.lock() == Some(true)).then(|| self.own_cluster.clone())
     }
 
     /// What is asked.

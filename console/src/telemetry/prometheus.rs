@@ -123,11 +123,7 @@ impl Prometheus {
         struct Answer {
             data: Vec<String>,
         }
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for selector in selectors {
-            query.append_pair("match[]", selector);
-        }
-        let query = query.append_pair("start", &format!("{from:.3}")).append_pair("end", &format!("{to:.3}")).finish();
+        let query = matching(selectors, from, to);
         let request = self.http.get(format!("{}/api/v1/label/{label}/values?{query}", self.url));
         let hasty = Self { deadline: self.deadline.min(HASTE), ..self.clone() };
         let body = hasty.limited(self.read(request)).await?;
@@ -198,6 +194,14 @@ impl Prometheus {
             Err(_) => Err(QueryError::Late { url: self.url.to_string(), deadline: self.deadline }),
         }
     }
+}
+
+/// The parameters of a question about series; what makes them may not be held while an answer is waited for.
+fn matching(selectors: &[&str], from: f64, to: f64) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(selectors.iter().map(|selector| ("match[]", selector)));
+    query.append_pair("start", &format!("{from:.3}")).append_pair("end", &format!("{to:.3}"));
+    query.finish()
 }
 
 impl std::fmt::Debug for Prometheus {

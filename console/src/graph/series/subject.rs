@@ -153,7 +153,7 @@ impl Point {
 }
 
 /// A string of PromQL.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 2);
     text.push('"');
     for c in value.chars() {
