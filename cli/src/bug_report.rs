@@ -87,10 +87,11 @@ impl Bag {
     pub fn put(&mut self, name: &str, content: &[u8]) -> anyhow::Result<()> {
         let name: Vec<String> = name.split('/').map(harmless).collect();
         let path = name.iter().fold(self.dir.clone(), |path, part| path.join(part));
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::write(path, content)?;
+        let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
+        parent.and_then(|()| fs::write(&path, content)).map_err(|error| {
+            let remedy = "make room, or name a directory elsewhere with --dir; what is there already can be used";
+            StartupError::new(format!("cannot write {}", path.display()), error, remedy)
+        })?;
         // A gateway belongs to the installation and is a proxy.
         let name = name.join("/");
         if !self.files.contains(&name) {

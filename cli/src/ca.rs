@@ -8,6 +8,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_operator::ca::{Authority, StateDir, TokenStore, tokens::NewToken};
 use weft_runtime::StartupError;
 
+use crate::output;
+
 /// Arguments of `weft ca`.
 #[derive(Debug, Args)]
 pub struct CaArgs {
@@ -100,8 +102,8 @@ pub fn run(args: CaArgs) -> anyhow::Result<ExitCode> {
         CaCommand::Root { state, output } => {
             let authority = state.authority()?;
             match output {
-                Output::Text => print!("{}", authority.roots_pem()),
-                Output::Json => println!("{}", json!({"pem": authority.roots_pem(), "sha256": authority.root_hash()})),
+                Output::Text => output::write(&authority.roots_pem())?,
+                Output::Json => line(json!({"pem": authority.roots_pem(), "sha256": authority.root_hash()}))?,
             }
         }
         CaCommand::Token { command } => match command {
@@ -112,19 +114,16 @@ pub fn run(args: CaArgs) -> anyhow::Result<ExitCode> {
                     StartupError::new("cannot make a join token", error, "see `weft ca token create --help`")
                 })?;
                 match output {
-                    Output::Text => println!("{}", token.reveal()),
-                    Output::Json => println!(
-                        "{}",
-                        json!({
-                            "token": token.reveal(),
-                            "id": record.id,
-                            "namespace": record.namespace,
-                            "serviceAccount": record.service_account,
-                            "expiresAt": record.expires_at.format(&Rfc3339)?,
-                            "uses": record.uses_left,
-                            "rootHash": root_hash,
-                        })
-                    ),
+                    Output::Text => line(token.reveal())?,
+                    Output::Json => line(json!({
+                        "token": token.reveal(),
+                        "id": record.id,
+                        "namespace": record.namespace,
+                        "serviceAccount": record.service_account,
+                        "expiresAt": record.expires_at.format(&Rfc3339)?,
+                        "uses": record.uses_left,
+                        "rootHash": root_hash,
+                    }))?,
                 }
             }
             TokenCommand::List { state, output } => {
@@ -135,15 +134,16 @@ pub fn run(args: CaArgs) -> anyhow::Result<ExitCode> {
                         for record in shown.as_array_mut().into_iter().flatten() {
                             record.as_object_mut().map(|record| record.remove("secretSha256"));
                         }
-                        println!("{shown}");
+                        line(shown)?;
                     }
                     Output::Text => {
-                        println!("{:<16}  {:<40}  {:>5}  EXPIRES", "ID", "IDENTITY", "USES");
+                        let mut text = format!("{:<16}  {:<40}  {:>5}  EXPIRES\n", "ID", "IDENTITY", "USES");
                         for record in records {
                             let identity = format!("{}/{}", record.namespace, record.service_account);
                             let expires = record.expires_at.format(&Rfc3339)?;
-                            println!("{:<16}  {identity:<40}  {:>5}  {expires}", record.id, record.uses_left);
+                            text += &format!("{:<16}  {identity:<40}  {:>5}  {expires}\n", record.id, record.uses_left);
                         }
+                        output::write(&text)?;
                     }
                 }
             }
@@ -151,11 +151,16 @@ pub fn run(args: CaArgs) -> anyhow::Result<ExitCode> {
                 if !state.tokens()?.revoke(&id)? {
                     anyhow::bail!("no token {id}: it was used up, has expired, or was never made here");
                 }
-                println!("revoked {id}");
+                line(format!("revoked {id}"))?;
             }
         },
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a line; `println` would panic when nobody reads any more.
+fn line(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    output::write(&format!("{text}\n"))
 }
 
 impl StateArgs {

@@ -44,22 +44,25 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
         return Checks { findings };
     }
     let meshes = cluster.meshes().await;
-    let installed = matches!(&meshes, Ok(Some(meshes)) if !meshes.is_empty());
-    if pre || !installed {
+    // Nothing when that cannot be seen: it is looked at as far as it goes without.
+    let installed = meshes.as_ref().ok().map(|found| found.as_ref().is_some_and(|meshes| !meshes.is_empty()));
+    if pre || installed == Some(false) {
         findings.extend(access::rights(cluster).await);
     }
     if !pre {
         findings.extend(install::kinds(cluster).await);
         let idle = operator::find(cluster).await.map(|found| Idle::of(found.as_ref(), &cluster.system));
-        if installed {
+        if installed != Some(false) {
             findings.push(install::operator(&idle));
         }
-        findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_)))));
-        if installed {
+        findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_))), &cluster.system));
+        if installed == Some(true) {
             let meshes = meshes.ok().flatten().unwrap_or_default();
             findings.extend(install::control_planes(cluster, &meshes).await);
             findings.extend(install::webhooks(cluster, &meshes).await);
             findings.extend(mesh::namespaces(cluster, &meshes).await);
+        }
+        if installed != Some(false) {
             findings.extend(mesh::proxies(cluster).await);
         }
     }

@@ -1,8 +1,10 @@
 //! `weft completion`: what a shell needs to complete the command's words.
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use clap_complete::{Shell, generate};
+
+use crate::output;
 
 /// Print a script that completes this command's words in a shell.
 ///
@@ -15,11 +17,9 @@ pub struct CompletionArgs {
 }
 
 /// Prints the script for `command`.
-pub fn run(args: &CompletionArgs, mut command: clap::Command) -> ExitCode {
+pub fn run(args: &CompletionArgs, mut command: clap::Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     generate(args.shell, &mut command, "weft", &mut script);
-    match io::Write::write_all(&mut io::stdout().lock(), &script) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    output::write(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }

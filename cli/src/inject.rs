@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,6 +15,8 @@ use weft_install::{
 };
 use weft_runtime::StartupError;
 use weft_source::yaml;
+
+use crate::output;
 
 /// Add proxies to manifests, without a cluster.
 ///
@@ -147,17 +149,13 @@ fn documents(text: &str) -> Result<Vec<Value>, (String, String)> {
 }
 
 /// Prints objects on standard output.
-pub fn write(objects: &[Value], output: Output) -> anyhow::Result<()> {
-    let text = match (output, objects) {
+pub fn write(objects: &[Value], how: Output) -> anyhow::Result<()> {
+    let text = match (how, objects) {
         (Output::Yaml, _) => objects.iter().map(weft_install::chart::yaml).collect::<Vec<_>>().join("---\n"),
         (Output::Json, [one]) => format!("{one:#}\n"),
         (Output::Json, several) => format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": several})),
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    output::write(&text)
 }
 
 #[cfg(test)]

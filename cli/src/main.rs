@@ -92,7 +92,7 @@ fn main() -> ExitCode {
         Command::BugReport(args) => bug_report::run(args),
         Command::Upgrade(args) => upgrade::run(args),
         Command::Vm(args) => vm::run(args),
-        Command::Completion(args) => Ok(completion::run(&args, Args::command())),
+        Command::Completion(args) => completion::run(&args, Args::command()),
     };
     match result {
         Ok(code) => code,

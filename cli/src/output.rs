@@ -5,7 +5,8 @@ use std::{
     io::{self, Write as _},
 };
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
+use weft_runtime::StartupError;
 
 /// The flag that chooses.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -37,10 +38,18 @@ pub fn print(format: Format, answer: &impl Answer) -> anyhow::Result<()> {
         Format::Text => answer.text(),
         Format::Json => serde_json::to_string_pretty(answer)?,
     };
-    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
+    write(&format!("{}\n", text.trim_end()))
+}
+
+/// Writes on standard output. Whoever closed it has seen enough.
+pub fn write(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let remedy = "look where standard output leads, and whether there is room";
+            Err(StartupError::new("cannot write the answer", error, remedy).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -67,6 +76,17 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
+/// Reads what a program of ours answered; `from` is who.
+///
+/// # Errors
+/// When it is not what this command knows.
+pub fn answer<T: DeserializeOwned>(from: &str, page: &[u8]) -> Result<T, StartupError> {
+    serde_json::from_slice(page).map_err(|error| {
+        let remedy = "look whether it is a program of Weft, and of a version near this command's";
+        StartupError::new(format!("cannot read the answer of {from}"), error, remedy)
+    })
+}
+
 /// `1 pod`, `2 pods`.
 pub fn plural(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
@@ -83,5 +103,7 @@ mod tests {
         let text = table(&["NAME", "CDS", "NOTE"], &rows);
         assert_eq!(text, "NAME         CDS     NOTE\nweb          SYNCED  -\na-long-name  NACK    x\n");
         assert_eq!((plural(1, "pod"), plural(0, "pod")), ("1 pod".into(), "0 pods".into()));
+        let odd = answer::<Vec<String>>("http://127.0.0.1:1", b"<html>").unwrap_err().to_string();
+        assert!(odd.contains("http://127.0.0.1:1") && odd.contains("program of Weft"), "{odd}");
     }
 }

@@ -66,16 +66,17 @@ pub enum Part {
 pub fn run(args: ProxyConfigArgs) -> anyhow::Result<ExitCode> {
     block_on(async {
         let path = if args.part == Part::Secrets { "/certs" } else { "/config_dump" };
-        let page = match (&args.proxy_admin, &args.proxy) {
-            (Some(url), _) => forward::get_at(url, path).await?,
+        let (from, page) = match (&args.proxy_admin, &args.proxy) {
+            (Some(url), _) => (url.clone(), forward::get_at(url, path).await?),
             (None, Some(proxy)) => {
                 let cluster = args.cluster.connect().await?;
                 let (namespace, pod) = cluster.proxy_pod(proxy).await?;
-                forward::get(&cluster.client, &namespace, &pod, ports::PROXY_ADMIN, path).await?
+                let page = forward::get(&cluster.client, &namespace, &pod, ports::PROXY_ADMIN, path).await?;
+                (format!("{namespace}/{pod}"), page)
             }
             (None, None) => anyhow::bail!("name a pod, or an address with --proxy-admin"),
         };
-        let dump: Value = serde_json::from_slice(&page)?;
+        let dump: Value = output::answer(&from, &page)?;
         let config = Config::of(&dump, args.part, &args.name);
         let format = if args.part == Part::All { output::Format::Json } else { args.output.output };
         output::print(format, &config)?;

@@ -57,6 +57,9 @@ pub struct ProxyStatus {
     pub proxies: Vec<ProxyState>,
     /// Control planes that could not be asked, with the reason.
     pub unreachable: BTreeMap<String, String>,
+    /// Why proxies that no control plane knows are not shown, if pods could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     #[serde(skip)]
     details: bool,
 }
@@ -83,14 +86,17 @@ pub struct ProxyState {
 
 async fn standalone(url: &str) -> anyhow::Result<ProxyStatus> {
     let page = forward::get_at(url, "/debug/syncz").await?;
-    let proxies: Vec<ProxySync> = serde_json::from_slice(&page)?;
+    let proxies: Vec<ProxySync> = output::answer(url, &page)?;
     Ok(ProxyStatus::new(vec![(url.to_owned(), Ok(proxies))], &[]))
 }
 
-/// Asks every ready control plane of the cluster, and looks which proxies none of them knows.
+/// Asks every ready control plane of the cluster, and looks which proxies none of them knows, where pods may be read.
 pub async fn gather(cluster: &Cluster) -> anyhow::Result<ProxyStatus> {
     let control_planes = cluster.component("control-plane").await?;
-    let pods = cluster.pods().await?;
+    let (pods, unread) = match cluster.pods().await {
+        Ok(pods) => (pods, Vec::new()),
+        Err(error) => (Vec::new(), vec![error.to_string()]),
+    };
     let asked = control_planes.iter().filter(|pod| pods::is_ready(pod)).map(|pod| async {
         let name = pod.name_any();
         let page =
@@ -98,7 +104,7 @@ pub async fn gather(cluster: &Cluster) -> anyhow::Result<ProxyStatus> {
         let read = |page: hyper::body::Bytes| serde_json::from_slice(&page).map_err(|error| error.to_string());
         (name, page.map_err(|error| error.to_string()).and_then(read))
     });
-    Ok(ProxyStatus::new(join_all(asked).await, &pods))
+    Ok(ProxyStatus { unread, ..ProxyStatus::new(join_all(asked).await, &pods) })
 }
 
 impl ProxyStatus {
@@ -151,9 +157,9 @@ impl ProxyStatus {
         Ok(())
     }
 
-    /// Whether every proxy is connected and in step.
+    /// Whether every proxy is known to be connected and in step.
     pub fn good(&self) -> bool {
-        self.unreachable.is_empty() && self.proxies.iter().all(ProxyState::good)
+        self.unreachable.is_empty() && self.unread.is_empty() && self.proxies.iter().all(ProxyState::good)
     }
 }
 
@@ -214,7 +220,7 @@ impl Answer for ProxyStatus {
             row.extend([proxy.control_plane.clone(), proxy.version.clone()]);
             row
         };
-        if self.proxies.is_empty() && self.unreachable.is_empty() {
+        if self.proxies.is_empty() && self.unreachable.is_empty() && self.unread.is_empty() {
             return "No proxy is connected, and no pod has one.".to_owned();
         }
         let mut text = table(&head, &self.proxies.iter().map(row).collect::<Vec<_>>());
@@ -240,6 +246,9 @@ impl Answer for ProxyStatus {
         }
         for (pod, problem) in &self.unreachable {
             let _ = write!(text, "\nThe control plane {pod} could not be asked: {problem}\n");
+        }
+        for words in &self.unread {
+            let _ = write!(text, "\nProxies that no control plane knows are not shown: {words}\n");
         }
         text
     }
@@ -293,6 +302,18 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}: {text}");
         }
+    }
+
+    #[test]
+    fn without_a_right_to_pods_the_rest_is_shown_and_not_called_good() {
+        let mut status = ProxyStatus::new(vec![("cp".into(), Ok(vec![sync("web-1-a", 1, None)]))], &[]);
+        assert!(status.good());
+        status.unread.push("cannot list pods: forbidden".into());
+        let text = status.text();
+        assert!(
+            !status.good() && text.contains("web-1-a.shop") && text.contains("not shown: cannot list pods"),
+            "{text}"
+        );
     }
 
     #[test]

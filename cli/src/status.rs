@@ -13,6 +13,7 @@ use crate::{
     upgrade::operator::{self, Idle},
 };
 
+use self::report::Seen;
 pub use self::report::Status;
 
 /// Show what is installed and whether it works.
@@ -37,17 +38,33 @@ pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Everything that the answer is made of.
+/// Everything that the answer is made of, as far as it may be read: what is not is named in the answer.
+///
+/// # Errors
+/// When nothing at all could be read.
 pub async fn gather(cluster: &crate::cluster::Cluster, cost: bool) -> anyhow::Result<Status> {
-    let meshes = cluster.meshes().await?;
-    let control_planes = cluster.component("control-plane").await?;
-    let operator = operator::find(cluster).await?;
-    let pods = cluster.pods().await?;
-    let idle = Idle::of(operator.as_ref(), &cluster.system);
-    let mut status = Status::new(cluster, meshes.as_deref(), &control_planes, &pods, idle);
-    if cost {
-        let usage = usage::ask(cluster, &pods).await;
-        status.cost = Some(cost::Cost::of(pods::proxied(&pods), usage));
+    let (meshes, control_planes, operator, pods) =
+        tokio::join!(cluster.meshes(), cluster.component("control-plane"), operator::find(cluster), cluster.pods(),);
+    let mut unread = Vec::new();
+    let seen = Seen {
+        meshes: known(meshes, &mut unread),
+        control_planes: known(control_planes, &mut unread),
+        idle: known(operator, &mut unread).and_then(|found| Idle::of(found.as_ref(), &cluster.system)),
+        pods: known(pods, &mut unread),
+    };
+    if unread.len() == Seen::READS {
+        return Err(unread.swap_remove(0));
+    }
+    let mut status = Status::new(&cluster.server, &cluster.system, &seen);
+    status.unread = unread.iter().map(ToString::to_string).collect();
+    if let Some(pods) = seen.pods.as_ref().filter(|_| cost) {
+        let usage = usage::ask(cluster, pods).await;
+        status.cost = Some(cost::Cost::of(pods::proxied(pods), usage));
     }
     Ok(status)
+}
+
+/// What was read; an error is kept for the answer.
+fn known<T>(read: anyhow::Result<T>, unread: &mut Vec<anyhow::Error>) -> Option<T> {
+    read.map_err(|error| unread.push(error)).ok()
 }

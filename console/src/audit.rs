@@ -82,8 +82,8 @@ impl AuditLog {
         }
     }
 
-    /// A session ended. `from` is whoever ended it.
-    pub async fn signed_out(&self, who: &str, from: IpAddr, detail: &str) {
+    /// A session ended. `from` is whoever ended it or found it ended; nobody, where its time was up.
+    pub async fn signed_out(&self, who: &str, from: impl Into<Option<IpAddr>>, detail: &str) {
         self.write(about(who, How::Session, from, Action::SignOut, detail)).await;
     }
 
@@ -121,12 +121,12 @@ impl AuditLog {
     }
 }
 
-fn about(who: &str, how: How, from: IpAddr, action: Action, detail: &str) -> AuditRecord {
+fn about(who: &str, how: How, from: impl Into<Option<IpAddr>>, action: Action, detail: &str) -> AuditRecord {
     AuditRecord {
         at_ms: now_ms(),
         who: who.to_owned(),
         how,
-        address: Some(from),
+        address: from.into(),
         action,
         object: None,
         diff: String::new(),

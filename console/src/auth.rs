@@ -31,7 +31,7 @@ pub use self::{
     cluster::{Reviewer, Whose},
     cookie::SESSION as SESSION_COOKIE,
     identity::User,
-    limit::Limit,
+    limit::{Limit, network},
     seal::Seal,
     service::Auth,
     sign_in::{Answer, CallbackQuery, SignInProblem},

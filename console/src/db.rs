@@ -22,7 +22,7 @@ pub use self::{
     edits::{Edit, Edits},
     error::DbError,
     logins::{LoginRecord, Logins},
-    sessions::{SessionRecord, Sessions},
+    sessions::{EndedThere, Lapse, SessionRecord, Sessions},
     traces::{Cursor, MAX_TAGS, SpanRecord, TraceFilter, TracePoint, TraceStore},
     undos::{MAX_UNDO_BYTES, MAX_UNDOS, UndoRecord, Undos},
     views::{MAX_OF_OWNER, ViewRecord, Views},

@@ -48,7 +48,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
     let secrets = ca_cluster::follow(&client, &options.namespace, shutdown.clone());
     let authority = ca_cluster::usable(secrets, terms, shutdown.clone());
     let (acks, metrics) = (Arc::clone(&control_plane.acks), control_plane.metrics.clone());
-    let first = Reloader::kubernetes(client.clone(), options.settings(), acks, metrics, &shutdown);
+    let first = Reloader::kubernetes(client.clone(), options.settings(), options.reader(), acks, metrics, &shutdown);
     let (Some(authority), Some(reloader)) = tokio::join!(authority, first) else { return Ok(()) };
 
     let service = options.revisioned(names::CONTROL_PLANE);

@@ -5,6 +5,7 @@ pub mod ads;
 pub mod ca;
 pub mod control_plane;
 pub mod kubernetes;
+pub mod leave;
 pub mod metrics;
 mod operator;
 mod options;

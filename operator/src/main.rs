@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use weft_operator::{Operator, Options, SourceKind, kubernetes, reconcile};
+use weft_operator::{Operator, Options, SourceKind, kubernetes, leave, reconcile};
 use weft_runtime::{Shutdown, log, startup};
 
 /// Weft's control plane: configuration and certificates for every proxy, and what installs it on a cluster.
@@ -34,6 +34,13 @@ enum Command {
         #[command(flatten)]
         log: log::LogArgs,
     },
+    /// Removes a Mesh before the operator is removed, or says why the operator has to stay.
+    Leave {
+        #[command(flatten)]
+        options: leave::LeaveOptions,
+        #[command(flatten)]
+        log: log::LogArgs,
+    },
 }
 
 fn main() -> ExitCode {
@@ -45,6 +52,10 @@ fn main() -> ExitCode {
         Some(Command::Reconcile { options, log }) => {
             log::init(&log);
             run(|shutdown| reconcile::run(options, shutdown))
+        }
+        Some(Command::Leave { options, log }) => {
+            log::init(&log);
+            run(|shutdown| leave::run(options, shutdown))
         }
         Some(Command::Serve { options, log }) => {
             log::init(&log);

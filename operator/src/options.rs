@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
+use weft_api::mesh::DEFAULT_REVISION;
 use weft_model::SpiffeId;
 use weft_runtime::StartupError;
+use weft_source::kubernetes::Reader;
 
 use crate::ca::authority::MIN_TTL;
 
@@ -81,6 +83,10 @@ pub struct Options {
     /// Revision that this control plane is of; empty or `default` is the default one. Only with --source kubernetes.
     #[arg(long, env = "WEFT_REVISION", default_value = "")]
     pub revision: String,
+    /// Name of the Mesh that this control plane belongs to; empty is the first one of the revision by name. Only with
+    /// --source kubernetes.
+    #[arg(long, env = "WEFT_MESH", default_value = "")]
+    pub mesh: String,
 }
 
 impl Options {
@@ -97,10 +103,21 @@ impl Options {
         Ok((config, self.state_dir.as_deref().ok_or_else(|| missing("--state-dir"))?))
     }
 
+    /// The revision as the label `istio.io/rev` says it.
+    pub(crate) fn revision_label(&self) -> &str {
+        if self.revision.is_empty() { DEFAULT_REVISION } else { &self.revision }
+    }
+
+    /// Whose configuration is read.
+    pub(crate) fn reader(&self) -> Reader {
+        let mesh = Some(self.mesh.clone()).filter(|name| !name.is_empty());
+        Reader { revision: self.revision_label().to_owned(), mesh }
+    }
+
     /// `name` for the default revision, `name-<revision>` for others.
     pub(crate) fn revisioned(&self, name: &str) -> String {
-        match self.revision.as_str() {
-            "" | weft_api::mesh::DEFAULT_REVISION => name.to_owned(),
+        match self.revision_label() {
+            DEFAULT_REVISION => name.to_owned(),
             revision => format!("{name}-{revision}"),
         }
     }

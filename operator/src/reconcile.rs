@@ -18,7 +18,7 @@ mod rivals;
 pub mod rollout;
 pub mod rotation;
 pub mod skew;
-mod status;
+pub(crate) mod status;
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use weft_model::{Diagnostic, Severity};
 use weft_runtime::{Shutdown, StartupError};
 use weft_source::{
     Batch, DirectoryOptions, DirectorySource, OpenError,
-    kubernetes::{KubernetesOptions, KubernetesSource},
+    kubernetes::{KubernetesOptions, KubernetesSource, Reader},
 };
 
 use crate::{
@@ -110,18 +110,22 @@ impl Reloader {
         Ok(reloader)
     }
 
-    /// Reads the cluster for the first time, however long that takes: what is published is complete. `None` when stopped
-    /// before that.
+    /// Reads the cluster for the first time, as far as it is meant for the reader and however long that takes: what is
+    /// published is complete. `None` when stopped before that.
     pub async fn kubernetes(
         client: Client,
         settings: Settings,
+        reader: Reader,
         acks: Arc<AckBook>,
         metrics: Metrics,
         shutdown: &Shutdown,
     ) -> Option<Self> {
         let start = Instant::now();
-        let options =
-            KubernetesOptions { root_namespace: settings.root_namespace.clone(), ..KubernetesOptions::default() };
+        let options = KubernetesOptions {
+            root_namespace: settings.root_namespace.clone(),
+            reader: Some(reader),
+            ..KubernetesOptions::default()
+        };
         let mut source = KubernetesSource::new(client, options);
         let mut store = Store::new(settings);
         let mut last = Vec::new();

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Whether there is a Mesh, and each is ready. What one says of itself is of an earlier time when the operator is `idle`.
-pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>, idle: bool) -> Vec<Finding> {
+pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>, idle: bool, system: &str) -> Vec<Finding> {
     const CHECK: &str = "mesh";
     match found {
         Err(error) => vec![Finding::unchecked(CHECK, error)],
@@ -27,18 +27,18 @@ pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>, idle: bool) -> 
             "there is no Mesh",
             "apply one: apiVersion: weft.dev/v1alpha1, kind: Mesh, metadata: {name: main}",
         )],
-        Ok(Some(all)) => all.iter().map(|one| mesh(one, idle)).collect(),
+        Ok(Some(all)) => all.iter().map(|one| mesh(one, idle, system)).collect(),
     }
 }
 
-fn mesh(mesh: &Installation, idle: bool) -> Finding {
+fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
     const CHECK: &str = "mesh";
     let name = &mesh.name;
     if mesh.status.observed_generation < mesh.generation {
         return Finding::failed(
             CHECK,
             format!("{name}: its newest change has not been taken up; its status is what was last written"),
-            "look whether the operator runs: kubectl get pods -n weft-system",
+            format!("look whether the operator runs: kubectl get pods -n {system}"),
         );
     }
     match mesh.status.condition("Ready") {
@@ -143,6 +143,9 @@ fn in_step(status: &ProxyStatus) -> Finding {
         let hint = "look at the log of the container istio-proxy of these pods";
         return Finding::failed(CHECK, format!("not connected: {}", away.join(", ")), hint);
     }
+    if let Some(words) = status.unread.first() {
+        return Finding::unchecked(CHECK, words);
+    }
     let behind = names(&|proxy| !proxy.good());
     if !behind.is_empty() {
         let hint = "weft proxy-status POD shows what they refused, or what they wait for";
@@ -187,14 +190,16 @@ mod tests {
         let condition = |status: &str| json!({"type": "Ready", "status": status, "reason": "Waiting", "lastTransitionTime": "2026-11-23T20:00:00Z"});
         let judge = |observed: i64, status: &str| {
             let status = json!({"observedGeneration": observed, "conditions": [condition(status)]});
-            mesh(&installation(json!({}), status), false).outcome
+            mesh(&installation(json!({}), status), false, "mesh").outcome
         };
         assert_eq!(
             (judge(3, "True"), judge(3, "False"), judge(2, "True")),
             (Outcome::Ok, Outcome::Failed, Outcome::Failed)
         );
-        assert!(meshes(&Ok(None), false)[0].hint.as_ref().unwrap().contains("weft install"));
-        assert_eq!(meshes(&Ok(Some(vec![])), false)[0].outcome, Outcome::Failed);
+        assert!(meshes(&Ok(None), false, "mesh")[0].hint.as_ref().unwrap().contains("weft install"));
+        assert_eq!(meshes(&Ok(Some(vec![])), false, "mesh")[0].outcome, Outcome::Failed);
+        let old = installation(json!({}), json!({"observedGeneration": 2}));
+        assert!(mesh(&old, false, "mesh").hint.unwrap().contains("get pods -n mesh"));
     }
 
     #[test]
@@ -203,5 +208,8 @@ mod tests {
         let mut status = ProxyStatus::default();
         status.unreachable.insert("cp".into(), "slow".into());
         assert_eq!(in_step(&status).outcome, Outcome::Failed);
+        let mut blind = ProxyStatus::default();
+        blind.unread.push("cannot list pods: no (ask)".into());
+        assert_eq!((in_step(&blind).outcome, in_step(&blind).hint.as_deref()), (Outcome::Failed, Some("ask")));
     }
 }

@@ -15,7 +15,10 @@ pub fn explain(what: &str, error: &Error) -> StartupError {
                 401 => {
                     StartupError::new(what, why, "sign in again: the credentials in the kubeconfig are not accepted")
                 }
-                403 => StartupError::new(what, why, "ask for a role that allows it, or choose another --context"),
+                403 => {
+                    let may = right(&why).map_or_else(|| "allows it".to_owned(), |right| format!("may {right}"));
+                    StartupError::new(what, why, format!("ask for a role that {may}, or choose another --context"))
+                }
                 404 => StartupError::new(what, why, "install Weft first, with weft install or its Helm chart"),
                 429 | 503 | 504 => StartupError::new(what, why, "the API server is busy: try again in a moment"),
                 _ => StartupError::new(what, why, "look at the API server's log"),
@@ -35,6 +38,34 @@ pub fn explain(what: &str, error: &Error) -> StartupError {
     }
 }
 
+/// For those that wait anyway: the words of an error that may be gone in a moment, because the API server is busy, restarts
+/// or is not reached.
+///
+/// # Errors
+/// What does not pass by itself.
+pub fn passing(what: &str, error: &Error) -> Result<String, StartupError> {
+    let passes = match error {
+        Error::Api(status) => matches!(status.code, 429 | 500 | 502..=504),
+        Error::Service(_) | Error::HyperError(_) => true,
+        _ => false,
+    };
+    let told = explain(what, error);
+    if passes { Ok(told.to_string()) } else { Err(told) }
+}
+
+/// The right that a refusal says is missing, such as `get deployments.apps in namespace weft-system`. The API server
+/// writes it in prose alone.
+fn right(message: &str) -> Option<String> {
+    let (_, wish) = message.split_once("\" cannot ")?;
+    let (verb, rest) = wish.split_once(" resource \"")?;
+    let (resource, rest) = rest.split_once("\" in API group \"")?;
+    let (group, rest) = rest.split_once('"')?;
+    let dot = if group.is_empty() { "" } else { "." };
+    let namespace = rest.split_once("in the namespace \"").and_then(|(_, name)| Some(name.split_once('"')?.0));
+    let place = namespace.map_or_else(|| "in the whole cluster".to_owned(), |name| format!("in namespace {name}"));
+    Some(format!("{verb} {resource}{dot}{group} {place}"))
+}
+
 #[cfg(test)]
 mod tests {
     use kube::core::Status;
@@ -52,5 +83,32 @@ mod tests {
         );
         assert!(explain("list meshes", &status(404)).to_string().contains("weft install"));
         assert!(explain("list pods", &status(503)).to_string().contains("try again"));
+    }
+
+    #[test]
+    fn a_refusal_names_the_right_that_is_wanted() {
+        let told = "deployments.apps \"weft-operator\" is forbidden: User \"ann\" cannot get resource \"deployments\" in API \
+                    group \"apps\" in the namespace \"weft-system\"";
+        assert_eq!(right(told).as_deref(), Some("get deployments.apps in namespace weft-system"));
+        let told =
+            "pods is forbidden: User \"ann\" cannot list resource \"pods\" in API group \"\" at the cluster scope: no";
+        assert_eq!(right(told).as_deref(), Some("list pods in the whole cluster"));
+        assert_eq!(right("pods is forbidden"), None);
+        let status = Status { code: 403, message: told.into(), ..Status::default() };
+        let text = explain("list pods", &Error::Api(Box::new(status))).to_string();
+        assert!(
+            text.ends_with("(ask for a role that may list pods in the whole cluster, or choose another --context)")
+        );
+    }
+
+    #[test]
+    fn what_passes_is_waited_for() {
+        let status = |code| Error::Api(Box::new(Status { code, message: "x".into(), ..Status::default() }));
+        for code in [429, 500, 503] {
+            assert!(passing("look", &status(code)).unwrap().starts_with("cannot look: x"));
+        }
+        for code in [401, 403, 404, 409] {
+            assert!(passing("look", &status(code)).is_err(), "{code}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
 };
 use serde::Deserialize;
+use serde_json::Value;
 use weft_api::mesh::{MeshSpec, MeshStatus};
 
 use super::{Cluster, explain};
@@ -47,7 +48,7 @@ fn read(object: DynamicObject) -> Installation {
     let part = |key: &str| object.data.get(key).cloned().unwrap_or_default();
     Installation {
         name: object.metadata.name.clone().unwrap_or_default(),
-        spec: MeshSpec::deserialize(part("spec")).unwrap_or_default(),
+        spec: MeshSpec::deserialize(part("spec")).unwrap_or_else(|_| names(&part("spec"))),
         status: MeshStatus::deserialize(part("status")).unwrap_or_default(),
         generation: object.metadata.generation.unwrap_or_default(),
         leaving: object.metadata.deletion_timestamp.is_some(),
@@ -55,9 +56,16 @@ fn read(object: DynamicObject) -> Installation {
     }
 }
 
+/// What a Mesh answers to, whatever else it says.
+fn names(spec: &Value) -> MeshSpec {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let tags = spec["tags"].as_array().into_iter().flatten().map(text).collect();
+    MeshSpec { revision: text(&spec["revision"]), tags, ..MeshSpec::default() }
+}
+
 #[cfg(test)]
 pub mod testing {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -73,7 +81,8 @@ pub mod testing {
     fn a_mesh_is_read_as_far_as_it_is_known() {
         let one = installation(json!({"profile": "demo"}), json!({"observedGeneration": 2, "version": "0.1.0"}));
         assert_eq!((one.spec.profile().as_str(), one.status.version.as_str()), ("demo", "0.1.0"));
-        let odd = installation(json!({"profile": "unheard-of"}), Value::Null);
+        let odd = installation(json!({"profile": "unheard-of", "revision": "v2", "tags": ["prod"]}), Value::Null);
+        assert_eq!((odd.spec.revision_label(), odd.spec.tags.as_slice()), ("v2", &["prod".to_owned()][..]));
         assert_eq!((odd.name.as_str(), odd.status.observed_generation), ("main", 0));
     }
 }

@@ -1,7 +1,7 @@
 //! What `weft install` does not go over: an operator that somebody else keeps, a newer one, and the version window.
 
 use k8s_openapi::api::core::v1::Pod;
-use weft_install::VERSION;
+use weft_install::{VERSION, version::tag_of};
 use weft_operator::reconcile::skew;
 use weft_runtime::StartupError;
 
@@ -9,7 +9,7 @@ use super::plan::Plan;
 use crate::{
     cluster::{Cluster, meshes::Installation},
     upgrade::{
-        operator::{self, Operator, tag_of},
+        operator::{self, Operator},
         plan::proxies,
     },
 };

@@ -8,8 +8,11 @@ use kube::{
 };
 use weft_install::names;
 
+use super::report::End;
 use crate::cluster::{Cluster, explain};
 
+/// Why a namespace stays that somebody else made.
+const NOT_OURS: &str = "weft install did not make it";
 /// Groups whose objects Kubernetes makes of others, or nobody would miss; some are served by add-ons that may be away. Ours has
 /// nothing in namespaces, and is on its way out when a removal is repeated.
 const DERIVED: [&str; 7] = [
@@ -39,7 +42,9 @@ const LOOK: u32 = 500;
 pub(super) enum Fate {
     /// It goes.
     Goes,
-    /// `weft install` did not make it, or it is not there.
+    /// It is not there.
+    Absent,
+    /// `weft install` did not make it.
     NotOurs,
     /// It stays because of these, each as `Kind name` or as the reason why it cannot be known.
     Holds(Vec<String>),
@@ -50,14 +55,24 @@ impl Fate {
     pub(super) fn goes(&self, all: bool) -> bool {
         match self {
             Self::Goes => true,
-            Self::NotOurs => false,
+            Self::Absent | Self::NotOurs => false,
             Self::Holds(_) => all,
         }
     }
 
-    /// What becomes of the things that others keep in it: the first ten, and how many more there are.
+    /// What becomes of it and of what others keep in it (the first ten, and how many more there are); nothing where that is
+    /// what anybody expects.
     pub(super) fn told(&self, namespace: &str, all: bool) -> Option<String> {
-        let Self::Holds(held) = self else { return None };
+        let held = match self {
+            Self::Holds(held) => held,
+            Self::Goes => return None,
+            Self::Absent => return all.then(|| format!("Namespace {namespace} is not there")),
+            Self::NotOurs => {
+                return all.then(|| {
+                    format!("Namespace {namespace} stays: {NOT_OURS} (kubectl delete namespace {namespace} removes it)")
+                });
+            }
+        };
         let first = held.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
         let more = if held.len() > 10 { format!(" and {} more", held.len() - 10) } else { String::new() };
         Some(if all {
@@ -73,7 +88,17 @@ impl Fate {
     pub(super) fn held(self) -> Vec<String> {
         match self {
             Self::Holds(held) => held,
-            Self::Goes | Self::NotOurs => Vec::new(),
+            Self::Goes | Self::Absent | Self::NotOurs => Vec::new(),
+        }
+    }
+
+    /// The same for programs; `all` of it goes, if need be.
+    pub(super) fn end(&self, namespace: &str, all: bool) -> End {
+        match self {
+            Self::Absent => End::absent(namespace),
+            _ if self.goes(all) => End::removed(namespace),
+            Self::NotOurs | Self::Goes => End::kept(namespace, NOT_OURS),
+            Self::Holds(_) => End::kept(namespace, "it holds what is not Weft's"),
         }
     }
 }
@@ -86,7 +111,8 @@ pub(super) async fn fate(cluster: &Cluster) -> anyhow::Result<Fate> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let doing = format!("look at Namespace {}", cluster.system);
     let found = api.get_opt(&cluster.system).await.map_err(|error| explain(&doing, &error))?;
-    let label = found.and_then(|space| space.metadata.labels?.remove("app.kubernetes.io/part-of"));
+    let Some(space) = found else { return Ok(Fate::Absent) };
+    let label = space.metadata.labels.and_then(|mut labels| labels.remove("app.kubernetes.io/part-of"));
     if label.as_deref() != Some("weft") {
         return Ok(Fate::NotOurs);
     }
@@ -148,6 +174,23 @@ mod tests {
         assert!(!held().goes(false) && held().goes(true));
         assert_eq!((held().held().len(), Fate::NotOurs.held().len()), (1, 0));
         assert_eq!(Fate::Goes.told("weft-system", true), None);
+        // Asked for and not done: never in silence.
+        for (fate, word) in
+            [(Fate::Absent, "is not there"), (Fate::NotOurs, "weft install did not make it (kubectl delete")]
+        {
+            assert_eq!(fate.told("weft-system", false), None);
+            let told = fate.told("weft-system", true).unwrap();
+            assert!(told.contains("weft-system") && told.contains(word), "{told}");
+        }
+        let end = |fate: Fate, all| serde_json::to_value(fate.end("weft-system", all)).unwrap();
+        assert_eq!(end(Fate::Goes, false), json!({"name": "weft-system", "outcome": "removed"}));
+        assert_eq!(end(Fate::Absent, true), json!({"name": "weft-system", "outcome": "absent"}));
+        assert_eq!(end(Fate::NotOurs, true)["why"], "weft install did not make it");
+        assert_eq!(
+            end(held(), false),
+            json!({"name": "weft-system", "outcome": "kept", "why": "it holds what is not Weft's"})
+        );
+        assert_eq!(end(held(), true)["outcome"], "removed");
         let many = Fate::Holds((0..12).map(|n| format!("Secret tls-{n}")).collect());
         let told = many.told("weft-system", false).unwrap();
         assert!(told.contains("stays") && told.contains("Secret tls-9 and 2 more (--delete-namespace"), "{told}");

@@ -1,6 +1,6 @@
 //! Removes Meshes, waits until the operator has cleaned up after them, then removes the operator.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use kube::{
     Api, Error,
@@ -17,15 +17,18 @@ use super::{
     UninstallArgs,
     apply::{api, shown},
     namespace,
-    report::Removed,
+    report::{End, Removed},
+    wait,
 };
 use crate::{
-    cluster::{Cluster, explain, meshes},
+    cluster::{
+        Cluster, explain,
+        meshes::{self, Installation},
+        passing,
+    },
     output,
     upgrade::operator::{self, Idle, Owner},
 };
-
-const PERIOD: Duration = Duration::from_millis(500);
 
 pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::Result<ExitCode> {
     let installed = cluster.meshes().await?.unwrap_or_default();
@@ -39,11 +42,15 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
         theirs(owner, args, &cluster.system)?;
     }
     // The operator goes with its last Mesh, unless somebody else keeps it.
-    let mut objects = if others.is_empty() && owner.is_none() { bootstrap(&cluster.system) } else { Vec::new() };
+    let mut objects = Vec::new();
     let mut report = Removed { dry_run: args.dry_run, ..Removed::default() };
-    if !objects.is_empty() {
-        // Before anything is done.
-        spare(cluster, args, &mut objects, &mut report).await?;
+    match needs(&others, owner.as_ref()) {
+        None => {
+            objects = bootstrap(&cluster.system);
+            // Before anything is done.
+            spare(cluster, args, &mut objects, &mut report).await?;
+        }
+        Some(why) => stays(cluster, args, &mut report, why),
     }
     if args.dry_run {
         report.removed.extend(chosen.iter().map(|mesh| format!("Mesh {}", mesh.name)));
@@ -61,6 +68,7 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
         found(&doing, api.delete(&mesh.name, &DeleteParams::default()).await)?;
         if !gone(cluster, &api, &mesh.name, args).await? {
             report.left = Some(mesh.name.clone());
+            stays(cluster, args, &mut report, format!("Mesh {} is still there", mesh.name));
             break;
         }
         eprintln!("removed Mesh {}", mesh.name);
@@ -98,9 +106,28 @@ async fn spare(
     }
     if !fate.goes(args.delete_namespace) {
         objects.retain(|object| !is_namespace(object));
-        report.kept = fate.held();
     }
+    report.namespace = fate.end(&cluster.system, args.delete_namespace);
+    report.kept = if fate.goes(args.delete_namespace) { Vec::new() } else { fate.held() };
     Ok(())
+}
+
+/// Who needs the namespace when these Meshes are left, or when the operator is another's.
+fn needs(others: &[Installation], owner: Option<&Owner>) -> Option<String> {
+    let names: Vec<&str> = others.iter().map(|mesh| mesh.name.as_str()).collect();
+    match (names.as_slice(), owner) {
+        ([], None) => None,
+        ([], Some(owner)) => Some(owner.to_string()),
+        (names, _) => Some(format!("it is needed for Mesh {}", names.join(", "))),
+    }
+}
+
+/// The namespace was not even looked at; told where its removal was asked for.
+fn stays(cluster: &Cluster, args: &UninstallArgs, report: &mut Removed, why: String) {
+    if args.delete_namespace {
+        eprintln!("Namespace {} stays: {why}", cluster.system);
+    }
+    report.namespace = End::kept(&cluster.system, why);
 }
 
 /// An operator that somebody else keeps is not removed under his hands, only Meshes that are named.
@@ -134,17 +161,19 @@ async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &Un
     let end = Instant::now() + args.timeout;
     let mut told = String::new();
     loop {
-        let looked = api.get_opt(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
-        let Some(mesh) = looked else { return Ok(true) };
-        let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
-        // It can be gone before its Mesh, say with helm uninstall.
-        let idle = Idle::of(operator::find(cluster).await?.as_ref(), &cluster.system);
-        let state = state(&status, idle.as_ref());
-        if state != told {
-            eprintln!("waiting: {state}");
-            told = state;
-        }
-        if Instant::now() >= end {
+        let mut idle = None;
+        let state = match api.get_opt(name).await {
+            Ok(None) => return Ok(true),
+            Ok(Some(mesh)) => {
+                let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
+                // It can be gone before its Mesh, say with helm uninstall. Not seeing it for once changes nothing.
+                let found = operator::find(cluster).await.ok();
+                idle = found.and_then(|found| Idle::of(found.as_ref(), &cluster.system));
+                state(&status, idle.as_ref())
+            }
+            Err(error) => passing(&format!("look at Mesh {name}"), &error)?,
+        };
+        if !wait::step(state, &mut told, end).await {
             let patience = humantime::format_duration(args.timeout);
             eprintln!("weft: Mesh {name} is still there after {patience}: {told}");
             match idle {
@@ -155,7 +184,6 @@ async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &Un
             }
             return Ok(false);
         }
-        tokio::time::sleep(PERIOD).await;
     }
 }
 
@@ -202,6 +230,16 @@ mod tests {
             assert!(told(words).unwrap().contains("helm uninstall mesh -n weft-system"), "{words:?}");
         }
         assert_eq!(told(&["--name", "main"]), None);
+    }
+
+    #[test]
+    fn a_namespace_that_is_needed_says_by_whom() {
+        use crate::cluster::meshes::testing::installation;
+        assert_eq!(needs(&[], None), None);
+        let helm = Owner::Helm("mesh".into());
+        assert_eq!(needs(&[], Some(&helm)).unwrap(), "the operator belongs to the Helm release mesh");
+        let main = [installation(json!({}), json!({}))];
+        assert_eq!(needs(&main, Some(&helm)).unwrap(), "it is needed for Mesh main");
     }
 
     #[test]

@@ -34,6 +34,44 @@ pub(super) struct Removed {
     pub(super) left: Option<String>,
     /// What others keep in the namespace of the installation, which stays because of it; each as `Kind name`.
     pub(super) kept: Vec<String>,
+    /// What became of the namespace of the installation.
+    pub(super) namespace: End,
+}
+
+/// What became of a namespace.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct End {
+    name: String,
+    outcome: Outcome,
+    /// Why it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Removed,
+    #[default]
+    Kept,
+    Absent,
+}
+
+impl End {
+    /// It went.
+    pub(super) fn removed(name: &str) -> Self {
+        Self { name: name.to_owned(), outcome: Outcome::Removed, why: None }
+    }
+
+    /// It stays.
+    pub(super) fn kept(name: &str, why: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), outcome: Outcome::Kept, why: Some(why.into()) }
+    }
+
+    /// There is none.
+    pub(super) fn absent(name: &str) -> Self {
+        Self { name: name.to_owned(), outcome: Outcome::Absent, why: None }
+    }
 }
 
 impl Answer for Removed {

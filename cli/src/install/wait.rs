@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use weft_api::mesh::{ConditionStatus, MeshStatus};
 
-use crate::cluster::{Cluster, explain, meshes};
+use crate::cluster::{Cluster, meshes, passing};
 
 /// How often the Mesh is looked at.
 pub const PERIOD: Duration = Duration::from_millis(500);
@@ -19,10 +19,18 @@ pub async fn ready(cluster: &Cluster, name: &str, version: &str, patience: Durat
     let end = Instant::now() + patience;
     let mut told = String::new();
     loop {
-        let looked = meshes.get_opt(name).await.map_err(|error| explain(&format!("look at Mesh {name}"), &error))?;
-        let Some(mesh) = looked else {
-            eprintln!("weft: Mesh {name} was deleted; run weft install again");
-            return Ok(ExitCode::FAILURE);
+        let mesh = match meshes.get_opt(name).await {
+            Ok(Some(mesh)) => mesh,
+            Ok(None) => {
+                eprintln!("weft: Mesh {name} was deleted; run weft install again");
+                return Ok(ExitCode::FAILURE);
+            }
+            Err(error) => {
+                if !step(passing(&format!("look at Mesh {name}"), &error)?, &mut told, end).await {
+                    return Ok(late(name, &told, patience));
+                }
+                continue;
+            }
         };
         let status = MeshStatus::deserialize(mesh.data["status"].clone()).unwrap_or_default();
         // Its conditions tell of the time before: it can be ready and on its way out.
@@ -40,18 +48,29 @@ pub async fn ready(cluster: &Cluster, name: &str, version: &str, patience: Durat
             eprintln!("Mesh {name} is ready, version {}", status.version);
             return Ok(ExitCode::SUCCESS);
         }
-        let state = state(&status, current);
-        if state != told {
-            eprintln!("waiting: {state}");
-            told = state;
+        if !step(state(&status, current), &mut told, end).await {
+            return Ok(late(name, &told, patience));
         }
-        if Instant::now() >= end {
-            eprintln!("weft: Mesh {name} is not ready after {}: {told}", humantime::format_duration(patience));
-            eprintln!("weft: kubectl describe mesh {name} and weft status say more");
-            return Ok(ExitCode::FAILURE);
-        }
-        tokio::time::sleep(PERIOD).await;
     }
+}
+
+/// Tells what is waited for when that is news, and waits a little; `false` when the time is over.
+pub(super) async fn step(state: String, told: &mut String, end: Instant) -> bool {
+    if state != *told {
+        eprintln!("waiting: {state}");
+        *told = state;
+    }
+    if Instant::now() >= end {
+        return false;
+    }
+    tokio::time::sleep(PERIOD).await;
+    true
+}
+
+fn late(name: &str, told: &str, patience: Duration) -> ExitCode {
+    eprintln!("weft: Mesh {name} is not ready after {}: {told}", humantime::format_duration(patience));
+    eprintln!("weft: kubectl describe mesh {name} and weft status say more");
+    ExitCode::FAILURE
 }
 
 /// Whether a Mesh is there and being deleted.

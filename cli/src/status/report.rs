@@ -10,7 +10,7 @@ use weft_install::names;
 
 use super::cost::Cost;
 use crate::{
-    cluster::{Cluster, meshes::Installation, pods},
+    cluster::{meshes::Installation, pods},
     output::{Answer, plural, table},
     upgrade::operator::Idle,
 };
@@ -23,19 +23,40 @@ pub struct Status {
     pub client_version: String,
     /// The API server.
     pub server: String,
-    /// Whether the cluster knows the kind `Mesh`.
-    pub kind_known: bool,
+    /// Whether the cluster knows the kind `Mesh`; null when Meshes could not be read.
+    pub kind_known: Option<bool>,
     /// Why no operator looks after the installations; absent while one does. What they say of themselves is then what was last
     /// written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) no_operator: Option<Idle>,
     /// Installations, by name.
     pub meshes: Vec<MeshState>,
-    /// Proxies by namespace.
-    pub proxies: Vec<Proxies>,
+    /// Proxies by namespace; null when pods could not be read.
+    pub proxies: Option<Vec<Proxies>>,
     /// What proxies cost, when it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+    /// What could not be read, each with the reason and the right that is wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+}
+
+/// What an answer is made of; nothing where it could not be read.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Installations; within, nothing when the cluster does not know the kind.
+    pub(crate) meshes: Option<Option<Vec<Installation>>>,
+    /// Pods of control planes.
+    pub(crate) control_planes: Option<Vec<Pod>>,
+    /// Why no operator looks after them, if that was read and is so.
+    pub(crate) idle: Option<Idle>,
+    /// Pods of the namespaces that are asked about.
+    pub(crate) pods: Option<Vec<Pod>>,
+}
+
+impl Seen {
+    /// How many reads it takes.
+    pub(crate) const READS: usize = 4;
 }
 
 /// One installation.
@@ -50,7 +71,8 @@ pub struct MeshState {
     pub revision: String,
     /// Version of the control plane that is ready.
     pub version: String,
-    /// Whether the condition `Ready` holds for the present generation, and a pod of the control plane is ready.
+    /// Whether the condition `Ready` holds for the present generation, and a pod of the control plane is ready (where its
+    /// pods could be read).
     pub ready: bool,
     /// Why not, in words, or what it waits for.
     pub waiting_for: Vec<String>,
@@ -58,8 +80,8 @@ pub struct MeshState {
     pub connected_proxies: i64,
     /// Replicas by component.
     pub components: BTreeMap<String, ComponentStatus>,
-    /// Control-plane pods of this revision with their readiness.
-    pub control_plane: BTreeMap<String, bool>,
+    /// Control-plane pods of this revision with their readiness; null when they could not be read.
+    pub control_plane: Option<BTreeMap<String, bool>>,
 }
 
 /// Proxies of one namespace.
@@ -77,23 +99,18 @@ pub struct Proxies {
 }
 
 impl Status {
-    /// Puts the answers together.
-    pub(crate) fn new(
-        cluster: &Cluster,
-        meshes: Option<&[Installation]>,
-        control_planes: &[Pod],
-        pods: &[Pod],
-        no_operator: Option<Idle>,
-    ) -> Self {
-        let state = |mesh: &Installation| mesh_state(mesh, control_planes, &cluster.system);
+    /// Puts the answers together: of the API server at `server`, for the installation in namespace `system`.
+    pub(crate) fn new(server: &str, system: &str, seen: &Seen) -> Self {
+        let state = |mesh: &Installation| mesh_state(mesh, seen.control_planes.as_deref(), system);
         Self {
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
-            server: cluster.server.clone(),
-            kind_known: meshes.is_some(),
-            no_operator,
-            meshes: meshes.unwrap_or_default().iter().map(state).collect(),
-            proxies: proxies(pods),
+            server: server.to_owned(),
+            kind_known: seen.meshes.as_ref().map(Option::is_some),
+            no_operator: seen.idle.clone(),
+            meshes: seen.meshes.iter().flatten().flatten().map(state).collect(),
+            proxies: seen.pods.as_deref().map(proxies),
             cost: None,
+            unread: Vec::new(),
         }
     }
 
@@ -103,12 +120,15 @@ impl Status {
     }
 }
 
-fn mesh_state(mesh: &Installation, control_planes: &[Pod], system: &str) -> MeshState {
+fn mesh_state(mesh: &Installation, control_planes: Option<&[Pod]>, system: &str) -> MeshState {
     let revision = mesh.spec.revision_label();
-    let own = control_planes.iter().filter(|pod| pods::of_mesh(pod, &mesh.name) && pods::stays(pod));
-    let control_plane: BTreeMap<_, _> = own.map(|pod| (pod.name_any(), pods::is_ready(pod))).collect();
+    let control_plane: Option<BTreeMap<_, _>> = control_planes.map(|all| {
+        let own = all.iter().filter(|pod| pods::of_mesh(pod, &mesh.name) && pods::stays(pod));
+        own.map(|pod| (pod.name_any(), pods::is_ready(pod))).collect()
+    });
     // The status can be of a better time: who is to write it may be gone as well.
-    let served = mesh.spec.profile() == Profile::Remote || control_plane.values().any(|ready| *ready);
+    let served = mesh.spec.profile() == Profile::Remote
+        || control_plane.as_ref().is_none_or(|pods| pods.values().any(|ready| *ready));
     let condition = mesh.status.condition("Ready");
     let current = mesh.status.observed_generation == mesh.generation;
     let holds = condition.is_some_and(|condition| condition.status == ConditionStatus::True);
@@ -162,28 +182,60 @@ fn proxies(pods: &[Pod]) -> Vec<Proxies> {
 impl Answer for Status {
     fn text(&self) -> String {
         let mut text = format!("Cluster  {}\n\n", self.server);
-        if self.meshes.is_empty() {
+        if !self.unread.is_empty() {
+            text.push_str("Not everything could be read, and what depends on it is left out:\n");
+            for words in &self.unread {
+                let _ = writeln!(text, "  {words}");
+            }
+            text.push('\n');
+        }
+        if self.kind_known.is_some() && self.meshes.is_empty() {
             let _ = match (&self.no_operator, self.kind_known) {
-                (_, false) => writeln!(
+                (_, Some(false)) => writeln!(
                     text,
                     "Weft is not installed: the cluster has no kind Mesh. Run weft install, or install the Helm chart."
                 ),
+                (Some(idle), _) => writeln!(text, "No Mesh, and {}: {}.", idle.why, idle.remedy),
+                // Whether it is installed is not known then.
+                (None, _) if !self.unread.is_empty() => writeln!(text, "No Mesh. Apply one, as weft install does."),
                 (None, _) => {
                     writeln!(text, "No Mesh: the operator is installed, but no mesh. Apply one, as weft install does.")
                 }
-                (Some(idle), _) => writeln!(text, "No Mesh, and {}: {}.", idle.why, idle.remedy),
             };
             return text;
         }
+        self.installations(&mut text);
+        self.pods(&mut text);
+        if let Some(cost) = &self.cost {
+            let _ = write!(
+                text,
+                "\nCost of {}:\n{}",
+                plural(cost.total.proxies, "proxy").replace("proxys", "proxies"),
+                cost.text()
+            );
+        }
+        text
+    }
+}
+
+impl Status {
+    /// The Meshes, and what they wait for.
+    fn installations(&self, text: &mut String) {
+        if self.kind_known.is_none() {
+            return;
+        }
         let row = |mesh: &MeshState| {
-            let ready = mesh.control_plane.values().filter(|ready| **ready).count();
+            let control_plane = mesh.control_plane.as_ref().map(|pods| {
+                let ready = pods.values().filter(|ready| **ready).count();
+                format!("{ready}/{}", pods.len())
+            });
             vec![
                 mesh.name.clone(),
                 mesh.revision.clone(),
                 mesh.profile.clone(),
                 mesh.version.clone(),
                 if mesh.ready { "yes".into() } else { "NO".into() },
-                format!("{ready}/{}", mesh.control_plane.len()),
+                control_plane.unwrap_or_default(),
                 mesh.connected_proxies.to_string(),
             ]
         };
@@ -193,7 +245,7 @@ impl Answer for Status {
             &rows,
         ));
         let connected: i64 = self.meshes.iter().map(|mesh| mesh.connected_proxies).sum();
-        let ready: usize = self.proxies.iter().map(|proxies| proxies.ready).sum();
+        let ready: usize = self.proxies.iter().flatten().map(|proxies| proxies.ready).sum();
         if let Some(idle) = &self.no_operator {
             let _ = writeln!(
                 text,
@@ -209,126 +261,25 @@ impl Answer for Status {
                 let _ = writeln!(text, "  {words}");
             }
         }
+    }
+
+    /// Proxies by namespace.
+    fn pods(&self, text: &mut String) {
+        let Some(proxies) = &self.proxies else { return };
+        if proxies.is_empty() {
+            text.push_str(
+                "\nNo pod has a proxy yet. Label a namespace with istio-injection=enabled and restart its pods.\n",
+            );
+            return;
+        }
         let row = |proxies: &Proxies| {
             let images = proxies.images.iter().map(|(image, count)| format!("{image} ({count})")).collect::<Vec<_>>();
             vec![proxies.namespace.clone(), format!("{}/{}", proxies.ready, proxies.pods), images.join(", ")]
         };
-        if self.proxies.is_empty() {
-            text.push_str(
-                "\nNo pod has a proxy yet. Label a namespace with istio-injection=enabled and restart its pods.\n",
-            );
-        } else {
-            let rows: Vec<_> = self.proxies.iter().map(row).collect();
-            let _ = write!(text, "\n{}", table(&["NAMESPACE", "READY PROXIES", "IMAGES"], &rows));
-        }
-        if let Some(cost) = &self.cost {
-            let _ = write!(
-                text,
-                "\nCost of {}:\n{}",
-                plural(cost.total.proxies, "proxy").replace("proxys", "proxies"),
-                cost.text()
-            );
-        }
-        text
+        let rows: Vec<_> = proxies.iter().map(row).collect();
+        let _ = write!(text, "\n{}", table(&["NAMESPACE", "READY PROXIES", "IMAGES"], &rows));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::cluster::{meshes::testing::installation, pods::testing::pod};
-
-    fn status(meshes: Option<Vec<Installation>>, pods: &[Pod]) -> Status {
-        let control_plane: Pod = serde_json::from_value(json!({
-            "metadata": {"name": "cp", "labels": {"weft.dev/mesh": "main"}},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-        }))
-        .unwrap();
-        with(meshes, pods, &[control_plane])
-    }
-
-    fn with(meshes: Option<Vec<Installation>>, pods: &[Pod], control_planes: &[Pod]) -> Status {
-        let state = |mesh: &Installation| mesh_state(mesh, control_planes, "weft-system");
-        Status {
-            no_operator: None,
-            client_version: "0.1.0".into(),
-            server: "https://127.0.0.1:6443".into(),
-            kind_known: meshes.is_some(),
-            meshes: meshes.unwrap_or_default().iter().map(state).collect(),
-            proxies: proxies(pods),
-            cost: None,
-        }
-    }
-
-    #[test]
-    fn an_empty_cluster_says_what_to_do() {
-        assert!(status(None, &[]).text().contains("weft install"));
-        assert!(status(Some(vec![]), &[]).text().contains("Apply one"));
-        assert!(!status(None, &[]).ready());
-    }
-
-    fn good(spec: Value, connected: i64) -> Installation {
-        let ready =
-            json!({"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-11-23T20:00:00Z"});
-        let status =
-            json!({"observedGeneration": 3, "version": "0.1.0", "connectedProxies": connected, "conditions": [ready]});
-        installation(spec, status)
-    }
-
-    #[test]
-    fn a_status_of_a_better_time_is_not_believed() {
-        let gone = with(Some(vec![good(json!({}), 8)]), &[], &[]);
-        assert!(!gone.ready());
-        let text = gone.text();
-        assert!(text.contains("NO") && text.contains("the control plane has no ready pod"), "{text}");
-        let remote = good(json!({"profile": "remote"}), 8);
-        assert!(with(Some(vec![remote]), &[], &[]).ready(), "it has none of its own");
-
-        let mut alone = status(Some(vec![good(json!({}), 8)]), &[]);
-        assert!(alone.ready() && !alone.text().contains("Warning"), "{}", alone.text());
-        let idle = Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into() };
-        alone.no_operator = Some(idle);
-        let text = alone.text();
-        assert!(alone.ready() && text.contains("Warning: there is no operator. READY"), "{text}");
-        assert!(text.contains("what was last written") && text.contains("\n  weft install"), "{text}");
-        alone.meshes.clear();
-        assert!(alone.text().contains("No Mesh, and there is no operator: weft install"), "{}", alone.text());
-    }
-
-    #[test]
-    fn a_count_that_is_behind_says_so() {
-        let pods = [pod("shop", "web-1-a", "weft/proxy:0.1.0", "default")];
-        assert!(status(Some(vec![good(json!({}), 0)]), &pods).text().contains("weft proxy-status asks"));
-        assert!(!status(Some(vec![good(json!({}), 1)]), &pods).text().contains("weft proxy-status asks"));
-    }
-
-    #[test]
-    fn what_is_waited_for_is_told() {
-        let ready =
-            json!({"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-11-23T20:00:00Z"});
-        let not = json!({"type": "Ready", "status": "False", "reason": "Rolling", "message": "weft-console has no ready pod", "lastTransitionTime": "2026-11-23T20:00:00Z"});
-        let good = installation(
-            json!({"profile": "demo"}),
-            json!({"observedGeneration": 3, "version": "0.1.0", "connectedProxies": 7, "conditions": [ready.clone()]}),
-        );
-        let stale = installation(json!({}), json!({"observedGeneration": 2, "conditions": [ready]}));
-        let bad = installation(json!({}), json!({"observedGeneration": 3, "conditions": [not]}));
-        let pods = [pod("shop", "web-1-a", "weft/proxy:0.1.0", "default")];
-        let all = status(Some(vec![good]), &pods);
-        assert!(all.ready());
-        let text = all.text();
-        assert!(text.contains("main  default   demo     0.1.0    yes    1/1            7"), "{text}");
-        assert!(text.contains("shop       1/1            weft/proxy:0.1.0 (1)"), "{text}");
-        let all = status(Some(vec![stale, bad]), &[]);
-        assert!(!all.ready());
-        assert!(
-            all.text().contains("newest change") && all.text().contains("weft-console has no ready pod"),
-            "{}",
-            all.text()
-        );
-        let json = serde_json::to_value(&all).unwrap();
-        assert_eq!(json["meshes"][1]["waitingFor"][0], "weft-console has no ready pod");
-    }
-}
+mod tests;

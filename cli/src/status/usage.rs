@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Error;
@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 use super::quantity;
 use crate::cluster::{Cluster, explain, pods::PROXY};
+
+/// Nodes that are asked at once.
+const NODES: usize = 16;
 
 /// Cores and bytes of one proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -121,13 +124,14 @@ struct MemorySummary {
 async fn kubelets(cluster: &Cluster, pods: &[Pod]) -> Usage {
     let nodes: BTreeSet<&str> =
         pods.iter().filter_map(|pod| pod.spec.as_ref()?.node_name.as_deref()).filter(|name| !name.is_empty()).collect();
-    let asked = nodes
-        .iter()
-        .map(|node| async move { get::<Summary>(cluster, &format!("/api/v1/nodes/{node}/proxy/stats/summary")).await });
+    let asked = nodes.into_iter().map(|node| async move {
+        let answer = get::<Summary>(cluster, &format!("/api/v1/nodes/{node}/proxy/stats/summary")).await;
+        answer.map_err(|error| explain(&format!("read the statistics of node {node}"), &error).to_string())
+    });
+    let mut answers = stream::iter(asked).buffer_unordered(NODES);
     let mut found = BTreeMap::new();
-    for answer in join_all(asked).await {
-        let summary = answer.map_err(|error| explain("read the kubelet's statistics", &error).to_string())?;
-        found.extend(from_summary(summary));
+    while let Some(answer) = answers.next().await {
+        found.extend(from_summary(answer?));
     }
     Ok(found)
 }

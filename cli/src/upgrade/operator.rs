@@ -9,7 +9,7 @@ use serde_json::Value;
 use weft_install::{
     names,
     render::bootstrap::{Bootstrap, OPERATOR},
-    version::compare,
+    version::{compare, tag_of},
 };
 use weft_source::GitOps;
 
@@ -138,12 +138,6 @@ impl Operator {
     pub(super) fn at(&self, version: &str) -> Bootstrap {
         Bootstrap { image: retagged(&self.image, version), ..self.bootstrap.clone() }
     }
-}
-
-/// The tag of an image; empty where it has none.
-pub(crate) fn tag_of(image: &str) -> &str {
-    let name = image.split('@').next().unwrap_or_default();
-    name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or("", |(_, tag)| tag)
 }
 
 /// An image with another tag; a digest goes, because it is of the old version.

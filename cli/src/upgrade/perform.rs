@@ -10,14 +10,14 @@ use kube::{
 use serde_json::json;
 use tokio::time::Instant;
 use weft_install::render::bootstrap::OPERATOR;
-use weft_operator::reconcile::rollout::Rollout;
+use weft_operator::reconcile::rollout::{self, Rollout};
 
 use super::{
     UpgradeArgs, impossible, operator,
     plan::{Plan, Step},
 };
 use crate::{
-    cluster::{Cluster, explain, meshes},
+    cluster::{Cluster, explain, meshes, passing},
     install::{apply, wait},
 };
 
@@ -84,8 +84,11 @@ async fn rolled_out(cluster: &Cluster, args: &UpgradeArgs) -> anyhow::Result<boo
     let end = Instant::now() + args.timeout;
     let mut told = String::new();
     loop {
-        let found = api.get(OPERATOR).await.map_err(|error| explain(&format!("look at {OPERATOR}"), &error))?;
-        let Some(waiting) = behind(&found) else { return Ok(true) };
+        let waiting = match api.get(OPERATOR).await {
+            Ok(found) => behind(&found),
+            Err(error) => Some(passing(&format!("look at {OPERATOR}"), &error)?),
+        };
+        let Some(waiting) = waiting else { return Ok(true) };
         if waiting != told {
             eprintln!("waiting: {waiting}");
             told = waiting;
@@ -105,8 +108,9 @@ async fn rolled_out(cluster: &Cluster, args: &UpgradeArgs) -> anyhow::Result<boo
 fn behind(deployment: &Deployment) -> Option<String> {
     let rollout = Rollout::of(deployment);
     let Rollout { wanted, updated, all, available } = rollout;
+    let paused = rollout::paused(deployment).map_or_else(String::new, |why| format!("; {why}"));
     (!rollout.done()).then(|| {
-        format!("{OPERATOR} has {updated} of {wanted} pods of the new version, {available} of {all} are ready")
+        format!("{OPERATOR} has {updated} of {wanted} pods of the new version, {available} of {all} are ready{paused}")
     })
 }
 
@@ -124,5 +128,8 @@ mod tests {
         assert_eq!(of(4, 2, 2, 2), None);
         assert!(of(5, 2, 2, 2).unwrap().contains("0 of 2"), "the change was not seen yet");
         assert!(of(4, 1, 3, 3).is_some() && of(4, 2, 3, 3).is_some() && of(4, 2, 2, 1).is_some());
+        let paused = json!({"metadata": {"name": OPERATOR, "namespace": "mesh"},
+            "spec": {"replicas": 2, "paused": true, "selector": {}, "template": {}}});
+        assert!(behind(&serde_json::from_value(paused).unwrap()).unwrap().contains("-n mesh rollout resume"));
     }
 }

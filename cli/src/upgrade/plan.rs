@@ -6,14 +6,18 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
 use serde_json::{Value, json};
 use weft_api::mesh::Profile;
-use weft_install::{Capabilities, MeshInput, VERSION, profile::Settings, version::is_version};
+use weft_install::{
+    Capabilities, MeshInput, VERSION,
+    profile::Settings,
+    version::{is_version, tag_of},
+};
 use weft_operator::reconcile::skew;
 use weft_source::GitOps;
 
 use super::{
     beside,
     moves::Moves,
-    operator::{Operator, Owner, tag_of},
+    operator::{Operator, Owner},
     restarts::{Restart, commands, restarts},
     wish::Wish,
 };

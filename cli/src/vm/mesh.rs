@@ -116,8 +116,10 @@ async fn from_outside(cluster: &Cluster, config: &InjectConfig) -> anyhow::Resul
     };
     let what = format!("find out where the control plane of Service {namespace}/{name} is reached from outside");
     let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-    let service = services.get_opt(&external(name)).await.map_err(|error| explain(&what, &error))?;
-    let place = match service.as_ref().map_or(Exposed::No, exposed) {
+    let get = async |name: &str| services.get_opt(name).await.map_err(|error| explain(&what, &error));
+    let outside = get(&external(name)).await?;
+    let inside = if outside.is_none() { get(name).await? } else { None };
+    let place = match entrance(outside.as_ref(), inside.as_ref()) {
         Exposed::At(address) => return Ok(address),
         Exposed::Nodes(port) => {
             let nodes: Api<Node> = Api::all(cluster.client.clone());
@@ -126,7 +128,10 @@ async fn from_outside(cluster: &Cluster, config: &InjectConfig) -> anyhow::Resul
                     Some((_, host)) => return Ok(joined(&host, port)),
                     None => format!("port {port} of each node leads to it, but no node tells an address"),
                 },
-                Err(_) => format!("port {port} of each node leads to it, but you may not list nodes"),
+                Err(Error::Api(status)) if status.code == 403 => {
+                    format!("port {port} of each node leads to it, but you may not list nodes")
+                }
+                Err(error) => return Err(explain("list nodes", &error).into()),
             }
         }
         Exposed::Pending => "its load balancer has no address yet".to_owned(),
@@ -146,6 +151,12 @@ fn service(control_plane: &str) -> Option<(&str, &str)> {
 /// The Service for the outside beside the one for the cluster.
 fn external(service: &str) -> String {
     service.replacen(names::CONTROL_PLANE, names::EXTERNAL_CONTROL_PLANE, 1)
+}
+
+/// How the control plane is reached from outside: by the Service that is there for it, or by the one for the cluster, which
+/// operators of before that Service expose.
+fn entrance(outside: Option<&Service>, inside: Option<&Service>) -> Exposed {
+    outside.or(inside).map_or(Exposed::No, exposed)
 }
 
 /// How a Service is reached from outside.
@@ -221,13 +232,25 @@ mod tests {
     }
 
     fn of(kind: &str, ingress: serde_json::Value) -> Exposed {
-        exposed(
-            &serde_json::from_value(json!({
-                "spec": {"type": kind, "ports": [{"port": 15012, "nodePort": 30012}]},
-                "status": {"loadBalancer": {"ingress": ingress}},
-            }))
-            .unwrap(),
-        )
+        exposed(&exposing(kind, ingress))
+    }
+
+    fn exposing(kind: &str, ingress: serde_json::Value) -> Service {
+        serde_json::from_value(json!({
+            "spec": {"type": kind, "ports": [{"port": 15012, "nodePort": 30012}]},
+            "status": {"loadBalancer": {"ingress": ingress}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_operator_of_before_exposes_the_service_of_the_cluster() {
+        let (inside, outside) =
+            (exposing("ClusterIP", json!([])), exposing("LoadBalancer", json!([{"ip": "192.0.2.7"}])));
+        let at = || Exposed::At("192.0.2.7:15012".into());
+        assert_eq!(entrance(Some(&outside), Some(&inside)), at());
+        assert_eq!(entrance(None, Some(&outside)), at());
+        assert_eq!((entrance(None, Some(&inside)), entrance(None, None)), (Exposed::No, Exposed::No));
     }
 
     #[test]

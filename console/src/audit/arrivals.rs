@@ -9,12 +9,14 @@ use std::{
 use parking_lot::Mutex;
 use weft_model::audit::How;
 
+use crate::auth::network;
+
 /// Somebody who was away for this long comes anew.
 const AWAY: Duration = Duration::from_secs(2 * 3600);
 /// Arrivals remembered. When there are more, nobody else is new until some were away.
 const MAX: usize = 2_000;
 
-/// Who was here lately.
+/// Who was here lately, by the network of their address.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals(Mutex<HashMap<(How, String, IpAddr), Instant>>);
 
@@ -27,7 +29,7 @@ impl Arrivals {
     fn is_new_at(&self, how: How, who: &str, from: IpAddr, now: Instant) -> bool {
         let here = |at: &Instant| now.saturating_duration_since(*at) < AWAY;
         let mut seen = self.0.lock();
-        let key = (how, who.to_owned(), from);
+        let key = (how, who.to_owned(), network(from));
         if let Some(at) = seen.get_mut(&key) {
             let new = !here(at);
             *at = now;
@@ -57,6 +59,9 @@ mod tests {
         assert!(!arrivals.is_new_at(How::Proxy, "ada", one, start + AWAY), "not away for so long");
         assert!(arrivals.is_new_at(How::Proxy, "ada", two, start));
         assert!(arrivals.is_new_at(How::Token, "ada", one, start));
+        let [three, four]: [IpAddr; 2] = ["2001:db8::1", "2001:db8::ffff:1"].map(|text| text.parse().unwrap());
+        assert!(arrivals.is_new_at(How::Proxy, "ada", three, start));
+        assert!(!arrivals.is_new_at(How::Proxy, "ada", four, start), "another address of the same network");
         assert!(arrivals.is_new_at(How::Proxy, "ada", one, start + 3 * AWAY));
         let new = (0..5_000).filter(|n| arrivals.is_new_at(How::Token, &n.to_string(), one, start + 3 * AWAY)).count();
         assert!(new <= MAX && arrivals.0.lock().len() <= MAX);

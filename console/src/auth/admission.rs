@@ -7,16 +7,17 @@ use std::{
 
 use axum::http::{HeaderMap, StatusCode};
 use weft_model::audit::How;
-use weft_source::{BearerToken, Credential, Impersonation};
+use weft_source::{BearerToken, ClusterError, Credential, Impersonation};
 
 use super::{
     Auth, Caller, Sight,
     caller::Rights,
-    cluster::Whose,
+    cluster::{Reviewer, Whose},
     cookie,
     identity::User,
     link::ISSUER as LINK,
     roles::{self, Grants},
+    secret::token_name,
     session::{Found, SessionError},
 };
 use crate::http::{ApiError, bearer};
@@ -70,11 +71,12 @@ impl Auth {
                 Found::TakenBack(name) => {
                     self.audit.signed_out(&name, from, "The provider did not renew the session.").await;
                 }
+                Found::Lapsed(name, why) => self.audit.signed_out(&name, from, &why).await,
                 Found::Ended => {}
             }
         }
         if let Some(token) = bearer(headers)? {
-            let admitted = self.by_token(token, namespaces).await;
+            let admitted = self.by_token(token, from, namespaces).await;
             match &admitted {
                 Ok(caller) => self.audit.arrived(caller.name(), How::Token, from).await,
                 Err(error) if error.status() == StatusCode::UNAUTHORIZED => {
@@ -85,11 +87,12 @@ impl Auth {
             return admitted;
         }
         if self.anonymous {
-            let grants = self.policy.present().role(roles::VIEWER);
+            let user = User { name: "anonymous".to_owned(), ..User::default() };
+            let grants = self.grants(&user, How::Anonymous);
             return Ok(Caller {
-                user: User { name: "anonymous".to_owned(), ..User::default() },
+                user,
                 how: How::Anonymous,
-                sight: Sight::All,
+                sight: sight(&grants, namespaces),
                 rights: Rights::Roles(grants),
                 admin: false,
                 credential: None,
@@ -129,7 +132,12 @@ impl Auth {
         })
     }
 
-    async fn by_token(&self, token: BearerToken, namespaces: &BTreeSet<String>) -> Result<Caller, ApiError> {
+    async fn by_token(
+        &self,
+        token: BearerToken,
+        from: IpAddr,
+        namespaces: &BTreeSet<String>,
+    ) -> Result<Caller, ApiError> {
         let bad = |why: String| {
             ApiError::new(
                 StatusCode::UNAUTHORIZED,
@@ -138,14 +146,18 @@ impl Auth {
                 "Get a new one.",
             )
         };
+        let header = token.header();
+        let text = header.to_str().unwrap_or_default().trim_start_matches("Bearer ");
+        let retired = self.logins.retired(&token_name(text)).await;
+        if retired.map_err(|error| storage(&SessionError::from(error)))? {
+            return Err(bad("its owner has signed out".to_owned()));
+        }
         if let Some(reviewer) = &self.reviewer {
             let user = reviewer.owner(&token).await?;
             return self.admit(user, How::Token, Some(token), None, namespaces).await;
         }
         let Some(provider) = &self.provider else { return Err(bad("this console takes none".to_owned())) };
-        let header = token.header();
-        let text = header.to_str().unwrap_or_default().trim_start_matches("Bearer ");
-        let user = provider.bearer(text).await.map_err(|error| bad(error.to_string()))?;
+        let user = provider.bearer(text, from).await.map_err(|error| bad(error.to_string()))?;
         self.admit(user, How::Token, None, None, namespaces).await
     }
 
@@ -163,14 +175,12 @@ impl Auth {
                     (Some(token), How::Token) => Whose::Token(token.clone()),
                     _ => Whose::User(user.clone()),
                 };
-                let seen = reviewer.sight(&whose, namespaces).await?;
+                let sight = reviewed(reviewer, &whose, namespaces).await?;
                 let admin = reviewer.is_admin(&whose).await?;
-                let sight = if seen.contains("") { Sight::All } else { Sight::Only(seen) };
                 (Rights::Cluster(reviewer.clone(), whose), sight, admin)
             }
             None => {
-                let policy = self.policy.present();
-                let grants = if user.issuer == LINK { policy.role(roles::ADMIN) } else { policy.grants(&user) };
+                let grants = self.grants(&user, how);
                 let (sight, admin) = (sight(&grants, namespaces), grants.is_admin());
                 (Rights::Roles(grants), sight, admin)
             }
@@ -182,6 +192,30 @@ impl Auth {
 }
 
 impl Auth {
+    /// Whether somebody who came a while ago sees now what they saw then: for streams that stay open. In doubt they do
+    /// not, and have to come anew.
+    pub async fn sees_the_same(&self, caller: &Caller, namespaces: &BTreeSet<String>) -> bool {
+        let now = match &caller.rights {
+            Rights::Open => return true,
+            Rights::Roles(_) => sight(&self.grants(&caller.user, caller.how), namespaces),
+            Rights::Cluster(reviewer, whose) => match reviewed(reviewer, whose, namespaces).await {
+                Ok(sight) => sight,
+                Err(_) => return false,
+            },
+        };
+        now == caller.sight
+    }
+
+    /// What somebody may by roles, as the file says now.
+    fn grants(&self, user: &User, how: How) -> Grants {
+        let policy = self.policy.present();
+        match how {
+            How::Anonymous => policy.role(roles::VIEWER),
+            _ if user.issuer == LINK => policy.role(roles::ADMIN),
+            _ => policy.grants(user),
+        }
+    }
+
     /// What somebody's changes are made with. Whoever came with a token of their own is judged by it.
     fn credential(&self, user: &User, how: How, token: Option<BearerToken>) -> Option<Credential> {
         if self.impersonate && how != How::Token && self.reviewer.is_some() {
@@ -190,6 +224,11 @@ impl Auth {
         }
         token.map(Credential::Token)
     }
+}
+
+async fn reviewed(reviewer: &Reviewer, whose: &Whose, namespaces: &BTreeSet<String>) -> Result<Sight, ClusterError> {
+    let seen = reviewer.sight(whose, namespaces).await?;
+    Ok(if seen.contains("") { Sight::All } else { Sight::Only(seen) })
 }
 
 fn sight(grants: &Grants, namespaces: &BTreeSet<String>) -> Sight {
@@ -209,3 +248,6 @@ fn storage(error: &SessionError) -> ApiError {
         "Try again in a moment. If it stays, look at the console's log and its database.",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,10 @@ pub struct AuthArgs {
     /// console from there.
     #[arg(long, env = "WEFT_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks of proxies whose X-Forwarded-For tells from which address somebody comes, for the audit and the limits of
+    /// sign-in. Whatever else they pass on is the client's word, so this is for those that only end TLS.
+    #[arg(long, env = "WEFT_FORWARDED_FOR_FROM", value_name = "CIDR", value_delimiter = ',')]
+    pub forwarded_for_from: Vec<IpNet>,
     /// Which headers trusted proxies set: X-Forwarded-User and its like, or X-Auth-Request-User and its like.
     #[arg(long, env = "WEFT_PROXY_HEADERS", value_enum, default_value_t, value_name = "FAMILY")]
     pub proxy_headers: ProxyHeaders,

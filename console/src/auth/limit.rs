@@ -63,7 +63,8 @@ impl Limit {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// Whom an address stands for: an IPv6 network of 64 bits is one customer's, who may use any address of it.
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
             Some(v4) => v4.into(),

@@ -2,10 +2,12 @@
 
 mod http;
 mod logout_token;
+mod signed;
 mod tokens;
 mod words;
 
 use std::{
+    net::IpAddr,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -16,22 +18,31 @@ use openidconnect::{
     ProviderMetadata, RedirectUrl, RevocationUrl,
     core::{
         CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
-        CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
-        CoreJwsSigningAlgorithm as Alg, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+        CoreIdTokenVerifier, CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
+        CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm as Alg, CoreResponseMode, CoreResponseType,
+        CoreSubjectIdentifierType,
     },
 };
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use self::tokens::{Kept, SignedIn};
 pub(crate) use self::words::one_line;
 use self::words::{innermost, redacted, without};
-use super::identity::{IdentityError, Mapping};
+pub use self::{
+    logout_token::LogoutClaims,
+    tokens::{Kept, SignedIn},
+};
+use super::{
+    identity::{IdentityError, Mapping},
+    limit::Limit,
+};
 use crate::auth::args::OidcArgs;
 
 /// Discovery is not repeated more often than this, whatever tokens arrive and whether it succeeds.
 const REDISCOVER_AFTER: Duration = Duration::from_secs(1);
+/// How often tokens from one address may make it be repeated at once, and in a second after that.
+const REDISCOVER_FOR_ONE: (f64, f64) = (5.0, 0.1);
 /// Discovery is repeated after this, so that changes at the provider arrive by themselves.
 const DISCOVERED_FOR: Duration = Duration::from_secs(3600);
 /// What tokens may be signed with. Never `none`, and never a shared secret: who can check such a token can make one.
@@ -114,6 +125,8 @@ pub struct Provider {
     mapping: Mapping,
     http: http::Http,
     known: RwLock<Option<Known>>,
+    /// Of those who sent tokens with keys that are not known.
+    strangers: Limit,
     /// Held by whoever asks: when it was last asked in vain, and why.
     asking: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
@@ -122,6 +135,7 @@ pub struct Provider {
 #[derive(Clone)]
 struct Known {
     client: Arc<Client>,
+    keys: Arc<CoreJsonWebKeySet>,
     extra: Arc<Extra>,
     at: Instant,
 }
@@ -147,6 +161,7 @@ impl Provider {
             mapping: args.mapping(),
             http: http::Http::new(args.oidc_ca_file.as_deref())?,
             known: RwLock::default(),
+            strangers: Limit::new(REDISCOVER_FOR_ONE.0, REDISCOVER_FOR_ONE.1),
             asking: tokio::sync::Mutex::default(),
         }))
     }
@@ -161,15 +176,34 @@ impl Provider {
         self.client_id.as_str()
     }
 
+    /// What discovery said, not too long ago.
+    async fn known(&self) -> Result<Known, ProviderError> {
+        self.asked(None, None).await
+    }
+
+    /// The same, with keys that may be newer than `known`: for a token that none of these signed. Whoever writes a token
+    /// chooses the key that it names, so what came from an address makes the provider be asked so many times only; what
+    /// the provider itself handed over comes from none.
+    async fn newer(&self, known: &Known, from: Option<IpAddr>) -> Result<Known, ProviderError> {
+        self.asked(Some(known.at), from).await
+    }
+
     /// What discovery said; asked when it is not known, too old, or when `newer` is wanted than what was known at that
     /// time. One asks and whoever comes meanwhile shares the answer, the failure too; whom what is known serves waits for
     /// nobody.
-    async fn known(&self, newer: Option<Instant>) -> Result<Known, ProviderError> {
+    async fn asked(&self, newer: Option<Instant>, from: Option<IpAddr>) -> Result<Known, ProviderError> {
         if let Some(known) = self.fresh(newer) {
             return Ok(known);
         }
         let mut failed = self.asking.lock().await;
         if let Some(known) = self.fresh(newer) {
+            return Ok(known);
+        }
+        // Whoever made it be asked too often gets what there is.
+        if let Some(from) = from
+            && let Some(known) = self.fresh(None)
+            && self.strangers.take(from).is_err()
+        {
             return Ok(known);
         }
         let lately = failed.as_ref().filter(|(at, _)| at.elapsed() < REDISCOVER_AFTER).map(|(_, why)| why.clone());
@@ -227,7 +261,8 @@ impl Provider {
         let methods = metadata.token_endpoint_auth_methods_supported();
         let basic = methods.is_none_or(|methods| methods.contains(&CoreClientAuthMethod::ClientSecretBasic));
         client = client.set_auth_type(if basic { AuthType::BasicAuth } else { AuthType::RequestBody });
-        Ok(Known { client: Arc::new(client), extra: Arc::new(extra), at: Instant::now() })
+        let keys = Arc::new(metadata.jwks().clone());
+        Ok(Known { client: Arc::new(client), keys, extra: Arc::new(extra), at: Instant::now() })
     }
 
     fn unusable(&self, error: &dyn std::error::Error) -> ProviderError {
@@ -241,7 +276,7 @@ impl Provider {
 
     /// Where somebody signs out at the provider; `None` when it has no such page.
     pub async fn sign_out_url(&self, hint: Option<&str>, back: &Url) -> Option<Url> {
-        let known = self.known(None).await.ok()?;
+        let known = self.known().await.ok()?;
         let mut url = known.extra.end_session_endpoint.as_ref()?.url().clone();
         {
             let mut query = url.query_pairs_mut();

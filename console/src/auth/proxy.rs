@@ -35,11 +35,7 @@ impl TrustedProxies {
 
     /// Whether an address is a proxy's.
     pub fn trusts(&self, peer: IpAddr) -> bool {
-        let peer = match peer {
-            IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(peer, IpAddr::V4),
-            IpAddr::V4(_) => peer,
-        };
-        self.networks.iter().any(|network| network.contains(&peer))
+        within(&self.networks, peer)
     }
 
     /// Whom the proxy at `peer` signed in; `None` when the request does not come from a proxy or it names nobody. The
@@ -60,6 +56,12 @@ impl TrustedProxies {
         let groups = once(groups)?.unwrap_or_default().split(',').map(|group| group.trim().to_owned());
         identity::user("proxy", subject, email.or(preferred).unwrap_or(subject), email, groups).map(Some)
     }
+}
+
+/// Whether an address is in one of these networks, however it was listened for.
+pub fn within(networks: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
 }
 
 #[cfg(test)]

@@ -51,6 +51,12 @@ pub fn hash(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
+/// Names a signed token by what is signed: its signature can be written in more than one way.
+pub fn token_name(token: &str) -> [u8; 32] {
+    let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
+    hash(format!("token\n{signed}").as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use ipnet::IpNet;
 use url::Url;
 use weft_model::session::Method;
 use weft_runtime::{Shutdown, StartupError};
@@ -30,6 +31,8 @@ pub struct Auth {
     pub(super) logins: Logins,
     pub(super) provider: Option<Arc<Provider>>,
     pub(super) proxies: Option<TrustedProxies>,
+    /// Proxies that tell an address and nothing else.
+    pub(super) forwarders: Vec<IpNet>,
     pub(super) link: Option<Link>,
     pub(super) anonymous: bool,
     pub(super) impersonate: bool,
@@ -71,6 +74,12 @@ impl Auth {
         if args.sign_in_link_file.is_some() && reviewer.is_some() {
             return Err(refuse("a sign-in link gives no rights on a cluster".into(), "leave out --sign-in-link-file"));
         }
+        if let Some(all) = args.trusted_proxies.iter().find(|network| network.prefix_len() == 0) {
+            return Err(refuse(
+                format!("--trusted-proxies {all} lets everybody be whoever they like"),
+                "name the proxies' own networks",
+            ));
+        }
         if args.impersonate && reviewer.is_none() {
             return Err(refuse("there is no cluster to act on".into(), "leave out --impersonate"));
         }
@@ -93,8 +102,8 @@ impl Auth {
         };
         let proxies = (!args.trusted_proxies.is_empty())
             .then(|| TrustedProxies::new(args.trusted_proxies.clone(), args.proxy_headers));
-        let keeper =
-            SessionKeeper::new(sessions, seal.map_err(key)?, provider.clone(), args.session_idle, args.session_max);
+        let (seal, links) = (seal.map_err(key)?, link.is_some());
+        let keeper = SessionKeeper::new(sessions, seal, provider.clone(), links, args.session_idle, args.session_max);
         Ok(Self {
             guards: args.guards(),
             public: args.public_url.clone(),
@@ -102,6 +111,7 @@ impl Auth {
             logins,
             provider,
             proxies,
+            forwarders: args.forwarded_for_from.clone(),
             link,
             anonymous: args.anonymous,
             impersonate: args.impersonate,
@@ -115,9 +125,10 @@ impl Auth {
     /// Follows the role file and sweeps what has ended, until shutdown.
     pub fn tend(&self, shutdown: Shutdown) -> impl Future<Output = ()> + Send + 'static {
         let (policy, sessions, logins) = (self.policy.clone(), self.sessions.clone(), self.logins.clone());
+        let audit = self.audit.clone();
         async move {
             tokio::select! {
-                () = async { tokio::join!(policy.follow(), sessions.sweep(logins)); } => {}
+                () = async { tokio::join!(policy.follow(), sessions.sweep(logins, audit)); } => {}
                 () = shutdown.wait() => {}
             }
         }

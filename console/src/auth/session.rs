@@ -10,14 +10,16 @@ use parking_lot::Mutex;
 
 use super::{
     identity::User,
-    provider::{Kept, Provider, ProviderError, SignedIn},
+    link::ISSUER as LINK,
+    provider::{Kept, LogoutClaims, Provider, ProviderError, SignedIn},
     seal::Seal,
-    secret::{NoRandomness, Secret},
+    secret::{NoRandomness, Secret, hash},
     sign_in::LOGIN_WITHIN_MS,
 };
 use crate::{
+    audit::AuditLog,
     clock::{millis, now_ms},
-    db::{DbError, Logins, SessionRecord, Sessions},
+    db::{DbError, Lapse, Logins, SessionRecord, Sessions},
 };
 
 /// A session's last use is written down no more often than this.
@@ -28,6 +30,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 const RENEW_WITHIN: Duration = Duration::from_secs(30);
 /// How often sessions that ended are swept away.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
+/// Sessions swept away at once, so that nobody waits for the database meanwhile.
+const SWEEP_AT_ONCE: usize = 500;
 /// Renewals that failed are remembered for a while, so that not every request asks a provider that is away.
 const MAX_FAILED: usize = 1000;
 
@@ -36,6 +40,8 @@ pub struct SessionKeeper {
     db: Sessions,
     seal: Arc<Seal>,
     provider: Option<Arc<Provider>>,
+    /// Whether a link signs people in.
+    links: bool,
     idle: Duration,
     longest: Duration,
     failed: Mutex<HashMap<[u8; 32], Instant>>,
@@ -61,6 +67,8 @@ pub enum Found {
     Holds(Box<Session>),
     /// One that the provider took back just now; whose it was.
     TakenBack(String),
+    /// One whose time was up; whose it was, and which time. It is found so once.
+    Lapsed(String, String),
     /// None, or none any more.
     Ended,
 }
@@ -81,8 +89,15 @@ pub enum SessionError {
 
 impl SessionKeeper {
     /// Keeps sessions in `db`.
-    pub fn new(db: Sessions, seal: Seal, provider: Option<Arc<Provider>>, idle: Duration, longest: Duration) -> Self {
-        Self { db, seal: Arc::new(seal), provider, idle, longest, failed: Mutex::default() }
+    pub fn new(
+        db: Sessions,
+        seal: Seal,
+        provider: Option<Arc<Provider>>,
+        links: bool,
+        idle: Duration,
+        longest: Duration,
+    ) -> Self {
+        Self { db, seal: Arc::new(seal), provider, links, idle, longest, failed: Mutex::default() }
     }
 
     /// Seals something for a purpose, as sessions are.
@@ -124,7 +139,19 @@ impl SessionKeeper {
     /// The session of a secret, if it holds. Its tokens are renewed when they are about to run out.
     pub async fn find(&self, secret: &Secret) -> Result<Found, SessionError> {
         let id = secret.id();
-        let Some(mut record) = self.holding(&id).await? else { return Ok(Found::Ended) };
+        let Some(mut record) = self.db.get(&id).await? else { return Ok(Found::Ended) };
+        let now = now_ms();
+        if let Some(lapse) = self.lapse(&record, now) {
+            // Of all who find it like this, the one that deletes it tells.
+            let first = self.db.delete(&id).await?;
+            return Ok(if first { Found::Lapsed(record.name, self.words(lapse)) } else { Found::Ended });
+        }
+        if !self.vouched(&record) {
+            return Ok(Found::Ended);
+        }
+        if record.last_seen_ms + millis(TOUCH_AFTER) <= now {
+            self.db.touch(&id, now).await?;
+        }
         let due = record.tokens_expire_ms.is_some_and(|at| at < now_ms() + millis(RENEW_BEFORE));
         if due && let Some(provider) = &self.provider {
             let name = record.name.clone();
@@ -151,22 +178,32 @@ impl SessionKeeper {
 
     /// Whether a session still holds, without using it: for streams that stay open.
     pub async fn holds(&self, id: &[u8; 32]) -> Result<bool, SessionError> {
-        let now = now_ms();
         let record = self.db.get(id).await?;
-        Ok(record.is_some_and(|record| record.expires_ms > now))
+        Ok(record.is_some_and(|record| self.vouched(&record) && self.lapse(&record, now_ms()).is_none()))
     }
 
-    async fn holding(&self, id: &[u8; 32]) -> Result<Option<SessionRecord>, SessionError> {
-        let Some(record) = self.db.get(id).await? else { return Ok(None) };
-        let now = now_ms();
-        if record.expires_ms <= now || record.last_seen_ms + millis(self.idle) <= now {
-            self.db.delete(id).await?;
-            return Ok(None);
+    fn lapse(&self, record: &SessionRecord, now_ms: u64) -> Option<Lapse> {
+        if record.expires_ms <= now_ms {
+            return Some(Lapse::Longest);
         }
-        if record.last_seen_ms + millis(TOUCH_AFTER) <= now {
-            self.db.touch(id, now).await?;
+        (record.last_seen_ms + millis(self.idle) <= now_ms).then_some(Lapse::Idle)
+    }
+
+    fn words(&self, lapse: Lapse) -> String {
+        match lapse {
+            Lapse::Idle => format!("Nobody used the session for {}.", humantime::format_duration(self.idle)),
+            Lapse::Longest => format!("A session lasts {} at most.", humantime::format_duration(self.longest)),
         }
-        Ok(Some(record))
+    }
+
+    /// Whether whoever said whose a session is would be believed now: who left a provider, or the demo's link, behind
+    /// left their sessions behind as well.
+    fn vouched(&self, record: &SessionRecord) -> bool {
+        if record.issuer == LINK { self.links } else { self.is_providers(record) }
+    }
+
+    fn is_providers(&self, record: &SessionRecord) -> bool {
+        self.provider.as_ref().is_some_and(|provider| provider.issuer() == record.issuer)
     }
 
     /// Gets new tokens. `None` when the provider takes the session back. Of several requests and several consoles one
@@ -223,36 +260,29 @@ impl SessionKeeper {
         }
     }
 
-    /// Ends a session; gives whose it was and what was kept for it.
+    /// Ends a session; gives whose it was and what was kept for it, to the one who ended it.
     pub async fn end(&self, id: &[u8; 32]) -> Result<Option<(String, Option<Kept>)>, SessionError> {
         let record = self.db.get(id).await?;
-        self.db.delete(id).await?;
-        Ok(record.map(|record| {
+        let ended = self.db.delete(id).await?;
+        Ok(record.filter(|_| ended).map(|record| {
             let kept = self.kept(&record);
             (record.name, kept)
         }))
     }
 
-    /// Ends what the provider ended; gives whose sessions it were.
-    pub async fn end_from_afar(
-        &self,
-        issuer: &str,
-        subject: &str,
-        sid: Option<&str>,
-    ) -> Result<Vec<String>, SessionError> {
-        Ok(match sid {
-            Some(sid) => self.db.delete_by_sid(issuer, sid).await?,
-            None => self.db.delete_by_subject(issuer, subject).await?,
-        })
+    /// Ends what the provider ended; gives whose sessions it were, `None` when the token was used already.
+    pub async fn end_there(&self, issuer: &str, claims: &LogoutClaims) -> Result<Option<Vec<String>>, SessionError> {
+        let token = hash(format!("{issuer}\n{}", claims.jti).as_bytes());
+        Ok(self.db.end_there(issuer, &claims.ended, &token, claims.until_ms).await?)
     }
 
-    /// Sweeps sessions that ended, and with them sign-ins that nobody finished and tokens that were used, until the task
-    /// is dropped.
-    pub async fn sweep(self: Arc<Self>, logins: Logins) {
+    /// Sweeps sessions whose time is up, and with them sign-ins that nobody finished and tokens that were used, until the
+    /// task is dropped.
+    pub async fn sweep(self: Arc<Self>, logins: Logins, audit: AuditLog) {
         loop {
             tokio::time::sleep(SWEEP_EVERY).await;
             let now = now_ms();
-            if let Err(error) = self.db.delete_older(now.saturating_sub(millis(self.idle)), now).await {
+            if let Err(error) = self.sweep_at(now, &audit).await {
                 tracing::warn!(%error, "sessions that ended could not be swept away");
             }
             if let Err(error) = logins.delete_older(now.saturating_sub(LOGIN_WITHIN_MS), now).await {
@@ -262,14 +292,34 @@ impl SessionKeeper {
         }
     }
 
+    /// Ends the sessions whose time is up at `now_ms`, and writes each down.
+    async fn sweep_at(&self, now_ms: u64, audit: &AuditLog) -> Result<(), SessionError> {
+        loop {
+            let ended = self.db.lapse(now_ms.saturating_sub(millis(self.idle)), now_ms, SWEEP_AT_ONCE).await?;
+            for (name, lapse) in &ended {
+                audit.signed_out(name, None, &self.words(*lapse)).await;
+            }
+            if ended.len() < SWEEP_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
     fn sealed(&self, id: &[u8; 32], kept: &Kept) -> Result<Vec<u8>, SessionError> {
         let plain = serde_json::to_vec(kept).map_err(|_| SessionError::Seal)?;
         self.seal.seal(id, &plain).ok_or(SessionError::Seal)
     }
 
-    /// What is kept for a session; none when the key is another one now.
+    /// What is kept for a session; none when the key is another one now, or the provider, which must not be shown the
+    /// other's tokens.
     fn kept(&self, record: &SessionRecord) -> Option<Kept> {
+        if !self.is_providers(record) {
+            return None;
+        }
         let plain = self.seal.open(&record.id_hash, record.tokens.as_deref()?)?;
         serde_json::from_slice(&plain).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,9 @@ use super::{
     identity::User,
     link::ISSUER as LINK,
     provider::{ProviderError, one_line},
+    proxy::within,
     return_to,
-    secret::{Secret, hash},
+    secret::{Secret, token_name},
     session::SessionError,
 };
 use crate::{
@@ -203,6 +204,13 @@ impl Auth {
             self.audit.signed_out(name, self.client(headers, peer), "").await;
         }
         let kept = ended.and_then(|(_, kept)| kept);
+        // The browser carries it to the provider in an address, which is written down on the way. From there it must not
+        // come back as a bearer token.
+        if let Some(kept) = &kept
+            && let Err(error) = self.logins.retire(&token_name(&kept.id_token), kept.id_token_ends_ms()).await
+        {
+            tracing::warn!(%error, "the ID token of a session that ended could not be taken out of use");
+        }
         let mut location = "/signed-out".to_owned();
         if let (Some(provider), Some(public), Some(kept)) = (&self.provider, &self.public, kept) {
             if let Ok(back) = public.join("signed-out")
@@ -219,30 +227,33 @@ impl Auth {
     }
 
     /// Ends what the provider ended, as its token says.
-    pub async fn sign_out_from_afar(&self, token: &str, peer: IpAddr) -> Result<(), SignInProblem> {
-        let ended = self.end_by_token(token).await;
+    pub async fn sign_out_from_afar(
+        &self,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        token: &str,
+    ) -> Result<(), SignInProblem> {
+        let from = self.client(headers, peer);
+        let ended = self.end_by_token(token, from).await;
         match &ended {
             Ok(names) => {
                 for name in names.iter().take(MAX_ENDED_NAMED) {
-                    self.audit.signed_out(name, peer, "The provider ended the session.").await;
+                    self.audit.signed_out(name, from, "The provider ended the session.").await;
                 }
             }
             Err(problem) => {
                 let why = format!("A logout token: {problem}");
-                self.audit.sign_in_refused(How::Other, peer, &why).await;
+                self.audit.sign_in_refused(How::Other, from, &why).await;
             }
         }
         ended.map(|_| ())
     }
 
-    async fn end_by_token(&self, token: &str) -> Result<Vec<String>, SignInProblem> {
+    async fn end_by_token(&self, token: &str, from: IpAddr) -> Result<Vec<String>, SignInProblem> {
         let provider = self.provider.as_ref().ok_or(SignInProblem::NoSuchWay)?;
-        let claims = provider.logout_token(token).await?;
-        let name = hash(format!("{}\n{}", provider.issuer(), claims.jti).as_bytes());
-        if !self.logins.spend(&name, claims.expires_ms.max(now_ms() + LOGIN_WITHIN_MS)).await? {
-            return Err(SignInProblem::Request("the logout token was used already"));
-        }
-        Ok(self.sessions.end_from_afar(provider.issuer(), &claims.subject, claims.sid.as_deref()).await?)
+        let claims = provider.logout_token(token, from).await?;
+        let ended = self.sessions.end_there(provider.issuer(), &claims).await?;
+        ended.ok_or(SignInProblem::Request("the logout token was used already"))
     }
 
     /// A session that the browser brought along ends with the next sign-in.
@@ -271,9 +282,10 @@ impl Auth {
         Answer { location, cookies }
     }
 
-    /// Who is counted and written down: the peer, or whom a trusted proxy names last.
+    /// Who is counted and written down: the peer, or whom a proxy that is believed names last.
     pub(super) fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
-        if !self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(peer)) {
+        let signs_in = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(peer));
+        if !signs_in && !within(&self.forwarders, peer) {
             return peer;
         }
         let last = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());

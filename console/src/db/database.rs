@@ -227,6 +227,16 @@ impl Transaction {
         })
     }
 
+    /// Runs a statement to its end and gives all of its rows; whoever writes it bounds them.
+    pub(super) async fn rows(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, DbError> {
+        Ok(match self {
+            Self::Sqlite(on) => bound!(sql, values).fetch_all(&mut **on).await?.into_iter().map(Row::Sqlite).collect(),
+            Self::Postgres(on) => {
+                bound!(sql, values).fetch_all(&mut **on).await?.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
     /// The first row that a statement gives.
     pub(super) async fn row(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, DbError> {
         Ok(match self {

@@ -1,6 +1,6 @@
 use super::{
     DbError,
-    database::{Database, Value},
+    database::{Database, Transaction},
 };
 
 /// Sign-ins under way at most; the oldest go first, so that a flood of them takes no room.
@@ -33,7 +33,7 @@ impl std::fmt::Debug for LoginRecord {
     }
 }
 
-/// Sign-ins under way, and what may be used only once.
+/// Sign-ins under way, and tokens out of use.
 #[derive(Clone, Debug)]
 pub struct Logins {
     database: Database,
@@ -90,27 +90,42 @@ impl Logins {
         }))
     }
 
+    /// Takes a token out of use until `until_ms`, from when on it has run out anyway.
+    pub async fn retire(&self, token_hash: &[u8; 32], until_ms: u64) -> Result<(), DbError> {
+        let retiring = async {
+            let mut transaction = self.database.begin().await?;
+            spend(&mut transaction, token_hash, until_ms).await?;
+            transaction.commit().await
+        };
+        self.database.watched(retiring).await
+    }
+
+    /// Whether a token is out of use.
+    pub async fn retired(&self, token_hash: &[u8; 32]) -> Result<bool, DbError> {
+        let sql = "SELECT expires_ms FROM used_tokens WHERE jti_hash = $1";
+        Ok(self.database.row(sql, [token_hash.into()]).await?.is_some())
+    }
+
     /// Forgets those that began before `created_before_ms`, and used tokens that ended before `now_ms`.
     pub async fn delete_older(&self, created_before_ms: u64, now_ms: u64) -> Result<u64, DbError> {
         let logins = self.database.run("DELETE FROM logins WHERE created_ms < $1", [created_before_ms.into()]).await?;
         Ok(logins + self.database.run("DELETE FROM used_tokens WHERE expires_ms < $1", [now_ms.into()]).await?)
     }
+}
 
-    /// Uses something up: true the first time alone. It is remembered until `expires_ms`, from when on its own end keeps
-    /// it from being used.
-    pub async fn spend(&self, jti_hash: &[u8; 32], expires_ms: u64) -> Result<bool, DbError> {
-        let values: [Value; 2] = [jti_hash.into(), expires_ms.into()];
-        let sql = "INSERT INTO used_tokens (jti_hash, expires_ms) VALUES ($1, $2) ON CONFLICT (jti_hash) DO NOTHING";
-        let first = self.database.run(sql, values).await? > 0;
-        if first {
-            self.database
-                .run(
-                    "DELETE FROM used_tokens WHERE jti_hash <> $1 AND jti_hash IN \
-                     (SELECT jti_hash FROM used_tokens ORDER BY expires_ms DESC LIMIT 100 OFFSET $2)",
-                    [jti_hash.into(), MAX_USED.into()],
-                )
-                .await?;
-        }
-        Ok(first)
+/// Uses something up: true the first time alone. It is remembered until `expires_ms`, from when on its own end keeps it
+/// from being used.
+pub(super) async fn spend(
+    transaction: &mut Transaction,
+    jti_hash: &[u8; 32],
+    expires_ms: u64,
+) -> Result<bool, DbError> {
+    let sql = "INSERT INTO used_tokens (jti_hash, expires_ms) VALUES ($1, $2) ON CONFLICT (jti_hash) DO NOTHING";
+    if transaction.run(sql, vec![jti_hash.into(), expires_ms.into()]).await? == 0 {
+        return Ok(false);
     }
+    let sql = "DELETE FROM used_tokens WHERE jti_hash <> $1 AND jti_hash IN \
+               (SELECT jti_hash FROM used_tokens ORDER BY expires_ms DESC LIMIT 100 OFFSET $2)";
+    transaction.run(sql, vec![jti_hash.into(), MAX_USED.into()]).await?;
+    Ok(true)
 }

@@ -1,10 +1,42 @@
 use super::{
     DbError,
     database::{Database, Row, Value},
+    logins,
 };
 
 /// Sessions kept at most; the ones that were idle longest go first.
 const MAX_SESSIONS: usize = 100_000;
+
+/// What ended at a provider (OpenID Connect Back-Channel Logout 1.0, 2.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndedThere {
+    /// Everything of one person.
+    Person {
+        /// The provider's name for them (`sub`).
+        subject: String,
+    },
+    /// One session of the provider, whose it may be.
+    Session {
+        /// The provider's id of it (`sid`).
+        sid: String,
+    },
+    /// One session of one person.
+    SessionOf {
+        /// The provider's name for them (`sub`).
+        subject: String,
+        /// The provider's id of the session (`sid`).
+        sid: String,
+    },
+}
+
+/// Which limit a session reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// Nobody used it.
+    Idle,
+    /// Its absolute end came.
+    Longest,
+}
 
 /// Somebody who is signed in.
 #[derive(Clone, PartialEq, Eq)]
@@ -132,24 +164,57 @@ impl Sessions {
         Ok(self.database.run("DELETE FROM sessions WHERE id_hash = $1", [id_hash.into()]).await? > 0)
     }
 
-    /// Ends those that belong to one session at the provider; gives whose they were.
-    pub async fn delete_by_sid(&self, issuer: &str, sid: &str) -> Result<Vec<String>, DbError> {
-        let sql = "DELETE FROM sessions WHERE issuer = $1 AND sid = $2 RETURNING name";
-        let rows = self.database.rows(sql, [issuer.into(), sid.into()]).await?;
-        rows.iter().map(|row| row.get("name")).collect()
+    /// Ends what ended at the provider, as a token says that counts once and until `until_ms`; gives whose sessions they
+    /// were, `None` when the token was used already. All of it happens or nothing, so that a token whose sessions could
+    /// not be ended counts when it is sent again.
+    pub async fn end_there(
+        &self,
+        issuer: &str,
+        ended: &EndedThere,
+        token_hash: &[u8; 32],
+        until_ms: u64,
+    ) -> Result<Option<Vec<String>>, DbError> {
+        let (sql, values): (_, Vec<Value>) = match ended {
+            EndedThere::Person { subject } => (
+                "DELETE FROM sessions WHERE issuer = $1 AND subject = $2 RETURNING name",
+                vec![issuer.into(), subject.into()],
+            ),
+            EndedThere::Session { sid } => {
+                ("DELETE FROM sessions WHERE issuer = $1 AND sid = $2 RETURNING name", vec![issuer.into(), sid.into()])
+            }
+            // One whose session at the provider is not known may be the one.
+            EndedThere::SessionOf { subject, sid } => (
+                "DELETE FROM sessions WHERE issuer = $1 AND subject = $2 AND (sid = $3 OR sid IS NULL) RETURNING name",
+                vec![issuer.into(), subject.into(), sid.into()],
+            ),
+        };
+        let ending = async {
+            let mut transaction = self.database.begin().await?;
+            if !logins::spend(&mut transaction, token_hash, until_ms).await? {
+                return Ok(None);
+            }
+            let rows = transaction.rows(sql, values).await?;
+            transaction.commit().await?;
+            let names: Vec<String> = rows.iter().map(|row| row.get("name")).collect::<Result<_, DbError>>()?;
+            Ok(Some(names))
+        };
+        self.database.watched(ending).await
     }
 
-    /// Ends all of one person; gives whose they were, each by its own name for the person.
-    pub async fn delete_by_subject(&self, issuer: &str, subject: &str) -> Result<Vec<String>, DbError> {
-        let sql = "DELETE FROM sessions WHERE issuer = $1 AND subject = $2 RETURNING name";
-        let rows = self.database.rows(sql, [issuer.into(), subject.into()]).await?;
-        rows.iter().map(|row| row.get("name")).collect()
-    }
-
-    /// Ends those not seen since `idle_before_ms` and those whose end has come; gives how many.
-    pub async fn delete_older(&self, idle_before_ms: u64, now_ms: u64) -> Result<u64, DbError> {
-        let values: [Value; 2] = [idle_before_ms.into(), now_ms.into()];
-        self.database.run("DELETE FROM sessions WHERE last_seen_ms < $1 OR expires_ms <= $2", values).await
+    /// Ends some of those not seen since `idle_before_ms` and of those whose end has come, at most `most`; gives whose
+    /// they were and why. Of several consoles that ask at once each is given others.
+    pub async fn lapse(&self, idle_before_ms: u64, now_ms: u64, most: usize) -> Result<Vec<(String, Lapse)>, DbError> {
+        let values: [Value; 3] = [idle_before_ms.into(), now_ms.into(), most.into()];
+        // The condition stands twice: somebody may be seen between the two.
+        let sql = "DELETE FROM sessions WHERE (last_seen_ms <= $1 OR expires_ms <= $2) AND id_hash IN \
+                   (SELECT id_hash FROM sessions WHERE last_seen_ms <= $1 OR expires_ms <= $2 LIMIT $3) \
+                   RETURNING name, expires_ms";
+        let rows = self.database.rows(sql, values).await?;
+        let read = |row: &Row| {
+            let lapse = if row.number("expires_ms")? <= now_ms { Lapse::Longest } else { Lapse::Idle };
+            Ok::<_, DbError>((row.get::<String>("name")?, lapse))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// How many there are, ended ones that nobody deleted yet included.
@@ -174,4 +239,40 @@ fn read(row: &Row, id_hash: [u8; 32]) -> Result<SessionRecord, DbError> {
         tokens: row.get("tokens")?,
         tokens_expire_ms: row.maybe_number("tokens_expire_ms")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{DatabaseUrl, State};
+
+    /// The database fails between the token and the sessions: the provider tries again, and is heard.
+    #[tokio::test]
+    async fn a_logout_that_failed_counts_when_it_is_sent_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let State { sessions, .. } = State::open(&DatabaseUrl::in_directory(dir.path())).await.unwrap();
+        let ada = SessionRecord {
+            id_hash: [1; 32],
+            created_ms: 1,
+            last_seen_ms: 1,
+            expires_ms: 1000,
+            subject: "ada".into(),
+            name: "ada@example.org".into(),
+            email: None,
+            groups: Vec::new(),
+            issuer: "https://id.example".into(),
+            sid: Some("s".into()),
+            tokens: None,
+            tokens_expire_ms: None,
+        };
+        sessions.create(&ada).await.unwrap();
+        let fails = "CREATE TRIGGER held BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'held by the test'); END";
+        sessions.database.run(fails, []).await.unwrap();
+        let ended = EndedThere::Session { sid: "s".into() };
+        let end = async || sessions.end_there("https://id.example", &ended, &[9; 32], 1000).await;
+        end().await.unwrap_err();
+        sessions.database.run("DROP TRIGGER held", []).await.unwrap();
+        assert_eq!(end().await.unwrap(), Some(vec!["ada@example.org".to_owned()]));
+        assert_eq!(end().await.unwrap(), None, "it counts once");
+    }
 }

@@ -70,7 +70,11 @@ pub(super) fn routes() -> Routes {
         .with(get("/traces/heat", "The same search, counted by time and duration.", traces::heat_map))
         .with(get("/traces/names", "What can be searched for.", traces::names))
         .with(get("/traces/{id}", "One trace.", traces::one))
-        .with(get("/audit", "Who did what, newest first; with format a file of up to 10,000 entries.", audit::list))
+        .with(get(
+            "/audit",
+            "Who did what, newest first; with format a file of up to 10,000 entries and 8 MiB.",
+            audit::list,
+        ))
         .with(get("/views", "Saved views: one's own and those that others share.", views::list))
         .with(post("/views", "Saves a view.", views::save))
         .with(delete("/views/{id}", "Forgets a view.", views::remove))

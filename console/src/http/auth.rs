@@ -135,6 +135,7 @@ struct BackchannelForm {
 async fn backchannel(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     form: Result<Form<BackchannelForm>, FormRejection>,
 ) -> Response {
     let refused = |status: StatusCode, error: &str, why: String| {
@@ -144,7 +145,7 @@ async fn backchannel(
     let Ok(Form(form)) = form else {
         return refused(StatusCode::BAD_REQUEST, "invalid_request", "there is no logout_token".to_owned());
     };
-    match app.auth.sign_out_from_afar(&form.logout_token, peer.ip()).await {
+    match app.auth.sign_out_from_afar(&headers, peer.ip(), &form.logout_token).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(problem @ SignInProblem::Session(_)) => {
             refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error", problem.to_string())

@@ -13,7 +13,11 @@ use futures::{
     future::BoxFuture,
     stream::{self, FuturesUnordered},
 };
-use tokio::{sync::broadcast::error::RecvError, time::Interval};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{Instant, Interval},
+};
+use weft_model::audit::How;
 use weft_runtime::Shutdown;
 
 use super::{ApiError, api::GraphQuery};
@@ -28,13 +32,19 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How soon a page comes back after the stream ended.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether the listener may still listen.
+/// How often it is looked whether the listener's session still holds.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How often it is asked whether they still see what they saw; on a cluster that is a question for each namespace.
+const ASK_EVERY: Duration = Duration::from_secs(60);
+/// How long a proof counts that is shown with each request, a token or a proxy's word.
+const PROVEN_FOR: Duration = Duration::from_secs(600);
 
 struct Feed {
     caller: Caller,
     app: Arc<App>,
+    began: Instant,
     look: Interval,
+    ask: Interval,
     first: FuturesUnordered<BoxFuture<'static, Message>>,
     subscription: Subscription,
     shutdown: Shutdown,
@@ -62,10 +72,11 @@ pub(super) async fn subscribe(
         )
     })?;
     let first = present(&app, std::slice::from_ref(&subscription.graph));
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    look.reset();
+    let began = Instant::now();
+    let every = |period: Duration| tokio::time::interval_at(began + period, period);
+    let (look, ask) = (every(LOOK_EVERY), every(ASK_EVERY));
     let shutdown = app.shutdown.clone();
-    let feed = Feed { caller, app, look, first, subscription, shutdown, sent: String::new(), ended: false };
+    let feed = Feed { caller, app, began, look, ask, first, subscription, shutdown, sent: String::new(), ended: false };
     let stream = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -74,12 +85,18 @@ pub(super) async fn subscribe(
 }
 
 impl Feed {
-    /// A stream outlives no session: the page comes back, and is asked again.
+    /// A stream outlives no session and no proof: the page comes back, and is asked again.
     async fn may_listen(&mut self) -> bool {
         match self.caller.session() {
             Some(session) => self.app.auth.holds(&session).await,
-            None => true,
+            None => !matches!(self.caller.how(), How::Token | How::Proxy) || self.began.elapsed() < PROVEN_FOR,
         }
+    }
+
+    /// Nor does it outlive the rights that it began with.
+    async fn sees_the_same(&mut self) -> bool {
+        let view = self.app.view();
+        self.app.auth.sees_the_same(&self.caller, &view.estate.namespaces).await
     }
 
     /// What this page is to hear of a message; `None` for other pages' graphs, and for the graph that it has already.
@@ -110,6 +127,10 @@ impl Feed {
                 received = self.subscription.messages.recv() => received,
                 _ = self.look.tick() => {
                     if self.may_listen().await { continue }
+                    return None;
+                }
+                _ = self.ask.tick() => {
+                    if self.sees_the_same().await { continue }
                     return None;
                 }
                 () = self.shutdown.wait() => return None,

@@ -2,6 +2,8 @@
 
 use prometheus_http_query::reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
+use weft_console::db::{AuditRecord, DatabaseUrl, State};
+use weft_model::audit::{Action, How};
 
 use crate::{
     http::Running,
@@ -82,6 +84,58 @@ async fn who_moved_a_canary_shows_on_every_console_of_one_postgres() {
     );
     one.stop().await;
     two.stop().await;
+}
+
+/// Two hundred entries of 60 kB are more than one file holds.
+#[tokio::test]
+async fn a_file_is_bounded_and_says_where_it_goes_on() {
+    let console = Running::start(&[]).await;
+    let state = State::open(&DatabaseUrl::in_directory(&console.dir.path().join("data"))).await.unwrap();
+    for at_ms in 0..200_u64 {
+        let record = AuditRecord {
+            at_ms,
+            who: "ada".into(),
+            how: How::Session,
+            address: None,
+            action: Action::Update,
+            object: None,
+            diff: "x".repeat(60_000),
+            detail: format!("entry {at_ms}"),
+        };
+        state.audit.record(&record).await.unwrap();
+    }
+    let (mut path, mut told, mut files) = ("/api/v1/audit?format=csv".to_owned(), Vec::new(), 0);
+    loop {
+        let answer = console.get(&path).await;
+        let link = answer.headers().get(header::LINK).map(|link| link.to_str().unwrap().to_owned());
+        let text = answer.text().await.unwrap();
+        assert!(text.len() < 9 * 1024 * 1024, "{}", text.len());
+        files += 1;
+        let mut rows: Vec<&str> = text.lines().skip(1).collect();
+        let cut = rows.last().copied().filter(|row| row.starts_with(",,,,,cut,,,,"));
+        if cut.is_some() {
+            rows.pop();
+        }
+        told.extend(rows.iter().map(|row| row.split(',').nth(9).unwrap().to_owned()));
+        let (Some(cut), Some(link)) = (cut, link.as_deref()) else {
+            assert_eq!((cut, link), (None, None));
+            break;
+        };
+        let cursor = cut.split("cursor=").nth(1).unwrap().split('.').next().unwrap();
+        path = format!("/api/v1/audit?format=csv&cursor={cursor}");
+        assert_eq!(link, format!("<{path}>; rel=\"next\""));
+    }
+    assert_eq!(told, (0..200).rev().map(|at| format!("entry {at}")).collect::<Vec<_>>());
+    assert_eq!(files, 2);
+
+    let first = console.json("/api/v1/audit?format=json&limit=150").await;
+    let entries = first["entries"].as_array().unwrap();
+    assert!((100..150).contains(&entries.len()), "{}", entries.len());
+    assert_eq!(first["next"], entries.last().unwrap()["id"].to_string());
+    let short = console.get("/api/v1/audit?format=csv&limit=1").await.text().await.unwrap();
+    assert_eq!(short.lines().count(), 3, "the title, an entry, and that there is more");
+    state.close().await;
+    console.stop().await;
 }
 
 #[tokio::test]

@@ -7,9 +7,12 @@ mod token;
 
 use std::time::Instant;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::future::join_all;
 use prometheus_http_query::reqwest::header;
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use weft_console::db::SessionRecord;
 
 use self::{
     lies::{ABOUT_LOGOUT, ABOUT_SIGN_IN, EVERYWHERE, Lie, logout},
@@ -78,6 +81,95 @@ async fn a_logout_token_that_lies_ends_nothing() {
     assert_eq!(stage.log_out(&honest).await, 400, "it counts once");
     assert_eq!(stage.status(header::COOKIE, &next).await, 200);
     stage.assert_clean_log();
+}
+
+/// A logout token names a session, somebody, or both (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.7).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_token_ends_the_session_that_it_names() {
+    let stage = Stage::start().await;
+    let alone = |bend: Bend| stage.provider.token_after(logout, bend);
+    let here = stage.sign_in().await.1.unwrap();
+    stage.provider.lie(|draft, _, _| draft.without("sid"));
+    let unnamed = stage.sign_in().await.1.unwrap();
+    stage.provider.lie(HONEST);
+    let hold = async |here_holds: bool, unnamed_holds: bool| {
+        let status = |holds: bool| if holds { 200 } else { 401 };
+        assert_eq!(stage.status(header::COOKIE, &here).await, status(here_holds));
+        assert_eq!(stage.status(header::COOKIE, &unnamed).await, status(unnamed_holds));
+    };
+
+    let another = alone(|draft, _, _| {
+        draft.without("sub");
+        draft.claims["sid"] = "sid-of-another".into();
+        draft.claims["jti"] = "1".into();
+    });
+    assert_eq!(stage.log_out(&another).await, 200);
+    hold(true, true).await;
+    let both = alone(|draft, _, _| {
+        draft.claims["sid"] = "sid-of-another".into();
+        draft.claims["jti"] = "2".into();
+    });
+    assert_eq!(stage.log_out(&both).await, 200);
+    hold(true, false).await;
+    let session = alone(|draft, _, _| {
+        draft.without("sub");
+        draft.claims["sid"] = "sid-1".into();
+        draft.claims["jti"] = "3".into();
+    });
+    assert_eq!(stage.log_out(&session).await, 200, "{}", stage.log());
+    hold(false, false).await;
+    stage.assert_clean_log();
+}
+
+/// The browser carries the session's ID token to the provider's page in an address.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_whoever_signed_out_admits_nobody() {
+    let stage = Stage::start().await;
+    let session = stage.sign_in().await.1.unwrap();
+    let made = stage.provider.secrets();
+    let token = made.iter().rfind(|secret| secret.matches('.').count() == 2).unwrap();
+    assert_eq!(stage.bearer(token).await, 200);
+    assert_eq!(stage.sign_out(&session).await, 200);
+    assert_eq!(stage.bearer(token).await, 401);
+    // The last character of a signature has bits to spare.
+    for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
+        let rewritten = format!("{}{last}", &token[..token.len() - 1]);
+        assert_eq!(stage.bearer(&rewritten).await, 401, "{last}");
+    }
+    assert_eq!(stage.bearer(&stage.provider.token(HONEST)).await, 200, "another of the same person's");
+    stage.assert_clean_log();
+}
+
+/// Only a key that is not known makes the provider be asked, and no address often.
+#[tokio::test(flavor = "multi_thread")]
+async fn logout_tokens_that_lie_ask_for_no_keys() {
+    // Keys are asked for once a second at most.
+    let a_second = || tokio::time::sleep(std::time::Duration::from_millis(1_050));
+    let stage = Stage::start().await;
+    stage.sign_in().await.1.unwrap();
+    a_second().await;
+    let before = stage.provider.fetched();
+    for Lie(name, bend) in ABOUT_LOGOUT {
+        assert_eq!(stage.log_out(&stage.provider.token_after(logout, *bend)).await, 400, "{name}");
+        assert_eq!(stage.provider.fetched(), before, "{name}");
+    }
+    for garbage in ["", "x.y.z", &stage.provider.token(HONEST)] {
+        assert_eq!(stage.log_out(garbage).await, 400, "{garbage}");
+        assert_eq!(stage.provider.fetched(), before, "{garbage}");
+    }
+    for _ in 0..9 {
+        let unknown = stage.provider.token_after(logout, |draft, _, _| {
+            draft.header["kid"] = "nobodys".into();
+            draft.signer = Signer::Stranger;
+        });
+        assert_eq!(stage.log_out(&unknown).await, 400);
+        a_second().await;
+    }
+    let asked = stage.provider.fetched() - before;
+    assert!((1..=6).contains(&asked), "{asked}");
+    stage.provider.rotate();
+    until("a sign-in with the new key", async || stage.sign_in().await.1).await;
+    assert_eq!(stage.log_out(&stage.provider.token(logout)).await, 200, "{}", stage.log());
 }
 
 /// What comes instead of a token is a refusal that a person can read; nothing of it runs or is kept.
@@ -249,6 +341,10 @@ async fn the_audit_tells_who_came_and_who_could_not() {
     );
     let seen = stage.audit(&eve, "").await;
     assert!(seen.iter().all(|entry| entry["who"] == "eve@example.org") && seen.len() == 2, "{seen:?}");
+    // From where people come is for administrators too, and is not to be guessed.
+    assert!(denied[0]["address"] == "127.0.0.1" && seen.iter().all(|entry| entry["address"].is_null()), "{seen:?}");
+    assert!(!stage.audit_text(&eve, "format=csv").await.contains("127.0.0.1"));
+    assert_eq!(stage.audit_answer(&eve, "address=127.0.0.1").await.status(), 403);
     let file = stage.audit_text(&root, "format=csv").await;
     assert!(
         file.contains(",,session,127.0.0.1,sign-in-refused,")
@@ -264,4 +360,32 @@ async fn the_audit_tells_who_came_and_who_could_not() {
     let refused = stage.audit(&root, "action=sign-in-refused&limit=200").await.len();
     assert!((4..60).contains(&refused), "{refused}");
     stage.assert_clean_log();
+}
+
+/// Of all requests that show it, one tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_whose_time_is_up_is_in_the_audit_once() {
+    let stage = Stage::start().await;
+    let secret = URL_SAFE_NO_PAD.encode([7; 32]);
+    let over = SessionRecord {
+        id_hash: Sha256::digest(&secret).into(),
+        created_ms: 1,
+        last_seen_ms: 1,
+        expires_ms: 2,
+        subject: "ada".into(),
+        name: "ada@example.org".into(),
+        email: None,
+        groups: Vec::new(),
+        issuer: stage.provider.issuer.clone(),
+        sid: None,
+        tokens: None,
+        tokens_expire_ms: None,
+    };
+    stage.state().await.sessions.create(&over).await.unwrap();
+    let cookie = format!("__Host-weft-session={secret}");
+    let answers = join_all((0..8).map(|_| stage.status(header::COOKIE, &cookie))).await;
+    assert!(answers.iter().all(|status| *status == 401), "{answers:?}");
+    let gone = stage.audit(&stage.provider.token(HONEST), "action=sign-out").await;
+    let told: Vec<_> = gone.iter().map(|entry| (entry["who"].as_str(), entry["detail"].as_str())).collect();
+    assert_eq!(told, [(Some("ada@example.org"), Some("A session lasts 12h at most."))]);
 }

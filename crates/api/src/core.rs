@@ -21,7 +21,7 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const INJECTED_ANNOTATION: &str = "sidecar.istio.io/status";
 /// `istio` on a workload that speaks mutual TLS.
 pub const TLS_MODE_LABEL: &str = "security.istio.io/tlsMode";
-/// Names the control plane that a namespace or pod belongs to.
+/// Names the control plane that a namespace or pod belongs to, or that reads an object of configuration.
 pub const REVISION_LABEL: &str = "istio.io/rev";
 /// Ties an EndpointSlice to its Service.
 pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";

@@ -2,20 +2,28 @@
 
 use serde_json::Value;
 
-use crate::{VERSION, render::bootstrap::Bootstrap};
+use crate::{
+    VERSION,
+    render::{bootstrap::Bootstrap, leave},
+};
 
 /// Words that stand for holes until the YAML is written; none occurs in any object.
-const HOLES: [(&str, &str); 4] = [
+const HOLES: [(&str, &str); 5] = [
     ("HOLE-NAMESPACE", "{{ .Release.Namespace }}"),
     ("HOLE-IMAGE", "\"{{ .Values.image.hub }}/operator:{{ .Values.image.tag | default .Chart.AppVersion }}\""),
     ("HOLE-PULL", "{{ .Values.image.pullPolicy }}"),
     ("HOLE-REPLICAS", "{{ .Values.replicas }}"),
+    ("HOLE-MESH", "\"{{ if .Values.mesh.create }}{{ .Values.mesh.name }}{{ end }}\""),
 ];
 const SECRETS: &str = "HOLE-SECRETS";
 
 /// Path below the chart's folder and content of each generated file.
 pub fn files() -> Vec<(String, String)> {
-    let mut files = vec![("Chart.yaml".to_owned(), chart()), ("templates/operator.yaml".to_owned(), operator())];
+    let mut files = vec![
+        ("Chart.yaml".to_owned(), chart()),
+        ("templates/operator.yaml".to_owned(), filled(bootstrap().objects())),
+        ("templates/leave.yaml".to_owned(), filled(leave::objects(&bootstrap(), "HOLE-MESH"))),
+    ];
     for crd in crate::crds().into_iter().filter(|crd| !crd.foreign) {
         files.push((format!("crds/{}.yaml", crd.name), format!("{GENERATED}{}", yaml(&crd.definition))));
     }
@@ -31,16 +39,20 @@ fn chart() -> String {
     )
 }
 
-fn operator() -> String {
-    let objects = Bootstrap {
+fn bootstrap() -> Bootstrap {
+    Bootstrap {
         namespace: "HOLE-NAMESPACE".into(),
         image: "HOLE-IMAGE".into(),
         pull_policy: "HOLE-PULL".into(),
         pull_secrets: vec![SECRETS.into()],
         replicas: 2,
-    };
+    }
+}
+
+/// A template of these objects.
+fn filled(objects: Vec<Value>) -> String {
     let mut text = GENERATED.to_owned();
-    for mut object in objects.objects() {
+    for mut object in objects {
         if object["kind"] == "Deployment" {
             object["spec"]["replicas"] = "HOLE-REPLICAS".into();
         }
@@ -108,7 +120,7 @@ mod tests {
     /// What Helm does to the generated template, as far as it has holes.
     #[test]
     fn the_filled_template_is_what_weft_install_applies() {
-        let filled = operator()
+        let filled = filled(bootstrap().objects())
             .replace("{{ .Release.Namespace }}", "weft-system")
             .replace("{{ .Values.image.hub }}", "weft")
             .replace("{{ .Values.image.tag | default .Chart.AppVersion }}", VERSION)

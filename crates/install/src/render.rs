@@ -6,13 +6,13 @@ mod console;
 mod control_plane;
 mod frame;
 mod gateway;
+pub mod leave;
 mod monitoring;
 mod pod;
 pub mod rbac;
 pub mod webhooks;
 
 use serde_json::Value;
-use weft_api::Object;
 
 use crate::{MeshInput, RenderError, names, profile};
 use frame::Frame;
@@ -73,24 +73,6 @@ pub fn rank(object: &Value) -> usize {
     ];
     let kind = object["kind"].as_str().unwrap_or_default();
     ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len())
-}
-
-/// A Mesh's name and revision clash with another's, when two would own the same objects; the other's name.
-pub fn conflict<'a>(mesh: &Object, others: impl IntoIterator<Item = &'a Object>) -> Option<&'a str> {
-    let revision = |object: &Object| match &object.spec {
-        weft_api::Spec::Mesh(spec) => Some(spec.revision_label().to_owned()),
-        _ => None,
-    };
-    let own = revision(mesh)?;
-    // The elder keeps what it has; names decide when both came at once.
-    let age = |object: &'a Object| (object.meta.creation_timestamp.as_deref(), object.meta.name.as_str());
-    let present = (mesh.meta.creation_timestamp.as_deref(), mesh.meta.name.as_str());
-    others
-        .into_iter()
-        .filter(|other| other.meta.name != mesh.meta.name && revision(other).as_deref() == Some(own.as_str()))
-        .filter(|other| age(other) < present)
-        .map(|other| other.meta.name.as_str())
-        .next()
 }
 
 #[cfg(test)]

@@ -21,6 +21,12 @@ pub fn is_version(text: &str) -> bool {
     numbers(text).is_some()
 }
 
+/// The tag of an image; empty where it has none.
+pub fn tag_of(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or_default();
+    name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or("", |(_, tag)| tag)
+}
+
 /// How `left` stands to `right`; nothing when one of them says no version, or both are candidates of one release.
 pub fn compare(left: &str, right: &str) -> Option<Ordering> {
     let (left_numbers, right_numbers) = (numbers(left)?, numbers(right)?);
@@ -62,6 +68,13 @@ mod tests {
     fn a_word_is_no_version() {
         assert!(["0.1.1", "v1.2", "1.2.0-rc.1"].into_iter().all(is_version));
         assert!(!["banana", "", "1", "0.1.banana", "canary-1a2b"].into_iter().any(is_version));
+    }
+
+    #[test]
+    fn a_tag_is_neither_a_port_nor_a_digest() {
+        assert_eq!(tag_of("registry:5000/weft/operator:0.1.0"), "0.1.0");
+        assert_eq!(tag_of("weft/operator:0.1.0@sha256:00"), "0.1.0");
+        assert_eq!((tag_of("registry:5000/operator"), tag_of("weft/operator@sha256:00")), ("", ""));
     }
 
     #[test]

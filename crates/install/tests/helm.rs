@@ -9,7 +9,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use weft_install::{Capabilities, MeshInput, VERSION, render::bootstrap::Bootstrap};
+use weft_install::{
+    Capabilities, MeshInput, VERSION,
+    render::{bootstrap::Bootstrap, leave},
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -46,7 +49,19 @@ fn helm(words: &[&str]) -> Result<String, String> {
     }
 }
 
+/// What an installation applies.
 fn template(words: &[&str]) -> Result<Vec<Value>, String> {
+    rendered(&[&["--no-hooks"][..], words].concat())
+}
+
+/// What the removal begins with.
+fn hooks(words: &[&str]) -> Vec<Value> {
+    let mut objects = rendered(words).unwrap();
+    objects.retain(|object| object["metadata"]["annotations"]["helm.sh/hook"].is_string());
+    objects
+}
+
+fn rendered(words: &[&str]) -> Result<Vec<Value>, String> {
     // Built from its module, Helm knows of no cluster's version but an old one.
     let fixed = ["template", "weft", "weft", "--namespace", "weft-system", "--kube-version", "1.35.0"];
     let text = helm(&[&fixed, words].concat())?;
@@ -97,4 +112,20 @@ fn values_reach_the_objects_and_wrong_ones_are_refused() {
     assert!(!template(&["--set", "mesh.create=false"]).unwrap().iter().any(|object| object["kind"] == "Mesh"));
     assert!(template(&["--set", "replica=3"]).unwrap_err().contains("replica"));
     assert!(template(&["--set", "mesh.spec.profile=huge"]).unwrap_err().contains("profile"));
+}
+
+#[test]
+fn the_removal_begins_with_the_mesh() {
+    assert_eq!(sorted(hooks(&[])), sorted(leave::objects(&Bootstrap::default(), "weft")));
+    let words = ["--set", "image.hub=h,image.tag=t,image.pullPolicy=Never,image.pullSecrets={a},mesh.name=main"];
+    let chosen = Bootstrap {
+        image: "h/operator:t".into(),
+        pull_policy: "Never".into(),
+        pull_secrets: vec!["a".into()],
+        ..Bootstrap::default()
+    };
+    assert_eq!(sorted(hooks(&words)), sorted(leave::objects(&chosen, "main")));
+    // A Mesh that somebody else applied is his to delete.
+    let only_looks = leave::objects(&Bootstrap::default(), "");
+    assert_eq!(sorted(hooks(&["--set", "mesh.create=false"])), sorted(only_looks));
 }

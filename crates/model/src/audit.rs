@@ -141,7 +141,7 @@ pub struct AuditEntry {
     pub who: String,
     /// How the console knew, or was to know.
     pub how: How,
-    /// From which IP address, where that was written down.
+    /// From which IP address, where that was written down, for who administrates the console.
     #[serde(default)]
     pub address: Option<String>,
     /// What.

@@ -11,6 +11,7 @@ mod feed;
 pub mod forward;
 mod ledger;
 mod pace;
+mod revision;
 mod scope;
 mod secrets;
 mod trouble;
@@ -33,6 +34,7 @@ use weft_model::Diagnostic;
 
 pub use clients::Clients;
 pub use connect::{ConnectError, client, config};
+pub use revision::Reader;
 pub use trouble::UNAVAILABLE_AFTER;
 
 use self::{
@@ -53,6 +55,8 @@ const MAX_SECRETS: usize = 256;
 pub struct KubernetesOptions {
     /// Namespace whose ConfigMap `istio` and whose policies are mesh-wide.
     pub root_namespace: String,
+    /// The control plane that reads, of several beside each other. `None` reads the configuration of all.
+    pub reader: Option<Reader>,
     /// Whether the Secrets that gateways name are followed. Who only shows configuration needs no right to read them.
     pub secrets: bool,
     /// How long changes must have rested before they are handed on. A batch of EndpointSlices alone does not wait.
@@ -65,6 +69,7 @@ impl Default for KubernetesOptions {
     fn default() -> Self {
         Self {
             root_namespace: "istio-system".to_owned(),
+            reader: None,
             secrets: true,
             settle: Duration::from_millis(20),
             limit: Duration::from_millis(100),
@@ -111,7 +116,7 @@ impl KubernetesSource {
         let now = Instant::now();
         Self {
             client,
-            ledger: Ledger::new(&options.root_namespace),
+            ledger: Ledger::new(&options.root_namespace, options.reader.clone()),
             options,
             sender,
             reports,

@@ -27,6 +27,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 const FIELD_MANAGER: &str = "weft-operator-findings";
 /// Findings that one object's status lists.
 const MAX_MESSAGES: usize = 20;
+/// Before what could not be told is tried again.
+const RETRY: Duration = Duration::from_secs(30);
 /// Time for one write.
 const WRITE: Duration = Duration::from_secs(5);
 
@@ -49,16 +51,21 @@ pub async fn run(cluster: Cluster, recorder: Recorder, settings: Settings) {
                     return;
                 };
                 store = applied;
-                due.get_or_insert_with(|| Instant::now() + SETTLE);
+                let settled = Instant::now() + SETTLE;
+                due = Some(due.map_or(settled, |due| due.min(settled)));
             }
             () = sleep_until(pause), if due.is_some() && source.synced() => {
-                due = None;
                 let snapshot = store.snapshot();
                 let more = objects.clone();
                 let found = tokio::task::spawn_blocking(move || by_object(&snapshot, more)).await;
-                if let Ok(found) = found {
-                    told.tell(found).await;
-                }
+                let done = match found {
+                    Ok(found) => told.tell(found).await,
+                    Err(error) => {
+                        tracing::error!(%error, "looking for findings was interrupted");
+                        false
+                    }
+                };
+                due = (!done).then(|| Instant::now() + RETRY);
             }
         }
         if due.is_some_and(|due| due <= Instant::now()) && !source.synced() {
@@ -91,7 +98,9 @@ struct Told {
 }
 
 impl Told {
-    async fn tell(&mut self, found: Found) {
+    /// Whether everything could be written.
+    async fn tell(&mut self, found: Found) -> bool {
+        let mut done = true;
         if !self.began {
             self.began = true;
             self.recall().await;
@@ -100,6 +109,8 @@ impl Told {
         for key in mended {
             if self.write(&key, &json!([])).await {
                 self.messages.remove(&key);
+            } else {
+                done = false;
             }
         }
         for (key, findings) in found {
@@ -112,8 +123,11 @@ impl Told {
                 for finding in findings.iter().filter(|finding| !mentions(&old, finding)).take(MAX_MESSAGES) {
                     self.publish(finding).await;
                 }
+            } else {
+                done = false;
             }
         }
+        done
     }
 
     /// Finds what an earlier leader wrote, so that it is taken back when it is mended.
@@ -160,7 +174,10 @@ impl Told {
                     tracing::warn!(object = %key, %error, "cannot write findings into the status");
                     return false;
                 }
-                Err(_) => return false,
+                Err(_) => {
+                    tracing::warn!(object = %key, "writing findings into the status takes too long");
+                    return false;
+                }
             }
         }
         true

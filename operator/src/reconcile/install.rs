@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use kube::{
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use weft_api::mesh::{ComponentStatus, MeshSpec, MeshStatus, Profile};
-use weft_install::{Capabilities, MeshInput, VERSION, names};
+use weft_install::{Capabilities, MeshInput, VERSION, names, version::tag_of};
 
 use super::{
     authority,
@@ -32,6 +33,8 @@ use crate::ca::cluster::Terms;
 
 /// Lifetime of leaves where the Mesh sets none: the default of `--cert-ttl`.
 const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
+/// The variable of the control plane that sets it.
+const CERT_TTL: &str = "WEFT_CERT_TTL";
 /// Looks again when nothing is waited for: status counts proxies, roots age.
 const SETTLED: Duration = Duration::from_secs(30);
 /// Looks again while something is on its way.
@@ -118,7 +121,8 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         Err(unmet) if unmet.there == There::All => unmet.tell(),
         done => done.map_err(|unmet| unmet.problem)?,
     }
-    let terms = terms(&input.mesh);
+    let mut terms = terms(&input.mesh);
+    terms.max_ttl = longest(&context.meshes.state(), terms.max_ttl);
     let spread = context.spread.borrow().clone();
     let requests = context.rotation_requests();
     let wish = authority::Wish { namespace: &context.namespace, terms: &terms, requests, spread };
@@ -143,10 +147,13 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         outcome.version = found
             .map(|part| &part.status)
             .filter(|found| found.ready >= found.replicas && found.replicas > 0)
-            .map(|found| found.image.rsplit_once(':').map_or_else(String::new, |(_, tag)| tag.to_owned()));
+            .map(|found| tag_of(&found.image).to_owned());
     }
     if parts.iter().any(|part| part.status.ready < part.status.replicas) {
         outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
+        // It comes before any pod: while it lasts, no new one is even made.
+        let paused = parts.iter().filter_map(|part| Some((part.component.clone(), part.paused.clone()?)));
+        outcome.conditions.hindrances.extend(paused);
     } else {
         // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.
         prune(cluster, &name, &classes).await?;
@@ -201,10 +208,21 @@ async fn claim(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem> {
 
 /// What certificates of this Mesh are issued with.
 pub fn terms(spec: &MeshSpec) -> Terms {
-    let written = spec.components.control_plane.env.get("WEFT_CERT_TTL");
-    let ttl = written.and_then(|text| humantime::parse_duration(text).ok()).unwrap_or(DEFAULT_TTL);
+    let ttl = lifetime(spec.components.control_plane.env.get(CERT_TTL).map(String::as_str));
     let trust_domain = spec.mesh_config.trust_domain.clone().unwrap_or_else(|| "cluster.local".to_owned());
     Terms { trust_domain, max_ttl: ttl }
+}
+
+fn lifetime(written: Option<&str>) -> Duration {
+    written.and_then(|text| humantime::parse_duration(text).ok()).unwrap_or(DEFAULT_TTL)
+}
+
+/// The longest life of a certificate of any Mesh, from this one's: all sign with the same root, so none can be forgotten when
+/// an old one is taken out of the bundle.
+fn longest(meshes: &[Arc<DynamicObject>], own: Duration) -> Duration {
+    let written =
+        |mesh: &Arc<DynamicObject>| lifetime(mesh.data["spec"]["components"]["controlPlane"]["env"][CERT_TTL].as_str());
+    meshes.iter().map(written).fold(own, Duration::max)
 }
 
 async fn control_plane(cluster: &Cluster, input: &MeshInput) -> Result<Option<Deployment>, Problem> {
@@ -256,6 +274,8 @@ struct Part {
     component: String,
     status: ComponentStatus,
     serves: bool,
+    /// That somebody paused its rollout.
+    paused: Option<String>,
 }
 
 async fn parts(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Vec<Part>, Problem> {
@@ -279,7 +299,7 @@ fn part(deployment: &Deployment) -> Part {
         .unwrap_or_default();
     let rollout = Rollout::of(deployment);
     let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
-    Part { component, status, serves: serves(deployment) }
+    Part { component, status, serves: serves(deployment), paused: rollout::paused(deployment) }
 }
 
 /// Why components wait, as far as their pods tell. Not knowing it changes nothing.
@@ -306,9 +326,9 @@ mod tests {
             "status": {"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1},
         }))
         .unwrap();
-        let Part { component, status, serves } = part(&deployment);
+        let Part { component, status, serves, paused } = part(&deployment);
         assert_eq!((component.as_str(), status.image.as_str()), ("console", "i:2"));
-        assert_eq!((status.ready, status.replicas, serves), (0, 1, true));
+        assert_eq!((status.ready, status.replicas, serves, paused), (0, 1, true, None));
     }
 
     #[test]
@@ -334,5 +354,18 @@ mod tests {
         spec.components.control_plane.env.insert("WEFT_CERT_TTL".into(), "2m".into());
         spec.mesh_config.trust_domain = Some("td".into());
         assert_eq!((terms(&spec).max_ttl, terms(&spec).trust_domain.as_str()), (Duration::from_secs(120), "td"));
+    }
+
+    #[test]
+    fn a_rotation_waits_for_the_longest_life_of_all() {
+        let mesh = |ttl: &str| {
+            let mut mesh = DynamicObject::new("other", &mesh_resource());
+            mesh.data = json!({"spec": {"components": {"controlPlane": {"env": {"WEFT_CERT_TTL": ttl}}}}});
+            Arc::new(mesh)
+        };
+        let hour = Duration::from_secs(3600);
+        assert_eq!(longest(&[], hour), hour);
+        assert_eq!(longest(&[mesh("2h"), mesh("1m")], hour), 2 * hour);
+        assert_eq!(longest(&[Arc::new(DynamicObject::new("plain", &mesh_resource()))], hour), DEFAULT_TTL);
     }
 }

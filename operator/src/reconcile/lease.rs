@@ -3,12 +3,18 @@
 //! Clocks of other replicas are not trusted: a lease counts as abandoned once this replica has seen it unchanged for its
 //! whole duration, by this replica's own monotonic clock. A holder that could not renew in time stops at once, well
 //! before anybody else may begin.
+//!
+//! The Lease is owned by the operator's Deployment. Who ends gives it up, but when the operator is removed its rights can
+//! be gone before its pods are: the Lease then goes with the Deployment, whoever removes that.
 
 use std::time::{Duration, Instant};
 
 use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
+    api::{
+        apps::v1::Deployment,
+        coordination::v1::{Lease, LeaseSpec},
+    },
+    apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference},
     jiff::Timestamp,
 };
 use kube::{
@@ -16,6 +22,7 @@ use kube::{
     api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
 };
 use tokio::time::{sleep, timeout};
+use weft_install::render::bootstrap::OPERATOR;
 use weft_runtime::Shutdown;
 
 /// How long others wait after the last renewal that they saw.
@@ -91,14 +98,23 @@ impl Election {
 /// A replica that stands for election.
 pub struct Candidate {
     leases: Api<Lease>,
+    deployments: Api<Deployment>,
     name: String,
     election: Election,
+    /// The operator's Deployment as last seen; nothing for an operator that none runs.
+    owner: Option<OwnerReference>,
 }
 
 impl Candidate {
     /// Stands for lease `name` in `namespace`.
     pub fn new(client: Client, namespace: &str, name: &str, me: String) -> Self {
-        Self { leases: Api::namespaced(client, namespace), name: name.to_owned(), election: Election::new(me) }
+        Self {
+            leases: Api::namespaced(client.clone(), namespace),
+            deployments: Api::namespaced(client, namespace),
+            name: name.to_owned(),
+            election: Election::new(me),
+            owner: None,
+        }
     }
 
     /// Waits until the lease is ours; `false` when stopped before.
@@ -167,18 +183,22 @@ impl Candidate {
     async fn round(&mut self) -> kube::Result<bool> {
         let found = self.leases.get_opt(&self.name).await?;
         let spec = found.as_ref().and_then(|lease| lease.spec.as_ref());
-        if self.election.look(spec, Instant::now()) == Step::Wait {
-            return Ok(false);
+        match self.election.look(spec, Instant::now()) {
+            Step::Wait => return Ok(false),
+            Step::Take => self.look_for_owner().await,
+            Step::Renew => {}
         }
         let claim = Some(self.election.claim(spec));
         let written = match found {
             // The resource version that was read makes a race have one winner.
             Some(lease) => {
-                let lease = Lease { spec: claim, ..lease };
+                let mut lease = Lease { spec: claim, ..lease };
+                own(&mut lease.metadata, self.owner.as_ref());
                 self.leases.replace(&self.name, &PostParams::default(), &lease).await
             }
             None => {
-                let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+                let mut metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+                own(&mut metadata, self.owner.as_ref());
                 self.leases.create(&PostParams::default(), &Lease { metadata, spec: claim }).await
             }
         };
@@ -188,6 +208,33 @@ impl Candidate {
             Err(error) => Err(error),
         }
     }
+
+    /// A Deployment that is gone or cannot be read stays the owner: what is made in its name now goes after it.
+    async fn look_for_owner(&mut self) {
+        match self.deployments.get_metadata_opt(OPERATOR).await {
+            Ok(Some(found)) => self.owner = owner(&found.metadata),
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "the lease stays when the operator is removed"),
+        }
+    }
+}
+
+fn owner(deployment: &ObjectMeta) -> Option<OwnerReference> {
+    Some(OwnerReference {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        name: deployment.name.clone()?,
+        uid: deployment.uid.clone()?,
+        ..OwnerReference::default()
+    })
+}
+
+/// Makes the Deployment the only owner of its kind: one that was replaced would take the lease with it.
+fn own(lease: &mut ObjectMeta, owner: Option<&OwnerReference>) {
+    let Some(owner) = owner else { return };
+    let owners = lease.owner_references.get_or_insert_default();
+    owners.retain(|other| other.kind != owner.kind);
+    owners.push(owner.clone());
 }
 
 #[cfg(test)]
@@ -232,5 +279,21 @@ mod tests {
         assert_eq!(me.claim(Some(&held("b", 0))).lease_transitions, Some(4));
         assert_eq!(me.claim(Some(&held("a", 0))).lease_transitions, Some(3));
         assert!(DEADLINE < DURATION, "a holder stops before another begins");
+    }
+
+    #[test]
+    fn the_lease_goes_with_the_operators_deployment() {
+        let deployment =
+            |uid: &str| ObjectMeta { name: Some(OPERATOR.into()), uid: Some(uid.into()), ..Default::default() };
+        let mut lease = ObjectMeta::default();
+        own(&mut lease, None);
+        assert_eq!(lease.owner_references, None, "an operator outside of a cluster has no Deployment");
+        for uid in ["1", "2", "2"] {
+            own(&mut lease, owner(&deployment(uid)).as_ref());
+        }
+        let owners = lease.owner_references.unwrap();
+        assert_eq!(owners.iter().map(|one| one.uid.as_str()).collect::<Vec<_>>(), ["2"], "of the present one alone");
+        assert_eq!((owners[0].kind.as_str(), owners[0].name.as_str()), ("Deployment", OPERATOR));
+        assert_eq!(owner(&ObjectMeta::default()), None);
     }
 }

@@ -18,7 +18,10 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::sleep};
 use weft_install::names;
 
-use super::{cluster::Cluster, problem::Problem};
+use super::{
+    cluster::Cluster,
+    problem::{Problem, Reason},
+};
 use crate::{ads::roots, ca::cluster::Secrets};
 
 /// Value of the component label on the ConfigMaps.
@@ -114,7 +117,7 @@ async fn write(
 
 /// A namespace may begin to go between the event and the write; nothing starts there any more.
 fn going(problem: &Problem) -> bool {
-    problem.message.contains("is being terminated") || problem.message.contains("not found")
+    problem.message.contains("is being terminated") || problem.reason == Reason::MissingKind
 }
 
 fn lacking<N, M>(namespaces: &[N], maps: &[M], roots: &str) -> Vec<String>
@@ -157,6 +160,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn only_a_namespace_that_goes_is_passed_over() {
+        let told = |reason, message: &str| going(&Problem::new(reason, message));
+        assert!(told(Reason::MissingKind, "namespaces \"shop\" not found"));
+        assert!(told(
+            Reason::Forbidden,
+            "unable to create new content in namespace shop because it is being terminated"
+        ));
+        // The roots are not there then, and nobody may be told that they are.
+        assert!(!told(Reason::Rejected, "failed calling webhook \"policy\": service \"policy\" not found"));
+    }
 
     #[test]
     fn every_living_namespace_without_these_roots_lacks_them() {

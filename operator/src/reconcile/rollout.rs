@@ -56,6 +56,17 @@ impl Rollout {
     }
 }
 
+/// Why a rollout that somebody paused does not go on, with the remedy; nothing when it is done or goes on by itself.
+pub fn paused(deployment: &Deployment) -> Option<String> {
+    let paused = deployment.spec.as_ref()?.paused.unwrap_or(false);
+    let (name, namespace) = (deployment.name_any(), deployment.namespace().unwrap_or_default());
+    (paused && !Rollout::of(deployment).done()).then(|| {
+        format!(
+            "the rollout of {name} is paused; kubectl -n {namespace} rollout resume deployment/{name} goes on with it"
+        )
+    })
+}
+
 /// By component, one pod that does not start and what it says of itself; components without such a pod are not there.
 pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -111,6 +122,24 @@ mod tests {
         assert_eq!(ready(rollout(3, false, 3, 3, 3)), (false, 0), "the change was not seen yet");
         assert_eq!(ready(rollout(0, true, 0, 0, 0)), (true, 0));
         assert_eq!(ready(Rollout::of(&Deployment::default())), (false, 0));
+    }
+
+    #[test]
+    fn a_rollout_that_somebody_paused_says_so_until_it_is_done() {
+        let deployment = |paused: bool, updated: i32| -> Deployment {
+            serde_json::from_value(json!({
+                "metadata": {"name": "weft-control-plane", "namespace": "mesh", "generation": 2},
+                "spec": {"replicas": 1, "selector": {}, "template": {}, "paused": paused},
+                "status": {"observedGeneration": 2, "updatedReplicas": updated, "replicas": 1, "availableReplicas": 1},
+            }))
+            .unwrap()
+        };
+        let told = paused(&deployment(true, 0)).unwrap();
+        assert!(
+            told.contains("weft-control-plane is paused; kubectl -n mesh rollout resume deployment/weft-control"),
+            "{told}"
+        );
+        assert_eq!((paused(&deployment(false, 0)), paused(&deployment(true, 1))), (None, None));
     }
 
     fn pod(name: &str, status: &Value) -> Pod {

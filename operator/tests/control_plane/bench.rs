@@ -61,6 +61,7 @@ impl Bench {
             cluster_id: "Kubernetes".into(),
             namespace: "weft-system".into(),
             revision: String::new(),
+            mesh: String::new(),
             cert_ttl: Duration::from_secs(3600),
         }
     }

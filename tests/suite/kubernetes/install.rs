@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use weft_install::names;
+use weft_install::{
+    names,
+    render::{bootstrap::Bootstrap, leave},
+};
 use weft_tests::{
     cluster::{
         Cluster,
@@ -26,6 +29,37 @@ async fn installed(cluster: &'static Cluster) -> Vec<String> {
     list.lines().map(str::to_owned).collect()
 }
 
+/// The chart's last hook, as long as this value lives.
+struct Hook {
+    cluster: &'static Cluster,
+    objects: String,
+}
+
+async fn hook(cluster: &'static Cluster, mesh: &str) -> Hook {
+    let operator = Bootstrap { pull_policy: "Never".into(), ..Bootstrap::default() };
+    let objects = leave::objects(&operator, mesh);
+    let hook = Hook { cluster, objects: json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string() };
+    cluster.apply(&hook.objects).await;
+    hook
+}
+
+impl Hook {
+    /// Waits until its Job has ended as it should; what it said.
+    async fn ends(self, how: &str) -> String {
+        let job = ["job", "-n", SYSTEM, leave::LEAVE];
+        self.cluster
+            .wait_for("the hook ends", &job, SOON, |job| ensure(job["status"][how] == 1, || job["status"].to_string()))
+            .await;
+        self.cluster.kubectl(&["-n", SYSTEM, "logs", &format!("job/{}", leave::LEAVE)]).await
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        drop(self.cluster.kubectl_now(&["delete", "--wait", "-f", "-"], Some(&self.objects)));
+    }
+}
+
 #[tokio::test]
 async fn a_mesh_is_installed_repaired_changed_and_removed() {
     let Some(cluster) = Cluster::get().await else { return };
@@ -44,9 +78,19 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         })
         .await;
 
+    // A rollout that somebody paused is told with the remedy.
     // An image that cannot be had: the old pod serves on, and the Mesh says what it waits for until that is put right.
     let console = |image: Value| json!({ "spec": { "components": { "console": { "image": image } } } }).to_string();
+    cluster.kubectl(&["-n", SYSTEM, "rollout", "pause", "deployment/weft-console"]).await;
     cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &console("weft/console:nowhere".into())]).await;
+    cluster
+        .wait_for("the Mesh says that somebody paused it", &["mesh", NAME], SOON, |mesh| {
+            let text = mesh["status"]["conditions"].to_string();
+            let told = text.contains("the rollout of weft-console is paused; kubectl -n");
+            ensure(told && condition(mesh, "Ready") == Some(("False", "ComponentsNotReady")), || text)
+        })
+        .await;
+    cluster.kubectl(&["-n", SYSTEM, "rollout", "resume", "deployment/weft-console"]).await;
     cluster
         .wait_for("the Mesh names the console", &["mesh", NAME], SOON, |mesh| {
             let text = mesh["status"]["conditions"].to_string();
@@ -84,7 +128,10 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     let namespace = injected(cluster, "holds").await;
     namespace.apply(&client("worker")).await;
     namespace.kubectl(&["wait", "pod/worker", "--for=condition=Ready", "--timeout=60s"]).await;
-    cluster.kubectl(&["delete", "mesh", NAME, "--wait=false"]).await;
+    // As Helm does it: a Mesh that the chart did not make keeps the operator, and its own goes first.
+    let refused = hook(cluster, "").await.ends("failed").await;
+    assert!(refused.contains(&format!("there is {NAME} (kubectl delete mesh {NAME}")), "{refused}");
+    let hook = hook(cluster, NAME).await;
     let wanted = format!("{}/worker", namespace.name);
     cluster
         .wait_for("the Mesh names the pods that it waits for", &["mesh", NAME], SOON, |mesh: &Value| {
@@ -105,6 +152,8 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
 
     namespace.kubectl(&["delete", "pod/worker", "--wait=true"]).await;
     cluster.wait_gone(&["mesh", NAME], SOON).await;
+    let words = hook.ends("succeeded").await;
+    assert!(words.contains(&wanted), "{words}");
     assert_eq!(installed(cluster).await, Vec::<String>::new());
     let roots = cluster
         .kubectl(&["get", "configmaps", "-A", "--field-selector=metadata.name=weft-ca-root-cert", "-o", "name"])

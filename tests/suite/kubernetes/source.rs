@@ -21,12 +21,16 @@ struct Follower {
 impl Follower {
     /// With the rights of the token's owner, or the administrator's.
     async fn start(cluster: &Cluster, token: Option<&str>) -> Self {
+        Self::with(cluster, token, KubernetesOptions::default()).await
+    }
+
+    async fn with(cluster: &Cluster, token: Option<&str>, options: KubernetesOptions) -> Self {
         let mut config = kubernetes::config(Some(&cluster.kubeconfig()), None).await.unwrap();
         if let Some(token) = token {
             config.auth_info = kube::config::AuthInfo { token: Some(token.to_owned().into()), ..Default::default() };
         }
         let client = kubernetes::client(config).unwrap();
-        let source = KubernetesSource::new(client, KubernetesOptions::default());
+        let source = KubernetesSource::new(client, options);
         Self { source, objects: BTreeMap::new(), diagnostics: Vec::new() }
     }
 
@@ -156,6 +160,39 @@ async fn what_the_mesh_reads_is_followed_and_nothing_else() {
     follower.until("a Secret that nobody names is forgotten", |f| certificate(f).is_none()).await;
     namespace.kubectl(&["delete", "service", "cart"]).await;
     follower.until("what is deleted is gone", |f| f.object(Kind::Service, at, "cart").is_none()).await;
+}
+
+#[tokio::test]
+async fn configuration_of_another_revision_is_left_to_it() {
+    let Some(cluster) = Cluster::get().await else { return };
+    istio_kinds(cluster).await;
+    let namespace = cluster.namespace("source-revisions", &[]).await;
+    let route = |name: &str, labels: Value| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "labels": labels},
+            "spec": {"hosts": ["cart"], "http": [{"route": [{"destination": {"host": "cart"}}]}]}})
+    };
+    let items = [
+        route("everybodys", json!({})),
+        route("blues", json!({"istio.io/rev": "blue"})),
+        route("greens", json!({"istio.io/rev": "green"})),
+    ];
+    namespace.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).await;
+    let reader = kubernetes::Reader { revision: "blue".to_owned(), mesh: None };
+    let options = KubernetesOptions { reader: Some(reader), ..KubernetesOptions::default() };
+    let mut follower = Follower::with(cluster, None, options).await;
+    follower.until("in sync", |f| f.source.synced()).await;
+    let has = |f: &Follower, name: &str| f.object(Kind::VirtualService, &namespace.name, name).is_some();
+    let seen = ["everybodys", "blues", "greens"].map(|name| has(&follower, name));
+    assert_eq!(seen, [true, true, false]);
+    // It changes hands.
+    let label = |name: &'static str, to: &'static str| {
+        let words = ["label", "--overwrite", "virtualservice.networking.istio.io", name, to];
+        let namespace = &namespace;
+        async move { namespace.kubectl(&words).await }
+    };
+    label("greens", "istio.io/rev=blue").await;
+    label("blues", "istio.io/rev=green").await;
+    follower.until("the routes changed hands", |f| has(f, "greens") && !has(f, "blues")).await;
 }
 
 #[tokio::test]

@@ -1,17 +1,18 @@
 //! The code flow with PKCE (RFC 6749, RFC 7636, OpenID Connect Core 1.0), and what comes of it.
 
+use std::net::IpAddr;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openidconnect::{
     AccessToken, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, ClientId, CsrfToken, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RefreshToken, RequestTokenError, Scope,
-    SignatureVerificationError, TokenResponse,
+    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RefreshToken, RequestTokenError, Scope, TokenResponse,
     core::{CoreErrorResponseType, CoreIdToken, CoreResponseType, CoreRevocableToken, CoreTokenResponse},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Known, Provider, ProviderError, innermost, one_line, redacted, without};
+use super::{Known, Provider, ProviderError, innermost, one_line, redacted, signed::newer_keys_may_help, without};
 use crate::auth::identity::User;
 
 /// Clocks of a provider and a console differ by no more, in seconds.
@@ -26,6 +27,14 @@ pub struct Kept {
     pub access_token: String,
     /// Gets new tokens, where the provider gives one.
     pub refresh_token: Option<String>,
+}
+
+impl Kept {
+    /// When the ID token runs out, in milliseconds since the epoch.
+    pub fn id_token_ends_ms(&self) -> u64 {
+        let ends = claims(&self.id_token).ok().and_then(|claims| claims.get("exp").and_then(Value::as_f64));
+        ends.map_or(0, |seconds| (seconds * 1000.0) as u64)
+    }
 }
 
 /// What a sign-in or a refresh gives.
@@ -53,7 +62,7 @@ pub struct Begun {
 impl Provider {
     /// Begins a sign-in.
     pub async fn begin(&self, state: String) -> Result<Begun, ProviderError> {
-        let known = self.known(None).await?;
+        let known = self.known().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
         let mut request = known.client.authorize_url(flow, move || CsrfToken::new(state), Nonce::new_random);
@@ -67,7 +76,7 @@ impl Provider {
     /// Checks the issuer that the answer names (RFC 9207): with several providers in play, a code of one must not be
     /// redeemed at another.
     pub async fn check_issuer(&self, named: Option<&str>) -> Result<(), ProviderError> {
-        let known = self.known(None).await?;
+        let known = self.known().await?;
         match named {
             Some(issuer) if issuer == self.issuer() => Ok(()),
             Some(other) => {
@@ -83,7 +92,7 @@ impl Provider {
 
     /// Redeems a code.
     pub async fn redeem(&self, code: String, verifier: String, nonce: String) -> Result<SignedIn, ProviderError> {
-        let known = self.known(None).await?;
+        let known = self.known().await?;
         let request = known.client.exchange_code(AuthorizationCode::new(code.clone()));
         let request = request.map_err(|error| self.unusable(&error))?;
         let answer = request.set_pkce_verifier(PkceCodeVerifier::new(verifier.clone())).request_async(&self.http).await;
@@ -97,7 +106,7 @@ impl Provider {
     /// Gets new tokens. `Ok(None)` when the answer has no ID token, which OpenID Connect Core 12.2 allows.
     pub async fn refresh(&self, kept: &Kept, subject: &str) -> Result<Option<SignedIn>, ProviderError> {
         let Some(refresh) = kept.refresh_token.clone() else { return Ok(None) };
-        let known = self.known(None).await?;
+        let known = self.known().await?;
         let refresh = RefreshToken::new(refresh);
         let request = known.client.exchange_refresh_token(&refresh).map_err(|error| self.unusable(&error))?;
         let answer = request.request_async(&self.http).await;
@@ -110,16 +119,16 @@ impl Provider {
         Ok(Some(SignedIn { user, sid, kept: keep(&answer, token, kept.refresh_token.clone()), expires_ms }))
     }
 
-    /// Whose ID token it is, when somebody shows one as a bearer token.
-    pub async fn bearer(&self, token: &str) -> Result<User, ProviderError> {
+    /// Whose ID token it is, when somebody at `from` shows one as a bearer token.
+    pub async fn bearer(&self, token: &str, from: IpAddr) -> Result<User, ProviderError> {
         let token: CoreIdToken = token.parse().map_err(|_| ProviderError::Token("it is no ID token".to_owned()))?;
-        let known = self.known(None).await?;
-        Ok(self.check(known, &token, Expect::Anything).await?.0)
+        let known = self.known().await?;
+        Ok(self.check(known, &token, Expect::Anything(from)).await?.0)
     }
 
     /// Gives tokens back (RFC 7009), as far as the provider takes them.
     pub async fn revoke(&self, kept: &Kept) {
-        let Ok(known) = self.known(None).await else { return };
+        let Ok(known) = self.known().await else { return };
         let Some(url) = known.extra.revocation_endpoint.clone() else { return };
         let client = known.client.as_ref().clone().set_revocation_url(url);
         let refresh = kept.refresh_token.clone().map(|token| CoreRevocableToken::from(RefreshToken::new(token)));
@@ -144,14 +153,18 @@ impl Provider {
             let verifier = Self::verifier(known);
             let claims = match expect {
                 Expect::Nonce(nonce) => token.claims(&verifier, nonce),
-                Expect::Refreshed | Expect::Anything => token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
+                Expect::Refreshed | Expect::Anything(_) => token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
             };
             claims.map(|claims| (claims.authorized_party().cloned(), claims.audiences().len(), claims.expiration()))
         };
         let verified = match verify(&known) {
-            Err(ClaimsVerificationError::SignatureVerification(
-                SignatureVerificationError::NoMatchingKey | SignatureVerificationError::CryptoError(_),
-            )) => verify(&self.known(Some(known.at)).await?),
+            Err(ClaimsVerificationError::SignatureVerification(error)) if newer_keys_may_help(&error) => {
+                let from = match expect {
+                    Expect::Anything(from) => Some(from),
+                    Expect::Nonce(_) | Expect::Refreshed => None,
+                };
+                verify(&self.newer(&known, from).await?)
+            }
             other => other,
         };
         let (azp, audiences, expires) = verified.map_err(|error| ProviderError::Token(innermost(&error)))?;
@@ -168,7 +181,7 @@ impl Provider {
     }
 
     /// Whether a token is for this client alone (OpenID Connect Core 3.1.3.7, 4 and 5).
-    pub(super) fn check_party(&self, azp: Option<&ClientId>, audiences: usize) -> Result<(), ProviderError> {
+    fn check_party(&self, azp: Option<&ClientId>, audiences: usize) -> Result<(), ProviderError> {
         match azp {
             Some(party) if *party != self.client_id => {
                 Err(ProviderError::Token(format!("it was made for {}", one_line(party.as_str()))))
@@ -199,8 +212,8 @@ enum Expect<'a> {
     Nonce(&'a Nonce),
     /// A refresh token that was ours.
     Refreshed,
-    /// Whoever holds it says who he is.
-    Anything,
+    /// Nothing: whoever holds it, at this address, says who he is.
+    Anything(IpAddr),
 }
 
 fn keep(answer: &CoreTokenResponse, token: &CoreIdToken, refresh: Option<String>) -> Kept {
@@ -225,7 +238,7 @@ pub(super) fn check_times(claims: &Map<String, Value>) -> Result<(), ProviderErr
 }
 
 /// All claims of a token whose signature was checked.
-pub(super) fn claims(token: &str) -> Result<Map<String, Value>, ProviderError> {
+fn claims(token: &str) -> Result<Map<String, Value>, ProviderError> {
     let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     payload
         .and_then(|payload| serde_json::from_slice(&payload).ok())

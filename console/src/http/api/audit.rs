@@ -3,8 +3,8 @@ use std::{net::IpAddr, sync::Arc};
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderValue, Uri, header},
-    response::IntoResponse,
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,7 +16,10 @@ use crate::{
     db::AuditFilter,
     http::{
         ApiError,
-        api::{csv, pages::linked},
+        api::{
+            csv,
+            pages::{link, linked},
+        },
         routes::Shaped,
     },
 };
@@ -25,6 +28,8 @@ use crate::{
 const MAX_PAGE: usize = 200;
 /// Entries of one exported file.
 const MAX_EXPORT: usize = 10_000;
+/// Bytes of one answer, as JSON: each entry may hold a long diff.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Entries looked at for one page; of many that the caller may not see a page may be short, and goes on with the next.
 const MAX_LOOKED_AT: usize = 20_000;
 
@@ -34,7 +39,7 @@ const MAX_LOOKED_AT: usize = 20_000;
 pub(super) struct Wanted {
     /// By whom.
     who: String,
-    /// From this address.
+    /// From this address; for who administrates the console.
     address: Option<IpAddr>,
     /// About objects of these namespaces, with commas between them.
     namespace: String,
@@ -50,7 +55,8 @@ pub(super) struct Wanted {
     to_ms: Option<u64>,
     /// Where the page begins: `next` of the page before.
     cursor: Option<u64>,
-    /// Entries of a page, 1 to 200, 100 by default; of a file up to 10,000.
+    /// Entries of a page, 1 to 200, 100 by default; of a file up to 10,000. There may be fewer: an answer has 8 MiB at
+    /// most.
     limit: Option<usize>,
     /// A file instead of a page.
     format: Option<Format>,
@@ -65,7 +71,9 @@ enum Format {
 }
 
 /// `GET /api/v1/audit`: for who administrates the console everything; for others what they did themselves, and what was
-/// done to objects of namespaces that they see. With `format` a file of up to 10,000 entries.
+/// done to objects of namespaces that they see, without the addresses that people came from. With `format` a file of up
+/// to 10,000 entries; one that ends before the oldest says so, with the cursor of the next: in `next`, in the last line of
+/// CSV, and in the header Link.
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -73,25 +81,38 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Shaped<AuditList>, ApiError> {
     let Query(wanted) = wanted?;
+    if wanted.address.is_some() && !caller.is_admin() {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Only administrators of the console see addresses.",
+            "Leave the address out, or ask an administrator.",
+        ));
+    }
     let most = if wanted.format.is_some() { MAX_EXPORT } else { MAX_PAGE };
     let limit = wanted.limit.unwrap_or(if wanted.format.is_some() { MAX_EXPORT } else { 100 }).clamp(1, most);
     let list = page(&app, &caller, &wanted, limit).await?;
-    let attachment = |name: &'static str| (header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    let next = list.next.clone();
     Ok(match wanted.format {
         Some(Format::Csv) => {
             let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-            ([kind, attachment("attachment; filename=\"weft-audit.csv\"")], csv::audit(&list.entries))
-                .into_response()
-                .into()
+            let text = csv::audit(&list.entries, next.as_deref());
+            file("attachment; filename=\"weft-audit.csv\"", ([kind], text), &uri, next.as_deref()).into()
         }
         Some(Format::Json) => {
-            ([attachment("attachment; filename=\"weft-audit.json\"")], Json(list)).into_response().into()
+            file("attachment; filename=\"weft-audit.json\"", Json(list), &uri, next.as_deref()).into()
         }
-        None => {
-            let next = list.next.clone();
-            linked(list, &uri, next.as_deref())
-        }
+        None => linked(list, &uri, next.as_deref()),
     })
+}
+
+fn file(name: &'static str, body: impl IntoResponse, uri: &Uri, next: Option<&str>) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    if let Some(link) = next.and_then(|cursor| link(uri, cursor)) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
 }
 
 async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Result<AuditList, ApiError> {
@@ -112,22 +133,31 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
         Some(object) => namespaces.contains(&object.namespace.as_str()),
         None => false,
     };
-    let mut found: Vec<AuditEntry> = Vec::new();
-    let (mut before, mut looked_at) = (wanted.cursor, 0);
+    let mut list = AuditList::default();
+    let (mut before, mut looked_at, mut bytes) = (wanted.cursor, 0, 0);
     loop {
         let batch = app.audit.entries().list(&filter, before, MAX_PAGE).await?;
         let last = batch.len() < MAX_PAGE;
         looked_at += batch.len();
-        before = batch.last().map(|entry| entry.id).or(before);
-        found.extend(batch.into_iter().filter(|entry| in_scope(entry) && may_see(caller, entry)));
-        if found.len() > limit {
-            found.truncate(limit);
-            let next = found.last().map(|entry| entry.id.to_string());
-            return Ok(AuditList { entries: found, next });
+        for mut entry in batch {
+            let id = entry.id;
+            if in_scope(&entry) && may_see(caller, &entry) {
+                bytes += serde_json::to_vec(&entry).map_err(|error| ApiError::internal(&error))?.len();
+                // The first one fits always, so that whoever goes on gets to the end.
+                if list.entries.len() == limit || (bytes > MAX_BYTES && !list.entries.is_empty()) {
+                    list.next = before.map(|id| id.to_string());
+                    return Ok(list);
+                }
+                if !caller.is_admin() {
+                    entry.address = None;
+                }
+                list.entries.push(entry);
+            }
+            before = Some(id);
         }
         if last || looked_at >= MAX_LOOKED_AT {
-            let next = before.filter(|_| !last).map(|id| id.to_string());
-            return Ok(AuditList { entries: found, next });
+            list.next = before.filter(|_| !last).map(|id| id.to_string());
+            return Ok(list);
         }
     }
 }

@@ -3,8 +3,9 @@
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_model::audit::AuditEntry;
 
-/// The audit, one line an entry.
-pub(super) fn audit(entries: &[AuditEntry]) -> String {
+/// The audit, one line an entry. When there are older ones, a last line in the same columns says so, with the cursor
+/// `next` of the file that goes on.
+pub(super) fn audit(entries: &[AuditEntry], next: Option<&str>) -> String {
     let mut text = "id,time,who,how,address,action,kind,namespace,name,detail,diff\r\n".to_owned();
     for entry in entries {
         let object = entry.object.clone().unwrap_or_default();
@@ -25,10 +26,18 @@ pub(super) fn audit(entries: &[AuditEntry]) -> String {
             &entry.detail,
             &entry.diff,
         ];
-        text.push_str(&fields.map(field).join(","));
-        text.push_str("\r\n");
+        line(&mut text, fields);
+    }
+    if let Some(next) = next {
+        let detail = format!("The file ends here and older entries follow: ask for cursor={next}.");
+        line(&mut text, ["", "", "", "", "", "cut", "", "", "", &detail, ""]);
     }
     text
+}
+
+fn line(text: &mut String, fields: [&str; 11]) {
+    text.push_str(&fields.map(field).join(","));
+    text.push_str("\r\n");
 }
 
 /// One field. What a spreadsheet would take for a formula gets an apostrophe, which it does not show.

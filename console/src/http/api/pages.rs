@@ -86,7 +86,7 @@ pub(super) fn linked<T: Serialize>(page: T, uri: &Uri, next: Option<&str>) -> Sh
 }
 
 /// `<…>; rel="next"`: the same address with another cursor.
-fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
+pub(super) fn link(uri: &Uri, cursor: &str) -> Option<HeaderValue> {
     let query = uri.query().unwrap_or_default();
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let cursor = format!("cursor={cursor}");

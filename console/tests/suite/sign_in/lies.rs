@@ -99,6 +99,9 @@ pub const ABOUT_LOGOUT: &[Lie] = &[
     }),
     Lie("with a nonce", |draft, _, _| draft.claims["nonce"] = "x".into()),
     Lie("without a name", |draft, _, _| draft.without("jti")),
+    Lie("about a session without a name", |draft, _, _| draft.claims["sid"] = "".into()),
+    Lie("about a session that is a number", |draft, _, _| draft.claims["sid"] = 1.into()),
+    Lie("about somebody and no session", |draft, _, _| draft.claims["sid"] = json!(null)),
     Lie("of yesterday", |draft, _, _| draft.claims["iat"] = (now() - 86_400).into()),
 ];
 

@@ -9,6 +9,7 @@ use std::{
 
 use prometheus_http_query::reqwest::{self, Response, header, redirect};
 use serde_json::{Value, json};
+use weft_console::db::{DatabaseUrl, State};
 
 use super::provider::{CLIENT_SECRET, Provider};
 use crate::parts::{SOON, until};
@@ -87,6 +88,11 @@ impl Stage {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap()
     }
 
+    /// Its database.
+    pub async fn state(&self) -> State {
+        State::open(&DatabaseUrl::in_directory(&self.dir.path().join("data"))).await.unwrap()
+    }
+
     /// Goes to the provider and as far as the way back.
     pub async fn begin(&self) -> Begun {
         let begun = self.http.get(format!("{}/auth/login?return_to=/%23/graph", self.console)).send().await.unwrap();
@@ -133,9 +139,14 @@ impl Stage {
     }
 
     /// What the audit answers to a token.
-    pub async fn audit_text(&self, token: &str, query: &str) -> String {
+    pub async fn audit_answer(&self, token: &str, query: &str) -> Response {
         let asked = self.http.get(format!("{}/api/v1/audit?{query}", self.console));
-        let answer = asked.header(header::AUTHORIZATION, format!("Bearer {token}")).send().await.unwrap();
+        asked.header(header::AUTHORIZATION, format!("Bearer {token}")).send().await.unwrap()
+    }
+
+    /// The same as text, of an answer that is one.
+    pub async fn audit_text(&self, token: &str, query: &str) -> String {
+        let answer = self.audit_answer(token, query).await;
         assert_eq!(answer.status(), 200);
         answer.text().await.unwrap()
     }

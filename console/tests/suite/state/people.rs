@@ -1,6 +1,6 @@
 //! Sessions, and sign-ins under way.
 
-use weft_console::db::{LoginRecord, SessionRecord, State};
+use weft_console::db::{EndedThere, Lapse, LoginRecord, SessionRecord, State};
 
 use super::on_both;
 
@@ -73,24 +73,74 @@ async fn of_two_refreshes_at_once_one_wins() {
     .await;
 }
 
+/// Another token each time.
+async fn end_there(state: &State, token: u8, issuer: &str, ended: EndedThere) -> usize {
+    state.sessions.end_there(issuer, &ended, &[token; 32], 1000).await.unwrap().unwrap().len()
+}
+
 #[tokio::test]
 async fn sessions_end_by_provider_person_and_age() {
-    on_both(async |State { sessions, .. }: State| {
+    on_both(async |state: State| {
+        let sessions = &state.sessions;
         for (id, subject, seen) in [(1, "ada", 10), (2, "ada", 20), (3, "bob", 30), (4, "eve", 40)] {
             sessions.create(&session(id, subject, seen)).await.unwrap();
         }
         let late = SessionRecord { expires_ms: 100, ..session(5, "mal", 99) };
         sessions.create(&late).await.unwrap();
-        let issuer = "https://id.example";
-        assert_eq!(sessions.delete_by_sid("https://other.example", "sid-3").await.unwrap().len(), 0);
-        assert_eq!(sessions.delete_by_sid(issuer, "sid-3").await.unwrap().len(), 1);
-        assert_eq!(sessions.delete_by_subject("https://other.example", "ada").await.unwrap().len(), 0);
-        assert_eq!(sessions.delete_by_subject(issuer, "ada").await.unwrap().len(), 2);
+        let (issuer, other) = ("https://id.example", "https://other.example");
+        let (bobs, ada) =
+            (|| EndedThere::Session { sid: "sid-3".into() }, || EndedThere::Person { subject: "ada".into() });
+        assert_eq!(end_there(&state, 1, other, bobs()).await, 0);
+        assert_eq!(end_there(&state, 2, issuer, bobs()).await, 1);
+        assert_eq!(end_there(&state, 3, other, ada()).await, 0);
+        assert_eq!(end_there(&state, 4, issuer, ada()).await, 2);
         assert_eq!(sessions.count().await.unwrap(), 2);
-        assert_eq!(sessions.delete_older(40, 99).await.unwrap(), 0);
-        assert_eq!(sessions.delete_older(40, 100).await.unwrap(), 1, "its absolute end");
-        assert_eq!(sessions.delete_older(41, 100).await.unwrap(), 1, "idle");
+        assert!(sessions.lapse(39, 99, 10).await.unwrap().is_empty());
+        assert!(sessions.lapse(39, 100, 0).await.unwrap().is_empty(), "no more than wanted");
+        assert_eq!(sessions.lapse(39, 100, 10).await.unwrap(), [("mal@example.org".to_owned(), Lapse::Longest)]);
+        assert_eq!(sessions.lapse(40, 100, 10).await.unwrap(), [("eve@example.org".to_owned(), Lapse::Idle)]);
         assert_eq!(sessions.count().await.unwrap(), 0);
+    })
+    .await;
+}
+
+/// A token that names both ends that session of that person, and those of theirs that could be it.
+#[tokio::test]
+async fn a_session_of_a_person_ends_with_those_that_could_be_it() {
+    on_both(async |state: State| {
+        let sessions = &state.sessions;
+        for (id, subject) in [(1, "ada"), (2, "ada"), (4, "bob")] {
+            sessions.create(&session(id, subject, 10)).await.unwrap();
+        }
+        for (id, subject) in [(3, "ada"), (5, "bob")] {
+            sessions.create(&SessionRecord { sid: None, ..session(id, subject, 10) }).await.unwrap();
+        }
+        let of = |subject: &str, sid: &str| EndedThere::SessionOf { subject: subject.into(), sid: sid.into() };
+        assert_eq!(end_there(&state, 1, "https://id.example", of("ada", "sid-1")).await, 2);
+        for (id, held) in [(1, false), (2, true), (3, false), (4, true), (5, true)] {
+            assert_eq!(sessions.get(&[id; 32]).await.unwrap().is_some(), held, "{id}");
+        }
+        assert_eq!(end_there(&state, 2, "https://id.example", of("ada", "sid-4")).await, 0, "it is Bob's");
+        let named = EndedThere::Session { sid: "sid-4".into() };
+        assert_eq!(end_there(&state, 3, "https://id.example", named).await, 1);
+        assert_eq!(sessions.count().await.unwrap(), 2, "whose session is not known stays, where nobody is named");
+    })
+    .await;
+}
+
+/// Of consoles that find sessions ended at the same time, each tells of others.
+#[tokio::test]
+async fn a_session_lapses_once() {
+    on_both(async |State { sessions, .. }: State| {
+        for id in 0..40 {
+            sessions.create(&session(id, &format!("p{id}"), 10)).await.unwrap();
+        }
+        let sweeps = futures::future::join_all((0..8).map(|_| sessions.lapse(10, 11, 100))).await;
+        let mut told: Vec<_> = sweeps.into_iter().flat_map(Result::unwrap).map(|(name, _)| name).collect();
+        told.sort();
+        assert_eq!(told.len(), 40, "{told:?}");
+        told.dedup();
+        assert_eq!(told.len(), 40);
     })
     .await;
 }
@@ -127,14 +177,24 @@ async fn a_sign_in_ends_once() {
 
 #[tokio::test]
 async fn a_token_is_spent_once_and_forgotten_after_its_end() {
-    on_both(async |State { logins, .. }: State| {
-        let spends = (0..8).map(|_| logins.spend(&[1; 32], 100));
-        let first =
-            futures::future::join_all(spends).await.into_iter().filter(|spent| *spent.as_ref().unwrap()).count();
-        assert_eq!(first, 1);
-        assert!(logins.spend(&[2; 32], 200).await.unwrap());
+    on_both(async |State { logins, sessions, .. }: State| {
+        let nobody = EndedThere::Session { sid: "nobodys".into() };
+        let spend = async |token: [u8; 32], until_ms: u64| {
+            sessions.end_there("https://id.example", &nobody, &token, until_ms).await.unwrap().is_some()
+        };
+        let spends = futures::future::join_all((0..8).map(|_| spend([1; 32], 100))).await;
+        assert_eq!(spends.into_iter().filter(|spent| *spent).count(), 1);
+        assert!(spend([2; 32], 200).await);
         assert_eq!(logins.delete_older(0, 101).await.unwrap(), 1);
-        assert!(!logins.spend(&[2; 32], 200).await.unwrap());
+        assert!(!spend([2; 32], 200).await);
+
+        assert!(!logins.retired(&[3; 32]).await.unwrap());
+        for _ in 0..2 {
+            logins.retire(&[3; 32], 300).await.unwrap();
+            assert!(logins.retired(&[3; 32]).await.unwrap());
+        }
+        assert_eq!(logins.delete_older(0, 301).await.unwrap(), 2);
+        assert!(!logins.retired(&[3; 32]).await.unwrap());
     })
     .await;
 }

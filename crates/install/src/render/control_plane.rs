@@ -25,6 +25,7 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         env_field("WEFT_NAMESPACE", "metadata.namespace"),
         env_field("WEFT_POD_NAME", "metadata.name"),
         env("WEFT_REVISION", mesh.revision_label()),
+        env("WEFT_MESH", frame.input.name.as_str()),
         env("WEFT_TRUST_DOMAIN", settings.trust_domain.as_str()),
         env("WEFT_DOMAIN", settings.domain.as_str()),
         env("WEFT_ROOT_NAMESPACE", settings.root_namespace.as_str()),

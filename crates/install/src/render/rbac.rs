@@ -206,6 +206,14 @@ pub fn operator_namespace() -> Vec<Rule> {
     rules
 }
 
+/// What the Helm chart's last hook may; the second rule is for the chart's own Mesh alone.
+pub fn leave() -> Vec<Rule> {
+    vec![
+        rule(&["weft.dev"], &["meshes"], &["get", "list"], "whether a Mesh still needs the operator"),
+        rule(&["weft.dev"], &["meshes"], &["delete"], "the chart's own Mesh goes before the operator"),
+    ]
+}
+
 /// The rules' reasons, one line each, in the order of the rules.
 fn reasons(rules: &[Rule]) -> String {
     let line = |(index, rule): (usize, &Rule)| format!("{}. {}: {}", index + 1, rule.resources.join(", "), rule.why);

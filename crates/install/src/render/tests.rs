@@ -215,20 +215,6 @@ fn impossible_meshes_are_refused_with_every_reason() {
 }
 
 #[test]
-fn of_two_meshes_with_one_revision_the_elder_stays() {
-    let mesh = |name: &str, time: &str, revision: &str| {
-        let value = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh",
-            "metadata": {"name": name, "creationTimestamp": time}, "spec": {"revision": revision}});
-        weft_api::parse(&value, "").unwrap().object
-    };
-    let (elder, younger) = (mesh("b", "2026-01-01T00:00:00Z", ""), mesh("a", "2026-01-02T00:00:00Z", "default"));
-    let other = mesh("c", "2025-01-01T00:00:00Z", "v2");
-    let all = [elder.clone(), younger.clone(), other];
-    assert_eq!(conflict(&younger, &all), Some("b"));
-    assert_eq!(conflict(&elder, &all), None);
-}
-
-#[test]
 fn sign_in_opens_the_console_and_gives_it_one_right_more() {
     let sign_in = json!({
         "publicUrl": "https://weft.example.org", "trustedProxies": ["10.1.0.0/16", "fd00::/8"], "impersonate": true,

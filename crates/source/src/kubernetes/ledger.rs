@@ -13,6 +13,7 @@ use weft_model::Diagnostic;
 use self::held::Held;
 use super::{
     feed::{Event, FeedId, Report},
+    revision::{self, Reader, Revision},
     scope::Scope,
     secrets,
     watched::{Watched, What},
@@ -38,6 +39,7 @@ impl Name {
 pub(super) struct Ledger {
     feeds: BTreeMap<FeedId, Held>,
     scope: Scope,
+    revision: Revision,
     /// Changes since the last batch; the last of several on one object wins.
     pending: BTreeMap<ObjectKey, Change>,
     pending_other_than_endpoints: bool,
@@ -47,10 +49,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(root_namespace: &str) -> Self {
+    /// `reader` is a control plane; `None` hands on the configuration of all.
+    pub(super) fn new(root_namespace: &str, reader: Option<Reader>) -> Self {
         Self {
             feeds: BTreeMap::new(),
             scope: Scope::new(root_namespace),
+            revision: Revision::new(reader),
             pending: BTreeMap::new(),
             pending_other_than_endpoints: false,
             served: BTreeMap::new(),
@@ -146,20 +150,26 @@ impl Ledger {
             Kind::Pod => old.as_ref().map(|pod| &pod.meta.labels) != new.as_ref().map(|pod| &pod.meta.labels),
             _ => false,
         };
-        let mut worth = false;
-        if !watched.namespaced() || self.scope.shows(&name.namespace) {
-            self.pend(kind, name, new.as_ref());
-            worth = true;
+        let seen = |object: &Option<Arc<Object>>| object.as_ref().is_some_and(|object| self.shows(kind, name, object));
+        let (was, is) = (seen(&old), seen(&new));
+        let mut worth = was || is;
+        if worth {
+            self.pend(kind, name, new.as_ref().filter(|_| is));
         }
         match kind {
             Kind::Namespace if self.scope.namespace(&name.name, new.as_ref().map(|object| &object.meta.labels)) => {
-                self.rescope(Some(&name.name));
+                self.rescope(|_, within, _| *within.namespace == *name.name);
                 worth = true;
             }
             Kind::Mesh | Kind::ConfigMap => self.config_dirty = true,
             _ => {}
         }
         worth
+    }
+
+    /// Whether an object is handed on.
+    fn shows(&self, kind: Kind, name: &Name, object: &Object) -> bool {
+        self.scope.shows(&name.namespace) && self.revision.reads(kind, object)
     }
 
     fn pend(&mut self, kind: Kind, name: &Name, object: Option<&Arc<Object>>) {
@@ -172,8 +182,8 @@ impl Ledger {
         self.pending.insert(key, change);
     }
 
-    /// Looks at the mesh config anew if an object that can hold it changed. A `Mesh` wins over Istio's ConfigMap; of
-    /// several, the first by name. Says whether other namespaces are in sight now.
+    /// Looks at the mesh config and the revision's tags anew if an object that can hold them changed. A `Mesh` wins over
+    /// Istio's ConfigMap; of several, the first by name. Says whether other objects are in sight now.
     fn reselect(&mut self) -> bool {
         if !std::mem::take(&mut self.config_dirty) {
             return false;
@@ -186,26 +196,34 @@ impl Ledger {
             };
             Some(config.discovery_selectors.clone())
         };
-        let mesh = self.objects(Kind::Mesh).min_by(|a, b| a.meta.name.cmp(&b.meta.name)).and_then(config);
-        let selectors = mesh.or_else(|| self.objects(Kind::ConfigMap).find_map(config)).unwrap_or_default();
-        let selected = self.scope.select(&selectors);
+        let own = self.objects(Kind::Mesh).filter(|mesh| self.revision.reads(Kind::Mesh, mesh));
+        let own = own.min_by(|a, b| a.meta.name.cmp(&b.meta.name));
+        let tags = match own.map(|mesh| &mesh.spec) {
+            Some(Spec::Mesh(mesh)) => mesh.tags.iter().cloned().collect(),
+            _ => BTreeSet::new(),
+        };
+        let selectors = own.and_then(config).or_else(|| self.objects(Kind::ConfigMap).find_map(config));
+        let selectors = selectors.unwrap_or_default();
+        let (selected, moved) = (self.scope.select(&selectors), self.revision.retag(tags));
         if selected {
             tracing::info!(selectors = selectors.len(), "the selectors of namespaces changed");
-            self.rescope(None);
+            self.rescope(|_, _, _| true);
+        } else if !moved.is_empty() {
+            tracing::info!(?moved, "the tags of this revision changed");
+            self.rescope(|kind, _, object| revision::named(kind, object).is_some_and(|name| moved.contains(name)));
         }
-        selected
+        self.secrets_dirty |= !moved.is_empty();
+        selected || !moved.is_empty()
     }
 
-    /// Puts what came into sight and takes away what went out of it, in one namespace or in all.
-    fn rescope(&mut self, namespace: Option<&str>) {
+    /// Puts what came into sight and takes away what went out of it, of what is concerned.
+    fn rescope(&mut self, concerned: impl Fn(Kind, &Name, &Object) -> bool) {
         let mut changes = Vec::new();
         for held in self.feeds.values().filter(|held| held.watched.namespaced()) {
             let Some(kind) = held.watched.kind() else { continue };
-            for (name, object) in &held.objects {
-                if namespace.is_none_or(|only| *name.namespace == *only) {
-                    let shown = self.scope.shows(&name.namespace);
-                    changes.push((kind, name.clone(), shown.then(|| Arc::clone(object))));
-                }
+            for (name, object) in held.objects.iter().filter(|(name, object)| concerned(kind, name, object)) {
+                let shown = self.shows(kind, name, object);
+                changes.push((kind, name.clone(), shown.then(|| Arc::clone(object))));
             }
         }
         for (kind, name, object) in changes {
@@ -261,8 +279,10 @@ impl Ledger {
         if !std::mem::take(&mut self.secrets_dirty) {
             return None;
         }
-        let policies = self.objects(Kind::Gateway).chain(self.objects(Kind::DestinationRule));
-        Some(secrets::wanted(policies.map(|o| &**o), self.objects(Kind::Pod).map(|o| &**o)))
+        let this = &*self;
+        let read = |kind| this.objects(kind).filter(move |object| this.revision.reads(kind, object));
+        let policies = read(Kind::Gateway).chain(read(Kind::DestinationRule));
+        Some(secrets::wanted(policies.map(|o| &**o), this.objects(Kind::Pod).map(|o| &**o)))
     }
 
     pub(super) fn len(&self) -> usize {

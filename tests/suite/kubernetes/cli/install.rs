@@ -126,8 +126,11 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     assert!(beside.err.contains("Mesh weft-cli is ready"), "{beside:?}");
     let told = weft(cluster, &["uninstall", "--name", "weft-cli", "--dry-run"]).await.code(0);
     assert_eq!(told.out.trim(), "Mesh weft-cli");
-    let removed = weft(cluster, &["uninstall", "--name", "weft-cli", "-o", "json"]).await.code(0).json();
-    assert_eq!(removed["removed"], json!(["Mesh weft-cli"]));
+    let words = ["uninstall", "--name", "weft-cli", "--delete-namespace", "-o", "json"];
+    let removed = weft(cluster, &words).await.code(0);
+    assert!(removed.err.contains("stays: it is needed for Mesh weft\n"), "{removed:?}");
+    let removed = removed.json();
+    assert_eq!((&removed["removed"], &removed["namespace"]["outcome"]), (&json!(["Mesh weft-cli"]), &json!("kept")));
     cluster.mesh_ready("weft").await;
     let left = ours(cluster).await;
     assert!(!left.iter().any(|name| name.contains("-cli")), "{left:?}");
@@ -141,10 +144,16 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     assert_eq!((&told["dryRun"], &removed["left"]), (&true.into(), &Value::Null));
     assert_eq!(told["removed"], removed["removed"], "what was announced is what went");
     assert_eq!((&told["kept"], &removed["kept"]), (&json!(["Secret shop-tls"]), &told["kept"]));
+    assert_eq!(removed["namespace"]["outcome"], "kept");
     assert!(cluster.read(&["secret", "-n", SYSTEM, "shop-tls"]).await.is_some());
+    // The operator's rights went before its pods did: its Lease goes all the same.
+    cluster.wait_gone(&["lease", "-n", SYSTEM, "weft-operator"], LIMIT).await;
     let removed = weft(cluster, &["uninstall", "--delete-namespace", "-o", "json"]).await.code(0);
     assert!(removed.err.contains("goes with what is not Weft's: Secret shop-tls"), "{removed:?}");
     assert_eq!(removed.json()["removed"].as_array().unwrap().last(), Some(&json!(format!("Namespace {SYSTEM}"))));
     cluster.wait_gone(&["namespace", SYSTEM], Duration::from_secs(90)).await;
+    let nothing = weft(cluster, &["uninstall", "--delete-namespace", "-o", "json"]).await.code(0);
+    assert!(nothing.err.contains(&format!("Namespace {SYSTEM} is not there")), "{nothing:?}");
+    assert_eq!(nothing.json()["namespace"]["outcome"], "absent");
     nothing_left(cluster).await;
 }

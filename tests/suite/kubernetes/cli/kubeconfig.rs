@@ -8,7 +8,7 @@ use super::{start, weft, with};
 const NOWHERE: &str = "https://127.0.0.1:1";
 
 /// A kubeconfig whose only context leads to `server`.
-fn kubeconfig(context: &str, cluster: &Value, user: &Value) -> String {
+pub(super) fn kubeconfig(context: &str, cluster: &Value, user: &Value) -> String {
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": context,
         "clusters": [{ "name": context, "cluster": cluster }],

@@ -8,7 +8,7 @@ use weft_tests::{
     wait::{ensure, until},
 };
 
-use super::{super::workload, Run, weft};
+use super::{super::workload, Run, kubeconfig::kubeconfig, weft, with};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -61,6 +61,41 @@ async fn status_and_cost_tell_what_is_there() {
     assert!(text.contains("MEMORY USED") && text.contains("144Mi") && text.contains("total"), "{text}");
     let text = weft(cluster, &["status", "-n", &namespace.name]).await.code(0).out;
     assert!(text.contains("3/3") && text.contains("CONTROL PLANE"), "{text}");
+}
+
+/// Whoever may look at Meshes and one namespace learns what there is to learn, and which rights the rest would take.
+#[tokio::test]
+async fn a_right_that_is_missing_hides_what_it_is_for_and_nothing_else() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh().await;
+    let namespace = cluster.namespace("visitor", &[]).await;
+    let name = namespace.name.as_str();
+    namespace.kubectl(&["create", "serviceaccount", "visitor"]).await;
+    let account = format!("--serviceaccount={name}:visitor");
+    namespace.kubectl(&["create", "rolebinding", "visitor", "--clusterrole=view", &account]).await;
+    let role = format!("{name}-meshes");
+    cluster.kubectl(&["create", "clusterrole", &role, "--verb=get,list", "--resource=meshes.weft.dev"]).await;
+    cluster.kubectl(&["create", "clusterrolebinding", &role, &format!("--clusterrole={role}"), &account]).await;
+    let token = namespace.kubectl(&["create", "token", "visitor"]).await;
+    let view = cluster.kubectl(&["config", "view", "--raw", "--flatten", "-o", "json"]).await;
+    let real: Value = serde_json::from_str(&view).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("visitor").display().to_string();
+    let user = json!({ "token": token.trim() });
+    std::fs::write(&file, kubeconfig("visitor", &real["clusters"][0]["cluster"], &user)).unwrap();
+    let visitor = [("KUBECONFIG", file.as_str())];
+
+    let status = with(cluster, &visitor, &["status", "-n", name, "-o", "json"]).await.json();
+    assert_eq!((&status["meshes"][0]["name"], &status["proxies"]), (&json!(NAME), &json!([])), "{status}");
+    let unread = status["unread"].to_string();
+    for right in ["get deployments.apps in namespace weft-system", "list pods in namespace weft-system"] {
+        assert!(unread.contains(right), "{unread}");
+    }
+    let text = with(cluster, &visitor, &["status"]).await.out;
+    assert!(text.contains("may list pods in the whole cluster") && text.contains("READY"), "{text}");
+    let check = with(cluster, &visitor, &["check"]).await.code(1).out;
+    assert!(check.contains("ok       mesh:") && check.contains("get deployments.apps in namespace"), "{check}");
+    cluster.kubectl(&["delete", "clusterrole,clusterrolebinding", &role]).await;
 }
 
 #[tokio::test]

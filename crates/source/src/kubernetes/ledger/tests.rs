@@ -23,7 +23,11 @@ struct Book {
 
 impl Book {
     fn new(kinds: &[Kind]) -> Self {
-        let mut book = Self { ledger: Ledger::new("istio-system"), watched: BTreeMap::new() };
+        Self::of(None, kinds)
+    }
+
+    fn of(reader: Option<Reader>, kinds: &[Kind]) -> Self {
+        let mut book = Self { ledger: Ledger::new("istio-system", reader), watched: BTreeMap::new() };
         for (feed, kind) in kinds.iter().enumerate() {
             let watched = Watched::all(*kind, kind.versions()[0]);
             book.ledger.open(feed as FeedId, watched.clone());
@@ -160,6 +164,58 @@ fn selectors_bring_namespaces_into_sight() {
     book.changes();
     book.see(1, service("other", "b", 3));
     assert_eq!(book.changes(), ["+b"]);
+}
+
+fn labelled(name: &str, revision: &str) -> Value {
+    let mut routes = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": {"hosts": ["a"],
+        "http": [{"route": [{"destination": {"host": "a"}}]}]}});
+    if !revision.is_empty() {
+        routes["metadata"]["labels"] = json!({"istio.io/rev": revision});
+    }
+    routes
+}
+
+#[test]
+fn configuration_that_names_another_revision_is_left_to_it() {
+    let mesh = |name: &str, spec: Value| json!({"metadata": {"name": name}, "spec": spec});
+    let kinds = [Kind::VirtualService, Kind::Service, Kind::Mesh];
+    let routes = [("r-all", ""), ("r-blue", "blue"), ("r-prod", "prod"), ("r-green", "green")];
+    let routes = routes.map(|(name, revision)| labelled(name, revision));
+    let mut all = Book::new(&kinds);
+    all.list(0, &routes);
+    assert_eq!(all.changes(), ["+r-all", "+r-blue", "+r-green", "+r-prod"], "who names no revision reads all");
+
+    let reader = Reader { revision: "blue".into(), mesh: Some("blue".into()) };
+    let mut book = Book::of(Some(reader), &kinds);
+    book.list(0, &routes);
+    assert_eq!(book.changes(), ["+r-all", "+r-blue"]);
+    // The label chooses among configuration, not among what there is.
+    let mut other = service("shop", "web", 1);
+    other["metadata"]["labels"] = json!({"istio.io/rev": "green"});
+    book.see(1, other);
+    assert_eq!(book.changes(), ["+web"]);
+
+    // Tags are resolved by the own Mesh, and nothing else is of another one's.
+    let hidden = json!({"revision": "green", "tags": ["prod"], "meshConfig": {"discoverySelectors": [{"matchLabels": {"a": "b"}}]}});
+    book.see(2, mesh("a-green", hidden));
+    assert!(book.changes().is_empty(), "neither its tags nor its selectors");
+    book.see(2, mesh("blue", json!({"revision": "blue", "tags": ["prod"]})));
+    assert_eq!(book.changes(), ["+r-prod", "+blue"]);
+    book.see(2, mesh("blue", json!({"revision": "blue"})));
+    assert_eq!(book.changes(), ["-r-prod", "+blue"]);
+    // One of the same revision was refused: it changes nothing of what runs.
+    book.see(2, mesh("a-twin", json!({"revision": "blue", "tags": ["prod"]})));
+    assert!(book.changes().is_empty());
+
+    // One that changes hands goes, and what goes unseen is no news.
+    let mut moved = labelled("r-blue", "green");
+    assert!(book.see(0, moved.clone()));
+    assert_eq!(book.changes(), ["-r-blue"]);
+    moved["spec"]["hosts"] = json!(["b"]);
+    assert!(!book.see(0, moved));
+    assert!(!book.say(0, Event::Gone(Name::new("shop", "r-green"))));
+    assert!(book.see(0, labelled("r-blue", "")));
+    assert_eq!(book.changes(), ["+r-blue"]);
 }
 
 #[test]

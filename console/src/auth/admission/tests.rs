@@ -1,0 +1,93 @@
+use axum::http::HeaderValue;
+use weft_runtime::StartupError;
+
+use super::*;
+use crate::{
+    audit::AuditLog,
+    auth::args::AuthArgs,
+    db::{DatabaseUrl, State},
+};
+
+/// People whom a proxy in 10.1.0.0/16 signs in, another proxy in 10.2.0.0/16 that only forwards, anonymous readers, and
+/// these roles.
+async fn desk(dir: &tempfile::TempDir, roles: &str) -> Auth {
+    let file = dir.path().join("roles.csv");
+    std::fs::write(&file, roles).unwrap();
+    open(dir, AuthArgs { roles_file: Some(file), ..args("10.1.0.0/16") }).await.unwrap()
+}
+
+fn args(trusted: &str) -> AuthArgs {
+    AuthArgs {
+        public_url: Some("https://weft.example/".parse().unwrap()),
+        trusted_proxies: vec![trusted.parse().unwrap()],
+        forwarded_for_from: vec!["10.2.0.0/16".parse().unwrap()],
+        anonymous: true,
+        ..AuthArgs::default()
+    }
+}
+
+async fn open(dir: &tempfile::TempDir, args: AuthArgs) -> Result<Auth, StartupError> {
+    let state = State::open(&DatabaseUrl::in_directory(dir.path())).await.unwrap();
+    let (sessions, logins, audit) = (state.sessions.clone(), state.logins.clone(), AuditLog::new(state));
+    Auth::open(&args, dir.path(), sessions, logins, audit, None)
+}
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(*value))).collect()
+}
+
+fn namespaces() -> BTreeSet<String> {
+    ["billing", "shop"].map(str::to_owned).into()
+}
+
+const ADA: [(&str, &str); 2] = [("x-forwarded-user", "17"), ("x-forwarded-email", "ada@example.org")];
+
+#[tokio::test]
+async fn rights_that_changed_are_noticed_while_a_stream_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let auth = desk(&dir, "p, role:shop, namespaces, get, shop/*, allow\ng, ada@example.org, role:shop\n").await;
+    let ada = auth.caller(&headers(&ADA), Some("10.1.0.1".parse().unwrap()), &namespaces()).await.unwrap();
+    assert!(ada.sees("shop") && !ada.sees("billing"));
+    assert!(auth.sees_the_same(&ada, &namespaces()).await);
+    let auth = desk(&dir, "p, role:shop, namespaces, get, shop/*, allow\n").await;
+    assert!(!auth.sees_the_same(&ada, &namespaces()).await);
+}
+
+#[tokio::test]
+async fn what_is_denied_to_viewers_is_denied_to_whoever_is_anonymous() {
+    let dir = tempfile::tempdir().unwrap();
+    let auth = desk(&dir, "p, role:viewer, namespaces, get, billing/*, deny\n").await;
+    let nobody = auth.caller(&HeaderMap::new(), Some("192.0.2.1".parse().unwrap()), &namespaces()).await.unwrap();
+    assert!(nobody.how() == How::Anonymous && nobody.sees("shop") && !nobody.sees("billing"));
+    let auth = desk(&dir, "").await;
+    let nobody = auth.caller(&HeaderMap::new(), Some("192.0.2.1".parse().unwrap()), &namespaces()).await.unwrap();
+    assert_eq!(*nobody.sight(), Sight::All);
+}
+
+/// A proxy that only ends TLS passes on what a client says of itself.
+#[tokio::test]
+async fn a_proxy_that_only_forwards_tells_the_address_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let auth = desk(&dir, "g, ada@example.org, role:admin\n").await;
+    let forged = headers(&[ADA[0], ADA[1], ("x-forwarded-for", "203.0.113.9, 198.51.100.7")]);
+    for (peer, address, how) in [
+        ("10.1.0.1", "198.51.100.7", How::Proxy),
+        ("10.2.0.1", "198.51.100.7", How::Anonymous),
+        ("192.0.2.1", "192.0.2.1", How::Anonymous),
+    ] {
+        let caller = auth.caller(&forged, Some(peer.parse().unwrap()), &namespaces()).await.unwrap();
+        assert_eq!(
+            (caller.address(), caller.how(), caller.is_admin()),
+            (Some(address.parse().unwrap()), how, how == How::Proxy)
+        );
+    }
+}
+
+#[tokio::test]
+async fn not_everybody_is_a_trusted_proxy() {
+    let dir = tempfile::tempdir().unwrap();
+    for everybody in ["0.0.0.0/0", "::/0"] {
+        let error = open(&dir, args(everybody)).await.err().unwrap().to_string();
+        assert!(error.contains(everybody) && error.contains("name the proxies' own networks"), "{error}");
+    }
+}
