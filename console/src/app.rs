@@ -90,6 +90,7 @@ impl App {
         Meta {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.clone(),
+            cluster: self.graphs.own_cluster().to_owned(),
             sign_in: self.auth.guards(),
             writes: match (self.auth.guards(), self.auth.reviewer().is_some()) {
                 (true, _) => Writes::Session,

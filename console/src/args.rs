@@ -73,6 +73,9 @@ pub struct Args {
     /// Namespace whose objects hold mesh-wide.
     #[arg(long, env = "WEFT_ROOT_NAMESPACE", default_value = "istio-system")]
     pub root_namespace: String,
+    /// What the proxies of this mesh call their cluster, as theirs: tells it from others whose metrics are in Prometheus.
+    #[arg(long, env = "WEFT_CLUSTER_ID", default_value = crate::graph::OWN_CLUSTER)]
+    pub cluster_id: String,
     /// Spans kept of received traces; the oldest traces go first.
     #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
     pub max_spans: usize,

@@ -3,6 +3,7 @@
 mod answers;
 mod assemble;
 mod cache;
+mod clusters;
 mod details;
 mod flow;
 pub mod health;
@@ -17,7 +18,8 @@ pub mod series;
 pub(crate) use self::observed::tally;
 pub use self::{
     answers::{Answer, Answers, Ask},
-    cache::{GraphCache, Moment},
+    cache::{GraphCache, Moment, OWN_CLUSTER},
+    clusters::Clusters,
     details::{Details, Figures},
     flow::{Flow, Peer, Reporter},
     health::error_share,

@@ -68,7 +68,7 @@ impl Console {
         let settings = Settings { root_namespace: args.root_namespace.clone(), ..Settings::default() };
         let place = Place::open(&args, settings, metrics.clone(), shutdown.clone()).await?;
         let source = place.followed;
-        let graphs = Arc::new(GraphCache::new(prometheus.clone()));
+        let graphs = Arc::new(GraphCache::new(prometheus.clone()).of_cluster(&args.cluster_id));
         let canaries =
             Arc::new(CanaryService::new(prometheus.clone(), operator.clone(), graphs.clone(), source.views.clone()));
         let editor = Editor::new(

@@ -100,6 +100,24 @@ fn answer(path: &str, graph: &Graph) -> Response<UnsyncBoxBody<Bytes, Infallible
     response.status(status).body(Full::new(Bytes::from(body)).boxed_unsync()).expect("a response")
 }
 
+/// The same graph as if every other workload were in the cluster `west`, and the rest in the console's own, `east`.
+pub fn two_clusters(mut graph: Graph) -> Graph {
+    let west: std::collections::BTreeSet<String> =
+        graph.nodes.iter().skip(1).step_by(2).map(|node| node.id.clone()).collect();
+    let renamed = |id: &str| if west.contains(id) { format!("{id}@west") } else { id.to_owned() };
+    for node in &mut graph.nodes {
+        node.cluster = if west.contains(&node.id) { "west" } else { "east" }.to_owned();
+        node.id = renamed(&node.id);
+    }
+    for edge in &mut graph.edges {
+        (edge.source, edge.destination) = (renamed(&edge.source), renamed(&edge.destination));
+        edge.id = format!("{}->{}", edge.source, edge.destination);
+    }
+    graph.nodes.sort_by(|a, b| a.id.cmp(&b.id));
+    graph.edges.sort_by(|a, b| a.id.cmp(&b.id));
+    graph
+}
+
 /// A mesh of so many workloads in so many namespaces: layers of callers, mostly within their namespace, the same each time.
 pub fn mesh(workloads: usize, calls: usize, namespaces: usize) -> Graph {
     let words = [

@@ -7,7 +7,7 @@ use serde_json::json;
 use weft_tests::{
     browser::Browser,
     demo::Demo,
-    page::{Page, mesh},
+    page::{Page, mesh, two_clusters},
     wait::{ensure, until},
 };
 
@@ -122,6 +122,52 @@ async fn a_large_graph_starts_folded_and_stays_put() {
         })
         .await;
     }
+    assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn clusters_are_boxes_that_fold() {
+    let page = Page::start(two_clusters(mesh(24, 40, 2))).await;
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    nodes_are(&browser, "all workloads of both clusters", 24).await;
+    let keys = browser
+        .script("return [...document.querySelectorAll('[data-testid=graph-boxes] [data-box]')].map(row => row.dataset.box).join(' ')")
+        .await;
+    assert_eq!(keys, json!("@east @west identity identity@west shop shop@west"));
+    // The box of a cluster folds with what is in it, by the keyboard; the address has it.
+    let west = browser.wait_for("[data-testid=graph-boxes] [data-box=\"@west\"] button").await;
+    assert_eq!(west.attr("aria-expanded").await.unwrap().as_deref(), Some("true"));
+    west.send_keys(&Key::Enter.to_string()).await.unwrap();
+    nodes_are(&browser, "one cluster is one node", 12 + 1).await;
+    browser.wait_for("[data-testid=graph-nodes] [data-node=\"box:@west\"]").await;
+    let address = fragment(&browser).await;
+    browser.open("about:blank").await;
+    browser.open(&format!("{}/{address}", page.url)).await;
+    nodes_are(&browser, "the address folds it again", 12 + 1).await;
+    let west = browser.wait_for("[data-testid=graph-boxes] [data-box=\"@west\"] button").await;
+    west.send_keys(&Key::Enter.to_string()).await.unwrap();
+    nodes_are(&browser, "and it opens", 24).await;
+    // A namespace folds in its cluster alone.
+    let shop = browser.wait_for("[data-testid=graph-boxes] [data-box=\"shop@west\"] button").await;
+    shop.send_keys(&Key::Enter.to_string()).await.unwrap();
+    nodes_are(&browser, "six workloads are one node", 24 - 6 + 1).await;
+    shop.send_keys(&Key::Enter.to_string()).await.unwrap();
+    nodes_are(&browser, "open again", 24).await;
+    let find = browser.wait_for(FIND).await;
+    find.send_keys("cluster = west").await.unwrap();
+    browser
+        .text_where("what is in the cluster", "[data-testid=find-count]", SOON, |text| text.starts_with("12 nodes"))
+        .await;
+    let hide = browser.wait_for(HIDE).await;
+    hide.send_keys("cluster = east").await.unwrap();
+    nodes_are(&browser, "only the other cluster is left", 12).await;
+    // The panel of what is elsewhere leads to no traces and no configuration of this cluster.
+    let row = browser.wait_for("[data-testid=graph-nodes] [data-node$=\"@west\"] button").await;
+    row.send_keys(&Key::Enter.to_string()).await.unwrap();
+    browser.wait_for("[data-testid=panel] [data-testid=elsewhere]").await;
+    assert_eq!(browser.script("return !!document.querySelector('[data-testid=node-traces]')").await, json!(false));
     assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
     browser.close().await;
 }

@@ -10,7 +10,7 @@ use weft_model::{graph::CodeRate, metrics::REQUEST_DURATION};
 use super::{Arm, Split};
 use crate::{
     estate::Estate,
-    graph::{Flow, GraphCache, Observed, Reporter, error_share},
+    graph::{Flow, GraphCache, Observed, Reporter, error_share, series::quoted},
     telemetry::prometheus::{Prometheus, QueryError, Series},
 };
 
@@ -49,9 +49,12 @@ pub(super) async fn observe(
     let hosts: BTreeSet<&str> = splits.iter().flat_map(|split| &split.arms).map(|arm| arm.full_host.as_str()).collect();
     let pattern =
         hosts.into_iter().filter(|host| estate.hosts.contains_key(*host)).map(|host| host.replace('.', "\\\\."));
+    // Other clusters have hosts and workloads of the same names.
+    let own = graphs.told_last();
+    let cluster = own.map(|own| format!(",destination_cluster={}", quoted(&own))).unwrap_or_default();
     let query = format!(
         "sum by (le, reporter, destination_workload, destination_workload_namespace) \
-         (rate({REQUEST_DURATION}_bucket{{destination_service=~\"{}\"}}[{WINDOW_S}s]))",
+         (rate({REQUEST_DURATION}_bucket{{destination_service=~\"{}\"{cluster}}}[{WINDOW_S}s]))",
         pattern.collect::<Vec<_>>().join("|")
     );
     let latency = async {

@@ -8,13 +8,13 @@ use weft_model::{
     graph::Line,
     metrics::{
         REQUEST_BYTES, REQUEST_DURATION, REQUESTS_TOTAL, RESPONSE_BYTES, STANDARD_LABELS, TCP_CONNECTIONS_OPENED_TOTAL,
-        TCP_RECEIVED_BYTES_TOTAL, TCP_SENT_BYTES_TOTAL,
+        TCP_RECEIVED_BYTES_TOTAL, TCP_SENT_BYTES_TOTAL, UNKNOWN,
     },
 };
 
 use crate::{
     graph::tally,
-    telemetry::prometheus::{Prometheus, QueryError, Track},
+    telemetry::prometheus::{Labels, Prometheus, QueryError, Track},
 };
 
 /// Lines of one chart at most; nobody tells more apart.
@@ -41,6 +41,8 @@ pub struct Wanted {
     pub split: String,
     /// Length of the window in seconds.
     pub window_s: u64,
+    /// The console's own cluster, where Prometheus has series of several: charts are of what is in it.
+    pub own: Option<String>,
 }
 
 impl Wanted {
@@ -61,6 +63,24 @@ impl Wanted {
         }
     }
 
+    /// The label that says in which cluster a split's values are.
+    fn owner_cluster(&self) -> Option<&'static str> {
+        match self.split.as_str() {
+            _ if self.own.is_none() => None,
+            label if label.starts_with("source_") => Some("source_cluster"),
+            label if label.starts_with("destination_") => Some("destination_cluster"),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody may be shown one of a split's values. Rights are those of the own cluster.
+    fn shows(&self, labels: &Labels, sees: &dyn Fn(&str) -> bool) -> bool {
+        let namespace = self.owner().map(|owner| labels.get(owner));
+        let Some(namespace) = namespace.filter(|name| !name.is_empty() && *name != UNKNOWN) else { return true };
+        let elsewhere = self.owner_cluster().is_some_and(|cluster| Some(labels.get(cluster)) != self.own.as_deref());
+        sees(namespace) && (!elsewhere || sees(""))
+    }
+
     fn selector(&self) -> String {
         let end = if self.incoming { "destination" } else { "source" };
         let reporter = if self.source { "source" } else { "destination" };
@@ -71,7 +91,8 @@ impl Wanted {
             Subject::Workload => format!("{end}_workload={name},{end}_workload_namespace={namespace}"),
             Subject::Service => format!("destination_service={name}"),
         };
-        format!("reporter=\"{reporter}\",{own}")
+        let cluster = self.own.as_deref().map(|own| format!(",{end}_cluster={}", quoted(own))).unwrap_or_default();
+        format!("reporter=\"{reporter}\",{own}{cluster}")
     }
 
     /// Seconds between two points, and over how many each point's rate is taken.
@@ -88,6 +109,10 @@ impl Wanted {
             ("", _) => String::new(),
             (split, Some(owner)) if owner != split => format!("{split}, {owner}"),
             (split, _) => split.to_owned(),
+        };
+        let labels = match self.owner_cluster() {
+            Some(cluster) if cluster != self.split => format!("{labels}, {cluster}"),
+            _ => labels,
         };
         let by = if labels.is_empty() { String::new() } else { format!(" by ({labels})") };
         let sum = |metric: &str, more: &str| format!("sum{by} (rate({metric}{{{selector}{more}}}[{rate_s}s]))");
@@ -198,9 +223,7 @@ fn split(
 ) -> Vec<Line> {
     let mut lines: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
     for track in tracks {
-        let hidden = wanted.owner().map(|owner| track.labels.get(owner)).is_some_and(|namespace| {
-            !namespace.is_empty() && namespace != weft_model::metrics::UNKNOWN && !sees(namespace)
-        });
+        let hidden = !wanted.shows(&track.labels, sees);
         if hidden && unit == "ms" {
             continue;
         }
@@ -234,7 +257,7 @@ fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::prometheus::{Labels, Point};
+    use crate::telemetry::prometheus::Point;
 
     fn wanted(subject: Subject, split: &str) -> Wanted {
         Wanted {
@@ -245,7 +268,30 @@ mod tests {
             source: false,
             split: split.into(),
             window_s: 60,
+            own: None,
         }
+    }
+
+    #[test]
+    fn with_several_clusters_charts_are_of_the_own_one() {
+        let wanted = Wanted { own: Some("east".into()), ..wanted(Subject::Workload, "source_workload") };
+        let promql = &wanted.queries()[0].3;
+        assert!(promql.contains(",destination_cluster=\"east\"}"), "{promql}");
+        assert!(promql.contains("by (source_workload, source_workload_namespace, source_cluster)"), "{promql}");
+        let track = |cluster, workload| Track {
+            labels: Labels::from([
+                ("source_workload", workload),
+                ("source_workload_namespace", "shop"),
+                ("source_cluster", cluster),
+            ]),
+            points: vec![Point { at: 10.0, value: 1.0 }],
+        };
+        let tracks = [track("east", "web"), track("west", "far"), track("unknown", "old")];
+        let names = |sees: &dyn Fn(&str) -> bool| -> Vec<String> {
+            split(&wanted, &tracks, "requests", "req/s", &[10], sees).into_iter().map(|line| line.name).collect()
+        };
+        assert_eq!(names(&|namespace: &str| namespace == "shop"), ["hidden", "web"]);
+        assert_eq!(names(&|_: &str| true), ["far", "old", "web"]);
     }
 
     #[test]

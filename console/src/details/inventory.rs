@@ -95,14 +95,22 @@ impl<'a> Lists<'a> {
     }
 
     fn known(&self, id: &str) -> bool {
-        self.moment.view.estate.workloads.contains_key(id) || (self.nodes.contains_key(id) && is_workload(id))
+        self.moment.view.estate.workloads.contains_key(id)
+            || (self.nodes.get(id).is_some_and(|node| !node.is_foreign()) && is_workload(id))
     }
 
-    /// Ids of workloads that the mesh has to do with: those of the estate that are listed, and any that were seen.
+    /// Whether an id of the graph is of another cluster, of which there are no lists.
+    pub fn is_foreign(&self, id: &str) -> bool {
+        self.nodes.get(id).is_some_and(|node| node.is_foreign())
+    }
+
+    /// Ids of workloads that the mesh has to do with: those of the estate that are listed, and any that were seen in the
+    /// console's own cluster.
     fn workload_ids(&self) -> BTreeSet<&'a str> {
         let listed = self.moment.view.estate.workloads.iter().filter(|(_, workload)| workload.listed);
         let listed = listed.map(|(id, _)| id.as_str());
-        listed.chain(self.nodes.keys().copied().filter(|id| is_workload(id))).collect()
+        let seen = self.nodes.iter().filter(|(_, node)| !node.is_foreign()).map(|(id, _)| *id);
+        listed.chain(seen.filter(|id| is_workload(id))).collect()
     }
 
     fn apps(&self) -> BTreeMap<(&'a str, &'a str), Vec<&'a str>> {

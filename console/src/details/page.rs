@@ -93,7 +93,12 @@ fn calls<'a>(
     let mut by_peer: BTreeMap<(String, String), Call> = BTreeMap::new();
     for edge in edges {
         let peer = if incoming { &edge.source } else { &edge.destination };
-        let visible = !is_workload(peer) || peer.split_once('/').is_some_and(|(namespace, _)| sees(namespace));
+        // Rights are those of the own cluster; what is of another one takes the right to see the mesh as a whole.
+        let visible = match peer.split_once('/') {
+            _ if lists.is_foreign(peer) => sees(""),
+            Some((namespace, _)) if is_workload(peer) => sees(namespace),
+            _ => true,
+        };
         let peer = if visible { peer.clone() } else { "hidden".to_owned() };
         let known = visible && !lists.instances(&peer).is_empty();
         let call = by_peer.entry((peer.clone(), edge.protocol.clone())).or_insert_with(|| Call {

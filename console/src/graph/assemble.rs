@@ -95,7 +95,7 @@ pub(super) fn assemble(
     idle: Option<bool>,
 ) -> Parts {
     let mut board = Board {
-        places: Places::new(view, links, estate),
+        places: Places::new(view, links, estate, observed.clusters.told().map(|own| &**own)),
         index: HashMap::new(),
         nodes: Vec::new(),
         members: Vec::new(),
@@ -184,6 +184,7 @@ fn boxes(nodes: &[Node], edges: &[(usize, Edge)]) -> Vec<AppBox> {
             id: id.clone(),
             namespace: node.namespace.clone(),
             app: node.app.clone(),
+            cluster: node.cluster.clone(),
             ..AppBox::default()
         });
         of.health = of.health.max(node.health);

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weft_model::graph::{Progress, Quantiles};
 
-use super::{Details, Observed, details::detail, observe};
+use super::{Details, Observed, clusters, details::detail, observe};
 use crate::{clock::now_ms, telemetry::prometheus::Prometheus};
 
 /// How long an answer is given again at least. Shorter than the page's refresh, long enough that many readers cost one.
@@ -24,6 +24,8 @@ const REST: u32 = 4;
 const PAST: Duration = Duration::from_secs(600);
 /// What counts as past: scrapes and rules may be this late.
 const SETTLED_MS: u64 = 60_000;
+/// How long it is taken as known whether there are several clusters.
+const CLUSTERS: Duration = Duration::from_secs(60);
 /// How long a first answer is held back for its quantiles, so that a small mesh gets all at once.
 const TOGETHER: Duration = Duration::from_millis(60);
 /// Moments remembered at once, and flows in all of them: some 30 MiB.
@@ -64,6 +66,8 @@ struct Slot {
     entry: tokio::sync::Mutex<Option<(Instant, Arc<Observed>)>>,
     late: Mutex<Late>,
     arrived: Notify,
+    /// Whether series of the moment name several clusters, and when Prometheus said so.
+    several: Mutex<Option<(Instant, bool)>>,
     flows: std::sync::atomic::AtomicUsize,
 }
 
@@ -72,12 +76,50 @@ pub struct GraphCache {
     prometheus: Option<Prometheus>,
     slots: Mutex<BTreeMap<Moment, (Instant, Arc<Slot>)>>,
     completed: Arc<Notify>,
+    own_cluster: Arc<str>,
+    /// Whether several clusters were ever told apart; `None` before anything was observed.
+    told: Mutex<Option<bool>>,
 }
+
+/// What proxies call their cluster when nobody names it, as Istio's do.
+pub const OWN_CLUSTER: &str = "Kubernetes";
 
 impl GraphCache {
     /// An empty cache; without Prometheus every answer says so.
     pub fn new(prometheus: Option<Prometheus>) -> Self {
-        Self { prometheus, slots: Mutex::default(), completed: Arc::default() }
+        Self {
+            prometheus,
+            slots: Mutex::default(),
+            completed: Arc::default(),
+            own_cluster: OWN_CLUSTER.into(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// The same for a mesh whose proxies call their cluster `name`.
+    #[must_use]
+    pub fn of_cluster(self, name: &str) -> Self {
+        Self { own_cluster: name.into(), ..self }
+    }
+
+    /// What proxies call the console's own cluster.
+    pub fn own_cluster(&self) -> &str {
+        &self.own_cluster
+    }
+
+    /// The name of the console's own cluster if several were ever told apart: ids and matchers take clusters then. Before
+    /// anything was observed, it is.
+    pub async fn told(&self) -> Option<Arc<str>> {
+        let known = *self.told.lock();
+        if known.is_none() {
+            self.get(60).await;
+        }
+        self.told_last()
+    }
+
+    /// The same without waiting: `None` also before anything was observed.
+    pub fn told_last(&self) -> Option<Arc<str>> {
+        (*self.told.lock() == Some(true)).then(|| self.own_cluster.clone())
     }
 
     /// What is asked.
@@ -111,7 +153,7 @@ impl GraphCache {
         }
         let mut arrived = std::pin::pin!(slot.arrived.notified());
         arrived.as_mut().enable();
-        if let Some(details) = self.known(&slot, moment, observed.at_ms) {
+        if let Some(details) = self.known(&slot, moment, &observed) {
             return (observed, details);
         }
         if wait {
@@ -135,15 +177,40 @@ impl GraphCache {
                 return observed.clone();
             }
         }
-        let observed = observe(self.prometheus.as_ref(), moment.window_s, moment.at_ms, moment.idle).await;
+        let own = self.several(slot, moment).await.then_some(&*self.own_cluster);
+        let observed = observe(self.prometheus.as_ref(), moment, own).await;
         let observed = Arc::new(observed.or_last(entry.as_ref().map(|(_, last)| &**last)));
         *entry = Some((Instant::now(), observed.clone()));
+        if observed.rates_problem.is_none() {
+            let mut told = self.told.lock();
+            // A cluster that is silent now may speak in the window of another question.
+            *told = Some(*told == Some(true) || observed.clusters.told().is_some());
+        }
         slot.flows.store(observed.requests.len() + observed.tcp.len(), std::sync::atomic::Ordering::Relaxed);
         observed
     }
 
+    /// Whether series of the moment may be from several clusters. Whoever does not know tells them apart: that is never
+    /// wrong, only larger.
+    async fn several(&self, slot: &Slot, moment: Moment) -> bool {
+        let known = *slot.several.lock();
+        if let Some((asked, several)) = known
+            && (moment.is_past() || asked.elapsed() < CLUSTERS)
+        {
+            return several;
+        }
+        let Some(prometheus) = &self.prometheus else { return false };
+        match clusters::several(prometheus, moment.window_s, moment.at_ms).await {
+            Ok(several) => {
+                *slot.several.lock() = Some((Instant::now(), several));
+                several
+            }
+            Err(_) => known.is_none_or(|(_, several)| several),
+        }
+    }
+
     /// What is known of the details, and sees to it that they are asked for when they are old.
-    fn known(&self, slot: &Arc<Slot>, moment: Moment, at_ms: u64) -> Option<Arc<Details>> {
+    fn known(&self, slot: &Arc<Slot>, moment: Moment, observed: &Observed) -> Option<Arc<Details>> {
         let mut late = slot.late.lock();
         let known = late.known.clone();
         let fresh = known.as_ref().is_some_and(|(asked, details)| {
@@ -159,8 +226,9 @@ impl GraphCache {
             late.asking = true;
             let (slot, completed) = (slot.clone(), self.completed.clone());
             let prometheus = self.prometheus.clone();
+            let (at_ms, clusters) = (observed.at_ms, observed.clusters.clone());
             tokio::spawn(async move {
-                let details = Arc::new(detail(prometheus.as_ref(), moment.window_s, at_ms).await);
+                let details = Arc::new(detail(prometheus.as_ref(), moment.window_s, at_ms, &clusters).await);
                 let mut late = slot.late.lock();
                 late.known = Some((Instant::now(), details));
                 late.asking = false;

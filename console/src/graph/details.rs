@@ -10,7 +10,7 @@ use futures::future::join_all;
 use weft_model::graph::{Progress, Quantiles, Sources};
 
 use super::{
-    Flow, Reporter,
+    Clusters, Flow, Reporter,
     observed::{Reading, ask, listed, seconds, tally},
     queries::{raw, recorded, recorded_window},
 };
@@ -19,6 +19,10 @@ use crate::telemetry::prometheus::Prometheus;
 /// What a reader learns who has not loaded the rules.
 const UNRULED: &str = "Computed from raw histograms, which is slow in a large mesh: Prometheus has not loaded Weft's \
     recording rules.";
+
+/// What a reader learns where several clusters are told apart.
+const APART: &str = "Computed from raw histograms, which is slow in a large mesh: the recording rules do not tell \
+    clusters apart.";
 
 /// Figures of one edge as one side measured them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -91,11 +95,17 @@ impl Details {
 }
 
 /// Asks for the details of the window of `window_s` seconds that ends at `at_ms`: the recorded ones, or, where there are
-/// none, what raw histograms give.
-pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms: u64) -> Details {
+/// none or several clusters are told apart, what raw histograms give.
+pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms: u64, clusters: &Clusters) -> Details {
     let started = Instant::now();
     let patient = prometheus.map(Prometheus::patient);
     let at = seconds(at_ms);
+    if clusters.told().is_some() {
+        let mut details = Details::default();
+        from_raw(&mut details, patient.as_ref(), window_s, at, clusters).await;
+        details.took = started.elapsed();
+        return details;
+    }
     let (window, length_s) = recorded_window(window_s);
     let question = recorded(window);
     let answer = ask(patient.as_ref(), &question, at, Reading::of_either).await;
@@ -113,7 +123,7 @@ pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms
             }
             details.queries = listed(&[question]);
         }
-        Ok(_) => from_raw(&mut details, patient.as_ref(), window_s, at).await,
+        Ok(_) => from_raw(&mut details, patient.as_ref(), window_s, at, clusters).await,
         // Whoever could not answer the light question is not asked the heavy ones.
         Err(error) => {
             details.missing.push(question.gives);
@@ -130,15 +140,19 @@ fn words(length_s: u64) -> String {
     if length_s == 60 { "minute".to_owned() } else { format!("{} minutes", length_s / 60) }
 }
 
-async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window_s: u64, at: f64) {
-    let questions = raw(window_s);
+async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window_s: u64, at: f64, clusters: &Clusters) {
+    let apart = clusters.told().is_some();
+    let questions = raw(window_s, apart);
     let asked = questions.iter().map(|question| ask(prometheus, question, at, Reading::of_either));
-    let answers = join_all(asked).await;
+    let mut answers = join_all(asked).await;
     let sources = tally(&answers);
     details.sources.asked += sources.asked;
     details.sources.answered += sources.answered;
     details.sources.problem = sources.problem;
     details.queries = listed(&questions);
+    for flows in answers.iter_mut().filter_map(|answer| answer.as_mut().ok()).filter(|_| apart) {
+        clusters.settle(flows);
+    }
     for ((question, answer), what) in
         questions.iter().zip(&answers).zip([Some("0.5"), Some("0.95"), Some("0.99"), None])
     {
@@ -149,7 +163,7 @@ async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window
     }
     let missing = answers.iter().take(3).all(Result::is_err);
     // Without traffic there is nothing to record, which says nothing about the rules.
-    let unruled = (!details.figures.is_empty()).then(|| UNRULED.to_owned());
+    let unruled = (!details.figures.is_empty()).then(|| if apart { APART } else { UNRULED }.to_owned());
     let note = details.sources.problem.clone().filter(|_| missing).or(unruled);
     details.quantiles =
         Quantiles { state: if missing { Progress::Missing } else { Progress::Ready }, recorded: false, window_s, note };

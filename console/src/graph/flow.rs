@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use weft_model::{Hostname, metrics};
+use weft_model::{Hostname, graph::is_foreign, metrics};
 
 use super::names::Names;
 use crate::telemetry::prometheus::{Row, Series};
@@ -25,14 +25,27 @@ pub struct Peer {
     pub app: Arc<str>,
     /// `version` label.
     pub version: Arc<str>,
-    /// `namespace/workload`; empty when the workload is not known.
+    /// Its cluster; empty when it is not known, and wherever clusters are not told apart.
+    pub cluster: Arc<str>,
+    /// `namespace/workload`, of another cluster than the console's own `namespace/workload@cluster`; empty when the
+    /// workload is not known.
     pub id: Arc<str>,
 }
 
 impl Peer {
-    /// `namespace/workload`; `None` when the workload is not known.
+    /// See [`Peer::id`]; `None` when the workload is not known.
     pub fn id(&self) -> Option<&str> {
         Some(&*self.id).filter(|id| !id.is_empty())
+    }
+
+    /// Whether it is of another cluster than the console's own.
+    pub fn is_foreign(&self) -> bool {
+        is_foreign(&self.id, &self.cluster)
+    }
+
+    /// What stands behind the ids of nodes for it: `@cluster` of another cluster than the console's own, else nothing.
+    pub fn suffix(&self) -> String {
+        if self.is_foreign() { format!("@{}", self.cluster) } else { String::new() }
     }
 }
 
@@ -67,8 +80,8 @@ pub struct Flow {
 #[derive(Default)]
 struct Raw<'a> {
     reporter: &'a str,
-    source: [&'a str; 4],
-    destination: [&'a str; 4],
+    source: [&'a str; 5],
+    destination: [&'a str; 5],
     service: &'a str,
     service_name: &'a str,
     protocol: &'a str,
@@ -88,10 +101,12 @@ impl<'a> Raw<'a> {
             "source_workload" => self.source[1] = known(),
             "source_app" => self.source[2] = known(),
             "source_version" => self.source[3] = known(),
+            "source_cluster" => self.source[4] = known(),
             "destination_workload_namespace" => self.destination[0] = known(),
             "destination_workload" => self.destination[1] = known(),
             "destination_app" => self.destination[2] = known(),
             "destination_version" => self.destination[3] = known(),
+            "destination_cluster" => self.destination[4] = known(),
             "destination_service" => self.service = known(),
             "destination_service_name" => self.service_name = known(),
             "request_protocol" => self.protocol = value,

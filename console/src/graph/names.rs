@@ -16,7 +16,7 @@ const KEPT: usize = 200;
 pub(super) struct Names {
     known: HashSet<Arc<str>>,
     derived: HashMap<Arc<str>, Arc<str>>,
-    peers: HashMap<[Arc<str>; 4], Arc<Peer>>,
+    peers: HashMap<[Arc<str>; 5], Arc<Peer>>,
 }
 
 impl Names {
@@ -45,15 +45,15 @@ impl Names {
         derived
     }
 
-    /// The peer of namespace, workload, app and version.
-    pub fn peer(&mut self, labels: [&str; 4]) -> Arc<Peer> {
+    /// The peer of namespace, workload, app, version and cluster.
+    pub fn peer(&mut self, labels: [&str; 5]) -> Arc<Peer> {
         let key = labels.map(|label| self.get(label));
         if let Some(peer) = self.peers.get(&key) {
             return peer.clone();
         }
-        let [namespace, workload, app, version] = key.clone();
+        let [namespace, workload, app, version, cluster] = key.clone();
         let id = if workload.is_empty() { Arc::default() } else { format!("{namespace}/{workload}").into() };
-        let peer = Arc::new(Peer { namespace, workload, app, version, id });
+        let peer = Arc::new(Peer { namespace, workload, app, version, cluster, id });
         self.peers.insert(key, peer.clone());
         peer
     }
@@ -91,8 +91,8 @@ mod tests {
         assert_eq!(&*names.get("<script>alert(1)</script>"), "<script>alert(1)</script>");
         let (a, b) = (names.get(&format!("{}a", "ü".repeat(5000))), names.get(&format!("{}b", "ü".repeat(5000))));
         assert!(a != b && a.len() < 256 && b.len() < 256, "{a} {b}");
-        let peer = names.peer(["shop", "payment", "", ""]);
+        let peer = names.peer(["shop", "payment", "", "", ""]);
         assert_eq!(peer.id(), Some("shop/payment"));
-        assert_eq!(names.peer(["", "", "x", ""]).id(), None);
+        assert_eq!(names.peer(["", "", "x", "", ""]).id(), None);
     }
 }

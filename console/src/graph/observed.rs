@@ -8,7 +8,7 @@ use futures::future::join_all;
 use weft_model::graph::Sources;
 
 use super::{
-    Flow, Reporter,
+    Clusters, Flow, Moment, Reporter,
     names::Names,
     queries::{Question, rates},
 };
@@ -48,6 +48,8 @@ pub struct Observed {
     pub queries: Vec<(String, String)>,
     /// Namespaces that flows name, in order.
     pub namespaces: Vec<Arc<str>>,
+    /// The clusters that flows are told apart by, if there are several.
+    pub clusters: Arc<Clusters>,
     /// How long Prometheus took.
     pub took: Duration,
 }
@@ -116,11 +118,13 @@ pub(super) async fn ask(
     Ok(prometheus.fold(&question.promql, at, Reading::default(), add).await?.flows)
 }
 
-/// Asks Prometheus for the rates of the window of `window_s` seconds that ends at `at_ms`, or now.
-pub async fn observe(prometheus: Option<&Prometheus>, window_s: u64, at_ms: Option<u64>, idle: bool) -> Observed {
+/// Asks Prometheus for the rates of a moment. `own` is the name of the console's own cluster where series may be from
+/// several, which are told apart then.
+pub async fn observe(prometheus: Option<&Prometheus>, moment: Moment, own: Option<&str>) -> Observed {
     let started = Instant::now();
-    let at_ms = at_ms.unwrap_or_else(now_ms);
-    let questions = rates(window_s, idle);
+    let Moment { window_s, idle, .. } = moment;
+    let at_ms = moment.at_ms.unwrap_or_else(now_ms);
+    let questions = rates(window_s, idle, own.is_some());
     let readers: [fn(&mut Reading, &Row<'_>, f64); 3] = [Reading::of_callers, Reading::of_called, Reading::of_either];
     let asked = questions.iter().zip(readers).map(|(question, add)| ask(prometheus, question, seconds(at_ms), add));
     let mut answers = join_all(asked).await;
@@ -132,7 +136,12 @@ pub async fn observe(prometheus: Option<&Prometheus>, window_s: u64, at_ms: Opti
         |index: usize| answers.get_mut(index).and_then(|a| a.as_mut().ok()).map(std::mem::take).unwrap_or_default();
     let mut requests = take(0);
     requests.append(&mut take(1));
-    let tcp = take(2);
+    let mut tcp = take(2);
+    let clusters = own.map(|own| Clusters::of(own, requests.iter().chain(&tcp))).unwrap_or_default();
+    if own.is_some() {
+        clusters.settle(&mut requests);
+        clusters.settle(&mut tcp);
+    }
     let namespaces: BTreeSet<Arc<str>> = requests
         .iter()
         .chain(&tcp)
@@ -146,6 +155,7 @@ pub async fn observe(prometheus: Option<&Prometheus>, window_s: u64, at_ms: Opti
         requests,
         tcp,
         namespaces: namespaces.into_iter().collect(),
+        clusters: Arc::new(clusters),
         rates_problem,
         outdated: None,
         age_ms: 0,

@@ -19,15 +19,17 @@ pub(super) const APP: &str = "app/";
 pub(super) struct Places<'a> {
     view: View,
     estate: &'a Estate,
+    /// The console's own cluster, where several are told apart.
+    own: Option<&'a str>,
     /// The service that stands for a workload, by the workload's id.
     services: HashMap<Arc<str>, Arc<str>>,
     known: HashMap<Arc<str>, Arc<str>>,
 }
 
 impl<'a> Places<'a> {
-    pub fn new(view: View, links: &[Link], estate: &'a Estate) -> Self {
+    pub fn new(view: View, links: &[Link], estate: &'a Estate, own: Option<&'a str>) -> Self {
         let services = if view == View::Service { services(links, estate) } else { HashMap::new() };
-        Self { view, estate, services, known: HashMap::new() }
+        Self { view, estate, own, services, known: HashMap::new() }
     }
 
     /// The id of the node that stands for a caller.
@@ -48,6 +50,10 @@ impl<'a> Places<'a> {
         if link.host.is_empty() {
             return self.of_source(&link.destination);
         }
+        let suffix = link.destination.peer.suffix();
+        if !suffix.is_empty() {
+            return format!("{SERVICE}{}{suffix}", link.host).into();
+        }
         self.known.entry(link.host.clone()).or_insert_with(|| format!("{SERVICE}{}", link.host).into()).clone()
     }
 
@@ -60,13 +66,14 @@ impl<'a> Places<'a> {
             None => (&*end.peer.app, &*end.peer.version),
         };
         let namespace = end.id.split_once('/').map_or("", |(namespace, _)| namespace);
+        let suffix = end.peer.suffix();
         let id: Arc<str> = match (app, self.view) {
             _ if *end.id == *UNKNOWN_ID || end.id.starts_with(EXTERNAL) => end.id.clone(),
             ("", _) => end.id.clone(),
-            (app, View::App) => format!("{APP}{namespace}/{app}").into(),
+            (app, View::App) => format!("{APP}{namespace}/{app}{suffix}").into(),
             (app, _) => {
                 let version = if version.is_empty() { UNKNOWN_ID } else { version };
-                format!("{APP}{namespace}/{app}/{version}").into()
+                format!("{APP}{namespace}/{app}/{version}{suffix}").into()
             }
         };
         self.known.insert(end.id.clone(), id.clone());
@@ -77,6 +84,9 @@ impl<'a> Places<'a> {
     pub fn describe(&self, id: &str, end: &End) -> Node {
         let mut node = Node { id: id.to_owned(), ..Node::default() };
         let known = self.estate.workloads.get(&*end.id);
+        if let Some(own) = self.own.filter(|_| id != UNKNOWN_ID && !id.starts_with(EXTERNAL)) {
+            node.cluster = if end.peer.is_foreign() { end.peer.cluster.to_string() } else { own.to_owned() };
+        }
         if id == UNKNOWN_ID {
             node.kind = NodeKind::Unknown;
             node.workload = UNKNOWN_ID.to_owned();
@@ -86,6 +96,7 @@ impl<'a> Places<'a> {
             node.host = host.to_owned();
             node.origin = origin(host, self.estate);
         } else if let Some(host) = id.strip_prefix(SERVICE) {
+            let host = host.strip_suffix(end.peer.suffix().as_str()).unwrap_or(host);
             let mut parts = host.split('.');
             node.kind = NodeKind::Service;
             node.workload = parts.next().unwrap_or_default().to_owned();
@@ -105,7 +116,7 @@ impl<'a> Places<'a> {
                 node.version.clear();
             }
             if id.starts_with(APP) && self.view == View::VersionedApp {
-                node.parent = Some(format!("{APP}{}/{}", node.namespace, node.app));
+                node.parent = Some(format!("{APP}{}/{}{}", node.namespace, node.app, end.peer.suffix()));
             }
         }
         node
@@ -174,12 +185,13 @@ fn services(links: &[Link], estate: &Estate) -> HashMap<Arc<str>, Arc<str>> {
             services.insert(workload, (format!("{SERVICE}{host}").into(), rate));
         }
     };
-    let mut sums: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, String), f64> = BTreeMap::new();
     for link in links.iter().filter(|link| !link.host.is_empty() && !link.destination.id.starts_with(EXTERNAL)) {
-        *sums.entry((&link.destination.id, &link.host)).or_default() += link.requests() + link.opened;
+        let host = format!("{}{}", link.host, link.destination.peer.suffix());
+        *sums.entry((&link.destination.id, host)).or_default() += link.requests() + link.opened;
     }
     for ((workload, host), rate) in sums {
-        offer(workload.into(), host, rate.max(f64::MIN_POSITIVE));
+        offer(workload.into(), &host, rate.max(f64::MIN_POSITIVE));
     }
     for (host, workloads) in &estate.hosts {
         for workload in workloads {

@@ -7,8 +7,10 @@ use weft_model::metrics;
 const RATE_LABELS: &str = "source_workload, source_workload_namespace, source_app, source_version, \
     destination_workload, destination_workload_namespace, destination_app, destination_version, destination_service, \
     destination_service_name, request_protocol, response_code, grpc_response_status, response_flags";
+/// Labels that tell clusters apart; asked for only where there are several.
+const CLUSTER_LABELS: &str = ", source_cluster, destination_cluster";
 /// Labels that tell one edge, as one side reports it.
-pub(super) const EDGE_LABELS: &str = "reporter, source_workload, source_workload_namespace, destination_workload, \
+const EDGE_LABELS: &str = "reporter, source_workload, source_workload_namespace, destination_workload, \
     destination_workload_namespace";
 /// Names of the recorded series, as `charts/weft/files/recording-rules.yaml` has them.
 const RECORDED: &str = "weft:edge_(latency_milliseconds|traffic)";
@@ -30,9 +32,10 @@ fn question(name: &'static str, gives: &'static str, promql: String) -> Question
 
 /// Rates, errors and locks over the last `window_s` seconds: what callers counted, what called ones counted, and TCP.
 /// The two sides are asked apart so that Prometheus works on both at once. With `idle`, series that have not moved are
-/// among the rows.
-pub(super) fn rates(window_s: u64, idle: bool) -> [Question; 3] {
+/// among the rows; with `apart`, rows are split by cluster.
+pub(super) fn rates(window_s: u64, idle: bool, apart: bool) -> [Question; 3] {
     let moved = if idle { "" } else { " > 0" };
+    let clusters = if apart { CLUSTER_LABELS } else { "" };
     let requests = metrics::REQUESTS_TOTAL;
     let tcp = [
         ("opened", metrics::TCP_CONNECTIONS_OPENED_TOTAL),
@@ -45,20 +48,20 @@ pub(super) fn rates(window_s: u64, idle: bool) -> [Question; 3] {
         question(
             "requests",
             "what callers counted",
-            format!("sum by ({RATE_LABELS}) (rate({requests}{{reporter=\"source\"}}[{window_s}s])){moved}"),
+            format!("sum by ({RATE_LABELS}{clusters}) (rate({requests}{{reporter=\"source\"}}[{window_s}s])){moved}"),
         ),
         question(
             "received",
             "encryption and what called workloads counted",
             format!(
-                "sum by ({RATE_LABELS}, connection_security_policy) (rate({requests}{{reporter=\"destination\"}}[{window_s}s])){moved}"
+                "sum by ({RATE_LABELS}{clusters}, connection_security_policy) (rate({requests}{{reporter=\"destination\"}}[{window_s}s])){moved}"
             ),
         ),
         question(
             "tcp",
             "TCP",
             union(tcp.map(|(what, metric)| {
-                let labels = format!("reporter, {RATE_LABELS}, connection_security_policy");
+                let labels = format!("reporter, {RATE_LABELS}{clusters}, connection_security_policy");
                 (what, format!("sum by ({labels}) (rate({metric}[{window_s}s])){moved}"))
             })),
         ),
@@ -80,13 +83,15 @@ pub(super) fn recorded(window: &str) -> Question {
     question("recorded", "latency and throughput", format!("{{__name__=~\"{RECORDED}\", window=\"{window}\"}}"))
 }
 
-/// The same from what proxies count, for a Prometheus without the rules.
-pub(super) fn raw(window_s: u64) -> [Question; 4] {
+/// The same from what proxies count: for a Prometheus without the rules, and, with `apart`, by cluster, which the rules do
+/// not keep because with one cluster it would only make them larger.
+pub(super) fn raw(window_s: u64, apart: bool) -> [Question; 4] {
+    let clusters = if apart { CLUSTER_LABELS } else { "" };
     let quantile = |q: &str| {
         let duration = metrics::REQUEST_DURATION;
-        format!("histogram_quantile({q}, sum by (le, {EDGE_LABELS}) (rate({duration}_bucket[{window_s}s])))")
+        format!("histogram_quantile({q}, sum by (le, {EDGE_LABELS}{clusters}) (rate({duration}_bucket[{window_s}s])))")
     };
-    let sum = |metric: &str| format!("sum by ({EDGE_LABELS}) (rate({metric}[{window_s}s])) > 0");
+    let sum = |metric: &str| format!("sum by ({EDGE_LABELS}{clusters}) (rate({metric}[{window_s}s])) > 0");
     let traffic = [
         ("request_bytes", sum(&format!("{}_sum", metrics::REQUEST_BYTES))),
         ("response_bytes", sum(&format!("{}_sum", metrics::RESPONSE_BYTES))),

@@ -11,7 +11,8 @@ pub const HIDDEN_ID: &str = "hidden";
 
 /// Takes out of `graph` what belongs to namespaces that `sees` denies: their nodes become one, and their edges one for
 /// each neighbour, without names, labels, codes or latency. `sees("")` is about the mesh as a whole: hosts outside of it
-/// are shown to others only where a workload that they may see calls them.
+/// are shown to others only where a workload that they may see calls them. Rights are those of the console's own cluster
+/// and say nothing about others, so what is of another cluster is shown to those only who see the mesh as a whole.
 pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool) -> Graph {
     let mut answers: HashMap<String, bool> = HashMap::new();
     let mut may = |namespace: &str| *answers.entry(namespace.to_owned()).or_insert_with(|| sees(namespace));
@@ -19,7 +20,7 @@ pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool) -> Graph {
     // `true` for shown.
     let mut shown: HashMap<&str, bool> = HashMap::new();
     for node in graph.nodes.iter().filter(|node| !node.namespace.is_empty()) {
-        shown.insert(&node.id, may(&node.namespace));
+        shown.insert(&node.id, if node.is_foreign() { everything } else { may(&node.namespace) });
     }
     let own = shown.clone();
     let visible = |id: &str| own.get(id) == Some(&true);
@@ -28,7 +29,8 @@ pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool) -> Graph {
             (edge.source == node.id && visible(&edge.destination))
                 || (edge.destination == node.id && visible(&edge.source))
         };
-        shown.insert(&node.id, everything || graph.edges.iter().any(|edge| near(&edge)));
+        let called = !node.is_foreign() && graph.edges.iter().any(|edge| near(&edge));
+        shown.insert(&node.id, everything || called);
     }
     if shown.values().all(|shown| *shown) {
         // A node that is shown may still stand for workloads of a namespace that is not.
@@ -84,10 +86,11 @@ pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool) -> Graph {
 }
 
 fn strip(graph: &mut Graph, may: &mut dyn FnMut(&str) -> bool) {
+    let everything = may("");
     for node in &mut graph.nodes {
         node.workloads.retain(|id| may(id.split_once('/').map_or("", |(namespace, _)| namespace)));
     }
-    graph.boxes.retain(|app| may(&app.namespace));
+    graph.boxes.retain(|app| if app.is_foreign() { everything } else { may(&app.namespace) });
     graph.findings.retain(|finding| finding.object.as_ref().is_some_and(|object| may(&object.namespace)));
     // A host outside of the mesh is named by an object that has a namespace too.
     for node in graph.nodes.iter_mut().filter(|node| node.kind == NodeKind::External) {

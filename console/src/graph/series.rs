@@ -11,6 +11,7 @@ use weft_model::{
 };
 
 pub use self::subject::Subject;
+pub(crate) use self::subject::quoted;
 
 use super::{
     assemble::round,

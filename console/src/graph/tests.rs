@@ -186,7 +186,7 @@ fn latency_is_that_of_the_side_that_gave_the_rate() {
 
 #[test]
 fn at_most_eight_queries() {
-    assert!(rates(60, true).len() + 1 + raw(60).len() <= 8);
+    assert!(rates(60, true, true).len() + 1 + raw(60, true).len() <= 8);
     assert!(recorded("1m").promql.contains("window=\"1m\""));
 }
 
@@ -211,6 +211,7 @@ fn what_was_known_last_is_shown_on_for_a_while() {
     assert_eq!((back.age_ms, back.outdated), (0, None));
 }
 
+mod clusters;
 mod redaction;
 mod views;
 

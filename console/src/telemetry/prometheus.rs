@@ -21,6 +21,8 @@ pub use self::{
 const CONCURRENCY: usize = 8;
 /// How long one query may take, its wait for a free place included.
 const DEADLINE: Duration = Duration::from_secs(4);
+/// How long a question may take that only makes another one cheaper.
+const HASTE: Duration = Duration::from_millis(500);
 /// How long a query may take that nobody waits for.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes: some 200,000 rows.
@@ -96,7 +98,6 @@ impl Prometheus {
     }
 
     async fn body(&self, promql: &str, at: f64) -> Result<Vec<u8>, QueryError> {
-        let shape = || QueryError::Shape { url: self.url.to_string() };
         let form: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("query", promql)
             .append_pair("time", &format!("{at:.3}"))
@@ -106,6 +107,32 @@ impl Prometheus {
             .post(format!("{}/api/v1/query", self.url))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form);
+        self.read(request).await
+    }
+
+    /// Values of `label` among the series of any of `selectors` between two moments, in seconds since the epoch.
+    /// Prometheus answers from its index without reading samples, and may count series that ended a while before.
+    pub async fn label_values(
+        &self,
+        label: &str,
+        selectors: &[&str],
+        from: f64,
+        to: f64,
+    ) -> Result<Vec<String>, QueryError> {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            data: Vec<String>,
+        }
+        let query = matching(selectors, from, to);
+        let request = self.http.get(format!("{}/api/v1/label/{label}/values?{query}", self.url));
+        let hasty = Self { deadline: self.deadline.min(HASTE), ..self.clone() };
+        let body = hasty.limited(self.read(request)).await?;
+        let answer: Result<Answer, _> = serde_json::from_slice(&body);
+        answer.map(|answer| answer.data).map_err(|_| QueryError::Shape { url: self.url.to_string() })
+    }
+
+    async fn read(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, QueryError> {
+        let shape = || QueryError::Shape { url: self.url.to_string() };
         let failed = |error: &reqwest::Error| QueryError::from_transport(&self.url, error);
         let mut answer = request.send().await.map_err(|error| failed(&error))?;
         let status = answer.status();
@@ -167,6 +194,14 @@ impl Prometheus {
             Err(_) => Err(QueryError::Late { url: self.url.to_string(), deadline: self.deadline }),
         }
     }
+}
+
+/// The parameters of a question about series; what makes them may not be held while an answer is waited for.
+fn matching(selectors: &[&str], from: f64, to: f64) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(selectors.iter().map(|selector| ("match[]", selector)));
+    query.append_pair("start", &format!("{from:.3}")).append_pair("end", &format!("{to:.3}"));
+    query.finish()
 }
 
 impl std::fmt::Debug for Prometheus {

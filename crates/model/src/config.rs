@@ -13,6 +13,9 @@ pub struct Meta {
     pub version: String,
     /// The directory or cluster that is shown.
     pub name: String,
+    /// What proxies of the shown mesh call their cluster (`source_cluster`, `destination_cluster`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cluster: String,
     /// Whether people sign in.
     pub sign_in: bool,
     /// Who may change configuration.

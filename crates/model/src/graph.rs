@@ -12,7 +12,7 @@ use crate::Diagnostic;
 
 pub use self::{
     edge::{CodeRate, Edge, Lock},
-    node::{AppBox, Badge, Health, Node, NodeKind},
+    node::{AppBox, Badge, Health, Node, NodeKind, is_foreign},
     series::{Line, SeriesAnswer},
 };
 

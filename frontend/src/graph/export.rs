@@ -6,7 +6,7 @@ use weft_model::graph::{Health, Lock, NodeKind};
 
 use super::{
     geometry::{Point, Rect},
-    scene::{EdgeShape, LabelShape, NodeShape, Scene},
+    scene::{BoxKind, EdgeShape, LabelShape, NodeShape, Scene},
 };
 use crate::icons::Icon;
 
@@ -59,7 +59,8 @@ pub fn svg(scene: &Scene, title: &str, ink: &Ink) -> String {
     );
     rect(&mut out, bounds, 0.0, &ink.background, "none", "");
     for shape in &scene.boxes {
-        rect(&mut out, shape.rect, 10.0, &ink.sunken, &ink.line, "");
+        let fill = if shape.kind == BoxKind::Cluster { "none" } else { ink.sunken.as_str() };
+        rect(&mut out, shape.rect, 10.0, fill, &ink.line, "");
         text(&mut out, Point::new(shape.rect.x + 14.0, shape.rect.y + 20.0), 12.0, true, &ink.faint, &shape.name);
     }
     for shape in &scene.edges {

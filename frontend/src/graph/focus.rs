@@ -6,14 +6,14 @@ use weft_model::graph::Graph;
 
 use super::fold;
 
-/// The part of `graph` within `hops` calls up and down from a node (or from all nodes of a namespace, `box:NAME`). Callers
+/// The part of `graph` within `hops` calls up and down from a node (or from all nodes of a box, `box:KEY`). Callers
 /// of callees are not followed: they have nothing to do with the node.
 pub fn around(graph: Graph, id: &str, hops: u8) -> Graph {
     if id.is_empty() {
         return graph;
     }
-    let inside = |node: &&weft_model::graph::Node| match fold::namespace(id) {
-        Some(namespace) => node.namespace == namespace,
+    let inside = |node: &&weft_model::graph::Node| match fold::folded(id) {
+        Some(key) => fold::homes(node).any(|home| home == key),
         None => node.id == id,
     };
     let seeds: BTreeSet<&str> = graph.nodes.iter().filter(inside).map(|node| node.id.as_str()).collect();

@@ -1,4 +1,5 @@
-//! Namespaces folded into one node each: their traffic with the rest is summed, what they do inside is not drawn.
+//! Namespaces and clusters folded into one node each: their traffic with the rest is summed, what they do inside is not
+//! drawn.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,30 +10,81 @@ use weft_model::{
 
 use crate::format;
 
-/// Before the namespace in the id of a folded node.
+/// Before a box's key in the id of the node that stands for it.
 const PREFIX: &str = "box:";
+/// Before the cluster in a key.
+const CLUSTER: char = '@';
 
-/// The id of the node that stands for a namespace.
-pub fn id(namespace: &str) -> String {
-    format!("{PREFIX}{namespace}")
+/// The id of the node that stands for a box.
+pub fn id(key: &str) -> String {
+    format!("{PREFIX}{key}")
 }
 
-/// The namespace that a node stands for, if it is a folded one.
-pub fn namespace(id: &str) -> Option<&str> {
+/// The key of the box that a node stands for, if it is a folded one.
+pub fn folded(id: &str) -> Option<&str> {
     id.strip_prefix(PREFIX)
 }
 
-/// `graph` with the namespaces in `folded` as one node each. Quantiles cannot be summed: an edge has the slowest.
+/// The key of the namespace's box that a node stands in: the namespace, and of another cluster than the console's own
+/// `namespace@cluster`, so that addresses stay good when a second cluster appears. `None` for what has no namespace.
+pub fn namespace(node: &Node) -> Option<String> {
+    let behind = if node.is_foreign() { cluster(&node.cluster) } else { String::new() };
+    (!node.namespace.is_empty()).then(|| format!("{}{behind}", node.namespace))
+}
+
+/// The key of a cluster's box.
+pub fn cluster(name: &str) -> String {
+    format!("{CLUSTER}{name}")
+}
+
+/// The keys of the boxes that a node stands in, the outermost first. Without several clusters there is none around
+/// namespaces.
+pub fn homes(node: &Node) -> impl Iterator<Item = String> {
+    let outer = (!node.cluster.is_empty()).then(|| cluster(&node.cluster));
+    outer.into_iter().chain(namespace(node))
+}
+
+/// The outermost folded box that a node stands in.
+pub fn home(node: &Node, folded: &BTreeSet<String>) -> Option<String> {
+    homes(node).find(|key| folded.contains(key))
+}
+
+/// The cluster that a key is of, if it is a cluster's.
+pub fn is_cluster(key: &str) -> Option<&str> {
+    key.strip_prefix(CLUSTER)
+}
+
+/// What a box is called where it stands alone.
+pub fn words(key: &str) -> String {
+    match (is_cluster(key), key.split_once(CLUSTER)) {
+        (Some(name), _) => format!("Cluster {name}"),
+        (None, Some((namespace, cluster))) => format!("{namespace} in {cluster}"),
+        (None, None) => key.to_owned(),
+    }
+}
+
+/// The same at the beginning of a sentence.
+pub fn title(key: &str) -> String {
+    if is_cluster(key).is_some() { words(key) } else { format!("Namespace {}", words(key)) }
+}
+
+/// The last part of a node's id, with the cluster if the id has one: what tells it from its neighbours.
+pub fn short(id: &str) -> String {
+    if let Some(key) = folded(id) {
+        return words(key);
+    }
+    let (bare, cluster) = id.split_at(id.find(CLUSTER).unwrap_or(id.len()));
+    format!("{}{cluster}", bare.rsplit('/').next().unwrap_or_default())
+}
+
+/// `graph` with the boxes in `folded` as one node each. Quantiles cannot be summed: an edge has the slowest.
 pub fn fold(graph: Graph, folded: &BTreeSet<String>) -> Graph {
     if folded.is_empty() {
         return graph;
     }
-    let homes: BTreeMap<&str, String> = graph
-        .nodes
-        .iter()
-        .filter(|node| folded.contains(&node.namespace))
-        .map(|node| (node.id.as_str(), id(&node.namespace)))
-        .collect();
+    let keys: BTreeMap<&str, String> =
+        graph.nodes.iter().filter_map(|node| Some((node.id.as_str(), home(node, folded)?))).collect();
+    let homes: BTreeMap<&str, String> = keys.iter().map(|(node, key)| (*node, id(key))).collect();
     let home = |id: &str| homes.get(id).cloned().unwrap_or_else(|| id.to_owned());
     let mut groups: BTreeMap<(String, String), Vec<&Edge>> = BTreeMap::new();
     for edge in &graph.edges {
@@ -52,10 +104,10 @@ pub fn fold(graph: Graph, folded: &BTreeSet<String>) -> Graph {
     edges.sort_by(|a, b| a.id.cmp(&b.id));
     let mut nodes: Vec<Node> =
         graph.nodes.iter().filter(|node| !homes.contains_key(node.id.as_str())).cloned().collect();
-    for namespace in folded {
-        let members: Vec<&Node> = graph.nodes.iter().filter(|node| node.namespace == *namespace).collect();
+    for key in folded {
+        let members: Vec<&Node> = graph.nodes.iter().filter(|node| keys.get(node.id.as_str()) == Some(key)).collect();
         if !members.is_empty() {
-            nodes.push(stand_in(namespace, &members, &edges));
+            nodes.push(stand_in(key, &members, &edges));
         }
     }
     nodes.sort_by(|a, b| a.id.cmp(&b.id));
@@ -64,16 +116,18 @@ pub fn fold(graph: Graph, folded: &BTreeSet<String>) -> Graph {
     for edge in edges.iter().filter(|edge| edge.protocol != "tcp") {
         *sent.entry(edge.source.clone()).or_default() += edge.rate;
     }
-    for edge in edges.iter_mut().filter(|edge| namespace(&edge.source).is_some() && edge.protocol != "tcp") {
+    for edge in edges.iter_mut().filter(|edge| self::folded(&edge.source).is_some() && edge.protocol != "tcp") {
         let total = sent.get(&edge.source).copied().unwrap_or(0.0);
         edge.share = (total > 0.0).then(|| edge.rate / total);
     }
     Graph { nodes, edges, ..graph }
 }
 
-/// The node for a namespace: what comes in from outside, the worst health of what is inside.
-fn stand_in(namespace: &str, members: &[&Node], edges: &[Edge]) -> Node {
-    let id = id(namespace);
+/// The node for a box: what comes in from outside, the worst health of what is inside. A namespace's stays in its cluster.
+fn stand_in(key: &str, members: &[&Node], edges: &[Edge]) -> Node {
+    let id = id(key);
+    let first = members.first();
+    let outermost = first.is_some_and(|node| !node.cluster.is_empty() && cluster(&node.cluster) == key);
     let incoming: Vec<&Edge> = edges.iter().filter(|edge| edge.destination == id).collect();
     let outgoing = edges.iter().filter(|edge| edge.source == id);
     let rate_in: f64 = incoming.iter().map(|edge| edge.rate).sum();
@@ -87,14 +141,19 @@ fn stand_in(namespace: &str, members: &[&Node], edges: &[Edge]) -> Node {
         kind: kind.to_owned(),
         severity,
         text: format!(
-            "{}: {} inside {namespace}",
+            "{}: {} inside {}",
             crate::words::badge(kind),
-            format::plural(count, "workload", "workloads")
+            format::plural(count, "workload", "workloads"),
+            words(key)
         ),
     });
     Node {
         kind: NodeKind::Workload,
-        workload: namespace.to_owned(),
+        workload: match first {
+            Some(node) if !outermost => node.namespace.clone(),
+            _ => words(key),
+        },
+        cluster: first.filter(|_| !outermost).map(|node| node.cluster.clone()).unwrap_or_default(),
         health: members.iter().map(|node| node.health).max().unwrap_or_default(),
         rate_in,
         rate_out: outgoing.map(|edge| edge.rate).sum(),
@@ -221,9 +280,77 @@ mod tests {
         assert_eq!(folded(&["nothing"]), mesh());
     }
 
+    /// `namespace/name@cluster`; the console's own cluster is `east`.
+    fn two() -> Graph {
+        let mut graph = graph(
+            &[
+                ("shop/a", "shop/b"),
+                ("shop/a", "shop/b@west"),
+                ("shop/c@west", "shop/b@west"),
+                ("shop/b@west", "mail/m@west"),
+                ("unknown", "shop/a"),
+            ],
+            &[],
+        );
+        for node in &mut graph.nodes {
+            node.cluster = match node.id.split_once('@') {
+                Some((_, cluster)) => cluster.to_owned(),
+                None if node.namespace.is_empty() => String::new(),
+                None => "east".to_owned(),
+            };
+        }
+        graph
+    }
+
+    fn two_folded(keys: &[&str]) -> Graph {
+        fold(two(), &keys.iter().map(|key| (*key).to_owned()).collect())
+    }
+
+    fn ids(graph: &Graph) -> Vec<&str> {
+        graph.nodes.iter().map(|node| node.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_cluster_folds_with_all_that_is_in_it() {
+        let graph = two_folded(&["@west"]);
+        assert_eq!(ids(&graph), ["box:@west", "shop/a", "shop/b", "unknown"]);
+        let edge = graph.edges.iter().find(|edge| edge.id == "shop/a->box:@west").unwrap();
+        assert_eq!((edge.rate, graph.edges.len()), (10.0, 3), "what happens inside is not drawn");
+        let node = &graph.nodes[0];
+        assert_eq!((node.workload.as_str(), node.cluster.as_str()), ("Cluster west", ""));
+        assert_eq!((node.workloads.len(), node.rate_in), (3, 10.0));
+        // A folded cluster hides that a namespace in it is folded, too.
+        assert_eq!(two_folded(&["@west", "shop@west"]), graph);
+    }
+
+    #[test]
+    fn a_namespace_folds_in_its_cluster_alone() {
+        let graph = two_folded(&["shop@west"]);
+        assert_eq!(ids(&graph), ["box:shop@west", "mail/m@west", "shop/a", "shop/b", "unknown"]);
+        assert_eq!((graph.nodes[0].workload.as_str(), graph.nodes[0].cluster.as_str()), ("shop", "west"));
+        let own = two_folded(&["shop"]);
+        assert_eq!(ids(&own), ["box:shop", "mail/m@west", "shop/b@west", "shop/c@west", "unknown"]);
+        assert_eq!(own.nodes[0].cluster, "east");
+        assert_eq!(two_folded(&["@east", "@west"]).edges.len(), 2, "between clusters, and from outside");
+    }
+
+    #[test]
+    fn nodes_have_short_names() {
+        let all = ["shop/a", "app/shop/a/v1", "shop/a@arn:aws/west", "box:shop@west", "unknown"].map(short);
+        assert_eq!(all, ["a", "v1", "a@arn:aws/west", "shop in west", "unknown"]);
+    }
+
+    #[test]
+    fn boxes_have_words() {
+        let all = ["shop", "shop@west", "@arn:aws/west"].map(|key| (words(key), title(key)));
+        assert_eq!(all[0], ("shop".to_owned(), "Namespace shop".to_owned()));
+        assert_eq!(all[1], ("shop in west".to_owned(), "Namespace shop in west".to_owned()));
+        assert_eq!(all[2], ("Cluster arn:aws/west".to_owned(), "Cluster arn:aws/west".to_owned()));
+    }
+
     #[test]
     fn a_folded_node_is_told_from_a_workload() {
-        assert_eq!(namespace(&id("shop")), Some("shop"));
-        assert_eq!(namespace("shop/box:a"), None);
+        assert_eq!(super::folded(&id("shop")), Some("shop"));
+        assert_eq!(super::folded("shop/box:a"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Where nodes stand: layered in the direction of calls (Sugiyama, Tagawa, Toda 1981), from left to right or, on a narrow
-//! canvas, from top to bottom; namespaces in boxes of their own, and nothing moves unless the topology changed.
+//! canvas, from top to bottom; namespaces in boxes of their own, clusters in boxes around these, and nothing moves unless
+//! the topology changed.
 
 mod bands;
 mod direction;
@@ -25,6 +26,9 @@ pub const NODE: (f64, f64) = (176.0, 58.0);
 /// Between a namespace's box and its nodes: left and right, top (for the name), bottom.
 pub const PADDING: (f64, f64, f64) = (20.0, 40.0, 20.0);
 
+/// The same between a cluster's box and what is in it.
+pub const AROUND: (f64, f64, f64) = (14.0, 34.0, 14.0);
+
 /// More nodes than this make a large topology.
 const LARGE: usize = 200;
 
@@ -34,7 +38,8 @@ const FOLDED: &str = "box:";
 /// What is laid out: only this decides about positions, never a number that is measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Topology {
-    /// Node ids, in order, each with its namespace; empty for nodes that stand outside of any box.
+    /// Node ids, in order, each with its box: `namespace`, or `namespace@cluster` where there are several clusters; empty
+    /// for nodes that stand outside of any box.
     pub nodes: Vec<(String, String)>,
     /// Edges as indices into `nodes`; self-calls and doubles left out.
     pub edges: Vec<(usize, usize)>,
@@ -43,13 +48,13 @@ pub struct Topology {
 impl Topology {
     /// Of a graph.
     pub fn of(graph: &Graph) -> Self {
-        // Folded namespaces stand together as if they were in a box, so that calls are led around them.
-        let home = |node: &'_ weft_model::graph::Node| fold::namespace(&node.id).is_some();
-        let nodes: BTreeMap<&str, &str> = graph
-            .nodes
-            .iter()
-            .map(|node| (node.id.as_str(), if home(node) { FOLDED } else { node.namespace.as_str() }))
-            .collect();
+        // What is folded stands together as if it were in a box, so that calls are led around it.
+        let home = |node: &weft_model::graph::Node| {
+            let name = if fold::folded(&node.id).is_some() { FOLDED } else { node.namespace.as_str() };
+            let cluster = if node.cluster.is_empty() { String::new() } else { fold::cluster(&node.cluster) };
+            format!("{name}{cluster}")
+        };
+        let nodes: BTreeMap<&str, String> = graph.nodes.iter().map(|node| (node.id.as_str(), home(node))).collect();
         let index: BTreeMap<&str, usize> = nodes.keys().enumerate().map(|(index, id)| (*id, index)).collect();
         let edges: BTreeSet<(usize, usize)> = graph
             .edges
@@ -58,7 +63,7 @@ impl Topology {
             .filter(|(source, destination)| source != destination)
             .collect();
         Self {
-            nodes: nodes.into_iter().map(|(id, namespace)| (id.to_owned(), namespace.to_owned())).collect(),
+            nodes: nodes.into_iter().map(|(id, home)| (id.to_owned(), home)).collect(),
             edges: edges.into_iter().collect(),
         }
     }
@@ -113,10 +118,23 @@ pub fn kept(topology: &Topology, direction: Direction, previous: &Layout) -> Opt
     usable.then(|| keep::adapt(topology, previous)).flatten()
 }
 
+/// The cluster of a box in a topology; empty for what is in none.
+fn cluster_of(home: &str) -> &str {
+    home.split_once('@').map_or("", |(_, cluster)| cluster)
+}
+
 /// The rectangle around a namespace's nodes.
 pub fn surround(rects: impl Iterator<Item = Rect>) -> Option<Rect> {
+    padded(rects, PADDING)
+}
+
+/// The rectangle around a cluster's boxes.
+pub fn enclose(rects: impl Iterator<Item = Rect>) -> Option<Rect> {
+    padded(rects, AROUND)
+}
+
+fn padded(rects: impl Iterator<Item = Rect>, (side, top, bottom): (f64, f64, f64)) -> Option<Rect> {
     let inner = rects.reduce(Rect::union)?;
-    let (side, top, bottom) = PADDING;
     Some(Rect { x: inner.x - side, y: inner.y - top, w: inner.w + 2.0 * side, h: inner.h + top + bottom })
 }
 

@@ -23,7 +23,7 @@ pub struct Picture {
     pub graph: Graph,
     /// All in scope, before anything was hidden, focused or folded: what panels look members up in.
     pub whole: Graph,
-    /// Namespaces that are shown, and whether each is folded.
+    /// Keys of boxes that are shown ([`fold::homes`]), clusters first, and whether each is folded.
     pub boxes: Vec<(String, bool)>,
     /// Whether namespaces are folded by themselves because there are so many nodes.
     pub large: bool,
@@ -56,8 +56,15 @@ pub struct Found {
     pub edges: BTreeSet<String>,
 }
 
-/// Makes the picture. `was_large` is what the one before it said.
-pub fn picture(graph: &Graph, view: &View, find: Option<&Query>, hide: Option<&Query>, was_large: bool) -> Picture {
+/// Makes the picture. `own` is the name of the console's own cluster; `was_large` is what the picture before it said.
+pub fn picture(
+    graph: &Graph,
+    view: &View,
+    own: &str,
+    find: Option<&Query>,
+    hide: Option<&Query>,
+    was_large: bool,
+) -> Picture {
     let whole = scope::within(graph, view);
     let mut shown = whole.clone();
     let choice = &view.graph;
@@ -67,18 +74,21 @@ pub fn picture(graph: &Graph, view: &View, find: Option<&Query>, hide: Option<&Q
     }
     let before = shown.nodes.len();
     if let Some(query) = hide {
-        shown = without(shown, query);
+        shown = without(shown, own, query);
     }
     let hidden = before - shown.nodes.len();
     shown = focus::around(shown, &choice.focus, choice.hops);
-    let found = find.map(|query| matching(&shown, query));
+    let found = find.map(|query| matching(&shown, own, query));
     let large = shown.nodes.len() > if was_large { SMALL_AGAIN } else { LARGE };
-    let names: BTreeSet<String> =
-        shown.nodes.iter().map(|node| node.namespace.clone()).filter(|name| !name.is_empty()).collect();
+    let clusters: BTreeSet<String> =
+        shown.nodes.iter().filter(|node| !node.cluster.is_empty()).map(|node| fold::cluster(&node.cluster)).collect();
+    let names: BTreeSet<String> = shown.nodes.iter().filter_map(fold::namespace).collect();
     // One box alone, folded, would say nothing.
     let by_itself = large && names.len() > 1;
-    let boxes: Vec<(String, bool)> =
-        names.into_iter().map(|name| (name.clone(), choice.is_folded(&name, by_itself))).collect();
+    // A cluster is folded by name only: of so few nodes nothing could be read.
+    let clusters = clusters.into_iter().map(|key| (choice.folded.contains(&key), key));
+    let names = names.into_iter().map(|key| (choice.is_folded(&key, by_itself), key));
+    let boxes: Vec<(String, bool)> = clusters.chain(names).map(|(folded, key)| (key, folded)).collect();
     let folded: BTreeSet<String> = boxes.iter().filter(|(_, folded)| *folded).map(|(name, _)| name.clone()).collect();
     let found = found.map(|found| through(&shown, &folded, found));
     let graph = fold::fold(shown, &folded);
@@ -96,15 +106,15 @@ fn without_idle(mut graph: Graph) -> Graph {
 }
 
 /// What does not match; a node leaves with its calls.
-fn without(mut graph: Graph, query: &Query) -> Graph {
-    let hidden = matching(&graph, query);
+fn without(mut graph: Graph, own: &str, query: &Query) -> Graph {
+    let hidden = matching(&graph, own, query);
     graph.edges.retain(|edge| !hidden.edges.contains(&edge.id));
     focus::keep(graph, |id| !hidden.nodes.contains(id))
 }
 
 /// What a query matches.
-fn matching(graph: &Graph, query: &Query) -> Found {
-    let index = Index::new(graph);
+fn matching(graph: &Graph, own: &str, query: &Query) -> Found {
+    let index = Index::new(graph).within(own);
     let nodes = graph.nodes.iter().filter(|node| query.matches(Subject::Node(node, &index)));
     let edges = graph.edges.iter().filter(|edge| query.matches(Subject::Edge(edge, &index)));
     Found { nodes: nodes.map(|node| node.id.clone()).collect(), edges: edges.map(|edge| edge.id.clone()).collect() }
@@ -117,8 +127,7 @@ fn through(graph: &Graph, folded: &BTreeSet<String>, found: Found) -> Found {
     }
     let home = |id: &str| {
         let node = graph.nodes.iter().find(|node| node.id == id);
-        node.filter(|node| folded.contains(&node.namespace))
-            .map_or_else(|| id.to_owned(), |node| fold::id(&node.namespace))
+        node.and_then(|node| fold::home(node, folded)).map_or_else(|| id.to_owned(), |key| fold::id(&key))
     };
     let edges = graph.edges.iter().filter(|edge| found.edges.contains(&edge.id));
     let edges = edges.map(|edge| format!("{}->{}", home(&edge.source), home(&edge.destination)));
@@ -129,6 +138,10 @@ fn through(graph: &Graph, folded: &BTreeSet<String>, found: Found) -> Found {
 mod tests {
     use super::*;
     use crate::{graph::sample, location::graph::GraphView};
+
+    fn picture(graph: &Graph, view: &View, find: Option<&Query>, hide: Option<&Query>, was_large: bool) -> Picture {
+        super::picture(graph, view, "east", find, hide, was_large)
+    }
 
     fn many(count: usize) -> Graph {
         let names: Vec<String> = (0..count).map(|index| format!("ns{}/w{index:03}", index % 5)).collect();
@@ -184,6 +197,66 @@ mod tests {
     fn what_is_found_is_found_in_a_folded_box() {
         let shown = picture(&many(80), &View::default(), query("name = w042").as_ref(), None, false);
         assert_eq!(shown.found.unwrap().nodes.into_iter().collect::<Vec<_>>(), ["box:ns2"]);
+    }
+
+    /// The second half of them is in the cluster `west`, the rest in the console's own.
+    fn two_clusters(count: usize) -> Graph {
+        let mut graph = many(count);
+        let names: std::collections::HashMap<String, String> = graph
+            .nodes
+            .iter()
+            .filter(|node| node.workload.as_str() >= format!("w{:03}", count / 2).as_str())
+            .map(|node| (node.id.clone(), format!("{}@west", node.id)))
+            .collect();
+        let renamed = |id: &mut String| {
+            if let Some(name) = names.get(id.as_str()) {
+                id.clone_from(name);
+            }
+        };
+        for node in &mut graph.nodes {
+            renamed(&mut node.id);
+            node.cluster = if node.id.ends_with("@west") { "west" } else { "east" }.to_owned();
+        }
+        for edge in &mut graph.edges {
+            renamed(&mut edge.source);
+            renamed(&mut edge.destination);
+            edge.id = format!("{}->{}", edge.source, edge.destination);
+        }
+        graph
+    }
+
+    #[test]
+    fn clusters_are_boxes_around_namespaces_and_fold_by_name() {
+        let graph = two_clusters(20);
+        let shown = picture(&graph, &View::default(), None, None, false);
+        let keys: Vec<&str> = shown.boxes.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys[..2], ["@east", "@west"]);
+        assert!(keys.contains(&"ns1") && keys.contains(&"ns1@west") && keys.len() == 12, "{keys:?}");
+        let west = view(|graph| graph.fold("@west", true));
+        let folded = picture(&graph, &west, query("cluster = west").as_ref(), None, false);
+        assert_eq!(folded.graph.nodes.len(), 10 + 1);
+        assert_eq!(folded.found.unwrap().nodes.into_iter().collect::<Vec<_>>(), ["box:@west"]);
+        // What folds all namespaces leaves clusters open.
+        let all = picture(&graph, &view(|graph| graph.fold_all(true)), None, None, false);
+        assert_eq!((all.graph.nodes.len(), &all.boxes[0]), (10, &("@east".to_owned(), false)));
+        // With one cluster there is no box around everything, however many nodes there are.
+        assert!(picture(&many(80), &west, None, None, false).boxes.iter().all(|(key, _)| !key.starts_with('@')));
+    }
+
+    #[test]
+    fn clusters_are_found_and_hidden_with_one_and_with_several() {
+        let graph = two_clusters(20);
+        let hidden = picture(&graph, &View::default(), None, query("cluster = west").as_ref(), false);
+        assert_eq!((hidden.graph.nodes.len(), hidden.hidden), (10, 10));
+        let across =
+            picture(&graph, &View::default(), query("from.cluster = east and to.cluster = west").as_ref(), None, false);
+        assert_eq!(across.found.unwrap().edges.len(), 1);
+        let of = |text: &str| {
+            picture(&many(10), &View::default(), query(text).as_ref(), None, false).found.unwrap().nodes.len()
+        };
+        assert_eq!((of("cluster = East"), of("cluster = west"), of("cluster != east")), (10, 0, 0));
+        let focus = picture(&graph, &view(|graph| graph.focus = "box:@west".into()), None, None, false);
+        assert_eq!(focus.graph.nodes.len(), 10 + 1, "and who calls it");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use web_sys::{CanvasRenderingContext2d, Path2d};
 use super::{
     geometry::{Point, Rect},
     palette::Palette,
-    scene::{BoxShape, EdgeShape, Path, Scene},
+    scene::{BoxKind, BoxShape, EdgeShape, Path, Scene},
     viewport::Viewport,
 };
 use crate::icons::Icon;
@@ -195,16 +195,20 @@ impl Painter<'_> {
         }
     }
 
-    /// The box of a namespace, or of the versions of an app, with its name at a size that can be read.
+    /// The box of a cluster, of a namespace, or of the versions of an app, with its name at a size that can be read.
     fn frame(&self, shape: &BoxShape) {
         let (pen, rect) = (self.pen, shape.rect);
         self.rounded(rect, 10.0);
-        pen.set_fill_style_str(if shape.folds { &self.palette.sunken } else { &self.palette.line });
-        pen.fill();
+        // A cluster is a line only: what stands in it is what is looked at.
+        if shape.kind != BoxKind::Cluster {
+            let namespace = shape.kind == BoxKind::Namespace;
+            pen.set_fill_style_str(if namespace { &self.palette.sunken } else { &self.palette.line });
+            pen.fill();
+        }
         pen.set_stroke_style_str(&self.palette.line);
         pen.set_line_width(1.0);
         pen.stroke();
-        if !shape.folds {
+        if !shape.folds() {
             return;
         }
         let size = (11.5 / self.view.scale).clamp(12.0, 120.0);

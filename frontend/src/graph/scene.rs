@@ -8,7 +8,7 @@ mod taken;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weft_model::{
     Severity,
@@ -17,8 +17,9 @@ use weft_model::{
 
 use super::{
     flow::Flow,
+    fold,
     geometry::{Curve, Point, Rect},
-    layout::{Layout, surround},
+    layout::{Layout, enclose, surround},
     picture::Found,
 };
 use crate::location::graph::Label;
@@ -32,18 +33,36 @@ pub const HEADER: f64 = 28.0;
 /// Size of a mark on a node.
 pub const MARK: f64 = 16.0;
 
-/// A namespace's box.
+/// What a box is around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoxKind {
+    /// The namespaces of a cluster.
+    Cluster,
+    /// A namespace.
+    Namespace,
+    /// The versions of one app.
+    Versions,
+}
+
+/// A box.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoxShape {
-    /// The namespace.
+    /// What it is around.
+    pub kind: BoxKind,
+    /// Its key, by which it folds ([`fold::homes`]); empty for the versions of an app.
+    pub key: String,
+    /// The name that stands on it.
     pub name: String,
     /// Its rectangle.
     pub rect: Rect,
-    /// Whether it is of a namespace, which folds; else of the versions of one app.
-    pub folds: bool,
 }
 
 impl BoxShape {
+    /// Whether it folds into one node.
+    pub fn folds(&self) -> bool {
+        self.kind != BoxKind::Versions
+    }
+
     /// The part that carries the name: a press on it folds the box.
     pub fn header(&self) -> Rect {
         Rect { h: HEADER, ..self.rect }
@@ -149,7 +168,7 @@ pub enum Hit {
 /// Everything that is drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scene {
-    /// Namespaces.
+    /// Boxes, the outer ones first.
     pub boxes: Vec<BoxShape>,
     /// Nodes, in the graph's order.
     pub nodes: Vec<NodeShape>,
@@ -179,14 +198,7 @@ impl Scene {
     pub fn new(graph: &Graph, layout: &Layout, choice: &Choice, measure: &dyn Measure) -> Self {
         let nodes: Vec<NodeShape> =
             graph.nodes.iter().filter_map(|node| Some(nodes::shape(node, layout.rect(&node.id)?, measure))).collect();
-        let mut names: Vec<&str> = graph.nodes.iter().map(|node| node.namespace.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let boxes = names.into_iter().filter(|name| !name.is_empty()).filter_map(|name| {
-            let inside = graph.nodes.iter().filter(|node| node.namespace == name);
-            let rect = surround(inside.filter_map(|node| layout.rect(&node.id)))?;
-            Some(BoxShape { name: name.to_owned(), rect, folds: true })
-        });
+        let boxes = clusters(graph, layout).into_iter().chain(namespaces(graph, layout));
         let boxes = boxes.chain(versions(graph, layout)).collect();
         let mut edges = edges::shapes(graph, &nodes, layout);
         labels::place(graph, &nodes, &mut edges, choice, measure);
@@ -204,7 +216,7 @@ impl Scene {
 
     /// What lies at `point`; `slack` is how far from an edge still counts.
     pub fn hit(&self, point: Point, slack: f64) -> Option<Hit> {
-        if let Some(index) = self.boxes.iter().position(|shape| shape.folds && shape.header().holds(point)) {
+        if let Some(index) = self.boxes.iter().position(|shape| shape.folds() && shape.header().holds(point)) {
             return Some(Hit::Box(index));
         }
         for (index, node) in self.nodes.iter().enumerate().rev() {
@@ -278,6 +290,35 @@ impl Scene {
     }
 }
 
+/// Boxes around namespaces.
+fn namespaces(graph: &Graph, layout: &Layout) -> Vec<BoxShape> {
+    let mut inside: BTreeMap<String, (&str, Vec<Rect>)> = BTreeMap::new();
+    for node in &graph.nodes {
+        let Some((key, rect)) = fold::namespace(node).zip(layout.rect(&node.id)) else { continue };
+        inside.entry(key).or_insert_with(|| (node.namespace.as_str(), Vec::new())).1.push(rect);
+    }
+    let shape = |(key, (name, rects)): (String, (&str, Vec<Rect>))| {
+        let rect = surround(rects.into_iter())?;
+        Some(BoxShape { kind: BoxKind::Namespace, key, name: name.to_owned(), rect })
+    };
+    inside.into_iter().filter_map(shape).collect()
+}
+
+/// Boxes around the namespaces of one cluster, where there are several clusters. What is folded keeps its distance as if
+/// its box were there.
+fn clusters(graph: &Graph, layout: &Layout) -> Vec<BoxShape> {
+    let mut inside: BTreeMap<&str, Vec<Rect>> = BTreeMap::new();
+    for node in graph.nodes.iter().filter(|node| !node.cluster.is_empty()) {
+        let area = surround(layout.rect(&node.id).into_iter());
+        inside.entry(&node.cluster).or_default().extend(area);
+    }
+    let shape = |(name, areas): (&str, Vec<Rect>)| {
+        let (key, rect) = (fold::cluster(name), enclose(areas.into_iter())?);
+        Some(BoxShape { kind: BoxKind::Cluster, name: fold::words(&key), key, rect })
+    };
+    inside.into_iter().filter_map(shape).collect()
+}
+
 /// Boxes around the versions of one app, where they stand together and touch nothing else.
 fn versions<'a>(graph: &'a Graph, layout: &'a Layout) -> impl Iterator<Item = BoxShape> + 'a {
     graph.boxes.iter().filter_map(|shape| {
@@ -291,9 +332,10 @@ fn versions<'a>(graph: &'a Graph, layout: &'a Layout) -> impl Iterator<Item = Bo
         let rect = Rect { y: rect.y - 12.0, h: rect.h + 12.0, ..rect };
         let others = graph.nodes.iter().filter(|node| !mine(node)).filter_map(|node| layout.rect(&node.id));
         others.into_iter().all(|other| !other.meets(rect)).then(|| BoxShape {
+            kind: BoxKind::Versions,
+            key: String::new(),
             name: shape.app.clone(),
             rect,
-            folds: false,
         })
     })
 }

@@ -274,14 +274,15 @@ impl Stage {
         match hit {
             Hit::Box(index) => {
                 let shape = state.scene.boxes.get(*index)?;
-                let lines = vec![format!("Namespace {}", shape.name), "Press to fold it into one node.".to_owned()];
-                Some((format!("box:{}", shape.name), lines))
+                let lines = vec![fold::title(&shape.key), "Press to fold it into one node.".to_owned()];
+                Some((format!("box:{}", shape.key), lines))
             }
             Hit::Node(index, mark) => {
                 let node = state.scene.nodes.get(*index)?;
-                let mut lines = vec![match fold::namespace(&node.id) {
-                    Some(name) => {
-                        format!("Namespace {name}, folded: {}", crate::format::plural(node.members, "node", "nodes"))
+                let mut lines = vec![match fold::folded(&node.id) {
+                    Some(key) => {
+                        let members = crate::format::plural(node.members, "node", "nodes");
+                        format!("{}, folded: {members}", fold::title(key))
                     }
                     None => node.id.clone(),
                 }];

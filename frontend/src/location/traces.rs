@@ -42,6 +42,10 @@ pub struct CallSearch {
 impl CallSearch {
     /// Of a call between two nodes of the graph; `None` where spans do not tell it from others.
     pub fn between(from: &Node, to: &Node) -> Option<Self> {
+        // The traces of other clusters are not in this console's store.
+        if from.is_foreign() || to.is_foreign() {
+            return None;
+        }
         let one = |node: &Node| match (node.kind, node.workloads.as_slice()) {
             (NodeKind::Workload | NodeKind::Gateway | NodeKind::Egress | NodeKind::Unmeshed, []) => {
                 Some(node.id.clone())

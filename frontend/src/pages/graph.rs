@@ -85,12 +85,16 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
     let app = app();
     let wish = Memo::new(move |_| app.view.with(wish));
     let (find, hide) = (asked(app, |view| &view.find), asked(app, |view| &view.graph.hide));
+    let own = Memo::new(move |_| app.meta.with(|load| load.part(|meta| meta.cluster.clone())));
     let shown = Memo::new_with_compare(
         move |before: Option<&Option<Arc<Picture>>>| {
             let graph = app.graph.with(|load| load.value.clone())?;
             let was_large = before.and_then(Option::as_ref).is_some_and(|picture| picture.large);
             let made = wish.with(|view| {
-                find.with(|find| hide.with(|hide| picture(&graph, view, find.0.as_ref(), hide.0.as_ref(), was_large)))
+                let made = |own: &String, find: &Answer, hide: &Answer| {
+                    picture(&graph, view, own, find.0.as_ref(), hide.0.as_ref(), was_large)
+                };
+                own.with(|own| find.with(|find| hide.with(|hide| made(own, find, hide))))
             });
             Some(Arc::new(made))
         },

@@ -11,17 +11,75 @@ use crate::{
 
 /// Before the name in the id of a namespace that a page draws as one node.
 const BOX: &str = "box:";
+/// Before the cluster at the end of the id of what is of another one.
+const CLUSTER: char = '@';
 /// Longest id that is taken, in bytes.
 const MAX_ID: usize = 1200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Point {
-    Workload { namespace: String, workload: String },
-    App { namespace: String, app: String, version: Option<String> },
-    Service { host: String },
-    External { host: String },
-    Namespace { namespace: String },
+    Workload {
+        namespace: String,
+        workload: String,
+    },
+    App {
+        namespace: String,
+        app: String,
+        version: Option<String>,
+    },
+    Service {
+        host: String,
+    },
+    External {
+        host: String,
+    },
+    Namespace {
+        namespace: String,
+    },
+    /// All that is in a cluster.
+    Everything,
     Unknown,
+}
+
+/// A point where it is: `foreign` is of another cluster than the console's own. Without several clusters there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    point: Point,
+    cluster: Option<String>,
+    foreign: bool,
+}
+
+impl Place {
+    /// `own` is the console's own cluster where several are told apart.
+    fn parse(id: &str, own: Option<&str>) -> Option<Self> {
+        let Some(own) = own else {
+            return Some(Self { point: Point::parse(id)?, cluster: None, foreign: false });
+        };
+        if id.len() > MAX_ID {
+            return None;
+        }
+        let (bare, cluster) = match id.split_once(CLUSTER) {
+            Some((bare, cluster)) => (bare, Some(cluster)),
+            None => (id, None),
+        };
+        let point = if bare == BOX { Point::Everything } else { Point::parse(bare)? };
+        let foreign = cluster.is_some_and(|cluster| cluster != own);
+        let cluster = match point {
+            Point::Unknown | Point::External { .. } if cluster.is_some() => return None,
+            Point::Unknown | Point::External { .. } => None,
+            _ => Some(cluster.unwrap_or(own).to_owned()),
+        };
+        Some(Self { point, cluster, foreign })
+    }
+
+    fn matching(&self, side: &str) -> String {
+        let cluster = self.cluster.as_deref().map(|cluster| match cluster {
+            UNKNOWN_ID => format!("{side}_cluster=~\"|unknown\""),
+            cluster => format!("{side}_cluster={}", quoted(cluster)),
+        });
+        let parts = [Some(self.point.matching(side)).filter(|text| !text.is_empty()), cluster];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(",")
+    }
 }
 
 impl Point {
@@ -74,6 +132,7 @@ impl Point {
                 format!("destination_service={},destination_workload=~\"|unknown\"", quoted(host))
             }
             Self::Namespace { namespace } => format!("{side}_workload_namespace={}", quoted(namespace)),
+            Self::Everything => String::new(),
             Self::Unknown => format!("{side}_workload=~\"|unknown\""),
         }
     }
@@ -88,13 +147,13 @@ impl Point {
                 None if host.contains(".svc.") => host.split('.').nth(1).unwrap_or_default().to_owned(),
                 None => String::new(),
             },
-            Self::External { .. } | Self::Unknown => String::new(),
+            Self::External { .. } | Self::Everything | Self::Unknown => String::new(),
         }
     }
 }
 
 /// A string of PromQL.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 2);
     text.push('"');
     for c in value.chars() {
@@ -111,36 +170,36 @@ fn quoted(value: &str) -> String {
 /// What series are of: a node, or an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    source: Option<Point>,
-    destination: Point,
+    source: Option<Place>,
+    destination: Place,
 }
 
 impl Subject {
-    /// The node of this id; `None` when that is no id, or that of what is hidden.
-    pub fn node(id: &str) -> Option<Self> {
-        Some(Self { source: None, destination: Point::parse(id)? })
+    /// The node of this id; `None` when that is no id, or that of what is hidden. `own` is the console's own cluster where
+    /// several are told apart.
+    pub fn node(id: &str, own: Option<&str>) -> Option<Self> {
+        Some(Self { source: None, destination: Place::parse(id, own)? })
     }
 
     /// The edge of this id.
-    pub fn edge(id: &str) -> Option<Self> {
+    pub fn edge(id: &str, own: Option<&str>) -> Option<Self> {
         let (source, destination) = id.split_once("->")?;
-        Some(Self { source: Some(Point::parse(source)?), destination: Point::parse(destination)? })
+        Some(Self { source: Some(Place::parse(source, own)?), destination: Place::parse(destination, own)? })
     }
 
     /// The namespaces that somebody has to see to be told; "" is the mesh as a whole. An edge into the unknown takes only
-    /// the end that is known.
+    /// the end that is known; an end in another cluster, and a cluster, take the whole.
     pub fn namespaces(&self, estate: &Estate) -> Vec<String> {
-        let own = self.destination.namespace(estate);
-        match &self.source {
-            None => vec![own],
-            Some(source) => {
-                let mut both = vec![source.namespace(estate), own];
-                if both.iter().any(|namespace| !namespace.is_empty()) {
-                    both.retain(|namespace| !namespace.is_empty());
-                }
-                both
-            }
+        let ends: Vec<&Place> = self.source.iter().chain([&self.destination]).collect();
+        let mut all: Vec<String> = ends.iter().map(|end| end.point.namespace(estate)).collect();
+        if all.iter().any(|namespace| !namespace.is_empty()) {
+            all.retain(|namespace| !namespace.is_empty());
         }
+        let whole = ends.iter().any(|end| end.foreign || end.point == Point::Everything);
+        if whole && all.iter().all(|namespace| !namespace.is_empty()) {
+            all.push(String::new());
+        }
+        all
     }
 
     /// Matchers of what it receives.
@@ -148,7 +207,9 @@ impl Subject {
         match (&self.source, &self.destination) {
             (None, destination) => destination.matching("destination"),
             // A service calls by its workloads, whose names the id does not tell.
-            (Some(Point::Service { .. }), destination) => destination.matching("destination"),
+            (Some(source), destination) if matches!(source.point, Point::Service { .. }) => {
+                destination.matching("destination")
+            }
             (Some(source), destination) => {
                 format!("{},{}", source.matching("source"), destination.matching("destination"))
             }
@@ -157,10 +218,15 @@ impl Subject {
 
     /// Matchers of what a node sends; `None` for an edge and for what cannot send.
     pub(super) fn outgoing(&self) -> Option<String> {
-        match (&self.source, &self.destination) {
-            (None, Point::Workload { .. } | Point::App { .. } | Point::Namespace { .. } | Point::Unknown) => {
-                Some(self.destination.matching("source"))
-            }
+        match (&self.source, &self.destination.point) {
+            (
+                None,
+                Point::Workload { .. }
+                | Point::App { .. }
+                | Point::Namespace { .. }
+                | Point::Everything
+                | Point::Unknown,
+            ) => Some(self.destination.matching("source")),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use crate::{
 
 #[test]
 fn ids_become_matchers_and_nothing_else() {
-    let matching = |id: &str| Subject::node(id).unwrap().matching();
+    let matching = |id: &str| Subject::node(id, None).unwrap().matching();
     assert_eq!(matching("shop/pay"), "destination_workload_namespace=\"shop\",destination_workload=\"pay\"");
     assert_eq!(
         matching("app/shop/pay/v1"),
@@ -18,21 +18,49 @@ fn ids_become_matchers_and_nothing_else() {
         matching("a/\"} or up{x=\"\\"),
         r#"destination_workload_namespace="a",destination_workload="\"} or up{x=\"\\""#
     );
-    let edge = Subject::edge("unknown->shop/pay").unwrap();
+    let edge = Subject::edge("unknown->shop/pay", None).unwrap();
     assert!(edge.matching().starts_with("source_workload=~\"|unknown\",destination_workload_namespace=\"shop\""));
     for bad in ["", "hidden", "pay", &"x/y".repeat(1000)] {
-        assert_eq!(Subject::node(bad), None, "{bad}");
+        assert_eq!(Subject::node(bad, None), None, "{bad}");
     }
-    assert_eq!((Subject::edge("a/b"), Subject::edge("hidden->a/b")), (None, None));
+    assert_eq!((Subject::edge("a/b", None), Subject::edge("hidden->a/b", None)), (None, None));
 }
 
 #[test]
 fn rights_are_those_of_both_ends() {
-    let of = |id: &str| Subject::edge(id).unwrap().namespaces(&Estate::default());
+    let of = |id: &str| Subject::edge(id, None).unwrap().namespaces(&Estate::default());
     assert_eq!(of("a/x->b/y"), ["a", "b"]);
     assert_eq!(of("a/x->external/api.example.com"), ["a"]);
     assert_eq!(of("unknown->external/api.example.com"), ["", ""]);
     assert_eq!(of("a/x->service/pay.shop.svc.cluster.local"), ["a", "shop"]);
+}
+
+#[test]
+fn with_several_clusters_series_and_rights_are_of_one() {
+    let node = |id: &str| Subject::node(id, Some("east")).unwrap();
+    let edge = |id: &str| Subject::edge(id, Some("east")).unwrap();
+    let workload = "destination_workload_namespace=\"shop\",destination_workload=\"pay\"";
+    assert_eq!(node("shop/pay").matching(), format!("{workload},destination_cluster=\"east\""));
+    assert_eq!(
+        node("shop/pay@arn:aws/we\"st").matching(),
+        format!("{workload},destination_cluster=\"arn:aws/we\\\"st\"")
+    );
+    assert_eq!(node("shop/pay@unknown").matching(), format!("{workload},destination_cluster=~\"|unknown\""));
+    assert_eq!(node("box:@west").matching(), "destination_cluster=\"west\"");
+    assert_eq!(node("box:@west").outgoing().as_deref(), Some("source_cluster=\"west\""));
+    assert_eq!(Subject::node("external/api.example.com@west", Some("east")), None);
+    // Without several clusters an `@` is a letter like others.
+    assert!(Subject::node("shop/pay@west", None).unwrap().matching().ends_with("destination_workload=\"pay@west\""));
+
+    let estate = Estate::default();
+    assert_eq!(node("shop/pay").namespaces(&estate), ["shop"]);
+    assert_eq!(node("shop/pay@west").namespaces(&estate), ["shop", ""]);
+    assert_eq!(edge("shop/web->shop/pay@west").namespaces(&estate), ["shop", "shop", ""]);
+    assert!(edge("shop/web@west->external/api.example.com").namespaces(&estate).contains(&String::new()));
+    for whole in ["box:@west", "box:@east"] {
+        assert_eq!(node(whole).namespaces(&estate), [""], "{whole}");
+    }
+    assert_eq!(edge("shop/web->shop/pay").namespaces(&estate), ["shop", "shop"]);
 }
 
 #[test]

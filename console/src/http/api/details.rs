@@ -216,6 +216,7 @@ async fn drawn(
         source,
         split: query.split,
         window_s,
+        own: app.graphs.told().await.map(|own| own.to_string()),
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let sees = |namespace: &str| caller.sees(namespace);

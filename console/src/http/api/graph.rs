@@ -151,9 +151,10 @@ pub(super) async fn series(
     query: Result<Query<SeriesQuery>, QueryRejection>,
 ) -> Result<Json<SeriesAnswer>, ApiError> {
     let Query(query) = query?;
+    let own = app.graphs.told().await;
     let subject = match (query.node, query.edge) {
-        (Some(node), None) => series::Subject::node(&node),
-        (None, Some(edge)) => series::Subject::edge(&edge),
+        (Some(node), None) => series::Subject::node(&node, own.as_deref()),
+        (None, Some(edge)) => series::Subject::edge(&edge, own.as_deref()),
         _ => None,
     };
     let Some(subject) = subject else {

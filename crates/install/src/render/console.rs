@@ -33,6 +33,10 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         env("WEFT_DATA_DIR", "/var/lib/weft"),
         env("WEFT_LOG_FORMAT", "json"),
     ];
+    // What a console takes for its cluster's name by itself.
+    if settings.cluster_id != "Kubernetes" && !overrides.env.contains_key("WEFT_CLUSTER_ID") {
+        environment.push(env("WEFT_CLUSTER_ID", settings.cluster_id.as_str()));
+    }
     // Of two entries with one name the last would win: an override takes the place of the default.
     if !overrides.env.contains_key("WEFT_PROMETHEUS") {
         environment.push(env("WEFT_PROMETHEUS", prometheus));

@@ -263,6 +263,24 @@ fn sign_in_opens_the_console_and_gives_it_one_right_more() {
 }
 
 #[test]
+fn the_console_knows_what_its_cluster_is_called() {
+    let value = |spec: Value| {
+        let objects = render(&input(spec)).unwrap();
+        let deployment = find(&objects, "Deployment", "weft-console").unwrap();
+        let environment = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+        let named: Vec<Value> = environment.iter().filter(|env| env["name"] == "WEFT_CLUSTER_ID").cloned().collect();
+        named.iter().map(|env| env["value"].clone()).collect::<Vec<_>>()
+    };
+    let remote = |console: Value| {
+        let remote = json!({"controlPlane": "mesh.example.org", "cluster": "west"});
+        value(json!({"profile": "remote", "remote": remote, "components": {"console": console}}))
+    };
+    assert_eq!(value(json!({})), Vec::<Value>::new(), "it takes the default by itself");
+    assert_eq!(remote(json!({"enabled": true})), [json!("west")]);
+    assert_eq!(remote(json!({"enabled": true, "env": {"WEFT_CLUSTER_ID": "east"}})), [json!("east")]);
+}
+
+#[test]
 fn the_console_gets_the_token_for_its_trace_store_as_a_file() {
     let console = json!({
         "env": {"WEFT_TRACE_SOURCE": "tempo", "WEFT_TRACE_URL": "http://tempo.observability.svc:3200"},

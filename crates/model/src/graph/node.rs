@@ -65,7 +65,8 @@ pub struct Badge {
 #[serde(rename_all = "camelCase")]
 pub struct Node {
     /// Stable across refreshes: `namespace/workload`, `service/HOST`, `app/namespace/APP`, `app/namespace/APP/VERSION`,
-    /// `external/HOST`, `unknown` or `hidden`.
+    /// `external/HOST`, `unknown` or `hidden`. Where several clusters are told apart, what is of another one than the
+    /// console's own has `@CLUSTER` behind it.
     pub id: String,
     /// What it stands for.
     pub kind: NodeKind,
@@ -100,7 +101,7 @@ pub struct Node {
     /// Full host name, of a service or an external host.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub host: String,
-    /// Cluster, where proxies name one.
+    /// Cluster, where the window's series name more than one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cluster: String,
     /// The box that it stands in, if any: id of one of [`super::Graph::boxes`].
@@ -121,19 +122,38 @@ pub struct Node {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AppBox {
-    /// `app/namespace/APP`.
+    /// `app/namespace/APP`, with `@CLUSTER` behind it as of [`Node::id`].
     pub id: String,
     /// Namespace.
     pub namespace: String,
     /// `app` label.
     pub app: String,
-    /// Cluster, where proxies name one.
+    /// Cluster, where the window's series name more than one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cluster: String,
     /// The worst of its versions.
     pub health: Health,
     /// Requests per second that come in from outside of the box.
     pub rate_in: f64,
+}
+
+impl Node {
+    /// Whether it is of another cluster than the console's own.
+    pub fn is_foreign(&self) -> bool {
+        is_foreign(&self.id, &self.cluster)
+    }
+}
+
+impl AppBox {
+    /// Whether it is of another cluster than the console's own.
+    pub fn is_foreign(&self) -> bool {
+        is_foreign(&self.id, &self.cluster)
+    }
+}
+
+/// Whether the id of something in `cluster` says that this is another cluster than the console's own.
+pub fn is_foreign(id: &str, cluster: &str) -> bool {
+    !cluster.is_empty() && id.strip_suffix(cluster).is_some_and(|rest| rest.ends_with('@'))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)]

@@ -1,6 +1,6 @@
 //! Which way calls run, and the distances that follow.
 
-use super::{Layout, NODE, PADDING, Topology, anew};
+use super::{AROUND, Layout, NODE, PADDING, Topology, anew};
 use crate::graph::{
     geometry::{Point, Rect},
     viewport::Viewport,
@@ -87,6 +87,14 @@ impl Direction {
         match self {
             Self::Right => PADDING.1 + PADDING.2,
             Self::Down => 2.0 * PADDING.0,
+        }
+    }
+
+    /// What the boxes around clusters take across the calls, both sides together.
+    pub fn around(self) -> f64 {
+        match self {
+            Self::Right => AROUND.1 + AROUND.2,
+            Self::Down => 2.0 * AROUND.0,
         }
     }
 

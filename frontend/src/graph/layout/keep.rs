@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Layout, NODE, PADDING, Topology, surround};
+use super::{Layout, NODE, PADDING, Topology, cluster_of, enclose, surround};
 use crate::graph::geometry::{Point, Rect};
 
 /// Rows up and down that are tried for a new node.
@@ -101,7 +101,22 @@ fn is_free(topology: &Topology, layout: &Layout, namespace: &str, point: Point) 
     } else {
         boxes.entry(namespace).or_default().push(rect);
     }
-    let boxes: Vec<Rect> = boxes.into_values().filter_map(|rects| surround(rects.into_iter())).collect();
-    let apart = boxes.iter().enumerate().all(|(index, a)| boxes[index + 1..].iter().all(|b| !a.meets(*b)));
-    apart && lone.iter().all(|node| boxes.iter().all(|area| !area.meets(node.grow(PADDING.2 / 2.0))))
+    let mut clusters: BTreeMap<&str, Vec<Rect>> = BTreeMap::new();
+    for (name, rects) in boxes {
+        clusters.entry(cluster_of(name)).or_default().extend(surround(rects.into_iter()));
+    }
+    let apart =
+        |boxes: &[Rect]| boxes.iter().enumerate().all(|(index, a)| boxes[index + 1..].iter().all(|b| !a.meets(*b)));
+    // The boxes of clusters, and those that stand in none.
+    let mut outer: Vec<Rect> = Vec::new();
+    for (cluster, areas) in clusters {
+        if cluster.is_empty() {
+            outer.extend(areas);
+        } else if apart(&areas) {
+            outer.extend(enclose(areas.into_iter()));
+        } else {
+            return false;
+        }
+    }
+    apart(&outer) && lone.iter().all(|node| outer.iter().all(|area| !area.meets(node.grow(PADDING.2 / 2.0))))
 }

@@ -33,8 +33,8 @@ pub struct Grid {
     pub columns: Vec<Vec<usize>>,
     /// The links.
     pub links: Vec<Link>,
-    /// Number of bands.
-    pub bands: usize,
+    /// For each band, which cluster's it is: these are drawn in boxes of their own.
+    pub sections: Vec<usize>,
     /// Whether there are so many long edges that their lanes have to be narrow.
     pub crowded: bool,
 }
@@ -101,7 +101,7 @@ fn build(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid
         band: bands.group.iter().map(|group| bands.band[*group]).collect(),
         columns: vec![Vec::new(); width],
         links: Vec::new(),
-        bands: bands.band.iter().max().map_or(0, |last| last + 1),
+        sections: bands.section.clone(),
         crowded: false,
     };
     for (from, to) in edges {

@@ -22,13 +22,13 @@ pub fn place(topology: &Topology, grid: &Grid, direction: Direction) -> Layout {
             near[pair[0]][1].push((pair[1], weight));
         }
     }
-    let mut bands: Vec<Vec<Vec<usize>>> = vec![vec![Vec::new(); grid.columns.len()]; grid.bands];
+    let mut bands: Vec<Vec<Vec<usize>>> = vec![vec![Vec::new(); grid.columns.len()]; grid.sections.len()];
     for (index, column) in grid.columns.iter().enumerate() {
         for slot in column {
             bands[grid.band[*slot]][index].push(*slot);
         }
     }
-    for columns in bands {
+    for (band, columns) in bands.into_iter().enumerate() {
         settle(grid, &columns, &near, direction, &mut y);
         let slots = || columns.iter().flatten().copied();
         let first = slots().map(|slot| y[slot] - size(grid, slot, direction) / 2.0).fold(f64::INFINITY, f64::min);
@@ -40,6 +40,9 @@ pub fn place(topology: &Topology, grid: &Grid, direction: Direction) -> Layout {
             y[slot] += top - first;
         }
         top += last - first + direction.padding() + BETWEEN;
+        if grid.sections.get(band + 1).is_some_and(|next| *next != grid.sections[band]) {
+            top += direction.around();
+        }
     }
     let point = |slot: usize| direction.turn(Point::new(grid.column[slot] as f64 * direction.layer(), y[slot].round()));
     let mut out = Layout { links: topology.links(), ..Layout::new(direction) };

@@ -79,6 +79,66 @@ fn long_calls_are_led_around_nodes() {
     }
 }
 
+/// The shop once more in another cluster, which the first one calls.
+fn two_clusters() -> Topology {
+    let shop = shop();
+    let of = |cluster: &str| -> Vec<(String, String)> {
+        let boxed = shop.nodes.iter().filter(|(_, home)| !home.is_empty());
+        boxed.map(|(id, home)| (format!("{id}@{cluster}"), format!("{home}@{cluster}"))).collect()
+    };
+    let nodes: Vec<(String, String)> =
+        [of("east"), of("west"), vec![("unknown".to_owned(), String::new())]].into_iter().flatten().collect();
+    let mut edges: Vec<(String, String)> = vec![
+        ("unknown".to_owned(), "storefront@east".to_owned()),
+        ("order-v1@east".to_owned(), "payment@west".to_owned()),
+    ];
+    for (from, to) in shop.links().iter().filter(|(from, _)| from != "unknown") {
+        edges.extend(["east", "west"].map(|cluster| (format!("{from}@{cluster}"), format!("{to}@{cluster}"))));
+    }
+    topology(
+        &nodes.iter().map(|(id, home)| (id.as_str(), home.as_str())).collect::<Vec<_>>(),
+        &edges.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect::<Vec<_>>(),
+    )
+}
+
+/// No cluster reaches into another, nor around what is in none.
+fn check_clusters(topology: &Topology, layout: &Layout) {
+    let mut boxes: BTreeMap<&str, Vec<Rect>> = BTreeMap::new();
+    for (id, home) in &topology.nodes {
+        boxes.entry(home).or_default().push(layout.rect(id).unwrap());
+    }
+    let mut clusters: BTreeMap<&str, Vec<Rect>> = BTreeMap::new();
+    let lone = boxes.remove("").unwrap_or_default();
+    for (home, rects) in boxes {
+        clusters.entry(cluster_of(home)).or_default().extend(surround(rects.into_iter()));
+    }
+    let mut areas: Vec<Rect> = clusters.into_values().map(|rects| enclose(rects.into_iter()).unwrap()).collect();
+    areas.extend(lone);
+    for (index, a) in areas.iter().enumerate() {
+        assert!(areas[index + 1..].iter().all(|b| !a.meets(*b)), "two clusters overlap");
+    }
+}
+
+#[test]
+fn clusters_stay_apart_and_nothing_moves() {
+    let topology = two_clusters();
+    for direction in [Direction::Right, Direction::Down] {
+        let first = layout(&topology, direction, None);
+        check_disjoint(&topology, &first);
+        check_clusters(&topology, &first);
+        assert_eq!(layout(&topology, direction, Some(&first)), first);
+        // One more workload in a cluster moves nobody, or everybody into another good order.
+        let mut more = topology.clone();
+        more.nodes.push(("zz@west".to_owned(), "shop@west".to_owned()));
+        let caller = more.nodes.iter().position(|(id, _)| id == "payment@west").unwrap();
+        more.edges.push((caller, more.nodes.len() - 1));
+        more.edges.sort_unstable();
+        let after = layout(&more, direction, Some(&first));
+        check_disjoint(&more, &after);
+        check_clusters(&more, &after);
+    }
+}
+
 #[test]
 fn cycles_are_broken() {
     let topology = topology(&[("a", "n"), ("b", "n"), ("c", "n")], &[("a", "b"), ("b", "c"), ("c", "a"), ("c", "b")]);

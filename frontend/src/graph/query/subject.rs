@@ -14,6 +14,8 @@ use crate::words;
 pub struct Index<'a> {
     nodes: BTreeMap<&'a str, &'a Node>,
     incoming: BTreeMap<&'a str, Vec<&'a Edge>>,
+    /// The console's own cluster, which a graph of one cluster does not name.
+    own: &'a str,
 }
 
 impl<'a> Index<'a> {
@@ -23,7 +25,12 @@ impl<'a> Index<'a> {
         for edge in &graph.edges {
             incoming.entry(&edge.destination).or_default().push(edge);
         }
-        Self { nodes: graph.nodes.iter().map(|node| (node.id.as_str(), node)).collect(), incoming }
+        Self { nodes: graph.nodes.iter().map(|node| (node.id.as_str(), node)).collect(), incoming, own: "" }
+    }
+
+    /// The same in the cluster of this name.
+    pub fn within(self, own: &'a str) -> Self {
+        Self { own, ..self }
     }
 
     /// A node by its id.
@@ -156,7 +163,11 @@ impl<'a> Subject<'a> {
             Field::App => one(&node?.app),
             Field::Version => one(&node?.version),
             Field::Host => one(&node?.host),
-            Field::Cluster => one(&node?.cluster),
+            Field::Cluster => match node? {
+                // A graph of several clusters names that of each workload; of one, all are in the console's own.
+                node if node.cluster.is_empty() && !node.namespace.is_empty() => one(self.index().own),
+                node => one(&node.cluster),
+            },
             Field::Id => one(&node?.id),
             Field::Kind => {
                 let kind = node?.kind;

@@ -51,7 +51,7 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         subtitle: subtitle(node, free - taken, measure),
         version,
         marks,
-        members: if fold::namespace(&node.id).is_some() { node.workloads.len() } else { 0 },
+        members: if fold::folded(&node.id).is_some() { node.workloads.len() } else { 0 },
     }
 }
 
@@ -70,7 +70,7 @@ pub fn name(node: &Node) -> (&str, Option<&str>) {
 
 /// The most that fits: rate and errors, or only the rate.
 fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
-    let rate = if node.rate_in > 0.0 && fold::namespace(&node.id).is_some() {
+    let rate = if node.rate_in > 0.0 && fold::folded(&node.id).is_some() {
         format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, "http"))
     } else if node.rate_in > 0.0 {
         format::rate(node.rate_in, "http")

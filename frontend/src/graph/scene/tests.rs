@@ -86,6 +86,47 @@ fn a_broken_lock_is_always_drawn_and_a_closed_one_on_request() {
 }
 
 #[test]
+fn clusters_have_boxes_around_their_namespaces() {
+    let mut graph = shop();
+    assert!(scene(&graph, &Choice::default()).boxes.iter().all(|shape| shape.kind == BoxKind::Namespace));
+    for node in &mut graph.nodes {
+        node.cluster = "east".into();
+    }
+    for id in ["shop/order-v1@west", "mail/sender@west", "bank/ledger@west", "unknown"] {
+        let cluster = if id == "unknown" { "" } else { "west" };
+        graph.nodes.push(Node { cluster: cluster.into(), ..node(id) });
+    }
+    graph.edges.push(edge("shop/order-v1", "shop/order-v1@west", Lock::Mtls));
+    graph.edges.push(edge("shop/order-v1@west", "mail/sender@west", Lock::Mtls));
+    graph.edges.push(edge("unknown", "bank/ledger@west", Lock::Unknown));
+    for direction in [Direction::Right, Direction::Down] {
+        let layout = layout(&Topology::of(&graph), direction, None);
+        let scene = Scene::new(&graph, &layout, &Choice::default(), &Even);
+        let keys: Vec<&str> = scene.boxes.iter().map(|shape| shape.key.as_str()).collect();
+        assert_eq!(keys, ["@east", "@west", "bank@west", "mail@west", "shop", "shop@west"]);
+        let (clusters, namespaces) = scene.boxes.split_at(2);
+        assert!(!clusters[0].rect.meets(clusters[1].rect), "{direction:?}: clusters overlap");
+        for (index, shape) in namespaces.iter().enumerate() {
+            let own = &clusters[usize::from(shape.key.ends_with("@west"))];
+            assert_eq!(
+                shape.rect.overlap(own.rect),
+                shape.rect.w * shape.rect.h,
+                "{direction:?}: {} sticks out",
+                shape.key
+            );
+            assert!(!shape.rect.meets(own.header()), "{direction:?}: {} covers the name", shape.key);
+            assert!(namespaces[index + 1..].iter().all(|other| !other.rect.meets(shape.rect)), "{direction:?}");
+        }
+        let lone = scene.nodes.iter().find(|node| node.id == "unknown").unwrap();
+        assert!(scene.boxes.iter().all(|shape| !shape.rect.meets(lone.rect)), "{direction:?}: a caller from nowhere");
+        // A press on a name folds that box and no other.
+        for (index, shape) in scene.boxes.iter().enumerate() {
+            assert_eq!(scene.hit(shape.header().centre(), 0.0), Some(Hit::Box(index)), "{direction:?}: {}", shape.key);
+        }
+    }
+}
+
+#[test]
 fn labels_can_be_read() {
     let graph = shop();
     let scene = scene(&graph, &Choice { locks: true, labels: vec![Label::P95] });

@@ -215,7 +215,7 @@ impl State {
             return self.scene.node(id).map(|index| Hit::Node(index, None));
         }
         if let Some(name) = name.strip_prefix("box:") {
-            return self.scene.boxes.iter().position(|shape| shape.folds && shape.name == name).map(Hit::Box);
+            return self.scene.boxes.iter().position(|shape| shape.folds() && shape.key == name).map(Hit::Box);
         }
         let id = name.strip_prefix("edge:")?;
         self.scene.edges.iter().position(|edge| edge.id == id).map(Hit::Edge)
@@ -225,7 +225,7 @@ impl State {
         match hit {
             Hit::Node(index, _) => self.scene.nodes.get(*index).map(|node| format!("node:{}", node.id)),
             Hit::Edge(index) => self.scene.edges.get(*index).map(|edge| format!("edge:{}", edge.id)),
-            Hit::Box(index) => self.scene.boxes.get(*index).map(|shape| format!("box:{}", shape.name)),
+            Hit::Box(index) => self.scene.boxes.get(*index).map(|shape| format!("box:{}", shape.key)),
         }
     }
 

@@ -188,8 +188,8 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     let twice = move |event: ev::MouseEvent| {
         let name = under(Point::new(event.client_x().into(), event.client_y().into()));
         let Some(id) = name.as_deref().and_then(|name| name.strip_prefix("node:")) else { return };
-        match fold::namespace(id) {
-            Some(namespace) => app.change(|view| view.graph.fold(namespace, false)),
+        match fold::folded(id) {
+            Some(key) => app.change(|view| view.graph.fold(key, false)),
             None => app.change(|view| id.clone_into(&mut view.graph.focus)),
         }
     };

@@ -14,6 +14,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
+    graph::fold,
     icons::Icon,
     location::{Room, traces::CallSearch},
     state::app,
@@ -29,13 +30,12 @@ pub fn EdgePanel(id: String) -> impl IntoView {
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
     let commands = commands();
     let (from, to) = id.split_once("->").map(|(from, to)| (from.to_owned(), to.to_owned())).unwrap_or_default();
-    let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     view! {
         <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" title=format!("{from} → {to}")>{short(&from)}" → "{short(&to)}</h2>
+                    <h2 id="panel-title" title=format!("{from} → {to}")>{fold::short(&from)}" → "{fold::short(&to)}</h2>
                     <p class="quiet">{move || edge.with(|edge| edge.as_ref().map(|edge| format!("Calls over {}", protocol(edge))))}</p>
                 </div>
                 <ClosePanel />

@@ -61,25 +61,29 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
                 change(move |view| view.graph.focus.clone_from(&own)),
             ));
         }
-        if let Some(name) = fold::namespace(id).map(str::to_owned) {
-            out.push(("Open the box", "", change(move |view| view.graph.fold(&name, false))));
-        } else if !node.namespace.is_empty() {
-            let name = node.namespace.clone();
-            out.push(("Fold its namespace", "", change(move |view| view.graph.fold(&name, true))));
+        if let Some(key) = fold::folded(id).map(str::to_owned) {
+            out.push(("Open the box", "", change(move |view| view.graph.fold(&key, false))));
+        } else if let Some(key) = fold::namespace(&node) {
+            out.push(("Fold its namespace", "", change(move |view| view.graph.fold(&key, true))));
+        }
+        if !node.cluster.is_empty() {
+            let key = fold::cluster(&node.cluster);
+            out.push(("Fold its cluster", "", change(move |view| view.graph.fold(&key, true))));
         }
         out.push((
             "Hide this",
             "",
             change(move |view| {
-                let this = match fold::namespace(&hidden.id) {
-                    Some(name) => format!("ns = {}", query::quoted(name)),
+                let this = match fold::folded(&hidden.id) {
+                    Some(key) => boxed(key, &hidden.cluster),
                     None => query::exactly(&hidden.id),
                 };
                 view.graph.hide = query::either(&view.graph.hide, &this);
                 view.select.clear();
             }),
         ));
-        if fold::namespace(id).is_none() && !node.namespace.is_empty() {
+        // Of other clusters the console has neither traces nor configuration.
+        if fold::folded(id).is_none() && !node.namespace.is_empty() && !node.is_foreign() {
             let workload = node.workloads.first().cloned().unwrap_or_else(|| node.id.clone());
             let app_name = if node.app.is_empty() { node.workload.clone() } else { node.app.clone() };
             out.push(("Show its traces", "", enter(Room::Traces, move |view| view.workload.clone_from(&workload))));
@@ -104,7 +108,8 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
                 view.select.clear();
             }),
         ));
-        if fold::namespace(&called).is_none() {
+        let foreign = picture.graph.nodes.iter().any(|node| node.id == called && node.is_foreign());
+        if fold::folded(&called).is_none() && !foreign {
             out.push((
                 "Show traces of the called one",
                 "",
@@ -113,19 +118,18 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
         }
         out.push(("Copy link", "", link(app, target)));
         out.push(("Copy name", "", Act::Copy(format!("{from} → {to}"))));
-    } else if let Some(name) = target.strip_prefix("box:") {
-        let [one, two, three] = [name, name, name].map(str::to_owned);
-        let id = fold::id(name);
-        out.push(("Fold into one node", "", change(move |view| view.graph.fold(&one, true))));
-        out.push(("Focus on this namespace", "", change(move |view| view.graph.focus.clone_from(&id))));
-        out.push((
-            "Hide this namespace",
-            "",
-            change(move |view| {
-                view.graph.hide = query::either(&view.graph.hide, &format!("ns = {}", query::quoted(&two)));
-            }),
-        ));
-        out.push(("Copy name", "", Act::Copy(three)));
+    } else if let Some(key) = target.strip_prefix("box:") {
+        let (own, id) = (key.to_owned(), fold::id(key));
+        let inside = picture.whole.nodes.iter().find(|node| fold::homes(node).any(|home| home == key));
+        let this = boxed(key, inside.map(|node| node.cluster.as_str()).unwrap_or_default());
+        let (focus, hide) = match fold::is_cluster(key) {
+            Some(_) => ("Focus on this cluster", "Hide this cluster"),
+            None => ("Focus on this namespace", "Hide this namespace"),
+        };
+        out.push(("Fold into one node", "", change(move |view| view.graph.fold(&own, true))));
+        out.push((focus, "", change(move |view| view.graph.focus.clone_from(&id))));
+        out.push((hide, "", change(move |view| view.graph.hide = query::either(&view.graph.hide, &this))));
+        out.push(("Copy name", "", Act::Copy(fold::is_cluster(key).unwrap_or(key).to_owned())));
     } else {
         out.push(("Fold all namespaces", "", change(|view| view.graph.fold_all(true))));
         out.push(("Open all namespaces", "", change(|view| view.graph.fold_all(false))));
@@ -134,6 +138,19 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
         out.push(("Copy link", "", Act::Copy(browser::link(&app.view.with_untracked(View::fragment)))));
     }
     out
+}
+
+/// The expression that matches what stands in a box, in a cluster where there are several.
+fn boxed(key: &str, cluster: &str) -> String {
+    let of = |name: &str| format!("cluster = {}", query::quoted(name));
+    match fold::is_cluster(key) {
+        Some(name) => of(name),
+        None if cluster.is_empty() => format!("ns = {}", query::quoted(key)),
+        None => {
+            let name = key.split_once('@').map_or(key, |(name, _)| name);
+            format!("(ns = {} and {})", query::quoted(name), of(cluster))
+        }
+    }
 }
 
 /// The menu, when one is open.

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use weft_model::graph::{Edge, Graph, Health, Lock, Node};
 
 use super::{OnStage, Shown, menu::Opened};
-use crate::{browser, components::shape::HealthShape, format, state::app, words};
+use crate::{browser, components::shape::HealthShape, format, graph::fold, state::app, words};
 
 /// Rows of each list that are there without being asked for.
 const ROWS: usize = 300;
@@ -60,20 +60,21 @@ fn More(rest: Signal<usize>, shown: Signal<bool>, show: Callback<()>) -> impl In
     }
 }
 
-/// Namespaces, each with a button that folds it.
+/// Clusters, if there are several, and namespaces, each with a button that folds it.
 #[component]
 fn Boxes() -> impl IntoView {
     let app = app();
     let Shown(shown) = expect_context();
     let boxes =
         Memo::new(move |_| shown.with(|shown| shown.as_ref().map(|shown| shown.boxes.clone()).unwrap_or_default()));
+    let several = move || boxes.with(|boxes| boxes.iter().any(|(key, _)| fold::is_cluster(key).is_some()));
     view! {
-        <h2>"Namespaces"</h2>
+        <h2>{move || if several() { "Clusters and namespaces" } else { "Namespaces" }}</h2>
         <ul data-testid="graph-boxes">
             <For each=move || boxes.get() key=|(name, _)| name.clone() let:entry>
                 {
                     let name = entry.0;
-                    let (own, chosen, words) = (name.clone(), name.clone(), name.clone());
+                    let (own, chosen, words) = (name.clone(), name.clone(), fold::words(&name));
                     let folded = Memo::new(move |_| boxes.with(|boxes| boxes.iter().any(|(other, folded)| *other == chosen && *folded)));
                     view! {
                         <li data-box=name.clone() data-folded=move || folded.get().to_string()>

@@ -22,7 +22,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
-    graph::picture::Picture,
+    graph::{fold, picture::Picture},
     icons::Icon,
     location::Room,
     pages::configuration::key,
@@ -46,16 +46,18 @@ pub fn NodePanel(id: String) -> impl IntoView {
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
     let commands = commands();
     let (heading, copied) = (id.clone(), id.clone());
-    let namespace = move || node.with(|node| node.as_ref().map(|node| node.namespace.clone()).unwrap_or_default());
+    let place = move || node.with(|node| node.as_ref().map(place).unwrap_or_default());
+    // Of other clusters the console has neither traces nor configuration.
+    let own = Memo::new(move |_| node.with(|node| node.as_ref().is_none_or(|node| !node.is_foreign())));
     view! {
         <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" title=heading.clone()>{heading.rsplit('/').next().unwrap_or_default().to_owned()}</h2>
+                    <h2 id="panel-title" title=heading.clone()>{fold::short(&heading)}</h2>
                     <p class="quiet">
-                        {namespace}
-                        {move || node.with(|node| node.as_ref().map(|node| format!("{}{}", if node.namespace.is_empty() { "" } else { " · " }, words::node_kind(node.kind))))}
+                        {place}
+                        {move || node.with(|node| node.as_ref().map(|node| format!("{}{}", if self::place(node).is_empty() { "" } else { " · " }, words::node_kind(node.kind))))}
                     </p>
                 </div>
                 <CopyButton text=copied title="Copy the name" />
@@ -69,18 +71,25 @@ pub fn NodePanel(id: String) -> impl IntoView {
                     <Body node=node />
                 </Show>
                 <Trends id=id.clone() call=false />
-                <Examples id=id.clone() />
-                <Related node=node />
+                <Show
+                    when=move || own.get()
+                    fallback=|| view! { <p class="quiet" data-testid="elsewhere">"Another cluster's: its traces and its configuration are with the console there."</p> }
+                >
+                    <Examples id=wanted.get_value() />
+                    <Related node=node />
+                </Show>
                 <footer>
                     <CopyLink />
-                    <button
-                        class="button quiet-button"
-                        data-testid="node-traces"
-                        on:click=move |_| app.enter(Room::Traces, |view| view.workload = wanted.get_value())
-                    >
-                        <Glyph icon=Icon::Traces />
-                        "Traces"
-                    </button>
+                    <Show when=move || own.get()>
+                        <button
+                            class="button quiet-button"
+                            data-testid="node-traces"
+                            on:click=move |_| app.enter(Room::Traces, |view| view.workload = wanted.get_value())
+                        >
+                            <Glyph icon=Icon::Traces />
+                            "Traces"
+                        </button>
+                    </Show>
                 </footer>
                 <Commands commands=commands />
             </div>
@@ -134,6 +143,12 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
         <Peers edges=outgoing incoming=false namespace=namespace />
         <Codes codes=codes />
     }
+}
+
+/// Where it is, in words: namespace and, where there are several, cluster.
+fn place(node: &Node) -> String {
+    let both = [node.namespace.as_str(), node.cluster.as_str()];
+    both.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" in ")
 }
 
 fn why_silent(kind: NodeKind) -> &'static str {

@@ -256,7 +256,7 @@ fn Traffic() -> impl IntoView {
     }
 }
 
-/// Namespaces as one node each.
+/// Namespaces and clusters as one node each.
 #[component]
 fn Boxes() -> impl IntoView {
     let app = app();
@@ -270,11 +270,11 @@ fn Boxes() -> impl IntoView {
     view! {
         <Show when=move || boxes.with(|boxes| !boxes.is_empty())>
             <details class="menu" data-testid="boxes">
-                <summary title="Namespaces that are drawn as one node">
+                <summary title="Namespaces and clusters that are drawn as one node">
                     <span class="menu-words">{words}</span>
                     <Glyph icon=Icon::Chevron />
                 </summary>
-                <div class="menu-list" role="group" aria-label="Folded namespaces">
+                <div class="menu-list" role="group" aria-label="Folded boxes">
                     <div class="menu-row">
                         <button class="link" data-testid="fold-all" on:click=move |_| app.change(|view| view.graph.fold_all(true))>"Fold all"</button>
                         <button class="link" data-testid="open-all" on:click=move |_| app.change(|view| view.graph.fold_all(false))>"Open all"</button>
@@ -285,7 +285,7 @@ fn Boxes() -> impl IntoView {
                     <For each=move || boxes.get() key=|(name, _)| name.clone() let:entry>
                         {
                             let name = entry.0;
-                            let (own, chosen) = (name.clone(), name.clone());
+                            let (own, chosen, words) = (name.clone(), name.clone(), fold::words(&name));
                             let folded = move || boxes.with(|boxes| boxes.iter().any(|(other, folded)| *other == chosen && *folded));
                             view! {
                                 <label>
@@ -297,7 +297,7 @@ fn Boxes() -> impl IntoView {
                                             app.change(|view| view.graph.fold(&own, folded));
                                         }
                                     />
-                                    {name}
+                                    {words}
                                 </label>
                             }
                         }
@@ -318,8 +318,7 @@ fn Focus() -> impl IntoView {
         move |by: i8| app.change(|view| view.graph.hops = view.graph.hops.saturating_add_signed(by).clamp(1, HOPS));
     let name = move || {
         let id = focus.get();
-        let short = fold::namespace(&id).unwrap_or_else(|| id.rsplit('/').next().unwrap_or_default());
-        format::middle(short, 24)
+        format::middle(&fold::short(&id), 24)
     };
     view! {
         <Show when=move || !focus.with(String::is_empty)>
