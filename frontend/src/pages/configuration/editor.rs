@@ -58,6 +58,13 @@ impl Draft {
             left,
         };
         draft.look(0);
+        // What was refused to somebody else, or to nobody, may be this person's to do.
+        let again = move || {
+            if draft.problem.with_untracked(Option::is_some) {
+                draft.look(0);
+            }
+        };
+        Effect::watch(move || app.who.track(), move |(), _, _| again(), false);
         draft
     }
 
