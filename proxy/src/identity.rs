@@ -119,7 +119,7 @@ impl Keeper {
         }
         self.shared.identity.store(Some(identity));
         // A doubt from before was about another certificate.
-        drop(self.shared.doubt.notified().now_or_never());
+        let _: Option<()> = self.shared.doubt.notified().now_or_never();
         self.rest(wait, early).await;
     }
 
