@@ -90,7 +90,7 @@ async fn look(cluster: &Cluster, wish: &Wish) -> anyhow::Result<Plan> {
     let pods = cluster.pods().await?;
     let operator = operator::find(cluster).await?;
     let mut plan = Plan::new(&meshes, &pods, operator.as_ref(), wish, &cluster.system);
-    if let Some(revision) = &wish.revision {
+    if let Some(revision) = wish.revision.as_ref().filter(|_| !plan.refused()) {
         let namespaces = moves::namespaces(cluster).await?;
         // Whatever it is called: it may have been there before.
         let new = plan.meshes.iter().find(|step| step.revision == *revision);

@@ -14,7 +14,7 @@ use weft_operator::reconcile::rollout::{self, Rollout};
 
 use super::{
     UpgradeArgs, impossible, operator,
-    plan::{Plan, Step},
+    plan::{Action, Plan, Step},
 };
 use crate::{
     cluster::{Cluster, explain, meshes, passing},
@@ -32,7 +32,7 @@ pub(super) async fn perform(cluster: &Cluster, plan: &Plan, args: &UpgradeArgs) 
     let found = found.ok_or_else(|| impossible("the operator has just gone", "run weft install"))?;
     let mut done = Done { changed: Vec::new(), ready: true };
     // Before the operator changes: a Mesh that is to stay would follow it.
-    for step in plan.meshes.iter().filter(|step| step.action == super::plan::Action::Keep) {
+    for step in plan.meshes.iter().filter(|step| step.action == Action::Keep) {
         tag(cluster, step, &mut done.changed).await?;
     }
     let definitions = weft_install::crds().into_iter().filter(|crd| !crd.foreign).map(|crd| crd.definition);
@@ -46,7 +46,7 @@ pub(super) async fn perform(cluster: &Cluster, plan: &Plan, args: &UpgradeArgs) 
         done.ready = false;
         return Ok(done);
     }
-    let wanted = plan.meshes.iter().filter(|step| step.action != super::plan::Action::Keep);
+    let wanted = plan.meshes.iter().filter(|step| matches!(step.action, Action::Upgrade | Action::Create));
     for step in wanted {
         match &step.object {
             Some(object) => {
