@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams},
@@ -89,10 +89,9 @@ async fn rolled_out(cluster: &Cluster, args: &UpgradeArgs) -> anyhow::Result<boo
             Err(error) => Some(passing(&format!("look at {OPERATOR}"), &error)?),
         };
         let Some(waiting) = waiting else { return Ok(true) };
-        if waiting != told {
-            eprintln!("waiting: {waiting}");
-            told = waiting;
-        }
+        // Only to say more: without a right to pods it is waited for all the same.
+        let pods = cluster.component("operator").await.unwrap_or_default();
+        wait::tell(with_reason(waiting, &pods), &mut told);
         if Instant::now() >= end {
             let (patience, system) = (humantime::format_duration(args.timeout), &cluster.system);
             eprintln!("weft: the operator is not of the new version after {patience}: {told}; no Mesh was moved to it");
@@ -114,9 +113,27 @@ fn behind(deployment: &Deployment) -> Option<String> {
     })
 }
 
+/// Adds why a pod of the operator does not start, where one says so.
+fn with_reason(waiting: String, pods: &[Pod]) -> String {
+    match rollout::hindrances(pods).remove("operator") {
+        Some(why) => format!("{waiting}; {why}"),
+        None => waiting,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_keeps_the_operator_from_starting_is_told() {
+        let lacks = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no CPU"});
+        let pod = json!({"metadata": {"name": "op", "labels": {"weft.dev/component": "operator"}},
+            "status": {"conditions": [lacks]}});
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        assert_eq!(with_reason("x".into(), &[pod]), "x; pod op: Unschedulable (no CPU)");
+        assert_eq!(with_reason("x".into(), &[Pod::default()]), "x");
+    }
 
     #[test]
     fn old_pods_do_not_count() {
