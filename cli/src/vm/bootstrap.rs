@@ -20,7 +20,7 @@ const UNIT: &str = "weft-proxy.service";
 /// Every file that is written.
 const ALL: [&str; 4] = [TOKEN, ROOT, SETTINGS, UNIT];
 /// Where the proxy keeps its certificate, on the machine: what its user may write to holds nothing that root obeys.
-const IDENTITY: &str = "/var/lib/weft/identity.pem";
+pub const IDENTITY: &str = "/var/lib/weft/identity.pem";
 /// User of the proxy, whose connections capture leaves alone.
 const USER: u32 = 1337;
 
