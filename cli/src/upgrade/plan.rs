@@ -110,7 +110,14 @@ impl Plan {
             && steps.iter().all(|step| step.revision != *revision)
             && let Some(base) = meshes.iter().find(|mesh| wish.is_base(mesh, meshes))
         {
-            steps.push(beside::step(base, revision, to));
+            let mut step = beside::step(base, revision, to);
+            if let Some(mesh) = meshes.iter().find(|mesh| mesh.spec.tags.contains(revision)) {
+                step.refused = Some(format!(
+                    "Mesh {} has the tag {revision:?} already: name another revision, such as --revision v2",
+                    mesh.name
+                ));
+            }
+            steps.push(step);
         }
         // A second control plane that comes now restarts nobody: its workloads come to it one by one.
         let upgraded = meshes.iter().filter(|mesh| wish.upgrades(mesh) && !mesh.leaving);

@@ -202,3 +202,10 @@ fn a_mesh_that_is_being_deleted_is_told_and_left() {
         assert!(told.refused() && told.text().contains("wait --for=delete mesh/main"), "{}", told.text());
     }
 }
+
+#[test]
+fn a_revision_is_nobodys_tag() {
+    let beside = Wish { revision: Some("prod".into()), ..Wish::default() };
+    let told = plan(&[running(json!({"tags": ["prod"]}), VERSION)], &[], &beside);
+    assert!(told.refused() && told.text().contains("Mesh main has the tag \"prod\""), "{}", told.text());
+}
