@@ -43,10 +43,14 @@ pub(super) fn step(base: &Installation, revision: &str, to: &str) -> Step {
 /// Why no Mesh can have that name and revision. Only these: the settings are those of a Mesh that is there.
 fn unusable(name: &str, revision: &str) -> Option<String> {
     let kind = resource();
-    let bare = json!({
-        "apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": {"revision": revision},
-    });
-    let error = MeshInput::from_json(&bare, "", Capabilities::default()).err()?;
+    let error = |name: &str| {
+        let bare = json!({
+            "apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": {"revision": revision},
+        });
+        MeshInput::from_json(&bare, "", Capabilities::default()).err()
+    };
+    // The revision's own rule first: a name that is made of it is wrong for the same reason.
+    let error = error("weft").or_else(|| error(name))?;
     Some(format!("{error}: name another one, such as --revision v2"))
 }
 
