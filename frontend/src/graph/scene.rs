@@ -26,10 +26,14 @@ use crate::location::graph::Label;
 
 pub use nodes::bare_name;
 
-/// Height of a label on an edge.
+/// Height of a label of one line on an edge.
 pub const LABEL: f64 = 18.0;
+/// From one line of a label to the next.
+pub const LINE: f64 = 14.0;
 /// Height of the strip with a box's name.
 pub const HEADER: f64 = 28.0;
+/// Room for a lock in a label.
+pub const LOCK: f64 = 16.0;
 /// Size of a mark on a node.
 pub const MARK: f64 = 16.0;
 
@@ -110,8 +114,8 @@ pub struct NodeShape {
 /// The text beside an edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelShape {
-    /// Text; empty when only the lock is shown.
-    pub text: String,
+    /// Lines of text, one for each number that was asked for; none when only the lock is shown.
+    pub lines: Vec<String>,
     /// A line above it: how much is plaintext.
     pub note: Option<String>,
     /// The lock drawn before the text.
@@ -141,6 +145,19 @@ pub struct EdgeShape {
     pub area: Rect,
     /// Parts of its way, in pixels from its start, that a label or a node covers: no particle is drawn there.
     pub covered: Vec<(f64, f64)>,
+}
+
+impl LabelShape {
+    /// Left and middle of each line, of the note first if there is one. The lock stands before the first.
+    pub fn starts(&self) -> impl Iterator<Item = Point> + use<> {
+        let count = usize::from(self.note.is_some()) + self.lines.len();
+        let first = self.rect.centre().y - count.saturating_sub(1) as f64 * LINE / 2.0;
+        let (left, locked) = (self.rect.x + 5.0, self.lock.is_some());
+        (0..count.max(1)).map(move |line| {
+            let indent = if locked && line == 0 { LOCK } else { 0.0 };
+            Point::new(left + indent, first + line as f64 * LINE)
+        })
+    }
 }
 
 impl EdgeShape {

@@ -69,7 +69,7 @@ impl Direction {
     /// From one layer to the next: leaves room for an edge's label.
     pub fn layer(self) -> f64 {
         match self {
-            Self::Right => NODE.0 + 108.0,
+            Self::Right => NODE.0 + 128.0,
             Self::Down => NODE.1 + 84.0,
         }
     }

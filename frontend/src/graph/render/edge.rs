@@ -9,7 +9,7 @@ use super::Painter;
 use crate::{
     graph::{
         geometry::Rect,
-        scene::{EdgeShape, LabelShape, Scene},
+        scene::{EdgeShape, LOCK, LabelShape, Scene},
     },
     icons::Icon,
 };
@@ -124,25 +124,24 @@ impl Painter<'_> {
             &self.palette.line
         });
         pen.stroke();
-        let (mut x, mut y) = (rect.x + 5.0, rect.centre().y);
-        if label.note.is_some() && !label.text.is_empty() {
-            y -= 7.0;
-        }
-        if let Some(lock) = label.lock {
+        let mut starts = label.starts();
+        if let (Some(lock), Some(start)) = (label.lock, label.starts().next()) {
             let (icon, colour) = match lock {
                 Lock::Mtls => (Icon::Lock, &self.palette.soft),
                 Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &self.palette.degraded),
             };
-            self.icon(icon, Rect { x: x - 1.0, y: y - 7.5, w: 14.0, h: 14.0 }, colour);
-            x += 16.0;
+            self.icon(icon, Rect { x: start.x - LOCK - 1.0, y: start.y - 7.5, w: 14.0, h: 14.0 }, colour);
         }
         pen.set_font(&self.palette.small);
-        if let Some(note) = &label.note {
+        if let Some(note) = &label.note
+            && let Some(start) = starts.next()
+        {
             pen.set_fill_style_str(&self.palette.degraded);
-            self.text(note, x, y + 0.5);
-            (x, y) = (rect.x + 5.0, y + 14.0);
+            self.text(note, start.x, start.y + 0.5);
         }
         pen.set_fill_style_str(&self.palette.text);
-        self.text(&label.text, x, y + 0.5);
+        for (line, start) in label.lines.iter().zip(starts) {
+            self.text(line, start.x, start.y + 0.5);
+        }
     }
 }

@@ -133,11 +133,40 @@ fn labels_can_be_read() {
     let labels: Vec<&LabelShape> = scene.edges.iter().filter_map(|edge| edge.label.as_ref()).collect();
     assert_eq!(labels.len(), graph.edges.len());
     for (index, label) in labels.iter().enumerate() {
-        assert!(labels[index + 1..].iter().all(|other| !other.rect.meets(label.rect)), "{} is covered", label.text);
-        assert!(scene.nodes.iter().all(|node| !node.rect.meets(label.rect)), "{} lies on a node", label.text);
+        assert!(labels[index + 1..].iter().all(|other| !other.rect.meets(label.rect)), "{:?} is covered", label.lines);
+        assert!(scene.nodes.iter().all(|node| !node.rect.meets(label.rect)), "{:?} lies on a node", label.lines);
     }
-    assert_eq!((labels[0].text.as_str(), labels[0].note.as_deref()), ("48 ms", Some("100 % plaintext")));
-    assert_eq!(labels[1].text, "48 ms");
+    assert_eq!(
+        (labels[0].lines.as_slice(), labels[0].note.as_deref()),
+        (&["48 ms".to_owned()][..], Some("100 % plaintext"))
+    );
+    assert_eq!(labels[1].lines, ["48 ms"]);
+}
+
+#[test]
+fn several_numbers_on_a_call_stand_below_each_other() {
+    let graph = shop();
+    for labels in
+        [vec![Label::Rate, Label::P95], vec![Label::Rate, Label::Share], vec![Label::Rate, Label::Errors, Label::P95]]
+    {
+        for locks in [false, true] {
+            let scene = scene(&graph, &Choice { locks, labels: labels.clone() });
+            let shapes: Vec<&LabelShape> = scene.edges.iter().filter_map(|edge| edge.label.as_ref()).collect();
+            assert_eq!(shapes.len(), graph.edges.len(), "{labels:?}: a label is missing");
+            for (index, shape) in shapes.iter().enumerate() {
+                assert_eq!(shape.lines.len(), labels.len(), "{:?}", shape.lines);
+                assert!(shapes[index + 1..].iter().all(|other| !other.rect.meets(shape.rect)), "{labels:?}");
+                assert!(scene.nodes.iter().all(|node| !node.rect.meets(shape.rect)), "{labels:?}");
+                let starts: Vec<Point> = shape.starts().collect();
+                assert_eq!(starts.len(), labels.len() + usize::from(shape.note.is_some()));
+                assert!(
+                    starts.iter().all(|start| shape.rect.grow(-8.0).holds(*start + Point::new(4.0, 0.0))),
+                    "{starts:?} in {:?}",
+                    shape.rect
+                );
+            }
+        }
+    }
 }
 
 #[test]
