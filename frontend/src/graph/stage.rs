@@ -260,7 +260,7 @@ impl Stage {
     pub fn point(&self, at: Option<Point>) -> Option<Hit> {
         let hit = {
             let state = self.0.borrow();
-            at.and_then(|at| state.scene.hit(state.view.scene(at), SLACK / state.view.scale))
+            at.and_then(|at| state.scene.hit(state.view.scene(at), SLACK / state.view.scale, state.view.scale))
         };
         if self.0.borrow().hover != hit {
             self.with(|state| state.hover = hit.clone());
@@ -317,7 +317,7 @@ impl Stage {
                 let curve = &state.scene.edges.get(index)?.curve;
                 curve.at(curve.length() / 2.0)
             }
-            Hit::Box(index) => state.scene.boxes.get(index)?.header().centre(),
+            Hit::Box(index) => state.scene.boxes.get(index)?.handle(state.view.scale).centre(),
         };
         Some(state.view.screen(at))
     }

@@ -8,7 +8,7 @@ use weft_model::graph::{Health, Lock};
 use super::Painter;
 use crate::{
     graph::{
-        geometry::Rect,
+        geometry::{Point, Rect},
         scene::{EdgeShape, LOCK, LabelShape, Scene},
     },
     icons::Icon,
@@ -107,6 +107,37 @@ impl Painter<'_> {
         pen.close_path();
         pen.set_fill_style_str(colour);
         pen.fill();
+    }
+
+    /// Open locks at the same size on every screen: a body and a shackle that stands off it, all of them at once.
+    pub(super) fn open_locks(&self, places: &[Point]) {
+        if places.is_empty() {
+            return;
+        }
+        let (pen, unit) = (self.pen, 1.0 / self.view.scale);
+        pen.begin_path();
+        for at in places {
+            pen.rect(at.x - 7.0 * unit, at.y - 8.0 * unit, 15.0 * unit, 15.0 * unit);
+        }
+        pen.set_fill_style_str(&self.palette.surface);
+        pen.fill();
+        pen.begin_path();
+        for at in places {
+            pen.rect(at.x - 4.5 * unit, at.y - unit, 9.0 * unit, 6.5 * unit);
+        }
+        pen.set_fill_style_str(&self.palette.degraded);
+        pen.fill();
+        pen.begin_path();
+        for at in places {
+            let (left, top) = (at.x + unit, at.y - 3.5 * unit);
+            pen.move_to(left, at.y - unit);
+            pen.line_to(left, top);
+            // Fails only for a radius below nothing.
+            let _ = pen.arc(left + 2.5 * unit, top, 2.5 * unit, std::f64::consts::PI, std::f64::consts::TAU);
+        }
+        pen.set_stroke_style_str(&self.palette.degraded);
+        pen.set_line_width(1.5 * unit);
+        pen.stroke();
     }
 
     pub(super) fn label(&self, label: &LabelShape, selected: bool) {

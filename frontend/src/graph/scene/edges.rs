@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weft_model::graph::Graph;
+use weft_model::graph::{Graph, Lock};
 
 use super::{EdgeShape, NodeShape};
 use crate::graph::{
@@ -50,6 +50,7 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
                 id: edge.id.clone(),
                 ends: (*from, *to),
                 area: curve.bounds().unwrap_or_default().grow(12.0),
+                broken: matches!(edge.lock, Lock::Mixed | Lock::Plaintext).then(|| curve.at(curve.length() / 2.0)),
                 curve,
                 width,
                 health: edge.health,

@@ -138,12 +138,13 @@ fn lines(edge: &Edge, labels: &[Label], sent: f64) -> Vec<String> {
 pub fn cover(nodes: &[NodeShape], edges: &mut [EdgeShape]) {
     let mut over = Taken::default();
     for label in edges.iter().filter_map(|edge| edge.label.as_ref()) {
-        over.add(label.rect.grow(2.0));
+        // A particle has its width.
+        over.add(label.rect.grow(4.0));
     }
     for node in nodes {
         over.add(node.rect);
     }
     for edge in edges.iter_mut().filter(|edge| edge.flow.is_some()) {
-        edge.covered = edge.curve.parts(|point| over.holds(point));
+        edge.covered = edge.curve.parts(|area| over.near(area));
     }
 }

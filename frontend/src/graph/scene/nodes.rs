@@ -11,6 +11,8 @@ use crate::{
 /// Left of the text: the health shape and its margins.
 const INDENT: f64 = 28.0;
 const MARGIN: f64 = 10.0;
+/// Names from afar are never smaller on the screen than this, in pixels.
+const LEGIBLE: f64 = 10.5;
 
 /// A node's shape within `rect`.
 pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
@@ -47,11 +49,25 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         rect,
         health: node.health,
         title: fit(name, free, |text| measure.title(text)),
+        bare: name.to_owned(),
+        rate: if node.rate_in > 0.0 { format::rate(node.rate_in, "http") } else { String::new() },
         name: node.workload.clone(),
         subtitle: subtitle(node, free - taken, measure),
         version,
         marks,
         members: if fold::folded(&node.id).is_some() { node.workloads.len() } else { 0 },
+    }
+}
+
+impl NodeShape {
+    /// Size of the letters, never smaller on the screen than [`LEGIBLE`], and as much of the name as has room in `room`
+    /// pixels of the scene, where names alone are drawn. Both ends are kept: neighbours often begin alike and differ in
+    /// their last letters.
+    pub fn far_name(&self, scale: f64, room: f64) -> (f64, String) {
+        let size = (LEGIBLE / scale).clamp(14.0, self.rect.h * 0.8);
+        // Letters are about half as wide as high: measuring each name at each scale would cost more than drawing it.
+        let letters = (room / (size * 0.56)) as usize;
+        (size, format::middle(&self.bare, letters.max(3)))
     }
 }
 

@@ -114,14 +114,19 @@ fn clusters_have_boxes_around_their_namespaces() {
                 "{direction:?}: {} sticks out",
                 shape.key
             );
-            assert!(!shape.rect.meets(own.header()), "{direction:?}: {} covers the name", shape.key);
+            assert!(!shape.rect.meets(own.handle(1.0)), "{direction:?}: {} covers the name", shape.key);
             assert!(namespaces[index + 1..].iter().all(|other| !other.rect.meets(shape.rect)), "{direction:?}");
         }
         let lone = scene.nodes.iter().find(|node| node.id == "unknown").unwrap();
         assert!(scene.boxes.iter().all(|shape| !shape.rect.meets(lone.rect)), "{direction:?}: a caller from nowhere");
         // A press on a name folds that box and no other.
         for (index, shape) in scene.boxes.iter().enumerate() {
-            assert_eq!(scene.hit(shape.header().centre(), 0.0), Some(Hit::Box(index)), "{direction:?}: {}", shape.key);
+            assert_eq!(
+                scene.hit(shape.handle(1.0).centre(), 0.0, 1.0),
+                Some(Hit::Box(index)),
+                "{direction:?}: {}",
+                shape.key
+            );
         }
     }
 }
@@ -181,6 +186,41 @@ fn names_leave_their_version_to_the_tab() {
 }
 
 #[test]
+fn names_from_afar_are_cut_once_and_keep_what_tells_them_apart() {
+    let mut graph = shop();
+    graph.nodes =
+        ["shop/order-service-north-12", "shop/order-service-north-13", "shop/payment-service"].map(node).into();
+    graph.edges.clear();
+    let scene = scene(&graph, &Choice::default());
+    let names = |scale: f64| scene.nodes.iter().map(|node| node.far_name(scale, 156.0).1).collect::<Vec<_>>();
+    assert!(scene.nodes[0].title.contains('…'), "the title is cut already: {}", scene.nodes[0].title);
+    assert_eq!(names(0.18), ["ord…12", "ord…13", "pay…ce"]);
+    assert_eq!(names(0.54), ["order-s…rth-12", "order-s…rth-13", "payment…ervice"]);
+}
+
+#[test]
+fn a_broken_lock_has_its_place_from_afar() {
+    let scene = scene(&shop(), &Choice { locks: true, ..Choice::default() });
+    let broken: Vec<bool> = scene.edges.iter().map(|edge| edge.broken.is_some()).collect();
+    assert_eq!(broken, [true, false, false, false, false]);
+    let (edge, at) = (&scene.edges[0], scene.edges[0].broken.unwrap());
+    assert!(edge.curve.distance(at) < 1.0, "it stands on its line");
+}
+
+#[test]
+fn only_the_name_of_a_box_folds_it() {
+    let scene = scene(&shop(), &Choice::default());
+    let shape = &scene.boxes[0];
+    for scale in [1.0, 0.3] {
+        let handle = shape.handle(scale);
+        assert!(handle.w < shape.rect.w / 2.0, "{handle:?}");
+        let within = Point::new(handle.x + 10.0, handle.y + 10.0);
+        assert_eq!(scene.hit(within, 0.0, scale), Some(Hit::Box(0)));
+        assert_eq!(scene.hit(Point::new(handle.x + handle.w + 40.0, handle.y + 10.0), 0.0, scale), None);
+    }
+}
+
+#[test]
 fn edges_start_and_end_at_their_nodes() {
     let graph = shop();
     let scene = scene(&graph, &Choice::default());
@@ -196,13 +236,13 @@ fn edges_start_and_end_at_their_nodes() {
 fn the_pointer_meets_nodes_marks_labels_and_edges() {
     let scene = scene(&shop(), &Choice::default());
     let node = &scene.nodes[1];
-    assert_eq!(scene.hit(node.rect.centre(), 6.0), Some(Hit::Node(1, None)));
-    assert_eq!(scene.hit(node.marks[0].rect.centre(), 6.0), Some(Hit::Node(1, Some(0))));
+    assert_eq!(scene.hit(node.rect.centre(), 6.0, 1.0), Some(Hit::Node(1, None)));
+    assert_eq!(scene.hit(node.marks[0].rect.centre(), 6.0, 1.0), Some(Hit::Node(1, Some(0))));
     let label = scene.edges[0].label.as_ref().unwrap();
-    assert_eq!(scene.hit(label.rect.centre(), 0.0), Some(Hit::Edge(0)));
+    assert_eq!(scene.hit(label.rect.centre(), 0.0, 1.0), Some(Hit::Edge(0)));
     let quarter = scene.edges[3].curve.at(scene.edges[3].curve.length() * 0.3);
-    assert_eq!(scene.hit(quarter + Point::new(0.0, 3.0), 6.0), Some(Hit::Edge(3)));
-    assert_eq!(scene.hit(Point::new(-5000.0, 0.0), 6.0), None);
+    assert_eq!(scene.hit(quarter + Point::new(0.0, 3.0), 6.0, 1.0), Some(Hit::Edge(3)));
+    assert_eq!(scene.hit(Point::new(-5000.0, 0.0), 6.0, 1.0), None);
 }
 
 #[test]
