@@ -233,6 +233,23 @@ fn edges_start_and_end_at_their_nodes() {
 }
 
 #[test]
+fn a_call_within_a_column_stays_beside_it() {
+    let mut graph = shop();
+    graph.edges.push(edge("shop/order-v1", "shop/order-v2", Lock::Unknown));
+    for direction in [Direction::Right, Direction::Down] {
+        let mut layout = layout(&Topology::of(&graph), direction, None);
+        let first = direction.turn(layout.nodes["shop/order-v1"]);
+        let second = Point::new(first.x, first.y + 2.0 * direction.row());
+        layout.nodes.insert("shop/order-v2".into(), direction.turn(second));
+        let scene = Scene::new(&graph, &layout, &Choice::default(), &Even);
+        let within = scene.edges.iter().find(|edge| edge.id == "shop/order-v1->shop/order-v2").unwrap();
+        let area = direction.turn_rect(within.curve.bounds().unwrap());
+        let side = first.x + direction.node().0 / 2.0;
+        assert!(area.x >= side && area.x + area.w <= side + direction.layer() - direction.node().0, "{area:?}");
+    }
+}
+
+#[test]
 fn the_pointer_meets_nodes_marks_labels_and_edges() {
     let scene = scene(&shop(), &Choice::default());
     let node = &scene.nodes[1];
