@@ -24,7 +24,7 @@ use super::{
 };
 use crate::location::graph::Label;
 
-pub use nodes::bare_name;
+pub use nodes::{bare_name, call_rate, traffic};
 
 /// Height of a label of one line on an edge.
 pub const LABEL: f64 = 18.0;

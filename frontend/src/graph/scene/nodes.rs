@@ -1,6 +1,6 @@
 //! Nodes and their text.
 
-use weft_model::graph::{Health, Node, NodeKind};
+use weft_model::graph::{Edge, Health, Node, NodeKind};
 
 use super::{MARK, Mark, Measure, NodeShape};
 use crate::{
@@ -84,11 +84,9 @@ pub fn name(node: &Node) -> (&str, Option<&str>) {
     (bare.filter(|bare| !bare.is_empty()).unwrap_or(name), version)
 }
 
-/// The most that fits: rate and errors, or only the rate.
-fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
-    let rate = if node.rate_in > 0.0 && fold::folded(&node.id).is_some() {
-        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, "http"))
-    } else if node.rate_in > 0.0 {
+/// What comes in, else what goes out, else why there is no number: that nothing was counted is not that nothing came.
+pub fn traffic(node: &Node) -> String {
+    if node.rate_in > 0.0 {
         format::rate(node.rate_in, "http")
     } else if node.connections_in > 0.0 {
         format::rate(node.connections_in, "tcp")
@@ -100,6 +98,23 @@ fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
         "not known".to_owned()
     } else {
         "no traffic".to_owned()
+    }
+}
+
+/// The rate of a call, unless it is not known.
+pub fn call_rate(edge: &Edge) -> String {
+    if edge.rate == 0.0 && edge.health == Health::Unknown {
+        return "not known".to_owned();
+    }
+    format::rate(edge.rate, &edge.protocol)
+}
+
+/// The most that fits: rate and errors, or only the rate.
+fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
+    let rate = if node.rate_in > 0.0 && fold::folded(&node.id).is_some() {
+        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, "http"))
+    } else {
+        traffic(node)
     };
     let Some(errors) = node.error_share.filter(|share| *share > 0.0) else { return rate };
     let both = format!("{rate} · {} errors", format::share(errors));

@@ -1,7 +1,10 @@
 use weft_model::graph::{Badge, Edge, Node, Sources};
 
 use super::*;
-use crate::graph::layout::{Direction, Topology, layout};
+use crate::{
+    format,
+    graph::layout::{Direction, Topology, layout},
+};
 
 struct Even;
 
@@ -218,6 +221,21 @@ fn only_the_name_of_a_box_folds_it() {
         assert_eq!(scene.hit(within, 0.0, scale), Some(Hit::Box(0)));
         assert_eq!(scene.hit(Point::new(handle.x + handle.w + 40.0, handle.y + 10.0), 0.0, scale), None);
     }
+}
+
+#[test]
+fn what_is_not_known_is_not_called_nothing() {
+    let mut node = Node { rate_in: 0.0, error_share: None, ..node("shop/order-v1") };
+    assert_eq!(traffic(&node), "no traffic");
+    node.health = Health::Unknown;
+    assert_eq!(traffic(&node), "not known");
+    node.connections_in = 2.0;
+    assert_eq!(traffic(&node), format::rate(2.0, "tcp"));
+    let mut call = edge("a", "b", Lock::Unknown);
+    call.rate = 0.0;
+    assert_eq!(call_rate(&call), format::rate(0.0, "http"));
+    call.health = Health::Unknown;
+    assert_eq!(call_rate(&call), "not known");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     canary::{Canary, Verdict},
     config::ConfigRow,
-    graph::{Badge, Edge, Node, NodeKind},
+    graph::{Badge, Edge, Health, Node, NodeKind},
     trace::TraceList,
 };
 
@@ -129,7 +129,7 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
         Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.badges.clone()).unwrap_or_default()));
     view! {
         <dl class="figures">
-            <Figure name="in" value=figure(|node| format::rate(node.rate_in, "http")) />
+            <Figure name="in" value=figure(incoming_rate) />
             <Figure name="errors" value=figure(|node| format::maybe(node.error_share, format::share)) />
             <Figure name="slowest p95" value=p95 />
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, "http")) />
@@ -143,6 +143,11 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
         <Peers edges=outgoing incoming=false namespace=namespace />
         <Codes codes=codes />
     }
+}
+
+fn incoming_rate(node: &Node) -> String {
+    let known = node.rate_in > 0.0 || node.rate_out > 0.0 || node.health != Health::Unknown;
+    if known { format::rate(node.rate_in, "http") } else { "not known".to_owned() }
 }
 
 /// Where it is, in words: namespace and, where there are several, cluster.
@@ -223,7 +228,7 @@ fn Examples(id: String) -> impl IntoView {
                             <button class="link grow" title=trace.root.clone() on:click=move |_| app.enter(Room::Traces, |view| { view.workload = open.get_value(); view.select.clone_from(&id); })>
                                 {format::middle(&trace.root, 34)}
                             </button>
-                            {trace.error.then(|| view! { <HealthShape health=weft_model::graph::Health::Failing /> })}
+                            {trace.error.then(|| view! { <HealthShape health=Health::Failing /> })}
                             <span class="numeral">{format::micros(trace.duration_us)}</span>
                             <span class="quiet numeral" title=browser::moment(at)>{format::ago(browser::now() - at)}</span>
                         </li>
