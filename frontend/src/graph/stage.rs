@@ -248,6 +248,11 @@ impl Stage {
         self.zoom(if closer { STEP } else { 1.0 / STEP }, None);
     }
 
+    /// Makes room for what lies over the canvas by now, unless the reader chose what is seen.
+    pub fn make_room(&self) {
+        self.with(State::fit_unless_touched);
+    }
+
     /// Shows everything.
     pub fn fit(&self) {
         self.with(|state| {

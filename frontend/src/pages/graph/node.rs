@@ -22,9 +22,9 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
-    graph::{fold, picture::Picture},
+    graph::{fold, picture::Picture, ways},
     icons::Icon,
-    location::Room,
+    location::{Room, View},
     pages::configuration::key,
     state::{Load, app},
     words,
@@ -80,6 +80,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
                 </Show>
                 <footer>
                     <CopyLink />
+                    <Page node=node />
                     <Show when=move || own.get()>
                         <button
                             class="button quiet-button"
@@ -94,6 +95,21 @@ pub fn NodePanel(id: String) -> impl IntoView {
                 <Commands commands=commands />
             </div>
         </aside>
+    }
+}
+
+/// The way to the page about what the node stands for, where there is one.
+#[component]
+fn Page(node: Memo<Option<Node>>) -> impl IntoView {
+    let app = app();
+    let way = Memo::new(move |_| node.with(|node| node.as_ref().and_then(ways::page)));
+    move || {
+        way.get().map(|(subject, place)| {
+            let href = move || {
+                app.view.with(|view| View { subject, place: place.clone(), ..view.enter(Room::Workloads) }.fragment())
+            };
+            view! { <a class="button quiet-button" href=href data-testid="node-page"><Glyph icon=Icon::Workloads />{format!("Open the {}", subject.word())}</a> }
+        })
     }
 }
 
