@@ -214,10 +214,21 @@ async fn views_panel_charts_and_saved_views() {
     browser.script("document.querySelector('[data-testid=trends] .as-table summary').click()").await;
     browser.wait_for(&format!("{} td", chart("requests"))).await;
     assert!(fragment(&browser).await.contains("select=node"), "a link restores the panel");
+    // The focus is in the panel, which leads to the workload's page; when it closes, the focus is back on the row.
+    assert_eq!(browser.script("return document.activeElement.id").await, json!("panel-title"));
+    let page = "return document.querySelector('[data-testid=node-page]').getAttribute('href')";
+    let page = browser.script(page).await;
+    assert!(page.as_str().is_some_and(|page| page.starts_with("#/workloads/shop/order-service-v1")), "{page}");
     browser.page.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
     until("the panel is closed", SOON, || async {
         let panels = browser.page.find_all(Locator::Css("[data-testid=panel]")).await.map_or(0, |all| all.len());
         ensure(panels == 0, || "open".to_owned())
+    })
+    .await;
+    until("the row has the focus again", SOON, || async {
+        let back = "return document.activeElement.closest('[data-node]')?.dataset.node ?? document.activeElement.tagName";
+        let back = browser.script(back).await;
+        ensure(back == json!("shop/order-service-v1"), || back.to_string())
     })
     .await;
     // A call's panel has its own.

@@ -35,7 +35,7 @@ pub fn EdgePanel(id: String) -> impl IntoView {
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" title=format!("{from} → {to}")>{fold::short(&from)}" → "{fold::short(&to)}</h2>
+                    <h2 id="panel-title" tabindex="-1" title=format!("{from} → {to}")>{fold::short(&from)}" → "{fold::short(&to)}</h2>
                     <p class="quiet">{move || edge.with(|edge| edge.as_ref().map(|edge| format!("Calls over {}", protocol(edge))))}</p>
                 </div>
                 <ClosePanel />

@@ -54,7 +54,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" title=heading.clone()>{fold::short(&heading)}</h2>
+                    <h2 id="panel-title" tabindex="-1" title=heading.clone()>{fold::short(&heading)}</h2>
                     <p class="quiet">
                         {place}
                         {move || node.with(|node| node.as_ref().map(|node| format!("{}{}", if self::place(node).is_empty() { "" } else { " · " }, words::node_kind(node.kind))))}
