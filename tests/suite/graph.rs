@@ -95,8 +95,13 @@ async fn expressions_find_and_hide_and_the_address_restores_them() {
 async fn a_large_graph_starts_folded_and_stays_put() {
     let page = Page::start(mesh(300, 1_000, 12)).await;
     let browser = Browser::start(1440, 900, false).await;
-    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    browser.open(&format!("{}/#/graph", page.url)).await;
     nodes_are(&browser, "twelve namespaces are twelve nodes", 12).await;
+    let canvas = "[data-testid=graph-canvas] canvas";
+    let large = |scale: &str| scale.parse::<f64>().is_ok_and(|scale| scale >= 0.55);
+    browser.attribute_where("they fill the canvas with their rates", canvas, "data-scale", SOON, large).await;
+    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    nodes_are(&browser, "the same beside the list", 12).await;
     // One opens by the keyboard and folds again; the rest stays folded.
     let shop = "[data-testid=graph-boxes] [data-box=shop] button";
     let row = browser.wait_for(shop).await;
@@ -226,7 +231,8 @@ async fn views_panel_charts_and_saved_views() {
     })
     .await;
     until("the row has the focus again", SOON, || async {
-        let back = "return document.activeElement.closest('[data-node]')?.dataset.node ?? document.activeElement.tagName";
+        let back =
+            "return document.activeElement.closest('[data-node]')?.dataset.node ?? document.activeElement.tagName";
         let back = browser.script(back).await;
         ensure(back == json!("shop/order-service-v1"), || back.to_string())
     })

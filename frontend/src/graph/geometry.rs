@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_rectangle_between_two_samples_of_a_long_curve_is_found() {
-        // 2,400 pixels in one piece: its samples are 100 apart, and a label is 18 high.
+        // 2,400 pixels in one piece: its samples are 75 or more apart, and a label is 18 high.
         let curve = Curve::level(&[Point::new(0.0, 0.0), Point::new(2400.0, 0.0)]);
         let middle = curve.at(1200.0);
         let between = curve.at(1200.0 + 40.0);

@@ -112,7 +112,7 @@ pub struct NodeShape {
     pub title: String,
     /// The same in full, for who shortens it otherwise.
     pub bare: String,
-    /// What comes in, alone; of what stands for several nodes.
+    /// What comes in, alone, of a folded box; empty for others, and without traffic.
     pub rate: String,
     /// Whole name.
     pub name: String,

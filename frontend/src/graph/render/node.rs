@@ -62,7 +62,7 @@ impl Painter<'_> {
         pen.set_font(&format!("600 {size:.1}px {}", self.palette.family));
         pen.set_fill_style_str(&self.palette.text);
         let mut middle = rect.centre().y;
-        if node.members > 0 && !node.rate.is_empty() {
+        if !node.rate.is_empty() {
             // Below the name where both have room in the node, else below the pile.
             let within = size * 2.2 <= rect.h;
             let at = if within { middle + size * 0.55 } else { rect.y + rect.h + PILE + size * 0.6 };

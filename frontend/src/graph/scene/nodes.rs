@@ -42,6 +42,7 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         .rev()
         .collect();
     let free = rect.w - INDENT - MARGIN;
+    let folded = fold::folded(&node.id).is_some();
     let taken = marks.len() as f64 * (MARK + 4.0);
     NodeShape {
         id: node.id.clone(),
@@ -50,12 +51,12 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         health: node.health,
         title: fit(name, free, |text| measure.title(text)),
         bare: name.to_owned(),
-        rate: if node.rate_in > 0.0 { format::rate(node.rate_in, "http") } else { String::new() },
+        rate: if folded && node.rate_in > 0.0 { format::rate(node.rate_in, "http") } else { String::new() },
         name: node.workload.clone(),
         subtitle: subtitle(node, free - taken, measure),
         version,
         marks,
-        members: if fold::folded(&node.id).is_some() { node.workloads.len() } else { 0 },
+        members: if folded { node.workloads.len() } else { 0 },
     }
 }
 

@@ -202,6 +202,15 @@ fn names_from_afar_are_cut_once_and_keep_what_tells_them_apart() {
 }
 
 #[test]
+fn a_folded_box_keeps_its_rate_from_afar() {
+    let mut graph = shop();
+    graph.nodes.push(Node { workloads: vec!["bank/ledger".into()], ..node("box:bank") });
+    let scene = scene(&graph, &Choice::default());
+    let rates: Vec<&str> = scene.nodes.iter().map(|node| node.rate.as_str()).collect();
+    assert_eq!(rates, ["", "", "", "", "", "12.4 req/s"]);
+}
+
+#[test]
 fn a_broken_lock_has_its_place_from_afar() {
     let scene = scene(&shop(), &Choice { locks: true, ..Choice::default() });
     let broken: Vec<bool> = scene.edges.iter().map(|edge| edge.broken.is_some()).collect();
