@@ -96,17 +96,17 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
                 view.select.clear();
             }),
         ));
+        if let Some((subject, place)) = ways::page(&node) {
+            out.push((
+                "Open its page",
+                "",
+                enter(Room::Workloads, move |view| (view.subject, view.place) = (subject, place.clone())),
+            ));
+        }
         // Of other clusters the console has neither traces nor configuration.
         if fold::folded(id).is_none() && !node.namespace.is_empty() && !node.is_foreign() {
             let workload = node.workloads.first().cloned().unwrap_or_else(|| node.id.clone());
             let app_name = if node.app.is_empty() { node.workload.clone() } else { node.app.clone() };
-            if let Some((subject, place)) = ways::page(&node) {
-                out.push((
-                    "Open its page",
-                    "",
-                    enter(Room::Workloads, move |view| (view.subject, view.place) = (subject, place.clone())),
-                ));
-            }
             out.push(("Show its traces", "", enter(Room::Traces, move |view| view.workload.clone_from(&workload))));
             out.push((
                 "Show its configuration",
