@@ -131,7 +131,7 @@ pub(crate) async fn find(cluster: &Cluster) -> anyhow::Result<Option<Operator>> 
 /// What is gone of the roles and bindings that belong to an operator. It cannot tell that itself: without them it may not even
 /// write a status.
 async fn lost(cluster: &Cluster, bootstrap: &Bootstrap) -> Vec<String> {
-    let roles = bootstrap.objects().into_iter().filter(|object| is_rights(object));
+    let roles = bootstrap.objects().into_iter().filter(is_rights);
     let looks = roles.map(|object| async move {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let found = apply::api(cluster, &object).ok()?.get_metadata_opt(name).await;
