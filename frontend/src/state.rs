@@ -96,6 +96,18 @@ impl Theme {
     }
 }
 
+/// Whether something unfinished stands in the panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unfinished {
+    /// No, or nothing that closing the panel would lose.
+    #[default]
+    Nothing,
+    /// Changes that were not applied.
+    Changed,
+    /// The same, and the page asks whether to discard them.
+    Asked,
+}
+
 /// A message at the lower edge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Toast {
@@ -148,6 +160,8 @@ pub struct App {
     pub person: RwSignal<Option<Person>>,
     /// Whether their session ended while the page was open.
     pub ended: RwSignal<bool>,
+    /// Whether something unfinished stands in the panel.
+    pub unfinished: RwSignal<Unfinished>,
 }
 
 impl App {
@@ -173,6 +187,7 @@ impl App {
             signing: RwSignal::new(false),
             person: RwSignal::new(None),
             ended: RwSignal::new(false),
+            unfinished: RwSignal::default(),
         }
     }
 
@@ -181,6 +196,18 @@ impl App {
         let mut view = self.view.get_untracked();
         change(&mut view);
         self.show(view, false);
+    }
+
+    /// Closes the panel; asks first where that would lose something.
+    pub fn close_panel(self) {
+        if self.unfinished.get_untracked() != Unfinished::Nothing {
+            self.unfinished.set(Unfinished::Asked);
+            return;
+        }
+        self.change(|view| {
+            view.select.clear();
+            view.configuration.close();
+        });
     }
 
     /// Goes to another room with the same scope; `change` says what is selected there.

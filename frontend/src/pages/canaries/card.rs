@@ -37,6 +37,8 @@ pub fn Card(key: String) -> impl IntoView {
         })
     });
     let draft = Draft::new(app, canary);
+    let kept = draft.keep(super::place(&key));
+    let kept = move || kept.filter(|_| draft.changed()).map(browser::minute);
     let course = RwSignal::new(None);
     let verdict = Memo::new(move |_| canary.with(|canary| canary.as_ref().map(|canary| canary.verdict)));
     let sentence = Memo::new(move |_| canary.with(|canary| canary.as_deref().map(read)));
@@ -83,6 +85,9 @@ pub fn Card(key: String) -> impl IntoView {
             <p class="sentence" aria-live="polite">{move || sentence.get()}</p>
             {move || canary.get().map(|canary| view! { <Bars canary=(*canary).clone() /> })}
             {move || canary.get().map(|canary| view! { <Versions canary=(*canary).clone() /> })}
+            {move || kept().map(|at| view! {
+                <p class="quiet" role="status" data-testid="canary-kept">{format!("Your unfinished weights of {at} were kept; discard them below.")}</p>
+            })}
             <Editor draft=draft canary=canary />
             <OverTime canary=canary course=course />
             <History canary=canary course=course />

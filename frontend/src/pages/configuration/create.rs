@@ -1,12 +1,12 @@
 //! A new object, from a template of its kind.
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{ev, prelude::*, task::spawn_local};
 use weft_model::{
     edit::{Action, ObjectEdit, Schema},
     wizard::WizardKind,
 };
 
-use super::editor::Editor;
+use super::{editor::Editor, panel};
 use crate::{
     api,
     components::{
@@ -36,11 +36,20 @@ const KINDS: [&str; 11] = [
 #[component]
 pub fn Choice() -> impl IntoView {
     let app = app();
+    // What was chosen stands at the other end of the page; Tab goes there.
+    let into_panel = move |event: ev::KeyboardEvent| {
+        let open =
+            app.view.with_untracked(|view| !view.configuration.new.is_empty() || !view.configuration.wizard.is_empty());
+        if event.key() == "Tab" && !event.shift_key() && open && panel::enter() {
+            event.prevent_default();
+        }
+    };
     view! {
         <select
             class="choose"
             data-testid="config-new"
             aria-label="New: with a form, or as YAML"
+            on:keydown=into_panel
             prop:value=move || {
                 app.view.with(|view| {
                     let view = &view.configuration;
@@ -85,13 +94,16 @@ pub fn Create(kind: String) -> impl IntoView {
     };
     ask();
     let close = move || app.change(|view| view.configuration.close());
+    let place = StoredValue::new(format!("new~{kind}"));
+    let heading = NodeRef::new();
+    panel::follow(heading);
     view! {
         <aside class="panel detail" aria-labelledby="panel-title" data-testid="config-create">
             <header>
                 <div class="grow">
-                    <h2 id="panel-title">"New "{kind}</h2>
+                    <h2 id="panel-title" tabindex="-1" node_ref=heading>"New "{kind}</h2>
                 </div>
-                <button class="icon-button" title="Close" aria-label="Close" on:click=move |_| close()>
+                <button class="icon-button" title="Close" aria-label="Close" on:click=move |_| app.close_panel()>
                     <Glyph icon=Icon::Close />
                 </button>
             </header>
@@ -104,7 +116,7 @@ pub fn Create(kind: String) -> impl IntoView {
                     (Some(schema), None) => {
                         let start = ObjectEdit { action: Action::Create, yaml: schema.template.clone(), ..ObjectEdit::default() };
                         let done = Callback::new(move |()| close());
-                        view! { <Editor start done /> }.into_any()
+                        view! { <Editor start place=place.get_value() done /> }.into_any()
                     }
                     (None, None) => view! { <Skeleton words="Asking for a template …" rows=8 /> }.into_any(),
                 })}
