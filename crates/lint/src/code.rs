@@ -75,9 +75,12 @@ pub const RULE_HOST_NOT_VISIBLE: Code = Code {
     severity: Severity::Warning,
     title: "DestinationRule's host not visible",
 };
+/// An AuthorizationPolicy asks for callers of one namespace that are in another one.
+pub const NOBODY: Code =
+    Code { id: "WEFT0115", aliases: &[], severity: Severity::Warning, title: "source that is nobody" };
 
 /// Every code of this crate.
-pub const ALL: [Code; 14] = [
+pub const ALL: [Code; 15] = [
     SUBSET_NOT_FOUND,
     HOST_NOT_FOUND,
     GATEWAY_NOT_FOUND,
@@ -92,4 +95,5 @@ pub const ALL: [Code; 14] = [
     HOST_NOT_VISIBLE,
     SUBSET_NOT_VISIBLE,
     RULE_HOST_NOT_VISIBLE,
+    NOBODY,
 ];
