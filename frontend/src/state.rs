@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use weft_model::{
     canary::Canaries,
-    config::{ConfigList, Meta, Problem, Status, Who},
+    config::{ConfigList, Meta, Problem, Right, Status, Who, Writes},
     graph::Graph,
     session::Person,
 };
@@ -196,6 +196,22 @@ impl App {
         let mut view = self.view.get_untracked();
         change(&mut view);
         self.show(view, false);
+    }
+
+    /// Which right is missing, in words, to change objects of a kind in a namespace; `None` where it is there, or where
+    /// only trying tells.
+    pub fn missing_right(self, kind: &str, namespace: &str) -> Option<String> {
+        if let Some(who) = self.who.get() {
+            let denied = |right: &&Right| right.namespace == namespace && !right.allowed && kind == "VirtualService";
+            return who.rights.iter().find(denied).map(|right| {
+                let reason = if right.reason.is_empty() { String::new() } else { format!(": {}", right.reason) };
+                format!("{} may not change VirtualServices in {namespace}{reason}", who.user)
+            });
+        }
+        // With a token of one's own one may do more than whoever only looks.
+        let by_token = self.meta.with(|load| load.part(|meta| meta.writes == Writes::Token));
+        let anonymous = self.person.with(|person| person.as_ref().is_some_and(|person| person.how == "anonymous"));
+        (anonymous && !by_token).then(|| "Sign in to change anything: whoever does not may only look".to_owned())
     }
 
     /// Closes the panel; asks first where that would lose something.

@@ -172,7 +172,7 @@ async fn unfinished_edits_are_kept_and_asked_about() {
     let before = fs::read_to_string(&file).unwrap();
     let browser = Browser::start(1440, 900, false).await;
     let escape = "document.activeElement?.blur();
-        window.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))";
+        document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))";
     let (question, kept) = ("[data-testid=unfinished]", "[data-testid=config-kept]");
 
     // Opened by the keyboard, the heading has the focus.
@@ -187,8 +187,12 @@ async fn unfinished_edits_are_kept_and_asked_about() {
         ensure(id == json!("panel-title"), || id.to_string())
     })
     .await;
-    browser.script(escape).await;
+    // Closed, what opened it has it again.
+    let close = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))";
+    browser.script(close).await;
     gone(&browser, "[data-testid=config-detail]").await;
+    let back = browser.script(focus).await;
+    assert_eq!(back, json!("order-service"));
 
     // Escape asks before it closes an editor with changes.
     browser.open("about:blank").await;

@@ -68,6 +68,19 @@ impl Draft {
         })
     }
 
+    /// What the destinations are called.
+    pub fn names(self) -> Vec<String> {
+        self.canary.with(|canary| {
+            let shares = canary.iter().flat_map(|canary| &canary.shares);
+            shares.map(|share| super::bars::name(share).to_owned()).collect()
+        })
+    }
+
+    /// Where the object is.
+    pub fn namespace(self) -> String {
+        self.canary.with(|canary| canary.as_ref().map(|canary| canary.object.namespace.clone()).unwrap_or_default())
+    }
+
     /// What the fields show.
     pub fn shown(self) -> Vec<Option<u32>> {
         let typed = self.typed.get();

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Kinds with a template.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "VirtualService",
     "DestinationRule",
     "PeerAuthentication",
@@ -28,6 +28,7 @@ const KINDS: [&str; 11] = [
     "ServiceEntry",
     "Sidecar",
     "WorkloadEntry",
+    "WorkloadGroup",
     "Service",
     "Mesh",
 ];
@@ -36,6 +37,7 @@ const KINDS: [&str; 11] = [
 #[component]
 pub fn Choice() -> impl IntoView {
     let app = app();
+    let missing = Memo::new(move |_| app.missing_right("", ""));
     // What was chosen stands at the other end of the page; Tab goes there.
     let into_panel = move |event: ev::KeyboardEvent| {
         let open =
@@ -49,6 +51,8 @@ pub fn Choice() -> impl IntoView {
             class="choose"
             data-testid="config-new"
             aria-label="New: with a form, or as YAML"
+            disabled=move || missing.with(Option::is_some)
+            title=move || missing.get()
             on:keydown=into_panel
             prop:value=move || {
                 app.view.with(|view| {

@@ -120,6 +120,9 @@ fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl Int
     let (edit, delete) = (begin(Action::Update, &object.yaml), begin(Action::Delete, ""));
     let written = !UNEDITED.contains(&object.row.object.kind.as_str());
     let findings = object.row.findings.clone();
+    let app = app();
+    let (kind, namespace) = (object.row.object.kind.clone(), object.row.object.namespace.clone());
+    let missing = Memo::new(move |_| app.missing_right(&kind, &namespace));
     let file = object
         .row
         .file
@@ -129,8 +132,8 @@ fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl Int
         {file.map(|file| view! { <p class="file-line"><code>{file.clone()}</code> <CopyButton text=file title="Copy the place" /></p> })}
         {written.then(|| view! {
             <div class="preview-buttons">
-                <button class="button" data-testid="config-edit" on:click=edit>"Edit"</button>
-                <button class="button" data-testid="config-delete" on:click=delete>"Delete …"</button>
+                <button class="button" data-testid="config-edit" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=edit>"Edit"</button>
+                <button class="button" data-testid="config-delete" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=delete>"Delete …"</button>
             </div>
         })}
         <Sentences title="What it does" sentences=object.sentences />
