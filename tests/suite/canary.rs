@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use weft_tests::{browser::Browser, demo::Demo};
+use serde_json::json;
+use weft_tests::{
+    browser::Browser,
+    demo::Demo,
+    wait::{ensure, until},
+};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Prometheus needs two scrapes of a version before it has a rate.
@@ -76,7 +81,12 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     press(&bob, "[data-testid=canary-preset-5]").await;
     bob.wait_for("[data-testid=canary-diff]").await;
     bob.script("location.hash = '#/mesh'").await;
-    bob.wait_for("[data-testid=certificate]").await;
+    let cards = "return document.querySelectorAll('[data-testid=canary-card]').length";
+    until("the room is left", SOON, || async {
+        let count = bob.script(cards).await;
+        ensure(count == json!(0), || count.to_string())
+    })
+    .await;
     bob.page.back().await.unwrap();
     bob.text_where("the weights are kept", "[data-testid=canary-kept]", SOON, |text| text.contains("unfinished")).await;
     bob.text_where("and looked at again", "[data-testid=canary-diff]", SOON, |text| text.contains("weight: 95")).await;
@@ -84,7 +94,7 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     let kept = "return Object.keys(sessionStorage).filter(key => key.startsWith('weft.draft.')).length";
     until("nothing is kept any more", SOON, || async {
         let count = bob.script(kept).await;
-        ensure(count == serde_json::json!(0), || count.to_string())
+        ensure(count == json!(0), || count.to_string())
     })
     .await;
     ada.close().await;
