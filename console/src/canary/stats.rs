@@ -76,10 +76,10 @@ pub(super) fn chi_squared_p(distance: f64, freedom: f64) -> f64 {
     if distance.is_nan() || freedom.is_nan() || distance <= 0.0 || freedom <= 0.0 {
         return 1.0;
     }
-    let (a, x) = (freedom / 2.0, distance / 2.0);
-    let front = (a * x.ln() - x - ln_gamma(a)).exp();
-    if x < a + 1.0 {
-        let (mut term, mut sum, mut at) = (1.0 / a, 1.0 / a, a);
+    let (shape, x) = (freedom / 2.0, distance / 2.0);
+    let front = (shape * x.ln() - x - ln_gamma(shape)).exp();
+    if x < shape + 1.0 {
+        let (mut term, mut sum, mut at) = (1.0 / shape, 1.0 / shape, shape);
         for _ in 0..MOST_TERMS {
             at += 1.0;
             term *= x / at;
@@ -90,16 +90,16 @@ pub(super) fn chi_squared_p(distance: f64, freedom: f64) -> f64 {
         }
         return (1.0 - front * sum).clamp(0.0, 1.0);
     }
-    let mut b = x + 1.0 - a;
+    let mut b = x + 1.0 - shape;
     let mut c = f64::MAX;
-    let mut d = 1.0 / b;
-    let mut fraction = d;
+    let mut inverse = 1.0 / b;
+    let mut fraction = inverse;
     for index in 1..=MOST_TERMS {
-        let step = -f64::from(index) * (f64::from(index) - a);
+        let step = -f64::from(index) * (f64::from(index) - shape);
         b += 2.0;
-        d = 1.0 / nonzero(step * d + b);
+        inverse = 1.0 / nonzero(step * inverse + b);
         c = nonzero(b + step / c);
-        let factor = c * d;
+        let factor = c * inverse;
         fraction *= factor;
         if (factor - 1.0).abs() < 1e-14 {
             break;
