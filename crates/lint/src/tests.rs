@@ -336,6 +336,6 @@ fn sources_that_are_nobody() {
     assert_eq!(lint(&policy("shop"), Options::default()), []);
     let findings = lint(&policy("edge"), Options::default());
     let [found] = findings.as_slice() else { panic!("{findings:?}") };
-    assert_eq!((found.code.as_str(), found.field.as_str()), ("WEFT0115", "spec.rules[0].from[1].source"));
+    assert_eq!((found.code.as_str(), found.field.as_str()), ("WEFT0117", "spec.rules[0].from[1].source"));
     assert!(found.message.contains("\"edge\""), "{}", found.message);
 }
