@@ -5,6 +5,7 @@ mod course;
 mod red;
 mod splits;
 mod stats;
+mod sticky;
 mod tally;
 mod tracker;
 mod verdict;

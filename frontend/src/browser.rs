@@ -88,6 +88,39 @@ pub fn forget(key: &str) {
     }
 }
 
+/// What is remembered for as long as the tab lives.
+pub struct Tab;
+
+impl Tab {
+    fn storage() -> Option<Storage> {
+        window().session_storage().ok().flatten()
+    }
+
+    /// A remembered value.
+    pub fn recall(key: &str) -> Option<String> {
+        Self::storage()?.get_item(key).ok().flatten()
+    }
+
+    /// Remembers a value; whether the browser took it.
+    pub fn remember(key: &str, value: &str) -> bool {
+        Self::storage().is_some_and(|storage| storage.set_item(key, value).is_ok())
+    }
+
+    /// Forgets a remembered value.
+    pub fn forget(key: &str) {
+        if let Some(storage) = Self::storage() {
+            let _ = storage.remove_item(key);
+        }
+    }
+
+    /// The keys that begin so.
+    pub fn keys(prefix: &str) -> Vec<String> {
+        let Some(storage) = Self::storage() else { return Vec::new() };
+        let keys = (0..storage.length().unwrap_or(0)).filter_map(|index| storage.key(index).ok().flatten());
+        keys.filter(|key| key.starts_with(prefix)).collect()
+    }
+}
+
 /// The address's fragment.
 pub fn fragment() -> String {
     window().location().hash().unwrap_or_default()
@@ -152,6 +185,13 @@ pub fn media(query: &str) -> bool {
 /// The first element that matches a selector.
 pub fn find(selector: &str) -> Option<HtmlElement> {
     document().query_selector(selector).ok().flatten()?.dyn_into().ok()
+}
+
+/// What has the focus, where the keyboard put it there.
+pub fn keyboard_focus() -> Option<HtmlElement> {
+    let active = document().active_element()?;
+    let shown = active.matches(":focus-visible").unwrap_or(false) && active.tag_name() != "BODY";
+    shown.then(|| active.dyn_into().ok()).flatten()
 }
 
 /// Whether keys typed now belong to a field.

@@ -4,7 +4,12 @@ use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use crate::{browser, location::Room, state::App};
+use crate::{
+    browser,
+    location::Room,
+    pages::configuration::keep_editing,
+    state::{App, Unfinished},
+};
 
 /// How long `g` waits for its letter.
 const PATIENCE_MS: f64 = 1_200.0;
@@ -147,11 +152,10 @@ fn escape(app: App) {
         if let Some(active) = document().active_element().and_then(|active| active.dyn_into::<HtmlElement>().ok()) {
             let _ = active.blur();
         }
+    } else if app.unfinished.get_untracked() == Unfinished::Asked {
+        keep_editing(app);
     } else {
-        app.change(|view| {
-            view.select.clear();
-            view.configuration.close();
-        });
+        app.close_panel();
     }
 }
 

@@ -2,6 +2,7 @@
 //! so that their tests run on the host; what touches the browser builds for wasm alone.
 
 pub mod chart;
+pub mod drafts;
 pub mod findings;
 pub mod form;
 pub mod format;

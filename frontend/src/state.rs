@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use weft_model::{
     canary::Canaries,
-    config::{ConfigList, Meta, Problem, Status, Who},
+    config::{ConfigList, Meta, Problem, Right, Status, Who, Writes},
     graph::Graph,
     session::Person,
 };
@@ -96,6 +96,18 @@ impl Theme {
     }
 }
 
+/// Whether something unfinished stands in the panel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unfinished {
+    /// No, or nothing that closing the panel would lose.
+    #[default]
+    Nothing,
+    /// Changes that were not applied.
+    Changed,
+    /// The same, and the page asks whether to discard them.
+    Asked,
+}
+
 /// A message at the lower edge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Toast {
@@ -148,6 +160,8 @@ pub struct App {
     pub person: RwSignal<Option<Person>>,
     /// Whether their session ended while the page was open.
     pub ended: RwSignal<bool>,
+    /// Whether something unfinished stands in the panel.
+    pub unfinished: RwSignal<Unfinished>,
 }
 
 impl App {
@@ -173,6 +187,7 @@ impl App {
             signing: RwSignal::new(false),
             person: RwSignal::new(None),
             ended: RwSignal::new(false),
+            unfinished: RwSignal::default(),
         }
     }
 
@@ -181,6 +196,34 @@ impl App {
         let mut view = self.view.get_untracked();
         change(&mut view);
         self.show(view, false);
+    }
+
+    /// Which right is missing, in words, to change objects of a kind in a namespace; `None` where it is there, or where
+    /// only trying tells.
+    pub fn missing_right(self, kind: &str, namespace: &str) -> Option<String> {
+        if let Some(who) = self.who.get() {
+            let denied = |right: &&Right| right.namespace == namespace && !right.allowed && kind == "VirtualService";
+            return who.rights.iter().find(denied).map(|right| {
+                let reason = if right.reason.is_empty() { String::new() } else { format!(": {}", right.reason) };
+                format!("{} may not change VirtualServices in {namespace}{reason}", who.user)
+            });
+        }
+        // With a token of one's own one may do more than whoever only looks.
+        let by_token = self.meta.with(|load| load.part(|meta| meta.writes == Writes::Token));
+        let anonymous = self.person.with(|person| person.as_ref().is_some_and(|person| person.how == "anonymous"));
+        (anonymous && !by_token).then(|| "Sign in to change anything: whoever does not may only look".to_owned())
+    }
+
+    /// Closes the panel; asks first where that would lose something.
+    pub fn close_panel(self) {
+        if self.unfinished.get_untracked() != Unfinished::Nothing {
+            self.unfinished.set(Unfinished::Asked);
+            return;
+        }
+        self.change(|view| {
+            view.select.clear();
+            view.configuration.close();
+        });
     }
 
     /// Goes to another room with the same scope; `change` says what is selected there.

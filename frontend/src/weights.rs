@@ -52,6 +52,16 @@ pub fn fault(weights: &[Option<u32>]) -> Option<String> {
     }
 }
 
+/// Typed weights as one line; empty for none.
+pub fn write(typed: &[Option<u32>]) -> String {
+    typed.iter().map(|weight| weight.map(|weight| weight.to_string()).unwrap_or_default()).collect::<Vec<_>>().join(",")
+}
+
+/// What [`write`] wrote; what is no number is `None`.
+pub fn read(text: &str) -> Vec<Option<u32>> {
+    text.split(',').map(|weight| weight.parse().ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +81,14 @@ mod tests {
         assert_eq!(whole(&[f64::NAN, 1.0]), [0, 100]);
         assert_eq!(pair(10), [90, 10]);
         assert_eq!(pair(300), [0, 100]);
+    }
+
+    #[test]
+    fn typed_weights_are_written_and_read() {
+        for typed in [vec![Some(80), Some(20)], vec![None, Some(100)], vec![Some(1), None, Some(3)]] {
+            assert_eq!(read(&write(&typed)), typed);
+        }
+        assert_eq!(write(&[]), "");
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Consistent => "consistent",
         Verdict::Diverging => "diverging",
+        Verdict::Sticky => "sticky",
         Verdict::TooLittleTraffic => "too-little-traffic",
         Verdict::Settling => "settling",
         Verdict::Unknown => "unknown",
@@ -72,6 +73,7 @@ pub fn verdict_title(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Consistent => "Consistent",
         Verdict::Diverging => "Diverging",
+        Verdict::Sticky => "Sticky",
         Verdict::TooLittleTraffic => "Too little traffic",
         Verdict::Settling => "Settling",
         Verdict::Unknown => "Not known",
@@ -83,6 +85,7 @@ pub fn verdict_health(verdict: Verdict) -> Health {
     match verdict {
         Verdict::Consistent => Health::Healthy,
         Verdict::Diverging => Health::Failing,
+        Verdict::Sticky => Health::Degraded,
         Verdict::TooLittleTraffic | Verdict::Settling => Health::Idle,
         Verdict::Unknown => Health::Unknown,
     }

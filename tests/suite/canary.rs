@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use weft_tests::{browser::Browser, demo::Demo};
+use serde_json::json;
+use weft_tests::{
+    browser::Browser,
+    demo::Demo,
+    wait::{ensure, until},
+};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Prometheus needs two scrapes of a version before it has a rate.
@@ -52,9 +57,11 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     press(&ada, APPLY).await;
     let conflict = "[data-testid=canary-conflict]";
     ada.wait_for(conflict).await;
+    let versions = "[data-testid=canary-versions]";
+    ada.text_where("both versions", versions, SOON, |text| text.contains("25 %") && text.contains("50 %")).await;
     let file = || std::fs::read_to_string(demo.manifests().join("order-service.yaml")).unwrap();
     assert!(file().contains("weight: 75") && file().contains("weight: 25"), "{}", file());
-    press(&ada, &format!("{conflict} button")).await;
+    press(&ada, "[data-testid=canary-rebase]").await;
     ada.text_where("the diff is of what is there now", "[data-testid=canary-diff]", SOON, |text| text.contains("75"))
         .await;
     press(&ada, APPLY).await;
@@ -69,6 +76,27 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     press(&ada, "[data-testid=canary-undo]").await;
     configured(&bob, "the move is taken back", "75.00,25.00").await;
     bob.text_where("the history says so", history, SOON, |text| text.contains("50 / 50 → 75 / 25")).await;
+
+    // Weights that are not applied are there again after another room, until they are discarded.
+    press(&bob, "[data-testid=canary-preset-5]").await;
+    bob.wait_for("[data-testid=canary-diff]").await;
+    bob.script("location.hash = '#/mesh'").await;
+    let cards = "return document.querySelectorAll('[data-testid=canary-card]').length";
+    until("the room is left", SOON, || async {
+        let count = bob.script(cards).await;
+        ensure(count == json!(0), || count.to_string())
+    })
+    .await;
+    bob.page.back().await.unwrap();
+    bob.text_where("the weights are kept", "[data-testid=canary-kept]", SOON, |text| text.contains("unfinished")).await;
+    bob.text_where("and looked at again", "[data-testid=canary-diff]", SOON, |text| text.contains("weight: 95")).await;
+    press(&bob, "[data-testid=canary-discard]").await;
+    let kept = "return Object.keys(sessionStorage).filter(key => key.startsWith('weft.draft.')).length";
+    until("nothing is kept any more", SOON, || async {
+        let count = bob.script(kept).await;
+        ensure(count == json!(0), || count.to_string())
+    })
+    .await;
     ada.close().await;
     bob.close().await;
 }

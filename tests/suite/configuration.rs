@@ -1,5 +1,7 @@
 //! Configuration in a real browser over a running demo: found, read, written, and never lost or run.
 
+mod unfinished;
+
 use std::{fs, path::Path, time::Duration};
 
 use fantoccini::Locator;

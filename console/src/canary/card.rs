@@ -74,6 +74,7 @@ pub(super) fn card(
             split,
             counts: &counts,
             windows: &tracker.windows,
+            spread: tracker.stickiness.spread(),
             since_ms: tracker.counted_from_ms(),
             now_ms,
         }),

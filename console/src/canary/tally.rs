@@ -16,11 +16,28 @@ pub(super) struct ArmKey {
     pub subset: String,
 }
 
+/// Who counted: one proxy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Caller {
+    /// Its workload, `namespace/name`.
+    pub workload: String,
+    /// As Prometheus names it.
+    pub instance: String,
+}
+
+impl Caller {
+    /// Those that are taken together because each sends too little.
+    pub(super) fn rest() -> Self {
+        Self { workload: "other callers".to_owned(), instance: String::new() }
+    }
+}
+
 /// A scraped process, as Prometheus names it.
 type Target = (String, String);
 
 struct Seen {
     arm: ArmKey,
+    caller: Caller,
     at: f64,
     value: f64,
     counted: f64,
@@ -67,9 +84,9 @@ impl Tally {
         }
     }
 
-    /// Adds what the tracks show beyond what was seen before, and calls `step` after each moment with the counts so
-    /// far. Samples that were seen already, and those before `since`, change nothing.
-    pub(super) fn advance(&mut self, tracks: &[Track], mut step: impl FnMut(f64, &BTreeMap<ArmKey, u64>)) {
+    /// Adds what the tracks show beyond what was seen before, and calls `step` after each moment with what is known by
+    /// then. Samples that were seen already, and those before `since`, change nothing.
+    pub(super) fn advance(&mut self, tracks: &[Track], mut step: impl FnMut(f64, &Self)) {
         let mut moments: Vec<(f64, usize, f64)> = Vec::new();
         let keys: Vec<Vec<(String, String)>> = tracks.iter().map(|track| key(&track.labels)).collect();
         for (index, track) in tracks.iter().enumerate() {
@@ -83,7 +100,7 @@ impl Tally {
                 self.observe(&keys[index], &tracks[index].labels, at, value);
                 self.until = self.until.max(at);
             }
-            step(self.until, &self.counts());
+            step(self.until, self);
         }
     }
 
@@ -102,21 +119,32 @@ impl Tally {
                     host: labels.get("host").to_owned(),
                     subset: labels.get("subset").to_owned(),
                 };
-                self.series.insert(key.to_vec(), Seen { arm, at, value, counted });
+                let workload = [labels.get("source_workload_namespace"), labels.get("source_workload")].join("/");
+                let caller = Caller { workload, instance: labels.get("instance").to_owned() };
+                self.series.insert(key.to_vec(), Seen { arm, caller, at, value, counted });
             }
         }
     }
 
     /// Requests counted so far.
     pub(super) fn counts(&self) -> BTreeMap<ArmKey, u64> {
-        let mut counts: BTreeMap<ArmKey, f64> = BTreeMap::new();
-        for seen in self.series.values() {
-            *counts.entry(seen.arm.clone()).or_default() += seen.counted;
-        }
-        // Counters count whole requests; what is left of a fraction is rounding.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        counts.into_iter().map(|(arm, counted)| (arm, counted.round().max(0.0) as u64)).collect()
+        whole(self.series.values().map(|seen| (seen.arm.clone(), seen.counted)))
     }
+
+    /// The same of each proxy that counted.
+    pub(super) fn by_caller(&self) -> BTreeMap<(Caller, ArmKey), u64> {
+        whole(self.series.values().map(|seen| ((seen.caller.clone(), seen.arm.clone()), seen.counted)))
+    }
+}
+
+/// Adds up. Counters count whole requests; what is left of a fraction is rounding.
+fn whole<K: Ord>(parts: impl Iterator<Item = (K, f64)>) -> BTreeMap<K, u64> {
+    let mut sums: BTreeMap<K, f64> = BTreeMap::new();
+    for (key, counted) in parts {
+        *sums.entry(key).or_default() += counted;
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    sums.into_iter().map(|(key, counted)| (key, counted.round().max(0.0) as u64)).collect()
 }
 
 fn key(labels: &Labels) -> Vec<(String, String)> {
@@ -193,11 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn each_proxy_is_counted_apart() {
+        let mut tally = Tally::new(0.0);
+        advance(
+            &mut tally,
+            &[track("a", "v1", &[(1.0, 0.0), (3.0, 5.0)]), track("b", "v1", &[(2.0, 0.0), (3.0, 7.0)])],
+        );
+        let counts: Vec<_> =
+            tally.by_caller().into_iter().map(|((caller, _), count)| (caller.instance, count)).collect();
+        assert_eq!(counts, [("a".to_owned(), 5), ("b".to_owned(), 7)]);
+    }
+
+    #[test]
     fn moments_come_in_order_across_series() {
         let mut tally = Tally::new(0.0);
         let mut moments = Vec::new();
         let tracks = [track("a", "v1", &[(1.0, 0.0), (3.0, 5.0)]), track("b", "v1", &[(2.0, 0.0), (3.0, 7.0)])];
-        tally.advance(&tracks, |at, counts| moments.push((at, counts.values().sum::<u64>())));
+        tally.advance(&tracks, |at, tally| moments.push((at, tally.counts().values().sum::<u64>())));
         assert_eq!(moments, [(1.0, 0), (2.0, 0), (3.0, 12)]);
     }
 }

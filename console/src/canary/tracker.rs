@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use weft_model::metrics::ROUTE_REQUESTS_TOTAL;
 
 use super::{
-    splits::Split,
+    splits::{Arm, Split},
+    sticky::{Stickiness, Table},
     tally::{ArmKey, Tally},
+    verdict::spotlight,
     windows::Windows,
 };
 use crate::telemetry::prometheus::{Prometheus, QueryError, Track};
@@ -28,6 +30,7 @@ pub(super) struct Tracker {
     pub since_ms: u64,
     tally: Tally,
     pub windows: Windows,
+    pub stickiness: Stickiness,
     /// Route totals by time, for the rate.
     recent: VecDeque<(f64, u64)>,
     /// Up to when Prometheus was read.
@@ -52,6 +55,7 @@ impl Tracker {
             since_ms,
             tally: Tally::new(since),
             windows: Windows::new(split.shares(), since),
+            stickiness: Stickiness::new(split.shares(), spotlight(&split.shares()), since),
             recent: VecDeque::new(),
             read_until: since,
         }
@@ -106,10 +110,11 @@ impl Tracker {
         let own = split.virtual_service();
         let tracks: Vec<Track> =
             tracks.iter().filter(|track| track.labels.get("virtual_service") == own).cloned().collect();
-        let (windows, recent) = (&mut self.windows, &mut self.recent);
-        self.tally.advance(&tracks, |at, counts| {
-            let arms = by_arm(split, counts);
+        let (windows, stickiness, recent) = (&mut self.windows, &mut self.stickiness, &mut self.recent);
+        self.tally.advance(&tracks, |at, tally| {
+            let arms = by_arm(split, &tally.counts());
             windows.step(at, &arms);
+            stickiness.step(at, &arms, || by_caller(split, tally));
             recent.push_back((at, arms.iter().sum()));
             while recent.len() > 1 && recent.get(1).is_some_and(|(time, _)| *time < at - RATE_SPAN) {
                 recent.pop_front();
@@ -162,4 +167,15 @@ fn by_arm(split: &Split, counts: &BTreeMap<ArmKey, u64>) -> Vec<u64> {
         counts.get(&key).copied().unwrap_or(0)
     };
     split.arms.iter().map(|arm| count(&arm.full_host, &arm.subset)).collect()
+}
+
+fn by_caller(split: &Split, tally: &Tally) -> Table {
+    let mut table = Table::new();
+    for ((caller, key), count) in tally.by_caller() {
+        let fits = |arm: &Arm| arm.full_host == key.host && arm.subset == key.subset;
+        if let Some(arm) = split.arms.iter().position(fits).filter(|_| key.route == split.route) {
+            table.entry(caller).or_insert_with(|| vec![0; split.arms.len()])[arm] += count;
+        }
+    }
+    table
 }

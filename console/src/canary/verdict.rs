@@ -5,6 +5,7 @@ use weft_model::canary::Verdict;
 use super::{
     splits::Split,
     stats::wilson,
+    sticky::{Part, Spread},
     windows::{self, Windows},
     words,
 };
@@ -15,6 +16,8 @@ pub(super) struct Evidence<'a> {
     /// Requests by destination.
     pub counts: &'a [u64],
     pub windows: &'a Windows,
+    /// What keeps requests from being independent draws.
+    pub spread: Option<&'a Spread>,
     /// Milliseconds since the epoch.
     pub since_ms: u64,
     pub now_ms: u64,
@@ -36,6 +39,10 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> (Verdict, String) {
             words::count(needed)
         );
         return (Verdict::TooLittleTraffic, sentence);
+    }
+    // Before the weights: their test takes each request for a draw of its own.
+    if let Some(spread) = evidence.spread {
+        return (Verdict::Sticky, sticky(evidence, spread, &shares, &since));
     }
     if let Some(window) = evidence.windows.diverging() {
         let arm = window.outside.unwrap_or_default();
@@ -85,6 +92,40 @@ fn strays(evidence: &Evidence<'_>, shares: &[f64], all: u64, since: &str) -> Opt
     ))
 }
 
+/// Who or what gets another split than the rest, and what that makes of the total.
+fn sticky(evidence: &Evidence<'_>, spread: &Spread, shares: &[f64], since: &str) -> String {
+    let arm = spotlight(shares);
+    let name = evidence.split.arms.get(arm).map_or("", |arm| arm.name());
+    let part =
+        |counts: &[u64]| words::percent(ratio(counts.get(arm).copied().unwrap_or_default(), counts.iter().sum()));
+    let (most, least) = (part(&spread.most.counts), part(&spread.least.counts));
+    let apart = match (&spread.most.caller, &spread.least.caller) {
+        (Some(one), Some(other)) => {
+            let same = one.workload == other.workload;
+            let called = |part: &Part| {
+                part.caller.as_ref().map_or_else(String::new, |caller| {
+                    if same { format!("{} ({})", caller.workload, caller.instance) } else { caller.workload.clone() }
+                })
+            };
+            let (one, other) = (called(&spread.most), called(&spread.least));
+            format!(
+                "Callers keep to one version more than chance allows: {name} gets {most} % of the requests of {one} and \
+                 {least} % of those of {other}"
+            )
+        }
+        _ => format!(
+            "Requests keep to one version for a while, more than chance allows: {name} gets between {least} % and \
+             {most} % of them from one moment to the next"
+        ),
+    };
+    format!(
+        "{apart}, so {} % of {} since {since} says little about the weight of {} %",
+        part(evidence.counts),
+        of(evidence.counts),
+        target(shares, arm)
+    )
+}
+
 /// `consistent with 10 %`, in words that do not contradict an interval that misses the weight: one in twenty does.
 fn agreement(counts: &[u64], shares: &[f64], arm: usize) -> String {
     let weight = target(shares, arm);
@@ -97,7 +138,7 @@ fn agreement(counts: &[u64], shares: &[f64], arm: usize) -> String {
 }
 
 /// The destination that the sentence is about: the one with the least weight above zero, the later one of two equals.
-fn spotlight(shares: &[f64]) -> usize {
+pub(super) fn spotlight(shares: &[f64]) -> usize {
     let weighted = shares.iter().enumerate().filter(|(_, share)| **share > 0.0);
     weighted.rev().min_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(arm, _)| arm)
 }
@@ -131,7 +172,7 @@ mod tests {
     use weft_model::ObjectRef;
 
     use super::*;
-    use crate::canary::splits::Arm;
+    use crate::canary::{splits::Arm, tally::Caller};
 
     fn split(weights: &[u32]) -> Split {
         let arm = |(index, weight): (usize, &u32)| Arm {
@@ -165,7 +206,11 @@ mod tests {
             windows.step(at, counts);
         }
         let counts = moments.last().copied().unwrap_or_default();
-        judge(&Evidence { split: &split, counts, windows: &windows, since_ms: SINCE, now_ms: SINCE + 60_000 })
+        told(&split, counts, &windows, None)
+    }
+
+    fn told(split: &Split, counts: &[u64], windows: &Windows, spread: Option<&Spread>) -> (Verdict, String) {
+        judge(&Evidence { split, counts, windows, spread, since_ms: SINCE, now_ms: SINCE + 60_000 })
     }
 
     #[test]
@@ -183,6 +228,35 @@ mod tests {
         let (verdict, sentence) = judged(&[90, 10], &[&[400, 100]]);
         assert_eq!(verdict, Verdict::TooLittleTraffic);
         assert!(sentence.ends_with("to be confirmed by the next window"), "{sentence}");
+    }
+
+    #[test]
+    fn a_sticky_split_says_who_gets_what() {
+        let split = split(&[90, 10]);
+        let windows = Windows::new(split.shares(), 0.0);
+        let part = |workload: Option<&str>, instance: &str, counts: [u64; 2]| Part {
+            caller: workload.map(|name| Caller { workload: name.into(), instance: instance.into() }),
+            counts: counts.to_vec(),
+        };
+        let spread =
+            Spread { most: part(Some("shop/cart"), "a:1", [2, 98]), least: part(Some("shop/web"), "b:1", [500, 0]) };
+        let (verdict, sentence) = told(&split, &[4350, 462], &windows, Some(&spread));
+        assert_eq!(verdict, Verdict::Sticky);
+        assert_eq!(
+            sentence,
+            "Callers keep to one version more than chance allows: v2 gets 98.0 % of the requests of shop/cart and 0 % of \
+             those of shop/web, so 9.6 % of 4,812 requests since 12:02 UTC says little about the weight of 10 %"
+        );
+        // Two of one workload are told apart; slices of time have no name.
+        let same = Spread { least: part(Some("shop/cart"), "b:1", [500, 0]), ..spread };
+        let (_, sentence) = told(&split, &[4350, 462], &windows, Some(&same));
+        assert!(sentence.contains("shop/cart (a:1) and 0 % of those of shop/cart (b:1)"), "{sentence}");
+        let slices = Spread { most: part(None, "", [60, 40]), least: part(None, "", [100, 0]) };
+        let (_, sentence) = told(&split, &[4350, 462], &windows, Some(&slices));
+        assert!(sentence.contains("between 0 % and 40.0 % of them"), "{sentence}");
+        // What goes where no weight is, is worse, and too little traffic says nothing yet.
+        let (verdict, _) = told(&split, &[40, 5], &windows, Some(&slices));
+        assert_eq!(verdict, Verdict::TooLittleTraffic);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use weft_api::security::authorization_policy::Source;
 use weft_model::wizard::{Add, Control, Field, FormRow, Part};
 
 use super::{
@@ -69,6 +70,11 @@ impl Rule {
 
     fn is_empty(&self) -> bool {
         self.lists().into_iter().all(Vec::is_empty)
+    }
+
+    /// Whom it is about; all lists of a source must fit.
+    fn source(&self) -> Source {
+        Source { principals: self.principals.clone(), namespaces: self.namespaces.clone(), ..Source::default() }
     }
 
     fn write(&self) -> Value {
@@ -145,11 +151,7 @@ impl Form for Authorization {
         if self.rules.is_none() {
             let shown =
                 |(index, rule)| Rule::read(index, rule).unwrap_or(Rule { from: Some(index), ..Rule::default() });
-            let mut rules: Vec<Rule> = self.present(scene).iter().enumerate().map(shown).collect();
-            if self.document(scene).is_none() {
-                rules.push(Rule::default());
-            }
-            self.rules = Some(rules);
+            self.rules = Some(self.present(scene).iter().enumerate().map(shown).collect());
         }
     }
 
@@ -183,18 +185,22 @@ impl Form for Authorization {
             let at = format!("/rules/{index}");
             let mut part = Part { title: format!("Rule {}", index + 1), remove: Some(at.clone()), ..Part::default() };
             if self.is_shown(rule, present) {
+                let (whoever, wherever) = (
+                    if rule.namespaces.is_empty() { "anybody" } else { "anybody in the namespaces below" },
+                    if rule.principals.is_empty() { "any" } else { "any; who calls is restricted above" },
+                );
                 let many = |name: &str, label: &str, known: &[String], own: &[String]| -> Field {
                     let gone = own.iter().filter(|own| !known.contains(own));
                     let words = known.iter().chain(gone).map(|word| (word.clone(), short(word)));
-                    field(format!("{at}/{name}"), label, Control::Many).offers(words).hint("anybody")
+                    field(format!("{at}/{name}"), label, Control::Many).offers(words)
                 };
                 let methods = METHODS.map(str::to_owned);
                 let ports: Vec<String> = scene.ports.iter().map(u16::to_string).collect();
                 let path_fault = rule.paths.iter().find(|path| !path.starts_with(['/', '*']));
                 let path_fault = path_fault.map(|path| format!("{path} begins with neither a slash nor a star."));
                 let fields = vec![
-                    vec![many("principals", "From", &scene.principals, &rule.principals)],
-                    vec![many("namespaces", "From namespaces", &scene.namespaces, &rule.namespaces)],
+                    vec![many("principals", "From", &scene.principals, &rule.principals).hint(whoever)],
+                    vec![many("namespaces", "And from namespaces", &scene.namespaces, &rule.namespaces).hint(wherever)],
                     vec![many("methods", "Methods", &methods, &rule.methods).hint("any")],
                     vec![
                         field(format!("{at}/paths"), "Paths", Control::Words)
@@ -208,14 +214,19 @@ impl Form for Authorization {
                 part.rows = fields.into_iter().map(|fields| FormRow { fields, remove: None }).collect();
                 if rule.is_empty() {
                     part.about = "It fits every request.".into();
+                } else if !rule.principals.is_empty() && !rule.namespaces.is_empty() {
+                    part.about = "Both must fit: who calls, and the namespace. For either of them, add a rule.".into();
                 }
             } else {
                 part.about = "This says more than the form can show, so it stays as it is; edit it as YAML.".into();
             }
             parts.push(part);
         }
-        let about =
-            if self.rules().is_empty() && self.action == "ALLOW" { "Without a rule nobody comes in." } else { "" };
+        let about = if self.rules().is_empty() && self.action == "ALLOW" && !self.policy().is_empty() {
+            "Without a rule nobody comes in."
+        } else {
+            ""
+        };
         let add = Add { label: "Add a rule".into(), at: "/rules".into(), item: json!({}) };
         parts.push(Part {
             title: "Any of the rules must fit".into(),
@@ -235,6 +246,17 @@ impl Form for Authorization {
             }) {
                 out.push(format!("Rule {} stands for a rule that is not there.", index + 1));
             }
+            if self.is_shown(rule, present) && rule.source().is_nobody() {
+                out.push(format!(
+                    "Rule {}: nobody fits both lists, for none of the chosen namespaces has {}. Choose from one of the two, or \
+                     add a rule for the other.",
+                    index + 1,
+                    rule.principals.iter().map(|word| short(word)).collect::<Vec<_>>().join(", ")
+                ));
+            }
+        }
+        if self.policy().is_empty() && self.rules().is_empty() {
+            out.push("Add a rule that says who may call, or what. A policy without one is written as YAML.".to_owned());
         }
         if self.policy().is_empty() && self.action == "DENY" && self.rules().iter().any(Rule::is_empty) {
             out.push("A rule without anything in it denies every request. Say whom or what it is about.".to_owned());
@@ -243,13 +265,22 @@ impl Form for Authorization {
     }
 
     fn notes(&self, _: &Scene) -> Vec<String> {
+        let mut out = Vec::new();
         if self.action == "ALLOW" && self.policy().is_empty() {
-            return vec![
+            out.push(
                 "As soon as one ALLOW policy holds for a workload, whatever none of them fits is kept out with 403."
                     .to_owned(),
-            ];
+            );
         }
-        Vec::new()
+        for (index, rule) in self.rules().iter().enumerate() {
+            let source = rule.source();
+            let strangers: Vec<String> = source.strangers().into_iter().map(short).collect();
+            if !strangers.is_empty() && !source.is_nobody() {
+                let names = strangers.join(", ");
+                out.push(format!("Rule {}: none of the chosen namespaces has {names}.", index + 1));
+            }
+        }
+        out
     }
 
     fn changes(&self, scene: &Scene) -> Vec<Change> {

@@ -65,8 +65,8 @@ impl Form for Peer {
 
     fn parts(&self, scene: &Scene) -> Vec<Part<Value>> {
         let whom = match (scene.name.as_str(), scene.root) {
-            ("", true) => "every workload of the mesh".to_owned(),
-            ("", false) => format!("every workload of {}", scene.namespace),
+            ("", true) => "all workloads of the mesh".to_owned(),
+            ("", false) => format!("all workloads of {}", scene.namespace),
             (name, _) => format!("the workloads of {name}"),
         };
         let mode = field("/mode", "Accepts", Control::Choice).offers(modes()).wrong(mode_fault(&self.mode));

@@ -322,11 +322,56 @@ fn callers_are_let_in_and_rules_that_say_more_stay() {
     let value = from_yaml(yaml(&new)).unwrap();
     assert_eq!(value["metadata"]["name"], "orders-deny");
     assert_eq!(value["spec"]["rules"], json!([{"from": [{"source": {"namespaces": ["evil"]}}]}]));
-    let all = filled(&[], WizardKind::AuthorizationPolicy, |form| form["action"] = json!("DENY"));
+    let all = filled(&[], WizardKind::AuthorizationPolicy, |form| {
+        form["action"] = json!("DENY");
+        form["rules"] = json!([{}]);
+    });
     assert_eq!(all.steps, [], "denying everything is never one click");
+    // Nothing is chosen at first, and nothing is made of that.
     let first = start(&[], WizardKind::AuthorizationPolicy);
+    assert_eq!((&first.form["rules"], first.steps.len()), (&json!([]), 0));
+    assert!(faults(&first).iter().any(|fault| fault.starts_with("Add a rule")), "{:?}", faults(&first));
+    let first = filled(&[], WizardKind::AuthorizationPolicy, |form| form["rules"] = json!([{}]));
     let principals = first.parts[1].rows[0].fields[0].options.iter().map(|one| one.value.as_str()).collect::<Vec<_>>();
     assert_eq!(principals, ["cluster.local/ns/shop/sa/orders-v1", "cluster.local/ns/shop/sa/orders-v2"]);
+}
+
+#[test]
+fn a_rule_that_nobody_fits_is_not_written() {
+    let rule = |principals: Value, namespaces: Value| {
+        filled(&[], WizardKind::AuthorizationPolicy, |form| {
+            form["rules"] = json!([{"principals": principals, "namespaces": namespaces}]);
+        })
+    };
+    let (cart, edge) = ("cluster.local/ns/shop/sa/cart", "cluster.local/ns/edge/sa/gateway");
+    let nobody = rule(json!([cart]), json!(["edge"]));
+    assert_eq!(nobody.steps, []);
+    let fault = faults(&nobody).join(" ");
+    assert!(
+        fault.starts_with("Rule 1: nobody fits both lists, for none of the chosen namespaces has shop/cart."),
+        "{fault}"
+    );
+    assert!(nobody.parts[1].about.starts_with("Both must fit"));
+    // Either of them fits, or both do.
+    for answer in
+        [rule(json!([cart]), json!([])), rule(json!([]), json!(["edge"])), rule(json!([cart]), json!(["shop"]))]
+    {
+        assert_eq!((faults(&answer), answer.steps.len()), (Vec::<String>::new(), 1));
+    }
+    let some = rule(json!([cart, edge]), json!(["edge"]));
+    assert_eq!(some.steps.len(), 1);
+    assert!(
+        some.notes.iter().any(|note| note.ends_with("none of the chosen namespaces has shop/cart.")),
+        "{:?}",
+        some.notes
+    );
+    // What stands for "nothing chosen" says what holds then.
+    let hints = |answer: &Wizard<Value>| {
+        let rows = &answer.parts[1].rows;
+        (rows[0].fields[0].hint.clone(), rows[1].fields[0].hint.clone())
+    };
+    assert_eq!(hints(&rule(json!([]), json!(["edge"]))).0, "anybody in the namespaces below");
+    assert_eq!(hints(&rule(json!([cart]), json!([]))).1, "any; who calls is restricted above");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod duplicate_hosts;
 mod gateway;
 mod host;
 mod names;
+mod nobody;
 mod not_applied;
 mod object;
 mod subset;
@@ -28,6 +29,7 @@ pub(crate) fn all(snapshot: &Snapshot, options: &Options) -> Vec<Diagnostic> {
     duplicate_hosts::check(snapshot, &mut findings);
     not_applied::check(snapshot, &mut findings);
     names::check(snapshot, &mut findings);
+    nobody::check(snapshot, &mut findings);
     visibility::check(snapshot, &mut findings);
     findings.sort_by_cached_key(order);
     findings

@@ -82,8 +82,12 @@ pub const CREDENTIAL_NOT_FOUND: Code =
 pub const CREDENTIAL_UNUSABLE: Code =
     Code { id: "WEFT0116", aliases: &[], severity: Severity::Error, title: "credential that cannot be shown" };
 
+/// An AuthorizationPolicy asks for callers of one namespace that are in another one.
+pub const NOBODY: Code =
+    Code { id: "WEFT0117", aliases: &[], severity: Severity::Warning, title: "source that is nobody" };
+
 /// Every code of this crate.
-pub const ALL: [Code; 16] = [
+pub const ALL: [Code; 17] = [
     SUBSET_NOT_FOUND,
     HOST_NOT_FOUND,
     GATEWAY_NOT_FOUND,
@@ -100,4 +104,5 @@ pub const ALL: [Code; 16] = [
     RULE_HOST_NOT_VISIBLE,
     CREDENTIAL_NOT_FOUND,
     CREDENTIAL_UNUSABLE,
+    NOBODY,
 ];

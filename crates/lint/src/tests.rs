@@ -325,3 +325,17 @@ fn the_meshs_defaults_say_who_sees_what() {
     let codes: Vec<&str> = findings.iter().map(|f| f.code.as_str()).collect();
     assert_eq!(codes, [code::HOST_NOT_VISIBLE.id], "{findings:?}");
 }
+
+#[test]
+fn sources_that_are_nobody() {
+    let policy = |namespace: &str| {
+        format!(
+            "{SERVICES}---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: p, namespace: shop}}\nspec:\n  rules:\n    - from:\n        - source: {{namespaces: [edge]}}\n        - source: {{principals: [cluster.local/ns/shop/sa/cart], namespaces: [{namespace}]}}\n"
+        )
+    };
+    assert_eq!(lint(&policy("shop"), Options::default()), []);
+    let findings = lint(&policy("edge"), Options::default());
+    let [found] = findings.as_slice() else { panic!("{findings:?}") };
+    assert_eq!((found.code.as_str(), found.field.as_str()), ("WEFT0117", "spec.rules[0].from[1].source"));
+    assert!(found.message.contains("\"edge\""), "{}", found.message);
+}

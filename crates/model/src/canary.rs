@@ -17,6 +17,9 @@ pub enum Verdict {
     Consistent,
     /// Outside the 99.9 % interval in two consecutive windows.
     Diverging,
+    /// Callers keep to one version, or requests come in runs: the total says little about the weights, be it near them
+    /// or not.
+    Sticky,
     /// Too few requests to say.
     TooLittleTraffic,
     /// The present weights have not reached every proxy yet.

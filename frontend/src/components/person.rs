@@ -7,7 +7,7 @@ use weft_model::{config::Problem, session::Person};
 
 use super::shape::Glyph;
 use crate::{
-    api, browser, format,
+    api, browser, drafts, format,
     icons::Icon,
     state::{App, app},
 };
@@ -26,7 +26,10 @@ pub fn here() -> String {
 pub fn sign_out(problem: RwSignal<Option<Problem>>) {
     spawn_local(async move {
         match api::sign_out().await {
-            Ok(location) => browser::go(&location),
+            Ok(location) => {
+                drafts::clear();
+                browser::go(&location);
+            }
             Err(refused) => {
                 let _ = problem.try_set(Some(refused));
             }

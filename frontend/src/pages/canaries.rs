@@ -29,6 +29,11 @@ fn key(canary: &Canary) -> String {
     format!("{}/{}/{}", canary.object.namespace, canary.object.name, canary.route_index)
 }
 
+/// Where the unfinished weights of the route with a key are kept.
+fn place(key: &str) -> String {
+    format!("weights~{key}")
+}
+
 /// The room.
 #[component]
 pub fn Canaries() -> impl IntoView {

@@ -6,6 +6,7 @@ mod editor;
 mod filters;
 mod help;
 mod outlook;
+mod panel;
 mod source;
 mod table;
 pub mod wizard;
@@ -26,6 +27,7 @@ use crate::{
 };
 use create::Create;
 use detail::Detail;
+pub use panel::keep_editing;
 use table::Table;
 use wizard::WizardPanel;
 

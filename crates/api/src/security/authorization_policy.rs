@@ -98,6 +98,39 @@ pub struct Source {
     pub not_remote_ip_blocks: Vec<String>,
 }
 
+impl Source {
+    /// Those of the principals that are in none of the namespaces, so that nobody is both. A pattern that does not say
+    /// its namespace may fit any.
+    pub fn strangers(&self) -> Vec<&str> {
+        let in_none = |principal: &&str| {
+            let namespace = namespace_of(principal);
+            namespace.is_some_and(|name| !self.namespaces.iter().any(|pattern| fits(pattern, name)))
+        };
+        let all = self.principals.iter().map(String::as_str);
+        if self.namespaces.is_empty() { Vec::new() } else { all.filter(in_none).collect() }
+    }
+
+    /// Whether nobody can match, because every principal is in another namespace than those that are asked for.
+    pub fn is_nobody(&self) -> bool {
+        !self.principals.is_empty() && self.strangers().len() == self.principals.len()
+    }
+}
+
+/// The namespace in `…/ns/<namespace>/sa/…`, where it is written out.
+fn namespace_of(principal: &str) -> Option<&str> {
+    let (name, _) = principal.split_once("/ns/")?.1.split_once('/')?;
+    (!name.contains('*')).then_some(name)
+}
+
+/// Exact, `prefix*`, `*suffix` or `*`.
+fn fits(pattern: &str, text: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(suffix), _) if text.ends_with(suffix) => true,
+        (_, Some(prefix)) => text.starts_with(prefix),
+        _ => pattern == text,
+    }
+}
+
 /// An operation, in its envelope.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -138,4 +171,34 @@ pub struct Condition {
     pub values: Vec<String>,
     /// None of these.
     pub not_values: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(principals: &[&str], namespaces: &[&str]) -> Source {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        Source { principals: owned(principals), namespaces: owned(namespaces), ..Source::default() }
+    }
+
+    #[test]
+    fn a_source_that_is_nobody_is_known() {
+        let cart = "cluster.local/ns/shop/sa/cart";
+        for namespaces in [&["bank"][..], &["bank", "sho"], &["*-shop"], &["shops*"]] {
+            assert!(source(&[cart], namespaces).is_nobody(), "{namespaces:?}");
+            assert!(source(&["*/ns/shop/sa/cart"], namespaces).is_nobody(), "{namespaces:?}");
+            let one_more = source(&[cart, "cluster.local/ns/bank/sa/*"], &["bank"]);
+            assert!(!one_more.is_nobody());
+            assert_eq!(one_more.strangers(), [cart]);
+        }
+        for namespaces in [&["shop"][..], &[], &["bank", "shop"], &["*"], &["sh*"], &["*op"]] {
+            assert!(!source(&[cart], namespaces).is_nobody(), "{namespaces:?}");
+        }
+        // A pattern may be of any namespace.
+        for principal in ["*", "*/sa/cart", "cluster.local/ns/sh*", "cluster.local/ns/*/sa/cart", "odd"] {
+            assert!(!source(&[principal], &["bank"]).is_nobody(), "{principal}");
+        }
+        assert!(!source(&[], &["bank"]).is_nobody());
+    }
 }

@@ -37,19 +37,25 @@ pub fn Card(key: String) -> impl IntoView {
         })
     });
     let draft = Draft::new(app, canary);
+    let kept = draft.keep(super::place(&key));
+    let kept = move || kept.filter(|_| draft.changed()).map(browser::minute);
     let course = RwSignal::new(None);
     let verdict = Memo::new(move |_| canary.with(|canary| canary.as_ref().map(|canary| canary.verdict)));
     let sentence = Memo::new(move |_| canary.with(|canary| canary.as_deref().map(read)));
     let health = Signal::derive(move || verdict.get().map(words::verdict_health).unwrap_or_default());
-    let commands = Signal::derive(move || {
-        canary.with(|canary| {
-            canary.iter().map(|canary| ("requests per destination (PromQL)".to_owned(), canary.query.clone())).collect()
-        })
-    });
     // Only what never changes, so that a focused link stays.
     let title = Memo::new(move |_| {
         canary.with(|canary| {
             canary.as_ref().map(|canary| (canary.object.clone(), canary.route.clone(), canary.route_index))
+        })
+    });
+    let heard = move || {
+        let verdict = verdict.get().map(words::verdict_title)?;
+        title.with(|title| title.as_ref().map(|(object, ..)| format!("{}: {verdict}", object.name)))
+    };
+    let commands = Signal::derive(move || {
+        canary.with(|canary| {
+            canary.iter().map(|canary| ("requests per destination (PromQL)".to_owned(), canary.query.clone())).collect()
         })
     });
     let heading = move || {
@@ -80,9 +86,14 @@ pub fn Card(key: String) -> impl IntoView {
                     {move || verdict.get().map(words::verdict_title)}
                 </span>
             </header>
-            <p class="sentence" aria-live="polite">{move || sentence.get()}</p>
+            <p class="sentence">{move || sentence.get()}</p>
+            // The counts in the sentence change all the time; what is heard is the verdict, when it changes.
+            <p class="unseen" aria-live="polite" data-testid="canary-heard">{heard}</p>
             {move || canary.get().map(|canary| view! { <Bars canary=(*canary).clone() /> })}
             {move || canary.get().map(|canary| view! { <Versions canary=(*canary).clone() /> })}
+            {move || kept().map(|at| view! {
+                <p class="quiet" role="status" data-testid="canary-kept">{format!("Your unfinished weights of {at} were kept; discard them below.")}</p>
+            })}
             <Editor draft=draft canary=canary />
             <OverTime canary=canary course=course />
             <History canary=canary course=course />

@@ -9,7 +9,7 @@ use weft_model::{
     config::Problem,
 };
 
-use crate::{api, app::Settle, state::App, weights};
+use crate::{api, app::Settle, drafts, state::App, weights};
 
 /// How long typing and dragging must rest before a preview is asked for, in milliseconds.
 const REST_MS: u32 = 200;
@@ -64,7 +64,15 @@ impl Draft {
             }
         };
         let person = move || (app.who.track(), app.ended.get());
-        Effect::watch(person, move |(_, ended), _, _| if !ended { again() }, false);
+        Effect::watch(
+            person,
+            move |(_, ended), _, _| {
+                if !ended {
+                    again()
+                }
+            },
+            false,
+        );
         draft
     }
 
@@ -75,6 +83,19 @@ impl Draft {
                 canary.iter().flat_map(|canary| canary.shares.iter().map(|share| share.configured_percent));
             weights::whole(&percentages.collect::<Vec<_>>())
         })
+    }
+
+    /// What the destinations are called.
+    pub fn names(self) -> Vec<String> {
+        self.canary.with(|canary| {
+            let shares = canary.iter().flat_map(|canary| &canary.shares);
+            shares.map(|share| super::bars::name(share).to_owned()).collect()
+        })
+    }
+
+    /// Where the object is.
+    pub fn namespace(self) -> String {
+        self.canary.with(|canary| canary.as_ref().map(|canary| canary.object.namespace.clone()).unwrap_or_default())
     }
 
     /// What the fields show.
@@ -115,6 +136,27 @@ impl Draft {
             }
         }
         self.set(weights);
+    }
+
+    /// Keeps the weights at a place while they are not applied, and goes on from those that are kept there; says when
+    /// these were chosen, milliseconds since the Unix epoch.
+    pub fn keep(self, place: String) -> Option<f64> {
+        let kept = drafts::recall(&place);
+        let at_ms = kept.as_ref().map(|kept| kept.at_ms);
+        let destinations = self.canary.with_untracked(|canary| canary.as_ref().map_or(0, |canary| canary.shares.len()));
+        if let Some(kept) = kept {
+            let typed = weights::read(&kept.text);
+            if typed.len() == destinations {
+                self.revision.set(kept.revision);
+                self.typed.set(typed);
+                self.look();
+            }
+        }
+        Effect::new(move |_| {
+            let (text, revision) = (weights::write(&self.typed.get()), self.revision.get());
+            drafts::keep(&place, revision, String::new(), text);
+        });
+        at_ms
     }
 
     /// Forgets the draft.
@@ -186,6 +228,8 @@ impl Draft {
         let Some(edit) = self.edit() else { return };
         let app = self.app;
         let before = untrack(|| self.configured());
+        let place =
+            self.canary.with_untracked(|canary| canary.as_deref().map(|canary| super::place(&super::key(canary))));
         self.busy.set(true);
         spawn_local(async move {
             let answer = api::apply(&edit).await;
@@ -193,6 +237,7 @@ impl Draft {
             let _ = self.busy.try_set(false);
             match answer {
                 Ok(result) => {
+                    place.iter().for_each(|place| drafts::forget(place));
                     let words = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
                     let text = format!("{}: {} → {}", edit.object.name, words(&before), words(&edit.weights));
                     let until = result.undo_until_ms as f64;

@@ -1,10 +1,12 @@
 //! What applying would do, before it is done.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use weft_model::{Diagnostic, canary::EditPreview, config::Problem, graph::Health};
 
 use super::draft::{Draft, Outlook};
 use crate::{
+    api,
+    app::Settle,
     components::{
         copy::{Commands, CopyButton},
         diff::Diff,
@@ -22,6 +24,8 @@ pub fn Preview(draft: Draft) -> impl IntoView {
     let old = move || draft.outlook.with(|outlook| matches!(outlook, Outlook::Ready(..))) && !draft.is_seen();
     let settled = move || draft.is_seen() || draft.outlook.with(|outlook| matches!(outlook, Outlook::Failed(_)));
     let testid = move || settled().then_some("canary-preview");
+    let app = app();
+    let missing = Memo::new(move |_| app.missing_right("VirtualService", &draft.namespace()));
     view! {
         <Show when=move || shown.get()>
             <div class="preview" class:old=old data-testid=testid aria-busy=move || old().to_string()>
@@ -36,7 +40,8 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                     <button
                         class="button primary"
                         data-testid="canary-apply"
-                        disabled=move || !draft.can_apply()
+                        disabled=move || !draft.can_apply() || missing.with(Option::is_some)
+                        title=move || missing.get()
                         on:click=move |_| draft.apply()
                     >
                         {move || if draft.busy.get() { "Applying …" } else { "Apply" }}
@@ -100,14 +105,36 @@ fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
 /// The object changed since the page read it.
 #[component]
 fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
+    let app = app();
+    // What the page knows may be as old as the draft.
+    spawn_local(async move { app.canaries.update_with(api::canaries().await) });
+    let rows = move || {
+        let (now, mine) = (draft.configured(), draft.shown());
+        let row = |(index, name): (usize, String)| {
+            let now = now.get(index).map(|weight| format!("{weight} %"));
+            let mine = mine.get(index).copied().flatten().map(|weight| format!("{weight} %"));
+            view! { <tr><th scope="row">{name}</th><td class="numeral">{now}</td><td class="numeral">{mine}</td></tr> }
+        };
+        draft.names().into_iter().enumerate().map(row).collect_view()
+    };
     view! {
         <div class="conflict" role="alert" data-testid="canary-conflict">
             <HealthShape health=Health::Degraded silent=true />
             <div>
                 <p><strong>{problem.title}</strong></p>
                 <p>{problem.detail}</p>
+                <table class="small" data-testid="canary-versions">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Destination"</th>
+                            <th scope="col" class="numeral">"Configured now"</th>
+                            <th scope="col" class="numeral">"Yours"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
                 <p>
-                    <button class="button" on:click=move |_| draft.rebase()>"Load what is there now"</button>
+                    <button class="button" data-testid="canary-rebase" on:click=move |_| draft.rebase()>"Go on with yours, from what is there now"</button>
                 </p>
             </div>
         </div>

@@ -1,12 +1,12 @@
 //! A new object, from a template of its kind.
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{ev, prelude::*, task::spawn_local};
 use weft_model::{
     edit::{Action, ObjectEdit, Schema},
     wizard::WizardKind,
 };
 
-use super::editor::Editor;
+use super::{editor::Editor, panel};
 use crate::{
     api,
     components::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Kinds with a template.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "VirtualService",
     "DestinationRule",
     "PeerAuthentication",
@@ -28,6 +28,7 @@ const KINDS: [&str; 11] = [
     "ServiceEntry",
     "Sidecar",
     "WorkloadEntry",
+    "WorkloadGroup",
     "Service",
     "Mesh",
 ];
@@ -36,11 +37,23 @@ const KINDS: [&str; 11] = [
 #[component]
 pub fn Choice() -> impl IntoView {
     let app = app();
+    let missing = Memo::new(move |_| app.missing_right("", ""));
+    // What was chosen stands at the other end of the page; Tab goes there.
+    let into_panel = move |event: ev::KeyboardEvent| {
+        let open =
+            app.view.with_untracked(|view| !view.configuration.new.is_empty() || !view.configuration.wizard.is_empty());
+        if event.key() == "Tab" && !event.shift_key() && open && panel::enter() {
+            event.prevent_default();
+        }
+    };
     view! {
         <select
             class="choose"
             data-testid="config-new"
             aria-label="New: with a form, or as YAML"
+            disabled=move || missing.with(Option::is_some)
+            title=move || missing.get()
+            on:keydown=into_panel
             prop:value=move || {
                 app.view.with(|view| {
                     let view = &view.configuration;
@@ -85,13 +98,16 @@ pub fn Create(kind: String) -> impl IntoView {
     };
     ask();
     let close = move || app.change(|view| view.configuration.close());
+    let place = StoredValue::new(format!("new~{kind}"));
+    let heading = NodeRef::new();
+    panel::follow(heading);
     view! {
         <aside class="panel detail" aria-labelledby="panel-title" data-testid="config-create">
             <header>
                 <div class="grow">
-                    <h2 id="panel-title">"New "{kind}</h2>
+                    <h2 id="panel-title" tabindex="-1" node_ref=heading>"New "{kind}</h2>
                 </div>
-                <button class="icon-button" title="Close" aria-label="Close" on:click=move |_| close()>
+                <button class="icon-button" title="Close" aria-label="Close" on:click=move |_| app.close_panel()>
                     <Glyph icon=Icon::Close />
                 </button>
             </header>
@@ -104,7 +120,7 @@ pub fn Create(kind: String) -> impl IntoView {
                     (Some(schema), None) => {
                         let start = ObjectEdit { action: Action::Create, yaml: schema.template.clone(), ..ObjectEdit::default() };
                         let done = Callback::new(move |()| close());
-                        view! { <Editor start done /> }.into_any()
+                        view! { <Editor start place=place.get_value() done /> }.into_any()
                     }
                     (None, None) => view! { <Skeleton words="Asking for a template …" rows=8 /> }.into_any(),
                 })}

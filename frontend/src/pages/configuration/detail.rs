@@ -7,7 +7,7 @@ use weft_model::{
     edit::{Action, ObjectEdit},
 };
 
-use super::{editor::Editor, outlook::Sentences, place, source::Source};
+use super::{editor::Editor, outlook::Sentences, panel, place, source::Source};
 use crate::{
     api,
     components::{
@@ -15,6 +15,7 @@ use crate::{
         placeholder::{Failure, Skeleton},
         shape::{Glyph, SeverityMark},
     },
+    drafts,
     icons::Icon,
     state::{Load, app},
 };
@@ -43,6 +44,20 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
         let _ = row.get();
         ask();
     });
+    let place = StoredValue::new(super::key(&object));
+    // What was begun here before and neither applied nor discarded goes on.
+    Effect::new(move |looked: Option<bool>| {
+        if looked == Some(true) {
+            return true;
+        }
+        let Some(object) = load.with(|load| load.value.clone()) else { return false };
+        if place.with_value(|place| drafts::recall(place)).is_some() {
+            editing.set(Some(begun(&object, Action::Update, &object.yaml)));
+        }
+        true
+    });
+    let heading = NodeRef::new();
+    panel::follow(heading);
     let commands = Signal::derive(move || {
         load.with(|load| {
             load.value.iter().map(|object| ("the same with kubectl".to_owned(), object.command.clone())).collect()
@@ -52,11 +67,11 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
         <aside class="panel detail" aria-labelledby="panel-title" data-testid="config-detail">
             <header>
                 <div class="grow">
-                    <h2 id="panel-title">{object.name.clone()}</h2>
+                    <h2 id="panel-title" tabindex="-1" node_ref=heading>{object.name.clone()}</h2>
                     <p class="quiet">{object.kind.clone()}" · "{object.namespace.clone()}" · "{object.api_version.clone()}</p>
                 </div>
                 <CopyButton text=object.name.clone() title="Copy the name" />
-                <button class="icon-button" title="Close (Esc)" aria-label="Close" on:click=move |_| app.change(|view| view.select.clear())>
+                <button class="icon-button" title="Close (Esc)" aria-label="Close" on:click=move |_| app.close_panel()>
                     <Glyph icon=Icon::Close />
                 </button>
             </header>
@@ -72,7 +87,7 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
                 })}
                 {move || editing.get().map(|start| {
                     let done = Callback::new(move |()| editing.set(None));
-                    view! { <Editor start done /> }
+                    view! { <Editor start place=place.get_value() done /> }
                 })}
                 <footer>
                     <CopyLink />
@@ -86,20 +101,28 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
 /// Kinds that the console only shows.
 const UNEDITED: [&str; 6] = ["Secret", "ConfigMap", "Pod", "Node", "EndpointSlice", "Namespace"];
 
+/// An edit that starts from the object as it is.
+fn begun(object: &ConfigObject, action: Action, yaml: &str) -> ObjectEdit {
+    ObjectEdit {
+        action,
+        object: Some(object.row.object.clone()),
+        yaml: yaml.to_owned(),
+        revision: object.revision.clone(),
+    }
+}
+
 #[component]
 fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl IntoView {
     let begin = |action: Action, yaml: &str| {
-        let edit = ObjectEdit {
-            action,
-            object: Some(object.row.object.clone()),
-            yaml: yaml.to_owned(),
-            revision: object.revision.clone(),
-        };
+        let edit = begun(&object, action, yaml);
         move |_| editing.set(Some(edit.clone()))
     };
     let (edit, delete) = (begin(Action::Update, &object.yaml), begin(Action::Delete, ""));
     let written = !UNEDITED.contains(&object.row.object.kind.as_str());
     let findings = object.row.findings.clone();
+    let app = app();
+    let (kind, namespace) = (object.row.object.kind.clone(), object.row.object.namespace.clone());
+    let missing = Memo::new(move |_| app.missing_right(&kind, &namespace));
     let file = object
         .row
         .file
@@ -109,8 +132,8 @@ fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl Int
         {file.map(|file| view! { <p class="file-line"><code>{file.clone()}</code> <CopyButton text=file title="Copy the place" /></p> })}
         {written.then(|| view! {
             <div class="preview-buttons">
-                <button class="button" data-testid="config-edit" on:click=edit>"Edit"</button>
-                <button class="button" data-testid="config-delete" on:click=delete>"Delete …"</button>
+                <button class="button" data-testid="config-edit" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=edit>"Edit"</button>
+                <button class="button" data-testid="config-delete" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=delete>"Delete …"</button>
             </div>
         })}
         <Sentences title="What it does" sentences=object.sentences />

@@ -10,10 +10,11 @@ use weft_model::{
     edit::{Action, ObjectEdit, ObjectPreview},
 };
 
-use super::{help, help::Helper, outlook::Outlook, source::coloured};
+use super::{help, help::Helper, outlook::Outlook, panel::Guard, source::coloured};
 use crate::{
     api,
     app::Settle,
+    browser, drafts,
     state::{App, app},
     words,
 };
@@ -25,6 +26,8 @@ const REST_MS: u32 = 250;
 #[derive(Clone, Copy)]
 pub struct Draft {
     app: App,
+    /// Where the text is kept while it is unfinished; empty for nowhere.
+    place: StoredValue<String>,
     /// What is edited and from where.
     pub start: StoredValue<ObjectEdit>,
     /// The text now.
@@ -47,6 +50,7 @@ impl Draft {
     pub fn new(app: App, start: ObjectEdit, done: Callback<()>, left: Callback<()>) -> Self {
         let draft = Self {
             app,
+            place: StoredValue::default(),
             text: RwSignal::new(start.yaml.clone()),
             revision: RwSignal::new(start.revision.clone()),
             start: StoredValue::new(start),
@@ -65,7 +69,15 @@ impl Draft {
             }
         };
         let person = move || (app.who.track(), app.ended.get());
-        Effect::watch(person, move |(_, ended), _, _| if !ended { again() }, false);
+        Effect::watch(
+            person,
+            move |(_, ended), _, _| {
+                if !ended {
+                    again()
+                }
+            },
+            false,
+        );
         draft
     }
 
@@ -107,6 +119,9 @@ impl Draft {
 
     /// Goes on from somebody else's version; `theirs` also takes its text.
     pub fn rebase(self, revision: String, theirs: Option<String>) {
+        if let Some(text) = &theirs {
+            self.start.update_value(|start| start.yaml.clone_from(text));
+        }
         self.revision.set(revision);
         if let Some(text) = theirs {
             self.text.set(text);
@@ -130,21 +145,44 @@ impl Draft {
         untrack(|| self.can_apply())
     }
 
+    /// Keeps the text at a place for as long as it is unfinished, and goes on from the one that is kept there.
+    fn keep(self, place: String) {
+        let kept = drafts::recall(&place);
+        self.place.set_value(place);
+        if let Some(kept) = kept {
+            self.start.update_value(|start| start.yaml = kept.base);
+            self.revision.set(kept.revision);
+            self.set(kept.text);
+        }
+        Effect::new(move |_| {
+            let (text, revision) = (self.text.get(), self.revision.get());
+            let base = self.start.with_value(|start| start.yaml.clone());
+            self.place.with_value(|place| drafts::keep(place, revision, base, text));
+        });
+    }
+
+    /// Whether closing it would lose something.
+    fn changed(self) -> bool {
+        self.text.with(|text| self.start.with_value(|start| start.yaml != *text))
+    }
+
     /// Closes it without writing.
     pub fn discard(self) {
+        self.place.with_value(|place| drafts::forget(place));
         self.left.run(());
     }
 
     /// Applies it and offers to take it back.
     pub fn apply(self) {
         let Some(edit) = self.edit() else { return };
-        let app = self.app;
+        let (app, place) = (self.app, self.place.get_value());
         self.busy.set(true);
         spawn_local(async move {
             let answer = api::apply_object(&edit).await;
             let _ = self.busy.try_set(false);
             match answer {
                 Ok(result) => {
+                    drafts::forget(&place);
                     let word = match edit.action {
                         Action::Create => "created",
                         Action::Update => "saved",
@@ -174,13 +212,26 @@ impl Draft {
     }
 }
 
-/// The text with line numbers and squiggles, and below it what applying would do.
+/// The text with line numbers and squiggles, and below it what applying would do. `place` names what is edited: an
+/// unfinished text is kept there.
 #[component]
-pub fn Editor(start: ObjectEdit, done: Callback<()>) -> impl IntoView {
+pub fn Editor(start: ObjectEdit, place: String, done: Callback<()>) -> impl IntoView {
+    let writing = start.action != Action::Delete;
+    let kept = writing.then(|| drafts::recall(&place)).flatten().map(|kept| browser::minute(kept.at_ms));
     let draft = Draft::new(app(), start, done, done);
-    let writing = draft.action() != Action::Delete;
+    if writing {
+        draft.keep(place);
+    }
+    let changed = Memo::new(move |_| writing && draft.changed());
     view! {
         <section class="editor" data-testid="config-editor">
+            <Guard changed=changed.into() discard=Callback::new(move |()| draft.discard()) />
+            {kept.map(|at| view! {
+                <p class="quiet" role="status" data-testid="config-kept">
+                    {format!("Your unfinished edit of {at} was kept. ")}
+                    <button class="link" data-testid="config-kept-discard" on:click=move |_| draft.discard()>"Discard"</button>
+                </p>
+            })}
             {writing.then(|| view! { <Text draft /> })}
             <Outlook draft />
         </section>

@@ -27,6 +27,8 @@ pub fn Outlook(draft: Draft) -> impl IntoView {
         Action::Delete => "Delete",
     };
     let testid = move || draft.is_seen().then_some("config-preview");
+    let about = draft.start.with_value(|start| start.object.clone()).unwrap_or_default();
+    let missing = Memo::new(move |_| app.missing_right(&about.kind, &about.namespace));
     view! {
         <div class="preview" class:old=move || !draft.is_seen() data-testid=testid aria-busy=move || (!draft.is_seen()).to_string()>
             {move || draft.problem.get().map(|problem| {
@@ -50,7 +52,7 @@ pub fn Outlook(draft: Draft) -> impl IntoView {
                 None => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
             }}
             <div class="preview-buttons">
-                <button class="button primary" data-testid="config-apply" disabled=move || !draft.can_apply() on:click=move |_| draft.apply()>
+                <button class="button primary" data-testid="config-apply" disabled=move || !draft.can_apply() || missing.with(Option::is_some) title=move || missing.get() on:click=move |_| draft.apply()>
                     {move || if draft.busy.get() { "Applying …" } else { apply }}
                 </button>
                 <button class="button" data-testid="config-discard" on:click=move |_| draft.discard()>"Discard"</button>

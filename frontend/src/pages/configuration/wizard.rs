@@ -14,7 +14,12 @@ use weft_model::{
     wizard::{Part, Wizard, WizardKind},
 };
 
-use super::{editor::Draft, outlook::Outlook, source::Source};
+use super::{
+    editor::Draft,
+    outlook::Outlook,
+    panel::{self, Guard},
+    source::Source,
+};
 use crate::{
     components::{
         copy::{Commands, CopyLink},
@@ -32,14 +37,16 @@ use filling::{Filling, REST_MS};
 pub fn WizardPanel(kind: WizardKind) -> impl IntoView {
     let app = app();
     let of = Memo::new(move |_| app.view.with(|view| view.configuration.of.clone()));
+    let heading = NodeRef::new();
+    panel::follow(heading);
     view! {
         <aside class="panel detail wizard" aria-labelledby="panel-title" data-testid="wizard" data-kind=kind.slug()>
             <header>
                 <div class="grow">
-                    <h2 id="panel-title">{kind.title()}</h2>
+                    <h2 id="panel-title" tabindex="-1" node_ref=heading>{kind.title()}</h2>
                     <p class="quiet">{move || of.get()}</p>
                 </div>
-                <button class="icon-button" title="Close (Esc)" aria-label="Close" data-testid="wizard-close" on:click=move |_| app.change(|view| view.configuration.close())>
+                <button class="icon-button" title="Close (Esc)" aria-label="Close" data-testid="wizard-close" on:click=move |_| app.close_panel()>
                     <Glyph icon=Icon::Close />
                 </button>
             </header>
@@ -135,7 +142,9 @@ fn Form(filling: Filling) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     });
+    let changed = Memo::new(move |_| filling.changed());
     view! {
+        <Guard changed=changed.into() discard=Callback::new(move |()| filling.ask(0, false)) />
         {move || filling.problem.get().map(|problem| {
             let retry = Callback::new(move |()| filling.ask(0, true));
             view! { <Failure problem retry /> }
@@ -242,7 +251,7 @@ fn Steps(filling: Filling) -> impl IntoView {
                         || "a new object".to_owned(),
                         |object| format!("{} {}/{}", object.kind, object.namespace, object.name),
                     );
-                    let done = Callback::new(move |()| filling.ask(0, true));
+                    let done = Callback::new(move |()| filling.applied());
                     let left = Callback::new(move |()| filling.ask(0, false));
                     let draft = Draft::new(filling.app, now.edit, done, left);
                     Effect::new(move |_| {

@@ -178,9 +178,6 @@ fn Checks(asked: Asked) -> impl IntoView {
                     </label>
                 }
             }).collect_view()}
-            <Show when=move || chosen().is_empty()>
-                <span class="quiet">{move || asked.field.with(|field| field.hint.clone())}</span>
-            </Show>
             <input
                 type="text"
                 class="form-other"
@@ -198,6 +195,9 @@ fn Checks(asked: Asked) -> impl IntoView {
                 }
             />
         </div>
+        <Show when=move || chosen().is_empty() && asked.field.with(|field| !field.hint.is_empty())>
+            <p class="quiet">{move || asked.field.with(|field| format!("Nothing chosen: {}.", field.hint))}</p>
+        </Show>
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Filling {
     of: StoredValue<String>,
     /// What is in the fields.
     pub(super) form: RwSignal<Value>,
+    /// What was in them at first.
+    begun: RwSignal<Option<Value>>,
     /// What the server made of it.
     pub(super) answer: RwSignal<Option<Arc<Wizard<Value>>>>,
     pub(super) problem: RwSignal<Option<Problem>>,
@@ -40,6 +42,7 @@ impl Filling {
             kind,
             of: StoredValue::new(of),
             form: RwSignal::new(Value::Null),
+            begun: RwSignal::new(None),
             answer: RwSignal::new(None),
             problem: RwSignal::new(None),
             turn: RwSignal::new(0),
@@ -68,12 +71,26 @@ impl Filling {
                         if self.form.with_untracked(|form| *form != answer.form) {
                             self.form.set(answer.form.clone());
                         }
+                        if !keep || self.begun.with_untracked(Option::is_none) {
+                            self.begun.set(Some(answer.form.clone()));
+                        }
                         self.answer.set(Some(Arc::new(answer)));
                     }
                     Err(problem) => self.problem.set(Some(problem)),
                 }
             }
         });
+    }
+
+    /// Has the form looked at after it was applied: what is in it now is what is configured.
+    pub(super) fn applied(self) {
+        self.begun.set(None);
+        self.ask(0, true);
+    }
+
+    /// Whether closing the form would lose something.
+    pub(super) fn changed(self) -> bool {
+        self.begun.with(|begun| begun.as_ref().is_some_and(|begun| self.form.with(|form| form != begun)))
     }
 
     /// The value at a pointer.

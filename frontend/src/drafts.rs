@@ -1,0 +1,88 @@
+//! Unfinished edits: what was typed and neither applied nor discarded is kept for as long as the tab lives.
+
+#[cfg(target_arch = "wasm32")]
+mod store;
+
+#[cfg(target_arch = "wasm32")]
+pub use store::{clear, forget, keep, recall};
+
+/// How many are kept; the oldest make room.
+pub const MOST: usize = 20;
+/// How many bytes one may take; what is larger is not kept.
+pub const LARGEST: usize = 256 * 1024;
+
+/// One unfinished edit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// When it was last changed, milliseconds since the Unix epoch.
+    pub at_ms: f64,
+    /// The revision that it began from.
+    pub revision: String,
+    /// The text that it began from.
+    pub base: String,
+    /// The text by then.
+    pub text: String,
+}
+
+impl Kept {
+    /// As it is stored; `None` for what is too large, or cannot be told from its neighbours.
+    pub fn write(&self) -> Option<String> {
+        let Self { at_ms, revision, base, text } = self;
+        let written = format!("{at_ms}\n{revision}\n{}\n{base}{text}", base.len());
+        (written.len() <= LARGEST && !revision.contains('\n')).then_some(written)
+    }
+
+    /// What [`Kept::write`] wrote; `None` for anything else.
+    pub fn read(written: &str) -> Option<Self> {
+        let mut parts = written.splitn(4, '\n');
+        let (at, revision, length) = (parts.next()?, parts.next()?, parts.next()?);
+        let (base, text) = parts.next()?.split_at_checked(length.parse().ok()?)?;
+        let at_ms = at.parse::<f64>().ok().filter(|at| at.is_finite())?;
+        Some(Self { at_ms, revision: revision.to_owned(), base: base.to_owned(), text: text.to_owned() })
+    }
+}
+
+/// Those of the `others` that make room for one more: the oldest, and what cannot be read.
+pub fn surplus(mut others: Vec<(String, Option<f64>)>) -> Vec<String> {
+    others.sort_by(|a, b| a.1.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.1.unwrap_or(f64::NEG_INFINITY)));
+    let many = (others.len() + 1).saturating_sub(MOST);
+    others.into_iter().take(many).map(|(key, _)| key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        for (base, text) in [("", ""), ("a: 1\n", "a: 2\n\nb: ü\n"), ("ü\n\n", ""), ("", "3\n1\n")] {
+            let kept = Kept { at_ms: 1.5e12, revision: "r1".into(), base: base.into(), text: text.into() };
+            assert_eq!(Kept::read(&kept.write().unwrap()), Some(kept));
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_is_no_draft() {
+        for text in ["", "1\nr\n", "1\nr\n9\nshort", "x\nr\n0\n", "1\nr\n-1\na", "NaN\nr\n0\n", "1\nr\n1\nü"] {
+            assert_eq!(Kept::read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_draft_has_a_bound() {
+        let kept = |size| Kept { text: "x".repeat(size), ..Kept::default() };
+        assert!(kept(LARGEST - 100).write().is_some());
+        assert_eq!(kept(LARGEST).write(), None);
+        assert_eq!(Kept { revision: "a\nb".into(), ..Kept::default() }.write(), None);
+    }
+
+    #[test]
+    fn the_oldest_make_room() {
+        let others = |count: u32| -> Vec<_> { (0..count).map(|n| (n.to_string(), Some(f64::from(100 - n)))).collect() };
+        assert!(surplus(others(19)).is_empty());
+        assert_eq!(surplus(others(21)), ["20", "19"]);
+        let mut broken = others(19);
+        broken.push(("broken".into(), None));
+        assert_eq!(surplus(broken), ["broken"]);
+    }
+}

@@ -1,0 +1,54 @@
+//! Where they are kept: the tab's own storage, which outlives a reload and ends with the tab.
+
+use super::{Kept, MOST, surplus};
+use crate::browser::{self, Tab};
+
+const PREFIX: &str = "weft.draft.";
+
+fn key(place: &str) -> String {
+    format!("{PREFIX}{place}")
+}
+
+/// The unfinished edit of a place.
+pub fn recall(place: &str) -> Option<Kept> {
+    Kept::read(&Tab::recall(&key(place))?)
+}
+
+/// Forgets the one of a place.
+pub fn forget(place: &str) {
+    Tab::forget(&key(place));
+}
+
+/// Forgets all; whoever signs in next is somebody else.
+pub fn clear() {
+    Tab::keys(PREFIX).iter().for_each(|key| Tab::forget(key));
+}
+
+/// Keeps what a place's text is now; forgets it where that is what it began from.
+pub fn keep(place: &str, revision: String, base: String, text: String) {
+    if text == base {
+        forget(place);
+        return;
+    }
+    // The same again is not newer.
+    if recall(place).is_some_and(|kept| kept.text == text && kept.revision == revision) {
+        return;
+    }
+    let Some(written) = (Kept { at_ms: browser::now(), revision, base, text }).write() else {
+        forget(place);
+        return;
+    };
+    let own = key(place);
+    let others: Vec<String> = Tab::keys(PREFIX).into_iter().filter(|key| *key != own).collect();
+    if others.len() >= MOST {
+        let timed = |key: String| {
+            let at = Tab::recall(&key).and_then(|written| Kept::read(&written)).map(|kept| kept.at_ms);
+            (key, at)
+        };
+        surplus(others.into_iter().map(timed).collect()).iter().for_each(|key| Tab::forget(key));
+    }
+    // An old text that is not the one on the screen is worse than none.
+    if !Tab::remember(&own, &written) {
+        Tab::forget(&own);
+    }
+}
