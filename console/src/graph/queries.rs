@@ -14,6 +14,8 @@ const EDGE_LABELS: &str = "reporter, source_workload, source_workload_namespace,
     destination_workload_namespace";
 /// Names of the recorded series, as `charts/weft/files/recording-rules.yaml` has them.
 const RECORDED: &str = "weft:edge_(latency_milliseconds|traffic)";
+/// What every proxy tells from its start on.
+const PROXY_STATE: &str = "weft_proxy_config_generation";
 
 /// A query and what it gives, in the words of a sentence about what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,12 @@ pub(super) fn rates(window_s: u64, idle: bool, apart: bool) -> [Question; 3] {
             })),
         ),
     ]
+}
+
+/// Whether there is anything at all of the mesh's proxies: of those without traffic yet, their own state.
+pub(super) fn presence() -> Question {
+    let names = [metrics::REQUESTS_TOTAL, metrics::TCP_CONNECTIONS_OPENED_TOTAL, PROXY_STATE];
+    question("presence", "whether proxies are scraped", format!("count({{__name__=~\"{}\"}})", names.join("|")))
 }
 
 /// Several queries as one; the label `what` tells their rows apart.

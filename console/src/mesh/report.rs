@@ -107,7 +107,7 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
         costs,
         costs_note,
         mtls_share: mtls_share(&observed),
-        prometheus: dependency(observed.sources.problem.clone()),
+        prometheus: observed.prometheus(),
         operator: dependency(seen.problem()),
         commands: commands(app),
         proxies,

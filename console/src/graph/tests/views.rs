@@ -123,10 +123,10 @@ fn silence_is_shown_where_it_is_asked_for() {
 #[test]
 fn a_part_of_the_answers_is_told_as_one() {
     let (mut seen, estate) = versions();
-    seen.sources = Sources { asked: 3, answered: 2, problem: Some("away".into()), words: None };
+    seen.sources = Sources { asked: 3, answered: 2, problem: Some("away".into()), ..Sources::default() };
     seen.missing = vec!["TCP"];
     let details = Details {
-        sources: Sources { asked: 2, answered: 1, problem: None, words: None },
+        sources: Sources { asked: 2, answered: 1, problem: None, ..Sources::default() },
         missing: vec!["p99"],
         ..Details::default()
     };
