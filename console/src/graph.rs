@@ -15,7 +15,6 @@ mod queries;
 mod redact;
 pub mod series;
 
-pub(crate) use self::observed::tally;
 pub use self::{
     answers::{Answer, Answers, Ask},
     cache::{GraphCache, Moment, OWN_CLUSTER},
@@ -25,6 +24,10 @@ pub use self::{
     health::error_share,
     observed::{Observed, mtls_share, observe},
     redact::{HIDDEN_ID, redact},
+};
+pub(crate) use self::{
+    names::{clean, tamed},
+    observed::tally,
 };
 
 use weft_model::graph::{Graph, Sources, View};

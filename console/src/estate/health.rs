@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, ObjectRef, Severity, diagnostic::shortened};
 
-use crate::graph::health::{ANNOTATION, Rules};
+use crate::graph::{
+    health::{ANNOTATION, Rules},
+    tamed,
+};
 
 /// Of workloads by `namespace/name`, of services by host.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,7 +35,7 @@ impl Tolerances {
         }
         for service in snapshot.services() {
             if let Some(rules) = found.of(snapshot, &service.object) {
-                found.hosts.insert(service.host.to_string(), rules);
+                found.hosts.insert(tamed(service.host.as_str()).into_owned(), rules);
             }
         }
         found

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use weft_console::{
     canary::CanaryService,
     config::View,
-    graph::{GraphCache, Moment, draw},
+    graph::{Details, GraphCache, Moment, Observed, draw},
     operator::Operator,
 };
 use weft_model::{
@@ -259,4 +259,27 @@ async fn without_prometheus_the_card_says_so() {
     assert_eq!(canaries.canaries[0].verdict, Verdict::Unknown);
     assert!(canaries.canaries[0].sentence.contains("--prometheus"), "{}", canaries.canaries[0].sentence);
     assert_eq!((canaries.sources.answered, canaries.sources.problem.is_some()), (0, true));
+}
+
+#[test]
+fn names_of_configuration_are_tamed_as_those_of_metrics_are() {
+    let long = "x".repeat(10_000);
+    let entry = |name: &str, app: &str, version: &str| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"address": "127.0.0.1", "labels": {"app": app, "version": version}}})
+    };
+    let objects = [entry("cart", "gnp.\u{202e}exe", &long), entry(&long, "cart", "v1")];
+    let view = View::new(1, snapshot(&objects), Index::default(), Vec::new());
+    for nodes in GraphView::ALL {
+        let graph = draw(&Observed::default(), &Details::default(), &view.estate, nodes, None);
+        assert_eq!(graph.nodes.len(), 2, "{nodes}");
+        for node in &graph.nodes {
+            for name in [&node.id, &node.namespace, &node.workload, &node.app, &node.version] {
+                assert!(name.len() < 600 && !name.contains('\u{202e}'), "{nodes}: {name}");
+            }
+        }
+        let odd = graph.nodes.iter().find(|node| node.app.starts_with("gnp."));
+        assert_eq!(odd.map(|node| node.app.as_str()), Some("gnp.\u{fffd}exe"), "{nodes}");
+    }
 }
