@@ -19,6 +19,7 @@ use crate::{
     app::App,
     clock::now_ms,
     config::View,
+    estate,
     graph::mtls_share,
     telemetry::prometheus::{QueryError, Series},
 };
