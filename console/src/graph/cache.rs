@@ -8,11 +8,13 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weft_model::graph::{Progress, Quantiles};
 
-use super::{Details, Observed, clusters, details::detail, observe};
+use super::{Details, Observed, clusters, details::detail, observe, queries::WHOLE_S};
 use crate::{clock::now_ms, telemetry::prometheus::Prometheus};
 
 /// How long an answer is given again at least. Shorter than the page's refresh, long enough that many readers cost one.
 const FRESH: Duration = Duration::from_millis(1500);
+/// The same for windows of hours and days. A page says of what is older than 20 s that it is old.
+const FRESH_LONG: Duration = Duration::from_secs(10);
 /// The longest, however slow Prometheus is.
 const STALE: Duration = Duration::from_secs(15);
 /// The same for quantiles and throughput: recording rules have an interval.
@@ -175,7 +177,13 @@ impl GraphCache {
         let mut entry = slot.entry.lock().await;
         if let Some((asked, observed)) = entry.as_ref() {
             let whole = observed.sources.answered == observed.sources.asked;
-            let fresh = if moment.is_past() && whole { PAST } else { pause(observed.took, whole, FRESH, STALE) };
+            // A long window looks the same for a while.
+            let least = if moment.window_s > WHOLE_S { FRESH_LONG } else { FRESH };
+            let fresh = match (moment.is_past(), whole) {
+                (true, true) => PAST,
+                (false, true) => pause(observed.took, true, least, STALE),
+                (_, false) => pause(observed.took, false, FRESH, STALE),
+            };
             if asked.elapsed() < fresh {
                 return observed.clone();
             }

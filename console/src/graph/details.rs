@@ -12,7 +12,7 @@ use weft_model::graph::{Progress, Quantiles, Sources};
 use super::{
     Clusters, Flow, Reporter,
     observed::{Reading, ask, listed, seconds, tally},
-    queries::{raw, recorded, recorded_window},
+    queries::{raw, raw_window, recorded, recorded_window},
 };
 use crate::telemetry::prometheus::Prometheus;
 
@@ -149,7 +149,11 @@ pub(super) async fn detail(
 }
 
 fn words(length_s: u64) -> String {
-    if length_s == 60 { "minute".to_owned() } else { format!("{} minutes", length_s / 60) }
+    match length_s {
+        60 => "minute".to_owned(),
+        3600 => "hour".to_owned(),
+        _ => format!("{} minutes", length_s / 60),
+    }
 }
 
 async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window_s: u64, at: f64, clusters: &Clusters) {
@@ -177,7 +181,13 @@ async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window
     let missing = answers.iter().take(3).all(Result::is_err);
     // Without traffic there is nothing to record, which says nothing about the rules.
     let unruled = (!details.figures.is_empty()).then(|| if apart { APART } else { UNRULED }.to_owned());
-    let note = details.sources.problem.clone().filter(|_| missing).or(unruled);
+    let length_s = raw_window(window_s);
+    let shorter =
+        (length_s != window_s).then(|| format!("Latency and throughput are of the last {}.", words(length_s)));
+    let known: Vec<String> = shorter.into_iter().chain(unruled).collect();
+    let known = (!known.is_empty()).then(|| known.join(" "));
+    let note = details.sources.problem.clone().filter(|_| missing).or(known);
+    let window_s = length_s;
     details.quantiles =
         Quantiles { state: if missing { Progress::Missing } else { Progress::Ready }, recorded: false, window_s, note };
 }
