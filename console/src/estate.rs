@@ -10,6 +10,7 @@ use weft_api::ObjectKey;
 use weft_mesh::{Snapshot, resolve::labels_match};
 use weft_model::{Diagnostic, Hostname, ObjectRef, graph::Badge};
 
+pub(crate) use self::health::CODE as THRESHOLDS;
 pub use self::health::Tolerances;
 
 use crate::graph::tamed;

@@ -1,4 +1,4 @@
-//! Health thresholds that objects carry in Kiali's annotation.
+//! Health thresholds: those that objects carry in Kiali's annotation, and those of the mesh.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,7 +6,7 @@ use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, ObjectRef, Severity, diagnostic::shortened};
 
 use crate::graph::{
-    health::{ANNOTATION, Rules},
+    health::{ANNOTATION, HealthConfig, Rules},
     tamed,
 };
 
@@ -17,7 +17,9 @@ pub struct Tolerances {
     pub workloads: BTreeMap<String, Arc<Rules>>,
     /// By full host name.
     pub hosts: BTreeMap<String, Arc<Rules>>,
-    /// What is wrong with annotations; their objects keep the defaults.
+    /// Of everything else, as the mesh says.
+    pub mesh: Arc<HealthConfig>,
+    /// What is wrong with annotations, whose objects keep the thresholds of the mesh, and with these.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -56,7 +58,7 @@ impl Tolerances {
                     file: None,
                     line: None,
                     column: None,
-                    suggestion: Some("until then the default thresholds hold".to_owned()),
+                    suggestion: Some("until then the thresholds of the mesh hold".to_owned()),
                 });
                 None
             }
@@ -64,5 +66,5 @@ impl Tolerances {
     }
 }
 
-/// The finding's code.
-const CODE: &str = "WEFT0120";
+/// The code of findings about thresholds.
+pub(crate) const CODE: &str = "WEFT0120";

@@ -137,7 +137,9 @@ impl<'a> Lists<'a> {
             })
             .collect();
         let defaults = Rules::default();
-        let rules = self.moment.view.estate.tolerances.hosts.get(host).map_or(&defaults, |rules| rules);
+        let tolerances = &self.moment.view.estate.tolerances;
+        let mesh = || tolerances.mesh.of(&service.namespace, "service", &service.name);
+        let rules = tolerances.hosts.get(host).map(|rules| &**rules).or_else(mesh).unwrap_or(&defaults);
         let health = match (self.nothing(), rules.judge(&codes, Direction::Inbound)) {
             (Health::Unknown, _) => Health::Unknown,
             (_, health) => health,
