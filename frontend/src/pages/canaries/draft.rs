@@ -48,7 +48,7 @@ pub struct Draft {
 impl Draft {
     /// An untouched one.
     pub fn new(app: App, canary: Memo<Option<Arc<Canary>>>) -> Self {
-        Self {
+        let draft = Self {
             app,
             canary,
             typed: RwSignal::default(),
@@ -56,7 +56,16 @@ impl Draft {
             busy: RwSignal::new(false),
             revision: RwSignal::default(),
             turn: RwSignal::new(0),
-        }
+        };
+        // What was refused to somebody else, or to nobody, may be this person's to do.
+        let again = move || {
+            if draft.outlook.with_untracked(|outlook| matches!(outlook, Outlook::Failed(_))) {
+                draft.look();
+            }
+        };
+        let person = move || (app.who.track(), app.ended.get());
+        Effect::watch(person, move |(_, ended), _, _| if !ended { again() }, false);
+        draft
     }
 
     /// The configured weights, as whole percentages.

@@ -56,19 +56,20 @@ async fn a_canary_moves_by_clicks_on_the_clusters_page() {
         .attribute_where("90/10 is consistent", &verdict, "data-verdict", VERDICT, |value| value == "consistent")
         .await;
 
-    // The page asks for a token before it changes anything, and tells whose it is.
-    browser.wait_for("[data-testid=token-open]").await.click().await.unwrap();
+    let input = browser.wait_for(&format!("{CARD} [data-testid=canary-weight-input]")).await;
+    input.click().await.unwrap();
+    input.send_keys("\u{e009}a\u{e000}50\t").await.unwrap();
+    browser.wait_for(&format!("{CARD} [data-testid=canary-preview]")).await.click().await.unwrap();
+    // The page asks for a token before it changes anything, tells whose it is, and goes on where it was.
+    browser.wait_for("[data-testid=canary-apply]").await.click().await.unwrap();
+    browser.wait_for("[data-testid=canary-refused] p button").await.click().await.unwrap();
     browser.wait_for("[data-testid=token-input]").await.send_keys(token.trim()).await.unwrap();
     browser.wait_for("[data-testid=token-give]").await.click().await.unwrap();
     browser
         .text_where("whose token it is", "[data-testid=token-who]", SOON, |text| text.contains("shift-manager"))
         .await;
     browser.wait_for(".dialog [aria-label=Close]").await.click().await.unwrap();
-
-    let input = browser.wait_for(&format!("{CARD} [data-testid=canary-weight-input]")).await;
-    input.click().await.unwrap();
-    input.send_keys("\u{e009}a\u{e000}50\t").await.unwrap();
-    browser.wait_for(&format!("{CARD} [data-testid=canary-preview]")).await.click().await.unwrap();
+    browser.wait_for("[data-testid=canary-apply]:not([disabled])").await;
     browser.wait_for("[data-testid=canary-apply]").await.click().await.unwrap();
     browser.text_where("the new split is configured", &configured, SOON, |text| text.contains("50")).await;
     let object = cluster.read(&[KIND, "-n", "shop", "order-service"]).await.unwrap();
