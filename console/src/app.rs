@@ -109,7 +109,7 @@ impl App {
         let view = self.view();
         let count = |severity| view.findings().filter(|finding| finding.severity == severity).count();
         Status {
-            prometheus: dependency(observed.sources.problem.clone()),
+            prometheus: observed.prometheus(),
             operator: dependency(self.canaries.operator_problem().await),
             findings: (count(Severity::Error), count(Severity::Warning), count(Severity::Info)),
             mtls_share: mtls_share(&observed),

@@ -76,6 +76,13 @@ pub struct Args {
     /// What the proxies of this mesh call their cluster, as theirs: tells it from others whose metrics are in Prometheus.
     #[arg(long, env = "WEFT_CLUSTER_ID", default_value = crate::graph::OWN_CLUSTER)]
     pub cluster_id: String,
+    /// From which share of failing requests on something is degraded or failing: a file in the shape of Kiali's
+    /// health_config, read again when it changes. Annotations health.kiali.io/rate of single objects go before it.
+    #[arg(long, env = "WEFT_HEALTH_CONFIG", value_name = "FILE")]
+    pub health_config: Option<PathBuf>,
+    /// The same written out instead of in a file, for where a variable is easier to give, as in a Mesh.
+    #[arg(long, env = "WEFT_HEALTH_RATES", value_name = "YAML", conflicts_with = "health_config")]
+    pub health_rates: Option<String>,
     /// Spans kept of received traces; the oldest traces go first.
     #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
     pub max_spans: usize,

@@ -59,14 +59,15 @@ impl AuditLog {
         let action = if edit.undoes.is_some() { Action::Undo } else { Action::Weights };
         let list = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
         let Edit { object, route_index, weights_before, weights_after, .. } = edit;
+        let (listed, at) = weft_model::canary::place(*route_index);
         let mut diff = String::new();
         for (index, (before, after)) in weights_before.iter().zip(weights_after).enumerate() {
             if before != after {
-                let field = format!("spec.http[{route_index}].route[{index}].weight");
+                let field = format!("spec.{listed}[{at}].route[{index}].weight");
                 diff.push_str(&format!("-{field}: {before}\n+{field}: {after}\n"));
             }
         }
-        let detail = format!("http[{route_index}]: {} → {}", list(weights_before), list(weights_after));
+        let detail = format!("{listed}[{at}]: {} → {}", list(weights_before), list(weights_after));
         self.record(caller, action, Some(object), &diff, &detail).await;
     }
 

@@ -1,6 +1,7 @@
 //! Canary splits: configured against observed.
 
 mod card;
+mod connections;
 mod course;
 mod red;
 mod splits;
@@ -145,7 +146,7 @@ impl CanaryService {
         let settled = settle(state, &view.splits);
         let now_ms = now_ms();
         let (counted, red) = tokio::join!(
-            self.count(&mut state.trackers, &view.splits, &settled, now_ms),
+            self.count(&mut state.trackers, view, &settled, now_ms),
             red::observe(self.prometheus.as_ref(), &self.graphs, &view.splits, &view.estate)
         );
         let mut answers: Vec<Result<(), QueryError>> = counted.values().cloned().collect();
@@ -169,12 +170,12 @@ impl CanaryService {
         Canaries { canaries, sources: sources_of(&answers), next: None }
     }
 
-    /// Brings the tracker of each settled split up to date: one query for all that are nearly so, and a few more for
-    /// each that has history to read. Gives each one's outcome.
+    /// Brings the tracker of each settled split up to date: one query for all routes of requests that are nearly so, one for
+    /// those of connections, and a few more for each that has history to read. Gives each one's outcome.
     async fn count(
         &self,
         trackers: &mut HashMap<TrackerKey, Tracker>,
-        splits: &[Split],
+        view: &View,
         settled: &BTreeMap<TrackerKey, Settled>,
         now_ms: u64,
     ) -> HashMap<TrackerKey, Result<(), QueryError>> {
@@ -182,7 +183,7 @@ impl CanaryService {
             .retain(|key, tracker| matches!(settled.get(key), Some(Settled::At(since)) if *since == tracker.since_ms));
         let now = Duration::from_millis(now_ms).as_secs_f64();
         let mut due: Vec<(&Split, TrackerKey)> = Vec::new();
-        for split in splits {
+        for split in &view.splits {
             let key = tracker_key(split);
             if let Some(Settled::At(since)) = settled.get(&key) {
                 trackers.entry(key.clone()).or_insert_with(|| Tracker::new(split, *since));
@@ -195,21 +196,31 @@ impl CanaryService {
         };
         let (near, far): (Vec<_>, Vec<_>) =
             due.into_iter().partition(|(_, key)| trackers.get(key).is_some_and(|t| t.needs_from(now).is_some()));
-        if !near.is_empty() {
+        let (opaque, requests): (Vec<_>, Vec<_>) = near.into_iter().partition(|(split, _)| split.is_opaque());
+        for near in [requests, opaque].into_iter().filter(|near| !near.is_empty()) {
             let from = near.iter().filter_map(|(_, key)| trackers.get(key)?.needs_from(now)).fold(now, f64::min);
             let names: Vec<String> = near.iter().map(|(split, _)| split.virtual_service()).collect();
-            let query = format!("{}[{}ms]", tracker::selector(names.iter().map(String::as_str)), millis(now - from));
-            let answer = prometheus.samples(&query, now).await;
+            let opaque = near.iter().all(|(split, _)| split.is_opaque());
+            let counters = if opaque {
+                connections::selector(near.iter().map(|(split, _)| *split))
+            } else {
+                tracker::selector(names.iter().map(String::as_str))
+            };
+            let answer = prometheus.samples(&format!("{counters}[{}ms]", millis(now - from)), now).await;
             for (split, key) in near {
                 if let (Ok(tracks), Some(tracker)) = (&answer, trackers.get_mut(&key)) {
-                    tracker.take(split, tracks, now);
+                    if opaque {
+                        tracker.take(split, &connections::of_split(split, &view.estate, tracks), now);
+                    } else {
+                        tracker.take(split, tracks, now);
+                    }
                 }
                 outcomes.insert(key, answer.as_ref().map(|_| ()).map_err(Clone::clone));
             }
         }
         for (split, key) in far {
             if let Some(tracker) = trackers.get_mut(&key) {
-                let outcome = tracker.catch_up(prometheus, split, now).await;
+                let outcome = tracker.catch_up(prometheus, split, &view.estate, now).await;
                 outcomes.insert(key, outcome);
             }
         }

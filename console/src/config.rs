@@ -6,6 +6,7 @@ pub mod help;
 pub mod hypothetical;
 pub mod owner;
 pub mod reload;
+pub mod thresholds;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 

@@ -10,7 +10,10 @@ use weft_api::ObjectKey;
 use weft_mesh::{Snapshot, resolve::labels_match};
 use weft_model::{Diagnostic, Hostname, ObjectRef, graph::Badge};
 
+pub(crate) use self::health::CODE as THRESHOLDS;
 pub use self::health::Tolerances;
+
+use crate::graph::tamed;
 
 /// One configured workload.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,11 +22,11 @@ pub struct Workload {
     pub namespace: String,
     /// Name; the node's id is `namespace/name`.
     pub name: String,
-    /// `app` label.
+    /// Canonical name. This and the names above and below are tamed, as those of metrics are.
     pub app: String,
     /// `version` label.
     pub version: String,
-    /// All labels.
+    /// All labels, as they are written: for selectors, never for the eye.
     pub labels: BTreeMap<String, String>,
     /// Whether it has a proxy that speaks mutual TLS.
     pub meshed: bool,
@@ -40,7 +43,7 @@ pub struct Workload {
 pub struct Estate {
     /// By `namespace/name`.
     pub workloads: BTreeMap<String, Workload>,
-    /// Ids of the workloads behind each full host name.
+    /// Ids of the workloads behind each full host name; names are tamed here as well.
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Namespaces in which anything is configured.
     pub namespaces: BTreeSet<String>,
@@ -58,8 +61,13 @@ pub struct Estate {
 const GATEWAY_LABELS: [&str; 3] = ["ingressgateway", "egressgateway", "eastwestgateway"];
 
 /// `namespace/name` of what the instance is an instance of, which is how metrics name it.
-fn id(workload: &weft_mesh::snapshot::Workload) -> String {
-    format!("{}/{}", workload.reference.namespace, workload.name)
+pub(crate) fn id(workload: &weft_mesh::snapshot::Workload) -> String {
+    id_of(&workload.reference.namespace, &workload.name)
+}
+
+/// The id of a workload, as the series of its proxies give it.
+pub(crate) fn id_of(namespace: &str, name: &str) -> String {
+    format!("{}/{}", tamed(namespace), tamed(name))
 }
 
 /// Whether new pods of a namespace get proxies.
@@ -97,10 +105,10 @@ impl Estate {
             }
             let meshed = workload.has_mutual_tls() || gateway;
             let known = Workload {
-                namespace: namespace.clone(),
-                name: workload.name.clone(),
-                app: workload.canonical_name().to_owned(),
-                version: workload.label("version").to_owned(),
+                namespace: tamed(namespace).into_owned(),
+                name: tamed(&workload.name).into_owned(),
+                app: tamed(workload.canonical_name()).into_owned(),
+                version: tamed(workload.label("version")).into_owned(),
                 labels: workload.labels.clone(),
                 meshed,
                 gateway,
@@ -112,13 +120,14 @@ impl Estate {
         for service in snapshot.services() {
             let here = snapshot.workloads().values().filter(|w| w.reference.namespace == service.namespace);
             let ids = here.filter(|workload| service.selects(&workload.labels)).map(|workload| id(workload));
-            let behind = estate.hosts.entry(service.host.to_string()).or_default();
+            let behind = estate.hosts.entry(tamed(service.host.as_str()).into_owned()).or_default();
             behind.extend(ids);
             behind.sort_unstable();
             behind.dedup();
         }
         for service in snapshot.services() {
-            estate.service_namespaces.insert(service.host.to_string(), service.namespace.clone());
+            let host = tamed(service.host.as_str()).into_owned();
+            estate.service_namespaces.insert(host, tamed(&service.namespace).into_owned());
         }
         for entry in snapshot.service_entries().iter() {
             let name = format!("{}/{}", entry.namespace(), entry.name());
@@ -126,7 +135,7 @@ impl Estate {
         }
         estate.tolerances = Tolerances::read(snapshot);
         estate.namespaces =
-            snapshot.objects().map(|(key, _)| key.namespace.clone()).filter(|n| !n.is_empty()).collect();
+            snapshot.objects().map(|(key, _)| tamed(&key.namespace).into_owned()).filter(|n| !n.is_empty()).collect();
         badges::mark(&mut estate, snapshot, findings);
         estate
     }

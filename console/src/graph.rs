@@ -15,7 +15,6 @@ mod queries;
 mod redact;
 pub mod series;
 
-pub(crate) use self::observed::tally;
 pub use self::{
     answers::{Answer, Answers, Ask},
     cache::{GraphCache, Moment, OWN_CLUSTER},
@@ -25,6 +24,10 @@ pub use self::{
     health::error_share,
     observed::{Observed, mtls_share, observe},
     redact::{HIDDEN_ID, redact},
+};
+pub(crate) use self::{
+    names::{clean, tamed},
+    observed::tally,
 };
 
 use weft_model::graph::{Graph, Sources, View};
@@ -48,7 +51,7 @@ pub fn draw(observed: &Observed, details: &Details, estate: &Estate, view: View,
         nodes: parts.nodes,
         edges: parts.edges,
         boxes: parts.boxes,
-        sources: sources(observed, details),
+        sources: sources(observed, details, estate),
         quantiles: details.quantiles.clone(),
         findings: estate.tolerances.findings.iter().take(MAX_FINDINGS).cloned().collect(),
         age_ms: observed.age_ms,
@@ -56,21 +59,33 @@ pub fn draw(observed: &Observed, details: &Details, estate: &Estate, view: View,
     }
 }
 
-fn sources(observed: &Observed, details: &Details) -> Sources {
+fn sources(observed: &Observed, details: &Details, estate: &Estate) -> Sources {
     // Details of before say nothing about a Prometheus that does not answer now.
     let none = Sources::default();
     let (first, second) = (&observed.sources, if observed.outdated.is_some() { &none } else { &details.sources });
     let (asked, answered) = (first.asked + second.asked, first.answered + second.answered);
     let missing: Vec<&str> = observed.missing.iter().chain(&details.missing).copied().collect();
-    let words = (answered < asked).then(|| {
-        let what = match missing.split_last() {
-            None => String::new(),
-            Some((last, [])) => format!("; missing: {last}"),
-            Some((last, rest)) => format!("; missing: {} and {last}", rest.join(", ")),
-        };
-        format!("Prometheus answered {answered} of {asked} queries{what}.")
-    });
-    Sources { asked, answered, problem: first.problem.clone().or_else(|| second.problem.clone()), words }
+    let problem = first.problem.clone().or_else(|| second.problem.clone());
+    let mut sources = Sources { asked, answered, problem, words: None, note: note(observed, estate) };
+    sources.words = observed::incomplete(&sources, &missing);
+    sources
+}
+
+/// What a picture without traffic does not tell by itself: it may be one of a mesh that nobody measures.
+fn note(observed: &Observed, estate: &Estate) -> Option<String> {
+    let known = || estate.workloads.values().any(|workload| workload.listed);
+    let unscraped = observed.scraped == Some(false) && known();
+    let odd = match observed.odd {
+        0 => None,
+        1 => Some("One series is left out because its value is no number (NaN)".to_owned()),
+        odd => Some(format!("{odd} series are left out because their values are no numbers (NaN)")),
+    };
+    let odd =
+        odd.map(|odd| format!("{odd}: look at what Prometheus scrapes from the proxies, and at its relabelling."));
+    let unscraped = unscraped
+        .then(|| "Prometheus has no series of this mesh in this window; is it scraping the proxies?".to_owned());
+    let notes: Vec<String> = odd.into_iter().chain(unscraped).collect();
+    (!notes.is_empty()).then(|| notes.join(" "))
 }
 
 /// Leaves what touches one of `namespaces`: nodes in them, and their neighbours.

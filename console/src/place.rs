@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use tokio::sync::watch;
 use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError};
 use weft_source::{
@@ -15,7 +16,10 @@ use weft_source::{
 use crate::{
     args::{Args, SourceKind},
     auth::Reviewer,
-    config::reload::{self, Followed},
+    config::{
+        reload::{self, Followed},
+        thresholds::Thresholds,
+    },
     metrics::Metrics,
 };
 
@@ -40,13 +44,14 @@ impl Place {
     pub async fn open(
         args: &Args,
         settings: Settings,
+        thresholds: watch::Receiver<Thresholds>,
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
     ) -> Result<Self, StartupError> {
         match (args.source, &args.config_dir) {
             (SourceKind::Directory, Some(dir)) => Ok(Self {
                 name: last_part(dir),
-                followed: reload::open(dir, settings, metrics, shutdown).await?,
+                followed: reload::open(dir, settings, thresholds, metrics, shutdown).await?,
                 documents: Documents::Files(Arc::new(ConfigStore::in_directory(dir.to_owned()))),
                 reviewer: None,
                 cluster: None,
@@ -57,13 +62,14 @@ impl Place {
                 "no directory was named",
                 "name the directory of manifests with --config-dir, or choose --source kubernetes",
             )),
-            (SourceKind::Kubernetes, _) => Self::cluster(args, settings, metrics, shutdown).await,
+            (SourceKind::Kubernetes, _) => Self::cluster(args, settings, thresholds, metrics, shutdown).await,
         }
     }
 
     async fn cluster(
         args: &Args,
         settings: Settings,
+        thresholds: watch::Receiver<Thresholds>,
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
     ) -> Result<Self, StartupError> {
@@ -78,7 +84,7 @@ impl Place {
         Ok(Self {
             name,
             logs_dir: None,
-            followed: reload::open_cluster(clients.own().clone(), settings, metrics, shutdown).await,
+            followed: reload::open_cluster(clients.own().clone(), settings, thresholds, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
             reviewer: Some(Arc::new(reviewer)),
             cluster: Some(clients),

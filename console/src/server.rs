@@ -12,7 +12,10 @@ use crate::{
     audit::AuditLog,
     auth::Auth,
     canary::{CanaryService, edit::Editor},
-    config::edit::{ObjectEditor, Undos},
+    config::{
+        edit::{ObjectEditor, Undos},
+        thresholds,
+    },
     db::{self, DatabaseUrl},
     graph::{Answers, GraphCache},
     http::{self, Spans},
@@ -66,7 +69,9 @@ impl Console {
         })?;
         let metrics = Arc::new(Metrics::new());
         let settings = Settings { root_namespace: args.root_namespace.clone(), ..Settings::default() };
-        let place = Place::open(&args, settings, metrics.clone(), shutdown.clone()).await?;
+        let thresholds =
+            thresholds::open(args.health_config.as_deref(), args.health_rates.as_deref(), shutdown.clone())?;
+        let place = Place::open(&args, settings, thresholds.present, metrics.clone(), shutdown.clone()).await?;
         let source = place.followed;
         let graphs = Arc::new(GraphCache::new(prometheus.clone()).of_cluster(&args.cluster_id));
         let canaries =
@@ -114,6 +119,7 @@ impl Console {
         let tasks = vec![
             tokio::spawn(writer),
             source.task,
+            thresholds.task,
             tokio::spawn(live::refresh(app.clone())),
             tokio::spawn(tended),
             tokio::spawn(undos.tend(app.shutdown.clone())),

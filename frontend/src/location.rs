@@ -79,7 +79,16 @@ impl Room {
 }
 
 /// Windows that are offered, in seconds.
-pub const WINDOWS: [(u64, &str); 4] = [(60, "1m"), (300, "5m"), (900, "15m"), (3600, "1h")];
+pub const WINDOWS: [(u64, &str); 8] = [
+    (60, "1m"),
+    (300, "5m"),
+    (900, "15m"),
+    (3600, "1h"),
+    (10_800, "3h"),
+    (43_200, "12h"),
+    (86_400, "1d"),
+    (604_800, "7d"),
+];
 
 /// Everything that the address restores.
 #[derive(Clone, Debug, PartialEq)]

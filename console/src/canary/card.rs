@@ -10,7 +10,7 @@ use weft_model::{
 };
 
 use super::{
-    Arm, Split, State, TrackerKey,
+    Arm, Split, State, TrackerKey, connections,
     red::Red,
     stats::wilson,
     tracker::Tracker,
@@ -79,11 +79,12 @@ pub(super) fn card(
             now_ms,
         }),
     };
+    let sentence = if split.is_opaque() { connections::sentence(&sentence) } else { sentence };
     let all: u64 = counts.iter().sum();
     let shares = split.shares();
     let share = |(index, arm): (usize, &Arm)| {
         let hits = counts.get(index).copied().unwrap_or_default();
-        let figures = red.of(arm, &view.estate);
+        let figures = red.of(split, arm, &view.estate);
         Share {
             host: arm.host.clone(),
             subset: arm.subset.clone(),
@@ -119,11 +120,20 @@ pub(super) fn card(
         sentence,
         since_ms,
         revision: view.revision(&split.object),
-        query: format!(
-            "sum by (host, subset) (increase({ROUTE_REQUESTS_TOTAL}{{virtual_service=\"{}\", route=\"{}\"}}[{}s]))",
-            split.virtual_service(),
-            split.route.replace('\\', "\\\\").replace('"', "\\\""),
-            tracker.map_or(60, Tracker::span_s)
-        ),
+        connections: split.is_opaque(),
+        query: query(split, tracker.map_or(60, Tracker::span_s)),
     }
+}
+
+/// What gives about the same counts.
+fn query(split: &Split, span_s: u64) -> String {
+    if split.is_opaque() {
+        let counters = connections::selector(std::iter::once(split));
+        return format!("sum by (destination_service, destination_workload) (increase({counters}[{span_s}s]))");
+    }
+    format!(
+        "sum by (host, subset) (increase({ROUTE_REQUESTS_TOTAL}{{virtual_service=\"{}\", route=\"{}\"}}[{span_s}s]))",
+        split.virtual_service(),
+        split.route.replace('\\', "\\\\").replace('"', "\\\""),
+    )
 }

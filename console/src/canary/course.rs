@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_model::{
     canary::{ArmCourse, ArmTotal, Course, MoveEffect},
     graph::CodeRate,
-    metrics::{REPORTER_DESTINATION, REPORTER_SOURCE, REQUEST_DURATION, REQUESTS_TOTAL, ROUTE_REQUESTS_TOTAL},
+    metrics::{
+        REPORTER_DESTINATION, REPORTER_SOURCE, REQUEST_DURATION, REQUESTS_TOTAL, ROUTE_REQUESTS_TOTAL,
+        TCP_CONNECTIONS_OPENED_TOTAL,
+    },
 };
 
-use super::{Arm, Split, red::quantile, stats::more};
+use super::{Arm, Split, connections, red::quantile, stats::more};
 use crate::{
     db::Edit,
     estate::Estate,
@@ -42,7 +45,11 @@ pub async fn course(
     let ask = |index: usize| grid.ask(prometheus, &queries[index].1);
     let (picked, codes, buckets) = tokio::join!(ask(0), ask(1), ask(2));
     let sources = tally(&[outcome(&picked), outcome(&codes), outcome(&buckets)]);
-    let observed = observed(&grid, split, &picked.unwrap_or_default());
+    let mut picked = picked.unwrap_or_default();
+    if split.is_opaque() {
+        picked = connections::of_split(split, estate, &picked);
+    }
+    let observed = observed(&grid, split, &picked);
     let configured = configured(&split.shares(), weights);
     let (codes, buckets) = (codes.unwrap_or_default(), buckets.unwrap_or_default());
     let fared: Vec<Fared> = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &codes, &buckets)).collect();
@@ -82,13 +89,23 @@ fn queries(split: &Split, rate_s: u64) -> [(&'static str, String); 3] {
     let own = format!("virtual_service=\"{}\", route=\"{}\"", escaped(&split.virtual_service()), escaped(&split.route));
     let to = format!("destination_service=~\"{}\"", hosts.join("|"));
     let by = "reporter, destination_workload, destination_workload_namespace";
+    let duration = format!("sum by (le, {by}) (rate({REQUEST_DURATION}_bucket{{{to}}}[{rate_s}s]))");
+    if split.is_opaque() {
+        let opened = connections::selector(std::iter::once(split));
+        let failed = format!("{TCP_CONNECTIONS_OPENED_TOTAL}{{{to}}}[{rate_s}s]");
+        return [
+            ("split", format!("sum by (destination_service, {by}) (rate({opened}[{rate_s}s]))")),
+            ("rate and errors", format!("sum by ({by}, response_flags) (rate({failed}))")),
+            ("duration", duration),
+        ];
+    }
     [
         ("split", format!("sum by (host, subset) (rate({ROUTE_REQUESTS_TOTAL}{{{own}}}[{rate_s}s]))")),
         (
             "rate and errors",
             format!("sum by ({by}, response_code, grpc_response_status) (rate({REQUESTS_TOTAL}{{{to}}}[{rate_s}s]))"),
         ),
-        ("duration", format!("sum by (le, {by}) (rate({REQUEST_DURATION}_bucket{{{to}}}[{rate_s}s]))")),
+        ("duration", duration),
     ]
 }
 
@@ -181,7 +198,11 @@ impl Fared {
                 out.codes[at].push(CodeRate {
                     code: track.labels.get("response_code").to_owned(),
                     grpc: track.labels.get("grpc_response_status").to_owned(),
-                    flags: "-".to_owned(),
+                    // Only connections are asked for by flags: they have no code.
+                    flags: match track.labels.get("response_flags") {
+                        "" => "-".to_owned(),
+                        flags => flags.to_owned(),
+                    },
                     rate: point.value.max(0.0),
                 });
             }

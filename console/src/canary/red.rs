@@ -84,12 +84,13 @@ fn read_buckets(series: &[Series]) -> Buckets {
 
 impl Red {
     /// The figures of one destination: all workloads of its subset together, as their callers saw them, or as they saw
-    /// themselves where no caller has a proxy.
-    pub(super) fn of(&self, arm: &Arm, estate: &Estate) -> Figures {
+    /// themselves where no caller has a proxy. Of opaque connections, those opened, and how many of them failed.
+    pub(super) fn of(&self, split: &Split, arm: &Arm, estate: &Estate) -> Figures {
         let workloads: BTreeSet<&str> = estate.behind(&arm.full_host, &arm.labels).collect();
         let codes = |reporter: Reporter| -> Vec<CodeRate> {
-            let flows =
-                self.flows.requests.iter().filter(|flow| flow.reporter == reporter && *flow.host == *arm.full_host);
+            let all = if split.is_opaque() { &self.flows.tcp } else { &self.flows.requests };
+            let counted = all.iter().filter(|flow| matches!(&*flow.what, "" | "opened"));
+            let flows = counted.filter(|flow| flow.reporter == reporter && *flow.host == *arm.full_host);
             let here = flows.filter(|flow| flow.destination.id().is_some_and(|id| workloads.contains(id)));
             here.map(|flow| CodeRate {
                 code: flow.code.to_string(),

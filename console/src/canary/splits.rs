@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_api::networking::virtual_service::{Destination, HttpRoute, VirtualService};
+use weft_api::networking::virtual_service::{Destination, HttpRoute, RouteDestination, VirtualService};
 use weft_mesh::{Snapshot, Typed};
-use weft_model::{Hostname, ObjectRef, xds::route_id};
+use weft_model::{
+    Hostname, ObjectRef,
+    canary::{FIRST_TCP, FIRST_TLS, place as place_of},
+    xds::route_id,
+};
 
-use super::words;
+use super::{connections, words};
 
 /// One destination of a weighted route.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +54,9 @@ pub struct Split {
     pub object: ObjectRef,
     /// Hash of its spec, as the operator's acknowledgements name it.
     pub content: String,
-    /// Index in `spec.http`.
+    /// Index in `spec.http`; of routes of opaque connections see [`weft_model::canary::place`].
     pub route_index: usize,
-    /// Route id in metrics.
+    /// Route id in metrics; of opaque connections, which have none there, its place.
     pub route: String,
     /// Destinations in the order they are written.
     pub arms: Vec<Arm>,
@@ -68,6 +72,11 @@ impl Split {
         format!("{}/{}", self.object.namespace, self.object.name)
     }
 
+    /// Whether connections are counted, by the workloads that take them, rather than requests by route.
+    pub fn is_opaque(&self) -> bool {
+        self.route_index >= FIRST_TLS
+    }
+
     /// Configured shares, 0 to 1; all zero when every weight is.
     pub fn shares(&self) -> Vec<f64> {
         let all: f64 = self.arms.iter().map(|arm| f64::from(arm.weight)).sum();
@@ -75,9 +84,10 @@ impl Split {
     }
 }
 
-/// Every weighted HTTP route, ordered by object and index.
+/// Every weighted route, ordered by object and index.
 pub fn splits(snapshot: &Snapshot) -> Vec<Split> {
     let mut all: Vec<Split> = snapshot.virtual_services().iter().flat_map(|vs| of_one(snapshot, vs)).collect();
+    all.extend(opaque(snapshot));
     all.sort_by(|a, b| (&a.object, a.route_index).cmp(&(&b.object, b.route_index)));
     all
 }
@@ -109,6 +119,50 @@ fn of_one(snapshot: &Snapshot, vs: &Typed<VirtualService>) -> Vec<Split> {
             arms,
             testers,
         });
+    }
+    splits
+}
+
+/// Routes of TLS that is passed through, and of TCP, by index.
+fn opaque_routes(vs: &VirtualService) -> impl Iterator<Item = (usize, &[RouteDestination])> {
+    let tls = vs.tls.iter().enumerate().map(|(at, route)| (FIRST_TLS + at, &route.route[..]));
+    tls.chain(vs.tcp.iter().enumerate().map(|(at, route)| (FIRST_TCP + at, &route.route[..])))
+}
+
+fn opaque(snapshot: &Snapshot) -> Vec<Split> {
+    let mut leading: BTreeMap<String, usize> = BTreeMap::new();
+    for vs in snapshot.virtual_services().iter() {
+        for (_, route) in opaque_routes(vs) {
+            let host = |to: &RouteDestination| full_host(snapshot, vs, &to.destination).to_string();
+            for host in route.iter().map(host).collect::<BTreeSet<_>>() {
+                *leading.entry(host).or_default() += 1;
+            }
+        }
+    }
+    let mut splits = Vec::new();
+    for vs in snapshot.virtual_services().iter() {
+        for (route_index, route) in opaque_routes(vs).filter(|(_, route)| route.len() >= 2) {
+            let (list, index) = place_of(route_index);
+            let mut arms: Vec<Arm> = route.iter().map(|to| arm(snapshot, vs, &to.destination, to.weight)).collect();
+            // As proxies get it: all alike when none has a weight.
+            if arms.iter().all(|arm| arm.weight == 0) {
+                for arm in &mut arms {
+                    arm.weight = 1;
+                }
+            }
+            let mut split = Split {
+                object: vs.reference().clone(),
+                content: vs.object.content.clone(),
+                route_index,
+                route: format!("{list}[{index}]"),
+                arms,
+                testers: Vec::new(),
+                ambiguous: None,
+            };
+            let elsewhere = |host: &str| leading.get(host).is_some_and(|routes| *routes > 1);
+            split.ambiguous = connections::ambiguity(&split, elsewhere);
+            splits.push(split);
+        }
     }
     splits
 }

@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, VecDeque};
 use weft_model::metrics::ROUTE_REQUESTS_TOTAL;
 
 use super::{
+    connections,
     splits::{Arm, Split},
     sticky::{Stickiness, Table},
     tally::{ArmKey, Tally},
     verdict::spotlight,
     windows::Windows,
 };
-use crate::telemetry::prometheus::{Prometheus, QueryError, Track};
+use crate::{
+    estate::Estate,
+    telemetry::prometheus::{Prometheus, QueryError, Track},
+};
 
 /// How long after the acknowledgement raw samples are read: long enough that every target is scraped once.
 const HEAD: f64 = 90.0;
@@ -74,9 +78,16 @@ impl Tracker {
         &mut self,
         prometheus: &Prometheus,
         split: &Split,
+        estate: &Estate,
         now: f64,
     ) -> Result<(), QueryError> {
-        let query = selector(std::iter::once(split.virtual_service().as_str()));
+        let query = if split.is_opaque() {
+            connections::selector(std::iter::once(split))
+        } else {
+            selector(std::iter::once(split.virtual_service().as_str()))
+        };
+        let read =
+            |tracks: Vec<Track>| if split.is_opaque() { connections::of_split(split, estate, &tracks) } else { tracks };
         let since = seconds(self.since_ms);
         let head_end = (since + HEAD).min(now);
         if self.read_until < head_end {
@@ -85,18 +96,18 @@ impl Tracker {
             let (up, head) =
                 tokio::try_join!(prometheus.samples(&scrapes, head_end), prometheus.samples(&counters, head_end))?;
             self.tally.note_scrapes(&up);
-            self.advance(split, &head);
+            self.advance(split, &read(head));
             self.read_until = head_end;
         }
         let tail_start = (now - RAW / 2.0).max(self.read_until - OVERLAP);
         if tail_start > self.read_until {
             let step = ((tail_start - self.read_until) / STEPS).ceil().max(1.0);
             let middle = prometheus.range(&query, self.read_until, tail_start, step).await?;
-            self.advance(split, &middle);
+            self.advance(split, &read(middle));
             self.read_until = tail_start;
         }
         let tail = prometheus.samples(&format!("{query}[{}]", window(now - tail_start)), now).await?;
-        self.take(split, &tail, now);
+        self.take(split, &read(tail), now);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use weft_model::Diagnostic;
 use weft_runtime::{Shutdown, StartupError};
 use weft_source::{DirectoryOptions, DirectorySource, Index, KubernetesOptions, KubernetesSource};
 
-use super::{View, findings};
+use super::{View, findings, thresholds::Thresholds};
 use crate::metrics::Metrics;
 
 /// The least time between two views of a cluster, where something changes all the time; each view is linted as a whole.
@@ -70,6 +70,7 @@ impl Source {
 pub async fn open(
     dir: &Path,
     settings: Settings,
+    thresholds: watch::Receiver<Thresholds>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) -> Result<Followed, StartupError> {
@@ -77,11 +78,17 @@ pub async fn open(
         StartupError::new("cannot read the configuration", error, "name the directory of manifests with --config-dir")
     })?;
     let first = News { changes: first.changes, problems: first.diagnostics, index: first.index };
-    Ok(begin(Source::Directory(Box::new(source)), first, settings, metrics, shutdown).await)
+    Ok(begin(Source::Directory(Box::new(source)), first, settings, thresholds, metrics, shutdown).await)
 }
 
 /// Reads a cluster, lints it and begins to follow it. An API server that does not answer is a finding, not the end.
-pub async fn open_cluster(client: Client, settings: Settings, metrics: Arc<Metrics>, shutdown: Shutdown) -> Followed {
+pub async fn open_cluster(
+    client: Client,
+    settings: Settings,
+    thresholds: watch::Receiver<Thresholds>,
+    metrics: Arc<Metrics>,
+    shutdown: Shutdown,
+) -> Followed {
     let options = KubernetesOptions {
         root_namespace: settings.root_namespace.clone(),
         secrets: false,
@@ -89,49 +96,87 @@ pub async fn open_cluster(client: Client, settings: Settings, metrics: Arc<Metri
     };
     let mut source = Source::Kubernetes(Box::new(KubernetesSource::new(client, options)));
     let first = source.next().await;
-    begin(source, first, settings, metrics, shutdown).await
+    begin(source, first, settings, thresholds, metrics, shutdown).await
 }
 
-async fn begin(source: Source, first: News, settings: Settings, metrics: Arc<Metrics>, shutdown: Shutdown) -> Followed {
+async fn begin(
+    source: Source,
+    first: News,
+    settings: Settings,
+    mut thresholds: watch::Receiver<Thresholds>,
+    metrics: Arc<Metrics>,
+    shutdown: Shutdown,
+) -> Followed {
     let mut store = Store::new(settings);
     store.apply(first.changes);
-    let view = view(1, store.snapshot(), first.index, first.problems).await;
+    let present = thresholds.borrow_and_update().clone();
+    let known = (first.index, first.problems);
+    let view = view(1, store.snapshot(), &known, &present).await;
     let (publish, views) = watch::channel(Arc::new(view));
-    let task = tokio::spawn(follow(source, store, publish, metrics, shutdown));
+    let follower = Follower { source, store, known, thresholds, publish, metrics };
+    let task = tokio::spawn(async move {
+        tokio::select! {
+            () = follower.follow() => {}
+            () = shutdown.wait() => {}
+        }
+    });
     Followed { views, task }
 }
 
-async fn follow(
-    mut source: Source,
-    mut store: Store,
+struct Follower {
+    source: Source,
+    store: Store,
+    /// Where the objects of the last state stand, and what was wrong with them.
+    known: (Index, Vec<Diagnostic>),
+    thresholds: watch::Receiver<Thresholds>,
     publish: watch::Sender<Arc<View>>,
     metrics: Arc<Metrics>,
-    shutdown: Shutdown,
-) {
-    let mut due = Instant::now();
-    loop {
-        let mut news = tokio::select! {
-            news = source.next() => news,
-            () = shutdown.wait() => return,
-        };
-        store.apply(std::mem::take(&mut news.changes));
-        // What comes until the next view is due goes into it.
-        while let Ok(more) = timeout_at(due, source.next()).await {
-            store.apply(more.changes);
-            news.problems = more.problems;
-            news.index = more.index;
+}
+
+impl Follower {
+    async fn follow(mut self) {
+        let mut due = Instant::now();
+        loop {
+            tokio::select! {
+                news = self.source.next() => self.take(news),
+                () = changed(&mut self.thresholds) => {}
+            }
+            // What comes until the next view is due goes into it.
+            while let Ok(more) = timeout_at(due, self.source.next()).await {
+                self.take(more);
+            }
+            let began = Instant::now();
+            let version = self.publish.borrow().version + 1;
+            let thresholds = self.thresholds.borrow_and_update().clone();
+            let view = view(version, self.store.snapshot(), &self.known, &thresholds).await;
+            self.metrics.reloaded();
+            self.publish.send_replace(Arc::new(view));
+            due = self.source.due(began);
         }
-        let began = Instant::now();
-        let version = publish.borrow().version + 1;
-        let view = view(version, store.snapshot(), news.index, news.problems).await;
-        metrics.reloaded();
-        publish.send_replace(Arc::new(view));
-        due = source.due(began);
+    }
+
+    fn take(&mut self, news: News) {
+        self.store.apply(news.changes);
+        self.known = (news.index, news.problems);
+    }
+}
+
+/// Waits for other thresholds; for ever where nothing follows them.
+async fn changed(thresholds: &mut watch::Receiver<Thresholds>) {
+    if thresholds.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
 /// Linting takes a while on a large estate, so it is done beside the runtime.
-async fn view(version: u64, snapshot: Arc<Snapshot>, index: Index, mut problems: Vec<Diagnostic>) -> View {
+async fn view(
+    version: u64,
+    snapshot: Arc<Snapshot>,
+    (index, problems): &(Index, Vec<Diagnostic>),
+    thresholds: &Thresholds,
+) -> View {
+    let mut problems = problems.clone();
+    problems.extend(thresholds.finding.clone());
     let lint = {
         let (snapshot, index) = (snapshot.clone(), index.clone());
         tokio::task::spawn_blocking(move || findings::lint(&snapshot, &index))
@@ -147,5 +192,8 @@ async fn view(version: u64, snapshot: Arc<Snapshot>, index: Index, mut problems:
         }
         Err(error) => tracing::error!(%error, "lint failed; its findings are missing"),
     }
-    View::new(version, snapshot, index, problems)
+    let mut view = View::new(version, snapshot, index.clone(), problems);
+    view.estate.tolerances.mesh = thresholds.config.clone();
+    view.estate.tolerances.findings.extend(thresholds.finding.clone());
+    view
 }

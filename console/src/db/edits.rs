@@ -19,7 +19,7 @@ pub struct Edit {
     pub by: String,
     /// The VirtualService.
     pub object: ObjectRef,
-    /// Index in `spec.http`.
+    /// Index in `spec.http`; of routes of opaque connections see [`weft_model::canary::place`].
     pub route_index: usize,
     /// Weights before, in the order in which the destinations are written.
     pub weights_before: Vec<u32>,

@@ -306,6 +306,15 @@ mod tests {
     }
 
     #[test]
+    fn a_week_has_as_many_points_as_an_hour() {
+        for window_s in [3_600, 10_800, 43_200, 86_400, 604_800] {
+            let wanted = Wanted { window_s, ..wanted(Subject::Workload, "") };
+            let (step_s, rate_s) = wanted.steps();
+            assert_eq!((window_s / step_s, rate_s), (POINTS, 4 * step_s));
+        }
+    }
+
+    #[test]
     fn what_may_not_be_seen_is_one_line() {
         let track = |namespace, workload, value| Track {
             labels: Labels::from([("source_workload", workload), ("source_workload_namespace", namespace)]),

@@ -16,7 +16,7 @@ use weft_model::{
 };
 
 use super::Moment;
-use crate::estate;
+use crate::{estate, graph::tamed};
 
 /// Rows of one list, ordered by namespace and name. The caller redacts.
 pub struct Lists<'a> {
@@ -39,8 +39,7 @@ impl<'a> Lists<'a> {
         }
         let mut instances: BTreeMap<String, Vec<&Instance>> = BTreeMap::new();
         for instance in moment.view.snapshot.workloads().values() {
-            let id = format!("{}/{}", instance.reference.namespace, instance.name);
-            instances.entry(id).or_default().push(instance);
+            instances.entry(estate::id(instance)).or_default().push(instance);
         }
         let rows = moment.view.list.rows.iter().filter(|row| !row.findings.is_empty());
         Self {
@@ -89,7 +88,7 @@ impl<'a> Lists<'a> {
             }
             Subject::Service => {
                 let services = self.moment.view.snapshot.services_in(namespace);
-                services.iter().find(|service| service.name == name).map(|service| self.service(service))
+                services.iter().find(|service| tamed(&service.name) == name).map(|service| self.service(service))
             }
         }
     }
@@ -147,8 +146,7 @@ impl<'a> Lists<'a> {
     /// The state of one instance's proxy.
     pub fn sync(&self, instance: &Instance) -> (SyncState, String) {
         let (namespace, name) = (&instance.reference.namespace, &instance.reference.name);
-        let id = format!("{namespace}/{}", instance.name);
-        let known = self.moment.view.estate.workloads.get(&id);
+        let known = self.moment.view.estate.workloads.get(&estate::id(instance));
         let gateway = known.is_some_and(|known| known.gateway);
         if instance.has_mutual_tls() || gateway {
             return self.moment.seen.state(namespace, name);

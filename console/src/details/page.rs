@@ -11,6 +11,7 @@ use super::{
     Moment, applies,
     inventory::{Lists, is_workload},
 };
+use crate::graph::tamed;
 
 /// Instances listed at most.
 pub const MOST_INSTANCES: usize = 200;
@@ -72,7 +73,7 @@ fn instance(moment: &Moment, lists: &Lists<'_>, one: &weft_mesh::snapshot::Workl
         namespace: namespace.clone(),
         name: name.clone(),
         address: one.address.clone(),
-        version: one.label("version").to_owned(),
+        version: tamed(one.label("version")).into_owned(),
         service_account: one.service_account.clone(),
         ready: one.ready,
         terminating: one.terminating,

@@ -130,7 +130,7 @@ fn of_other(estate: &Estate, snapshot: &Snapshot, reference: &ObjectRef, spec: &
         Spec::AuthorizationPolicy(policy) => Some(by(policy.selector.as_ref())),
         Spec::RequestAuthentication(policy) => Some(by(policy.selector.as_ref())),
         Spec::Gateway(gateway) => Some(selected(Some(&gateway.selector).filter(|labels| !labels.is_empty()), true)),
-        Spec::WorkloadEntry(_) => Some([format!("{}/{}", reference.namespace, reference.name)].into()),
+        Spec::WorkloadEntry(_) => Some([super::id_of(&reference.namespace, &reference.name)].into()),
         Spec::Service(_) => Some(covered(estate, &snapshot.resolve_host(&reference.name, &reference.namespace))),
         Spec::Sidecar(sidecar) => {
             Some(selected(sidecar.workload_selector.as_ref().map(|selector| &selector.labels), false))

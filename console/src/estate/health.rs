@@ -1,11 +1,14 @@
-//! Health thresholds that objects carry in Kiali's annotation.
+//! Health thresholds: those that objects carry in Kiali's annotation, and those of the mesh.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, ObjectRef, Severity, diagnostic::shortened};
 
-use crate::graph::health::{ANNOTATION, Rules};
+use crate::graph::{
+    health::{ANNOTATION, HealthConfig, Rules},
+    tamed,
+};
 
 /// Of workloads by `namespace/name`, of services by host.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,7 +17,9 @@ pub struct Tolerances {
     pub workloads: BTreeMap<String, Arc<Rules>>,
     /// By full host name.
     pub hosts: BTreeMap<String, Arc<Rules>>,
-    /// What is wrong with annotations; their objects keep the defaults.
+    /// Of everything else, as the mesh says.
+    pub mesh: Arc<HealthConfig>,
+    /// What is wrong with annotations, whose objects keep the thresholds of the mesh, and with these.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -32,7 +37,7 @@ impl Tolerances {
         }
         for service in snapshot.services() {
             if let Some(rules) = found.of(snapshot, &service.object) {
-                found.hosts.insert(service.host.to_string(), rules);
+                found.hosts.insert(tamed(service.host.as_str()).into_owned(), rules);
             }
         }
         found
@@ -53,7 +58,7 @@ impl Tolerances {
                     file: None,
                     line: None,
                     column: None,
-                    suggestion: Some("until then the default thresholds hold".to_owned()),
+                    suggestion: Some("until then the thresholds of the mesh hold".to_owned()),
                 });
                 None
             }
@@ -61,5 +66,5 @@ impl Tolerances {
     }
 }
 
-/// The finding's code.
-const CODE: &str = "WEFT0120";
+/// The code of findings about thresholds.
+pub(crate) const CODE: &str = "WEFT0120";

@@ -13,8 +13,8 @@ use self::edge::Sum;
 use super::{
     Details, Observed,
     health::{Direction, Rules, client_error_share, error_share},
-    links::{End, Link, UNKNOWN_ID},
-    places::{Places, SERVICE},
+    links::{EXTERNAL, End, Link, UNKNOWN_ID},
+    places::{APP, Places, SERVICE},
 };
 use crate::estate::Estate;
 
@@ -68,8 +68,17 @@ impl Board<'_> {
     }
 }
 
-/// Whose thresholds judge what a node receives; `None` for the default ones.
+/// Whose thresholds judge what a node receives; `None` for the default ones. An annotation goes before the mesh's.
 fn rules<'a>(node: &Node, estate: &'a Estate) -> Option<&'a Rules> {
+    let (kind, name) = match node.id.as_str() {
+        id if id.starts_with(SERVICE) || id.starts_with(EXTERNAL) => ("service", &node.workload),
+        id if id.starts_with(APP) => ("app", &node.app),
+        _ => ("workload", &node.workload),
+    };
+    annotated(node, estate).or_else(|| estate.tolerances.mesh.of(&node.namespace, kind, name))
+}
+
+fn annotated<'a>(node: &Node, estate: &'a Estate) -> Option<&'a Rules> {
     let own = &estate.tolerances;
     if let Some(host) = node.id.strip_prefix(SERVICE) {
         return own.hosts.get(host).map(|rules| &**rules);

@@ -8,11 +8,13 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use weft_model::graph::{Progress, Quantiles};
 
-use super::{Details, Observed, clusters, details::detail, observe};
+use super::{Details, Observed, clusters, details::detail, observe, queries::WHOLE_S};
 use crate::{clock::now_ms, telemetry::prometheus::Prometheus};
 
 /// How long an answer is given again at least. Shorter than the page's refresh, long enough that many readers cost one.
 const FRESH: Duration = Duration::from_millis(1500);
+/// The same for windows of hours and days. A page says of what is older than 20 s that it is old.
+const FRESH_LONG: Duration = Duration::from_secs(10);
 /// The longest, however slow Prometheus is.
 const STALE: Duration = Duration::from_secs(15);
 /// The same for quantiles and throughput: recording rules have an interval.
@@ -31,6 +33,12 @@ const TOGETHER: Duration = Duration::from_millis(60);
 /// Moments remembered at once, and flows in all of them: some 30 MiB.
 const MOMENTS: usize = 24;
 const MAX_FLOWS: usize = 150_000;
+
+/// How long an answer is kept. One that did not come says nothing about how long the next will take: a Prometheus that is
+/// back is seen at the next attempt, and there is one for each `least`.
+fn pause(took: Duration, came: bool, least: Duration, most: Duration) -> Duration {
+    if came { (took * REST).clamp(least, most) } else { least }
+}
 
 /// What is looked at. Every view of one moment is derived from the same answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,10 +176,13 @@ impl GraphCache {
     async fn of(&self, slot: &Slot, moment: Moment) -> Arc<Observed> {
         let mut entry = slot.entry.lock().await;
         if let Some((asked, observed)) = entry.as_ref() {
-            let fresh = if moment.is_past() && observed.sources.answered == observed.sources.asked {
-                PAST
-            } else {
-                (observed.took * REST).clamp(FRESH, STALE)
+            let whole = observed.sources.answered == observed.sources.asked;
+            // A long window looks the same for a while.
+            let least = if moment.window_s > WHOLE_S { FRESH_LONG } else { FRESH };
+            let fresh = match (moment.is_past(), whole) {
+                (true, true) => PAST,
+                (false, true) => pause(observed.took, true, least, STALE),
+                (_, false) => pause(observed.took, false, FRESH, STALE),
             };
             if asked.elapsed() < fresh {
                 return observed.clone();
@@ -215,10 +226,12 @@ impl GraphCache {
         let known = late.known.clone();
         let fresh = known.as_ref().is_some_and(|(asked, details)| {
             let ready = details.quantiles.state == Progress::Ready && !details.is_empty();
+            // One that answers the light question and not the heavy ones is at work on them.
+            let came = details.sources.answered > 0;
             let fresh = match (moment.is_past(), ready) {
                 (true, true) => PAST,
-                (_, false) => (details.took * REST).clamp(FRESH, STALE),
-                (false, true) => (details.took * REST).clamp(FRESH_DETAILS, STALE_DETAILS),
+                (_, false) => pause(details.took, came, FRESH, STALE),
+                (false, true) => pause(details.took, came, FRESH_DETAILS, STALE_DETAILS),
             };
             asked.elapsed() < fresh
         });
@@ -226,9 +239,10 @@ impl GraphCache {
             late.asking = true;
             let (slot, completed) = (slot.clone(), self.completed.clone());
             let prometheus = self.prometheus.clone();
-            let (at_ms, clusters) = (observed.at_ms, observed.clusters.clone());
+            let (at_ms, clusters, silent) = (observed.at_ms, observed.clusters.clone(), observed.silent());
             tokio::spawn(async move {
-                let details = Arc::new(detail(prometheus.as_ref(), moment.window_s, at_ms, &clusters).await);
+                let details = detail(prometheus.as_ref(), moment.window_s, at_ms, &clusters, silent).await;
+                let details = Arc::new(details);
                 let mut late = slot.late.lock();
                 late.known = Some((Instant::now(), details));
                 late.asking = false;
@@ -255,5 +269,19 @@ impl GraphCache {
             slots.remove(&oldest);
         }
         slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_did_not_answer_is_asked_again_soon() {
+        let (late, quick) = (Duration::from_secs(4), Duration::from_millis(10));
+        assert_eq!(pause(late, false, FRESH, STALE), FRESH, "a time-out is no measure of the work");
+        assert_eq!(pause(late, true, FRESH, STALE), STALE);
+        assert_eq!(pause(quick, true, FRESH, STALE), FRESH);
+        assert_eq!(pause(late * 2, true, FRESH_DETAILS, STALE_DETAILS), late * 8);
     }
 }

@@ -12,7 +12,7 @@ use weft_model::graph::{Progress, Quantiles, Sources};
 use super::{
     Clusters, Flow, Reporter,
     observed::{Reading, ask, listed, seconds, tally},
-    queries::{raw, recorded, recorded_window},
+    queries::{raw, raw_window, recorded, recorded_window},
 };
 use crate::telemetry::prometheus::Prometheus;
 
@@ -96,7 +96,14 @@ impl Details {
 
 /// Asks for the details of the window of `window_s` seconds that ends at `at_ms`: the recorded ones, or, where there are
 /// none or several clusters are told apart, what raw histograms give.
-pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms: u64, clusters: &Clusters) -> Details {
+/// `silent` says that nothing moved in the window: then raw histograms have nothing to say either.
+pub(super) async fn detail(
+    prometheus: Option<&Prometheus>,
+    window_s: u64,
+    at_ms: u64,
+    clusters: &Clusters,
+    silent: bool,
+) -> Details {
     let started = Instant::now();
     let patient = prometheus.map(Prometheus::patient);
     let at = seconds(at_ms);
@@ -108,7 +115,7 @@ pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms
     }
     let (window, length_s) = recorded_window(window_s);
     let question = recorded(window);
-    let answer = ask(patient.as_ref(), &question, at, Reading::of_either).await;
+    let answer = ask(patient.as_ref(), &question, at, Reading::of_either).await.map(|reading| reading.flows);
     let mut details = Details { sources: tally(std::slice::from_ref(&answer)), ..Details::default() };
     match answer {
         // Latency is recorded less often than the rest; until it first is, it is not missing, only late.
@@ -121,6 +128,11 @@ pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms
                     words(length_s)
                 ));
             }
+            details.queries = listed(&[question]);
+        }
+        Ok(flows) if silent => {
+            details.add(&flows, None);
+            details.quantiles = Quantiles { window_s: length_s, ..Quantiles::default() };
             details.queries = listed(&[question]);
         }
         Ok(_) => from_raw(&mut details, patient.as_ref(), window_s, at, clusters).await,
@@ -137,14 +149,19 @@ pub(super) async fn detail(prometheus: Option<&Prometheus>, window_s: u64, at_ms
 }
 
 fn words(length_s: u64) -> String {
-    if length_s == 60 { "minute".to_owned() } else { format!("{} minutes", length_s / 60) }
+    match length_s {
+        60 => "minute".to_owned(),
+        3600 => "hour".to_owned(),
+        _ => format!("{} minutes", length_s / 60),
+    }
 }
 
 async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window_s: u64, at: f64, clusters: &Clusters) {
     let apart = clusters.told().is_some();
     let questions = raw(window_s, apart);
     let asked = questions.iter().map(|question| ask(prometheus, question, at, Reading::of_either));
-    let mut answers = join_all(asked).await;
+    let answers = join_all(asked).await;
+    let mut answers: Vec<_> = answers.into_iter().map(|answer| answer.map(|reading| reading.flows)).collect();
     let sources = tally(&answers);
     details.sources.asked += sources.asked;
     details.sources.answered += sources.answered;
@@ -164,7 +181,13 @@ async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window
     let missing = answers.iter().take(3).all(Result::is_err);
     // Without traffic there is nothing to record, which says nothing about the rules.
     let unruled = (!details.figures.is_empty()).then(|| if apart { APART } else { UNRULED }.to_owned());
-    let note = details.sources.problem.clone().filter(|_| missing).or(unruled);
+    let length_s = raw_window(window_s);
+    let shorter =
+        (length_s != window_s).then(|| format!("Latency and throughput are of the last {}.", words(length_s)));
+    let known: Vec<String> = shorter.into_iter().chain(unruled).collect();
+    let known = (!known.is_empty()).then(|| known.join(" "));
+    let note = details.sources.problem.clone().filter(|_| missing).or(known);
+    let window_s = length_s;
     details.quantiles =
         Quantiles { state: if missing { Progress::Missing } else { Progress::Ready }, recorded: false, window_s, note };
 }

@@ -1,10 +1,14 @@
-//! Health by thresholds: Kiali's defaults, or those of its annotation.
+//! Health by thresholds: Kiali's defaults, those of the mesh in the shape of its `health_config`, or those of its annotation.
 
+mod config;
 mod rules;
 
 use weft_model::graph::CodeRate;
 
-pub use self::rules::{ANNOTATION, RuleError, Rules};
+pub use self::{
+    config::{HealthConfig, HealthConfigError},
+    rules::{ANNOTATION, RuleError, Rules},
+};
 
 /// Which way traffic goes, seen from the workload whose rules judge it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
     sync::Arc,
@@ -26,12 +27,12 @@ impl Names {
         if let Some(known) = self.known.get(name) {
             return known.clone();
         }
-        if name.is_ascii() && name.len() <= LONGEST && !name.bytes().any(|byte| byte.is_ascii_control()) {
+        if plain(name) {
             let new: Arc<str> = name.into();
             self.known.insert(new.clone());
             return new;
         }
-        tame(name).into()
+        tamed(name).into()
     }
 
     /// A name made of another one, remembered.
@@ -40,7 +41,7 @@ impl Names {
             return derived.clone();
         }
         let name = self.get(name);
-        let derived: Arc<str> = tame(&make(&name)).into();
+        let derived: Arc<str> = tamed(&make(&name)).into();
         self.derived.insert(name, derived.clone());
         derived
     }
@@ -63,11 +64,29 @@ impl Names {
 /// pass for another.
 fn misleading(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn tame(name: &str) -> String {
-    let clean: String = name.chars().map(|c| if misleading(c) { '\u{fffd}' } else { c }).collect();
+/// Whether a name needs no second look.
+fn plain(name: &str) -> bool {
+    name.is_ascii() && name.len() <= LONGEST && !name.bytes().any(|byte| byte.is_ascii_control())
+}
+
+/// A text whose every character is seen, in the order in which it is written.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(misleading) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if misleading(c) { '\u{fffd}' } else { c }).collect())
+}
+
+/// A name as it is shown, wherever it comes from: of metrics and of configuration alike, so that both are one node. It is
+/// cut when it is too long to be one, and has no characters that draw nothing or turn the writing direction.
+pub(crate) fn tamed(name: &str) -> Cow<'_, str> {
+    if plain(name) {
+        return Cow::Borrowed(name);
+    }
+    let clean = clean(name);
     if clean.len() <= LONGEST {
         return clean;
     }
@@ -75,7 +94,7 @@ fn tame(name: &str) -> String {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     let end = (0..=KEPT).rev().find(|at| clean.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}…{:08x}", &clean[..end], hasher.finish() >> 32)
+    Cow::Owned(format!("{}…{:08x}", &clean[..end], hasher.finish() >> 32))
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::{
 };
 
 use futures::future::join_all;
-use weft_model::graph::Sources;
+use weft_model::{config::Dependency, graph::Sources};
 
 use super::{
     Clusters, Flow, Moment, Reporter,
     names::Names,
-    queries::{Question, rates},
+    queries::{Question, presence, rates},
 };
 use crate::{
     clock::now_ms,
@@ -50,11 +50,31 @@ pub struct Observed {
     pub namespaces: Vec<Arc<str>>,
     /// The clusters that flows are told apart by, if there are several.
     pub clusters: Arc<Clusters>,
+    /// Series that were left out because their value is no number.
+    pub odd: usize,
+    /// Whether Prometheus has anything of the mesh's proxies; asked only when no flow came.
+    pub scraped: Option<bool>,
     /// How long Prometheus took.
     pub took: Duration,
 }
 
 impl Observed {
+    /// Whether Prometheus answers, and what is wrong where it does not, or not in full.
+    pub fn prometheus(&self) -> Dependency {
+        let Sources { answered, problem, words, .. } = &self.sources;
+        let up = *answered > 0 || problem.is_none();
+        let problem = problem.as_ref().map(|problem| match words {
+            Some(words) if up => format!("{} ({problem})", words.trim_end_matches('.')),
+            _ => problem.clone(),
+        });
+        Dependency { up, problem }
+    }
+
+    /// Whether all was answered and nothing has moved.
+    pub(super) fn silent(&self) -> bool {
+        self.sources.answered == self.sources.asked && self.requests.is_empty() && self.tcp.is_empty()
+    }
+
     /// What was known last, in the place of an answer that did not come; the answer itself if it came, or if what was
     /// known last is too old to be worth anything.
     pub(super) fn or_last(self, last: Option<&Self>) -> Self {
@@ -91,19 +111,29 @@ pub(super) fn seconds(ms: u64) -> f64 {
 pub(super) struct Reading {
     names: Names,
     pub flows: Vec<Flow>,
+    /// Rows whose value is no number.
+    pub odd: usize,
 }
 
 impl Reading {
     pub fn of_callers(&mut self, row: &Row<'_>, rate: f64) {
-        self.flows.extend(Flow::of_row(row, "source", &mut self.names, rate.max(0.0)));
+        self.add(row, "source", rate);
     }
 
     pub fn of_called(&mut self, row: &Row<'_>, rate: f64) {
-        self.flows.extend(Flow::of_row(row, "destination", &mut self.names, rate.max(0.0)));
+        self.add(row, "destination", rate);
     }
 
     pub fn of_either(&mut self, row: &Row<'_>, rate: f64) {
-        self.flows.extend(Flow::of_row(row, "", &mut self.names, rate.max(0.0)));
+        self.add(row, "", rate);
+    }
+
+    fn add(&mut self, row: &Row<'_>, reporter: &str, rate: f64) {
+        if rate.is_finite() {
+            self.flows.extend(Flow::of_row(row, reporter, &mut self.names, rate.max(0.0)));
+        } else {
+            self.odd += 1;
+        }
     }
 }
 
@@ -113,9 +143,9 @@ pub(super) async fn ask(
     question: &Question,
     at: f64,
     add: fn(&mut Reading, &Row<'_>, f64),
-) -> Result<Vec<Flow>, QueryError> {
+) -> Result<Reading, QueryError> {
     let prometheus = prometheus.ok_or(QueryError::NotConfigured)?;
-    Ok(prometheus.fold(&question.promql, at, Reading::default(), add).await?.flows)
+    prometheus.fold(&question.promql, at, Reading::default(), add).await
 }
 
 /// Asks Prometheus for the rates of a moment. `own` is the name of the console's own cluster where series may be from
@@ -127,11 +157,15 @@ pub async fn observe(prometheus: Option<&Prometheus>, moment: Moment, own: Optio
     let questions = rates(window_s, idle, own.is_some());
     let readers: [fn(&mut Reading, &Row<'_>, f64); 3] = [Reading::of_callers, Reading::of_called, Reading::of_either];
     let asked = questions.iter().zip(readers).map(|(question, add)| ask(prometheus, question, seconds(at_ms), add));
-    let mut answers = join_all(asked).await;
-    let sources = tally(&answers);
+    let answers = join_all(asked).await;
+    let odd: usize = answers.iter().flatten().map(|reading| reading.odd).sum();
+    let mut answers: Vec<_> = answers.into_iter().map(|answer| answer.map(|reading| reading.flows)).collect();
+    let mut sources = tally(&answers);
     let failed = |index: usize| answers.get(index).and_then(|answer| answer.as_ref().err());
     let rates_problem = failed(0).filter(|_| failed(1).is_some()).cloned();
-    let missing = (0..answers.len()).filter(|index| failed(*index).is_some()).map(|i| questions[i].gives).collect();
+    let missing: Vec<_> =
+        (0..answers.len()).filter(|index| failed(*index).is_some()).map(|i| questions[i].gives).collect();
+    sources.words = incomplete(&sources, &missing);
     let mut take =
         |index: usize| answers.get_mut(index).and_then(|a| a.as_mut().ok()).map(std::mem::take).unwrap_or_default();
     let mut requests = take(0);
@@ -148,7 +182,7 @@ pub async fn observe(prometheus: Option<&Prometheus>, moment: Moment, own: Optio
         .flat_map(|flow| [&flow.source.namespace, &flow.destination.namespace])
         .cloned()
         .collect();
-    Observed {
+    let mut observed = Observed {
         at_ms,
         window_s,
         idle,
@@ -162,8 +196,34 @@ pub async fn observe(prometheus: Option<&Prometheus>, moment: Moment, own: Optio
         sources,
         missing,
         queries: listed(&questions),
-        took: started.elapsed(),
+        odd,
+        scraped: None,
+        took: Duration::ZERO,
+    };
+    // Silence and a mesh that nobody scrapes look the same to questions about what moves.
+    if observed.silent()
+        && let Some(prometheus) = prometheus
+    {
+        let question = presence();
+        let answer = prometheus.instant(&question.promql, Some(seconds(at_ms))).await;
+        observed.scraped = answer.ok().map(|series| !series.is_empty());
+        observed.queries.extend(listed(&[question]));
     }
+    observed.took = started.elapsed();
+    observed
+}
+
+/// A sentence about what is missing, when not all was answered.
+pub(super) fn incomplete(sources: &Sources, missing: &[&str]) -> Option<String> {
+    let Sources { asked, answered, .. } = sources;
+    (answered < asked).then(|| {
+        let what = match missing.split_last() {
+            None => String::new(),
+            Some((last, [])) => format!("; missing: {last}"),
+            Some((last, rest)) => format!("; missing: {} and {last}", rest.join(", ")),
+        };
+        format!("Prometheus answered {answered} of {asked} queries{what}.")
+    })
 }
 
 /// Queries as an answer lists them.
@@ -178,7 +238,7 @@ pub(crate) fn tally<T>(answers: &[Result<T, QueryError>]) -> Sources {
         asked: count(answers.len()),
         answered: count(answers.iter().filter(|answer| answer.is_ok()).count()),
         problem: answers.iter().find_map(|answer| answer.as_ref().err()).map(ToString::to_string),
-        words: None,
+        ..Sources::default()
     }
 }
 

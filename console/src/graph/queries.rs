@@ -14,6 +14,8 @@ const EDGE_LABELS: &str = "reporter, source_workload, source_workload_namespace,
     destination_workload_namespace";
 /// Names of the recorded series, as `charts/weft/files/recording-rules.yaml` has them.
 const RECORDED: &str = "weft:edge_(latency_milliseconds|traffic)";
+/// What every proxy tells from its start on.
+const PROXY_STATE: &str = "weft_proxy_config_generation";
 
 /// A query and what it gives, in the words of a sentence about what is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,22 @@ pub(super) struct Question {
 
 fn question(name: &'static str, gives: &'static str, promql: String) -> Question {
     Question { name, gives, promql }
+}
+
+/// Windows up to this length are read sample by sample; longer ones in steps, so that a week costs little more than an hour.
+pub(super) const WHOLE_S: u64 = 3600;
+/// Into how many steps a longer window is cut.
+const STEPS: u64 = 96;
+
+/// The rate of each counter that `selector` chooses. Over a long window only one sample of each step is read, between which
+/// a counter tells all that it counted (but for the end of a step in which it starts anew). What is younger than two
+/// steps shows in the last hour only, which stands for it then.
+fn rate(selector: &str, window_s: u64) -> String {
+    if window_s <= WHOLE_S {
+        return format!("rate({selector}[{window_s}s])");
+    }
+    let step_s = window_s.div_ceil(STEPS);
+    format!("(rate({selector}[{window_s}s:{step_s}s]) or rate({selector}[{WHOLE_S}s]) * {WHOLE_S} / {window_s})")
 }
 
 /// Rates, errors and locks over the last `window_s` seconds: what callers counted, what called ones counted, and TCP.
@@ -48,13 +66,17 @@ pub(super) fn rates(window_s: u64, idle: bool, apart: bool) -> [Question; 3] {
         question(
             "requests",
             "what callers counted",
-            format!("sum by ({RATE_LABELS}{clusters}) (rate({requests}{{reporter=\"source\"}}[{window_s}s])){moved}"),
+            format!(
+                "sum by ({RATE_LABELS}{clusters}) ({}){moved}",
+                rate(&format!("{requests}{{reporter=\"source\"}}"), window_s)
+            ),
         ),
         question(
             "received",
             "encryption and what called workloads counted",
             format!(
-                "sum by ({RATE_LABELS}{clusters}, connection_security_policy) (rate({requests}{{reporter=\"destination\"}}[{window_s}s])){moved}"
+                "sum by ({RATE_LABELS}{clusters}, connection_security_policy) ({}){moved}",
+                rate(&format!("{requests}{{reporter=\"destination\"}}"), window_s)
             ),
         ),
         question(
@@ -62,10 +84,16 @@ pub(super) fn rates(window_s: u64, idle: bool, apart: bool) -> [Question; 3] {
             "TCP",
             union(tcp.map(|(what, metric)| {
                 let labels = format!("reporter, {RATE_LABELS}{clusters}, connection_security_policy");
-                (what, format!("sum by ({labels}) (rate({metric}[{window_s}s])){moved}"))
+                (what, format!("sum by ({labels}) ({}){moved}", rate(metric, window_s)))
             })),
         ),
     ]
+}
+
+/// Whether there is anything at all of the mesh's proxies: of those without traffic yet, their own state.
+pub(super) fn presence() -> Question {
+    let names = [metrics::REQUESTS_TOTAL, metrics::TCP_CONNECTIONS_OPENED_TOTAL, PROXY_STATE];
+    question("presence", "whether proxies are scraped", format!("count({{__name__=~\"{}\"}})", names.join("|")))
 }
 
 /// Several queries as one; the label `what` tells their rows apart.
@@ -83,9 +111,15 @@ pub(super) fn recorded(window: &str) -> Question {
     question("recorded", "latency and throughput", format!("{{__name__=~\"{RECORDED}\", window=\"{window}\"}}"))
 }
 
+/// Over how many seconds raw histograms are read for a window of the page.
+pub(super) fn raw_window(window_s: u64) -> u64 {
+    window_s.min(WHOLE_S)
+}
+
 /// The same from what proxies count: for a Prometheus without the rules, and, with `apart`, by cluster, which the rules do
-/// not keep because with one cluster it would only make them larger.
+/// not keep because with one cluster it would only make them larger. Histograms are what costs: see [`raw_window`].
 pub(super) fn raw(window_s: u64, apart: bool) -> [Question; 4] {
+    let window_s = raw_window(window_s);
     let clusters = if apart { CLUSTER_LABELS } else { "" };
     let quantile = |q: &str| {
         let duration = metrics::REQUEST_DURATION;
@@ -104,4 +138,34 @@ pub(super) fn raw(window_s: u64, apart: bool) -> [Question; 4] {
         question("p99", "p99", quantile("0.99")),
         question("throughput", "throughput", union(traffic)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_window_is_read_in_as_many_steps_as_a_shorter_one() {
+        for window_s in [10, 60, 3600] {
+            assert_eq!(rate("x", window_s), format!("rate(x[{window_s}s])"), "exact, and as cheap as it can be");
+        }
+        for window_s in [3601, 10_800, 43_200, 86_400, 604_800] {
+            let [requests, received, tcp] = rates(window_s, false, false).map(|question| question.promql);
+            for promql in [requests, received, tcp] {
+                let mut ranges = promql.split('[').skip(1).map(|rest| rest.split(']').next().unwrap_or_default());
+                let read = |range: &str| match range.split_once(':') {
+                    Some((whole, step)) => seconds(whole) / seconds(step),
+                    // Scrapes come every few seconds.
+                    None => seconds(range) / 5,
+                };
+                assert!(ranges.all(|range| read(range) <= 720), "{promql}");
+                assert!(promql.contains(&format!("[{window_s}s:")), "{promql}");
+            }
+            assert!(raw(window_s, false).iter().all(|question| question.promql.contains("[3600s]")));
+        }
+    }
+
+    fn seconds(text: &str) -> u64 {
+        text.trim_end_matches('s').parse().unwrap()
+    }
 }

@@ -35,8 +35,7 @@ pub async fn series(
     at_ms: Option<u64>,
     step_s: Option<u64>,
 ) -> SeriesAnswer {
-    let step_s = step_s.unwrap_or(window_s / POINTS).max(window_s.div_ceil(MAX_POINTS - 1));
-    let grid = Grid::new(at_ms.unwrap_or_else(now_ms), window_s, step_s);
+    let grid = Grid::new(at_ms.unwrap_or_else(now_ms), window_s, step(window_s, step_s));
     let queries = queries(subject, grid.rate_s());
     let answers = join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))).await;
     let mut sources = tally(&answers);
@@ -62,6 +61,11 @@ pub async fn series(
     }
     let queries = queries.into_iter().map(|(name, promql)| (name.to_owned(), promql)).collect();
     SeriesAnswer { step_s: grid.step_s, times_ms: grid.times_ms(), lines, sources, queries }
+}
+
+/// Seconds between two points: as asked, but never so few that a line has more than [`MAX_POINTS`].
+fn step(window_s: u64, asked_s: Option<u64>) -> u64 {
+    asked_s.unwrap_or(window_s / POINTS).max(window_s.div_ceil(MAX_POINTS - 1))
 }
 
 fn queries(subject: &Subject, rate_s: u64) -> Vec<(&'static str, String)> {

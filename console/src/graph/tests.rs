@@ -187,7 +187,42 @@ fn latency_is_that_of_the_side_that_gave_the_rate() {
 #[test]
 fn at_most_eight_queries() {
     assert!(rates(60, true, true).len() + 1 + raw(60, true).len() <= 8);
+    // Where nothing moves, presence is asked and raw histograms are not.
+    assert!(rates(60, true, false).len() + 2 <= 8);
     assert!(recorded("1m").promql.contains("window=\"1m\""));
+}
+
+#[test]
+fn one_missing_answer_is_not_an_absent_prometheus() {
+    let mut seen = observed(vec![]);
+    seen.sources = Sources {
+        asked: 3,
+        answered: 2,
+        problem: Some("it did not answer within 4 s".into()),
+        words: Some("Prometheus answered 2 of 3 queries; missing: TCP.".into()),
+        ..Sources::default()
+    };
+    let told = seen.prometheus();
+    assert!(told.up);
+    assert_eq!(
+        told.problem.as_deref(),
+        Some("Prometheus answered 2 of 3 queries; missing: TCP (it did not answer within 4 s)")
+    );
+    seen.sources.answered = 0;
+    assert!(!seen.prometheus().up);
+}
+
+#[test]
+fn a_mesh_that_nobody_scrapes_is_not_told_as_a_quiet_one() {
+    let estate = Estate { workloads: [workload("payment", true)].into(), ..Estate::default() };
+    let note = |seen: &Observed, estate: &Estate| draw(seen, estate).sources.note;
+    let mut seen = Observed { scraped: Some(false), ..observed(vec![]) };
+    assert!(note(&seen, &estate).is_some_and(|note| note.contains("is it scraping the proxies?")));
+    assert_eq!(note(&seen, &Estate::default()), None, "without workloads there is nothing to scrape");
+    seen.scraped = Some(true);
+    assert_eq!(note(&seen, &estate), None, "scraped, and quiet");
+    seen.odd = 2;
+    assert!(note(&seen, &estate).is_some_and(|note| note.starts_with("2 series are left out")));
 }
 
 #[test]
@@ -196,7 +231,7 @@ fn what_was_known_last_is_shown_on_for_a_while() {
     let failed = |at_ms| Observed {
         at_ms,
         rates_problem: Some(QueryError::NotConfigured),
-        sources: Sources { asked: 3, answered: 0, problem: Some("away".into()), words: None },
+        sources: Sources { asked: 3, answered: 0, problem: Some("away".into()), ..Sources::default() },
         ..Observed::default()
     };
     let kept = failed(1_020_000).or_last(Some(&good));

@@ -19,6 +19,7 @@ use crate::{
     app::App,
     clock::now_ms,
     config::View,
+    estate,
     graph::mtls_share,
     telemetry::prometheus::{QueryError, Series},
 };
@@ -107,7 +108,7 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
         costs,
         costs_note,
         mtls_share: mtls_share(&observed),
-        prometheus: dependency(observed.sources.problem.clone()),
+        prometheus: observed.prometheus(),
         operator: dependency(seen.problem()),
         commands: commands(app),
         proxies,
@@ -191,8 +192,7 @@ fn host(series: &Series) -> &str {
 fn proxies(view: &View, seen: &Seen, planes: &[ControlPlane], sees: &dyn Fn(&str) -> bool) -> Vec<ProxyRow> {
     let estate = &view.estate;
     let proxied = view.snapshot.workloads().values().filter(|one| {
-        let id = format!("{}/{}", one.reference.namespace, one.name);
-        one.has_mutual_tls() || estate.workloads.get(&id).is_some_and(|known| known.gateway)
+        one.has_mutual_tls() || estate.workloads.get(&estate::id(one)).is_some_and(|known| known.gateway)
     });
     let expected = proxied.map(|one| (one.reference.namespace.clone(), one.reference.name.clone()));
     let all: BTreeSet<(String, String)> = expected.chain(seen.proxies.keys().cloned()).collect();

@@ -83,7 +83,7 @@ impl Prometheus {
     }
 
     /// Evaluates `promql` at `at` (seconds since the epoch) and gives each row to `add`, for answers that are too large to
-    /// be kept as they are. Rows whose value is not a number are left out.
+    /// be kept as they are. Their values may be NaN or infinite.
     pub async fn fold<T: Send + 'static>(
         &self,
         promql: &str,

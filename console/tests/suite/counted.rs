@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use weft_console::{
     canary::CanaryService,
     config::View,
-    graph::{GraphCache, Moment, draw},
+    graph::{Details, GraphCache, Moment, Observed, draw},
     operator::Operator,
 };
 use weft_model::{
@@ -239,6 +239,61 @@ async fn a_console_that_starts_late_reads_what_was_counted_before() {
     assert_eq!(canary.shares[1].requests, 200);
 }
 
+/// The same estate, with weights for opaque connections.
+fn opaque_view(version: u64) -> Arc<View> {
+    let to = |subset: &str, weight: u32| json!({"destination": {"host": "order-service", "subset": subset}, "weight": weight});
+    let mut all = objects([90, 10]);
+    if let Some(routes) = all.last_mut() {
+        routes["spec"] = json!({"hosts": ["order-service"], "tcp": [{"route": [to("v1", 80), to("v2", 20)]}]});
+    }
+    Arc::new(View::new(version, snapshot(&all), Index::default(), Vec::new()))
+}
+
+fn connections(v1: u64, v2: u64) -> String {
+    let mut text = String::new();
+    for (version, count) in [("v1", v1), ("v2", v2)] {
+        let _ = writeln!(
+            text,
+            "istio_tcp_connections_opened_total{{reporter=\"source\",source_workload=\"checkout-bff\",\
+             source_workload_namespace=\"shop\",destination_workload=\"order-service-{version}\",\
+             destination_workload_namespace=\"shop\",destination_service=\"{ORDER}\",request_protocol=\"tcp\",\
+             response_flags=\"-\"}} {count}"
+        );
+    }
+    text
+}
+
+#[tokio::test]
+async fn weights_of_connections_are_judged_by_the_workloads_that_take_them() {
+    let Some(canaries) = Canaries::start(&connections(5000, 5000)).await else { return };
+    canaries.views.send_replace(opaque_view(2));
+    canaries.acknowledge(Some(now_ms()));
+    let canary = canaries.when("settled", |c| c.since_ms.is_some()).await;
+    assert_eq!((canary.route.as_str(), canary.connections, canary.route_index), ("tcp[0]", true, 20_000));
+    canaries.page.scraped_twice().await;
+    canaries.page.set(connections(5000 + 800, 5000 + 200));
+    let canary = canaries.when("each connection is counted", |c| c.shares[0].requests == 800).await;
+    assert_eq!((canary.shares[1].requests, canary.verdict), (200, Verdict::Consistent));
+    assert!(canary.sentence.starts_with("v2 gets 20.0 % "), "{}", canary.sentence);
+    assert!(canary.sentence.contains(" of 1,000 connections since "), "{}", canary.sentence);
+}
+
+#[test]
+fn two_routes_of_connections_to_one_host_are_not_told_apart() {
+    let view = opaque_view(1);
+    assert_eq!((view.splits.len(), view.splits[0].ambiguous.clone()), (1, None));
+    let mut all = objects([90, 10]);
+    let to = |subset: &str| json!({"destination": {"host": "order-service", "subset": subset}});
+    if let Some(routes) = all.last_mut() {
+        routes["spec"] = json!({"hosts": ["order-service"], "tcp": [
+            {"match": [{"port": 1}], "route": [to("v2")]}, {"route": [to("v1"), to("v2")]}]});
+    }
+    let view = View::new(1, snapshot(&all), Index::default(), Vec::new());
+    let split = &view.splits[0];
+    assert!(split.ambiguous.as_ref().is_some_and(|why| why.contains("Another route")), "{:?}", split.ambiguous);
+    assert_eq!((split.route_index, split.shares()), (20_001, vec![0.5, 0.5]), "none has a weight: all alike");
+}
+
 #[tokio::test]
 async fn without_prometheus_the_card_says_so() {
     let acks = Acks::default();
@@ -259,4 +314,27 @@ async fn without_prometheus_the_card_says_so() {
     assert_eq!(canaries.canaries[0].verdict, Verdict::Unknown);
     assert!(canaries.canaries[0].sentence.contains("--prometheus"), "{}", canaries.canaries[0].sentence);
     assert_eq!((canaries.sources.answered, canaries.sources.problem.is_some()), (0, true));
+}
+
+#[test]
+fn names_of_configuration_are_tamed_as_those_of_metrics_are() {
+    let long = "x".repeat(10_000);
+    let entry = |name: &str, app: &str, version: &str| {
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "WorkloadEntry",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"address": "127.0.0.1", "labels": {"app": app, "version": version}}})
+    };
+    let objects = [entry("cart", "gnp.\u{202e}exe", &long), entry(&long, "cart", "v1")];
+    let view = View::new(1, snapshot(&objects), Index::default(), Vec::new());
+    for nodes in GraphView::ALL {
+        let graph = draw(&Observed::default(), &Details::default(), &view.estate, nodes, None);
+        assert_eq!(graph.nodes.len(), 2, "{nodes}");
+        for node in &graph.nodes {
+            for name in [&node.id, &node.namespace, &node.workload, &node.app, &node.version] {
+                assert!(name.len() < 600 && !name.contains('\u{202e}'), "{nodes}: {name}");
+            }
+        }
+        let odd = graph.nodes.iter().find(|node| node.app.starts_with("gnp."));
+        assert_eq!(odd.map(|node| node.app.as_str()), Some("gnp.\u{fffd}exe"), "{nodes}");
+    }
 }

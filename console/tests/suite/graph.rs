@@ -178,3 +178,25 @@ async fn an_unreadable_annotation_is_told_of() {
     assert!(finding["message"].as_str().is_some_and(|message| message.contains("\"ten\"")), "{finding}");
     console.stop().await;
 }
+
+#[tokio::test]
+async fn thresholds_that_turn_wrong_are_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("health.yaml");
+    let write = |failure: &str| {
+        std::fs::write(&file, format!("rate:\n- tolerance: [{{code: 5XX, failure: {failure}}}]\n")).unwrap();
+    };
+    write("30");
+    let console = Running::start(&[&format!("--health-config={}", file.display())]).await;
+    let told = async || {
+        let graph = console.json("/api/v1/graph").await;
+        graph["findings"].get(0).map(|finding| finding["message"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(told().await, None);
+    write("300");
+    let message = until("the finding is there", async || told().await).await;
+    assert!(message.contains("rate[0]") && message.contains("300"), "{message}");
+    write("30");
+    until("the finding is gone", async || told().await.is_none().then_some(())).await;
+    console.stop().await;
+}

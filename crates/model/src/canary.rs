@@ -8,6 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Diagnostic, ObjectRef, graph::Sources};
 
+/// From here on the indices of routes are of `spec.tls`; no list is as long as this.
+pub const FIRST_TLS: usize = 10_000;
+/// From here on they are of `spec.tcp`.
+pub const FIRST_TCP: usize = 20_000;
+
+/// The list of a VirtualService's spec that a route is in (`http`, `tls` or `tcp`), and its index there.
+pub fn place(route_index: usize) -> (&'static str, usize) {
+    match route_index {
+        FIRST_TCP.. => ("tcp", route_index - FIRST_TCP),
+        FIRST_TLS.. => ("tls", route_index - FIRST_TLS),
+        _ => ("http", route_index),
+    }
+}
+
 /// What the counts say about the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -75,10 +89,13 @@ pub struct TesterRoute {
 pub struct Canary {
     /// The VirtualService.
     pub object: ObjectRef,
-    /// Index in `spec.http`.
+    /// Index in `spec.http`; of opaque connections see [`place`].
     pub route_index: usize,
-    /// Route id in metrics.
+    /// Route id in metrics; of opaque connections its place, such as `tcp[0]`.
     pub route: String,
+    /// Whether opaque connections are counted (`spec.tls`, `spec.tcp`) rather than requests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub connections: bool,
     /// The destinations in the order they are written.
     pub shares: Vec<Share>,
     /// Routes that come first and go to one of the same hosts.
@@ -120,7 +137,7 @@ pub struct Canaries {
 pub struct WeightEdit {
     /// The VirtualService.
     pub object: ObjectRef,
-    /// Index in `spec.http`.
+    /// Index in `spec.http`; of opaque connections see [`place`].
     pub route_index: usize,
     /// New weights, in the order the destinations are written.
     pub weights: Vec<u32>,

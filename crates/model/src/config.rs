@@ -164,8 +164,8 @@ pub struct Status {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Dependency {
-    /// Whether it answered last time.
+    /// Whether it answered last time; of several questions, at least one.
     pub up: bool,
-    /// What is wrong and what to do, when it is not.
+    /// What is wrong and what to do, when it did not, or not all.
     pub problem: Option<String>,
 }

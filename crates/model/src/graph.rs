@@ -67,6 +67,10 @@ pub struct Sources {
     /// A sentence when not all were answered: `Prometheus answered 3 of 5 queries: no throughput, no p99.`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
+    /// What to know about answers that came: that they are empty because nothing is scraped, or hold values that are no
+    /// numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// How far the quantiles of a graph are.

@@ -185,3 +185,12 @@ fn a_call_is_searched_by_its_ends() {
     assert_eq!(search(&service, &cart), None);
     assert_eq!(search(&web, &node(NodeKind::Hidden, "hidden", &[])), None);
 }
+
+#[test]
+fn long_windows_are_restored() {
+    for (seconds, _) in WINDOWS {
+        let view = View { window_s: seconds, ..View::default() };
+        assert_eq!(View::parse(&view.fragment()), view);
+    }
+    assert_eq!(View::parse("#/graph?window=604800").window_s, 604_800);
+}

@@ -7,11 +7,11 @@ use crate::db::DbError;
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
     /// No such weighted route is configured.
-    #[error("{object} has no weighted route http[{route_index}]")]
+    #[error("{object} has no weighted route with the index {route_index}")]
     NoSuchRoute {
         /// The VirtualService.
         object: ObjectRef,
-        /// Index in `spec.http`.
+        /// See [`weft_model::canary::place`].
         route_index: usize,
     },
     /// The weights do not fit the route.

@@ -2,7 +2,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 use weft_api::{Kind, ObjectKey};
-use weft_model::{ObjectRef, canary::WeightEdit};
+use weft_model::{
+    ObjectRef,
+    canary::{WeightEdit, place},
+};
 use weft_source::FieldEdit;
 
 use super::EditError;
@@ -15,7 +18,8 @@ const MAX_SUM: u64 = u32::MAX as u64;
 pub(super) struct Plan {
     pub key: ObjectKey,
     object: ObjectRef,
-    route_index: usize,
+    /// Where the route is: its list, and its index there.
+    place: (&'static str, usize),
     /// Weights as written, `None` where there is none.
     written: Vec<Option<u32>>,
     /// Weights as they count.
@@ -48,7 +52,7 @@ impl Plan {
         Ok(Self {
             key,
             object: split.object.clone(),
-            route_index: edit.route_index,
+            place: place(split.route_index),
             written: split.arms.iter().map(|arm| arm.written).collect(),
             before: split.arms.iter().map(|arm| arm.weight).collect(),
             after: edit.weights.clone(),
@@ -65,7 +69,8 @@ impl Plan {
     /// form is for when the first is not what stands there.
     pub(super) fn forms(&self) -> [Vec<FieldEdit>; 2] {
         let edits = |form: fn(u32) -> Value| -> Vec<FieldEdit> {
-            let field = |index| format!("spec.http[{}].route[{index}].weight", self.route_index);
+            let (list, at) = self.place;
+            let field = |index| format!("spec.{list}[{at}].route[{index}].weight");
             let edit = |(index, old, new): (usize, Option<u32>, u32)| FieldEdit {
                 field: field(index),
                 old: old.map(form),
@@ -90,7 +95,8 @@ impl Plan {
     pub(super) fn command(&self) -> String {
         let mut operations = Vec::new();
         for (index, old, new) in self.changed() {
-            let path = format!("/spec/http/{}/route/{index}/weight", self.route_index);
+            let (list, at) = self.place;
+            let path = format!("/spec/{list}/{at}/route/{index}/weight");
             match old {
                 Some(old) => {
                     operations.push(format!(r#"{{"op":"test","path":"{path}","value":{old}}}"#));

@@ -14,6 +14,7 @@ use crate::{
     graph::{
         Flow, Reporter, error_share,
         health::{Direction, Rules},
+        tamed,
     },
 };
 
@@ -114,7 +115,8 @@ impl<'a> Lists<'a> {
     }
 
     pub(super) fn service(&self, service: &Service) -> Row {
-        let host = service.host.as_str();
+        let host = tamed(service.host.as_str());
+        let host = &*host;
         let ids: Vec<&str> =
             self.moment.view.estate.hosts.get(host).into_iter().flatten().map(String::as_str).collect();
         let flows = |reporter: Reporter| -> Vec<&Flow> {
@@ -135,7 +137,9 @@ impl<'a> Lists<'a> {
             })
             .collect();
         let defaults = Rules::default();
-        let rules = self.moment.view.estate.tolerances.hosts.get(host).map_or(&defaults, |rules| rules);
+        let tolerances = &self.moment.view.estate.tolerances;
+        let mesh = || tolerances.mesh.of(&service.namespace, "service", &service.name);
+        let rules = tolerances.hosts.get(host).map(|rules| &**rules).or_else(mesh).unwrap_or(&defaults);
         let health = match (self.nothing(), rules.judge(&codes, Direction::Inbound)) {
             (Health::Unknown, _) => Health::Unknown,
             (_, health) => health,
@@ -150,8 +154,8 @@ impl<'a> Lists<'a> {
         let proxies = ids.iter().map(|id| self.proxies(id)).fold(Proxies::default(), together);
         Row {
             subject: Subject::Service,
-            namespace: service.namespace.clone(),
-            name: service.name.clone(),
+            namespace: tamed(&service.namespace).into_owned(),
+            name: tamed(&service.name).into_owned(),
             kind: service.object.kind.clone(),
             host: host.to_owned(),
             health,

@@ -41,6 +41,16 @@ pub enum RuleError {
     Expression(String, String),
 }
 
+/// One threshold by its parts, in percent; an expression without characters matches everything.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written<'a> {
+    pub code: &'a str,
+    pub protocol: &'a str,
+    pub direction: &'a str,
+    pub degraded: f64,
+    pub failing: f64,
+}
+
 #[derive(Clone, Debug)]
 enum Matcher {
     /// 5xx, no answer, failed connections.
@@ -101,6 +111,17 @@ impl Rules {
         Ok(Self { tolerances, text: Some(text.to_owned()) })
     }
 
+    /// Takes thresholds that are written otherwise than in the annotation.
+    pub(super) fn of(written: &[Written<'_>]) -> Result<Self, RuleError> {
+        match written.len() {
+            0 => return Err(RuleError::Empty),
+            n if n > MAX_RULES => return Err(RuleError::TooMany),
+            _ => {}
+        }
+        let tolerances = written.iter().map(Tolerance::of).collect::<Result<_, _>>()?;
+        Ok(Self { tolerances, text: Some(format!("{written:?}")) })
+    }
+
     /// Health of traffic with these outcomes. `Idle` without requests.
     pub fn judge(&self, codes: &[CodeRate], direction: Direction) -> Health {
         let verdict = |tolerance: &Tolerance| {
@@ -125,9 +146,18 @@ impl Tolerance {
         let [code, degraded, failing, protocol, direction] = parts[..] else {
             return Err(RuleError::Parts(rule.to_owned()));
         };
-        let (degraded, failing) = (percent(degraded)?, percent(failing)?);
+        let number = |text: &str| text.parse::<f64>().map_err(|_| RuleError::Number(text.to_owned()));
+        let (degraded, failing) = (number(degraded)?, number(failing)?);
+        Self::of(&Written { code, protocol, direction, degraded, failing })
+    }
+
+    fn of(written: &Written<'_>) -> Result<Self, RuleError> {
+        let Written { code, protocol, direction, degraded, failing } = *written;
+        if let Some(number) = [degraded, failing].into_iter().find(|number| !(0.0..=100.0).contains(number)) {
+            return Err(RuleError::Number(number.to_string()));
+        }
         if failing < degraded {
-            return Err(RuleError::Order(rule.to_owned()));
+            return Err(RuleError::Order(format!("{code},{degraded},{failing},{protocol},{direction}")));
         }
         let code = expression(&code.replace(['X', 'x'], r"\d"))?;
         let matcher = Matcher::Written { code, protocol: expression(protocol)?, direction: expression(direction)? };
@@ -135,12 +165,10 @@ impl Tolerance {
     }
 }
 
-fn percent(text: &str) -> Result<f64, RuleError> {
-    let number = text.parse::<f64>().ok().filter(|number| (0.0..=100.0).contains(number));
-    number.ok_or_else(|| RuleError::Number(text.to_owned()))
-}
-
-fn expression(text: &str) -> Result<Regex, RuleError> {
+pub(super) fn expression(text: &str) -> Result<Regex, RuleError> {
+    if text.len() > MAX_LENGTH {
+        return Err(RuleError::TooLong);
+    }
     RegexBuilder::new(text).size_limit(MAX_EXPRESSION).build().map_err(|error| {
         let why = error.to_string();
         RuleError::Expression(text.to_owned(), why.lines().last().unwrap_or_default().trim().to_owned())

@@ -82,3 +82,12 @@ fn lines_keep_to_the_grid_and_count_each_request_once() {
     let unseen = [track("source", "200", &[(100.0, 0.0)]), track("destination", "200", &[(100.0, 2.0)])];
     assert_eq!(grid.of_codes(&unseen, "")[0].values[0], Some(2.0));
 }
+
+#[test]
+fn the_step_grows_with_the_window() {
+    for window_s in [60, 3600, 10_800, 43_200, 86_400, 604_800] {
+        let points = |asked| Grid::new(2_000_000_000_000, window_s, step(window_s, asked)).times.len();
+        assert!(points(None) <= 61, "{window_s}");
+        assert!(points(Some(1)) <= 300, "{window_s}: whoever asks for every second of a week gets what can be drawn");
+    }
+}

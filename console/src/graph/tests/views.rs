@@ -123,10 +123,10 @@ fn silence_is_shown_where_it_is_asked_for() {
 #[test]
 fn a_part_of_the_answers_is_told_as_one() {
     let (mut seen, estate) = versions();
-    seen.sources = Sources { asked: 3, answered: 2, problem: Some("away".into()), words: None };
+    seen.sources = Sources { asked: 3, answered: 2, problem: Some("away".into()), ..Sources::default() };
     seen.missing = vec!["TCP"];
     let details = Details {
-        sources: Sources { asked: 2, answered: 1, problem: None, words: None },
+        sources: Sources { asked: 2, answered: 1, problem: None, ..Sources::default() },
         missing: vec!["p99"],
         ..Details::default()
     };
@@ -154,4 +154,19 @@ fn an_annotation_judges_what_its_workload_receives() {
     let graph = draw_view(&seen, &Details::default(), &estate, View::App, None);
     assert_eq!(node(&graph, "app/shop/order").health, Health::Healthy);
     assert_eq!(edge(&graph, "app/shop/bff->app/shop/order").health, Health::Healthy);
+}
+
+#[test]
+fn the_mesh_says_what_it_tolerates_and_an_annotation_goes_before_it() {
+    use crate::graph::health::{HealthConfig, Rules};
+    let (seen, mut estate) = versions();
+    let lax = "rate:\n- {kind: app, name: ^order$, tolerance: [{code: 5XX, degraded: 50, failure: 60}]}\n";
+    estate.tolerances.mesh = std::sync::Arc::new(HealthConfig::parse(lax).unwrap());
+    let apps = |estate: &Estate| draw_view(&seen, &Details::default(), estate, View::App, None);
+    assert_eq!(node(&apps(&estate), "app/shop/order").health, Health::Healthy);
+    let workloads = draw_view(&seen, &Details::default(), &estate, View::Workload, None);
+    assert_eq!(node(&workloads, "shop/order-v2").health, Health::Failing, "the entry is about apps");
+    let strict = Rules::parse("5XX,1,2,http,inbound").unwrap();
+    estate.tolerances.hosts = [(ORDER.to_owned(), std::sync::Arc::new(strict))].into();
+    assert_eq!(node(&apps(&estate), "app/shop/order").health, Health::Failing);
 }

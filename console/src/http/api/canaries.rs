@@ -107,13 +107,13 @@ async fn write_down(app: &App, caller: &Caller, done: &EditResult) {
 pub(super) struct Route {
     /// `group/version`; the version may be another one than it is written in.
     api_version: String,
-    /// `VirtualService` or `HTTPRoute`.
+    /// `VirtualService`, the one kind that the mesh routes by weight.
     kind: String,
     /// Its namespace.
     namespace: String,
     /// Its name.
     name: String,
-    /// Which of its routes, from 0.
+    /// Which of its routes: index in `spec.http`, 10,000 and the index in `spec.tls`, or 20,000 and the index in `spec.tcp`.
     #[serde(default)]
     route_index: usize,
     /// Changes given at most, 1 to 200.
@@ -155,13 +155,13 @@ pub(super) async fn history(
 pub(super) struct CourseQuery {
     /// `group/version`; the version may be another one than it is written in.
     api_version: String,
-    /// `VirtualService` or `HTTPRoute`.
+    /// `VirtualService`, the one kind that the mesh routes by weight.
     kind: String,
     /// Its namespace.
     namespace: String,
     /// Its name.
     name: String,
-    /// Which of its routes, from 0.
+    /// Which of its routes: index in `spec.http`, 10,000 and the index in `spec.tls`, or 20,000 and the index in `spec.tcp`.
     #[serde(default)]
     route_index: usize,
     /// Seconds back from now.

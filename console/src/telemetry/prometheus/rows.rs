@@ -11,7 +11,7 @@ use serde::{
 /// Labels of one row, in the order of the answer.
 pub type Row<'a> = [(Cow<'a, str>, Cow<'a, str>)];
 
-/// Calls `add` with the labels and the value of each row whose value is finite. `None` when the body is no vector.
+/// Calls `add` with the labels and the value of each row; the value may be no finite number. `None` when the body is no vector.
 pub(super) fn read<T>(body: &[u8], state: &mut T, add: fn(&mut T, &Row<'_>, f64)) -> Option<()> {
     let mut json = serde_json::Deserializer::from_slice(body);
     Answer { state, add }.deserialize(&mut json).ok()
@@ -117,7 +117,7 @@ impl<'de, T> Visitor<'de> for Rows<'_, T> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         let mut labels: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
         while let Some(value) = rows.next_element_seed(OneRow(&mut labels))? {
-            if let Some(value) = value.filter(|value| value.is_finite()) {
+            if let Some(value) = value {
                 (self.add)(self.state, &labels, value);
             }
         }
@@ -193,6 +193,8 @@ mod tests {
     fn all(body: &str) -> Option<Vec<(String, f64)>> {
         let mut rows = Vec::new();
         let add = |rows: &mut Vec<(String, f64)>, row: &Row<'_>, value: f64| {
+            // NaN equals nothing, itself included.
+            let value = if value.is_nan() { f64::INFINITY } else { value };
             rows.push((row.iter().map(|(k, v)| format!("{k}={v};")).collect(), value));
         };
         read(body.as_bytes(), &mut rows, add).map(|()| rows)
@@ -205,7 +207,9 @@ mod tests {
             {"metric":{},"value":[1.5,"NaN"]},{"metric":{},"value":[1.5,"+Inf"]},
             {"metric":{"a":"x","b":"<script>\"\u202e"},"value":[1.5,"-0"]}]},"warnings":["w"]}"#;
         let rows = all(body).unwrap();
-        assert_eq!(rows, [("a=x;b=<script>\"\u{202e};".into(), 2.5), ("a=x;b=<script>\"\u{202e};".into(), 0.0)]);
+        let named = |value| ("a=x;b=<script>\"\u{202e};".to_owned(), value);
+        let odd = || (String::new(), f64::INFINITY);
+        assert_eq!(rows, [named(2.5), odd(), odd(), named(0.0)]);
         assert_eq!(all(r#"{"data":{"resultType":"vector","result":[]}}"#), Some(vec![]));
         for bad in ["", "[]", "{}", r#"{"data":{"resultType":"matrix","result":[]}}"#, r#"{"data":{}}"#, "<html>"] {
             assert_eq!(all(bad), None, "{bad}");

@@ -12,6 +12,13 @@ impl Labels {
         self.0.get(name).map_or("", String::as_str)
     }
 
+    /// The same with other values of some labels.
+    #[must_use]
+    pub fn with<const N: usize>(mut self, labels: [(&str, &str); N]) -> Self {
+        self.0.extend(labels.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self
+    }
+
     /// All labels in the order of their names, which tells two series of one metric apart.
     pub fn sorted(&self) -> Vec<(&str, &str)> {
         let mut all: Vec<_> = self.0.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();

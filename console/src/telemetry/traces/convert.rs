@@ -7,14 +7,14 @@ use opentelemetry_proto::tonic::{
 };
 
 use super::MAX_AGE;
-use crate::db::SpanRecord;
+use crate::{db::SpanRecord, graph::clean};
 
 /// Attributes kept of one span.
 pub(super) const MAX_ATTRIBUTES: usize = 64;
 /// Characters kept of one attribute.
 pub(super) const MAX_VALUE: usize = 1024;
 /// Characters kept of a name.
-pub(super) const MAX_NAME: usize = 256;
+const MAX_NAME: usize = 256;
 /// How far a sender's clock may be ahead.
 const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
@@ -35,7 +35,7 @@ pub fn convert(request: ExportTraceServiceRequest, now: Duration) -> Converted {
     let mut converted = Converted::default();
     for resource_spans in request.resource_spans {
         let resource = flatten(resource_spans.resource.map(|r| r.attributes).unwrap_or_default());
-        let workload = shortened(&workload(&resource), MAX_NAME);
+        let workload = named(&workload(&resource));
         for span in resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             match read(span, &workload, now) {
                 Ok(span) => converted.spans.push(span),
@@ -68,7 +68,7 @@ fn read(span: Span, workload: &str, now: Duration) -> Result<SpanRecord, &'stati
         trace_id,
         span_id,
         parent_id,
-        name: shortened(&span.name, MAX_NAME),
+        name: named(&span.name),
         workload: workload.to_owned(),
         kind: match SpanKind::try_from(span.kind) {
             Ok(SpanKind::Client | SpanKind::Producer) => "client",
@@ -107,7 +107,7 @@ pub(super) fn workload(resource: &BTreeMap<String, String>) -> String {
 
 pub(super) fn flatten(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
     let texts = attributes.into_iter().take(MAX_ATTRIBUTES);
-    texts.map(|kv| (shortened(&kv.key, MAX_NAME), shortened(&text(kv.value.as_ref(), 0), MAX_VALUE))).collect()
+    texts.map(|kv| (named(&kv.key), shortened(&text(kv.value.as_ref(), 0), MAX_VALUE))).collect()
 }
 
 fn text(value: Option<&AnyValue>, depth: usize) -> String {
@@ -142,6 +142,11 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// A name as it is shown: anyone may send spans, and one name must not pass for another.
+pub(super) fn named(name: &str) -> String {
+    shortened(&clean(name), MAX_NAME)
 }
 
 pub(super) fn shortened(text: &str, max: usize) -> String {

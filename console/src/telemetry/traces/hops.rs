@@ -8,6 +8,7 @@ use weft_model::{
 };
 
 use super::tree::Tree;
+use crate::estate;
 
 /// How long a proxy waited for the first byte of its peer's answer, in microseconds; ours write it.
 pub const UPSTREAM_TIME: &str = "upstream_time_us";
@@ -50,7 +51,7 @@ pub(super) fn edges(tree: &mut Tree) {
     for span in &mut tree.spans {
         let end = |namespace: &str, workload: &str| {
             let known = |name: &str| attribute(span, name).filter(|value| *value != UNKNOWN);
-            Some(format!("{}/{}", known(namespace)?, known(workload)?))
+            Some(estate::id_of(known(namespace)?, known(workload)?))
         };
         let source = end("source.namespace", "source.workload");
         let destination = end("destination.namespace", "destination.workload");

@@ -110,3 +110,10 @@ fn sizes_are_bounded() {
     assert_eq!(read.attributes["long"].chars().count(), 1025);
     assert_eq!((read.name.chars().count(), read.duration_us), (257, 0));
 }
+
+#[test]
+fn no_name_of_a_span_passes_for_another() {
+    let resource = &[("k8s.namespace.name", "shop"), ("k8s.workload.name", "gnp.\u{202e}exe")][..];
+    let read = convert(request(resource, vec![Span { name: "GET\u{200b} /".into(), ..span() }]), NOW).spans.remove(0);
+    assert_eq!((read.workload.as_str(), read.name.as_str()), ("shop/gnp.\u{fffd}exe", "GET\u{fffd} /"));
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use weft_model::trace::Span;
 
-use crate::telemetry::traces::convert::{self, MAX_ATTRIBUTES, MAX_NAME, MAX_VALUE, shortened};
+use crate::telemetry::traces::convert::{self, MAX_ATTRIBUTES, MAX_VALUE, named, shortened};
 
 /// Spans read of one trace.
 pub(super) const MAX_SPANS: usize = 5000;
@@ -30,7 +30,7 @@ pub(super) struct Told {
 /// The span, with bounds on all that it holds. Where the process and the span name one attribute, the process is shown.
 pub(super) fn span(told: Told) -> Span {
     let Told { span_id, parent_id, name, kind, start_us, duration_us, resource, mut attributes } = told;
-    let workload = shortened(&convert::workload(&resource), MAX_NAME);
+    let workload = named(&convert::workload(&resource));
     let error = attributes.get("error").is_some_and(|error| error != "false")
         || attributes.get("otel.status_code").is_some_and(|code| code == "ERROR");
     let kind = match kind.to_ascii_lowercase().as_str() {
@@ -43,13 +43,13 @@ pub(super) fn span(told: Told) -> Span {
     Span {
         span_id: padded(&span_id, 16),
         parent_id: if parent_id.is_empty() { parent_id } else { padded(&parent_id, 16) },
-        name: shortened(&name, MAX_NAME),
+        name: named(&name),
         workload,
         kind: kind.to_owned(),
         start_us,
         duration_us,
         error,
-        attributes: attributes.map(|(key, value)| (shortened(&key, MAX_NAME), shortened(&value, MAX_VALUE))).collect(),
+        attributes: attributes.map(|(key, value)| (named(&key), shortened(&value, MAX_VALUE))).collect(),
         ..Span::default()
     }
 }
