@@ -240,7 +240,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(23);
         for _ in 0..50 {
             // A gateway's clients: for half a minute all on one version, then on the other.
-            let runs = |_: usize, second: u32| if second / 30 % 2 == 0 { 0.02 } else { 0.18 };
+            let runs = |_: usize, second: u32| if (second / 30).is_multiple_of(2) { 0.02 } else { 0.18 };
             let found = run(&mut rng, 0.1, 1, 20, 400, runs);
             assert!(found.is_some_and(|(_, callers)| !callers), "{found:?}");
         }
