@@ -9,7 +9,7 @@ use super::{
     charts::Charts,
     list::One,
     logs::Logs,
-    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync, place},
+    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync, known_rate, place},
     proxy::ProxyView,
 };
 use crate::{
@@ -165,6 +165,8 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
     };
     // What goes round inside of a namespace is neither in nor out; its charts count every call.
     let inside = row.subject == Subject::Namespace;
+    let unasked = operator_problem.is_some();
+    let unasked = Signal::derive(move || unasked);
     let problem = operator_problem.map(|problem| {
         let words = format!("The state of proxies is not known. {problem}.");
         view! { <p class="partial" role="status"><Glyph icon=Icon::Alert />{words}</p> }
@@ -178,12 +180,12 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
         </div>
         {(!place.is_empty()).then(|| view! { <p class="quiet place">{place}</p> })}
         <dl class="figures">
-            {figure(if inside { "in, from outside of it" } else { "in" }, format::rate(row.rate, "http"))}
-            {(row.subject != Subject::Service).then(|| figure(if inside { "out of it" } else { "out" }, format::rate(row.rate_out, "http")))}
+            {figure(if inside { "in, from outside of it" } else { "in" }, known_rate(row.rate, row.health))}
+            {(row.subject != Subject::Service).then(|| figure(if inside { "out of it" } else { "out" }, known_rate(row.rate_out, row.health)))}
             {figure("errors", format::maybe(row.error_share, format::share))}
             {figure("p95, slowest caller", format::maybe(row.p95_ms, format::millis))}
             {figure("encryption", view! { <Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /> })}
-            {figure("proxies", view! { <ProxyCount proxies=row.proxies /> })}
+            {figure("proxies", view! { <ProxyCount proxies=row.proxies unasked=unasked /> })}
             {figure("versions", if versions.is_empty() { "–".to_owned() } else { format::middle(&versions, 32) })}
             {figure("findings", if row.findings == Default::default() { "none".into_any() } else { view! { <FindingCount findings=row.findings /> }.into_any() })}
         </dl>
@@ -197,10 +199,12 @@ fn Peers(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
         detail.with(|detail| {
             detail.as_ref().map(|one| {
                 let service = one.row.subject == Subject::Service;
+                let counted = one.sources.problem.is_none();
+                let none = |words: &'static str| if counted { words } else { "Not known: Prometheus did not answer." };
                 view! {
                     <div class="two">
-                        {calls("Called by", &one.callers, "Nobody called it in this window.")}
-                        {(!service).then(|| calls("Calls", &one.called, "It called nobody in this window."))}
+                        {calls("Called by", &one.callers, none("Nobody called it in this window."))}
+                        {(!service).then(|| calls("Calls", &one.called, none("It called nobody in this window.")))}
                     </div>
                 }
             })
@@ -331,8 +335,9 @@ fn instance_row(instance: &Instance, subject: Subject) -> impl IntoView + use<> 
 #[component]
 fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
     let app = app();
-    let rows = |title: &'static str, rows: &[Row]| {
-        let shown = rows.iter().cloned().map(|row| view! { <One row=row /> }).collect_view();
+    let rows = |title: &'static str, rows: &[Row], unasked: bool| {
+        let unasked = Signal::derive(move || unasked);
+        let shown = rows.iter().cloned().map(|row| view! { <One row=row unasked=unasked /> }).collect_view();
         (!rows.is_empty()).then(|| view! {
             <section>
                 <h2>{title}</h2>
@@ -368,6 +373,7 @@ fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
             detail.as_ref().map(|one| {
                 let objects = one.config.iter().map(object).collect_view();
                 let none = one.config.is_empty();
+                let unasked = one.operator_problem.is_some();
                 view! {
                     <section>
                         <h2>"Objects that apply here"</h2>
@@ -383,8 +389,8 @@ fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                                 .into_any()
                         }}
                     </section>
-                    {rows("Workloads", &one.workloads)}
-                    {rows("Services", &one.services)}
+                    {rows("Workloads", &one.workloads, unasked)}
+                    {rows("Services", &one.services, unasked)}
                 }
             })
         })
