@@ -2,21 +2,29 @@
 
 use weft_model::{
     Severity,
+    config::ConfigList,
     details::SyncState,
     graph::Health,
     mesh::{MeshState, ProxyRow, Verdict},
 };
 
-use crate::{config::View, details::words::percent};
+use crate::details::words::percent;
 
 /// Things named in one sentence at most.
 const NAMED: usize = 3;
 /// An authority's certificate that expires within this time is spoken of.
 const SOON_MS: u64 = 30 * 86_400_000;
 
-/// Sentences, the worst first; one that all is well if there is nothing else to say.
-pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
-    let errors = view.findings().filter(|finding| finding.severity == Severity::Error).count();
+/// Errors of the configuration that the reader may see; what is of no namespace is for who sees the mesh as a whole.
+pub fn errors(list: &ConfigList, sees: &dyn Fn(&str) -> bool) -> usize {
+    let rows = list.rows.iter().filter(|row| sees(&row.object.namespace)).flat_map(|row| &row.findings);
+    let files = list.file_findings.iter();
+    let files = files.filter(|one| sees(one.object.as_ref().map_or("", |object| object.namespace.as_str())));
+    rows.chain(files).filter(|finding| finding.severity == Severity::Error).count()
+}
+
+/// Sentences, the worst first; one that all is well if there is nothing else to say. `errors` are the configuration's.
+pub fn of(state: &MeshState, unproxied: &[String], errors: usize, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
     let mut all = dependencies(state);
     all.extend(proxies(&state.proxies));
     all.extend(certificates(state, leaf_ttl_s));
@@ -41,7 +49,8 @@ pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Opti
         } else {
             format!("Configuration has {errors} errors; the room of that name lists them.")
         };
-        all.push(Verdict { health: Health::Degraded, text });
+        // As the top bar colours them.
+        all.push(Verdict { health: Health::Failing, text });
     }
     all.sort_by_key(|verdict| std::cmp::Reverse(verdict.health));
     if all.is_empty() {
@@ -156,7 +165,7 @@ fn counted(names: &[String], one: &str, many: &str, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weft_model::mesh::Certificate;
+    use weft_model::{Diagnostic, ObjectRef, config::ConfigRow, mesh::Certificate};
 
     use super::*;
 
@@ -176,6 +185,34 @@ mod tests {
         assert!(told[0].text.contains("shop/a refuses configuration (lds: Listener x: port in use)"), "{told:?}");
         assert!(told[3].text.starts_with("1 more"), "{told:?}");
         assert!(told[4].text.starts_with("1 proxy is not connected to a control plane (shop/e)"), "{told:?}");
+    }
+
+    #[test]
+    fn nobody_hears_of_errors_that_they_may_not_see() {
+        let error = |object: Option<ObjectRef>| Diagnostic {
+            code: "WEFT0001".into(),
+            aliases: vec![],
+            severity: Severity::Error,
+            message: "it is wrong".into(),
+            object,
+            field: String::new(),
+            file: None,
+            line: None,
+            column: None,
+            suggestion: None,
+        };
+        let row = |namespace: &str| {
+            let object = ObjectRef { namespace: namespace.into(), ..ObjectRef::default() };
+            ConfigRow { findings: vec![error(Some(object.clone()))], object, ..ConfigRow::default() }
+        };
+        let list = ConfigList {
+            rows: vec![row("shop"), row("bank")],
+            file_findings: vec![error(None)],
+            ..ConfigList::default()
+        };
+        assert_eq!(errors(&list, &|_| true), 3);
+        assert_eq!(errors(&list, &|namespace| namespace == "shop"), 1);
+        assert_eq!(errors(&list, &|_| false), 0);
     }
 
     #[test]
