@@ -1,10 +1,13 @@
 //! The page of one namespace, application, workload or service.
 
+mod ways;
+
 use std::sync::Arc;
 
 use leptos::prelude::*;
 use weft_model::details::{Applies, Call, Detail, Instance, Row, Subject};
 
+use self::ways::Ways;
 use super::{
     charts::Charts,
     list::One,
@@ -75,7 +78,7 @@ pub fn DetailPage() -> impl IntoView {
             <CopyButton text=Signal::derive(move || key.with(|key| key.1.clone())) title="Copy the name" />
             <span class="spring"></span>
             <Configure detail=detail />
-            <Traces detail=detail />
+            <Ways detail=detail />
             <CopyLink />
         </div>
         {move || match missing.get() {
@@ -117,22 +120,6 @@ pub fn DetailPage() -> impl IntoView {
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// The way to the traces of what is open.
-#[component]
-fn Traces(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
-    let app = app();
-    let workload =
-        Memo::new(move |_| detail.with(|detail| detail.as_ref().and_then(|one| one.row.workloads.first().cloned())));
-    move || {
-        workload.get().map(|workload| {
-            let href = move || {
-                app.view.with(|view| View { workload: workload.clone(), ..view.enter(Room::Traces) }.fragment())
-            };
-            view! { <a class="button" href=href data-testid="detail-traces"><Glyph icon=Icon::Traces />"Traces"</a> }
-        })
-    }
 }
 
 /// The way to the forms about what is open.
