@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod auth;
+mod connections;
 mod events;
 mod guard;
 mod headers;
@@ -24,7 +25,7 @@ use axum::{
 
 use self::routes::Routes;
 pub(crate) use self::token::bearer;
-pub use self::{api::openapi_text as openapi, problem::ApiError};
+pub use self::{api::openapi_text as openapi, connections::serve, problem::ApiError};
 use crate::app::App;
 
 /// Largest body of an API request. An edit is a few hundred bytes.
