@@ -22,6 +22,8 @@ pub fn Banners() -> impl IntoView {
         Memo::new(move |_| app.status.with(|load| load.value.as_ref().and_then(|status| away(&status.prometheus))));
     let operator =
         Memo::new(move |_| app.status.with(|load| load.value.as_ref().and_then(|status| away(&status.operator))));
+    let database =
+        Memo::new(move |_| app.status.with(|load| load.value.as_ref().and_then(|status| away(&status.database))));
     let again = move || match app.link.get() {
         Link::Lost(at) => format!("Next try in {}.", format::span((at - app.now.get()).max(0.0))),
         Link::Connecting | Link::Live => String::new(),
@@ -60,6 +62,23 @@ pub fn Banners() -> impl IntoView {
                 })
         }}
         {move || {
+            database
+                .get()
+                .filter(|_| !lost.get())
+                .map(|(_, problem)| {
+                    view! {
+                        <div class="banner" role="status" data-testid="banner-database">
+                            <Glyph icon=Icon::Alert />
+                            <span>
+                                <strong>"The console's database is in trouble: saving, the audit and traces may fail."</strong>
+                                " "
+                                {sentence(&capital(&problem))}
+                            </span>
+                        </div>
+                    }
+                })
+        }}
+        {move || {
             operator
                 .get()
                 .filter(|_| !lost.get())
@@ -88,6 +107,11 @@ pub fn Banners() -> impl IntoView {
 pub fn is_configured(dependency: &Dependency) -> bool {
     let problem = dependency.problem.as_deref().unwrap_or_default();
     !(problem.starts_with("No ") && problem.contains(" is configured"))
+}
+
+fn capital(problem: &str) -> String {
+    let mut letters = problem.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A problem as a sentence of its own.
