@@ -1,6 +1,7 @@
 //! `weft check`: whether a cluster can run Weft, and whether the installed one works. Each failure comes with a hint.
 
 mod access;
+mod credentials;
 mod install;
 mod mesh;
 mod report;
@@ -61,6 +62,7 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
             findings.extend(install::control_planes(cluster, &meshes).await);
             findings.extend(install::webhooks(cluster, &meshes).await);
             findings.extend(mesh::namespaces(cluster, &meshes).await);
+            findings.extend(credentials::credentials(cluster).await);
         }
         if installed != Some(false) {
             findings.extend(mesh::proxies(cluster).await);

@@ -40,7 +40,7 @@ pub struct UpgradeArgs {
     #[arg(long, value_name = "NAME")]
     mesh: Option<String>,
     /// Leave the running control plane alone and install a second one of this revision beside it.
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     revision: Option<String>,
     /// Whether to wait until everything runs in the new version.
     #[arg(
@@ -90,7 +90,7 @@ async fn look(cluster: &Cluster, wish: &Wish) -> anyhow::Result<Plan> {
     let pods = cluster.pods().await?;
     let operator = operator::find(cluster).await?;
     let mut plan = Plan::new(&meshes, &pods, operator.as_ref(), wish, &cluster.system);
-    if let Some(revision) = &wish.revision {
+    if let Some(revision) = wish.revision.as_ref().filter(|_| !plan.refused()) {
         let namespaces = moves::namespaces(cluster).await?;
         // Whatever it is called: it may have been there before.
         let new = plan.meshes.iter().find(|step| step.revision == *revision);

@@ -54,6 +54,9 @@ struct JoinArgs {
     /// The directory that is written; by default one here, called as the WorkloadEntry.
     #[arg(long, short = 'f', value_name = "DIR")]
     output_dir: Option<PathBuf>,
+    /// Write over the files of another machine that are in the directory.
+    #[arg(long)]
+    force: bool,
     /// Where that directory will lie on the machine.
     #[arg(long, value_name = "DIR", default_value = "/etc/weft")]
     machine_dir: PathBuf,
@@ -105,7 +108,8 @@ async fn join(cluster: &Cluster, args: &JoinArgs) -> anyhow::Result<Joined> {
     reachable(args.address)?;
     bootstrap::plain(&args.machine_dir)?;
     let name = args.name.clone().unwrap_or_else(|| entry_name(&args.group, args.address));
-    let place = Place::prepare(args.output_dir.as_deref().unwrap_or(Path::new(&name)))?;
+    let directory = args.output_dir.as_deref().unwrap_or(Path::new(&name));
+    let place = Place::prepare(directory, (!args.force).then_some((cluster.namespace.as_str(), name.as_str())))?;
     let group = group::find(cluster, &args.group).await?;
     let mesh = mesh::find(cluster, args.revision.as_deref(), args.control_plane.as_deref()).await?;
 

@@ -15,6 +15,7 @@ pub mod scene;
 pub mod scope;
 pub mod trend;
 pub mod viewport;
+pub mod ways;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod memory;

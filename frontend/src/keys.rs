@@ -10,7 +10,7 @@ use crate::{browser, location::Room, state::App};
 const PATIENCE_MS: f64 = 1_200.0;
 
 /// Keys and what they do, as the help shows them.
-pub const HELP: [(&str, &str); 17] = [
+pub const HELP: [(&str, &str); 18] = [
     ("g g", "Graph"),
     ("g c", "Canaries"),
     ("g o", "Configuration"),
@@ -22,6 +22,7 @@ pub const HELP: [(&str, &str); 17] = [
     (".", "Pause or go on"),
     ("+  −", "Zoom the graph"),
     ("0", "Fit the graph"),
+    ("Shift+←↑↓→", "Move the graph"),
     ("f", "Focus on the selected node, or show everything again"),
     ("Menu", "What can be done with the row that has the focus"),
     ("l", "Graph as a list"),
@@ -39,6 +40,8 @@ pub enum Zoom {
     Out,
     /// Everything.
     Fit,
+    /// What lies so many steps to the right and below.
+    Pan(i8, i8),
 }
 
 /// Listens on the whole page. `zoom` is what the graph's room looks at.
@@ -66,7 +69,12 @@ pub fn listen(app: App, zoom: WriteSignal<Option<Zoom>>) {
             event.prevent_default();
             return;
         }
+        let on_graph = || app.view.with_untracked(|view| view.room == Room::Graph);
         let handled = match key.as_str() {
+            "ArrowLeft" if event.shift_key() && on_graph() => ask(zoom, Zoom::Pan(-1, 0)),
+            "ArrowRight" if event.shift_key() && on_graph() => ask(zoom, Zoom::Pan(1, 0)),
+            "ArrowUp" if event.shift_key() && on_graph() => ask(zoom, Zoom::Pan(0, -1)),
+            "ArrowDown" if event.shift_key() && on_graph() => ask(zoom, Zoom::Pan(0, 1)),
             "g" => {
                 leader.set_value(browser::now());
                 true
@@ -83,7 +91,7 @@ pub fn listen(app: App, zoom: WriteSignal<Option<Zoom>>) {
             "+" | "=" => ask(zoom, Zoom::In),
             "-" => ask(zoom, Zoom::Out),
             "0" => ask(zoom, Zoom::Fit),
-            "l" if app.view.with_untracked(|view| view.room == Room::Graph) => {
+            "l" if on_graph() => {
                 app.change(|view| view.graph.list = !view.graph.list);
                 true
             }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod cluster_tokens;
 pub mod credentials;
 pub mod describe;
+pub mod ledger;
 pub mod plugged;
 pub mod renewal;
 pub mod root;

@@ -1,5 +1,6 @@
-//! The proxy's certificate: asked for with a token at first, then renewed with itself at half of its life. The key is
-//! made here and never logged; it stays in memory, unless an identity file is to keep it for the next start.
+//! The proxy's certificate: asked for with a token at first, then renewed with itself at half of its life, or at once when
+//! the mesh's roots do not anchor it any more. The key is made here and never logged; it stays in memory, unless an
+//! identity file is to keep it for the next start.
 
 mod credentials;
 mod file;
@@ -12,6 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures::FutureExt;
 use rand::Rng;
 use tokio::time::Instant;
 use weft_runtime::{Shutdown, StartupError};
@@ -31,8 +33,12 @@ pub struct Keeper {
     file: Option<IdentityFile>,
 }
 
-/// How often a kept identity is looked at: the mesh's roots may have changed beside it.
+/// How often the identity is looked at: the mesh's roots may have changed beside it, or the machine may have slept beyond
+/// its end.
 const LOOK: Duration = Duration::from_secs(5);
+/// Waits before renewals that were not due: the first keeps proxies that see the same change from coming all at once, the
+/// last bounds what roots that never fit can cost.
+const EARLY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 impl Keeper {
     /// Checks the credentials, so that a file that is missing or damaged is a startup error.
@@ -75,15 +81,17 @@ impl Keeper {
         Ok(Self { shared, control_plane, credentials, file: Some(file) })
     }
 
-    /// Asks, waits for half of the lifetime, asks again; until shutdown.
+    /// Asks, waits for half of the lifetime or until others may not accept the certificate any more, asks again; until
+    /// shutdown.
     pub async fn run(self, shutdown: Shutdown) {
+        let mut early = Backoff::new(EARLY.0, EARLY.1);
         tokio::select! {
             () = shutdown.wait() => {}
-            () = async { loop { self.renew_once().await; } } => {}
+            () = async { loop { self.renew_once(&mut early).await; } } => {}
         }
     }
 
-    async fn renew_once(&self) {
+    async fn renew_once(&self, early: &mut Backoff) {
         let mut backoff = Backoff::default();
         let identity = loop {
             match self.ask().await {
@@ -110,29 +118,53 @@ impl Keeper {
             file.keep(&identity).await;
         }
         self.shared.identity.store(Some(identity));
-        self.rest(wait).await;
+        // A doubt from before was about another certificate.
+        let _: Option<()> = self.shared.doubt.notified().now_or_never();
+        self.rest(wait, early).await;
     }
 
-    /// Waits. The file follows other roots that are put in force meanwhile: a proxy that starts with those of yesterday
-    /// would not know the operator.
-    async fn rest(&self, wait: Duration) {
-        let Some(file) = &self.file else { return tokio::time::sleep(wait).await };
+    /// Waits for `wait`; less, when the certificate stops being good meanwhile or somebody doubts it. The file follows other
+    /// roots that are put in force: a proxy that starts with those of yesterday would not know the operator.
+    async fn rest(&self, wait: Duration, early: &mut Backoff) {
         let until = Instant::now() + wait;
+        let mut sound = self.is_sound();
         while Instant::now() < until {
-            tokio::time::sleep_until(until.min(Instant::now() + LOOK)).await;
-            if let Some(identity) = self.shared.identity.load_full() {
+            let doubted = tokio::select! {
+                () = self.shared.doubt.notified() => true,
+                () = tokio::time::sleep_until(until.min(Instant::now() + LOOK)) => false,
+            };
+            if let (Some(file), Some(identity)) = (&self.file, self.shared.identity.load_full()) {
                 file.keep(&identity).await;
             }
+            // One that was never good by this clock is no reason: the next would be no better.
+            let still = self.is_sound();
+            if doubted || (sound && !still) {
+                let pause = early.wait();
+                tracing::warn!(
+                    in_ms = pause.as_millis() as u64,
+                    "the certificate or the roots in force are not the mesh's any more: asking for new ones"
+                );
+                self.shared.stats.certificate_doubted();
+                return tokio::time::sleep(pause).await;
+            }
+            sound = still;
         }
+        early.reset();
     }
 
-    /// With the certificate while there is a good one, else with the token.
+    fn is_sound(&self) -> bool {
+        self.shared.identity.load().as_ref().is_some_and(|identity| identity.verify(SystemTime::now()).is_ok())
+    }
+
+    /// With the certificate while there is a good one, else with the token. One that the present roots do not anchor is worth
+    /// the token as soon as it is of no use.
     async fn ask(&self) -> Result<Identity, RequestError> {
         let node = &self.shared.node;
         let present = self.shared.identity.load_full();
         if let Some(identity) = present.filter(|identity| identity.not_after > SystemTime::now()) {
+            let sound = identity.verify(SystemTime::now()).is_ok();
             match request::with_certificate(&self.control_plane, node, &identity).await {
-                Err(error) if self.credentials.worth_trying(&error) => {
+                Err(error) if self.credentials.worth_trying(&error) || (!sound && error.unproven()) => {
                     tracing::warn!(%error, "renewal by certificate failed, trying the token");
                 }
                 other => return other,
@@ -152,5 +184,7 @@ fn renew_after(identity: &Identity, now: SystemTime, jitter: f64) -> Duration {
 
 #[cfg(test)]
 mod resume_tests;
+#[cfg(test)]
+mod root_tests;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use weft_policy::config::Config;
 
 pub use drain::{Drain, LiveConnection};
@@ -35,6 +35,8 @@ pub struct Shared {
     pub config: ArcSwap<Config>,
     /// The certificate in force; `None` until the first one was issued.
     pub identity: ArcSwapOption<tls::Identity>,
+    /// Wakes the keeper of the certificate before its time: others may not accept the one in force any more.
+    pub doubt: Notify,
     /// TLS configurations built from `identity` and `config`.
     pub tls: tls::Cache,
     /// This workload's own labels: from the workload table once it was received, until then from the flags.
@@ -68,6 +70,7 @@ impl Shared {
             node,
             config: ArcSwap::from_pointee(Config::default()),
             identity: ArcSwapOption::empty(),
+            doubt: Notify::new(),
             tls: tls::Cache::default(),
             facts,
             drain: Drain::default(),

@@ -67,6 +67,12 @@ impl Client {
             if self.shared.stats.xds_connected() {
                 self.shared.stats.set_xds_connected(false);
             }
+            // Its roots are not those that we know: with the file of roots and a token we may find back.
+            if let Error::Connect(error @ ConnectError::Tls(..)) = &ended
+                && !error.is_of_another_time()
+            {
+                self.shared.doubt.notify_one();
+            }
             let wait = backoff.wait();
             let address = self.control_plane.address();
             let retry_in_ms = wait.as_millis() as u64;

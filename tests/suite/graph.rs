@@ -95,8 +95,13 @@ async fn expressions_find_and_hide_and_the_address_restores_them() {
 async fn a_large_graph_starts_folded_and_stays_put() {
     let page = Page::start(mesh(300, 1_000, 12)).await;
     let browser = Browser::start(1440, 900, false).await;
-    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    browser.open(&format!("{}/#/graph", page.url)).await;
     nodes_are(&browser, "twelve namespaces are twelve nodes", 12).await;
+    let canvas = "[data-testid=graph-canvas] canvas";
+    let large = |scale: &str| scale.parse::<f64>().is_ok_and(|scale| scale >= 0.55);
+    browser.attribute_where("they fill the canvas with their rates", canvas, "data-scale", SOON, large).await;
+    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    nodes_are(&browser, "the same beside the list", 12).await;
     // One opens by the keyboard and folds again; the rest stays folded.
     let shop = "[data-testid=graph-boxes] [data-box=shop] button";
     let row = browser.wait_for(shop).await;
@@ -214,10 +219,22 @@ async fn views_panel_charts_and_saved_views() {
     browser.script("document.querySelector('[data-testid=trends] .as-table summary').click()").await;
     browser.wait_for(&format!("{} td", chart("requests"))).await;
     assert!(fragment(&browser).await.contains("select=node"), "a link restores the panel");
+    // The focus is in the panel, which leads to the workload's page; when it closes, the focus is back on the row.
+    assert_eq!(browser.script("return document.activeElement.id").await, json!("panel-title"));
+    let page = "return document.querySelector('[data-testid=node-page]').getAttribute('href')";
+    let page = browser.script(page).await;
+    assert!(page.as_str().is_some_and(|page| page.starts_with("#/workloads/shop/order-service-v1")), "{page}");
     browser.page.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
     until("the panel is closed", SOON, || async {
         let panels = browser.page.find_all(Locator::Css("[data-testid=panel]")).await.map_or(0, |all| all.len());
         ensure(panels == 0, || "open".to_owned())
+    })
+    .await;
+    until("the row has the focus again", SOON, || async {
+        let back =
+            "return document.activeElement.closest('[data-node]')?.dataset.node ?? document.activeElement.tagName";
+        let back = browser.script(back).await;
+        ensure(back == json!("shop/order-service-v1"), || back.to_string())
     })
     .await;
     // A call's panel has its own.

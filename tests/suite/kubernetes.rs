@@ -9,6 +9,7 @@ mod gateway;
 mod install;
 mod load;
 mod outage;
+mod roots;
 mod sidecar;
 mod source;
 mod upgrade;

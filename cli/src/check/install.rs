@@ -53,7 +53,8 @@ fn kinds_finding(wanted: &[String], found: &BTreeMap<String, bool>) -> Finding {
     Finding::ok(CHECK, format!("{} are served", plural(wanted.len(), "kind")))
 }
 
-/// Whether an operator looks after the installations. Without one everything runs on as it is, so it is a warning.
+/// Whether an operator looks after the installations. Without one everything runs on as it is, so it is a warning; one that
+/// says it is ready and may do nothing is a failure, because nothing else tells.
 pub(crate) fn operator(idle: &anyhow::Result<Option<Idle>>) -> Finding {
     const CHECK: &str = "operator";
     match idle {
@@ -61,7 +62,10 @@ pub(crate) fn operator(idle: &anyhow::Result<Option<Idle>>) -> Finding {
         Ok(None) => Finding::ok(CHECK, "it is ready"),
         Ok(Some(idle)) => {
             let message = format!("{}: no change is taken up, and a Mesh says what was last written", idle.why);
-            Finding::warning(CHECK, message, &idle.remedy)
+            match idle.broken {
+                true => Finding::failed(CHECK, message, &idle.remedy),
+                false => Finding::warning(CHECK, message, &idle.remedy),
+            }
         }
     }
 }
@@ -183,10 +187,12 @@ mod tests {
     #[test]
     fn an_operator_that_is_gone_is_a_warning_with_its_remedy() {
         assert_eq!(operator(&Ok(None)).outcome, Outcome::Ok);
-        let idle = Idle { why: "there is no operator".into(), remedy: "weft install".into() };
+        let idle = Idle { why: "there is no operator".into(), remedy: "weft install".into(), broken: false };
         let told = operator(&Ok(Some(idle)));
         assert_eq!((told.outcome, told.hint.as_deref()), (Outcome::Warning, Some("weft install")));
         assert!(told.message.contains("last written"), "{told:?}");
+        let powerless = Idle { why: "it lost its rights".into(), remedy: "weft install".into(), broken: true };
+        assert_eq!(operator(&Ok(Some(powerless))).outcome, Outcome::Failed);
     }
 
     #[test]

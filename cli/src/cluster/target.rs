@@ -45,7 +45,10 @@ impl Cluster {
         let what = format!("find {} {namespace}/{name}", kind.to_lowercase());
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let found = if *kind == "Pod" {
-            vec![pods.get(name).await.map_err(|error| missing(&what, &error))?]
+            match pods.get(name).await {
+                Ok(pod) => vec![pod],
+                Err(error) => return Err(self.machine(&target).await.unwrap_or_else(|| missing(&what, &error)).into()),
+            }
         } else {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(target.group, target.version, kind));
             let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
@@ -73,6 +76,17 @@ impl Cluster {
                 Err(StartupError::new(what, why, remedy).into())
             }
         }
+    }
+
+    /// What to say of a name that no pod has when a machine outside of the cluster has it: nothing here reaches its proxy.
+    async fn machine(&self, target: &Target) -> Option<StartupError> {
+        let resource = ApiResource::from_gvk_with_plural(
+            &GroupVersionKind::gvk("networking.istio.io", "v1", "WorkloadEntry"),
+            "workloadentries",
+        );
+        let entries: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &target.namespace, &resource);
+        let entry = entries.get_opt(&target.name).await.ok().flatten()?;
+        Some(of_machine(target, entry.data["spec"]["address"].as_str().unwrap_or_default()))
     }
 
     fn target(&self, written: &str) -> Target {
@@ -111,6 +125,16 @@ fn selector(kind: &str, object: &DynamicObject) -> Option<Selector> {
         return (!labels.is_empty()).then(|| labels.into_iter().collect());
     }
     Selector::try_from(serde_json::from_value::<LabelSelector>(written.clone()).ok()?).ok()
+}
+
+fn of_machine(target: &Target, address: &str) -> StartupError {
+    let Target { namespace, name, .. } = target;
+    StartupError::new(
+        format!("cannot ask the proxy of {namespace}/{name}"),
+        format!("it is a machine outside of the cluster ({address}), and its admin page answers on that machine alone"),
+        "run weft proxy-config with --proxy-admin http://127.0.0.1:15000 there, or through ssh -L 15000:127.0.0.1:15000; weft \
+         proxy-status shows what the control plane knows of it",
+    )
 }
 
 fn missing(what: &str, error: &Error) -> StartupError {
@@ -156,6 +180,14 @@ mod tests {
         assert_eq!(read(Some("shop"), "Deployment/web"), "Deployment shop/web");
         assert_eq!(read(Some("shop"), "svc/web.v2"), "Service shop/web.v2");
         assert_eq!(read(None, "sts/db"), "StatefulSet default/db");
+    }
+
+    #[tokio::test]
+    async fn a_machine_is_told_from_a_pod_that_is_not_there() {
+        let told = of_machine(&cluster(None).target("vms/db-1"), "10.0.0.5").to_string();
+        for part in ["vms/db-1", "10.0.0.5", "--proxy-admin http://127.0.0.1:15000"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) async fn apply(cluster: &Cluster, plan: &Plan, leaving: bool) -> anyh
 }
 
 /// What speaks for objects like `object`.
-pub(super) fn api(cluster: &Cluster, object: &Value) -> anyhow::Result<Api<DynamicObject>> {
+pub fn api(cluster: &Cluster, object: &Value) -> anyhow::Result<Api<DynamicObject>> {
     let text =
         |field: &str| object[field].as_str().map(str::to_owned).with_context(|| format!("an object has no {field}"));
     let types = TypeMeta { api_version: text("apiVersion")?, kind: text("kind")? };

@@ -1,6 +1,9 @@
 //! What `weft install` does not go over: an operator that somebody else keeps, a newer one, and the version window.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::Pod;
+use weft_api::mesh::MeshSpec;
 use weft_install::{VERSION, version::tag_of};
 use weft_operator::reconcile::skew;
 use weft_runtime::StartupError;
@@ -16,10 +19,43 @@ use crate::{
 
 /// Looks before anything is written.
 pub(super) async fn check(cluster: &Cluster, plan: &Plan) -> anyhow::Result<()> {
-    let Some(operator) = operator::find(cluster).await? else { return Ok(()) };
     let meshes = cluster.meshes().await?.unwrap_or_default();
+    names(&meshes, plan)?;
+    let Some(operator) = operator::find(cluster).await? else { return Ok(()) };
     let pods = if meshes.is_empty() { Vec::new() } else { cluster.pods().await? };
     Ok(judge(&operator, &meshes, &pods, plan)?)
+}
+
+/// A revision, and a tag, has one Mesh: a second one would be made, never get ready and stay.
+fn names(meshes: &[Installation], plan: &Plan) -> Result<(), StartupError> {
+    let of = |spec: &MeshSpec| -> BTreeSet<String> {
+        spec.tags.iter().cloned().chain([spec.revision_label().to_owned()]).collect()
+    };
+    // What this Mesh has by now is between it and the others, and its condition tells who has it.
+    let held: BTreeSet<String> =
+        meshes.iter().filter(|mesh| mesh.name == plan.mesh_name()).flat_map(|mesh| of(&mesh.spec)).collect();
+    let wanted: BTreeSet<String> = of(plan.spec()).difference(&held).cloned().collect();
+    for mesh in meshes.iter().filter(|mesh| mesh.name != plan.mesh_name()) {
+        let Some(taken) = of(&mesh.spec).into_iter().find(|name| wanted.contains(name)) else { continue };
+        let name = &mesh.name;
+        let why = format!("Mesh {name} answers to {taken:?} already, and Mesh {} would too", plan.mesh_name());
+        if mesh.leaving {
+            let wait = format!(
+                "kubectl wait --for=delete mesh/{name} --timeout=5m waits until it is gone; then run this again"
+            );
+            return Err(impossible(why, wait));
+        }
+        let same = match mesh.spec.revision.as_str() {
+            "" => format!("--name {name}"),
+            revision => format!("--name {name} --revision {revision}"),
+        };
+        let remedy = format!(
+            "weft upgrade brings {name} up to date, weft install {same} changes it, and another --revision installs a second \
+             control plane"
+        );
+        return Err(impossible(why, remedy));
+    }
+    Ok(())
 }
 
 fn judge(operator: &Operator, meshes: &[Installation], pods: &[Pod], plan: &Plan) -> Result<(), StartupError> {
@@ -66,6 +102,33 @@ mod tests {
 
     fn refused(operator: &Operator, meshes: &[Installation], pods: &[Pod], words: &[&str]) -> String {
         judge(operator, meshes, pods, &plan(words).unwrap()).err().map_or_else(String::new, |error| error.to_string())
+    }
+
+    #[test]
+    fn a_name_that_another_mesh_has_is_refused() {
+        let told = |spec, words: &[&str]| {
+            let found = names(&[installation(spec, json!({}))], &plan(words).unwrap());
+            found.err().map_or_else(String::new, |error| error.to_string())
+        };
+        let moved = json!({"revision": "v2", "tags": ["default"]});
+        let refused = told(moved.clone(), &[]);
+        for part in ["Mesh main answers to \"default\"", "weft upgrade", "--name main --revision v2"] {
+            assert!(refused.contains(part), "{part}: {refused}");
+        }
+        assert!(told(json!({}), &[]).contains("weft install --name main changes it"));
+        assert!(told(moved.clone(), &["--revision", "v2"]).contains("answers to \"v2\""));
+        assert!(
+            told(json!({"tags": ["prod"]}), &["--revision", "v3", "--set", "tags=[\"prod\"]"]).contains("\"prod\"")
+        );
+        // The Mesh itself, also one that another has a name in common with already, and one beside it.
+        let mut twin = installation(json!({"tags": ["default"], "revision": "v2"}), json!({}));
+        twin.name = "weft".into();
+        assert!(names(&[installation(json!({}), json!({})), twin], &plan(&["--name", "main"]).unwrap()).is_ok());
+        assert_eq!(told(moved.clone(), &["--name", "main", "--revision", "v2"]), "");
+        assert_eq!(told(moved, &["--revision", "v3"]), "");
+        let mut gone = installation(json!({}), json!({}));
+        gone.leaving = true;
+        assert!(names(&[gone], &plan(&[]).unwrap()).unwrap_err().to_string().contains("wait --for=delete mesh/main"));
     }
 
     #[test]

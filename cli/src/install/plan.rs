@@ -1,6 +1,7 @@
 //! What an installation consists of, worked out without a cluster.
 
 use serde_json::{Map, Value, json};
+use weft_api::mesh::MeshSpec;
 use weft_install::{Capabilities, MeshInput, render, render::bootstrap::Bootstrap};
 use weft_runtime::StartupError;
 
@@ -68,6 +69,11 @@ impl Plan {
 
     pub(super) fn mesh_name(&self) -> &str {
         &self.input.name
+    }
+
+    /// What the Mesh says.
+    pub(super) fn spec(&self) -> &MeshSpec {
+        &self.input.mesh
     }
 
     /// Whether a version is asked for, instead of this command's own.

@@ -248,7 +248,8 @@ mod tests {
         assert_eq!(state(&status, None), "the operator cleans up");
         status.waiting_for = vec!["1 injected pods still run: shop/web".into()];
         assert_eq!(state(&status, None), "1 injected pods still run: shop/web");
-        let idle = Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into() };
+        let idle =
+            Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into(), broken: false };
         let told = state(&status, Some(&idle));
         assert_eq!(told, "there is no operator, and only an operator can clean up (weft install brings it back)");
     }

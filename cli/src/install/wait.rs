@@ -56,15 +56,32 @@ pub async fn ready(cluster: &Cluster, name: &str, version: &str, patience: Durat
 
 /// Tells what is waited for when that is news, and waits a little; `false` when the time is over.
 pub(super) async fn step(state: String, told: &mut String, end: Instant) -> bool {
-    if state != *told {
-        eprintln!("waiting: {state}");
-        *told = state;
-    }
+    tell(state, told);
     if Instant::now() >= end {
         return false;
     }
     tokio::time::sleep(PERIOD).await;
     true
+}
+
+/// Tells what is waited for when that is news, and at once what no waiting mends.
+pub fn tell(state: String, told: &mut String) {
+    if state == *told {
+        return;
+    }
+    eprintln!("waiting: {state}");
+    if let Some(hint) = roomless(&state).filter(|_| roomless(told).is_none()) {
+        eprintln!("weft: {hint}");
+    }
+    *told = state;
+}
+
+/// What to do when the scheduler finds no node for a pod.
+fn roomless(state: &str) -> Option<&'static str> {
+    state.contains("Unschedulable").then_some(
+        "no node has room for that pod, and waiting does not change it: add a node, or have fewer pods with \
+         spec.components.controlPlane.replicas and spec.components.ingressGateway.replicas of the Mesh (docs/upgrade.md)",
+    )
 }
 
 fn late(name: &str, told: &str, patience: Duration) -> ExitCode {
@@ -108,6 +125,13 @@ mod tests {
     use weft_api::mesh::Condition;
 
     use super::*;
+
+    #[test]
+    fn a_pod_without_a_node_has_a_remedy_at_once() {
+        let state = "control-plane: 2 of 3 pods are ready (image x), pod a: Unschedulable (Insufficient cpu)";
+        assert!(roomless(state).unwrap().contains("controlPlane.replicas"));
+        assert_eq!(roomless("control-plane: 2 of 3 pods are ready (image x)"), None);
+    }
 
     #[test]
     fn the_reason_is_named() {

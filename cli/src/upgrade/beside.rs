@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use weft_api::mesh::Profile;
+use weft_install::{Capabilities, MeshInput};
 
 use super::plan::{Action, Step};
 use crate::cluster::meshes::{Installation, resource};
@@ -26,17 +27,31 @@ pub(super) fn step(base: &Installation, revision: &str, to: &str) -> Step {
         object: Some(json!({
             "apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": spec,
         })),
-        mesh: name,
         revision: revision.to_owned(),
         action: Action::Create,
         from: String::new(),
         to: to.to_owned(),
         images: BTreeMap::new(),
-        refused: None,
+        refused: unusable(&name, revision),
+        mesh: name,
         note: None,
         tag: None,
         shows: if base.spec.profile() == Profile::Remote { String::new() } else { to.to_owned() },
     }
+}
+
+/// Why no Mesh can have that name and revision. Only these: the settings are those of a Mesh that is there.
+fn unusable(name: &str, revision: &str) -> Option<String> {
+    let kind = resource();
+    let error = |name: &str| {
+        let bare = json!({
+            "apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, "spec": {"revision": revision},
+        });
+        MeshInput::from_json(&bare, "", Capabilities::default()).err()
+    };
+    // The revision's own rule first: a name that is made of it is wrong for the same reason.
+    let error = error("weft").or_else(|| error(name))?;
+    Some(format!("{error}: name another one, such as --revision v2"))
 }
 
 #[cfg(test)]
@@ -51,5 +66,18 @@ mod tests {
         assert_eq!((step.mesh.as_str(), step.action), ("main-v2", Action::Create));
         let expected = json!({"profile": "demo", "revision": "v2", "image": {"hub": "registry/weft", "tag": "0.2.0"}});
         assert_eq!(step.object.unwrap()["spec"], expected);
+    }
+
+    #[test]
+    fn a_revision_that_cannot_be_is_refused_before_anything_is_written() {
+        let refused = |revision: &str| step(&installation(json!({}), json!({})), revision, "0.2.0").refused;
+        assert_eq!(refused("v2"), None);
+        for bad in ["V2_BAD", "2", "a.b", "v2-", &"v".repeat(41)] {
+            let told = refused(bad).unwrap_or_default();
+            assert!(
+                told.contains(bad) && told.contains("lower-case letters") && told.contains("--revision v2"),
+                "{told}"
+            );
+        }
     }
 }

@@ -34,7 +34,8 @@ pub(super) async fn namespaces(cluster: &Cluster) -> anyhow::Result<Vec<Namespac
 
 impl Moves {
     /// From `base` to `new`, the Mesh of `revision` with these tags already. Nothing where there is no base any more. The way
-    /// back is for all that has moved before as well: whoever asks half-way gets it whole.
+    /// back is for all that has moved before as well: whoever asks half-way gets it whole. There is none to a base that is
+    /// being deleted: it injects nothing any more.
     pub(super) fn of(
         base: Option<&Installation>,
         (new, held): (&str, &[String]),
@@ -89,23 +90,29 @@ impl Moves {
         if !all.is_empty() {
             moves.back.extend([tags(new, &[]), tags(name, &all), taken_up(name)]);
         }
-        moves.forward.extend(restart(pods, &moved, old));
         moved.append(&mut there);
-        moves.back.extend(restart(pods, &moved, old));
+        // Half-way, a namespace has its label already and some of its pods still have the old proxy.
+        moves.forward.extend(restart(pods, &moved, |found| found != revision));
         moves.finish.push(format!("weft uninstall --name {name}"));
-        moves.back.push(format!("weft uninstall --name {new}"));
+        if base.leaving {
+            moves.back.clear();
+        } else {
+            moves.back.extend(restart(pods, &moved, |_| true));
+            moves.back.push(format!("weft uninstall --name {new}"));
+        }
         Some(moves)
     }
 }
 
-/// Restarts what has a proxy in these namespaces.
-fn restart(pods: &[Pod], namespaces: &BTreeSet<String>, revision: &str) -> Vec<String> {
+/// Restarts what has a proxy in these namespaces, of a revision that is `due`.
+fn restart(pods: &[Pod], namespaces: &BTreeSet<String>, due: impl Fn(&str) -> bool) -> Vec<String> {
     let proxies = pods::proxied(pods).filter(|proxy| !proxy.over() && !proxy.is_gateway());
     let proxies: Vec<Restart> = proxies
-        .filter(|proxy| namespaces.contains(&proxy.pod.namespace().unwrap_or_default()))
+        .filter(|proxy| namespaces.contains(&proxy.pod.namespace().unwrap_or_default()) && due(proxy.revision()))
+        .filter(|proxy| pods::stays(proxy.pod))
         .map(|proxy| Restart {
             workload: proxy.workload(),
-            revision: revision.to_owned(),
+            revision: proxy.revision().to_owned(),
             pods: 1,
             image: String::new(),
         })
@@ -178,7 +185,7 @@ mod tests {
         ];
         let pods = [
             pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "v2"),
-            pod("ship", "track-7d9f-a", "weft/proxy:0.1.0", "prod"),
+            pod("ship", "track-7d9f-a", "weft/proxy:0.1.0", "v2"),
         ];
         let held = ["prod".to_owned()];
         let moves = Moves::of(Some(&base), ("main-v2", &held), "v2", &namespaces, &pods).unwrap();
@@ -205,5 +212,44 @@ mod tests {
         assert!(
             moves.back.contains(&r#"kubectl patch mesh main --type=merge -p '{"spec":{"tags":["prod"]}}'"#.to_owned())
         );
+    }
+
+    #[test]
+    fn what_has_not_restarted_yet_is_still_to_move() {
+        let base = installation(json!({"tags": ["canary"]}), json!({}));
+        let namespaces =
+            [namespace("shop", json!({"istio.io/rev": "v2"})), namespace("ship", json!({"istio.io/rev": "prod"}))];
+        let mut going = pod("shop", "gone-7d9f-a", "weft/proxy:0.1.0", "default");
+        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        let pods = [
+            pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "v2"),
+            pod("shop", "client-7d9f-a", "weft/proxy:0.1.0", "default"),
+            pod("ship", "track-7d9f-a", "weft/proxy:0.1.0", "default"),
+            going,
+        ];
+        let held = ["prod".to_owned()];
+        let moves = Moves::of(Some(&base), ("main-v2", &held), "v2", &namespaces, &pods).unwrap();
+        let restarts: Vec<_> = moves.forward.iter().filter(|line| line.contains("rollout")).collect();
+        assert_eq!(
+            restarts,
+            ["kubectl -n ship rollout restart deployment/track", "kubectl -n shop rollout restart deployment/client"]
+        );
+    }
+
+    #[test]
+    fn nothing_goes_back_to_a_mesh_that_is_being_deleted() {
+        let mut base = installation(json!({"tags": ["prod"]}), json!({}));
+        base.leaving = true;
+        let namespaces = [namespace("shop", json!({"istio-injection": "enabled"}))];
+        let pods = [pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "default")];
+        let moves = Moves::of(Some(&base), ("main-v2", &[]), "v2", &namespaces, &pods).unwrap();
+        assert!(moves.back.is_empty(), "{:?}", moves.back);
+        assert_eq!(moves.finish, ["weft uninstall --name main"]);
+        for line in [
+            "kubectl label --overwrite namespace shop istio-injection- istio.io/rev=v2",
+            "kubectl -n shop rollout restart deployment/web",
+        ] {
+            assert!(moves.forward.iter().any(|found| found == line), "{line}: {:?}", moves.forward);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{cmp::Ordering, fmt};
 
+use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt};
 use serde::Serialize;
@@ -13,7 +14,10 @@ use weft_install::{
 };
 use weft_source::GitOps;
 
-use crate::cluster::{Cluster, explain};
+use crate::{
+    cluster::{Cluster, explain},
+    install::apply,
+};
 
 /// The operator's Deployment.
 pub(crate) struct Operator {
@@ -23,6 +27,9 @@ pub(crate) struct Operator {
     pub(crate) owner: Option<Owner>,
     /// How many of its pods are ready.
     pub(crate) ready: i32,
+    /// Roles and bindings that its rights come from and that are gone, such as `ClusterRole weft-operator`; what could not be
+    /// looked at is not among them.
+    pub(crate) lost: Vec<String>,
     bootstrap: Bootstrap,
 }
 
@@ -33,13 +40,20 @@ pub(crate) struct Idle {
     pub(crate) why: String,
     /// The remedy.
     pub(crate) remedy: String,
+    /// Whether somebody has to act: it runs and says that it is ready.
+    #[serde(skip)]
+    pub(crate) broken: bool,
 }
 
 impl Idle {
     /// Nothing while an operator of the namespace `system` is ready.
     pub(crate) fn of(operator: Option<&Operator>, system: &str) -> Option<Self> {
         let (why, remedy) = match operator {
-            Some(found) if found.ready > 0 => return None,
+            Some(found) if found.ready > 0 && found.lost.is_empty() => return None,
+            Some(found) if found.ready > 0 => (
+                format!("the operator in namespace {system} lost its rights: there is no {}", found.lost.join(", no ")),
+                found.restore(),
+            ),
             None => (
                 format!("there is no operator in namespace {system}"),
                 "weft install or helm install brings it back; --weft-namespace names another namespace".to_owned(),
@@ -53,7 +67,7 @@ impl Idle {
                 format!("kubectl -n {system} describe pods -l {}=operator says why", names::COMPONENT_LABEL),
             ),
         };
-        Some(Self { why, remedy })
+        Some(Self { why, remedy, broken: operator.is_some_and(|found| found.ready > 0) })
     }
 }
 
@@ -107,7 +121,27 @@ pub(crate) async fn find(cluster: &Cluster) -> anyhow::Result<Option<Operator>> 
     let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), &cluster.system);
     let found = api.get_opt(OPERATOR).await;
     let found = found.map_err(|error| explain(&format!("look at Deployment {OPERATOR}"), &error))?;
-    Ok(found.and_then(|deployment| Operator::of(&deployment, &cluster.system)))
+    let Some(mut operator) = found.and_then(|deployment| Operator::of(&deployment, &cluster.system)) else {
+        return Ok(None);
+    };
+    operator.lost = lost(cluster, &operator.bootstrap).await;
+    Ok(Some(operator))
+}
+
+/// What is gone of the roles and bindings that belong to an operator. It cannot tell that itself: without them it may not even
+/// write a status.
+async fn lost(cluster: &Cluster, bootstrap: &Bootstrap) -> Vec<String> {
+    let roles = bootstrap.objects().into_iter().filter(|object| is_rights(object));
+    let looks = roles.map(|object| async move {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let found = apply::api(cluster, &object).ok()?.get_metadata_opt(name).await;
+        matches!(found, Ok(None)).then(|| apply::shown(&object))
+    });
+    join_all(looks).await.into_iter().flatten().collect()
+}
+
+fn is_rights(object: &Value) -> bool {
+    object["apiVersion"].as_str().is_some_and(|version| version.starts_with("rbac.authorization.k8s.io/"))
 }
 
 impl Operator {
@@ -126,7 +160,18 @@ impl Operator {
             replicas: spec.replicas.and_then(|count| u32::try_from(count).ok()).unwrap_or(defaults.replicas),
         };
         let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default();
-        Some(Self { image, owner: Owner::of(deployment), ready, bootstrap })
+        Some(Self { image, owner: Owner::of(deployment), ready, lost: Vec::new(), bootstrap })
+    }
+
+    /// How what is gone of it comes back.
+    fn restore(&self) -> String {
+        match &self.owner {
+            Some(owner @ Owner::GitOps(_)) => format!("{owner}: sync it there"),
+            Some(Owner::Helm(release)) => {
+                format!("helm upgrade {release} with the chart and the values that it has makes them again")
+            }
+            None => "weft install, with the flags that it was installed with, makes them again".to_owned(),
+        }
     }
 
     /// Whether it runs a newer version than `version`.
@@ -189,6 +234,17 @@ pub(crate) mod testing {
         assert!(told.contains("scaled to 0") && remedy.contains("-n mesh scale"), "{told}: {remedy}");
         one.ready = 1;
         assert_eq!(why(Some(&one)), None);
+        one.lost = vec!["ClusterRole weft-operator".into(), "ClusterRoleBinding weft-operator".into()];
+        let (told, remedy) = why(Some(&one)).unwrap();
+        assert!(
+            told.contains("no ClusterRole weft-operator, no ClusterRoleBinding") && remedy.contains("weft install")
+        );
+        assert!(Idle::of(Some(&one), "mesh").unwrap().broken);
+        one.owner = Some(Owner::Helm("base".into()));
+        assert!(why(Some(&one)).unwrap().1.contains("helm upgrade base"));
+        let rights: Vec<_> = one.bootstrap.objects().into_iter().filter(is_rights).map(|o| apply::shown(&o)).collect();
+        let kinds = ["ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"];
+        assert_eq!(rights, kinds.map(|kind| format!("{kind} {OPERATOR}")));
         assert!(why(None).unwrap().1.contains("weft install"));
     }
 

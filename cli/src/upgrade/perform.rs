@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams},
@@ -14,7 +14,7 @@ use weft_operator::reconcile::rollout::{self, Rollout};
 
 use super::{
     UpgradeArgs, impossible, operator,
-    plan::{Plan, Step},
+    plan::{Action, Plan, Step},
 };
 use crate::{
     cluster::{Cluster, explain, meshes, passing},
@@ -32,7 +32,7 @@ pub(super) async fn perform(cluster: &Cluster, plan: &Plan, args: &UpgradeArgs) 
     let found = found.ok_or_else(|| impossible("the operator has just gone", "run weft install"))?;
     let mut done = Done { changed: Vec::new(), ready: true };
     // Before the operator changes: a Mesh that is to stay would follow it.
-    for step in plan.meshes.iter().filter(|step| step.action == super::plan::Action::Keep) {
+    for step in plan.meshes.iter().filter(|step| step.action == Action::Keep) {
         tag(cluster, step, &mut done.changed).await?;
     }
     let definitions = weft_install::crds().into_iter().filter(|crd| !crd.foreign).map(|crd| crd.definition);
@@ -46,7 +46,7 @@ pub(super) async fn perform(cluster: &Cluster, plan: &Plan, args: &UpgradeArgs) 
         done.ready = false;
         return Ok(done);
     }
-    let wanted = plan.meshes.iter().filter(|step| step.action != super::plan::Action::Keep);
+    let wanted = plan.meshes.iter().filter(|step| matches!(step.action, Action::Upgrade | Action::Create));
     for step in wanted {
         match &step.object {
             Some(object) => {
@@ -89,10 +89,9 @@ async fn rolled_out(cluster: &Cluster, args: &UpgradeArgs) -> anyhow::Result<boo
             Err(error) => Some(passing(&format!("look at {OPERATOR}"), &error)?),
         };
         let Some(waiting) = waiting else { return Ok(true) };
-        if waiting != told {
-            eprintln!("waiting: {waiting}");
-            told = waiting;
-        }
+        // Only to say more: without a right to pods it is waited for all the same.
+        let pods = cluster.component("operator").await.unwrap_or_default();
+        wait::tell(with_reason(waiting, &pods), &mut told);
         if Instant::now() >= end {
             let (patience, system) = (humantime::format_duration(args.timeout), &cluster.system);
             eprintln!("weft: the operator is not of the new version after {patience}: {told}; no Mesh was moved to it");
@@ -114,9 +113,27 @@ fn behind(deployment: &Deployment) -> Option<String> {
     })
 }
 
+/// Adds why a pod of the operator does not start, where one says so.
+fn with_reason(waiting: String, pods: &[Pod]) -> String {
+    match rollout::hindrances(pods).remove("operator") {
+        Some(why) => format!("{waiting}; {why}"),
+        None => waiting,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_keeps_the_operator_from_starting_is_told() {
+        let lacks = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no CPU"});
+        let pod = json!({"metadata": {"name": "op", "labels": {"weft.dev/component": "operator"}},
+            "status": {"conditions": [lacks]}});
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        assert_eq!(with_reason("x".into(), &[pod]), "x; pod op: Unschedulable (no CPU)");
+        assert_eq!(with_reason("x".into(), &[Pod::default()]), "x");
+    }
 
     #[test]
     fn old_pods_do_not_count() {

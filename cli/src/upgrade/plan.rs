@@ -89,6 +89,8 @@ pub(super) enum Action {
     Keep,
     /// It is made.
     Create,
+    /// It is being deleted, and nothing is done to it.
+    Leave,
 }
 
 impl Plan {
@@ -101,19 +103,29 @@ impl Plan {
     ) -> Self {
         let to = wish.to();
         let mut steps: Vec<Step> = meshes.iter().map(|mesh| step(mesh, pods, wish, system)).collect();
+        if wish.revision.is_none() && meshes.iter().all(|mesh| mesh.leaving) {
+            steps.iter_mut().for_each(Step::refuse_leaving);
+        }
         if let Some(revision) = &wish.revision
             && steps.iter().all(|step| step.revision != *revision)
             && let Some(base) = meshes.iter().find(|mesh| wish.is_base(mesh, meshes))
         {
-            steps.push(beside::step(base, revision, to));
+            let mut step = beside::step(base, revision, to);
+            if let Some(mesh) = meshes.iter().find(|mesh| mesh.spec.tags.contains(revision)) {
+                step.refused = Some(format!(
+                    "Mesh {} has the tag {revision:?} already: name another revision, such as --revision v2",
+                    mesh.name
+                ));
+            }
+            steps.push(step);
         }
         // A second control plane that comes now restarts nobody: its workloads come to it one by one.
-        let upgraded = meshes.iter().filter(|mesh| wish.upgrades(mesh));
+        let upgraded = meshes.iter().filter(|mesh| wish.upgrades(mesh) && !mesh.leaving);
         let restarts = restarts(upgraded, pods, to, system);
         let owner = operator.and_then(|found| found.owner.as_ref());
         let (note, not_ours) = wish.of_others(owner.map(Owner::upgrade));
         let image = operator.map(|found| (found.image.clone(), found.at(to).image));
-        Self {
+        let mut plan = Self {
             to: to.to_owned(),
             operator: image.filter(|(old, new)| old != new).map(|(old, new)| format!("{old} -> {new}")),
             refused: refusal(operator, wish, system).or(not_ours),
@@ -123,7 +135,13 @@ impl Plan {
             restarts,
             moves: None,
             changed: None,
+        };
+        // What will not happen restarts nobody.
+        if plan.refused() {
+            plan.restarts.clear();
+            plan.commands.clear();
         }
+        plan
     }
 
     pub(super) fn refused(&self) -> bool {
@@ -164,7 +182,7 @@ fn refusal(operator: Option<&Operator>, wish: &Wish, system: &str) -> Option<Str
 fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
     let from = mesh.status.version.clone();
     let pinned = mesh.spec.image.tag.clone();
-    let upgrades = wish.upgrades(mesh);
+    let upgrades = wish.upgrades(mesh) && !mesh.leaving;
     let version = if upgrades {
         wish.to().to_owned()
     } else {
@@ -175,7 +193,7 @@ fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
     };
     // A Mesh without a tag has the version that is built into its operator: this command's, unless the tag says otherwise.
     let follows = pinned.is_none() && version == VERSION && version == wish.to();
-    let tag = (!follows && pinned.as_ref() != Some(&version)).then(|| version.clone());
+    let tag = (!follows && !mesh.leaving && pinned.as_ref() != Some(&version)).then(|| version.clone());
     let settings = target(mesh, &version, system);
     let refused = skew::check(wish.to(), &from, &version, &proxies(mesh, pods)).err().map(|error| error.to_string());
     let managed = || {
@@ -183,10 +201,14 @@ fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
         Some(format!("Mesh {} belongs to {tool}: set spec.image.tag: {version} there", mesh.name))
     };
     let (note, not_ours) = wish.of_others(tag.as_ref().and_then(|_| managed()));
-    Step {
+    let mut step = Step {
         mesh: mesh.name.clone(),
         revision: mesh.spec.revision_label().to_owned(),
-        action: if upgrades { Action::Upgrade } else { Action::Keep },
+        action: match (mesh.leaving, upgrades) {
+            (true, _) => Action::Leave,
+            (false, true) => Action::Upgrade,
+            (false, false) => Action::Keep,
+        },
         images: if upgrades { images(mesh, &settings) } else { BTreeMap::new() },
         refused: refused.or(not_ours),
         note,
@@ -199,6 +221,21 @@ fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
         to: version,
         tag,
         object: None,
+    };
+    if mesh.leaving && wish.names(mesh) {
+        step.refuse_leaving();
+    }
+    step
+}
+
+impl Step {
+    /// It was asked to have a version, and will be gone.
+    fn refuse_leaving(&mut self) {
+        let mesh = &self.mesh;
+        self.refused = Some(format!(
+            "Mesh {mesh} is being deleted and takes no version up: kubectl wait --for=delete mesh/{mesh} --timeout=5m waits for \
+             that; then run this or weft install again"
+        ));
     }
 }
 

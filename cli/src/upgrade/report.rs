@@ -43,6 +43,9 @@ impl Plan {
                 Action::Upgrade => format!("{from} -> {}", step.to),
                 Action::Keep => format!("stays at {}", step.to),
                 Action::Create => format!("is made, version {}", step.to),
+                Action::Leave => {
+                    "is being deleted: it gives no new pod a proxy, so nothing can go back to it".to_owned()
+                }
             };
             let _ = writeln!(text, "Mesh {} (revision {}): {words}", step.mesh, step.revision);
             if let Some(reason) = &step.refused {
@@ -79,7 +82,7 @@ impl Plan {
     }
 
     fn moves(&self, text: &mut String) {
-        let Some(moves) = self.moves.as_ref().filter(|_| !self.refused()) else { return };
+        let Some(moves) = &self.moves else { return };
         block(text, "To move workloads, one namespace after the other:", &moves.forward);
         block(text, "Once nothing runs with the old control plane:", &moves.finish);
         block(text, "To go back instead:", &moves.back);

@@ -55,6 +55,14 @@ impl Wish {
             }
     }
 
+    /// Whether this one is asked for by its name or its revision.
+    pub(super) fn names(&self, mesh: &Installation) -> bool {
+        match &self.revision {
+            Some(revision) => mesh.spec.revision_label() == revision,
+            None => self.mesh.as_ref() == Some(&mesh.name),
+        }
+    }
+
     pub(super) fn upgrades(&self, mesh: &Installation) -> bool {
         match &self.revision {
             Some(revision) => mesh.spec.revision_label() == revision,

@@ -20,7 +20,7 @@ const UNIT: &str = "weft-proxy.service";
 /// Every file that is written.
 const ALL: [&str; 4] = [TOKEN, ROOT, SETTINGS, UNIT];
 /// Where the proxy keeps its certificate, on the machine: what its user may write to holds nothing that root obeys.
-const IDENTITY: &str = "/var/lib/weft/identity.pem";
+pub const IDENTITY: &str = "/var/lib/weft/identity.pem";
 /// User of the proxy, whose connections capture leaves alone.
 const USER: u32 = 1337;
 
@@ -82,7 +82,12 @@ fn settings(machine: &Machine<'_>, mesh: &Mesh) -> String {
         ("ACCESS_LOG", access_log.to_owned()),
     ];
     let lines = pairs.iter().map(|(name, value)| format!("WEFT_{name}={value}\n"));
-    format!("# Settings of weft-proxy for {}/{}.\n", machine.namespace, machine.name) + &lines.collect::<String>()
+    head(machine.namespace, machine.name) + &lines.collect::<String>()
+}
+
+/// The first line of the settings: whose they are.
+fn head(namespace: &str, name: &str) -> String {
+    format!("# Settings of weft-proxy for {namespace}/{name}.\n")
 }
 
 /// Redirects again at each start, which changes nothing where it is done already. SSH to the machine is never redirected.
@@ -149,8 +154,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// Makes sure that the directory can be written, and that nothing of anybody else's is in it.
-    pub fn prepare(target: &Path) -> Result<Self, StartupError> {
+    /// Makes sure that the directory can be written, and that nothing of anybody else's is in it: nor of another machine
+    /// than the one of this namespace and name, whose token would be lost, where one is given.
+    pub fn prepare(target: &Path, machine: Option<(&str, &str)>) -> Result<Self, StartupError> {
         let failed = |why: String, remedy: &str| {
             StartupError::new(format!("cannot write the directory {}", target.display()), why, remedy)
         };
@@ -167,6 +173,10 @@ impl Place {
                 return Err(failed(why, "name another one with --output-dir"));
             }
             Err(error) => return Err(failed(error.to_string(), "name another one with --output-dir")),
+        }
+        if let Some(other) = machine.and_then(|(namespace, name)| another(target, namespace, name)) {
+            let why = format!("it holds the files of {other}");
+            return Err(failed(why, "name another one with --output-dir, or write over them with --force"));
         }
         let staging = target.with_file_name(beside(name, "new"));
         DirBuilder::new().mode(0o700).create(&staging).map_err(|error| {
@@ -236,6 +246,21 @@ fn others(target: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
+/// Whose files the directory holds, when it is not this machine; none when there are none. Settings that cannot be read as
+/// those of this machine are another's.
+fn another(target: &Path, namespace: &str, name: &str) -> Option<String> {
+    if !ALL.iter().any(|ours| target.join(ours).exists()) {
+        return None;
+    }
+    let settings = fs::read_to_string(target.join(SETTINGS)).unwrap_or_default();
+    if settings.starts_with(&head(namespace, name)) {
+        return None;
+    }
+    let line = settings.lines().next().unwrap_or_default();
+    let whose = line.strip_prefix("# Settings of weft-proxy for ").map(|whose| whose.trim_end_matches('.').to_owned());
+    Some(whose.unwrap_or_else(|| "another machine".to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -243,6 +268,8 @@ mod tests {
     use weft_install::InjectConfig;
 
     use super::*;
+
+    const DB_1: Option<(&str, &str)> = Some(("vms", "db-1"));
 
     fn some(token: &str, capture: Capture) -> Vec<File> {
         let config = InjectConfig { trust_domain: "td".into(), access_log: "/dev/stdout".into(), ..Default::default() };
@@ -291,7 +318,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("db-1");
         for token in ["one", "two"] {
-            let names = Place::prepare(&target).unwrap().fill(&some(token, Capture::Redirect)).unwrap();
+            let names = Place::prepare(&target, DB_1).unwrap().fill(&some(token, Capture::Redirect)).unwrap();
             assert_eq!(names, ALL);
             assert_eq!(fs::read_to_string(target.join(TOKEN)).unwrap(), format!("{token}\n"));
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -305,15 +332,32 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("notes"), "mine").unwrap();
         for (target, why) in [(dir.path().to_owned(), "holds notes"), (dir.path().join("notes"), "irectory")] {
-            let error = Place::prepare(&target).err().unwrap().to_string();
+            let error = Place::prepare(&target, DB_1).err().unwrap().to_string();
             assert!(error.contains(why) && error.contains("--output-dir"), "{error}");
         }
         for odd in [dir.path().join("no/such"), PathBuf::from("/"), PathBuf::from("..")] {
-            assert!(Place::prepare(&odd).err().unwrap().to_string().contains("--output-dir"));
+            assert!(Place::prepare(&odd, DB_1).err().unwrap().to_string().contains("--output-dir"));
         }
         // Given up on the way: nothing is left.
-        drop(Place::prepare(&dir.path().join("db-1")).unwrap());
+        drop(Place::prepare(&dir.path().join("db-1"), DB_1).unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn another_machines_files_stay_unless_they_may_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        Place::prepare(&target, DB_1).unwrap().fill(&some("one", Capture::None)).unwrap();
+        for other in [("vms", "db-2"), ("vms", "db"), ("other", "db-1")] {
+            let error = Place::prepare(&target, Some(other)).err().unwrap().to_string();
+            assert!(error.contains("files of vms/db-1") && error.contains("--force"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(target.join(TOKEN)).unwrap(), "one\n");
+        Place::prepare(&target, None).unwrap().fill(&some("two", Capture::None)).unwrap();
+        assert_eq!(fs::read_to_string(target.join(TOKEN)).unwrap(), "two\n");
+        // A token alone is somebody's as well.
+        fs::remove_file(target.join(SETTINGS)).unwrap();
+        assert!(Place::prepare(&target, DB_1).err().unwrap().to_string().contains("another machine"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::group::Change;
+use super::{bootstrap::IDENTITY, group::Change};
 use crate::output::{Answer, plural};
 
 /// A machine that may join.
@@ -68,7 +68,8 @@ impl Answer for Joined {
             "\nNext, with weft-proxy in /usr/local/bin of the machine:\n\
              \x20 tar -C {quoted} -c . | ssh root@{address} 'mkdir -p {there} && tar -C {there} -x \
              --no-same-owner && chown -R root:1337 {there} && chmod -R g+rX {there}'\n\
-             \x20 ssh root@{address} 'systemctl enable {there}/weft-proxy.service && systemctl restart weft-proxy'",
+             \x20 ssh root@{address} 'systemctl enable {there}/weft-proxy.service && rm -f {IDENTITY} && systemctl restart \
+             weft-proxy'",
             address = self.address,
         )
     }
@@ -113,7 +114,8 @@ mod tests {
             "1 first certificate until 2026",
             "note: mind the gap",
             "\n  tar -C db-1 -c . | ssh root@10.0.0.5 'mkdir -p /etc/weft && tar -C /etc/weft -x --no-same-owner && chown",
-            "\n  ssh root@10.0.0.5 'systemctl enable /etc/weft/weft-proxy.service && systemctl restart weft-proxy'",
+            "\n  ssh root@10.0.0.5 'systemctl enable /etc/weft/weft-proxy.service && rm -f \
+             /var/lib/weft/identity.pem && systemctl restart weft-proxy'",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }

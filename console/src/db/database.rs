@@ -197,7 +197,9 @@ impl Database {
 
 /// Opens a file, made for its owner alone when it is missing, and brings its schema up to date.
 pub(super) async fn open_file(file: &Path, migrations: &Migrator) -> Result<SqlitePool, DbError> {
-    let made = OpenOptions::new().create(true).append(true).mode(0o600).open(file);
+    // Closed before SQLite opens it: to close a file anywhere in a process lets go of all POSIX locks that the process has
+    // on it, and without its own another process takes away the log of writes from under this one.
+    let made = OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop);
     if let Err(error) = made
         && !file.exists()
     {

@@ -28,13 +28,16 @@ pub(super) async fn several(prometheus: &Prometheus, window_s: u64, at_ms: Optio
     Ok(names.len() > 1)
 }
 
+/// Clusters of a workload, by its namespace and name.
+type Homes = HashMap<(Arc<str>, Arc<str>), Vec<Arc<str>>>;
+
 /// The clusters that flows name, and what is told of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Clusters {
     own: Arc<str>,
     names: BTreeSet<Arc<str>>,
-    /// Clusters in which a workload was seen, by namespace and name.
-    homes: HashMap<(Arc<str>, Arc<str>), Vec<Arc<str>>>,
+    /// Clusters in which a workload was seen.
+    homes: Homes,
 }
 
 /// Ends that were settled: by what was read and by the cluster of the other end.

@@ -22,6 +22,8 @@ pub const ROOT_CONFIG_MAP: &str = "weft-ca-root-cert";
 pub const ROOT_KEY: &str = "root-cert.pem";
 /// Secret with the certificate authority.
 pub const CA_SECRET: &str = "weft-ca";
+/// Secret that remembers which roots signed, so that they are trusted as long as what they signed.
+pub const ROOTS_SECRET: &str = "weft-ca-roots";
 /// Secret with the join tokens of machines outside of the cluster.
 pub const JOIN_TOKEN_SECRET: &str = "weft-join-tokens";
 /// Istio's Secret with a plugged-in certificate authority, which wins.

@@ -75,9 +75,15 @@ pub const RULE_HOST_NOT_VISIBLE: Code = Code {
     severity: Severity::Warning,
     title: "DestinationRule's host not visible",
 };
+/// A Gateway names a Secret that is not there. Found where Secrets are read, which is in no directory.
+pub const CREDENTIAL_NOT_FOUND: Code =
+    Code { id: "WEFT0115", aliases: &["IST0101"], severity: Severity::Error, title: "credential not found" };
+/// A Gateway names a Secret without a certificate that its key belongs to.
+pub const CREDENTIAL_UNUSABLE: Code =
+    Code { id: "WEFT0116", aliases: &[], severity: Severity::Error, title: "credential that cannot be shown" };
 
 /// Every code of this crate.
-pub const ALL: [Code; 14] = [
+pub const ALL: [Code; 16] = [
     SUBSET_NOT_FOUND,
     HOST_NOT_FOUND,
     GATEWAY_NOT_FOUND,
@@ -92,4 +98,6 @@ pub const ALL: [Code; 14] = [
     HOST_NOT_VISIBLE,
     SUBSET_NOT_VISIBLE,
     RULE_HOST_NOT_VISIBLE,
+    CREDENTIAL_NOT_FOUND,
+    CREDENTIAL_UNUSABLE,
 ];

@@ -6,7 +6,7 @@ use weft_model::graph::{Health, Lock, NodeKind};
 
 use super::{
     geometry::{Point, Rect},
-    scene::{BoxKind, EdgeShape, LabelShape, NodeShape, Scene},
+    scene::{BoxKind, EdgeShape, LOCK, LabelShape, NodeShape, Scene},
 };
 use crate::icons::Icon;
 
@@ -129,21 +129,16 @@ fn node(out: &mut String, shape: &NodeShape, ink: &Ink) {
 fn label(out: &mut String, shape: &LabelShape, ink: &Ink) {
     let broken = matches!(shape.lock, Some(Lock::Mixed | Lock::Plaintext));
     rect(out, shape.rect, 4.0, &ink.surface, if broken { &ink.degraded } else { &ink.line }, "");
-    let (mut x, mut y) = (shape.rect.x + 5.0, shape.rect.centre().y);
-    if shape.note.is_some() && !shape.text.is_empty() {
-        y -= 7.0;
-    }
-    if let Some(lock) = shape.lock {
+    if let (Some(lock), Some(start)) = (shape.lock, shape.starts().next()) {
         let (drawing, colour) =
             if lock == Lock::Mtls { (Icon::Lock, &ink.soft) } else { (Icon::Unlock, &ink.degraded) };
-        icon(out, drawing, Rect { x: x - 1.0, y: y - 7.5, w: 14.0, h: 14.0 }, colour);
-        x += 16.0;
+        icon(out, drawing, Rect { x: start.x - LOCK - 1.0, y: start.y - 7.5, w: 14.0, h: 14.0 }, colour);
     }
-    if let Some(note) = &shape.note {
-        text(out, Point::new(x, y + 4.0), 12.0, false, &ink.degraded, note);
-        (x, y) = (shape.rect.x + 5.0, y + 14.0);
+    let lines =
+        shape.note.iter().map(|note| (note, &ink.degraded)).chain(shape.lines.iter().map(|line| (line, &ink.text)));
+    for ((line, colour), start) in lines.zip(shape.starts()) {
+        text(out, start + Point::new(0.0, 4.0), 12.0, false, colour, line);
     }
-    text(out, Point::new(x, y + 4.0), 12.0, false, &ink.text, &shape.text);
 }
 
 fn health(out: &mut String, health: Health, at: Point, ink: &Ink) {

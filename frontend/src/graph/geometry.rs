@@ -103,6 +103,36 @@ impl Rect {
         point.x >= self.x && point.x <= self.x + self.w && point.y >= self.y && point.y <= self.y + self.h
     }
 
+    /// The part of the line `from`–`to` that lies inside, its ends as shares of the line (Liang, Barsky 1984).
+    pub fn clip(self, from: Point, to: Point) -> Option<(f64, f64)> {
+        let line = to - from;
+        let sides = [
+            (-line.x, from.x - self.x),
+            (line.x, self.x + self.w - from.x),
+            (-line.y, from.y - self.y),
+            (line.y, self.y + self.h - from.y),
+        ];
+        let (mut first, mut last) = (0.0_f64, 1.0_f64);
+        for (towards, room) in sides {
+            if towards == 0.0 {
+                // Along this side: in or out as a whole.
+                if room < 0.0 {
+                    return None;
+                }
+            } else if towards < 0.0 {
+                first = first.max(room / towards);
+            } else {
+                last = last.min(room / towards);
+            }
+        }
+        (first <= last).then_some((first, last))
+    }
+
+    /// The smallest that holds two points.
+    pub fn between(a: Point, b: Point) -> Self {
+        Self { x: a.x.min(b.x), y: a.y.min(b.y), w: (a.x - b.x).abs(), h: (a.y - b.y).abs() }
+    }
+
     /// Mirrored at the diagonal: right becomes down.
     pub const fn turned(self) -> Self {
         Self { x: self.y, y: self.x, w: self.h, h: self.w }
@@ -135,6 +165,8 @@ impl Cubic {
     }
 }
 
+/// Two parts of a way with less than this between them are one, in pixels.
+const TOUCH: f64 = 0.5;
 /// Samples for each piece of a curve: enough that particles do not visibly cut corners.
 const SAMPLES: usize = 24;
 
@@ -213,30 +245,29 @@ impl Curve {
             .fold(f64::INFINITY, f64::min)
     }
 
-    /// The parts of the way, from and to in pixels from the start, whose sampled points satisfy `inside`, up to the
-    /// samples beside them.
-    pub fn parts(&self, inside: impl Fn(Point) -> bool) -> Vec<(f64, f64)> {
+    /// The parts of the way, from and to in pixels from the start, that lie in rectangles. `near` gives those that may
+    /// meet an area; more of them, or one twice, does no harm.
+    pub fn parts<I: IntoIterator<Item = Rect>>(&self, near: impl Fn(Rect) -> I) -> Vec<(f64, f64)> {
         let mut out: Vec<(f64, f64)> = Vec::new();
-        let (mut open, mut before) = (None, 0.0);
-        for (distance, point) in &self.walk {
-            match (inside(*point), open) {
-                // From the sample before: what lies between two samples is not known.
-                (true, None) => open = Some(before),
-                (false, Some(start)) => {
-                    out.push((start, *distance));
-                    open = None;
+        for pair in self.walk.windows(2) {
+            let ((start, from), (end, to)) = (pair[0], pair[1]);
+            let inside = near(Rect::between(from, to)).into_iter().filter_map(|rect| rect.clip(from, to));
+            let mut inside: Vec<(f64, f64)> =
+                inside.map(|(first, last)| (start + first * (end - start), start + last * (end - start))).collect();
+            inside.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for (first, last) in inside {
+                match out.last_mut() {
+                    Some(open) if first <= open.1 + TOUCH => open.1 = open.1.max(last),
+                    _ => out.push((first, last)),
                 }
-                _ => {}
             }
-            before = *distance;
         }
-        out.extend(open.map(|start| (start, f64::INFINITY)));
         out
     }
 
-    /// Whether the sampled curve passes through a rectangle.
+    /// Whether the curve passes through a rectangle.
     pub fn meets(&self, rect: Rect) -> bool {
-        self.walk.iter().any(|(_, point)| rect.holds(*point))
+        self.walk.windows(2).any(|pair| rect.clip(pair[0].1, pair[1].1).is_some())
     }
 
     /// The smallest rectangle that holds the sampled curve.
@@ -265,6 +296,38 @@ mod tests {
         let curve = Curve::level(&[]);
         assert_eq!((curve.length(), curve.at(1.0), curve.bounds()), (0.0, Point::default(), None));
         assert_eq!(curve.distance(Point::default()), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_rectangle_between_two_samples_of_a_long_curve_is_found() {
+        // 2,400 pixels in one piece: its samples are 75 or more apart, and a label is 18 high.
+        let curve = Curve::level(&[Point::new(0.0, 0.0), Point::new(2400.0, 0.0)]);
+        let middle = curve.at(1200.0);
+        let between = curve.at(1200.0 + 40.0);
+        let label = Rect::around(between, 18.0, 18.0);
+        assert!(!label.holds(middle) && curve.meets(label));
+        let parts = curve.parts(|_| [label]);
+        assert_eq!(parts.len(), 1, "{parts:?}");
+        assert!((parts[0].1 - parts[0].0 - 18.0).abs() < 1e-6, "{parts:?}");
+        assert!(parts[0].0 < 1240.0 && 1240.0 < parts[0].1, "{parts:?}");
+        // Two that overlap are one part, one beside the line is none.
+        let far = Rect { y: 40.0, ..label };
+        let parts = curve.parts(|_| [label, Rect { x: label.x + 9.0, ..label }, far]);
+        assert_eq!(parts.len(), 1, "{parts:?}");
+        assert!((parts[0].1 - parts[0].0 - 27.0).abs() < 1e-6, "{parts:?}");
+        assert!(!curve.meets(far) && curve.parts(|_| [far]).is_empty());
+    }
+
+    #[test]
+    fn a_line_is_clipped_at_a_rectangle() {
+        let rect = Rect { x: 0.0, y: 0.0, w: 10.0, h: 10.0 };
+        let clip = |a: (f64, f64), b: (f64, f64)| rect.clip(Point::new(a.0, a.1), Point::new(b.0, b.1));
+        assert_eq!(clip((-10.0, 5.0), (30.0, 5.0)), Some((0.25, 0.5)));
+        assert_eq!(clip((5.0, 30.0), (5.0, -10.0)), Some((0.5, 0.75)));
+        assert_eq!(clip((2.0, 2.0), (4.0, 4.0)), Some((0.0, 1.0)));
+        assert_eq!(clip((5.0, 5.0), (5.0, 5.0)), Some((0.0, 1.0)));
+        assert_eq!(clip((-10.0, 12.0), (30.0, 12.0)), None);
+        assert_eq!(clip((-4.0, 8.0), (4.0, 16.0)), None, "it passes the corner");
     }
 
     #[test]

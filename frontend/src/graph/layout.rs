@@ -32,6 +32,9 @@ pub const AROUND: (f64, f64, f64) = (14.0, 34.0, 14.0);
 /// More nodes than this make a large topology.
 const LARGE: usize = 200;
 
+/// Of more nodes no summary is laid out several times.
+const SUMMARY: usize = 60;
+
 /// The box that folded namespaces are laid out in; no namespace is called so, and none is drawn.
 const FOLDED: &str = "box:";
 
@@ -72,6 +75,12 @@ impl Topology {
     /// takes so long to lay out that a page would stand still meanwhile.
     pub fn is_large(&self) -> bool {
         self.nodes.len() > LARGE
+    }
+
+    /// Whether it is of folded boxes, and of so few that several layouts may be tried.
+    fn is_summary(&self) -> bool {
+        let folded = self.nodes.iter().filter(|(_, home)| home.starts_with(FOLDED)).count();
+        folded * 2 > self.nodes.len() && self.nodes.len() <= SUMMARY
     }
 
     /// The edges by the names of their ends.
@@ -141,6 +150,20 @@ fn padded(rects: impl Iterator<Item = Rect>, (side, top, bottom): (f64, f64, f64
 /// Lays out `topology` as if nothing stood anywhere yet.
 pub fn anew(topology: &Topology, direction: Direction) -> Layout {
     let (ranks, edges) = rank::ranks(topology);
+    let grid = order::order(topology, &ranks, &edges);
+    place::place(topology, &grid, direction)
+}
+
+/// The same in fewer columns: neighbouring ones are laid together until `part` of them (above 0, at most 1) are left, so
+/// that calls within a column run up or down. Where everything calls everything there is hardly more than one node in each
+/// column, and the whole is a long line that leaves most of a canvas empty.
+fn gathered(topology: &Topology, direction: Direction, part: f64) -> Layout {
+    let (mut ranks, edges) = rank::ranks(topology);
+    let columns = ranks.iter().max().map_or(1, |last| last + 1);
+    let fewer = ((columns as f64 * part).ceil() as usize).clamp(1, columns);
+    for rank in &mut ranks {
+        *rank = *rank * fewer / columns;
+    }
     let grid = order::order(topology, &ranks, &edges);
     place::place(topology, &grid, direction)
 }

@@ -126,6 +126,9 @@ impl Painter<'_> {
                 self.edge(edge, emphasis.edge == Some(*index), emphasis.selected_edge == Some(*index));
             }
         }
+        for shape in scene.boxes.iter().filter(|shape| shape.folds() && shape.rect.meets(window)) {
+            self.name(shape);
+        }
         if detail == Detail::Dots {
             self.dots(scene.nodes.iter().enumerate(), |index| on_path(|path| &path.nodes, index));
         }
@@ -139,6 +142,17 @@ impl Painter<'_> {
             }
         }
         self.pen.set_global_alpha(1.0);
+        if detail != Detail::Full {
+            let broken: Vec<Point> = seen
+                .iter()
+                .filter(|(index, _)| on_path(|path| &path.edges, *index))
+                .filter_map(|(_, edge)| edge.broken)
+                .collect();
+            // As small as dots are, more than a few would cover them.
+            if detail == Detail::Names || broken.len() <= FEW {
+                self.open_locks(&broken);
+            }
+        }
         for (index, edge) in &seen {
             let lit = on_path(|path| &path.edges, *index);
             // From afar only what stands out is labelled: the path that is looked at, and broken locks.
@@ -195,7 +209,7 @@ impl Painter<'_> {
         }
     }
 
-    /// The box of a cluster, of a namespace, or of the versions of an app, with its name at a size that can be read.
+    /// The box of a cluster, of a namespace, or of the versions of an app.
     fn frame(&self, shape: &BoxShape) {
         let (pen, rect) = (self.pen, shape.rect);
         self.rounded(rect, 10.0);
@@ -208,13 +222,19 @@ impl Painter<'_> {
         pen.set_stroke_style_str(&self.palette.line);
         pen.set_line_width(1.0);
         pen.stroke();
-        if !shape.folds() {
-            return;
-        }
-        let size = (11.5 / self.view.scale).clamp(12.0, 120.0);
+    }
+
+    /// The name of a box and the chevron that folds it, above the lines that pass there.
+    fn name(&self, shape: &BoxShape) {
+        let (pen, rect) = (self.pen, shape.rect);
+        let (size, handle) = (BoxShape::letters(self.view.scale), shape.handle(self.view.scale));
+        let cluster = shape.kind == BoxKind::Cluster;
+        pen.set_fill_style_str(if cluster { &self.palette.background } else { &self.palette.sunken });
+        // The box's line and its round corner stay free.
+        pen.fill_rect(handle.x + 4.0, handle.y + 2.0, (handle.w - 8.0).max(0.0), (handle.h - 4.0).max(0.0));
         pen.set_font(&format!("600 {size:.1}px {}", self.palette.family));
         pen.set_fill_style_str(&self.palette.faint);
-        let middle = rect.y + if size > 20.0 { size * 0.7 } else { 16.0 };
+        let middle = handle.centre().y + 1.0;
         let side = size * 0.8;
         self.icon(
             Icon::Chevron,
@@ -263,6 +283,8 @@ impl Painter<'_> {
     }
 }
 
+/// So many broken locks are drawn between dots.
+const FEW: usize = 40;
 /// Below this scale particles are specks that say nothing, and none are drawn.
 pub const SPECKS: f64 = 0.3;
 /// Particles that are drawn at once: more cannot be told apart, and each costs.

@@ -24,12 +24,18 @@ use super::{
 };
 use crate::location::graph::Label;
 
-pub use nodes::bare_name;
+pub use nodes::{bare_name, call_rate, traffic};
 
-/// Height of a label on an edge.
+/// Height of a label of one line on an edge.
 pub const LABEL: f64 = 18.0;
+/// From one line of a label to the next.
+pub const LINE: f64 = 14.0;
+/// Size of the letters that [`Measure::title`] measures.
+const TITLE: f64 = 14.0;
 /// Height of the strip with a box's name.
 pub const HEADER: f64 = 28.0;
+/// Room for a lock in a label.
+pub const LOCK: f64 = 16.0;
 /// Size of a mark on a node.
 pub const MARK: f64 = 16.0;
 
@@ -53,6 +59,8 @@ pub struct BoxShape {
     pub key: String,
     /// The name that stands on it.
     pub name: String,
+    /// Width of the name, in pixels for each pixel of its size.
+    pub breadth: f64,
     /// Its rectangle.
     pub rect: Rect,
 }
@@ -63,9 +71,16 @@ impl BoxShape {
         self.kind != BoxKind::Versions
     }
 
-    /// The part that carries the name: a press on it folds the box.
-    pub fn header(&self) -> Rect {
-        Rect { h: HEADER, ..self.rect }
+    /// Size of the name's letters at a scale of the view: one that can be read.
+    pub fn letters(scale: f64) -> f64 {
+        (11.5 / scale).clamp(12.0, 120.0)
+    }
+
+    /// Chevron and name as they are drawn at a scale: a press on them folds the box.
+    pub fn handle(&self, scale: f64) -> Rect {
+        let size = Self::letters(scale);
+        let (w, h) = (8.0 + 0.8 * size + 5.0 + self.breadth * size + 8.0, (size * 1.4).max(HEADER));
+        Rect { w: w.min(self.rect.w), h, ..self.rect }
     }
 }
 
@@ -95,6 +110,10 @@ pub struct NodeShape {
     pub health: Health,
     /// Name, shortened in its middle to fit.
     pub title: String,
+    /// The same in full, for who shortens it otherwise.
+    pub bare: String,
+    /// What comes in, alone, of a folded box; empty for others, and without traffic.
+    pub rate: String,
     /// Whole name.
     pub name: String,
     /// The line below the name.
@@ -110,8 +129,8 @@ pub struct NodeShape {
 /// The text beside an edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelShape {
-    /// Text; empty when only the lock is shown.
-    pub text: String,
+    /// Lines of text, one for each number that was asked for; none when only the lock is shown.
+    pub lines: Vec<String>,
     /// A line above it: how much is plaintext.
     pub note: Option<String>,
     /// The lock drawn before the text.
@@ -139,8 +158,23 @@ pub struct EdgeShape {
     pub flow: Option<Flow>,
     /// What its line takes.
     pub area: Rect,
+    /// Where a broken lock is drawn from afar; `None` without one.
+    pub broken: Option<Point>,
     /// Parts of its way, in pixels from its start, that a label or a node covers: no particle is drawn there.
     pub covered: Vec<(f64, f64)>,
+}
+
+impl LabelShape {
+    /// Left and middle of each line, of the note first if there is one. The lock stands before the first.
+    pub fn starts(&self) -> impl Iterator<Item = Point> + use<> {
+        let count = usize::from(self.note.is_some()) + self.lines.len();
+        let first = self.rect.centre().y - count.saturating_sub(1) as f64 * LINE / 2.0;
+        let (left, locked) = (self.rect.x + 5.0, self.lock.is_some());
+        (0..count.max(1)).map(move |line| {
+            let indent = if locked && line == 0 { LOCK } else { 0.0 };
+            Point::new(left + indent, first + line as f64 * LINE)
+        })
+    }
 }
 
 impl EdgeShape {
@@ -199,7 +233,10 @@ impl Scene {
         let nodes: Vec<NodeShape> =
             graph.nodes.iter().filter_map(|node| Some(nodes::shape(node, layout.rect(&node.id)?, measure))).collect();
         let boxes = clusters(graph, layout).into_iter().chain(namespaces(graph, layout));
-        let boxes = boxes.chain(versions(graph, layout)).collect();
+        let mut boxes: Vec<BoxShape> = boxes.chain(versions(graph, layout)).collect();
+        for shape in boxes.iter_mut().filter(|shape| shape.folds()) {
+            shape.breadth = measure.title(&shape.name) / TITLE;
+        }
         let mut edges = edges::shapes(graph, &nodes, layout);
         labels::place(graph, &nodes, &mut edges, choice, measure);
         labels::cover(&nodes, &mut edges);
@@ -214,16 +251,17 @@ impl Scene {
         boxes.chain(nodes).chain(edges).reduce(Rect::union)
     }
 
-    /// What lies at `point`; `slack` is how far from an edge still counts.
-    pub fn hit(&self, point: Point, slack: f64) -> Option<Hit> {
-        if let Some(index) = self.boxes.iter().position(|shape| shape.folds() && shape.header().holds(point)) {
-            return Some(Hit::Box(index));
-        }
+    /// What lies at `point` when it is drawn at `scale`; `slack` is how far from an edge still counts.
+    pub fn hit(&self, point: Point, slack: f64, scale: f64) -> Option<Hit> {
         for (index, node) in self.nodes.iter().enumerate().rev() {
             let tab = node.version.as_ref().is_some_and(|(_, tab)| tab.holds(point));
             if tab || node.rect.holds(point) {
                 return Some(Hit::Node(index, node.marks.iter().position(|mark| mark.rect.holds(point))));
             }
+        }
+        // From afar names are larger than their strip, and nodes lie on them.
+        if let Some(index) = self.boxes.iter().position(|shape| shape.folds() && shape.handle(scale).holds(point)) {
+            return Some(Hit::Box(index));
         }
         let label = |edge: &EdgeShape| edge.label.as_ref().is_some_and(|label| label.rect.holds(point));
         if let Some(index) = self.edges.iter().position(label) {
@@ -299,7 +337,7 @@ fn namespaces(graph: &Graph, layout: &Layout) -> Vec<BoxShape> {
     }
     let shape = |(key, (name, rects)): (String, (&str, Vec<Rect>))| {
         let rect = surround(rects.into_iter())?;
-        Some(BoxShape { kind: BoxKind::Namespace, key, name: name.to_owned(), rect })
+        Some(BoxShape { kind: BoxKind::Namespace, key, name: name.to_owned(), breadth: 0.0, rect })
     };
     inside.into_iter().filter_map(shape).collect()
 }
@@ -314,7 +352,7 @@ fn clusters(graph: &Graph, layout: &Layout) -> Vec<BoxShape> {
     }
     let shape = |(name, areas): (&str, Vec<Rect>)| {
         let (key, rect) = (fold::cluster(name), enclose(areas.into_iter())?);
-        Some(BoxShape { kind: BoxKind::Cluster, name: fold::words(&key), key, rect })
+        Some(BoxShape { kind: BoxKind::Cluster, name: fold::words(&key), key, breadth: 0.0, rect })
     };
     inside.into_iter().filter_map(shape).collect()
 }
@@ -335,6 +373,7 @@ fn versions<'a>(graph: &'a Graph, layout: &'a Layout) -> impl Iterator<Item = Bo
             kind: BoxKind::Versions,
             key: String::new(),
             name: shape.app.clone(),
+            breadth: 0.0,
             rect,
         })
     })

@@ -248,6 +248,11 @@ impl Stage {
         self.zoom(if closer { STEP } else { 1.0 / STEP }, None);
     }
 
+    /// Makes room for what lies over the canvas by now, unless the reader chose what is seen.
+    pub fn make_room(&self) {
+        self.with(State::fit_unless_touched);
+    }
+
     /// Shows everything.
     pub fn fit(&self) {
         self.with(|state| {
@@ -260,7 +265,7 @@ impl Stage {
     pub fn point(&self, at: Option<Point>) -> Option<Hit> {
         let hit = {
             let state = self.0.borrow();
-            at.and_then(|at| state.scene.hit(state.view.scene(at), SLACK / state.view.scale))
+            at.and_then(|at| state.scene.hit(state.view.scene(at), SLACK / state.view.scale, state.view.scale))
         };
         if self.0.borrow().hover != hit {
             self.with(|state| state.hover = hit.clone());
@@ -317,7 +322,7 @@ impl Stage {
                 let curve = &state.scene.edges.get(index)?.curve;
                 curve.at(curve.length() / 2.0)
             }
-            Hit::Box(index) => state.scene.boxes.get(index)?.header().centre(),
+            Hit::Box(index) => state.scene.boxes.get(index)?.handle(state.view.scale).centre(),
         };
         Some(state.view.screen(at))
     }

@@ -56,6 +56,15 @@ impl Viewport {
         Self { scale, offset: Point::new(width / 2.0, height / 2.0) - centre * scale }
     }
 
+    /// The same on the part of the canvas that begins `left` pixels from its left; on the whole canvas where what is left
+    /// would be narrower than half of it.
+    pub fn fit_beside(bounds: Rect, left: f64, width: f64, height: f64, margin: f64) -> Self {
+        let left = if left > width / 2.0 { 0.0 } else { left };
+        let mut view = Self::fit(bounds, width - left, height, margin);
+        view.pan(Point::new(left, 0.0));
+        view
+    }
+
     /// Moves as little as is needed to show all of `bounds`; what is larger than the canvas shows its start.
     pub fn reveal(&mut self, bounds: Rect, width: f64, height: f64) {
         let corner = self.screen(Point::new(bounds.x, bounds.y));
@@ -92,6 +101,19 @@ mod tests {
         assert_eq!(view.scale, 1.0);
         assert!(view.screen(bounds.centre()).distance(Point::new(500.0, 400.0)) < 1e-9);
         assert_eq!(Viewport::fit(Rect::default(), 10.0, 10.0, 1.0), Viewport::default());
+    }
+
+    #[test]
+    fn a_graph_is_fitted_beside_what_covers_the_canvas() {
+        let bounds = Rect { x: 0.0, y: 0.0, w: 2000.0, h: 400.0 };
+        let view = Viewport::fit_beside(bounds, 360.0, 1200.0, 800.0, 28.0);
+        let (left, right) = (view.screen(Point::default()).x, view.screen(Point::new(2000.0, 0.0)).x);
+        assert!(left >= 360.0 + 28.0 - 1e-9 && right <= 1200.0 - 28.0 + 1e-9, "{left} {right}");
+        assert_eq!(
+            Viewport::fit_beside(bounds, 360.0, 700.0, 800.0, 28.0),
+            Viewport::fit(bounds, 700.0, 800.0, 28.0),
+            "too little would be left"
+        );
     }
 
     #[test]

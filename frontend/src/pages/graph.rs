@@ -1,5 +1,6 @@
 //! The graph's room: canvas, list, panel.
 
+mod attention;
 mod board;
 mod edge;
 mod export;
@@ -114,6 +115,7 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
         spawn_local(async move { app.take_graph(api::graph(&view).await) });
     });
     let panel = Memo::new(move |_| app.view.with(|view| view.select.clone()));
+    attention::follow(panel);
     view! {
         <div class="room graph-room">
             <div class="graph-main">

@@ -1,9 +1,9 @@
 //! The certificate authority in a Secret: `cacerts` (Istio's layout, made elsewhere) wins over `weft-ca` (ours). Both are
-//! watched, so that a root changes without a restart.
+//! watched, so that a root changes without a restart; so is the ledger of roots that signed before.
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt, stream::select};
+use futures::{StreamExt, stream::select_all};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
@@ -16,6 +16,7 @@ use weft_runtime::{Shutdown, StartupError};
 
 use super::{
     Authority, authority,
+    ledger::Ledger,
     plugged::{self, CHAIN, Files, ISSUER, KEY, ROOTS},
 };
 
@@ -47,28 +48,25 @@ fn roots_of(secret: &Secret) -> Vec<CertificateDer<'static>> {
     plugged::parse_certificates(ROOTS, written).unwrap_or_default()
 }
 
-/// What the two Secrets say now.
+/// What the Secrets say now.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
     /// `cacerts`.
     pub plugged_in: Option<Arc<Secret>>,
     /// `weft-ca`.
     pub own: Option<Arc<Secret>>,
+    /// `weft-ca-roots`.
+    pub ledger: Option<Arc<Secret>>,
 }
 
 impl Secrets {
-    /// Nothing plugged in.
-    pub fn own(secret: Secret) -> Self {
-        Self { plugged_in: None, own: Some(Arc::new(secret)) }
-    }
-
     /// The one that counts.
     pub fn chosen(&self) -> Option<&Arc<Secret>> {
         self.plugged_in.as_ref().or(self.own.as_ref())
     }
 
-    /// The authority of the one that counts; `None` when there is none. It trusts the roots of both: certificates that the
-    /// other one signed are still about, and one plugged in that is of no use takes nothing away.
+    /// The authority of the one that counts; `None` when there is none. It trusts the roots of both and those of the ledger:
+    /// certificates that another one signed are still about, and one plugged in that is of no use takes nothing away.
     pub fn authority(&self, terms: &Terms) -> Option<Result<Authority, StartupError>> {
         let read = read(self.chosen()?, terms);
         Some(read.map(|authority| authority.trust_also(self.roots())))
@@ -80,43 +78,65 @@ impl Secrets {
         (!roots.is_empty()).then(|| roots.iter().map(authority::pem).collect())
     }
 
+    /// The roots that `cacerts` and `weft-ca` name themselves.
+    pub fn named(&self) -> Vec<CertificateDer<'static>> {
+        once([&self.plugged_in, &self.own].into_iter().flatten().flat_map(|secret| roots_of(secret)))
+    }
+
+    /// Which roots signed; empty when that is not written or cannot be read.
+    pub fn remembered(&self) -> Ledger {
+        self.ledger.as_deref().and_then(Ledger::read).unwrap_or_default()
+    }
+
     fn roots(&self) -> Vec<CertificateDer<'static>> {
-        let mut all = Vec::new();
-        for root in [&self.plugged_in, &self.own].into_iter().flatten().flat_map(|secret| roots_of(secret)) {
-            if !all.contains(&root) {
-                all.push(root);
-            }
-        }
-        all
+        once(self.named().into_iter().chain(self.remembered().roots().cloned()))
     }
 }
 
-/// Follows the two Secrets of `namespace` until shutdown. Nothing is told before both were asked for once; after that the
-/// last answer stays while the API server is away.
+fn once(roots: impl Iterator<Item = CertificateDer<'static>>) -> Vec<CertificateDer<'static>> {
+    let mut all = Vec::new();
+    for root in roots {
+        if !all.contains(&root) {
+            all.push(root);
+        }
+    }
+    all
+}
+
+/// Follows the Secrets of `namespace` until shutdown. Nothing is told before all were asked for once; after that the last
+/// answer stays while the API server is away.
 pub fn follow(client: &Client, namespace: &str, shutdown: Shutdown) -> watch::Receiver<Option<Secrets>> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let one =
         |name: &'static str| watch_object(api.clone(), name).default_backoff().map(move |found| (name, found)).boxed();
-    let mut events = select(one(names::PLUGGED_IN_CA_SECRET), one(names::CA_SECRET));
+    let watched = [names::PLUGGED_IN_CA_SECRET, names::CA_SECRET, names::ROOTS_SECRET];
+    let mut events = select_all(watched.map(one));
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
-        let (mut now, mut asked) = (Secrets::default(), [false; 2]);
+        let (mut now, mut asked) = (Secrets::default(), [false; 3]);
         loop {
             let next = tokio::select! { next = events.next() => next, () = shutdown.wait() => return };
             match next {
                 Some((name, Ok(found))) => {
                     let found = found.map(Arc::new);
-                    if name == names::PLUGGED_IN_CA_SECRET {
-                        (now.plugged_in, asked[0]) = (found, true);
-                    } else {
-                        (now.own, asked[1]) = (found, true);
-                    }
-                    if asked == [true; 2] {
-                        sender.send_replace(Some(now.clone()));
+                    match name {
+                        names::PLUGGED_IN_CA_SECRET => (now.plugged_in, asked[0]) = (found, true),
+                        names::CA_SECRET => (now.own, asked[1]) = (found, true),
+                        _ => (now.ledger, asked[2]) = (found, true),
                     }
                 }
-                Some((name, Err(error))) => tracing::warn!(secret = name, %error, "cannot watch the CA's Secret"),
+                Some((name, Err(error))) => {
+                    tracing::warn!(secret = name, %error, "cannot watch the CA's Secret");
+                    if name != names::ROOTS_SECRET || asked[2] {
+                        continue;
+                    }
+                    // Nothing is trusted for its sake then; what signs now must not wait for it.
+                    asked[2] = true;
+                }
                 None => return,
+            }
+            if asked == [true; 3] {
+                sender.send_replace(Some(now.clone()));
             }
         }
     });
@@ -193,7 +213,7 @@ mod tests {
         let lifetime = Duration::from_secs(3600);
         let made = || root::self_signed("cluster.local", lifetime).unwrap().0;
         let (own, other) = (made(), made());
-        let alone = Secrets { plugged_in: None, own: Some(secret(&own)) };
+        let alone = Secrets { own: Some(secret(&own)), ..Secrets::default() };
         let before = alone.trusted().unwrap();
         for useless in ["", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", &own] {
             let both = Secrets { plugged_in: Some(secret(useless)), ..alone.clone() };
@@ -203,5 +223,37 @@ mod tests {
         let trusted = both.trusted().unwrap();
         assert!(trusted.ends_with(&before) && trusted.len() > before.len(), "{trusted}");
         assert_eq!(Secrets::default().trusted(), None);
+    }
+
+    #[test]
+    fn what_signed_is_trusted_when_its_secret_is_gone() {
+        let terms = Terms { trust_domain: "cluster.local".into(), max_ttl: Duration::from_secs(3600) };
+        let made = || root::self_signed("cluster.local", root::LIFETIME).unwrap();
+        let ((gone, _), (now, key)) = (made(), made());
+        let gone = plugged::parse_certificates("test", gone.as_bytes()).unwrap().remove(0);
+        let mut ledger = Ledger::default();
+        ledger.signs(&gone, terms.max_ttl, time::OffsetDateTime::now_utc());
+        let mut remembered = Secret::default();
+        ledger.write(&mut remembered).unwrap();
+        let mut own = Secret::clone(&secret(&now));
+        let data = own.data.as_mut().unwrap();
+        data.insert(ISSUER.into(), k8s_openapi::ByteString(now.as_bytes().to_vec()));
+        data.insert(KEY.into(), k8s_openapi::ByteString(key.serialize_pem().into_bytes()));
+
+        let alone = Secrets { own: Some(Arc::new(own)), ..Secrets::default() };
+        assert!(!alone.authority(&terms).unwrap().unwrap().roots().contains(&gone));
+        let both = Secrets { ledger: Some(Arc::new(remembered.clone())), ..alone.clone() };
+        let authority = both.authority(&terms).unwrap().unwrap();
+        assert_eq!((authority.roots().len(), authority.roots().contains(&gone)), (2, true));
+        assert!(authority.roots()[0] != gone, "another one signs");
+        assert!(both.trusted().unwrap().contains(&authority::pem(&gone)));
+        assert_eq!(both.named().len(), 1);
+        // Without any authority there is still somebody to trust, and nobody signs.
+        let bare = Secrets { ledger: both.ledger, ..Secrets::default() };
+        assert!(bare.authority(&terms).is_none() && bare.trusted().is_some());
+        // A damaged one vouches for nobody.
+        remembered.data.as_mut().unwrap().clear();
+        let damaged = Secrets { ledger: Some(Arc::new(remembered)), ..alone.clone() };
+        assert_eq!(damaged.trusted(), alone.trusted());
     }
 }

@@ -1,4 +1,5 @@
-//! The certificate authority's Secret: made when there is none, rotated when asked or old.
+//! The certificate authority's Secret: made when there is none, rotated when asked or old. What signed before is kept in the
+//! ledger, whatever becomes of its Secret.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -7,13 +8,14 @@ use kube::{
     Api, ResourceExt,
     api::{ObjectMeta, PostParams},
 };
+use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use weft_install::names;
 
 use super::{
     cluster::Cluster,
     conditions::{AuthorityFacts, date},
-    fleet,
+    fleet, install,
     problem::{Problem, Reason},
     rotation::{self, Phase, State, Step},
 };
@@ -22,6 +24,7 @@ use crate::{
     ca::{
         Authority, cluster as ca_cluster,
         cluster::{Secrets, Terms},
+        ledger::{Kept, Ledger},
         plugged::{CHAIN, ISSUER, KEY, ROOTS},
         root,
     },
@@ -52,50 +55,117 @@ pub struct Wish<'w> {
     pub spread: Option<String>,
 }
 
-/// Makes the authority when there is none, and takes at most one step of a rotation.
+/// Makes the authority when there is none, takes at most one step of a rotation, and keeps the ledger of roots.
 pub async fn ensure(cluster: &Cluster, wish: &Wish<'_>) -> Result<Present, Problem> {
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), wish.namespace);
     let get = async |name: &str| {
         let doing = format!("read Secret {}/{name}", wish.namespace);
-        cluster.ask(&doing, secrets.get_opt(name)).await
+        let found = cluster.ask(&doing, secrets.get_opt(name)).await?;
+        Ok::<_, Problem>(found.map(Arc::new))
     };
-    let plugged_in = get(names::PLUGGED_IN_CA_SECRET).await?.map(Arc::new);
-    let own = get(names::CA_SECRET).await?;
-    if plugged_in.is_some() {
-        return Ok(present(&Secrets { plugged_in, own: own.map(Arc::new) }, wish.terms, None));
-    }
-    let Some(secret) = own else {
+    let mut all = Secrets {
+        plugged_in: get(names::PLUGGED_IN_CA_SECRET).await?,
+        own: get(names::CA_SECRET).await?,
+        ledger: get(names::ROOTS_SECRET).await?,
+    };
+    // Who signed before there was a ledger, or beside one that was taken away, may have issued for longer than today.
+    let unknown = all.ledger.as_deref().and_then(Ledger::read).is_none() && all.chosen().is_some();
+    let lifetime = if unknown { wish.terms.max_ttl.max(install::DEFAULT_TTL) } else { wish.terms.max_ttl };
+    if all.chosen().is_none() {
         let fresh = create(wish).map_err(|error| cannot_make(&error))?;
         let doing = format!("create Secret {}/{}", wish.namespace, names::CA_SECRET);
         let made = cluster.ask(&doing, secrets.create(&PostParams::default(), &fresh)).await?;
         tracing::info!(secret = names::CA_SECRET, "made the mesh's certificate authority");
-        return Ok(present(&Secrets::own(made), wish.terms, None));
+        all.own = Some(Arc::new(made));
+    }
+    // Before anything is signed for longer, and before a step that asks for how long.
+    record(&secrets, cluster, wish, &mut all, lifetime, &[]).await?;
+    let Some(secret) = all.own.clone().filter(|_| all.plugged_in.is_none()) else {
+        return Ok(present(&all, wish.terms, None));
     };
     let Ok(authority) = ca_cluster::read(&secret, wish.terms) else {
-        return Ok(present(&Secrets::own(secret), wish.terms, None));
+        return Ok(present(&all, wish.terms, None));
     };
+    let validity = authority.issuer_validity();
+    let longest = all.remembered().longest(authority.roots()).unwrap_or_default().max(lifetime);
     let state = state_of(&secret);
     let everybody = match state.phase {
-        Phase::Spreading => everybody_trusts(cluster, wish, &authority).await,
+        Phase::Spreading => {
+            let told = all.authority(wish.terms).and_then(Result::ok).unwrap_or(authority);
+            everybody_trusts(cluster, wish, &told).await
+        }
         _ => None,
     };
     let facts = rotation::Facts {
         requests: wish.requests.clone(),
-        valid: authority.issuer_validity(),
-        ttl: wish.terms.max_ttl,
+        valid: validity,
+        ttl: longest,
         everybody_has_bundle: everybody,
     };
     let step = rotation::step(&state, &facts, OffsetDateTime::now_utc());
-    let Some(changed) = take(&secret, &state, step, wish).map_err(|error| cannot_make(&error))? else {
-        let waits = waits_for(&state, everybody, wish.terms.max_ttl);
-        return Ok(present(&Secrets::own(secret), wish.terms, waits));
+    let Some(changed) = take(&secret, &state, step.clone(), wish).map_err(|error| cannot_make(&error))? else {
+        return Ok(present(&all, wish.terms, waits_for(&state, everybody, longest)));
     };
     let doing = format!("write Secret {}/{}", wish.namespace, names::CA_SECRET);
     // The resource version that was read: two that rotate at once cannot lose a key.
     let written = cluster.ask(&doing, secrets.replace(names::CA_SECRET, &PostParams::default(), &changed)).await?;
     let state = state_of(&written);
     tracing::info!(phase = ?state.phase, "root rotation goes on");
-    Ok(present(&Secrets::own(written), wish.terms, waits_for(&state, None, wish.terms.max_ttl)))
+    let before = all.named();
+    all.own = Some(Arc::new(written));
+    let now = all.named();
+    // The rotation has waited for these.
+    let over: Vec<_> = before.into_iter().filter(|root| step == Step::Drop && !now.contains(root)).collect();
+    record(&secrets, cluster, wish, &mut all, wish.terms.max_ttl, &over).await?;
+    Ok(present(&all, wish.terms, waits_for(&state, None, longest)))
+}
+
+/// Brings the ledger up to date: who signs, for how long at the longest, and what is over.
+async fn record(
+    secrets: &Api<Secret>,
+    cluster: &Cluster,
+    wish: &Wish<'_>,
+    all: &mut Secrets,
+    lifetime: Duration,
+    over: &[CertificateDer<'static>],
+) -> Result<(), Problem> {
+    let before = all.remembered();
+    let ledger = noted(&before, all, wish.terms, lifetime, over, OffsetDateTime::now_utc());
+    if ledger == before {
+        return Ok(());
+    }
+    let mut secret = all.ledger.as_deref().cloned().unwrap_or_else(|| secret_of(wish, names::ROOTS_SECRET));
+    let failed =
+        |error: serde_json::Error| Problem::new(Reason::InvalidAuthority, format!("cannot note roots: {error}"));
+    ledger.write(&mut secret).map_err(failed)?;
+    let doing = format!("write Secret {}/{}", wish.namespace, names::ROOTS_SECRET);
+    let params = PostParams::default();
+    let written = match &all.ledger {
+        Some(_) => cluster.ask(&doing, secrets.replace(names::ROOTS_SECRET, &params, &secret)).await?,
+        None => cluster.ask(&doing, secrets.create(&params, &secret)).await?,
+    };
+    all.ledger = Some(Arc::new(written));
+    Ok(())
+}
+
+/// The ledger as it should be. An authority that cannot be read signs nothing: replicas go on with the one before.
+fn noted(
+    before: &Ledger,
+    all: &Secrets,
+    terms: &Terms,
+    lifetime: Duration,
+    over: &[CertificateDer<'static>],
+    now: OffsetDateTime,
+) -> Ledger {
+    let mut ledger = before.clone();
+    if let Some(Ok(authority)) = all.authority(terms)
+        && let Some(signer) = authority.roots().first()
+    {
+        ledger.signs(signer, lifetime, now);
+    }
+    ledger.forget(over);
+    ledger.expire(&all.named(), now);
+    ledger
 }
 
 async fn everybody_trusts(cluster: &Cluster, wish: &Wish<'_>, authority: &Authority) -> Option<bool> {
@@ -116,7 +186,24 @@ fn present(secrets: &Secrets, terms: &Terms, rotation: Option<String>) -> Presen
         Some(Err(error)) => Err(error.to_string()),
         None => Err("there is no certificate authority".to_owned()),
     };
-    Present { roots: secrets.trusted().unwrap_or_default(), facts: AuthorityFacts { usable, rotation } }
+    let kept = secrets.remembered().kept(&secrets.named()).map(kept_for);
+    Present { roots: secrets.trusted().unwrap_or_default(), facts: AuthorityFacts { usable, rotation, kept } }
+}
+
+fn kept_for(kept: Kept) -> String {
+    let (count, are) =
+        if kept.roots == 1 { ("1 root".to_owned(), "is") } else { (format!("{} roots", kept.roots), "are") };
+    let until = match kept.until {
+        Some(end) => format!("until {}, when the last certificate under it has run out", date(end)),
+        None => "until another one signs and the last certificate under it has run out".to_owned(),
+    };
+    format!(
+        "{count} that signed before {are} in Secret {} or {} no more and {are} trusted {until}; to trust no such root from now \
+         on, delete Secret {}",
+        names::PLUGGED_IN_CA_SECRET,
+        names::CA_SECRET,
+        names::ROOTS_SECRET
+    )
 }
 
 /// Where a rotation stands by the Secret's own account.
@@ -136,24 +223,29 @@ fn waits_for(state: &State, everybody: Option<bool>, ttl: Duration) -> Option<St
     })
 }
 
-fn create(wish: &Wish<'_>) -> Result<Secret, rcgen::Error> {
-    let (certificate, key) = root::self_signed(&wish.terms.trust_domain, root::LIFETIME)?;
+/// An empty Secret of the authority's, which goes with the last Mesh.
+fn secret_of(wish: &Wish<'_>, name: &str) -> Secret {
     let labels = [
         ("app.kubernetes.io/managed-by", names::FIELD_MANAGER),
         ("app.kubernetes.io/part-of", "weft"),
         (names::COMPONENT_LABEL, "certificate-authority"),
     ];
-    let state = State { served: wish.requests.clone(), ..State::default() };
-    let mut secret = Secret {
+    Secret {
         metadata: ObjectMeta {
-            name: Some(names::CA_SECRET.to_owned()),
+            name: Some(name.to_owned()),
             namespace: Some(wish.namespace.to_owned()),
             labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
             ..ObjectMeta::default()
         },
         type_: Some("Opaque".into()),
         ..Secret::default()
-    };
+    }
+}
+
+fn create(wish: &Wish<'_>) -> Result<Secret, rcgen::Error> {
+    let (certificate, key) = root::self_signed(&wish.terms.trust_domain, root::LIFETIME)?;
+    let state = State { served: wish.requests.clone(), ..State::default() };
+    let mut secret = secret_of(wish, names::CA_SECRET);
     put(&mut secret, ISSUER, &certificate);
     put(&mut secret, KEY, &key.serialize_pem());
     put(&mut secret, ROOTS, &certificate);
@@ -224,6 +316,7 @@ fn remember(secret: &mut Secret, state: &State) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ca::ledger;
 
     #[test]
     fn every_step_trusts_what_the_step_before_signed_with() {
@@ -256,5 +349,37 @@ mod tests {
         forget(&mut robbed);
         let again = take(&robbed, &state_of(&robbed), Step::Switch, &wish).unwrap().unwrap();
         assert_eq!((state_of(&again).phase, read(&again).root_hash()), (Phase::Steady, old.root_hash()));
+    }
+
+    #[test]
+    fn what_was_issued_for_longer_is_waited_for() {
+        let hours = |hours| Duration::from_secs(hours * 3600);
+        let terms = |hours_long| Terms { trust_domain: "cluster.local".into(), max_ttl: hours(hours_long) };
+        let (day, short) = (terms(24), terms(1));
+        let wish = |terms| Wish { namespace: "weft-system", terms, requests: BTreeSet::new(), spread: None };
+        let at = |hour: u64| OffsetDateTime::UNIX_EPOCH + hours(hour);
+        let (start, noon, night) = (at(0), at(12), at(36) + ledger::SLACK);
+        let first = create(&wish(&day)).unwrap();
+        let only = |secret: &Secret| Secrets { own: Some(Arc::new(secret.clone())), ..Secrets::default() };
+        let issued = noted(&Ledger::default(), &only(&first), &day, day.max_ttl, &[], start);
+        let lowered = noted(&issued, &only(&first), &short, short.max_ttl, &[], noon);
+        assert_eq!(lowered, issued, "nothing to write");
+        let old = ca_cluster::read(&first, &day).unwrap().roots().to_vec();
+        assert_eq!(lowered.longest(&old), Some(hours(24)));
+
+        // The Secret is deleted, and another one made in its place.
+        let second = create(&wish(&short)).unwrap();
+        let replaced = noted(&lowered, &only(&second), &short, short.max_ttl, &[], noon);
+        let named = only(&second).named();
+        let kept = replaced.kept(&named).unwrap();
+        assert_eq!(kept, Kept { roots: 1, until: Some(night) });
+        let text = kept_for(kept);
+        assert!(text.contains(&date(night)) && text.contains("delete Secret weft-ca-roots"), "{text}");
+        assert_eq!(noted(&replaced, &only(&second), &short, short.max_ttl, &[], night).kept(&named), None);
+        // A rotation has waited already.
+        assert_eq!(noted(&replaced, &only(&second), &short, short.max_ttl, &old, noon).kept(&named), None);
+        // One that is of no use stops nobody.
+        let useless = Secrets { plugged_in: Some(Arc::new(Secret::default())), ..only(&first) };
+        assert_eq!(noted(&issued, &useless, &short, short.max_ttl, &[], noon), issued);
     }
 }

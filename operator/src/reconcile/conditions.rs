@@ -26,6 +26,9 @@ pub const COMPONENTS_NOT_READY: &str = "ComponentsNotReady";
 /// Reason: no webhook answers.
 pub const NO_REPLICA_READY: &str = "NoReplicaReady";
 
+/// Reason: roots are trusted that no Secret names any more.
+pub const ROOTS_KEPT: &str = "RootsKept";
+
 /// What was seen of an installation.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -50,6 +53,8 @@ pub struct AuthorityFacts {
     pub usable: Result<OffsetDateTime, String>,
     /// What a rotation waits for.
     pub rotation: Option<String>,
+    /// Which roots are trusted without a Secret that names them, and how long.
+    pub kept: Option<String>,
 }
 
 /// The conditions that the facts come to, and one sentence for each thing that is waited for.
@@ -73,8 +78,14 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         all.push(match &authority.usable {
             Ok(until) => {
                 let note = authority.rotation.as_ref().map_or_else(String::new, |note| format!("; rotating: {note}"));
-                let reason = if authority.rotation.is_some() { "Rotating" } else { "Valid" };
-                make(CERTIFICATES_VALID, true, reason, format!("certificates are issued until {}{note}", date(*until)))
+                let kept = authority.kept.as_ref().map_or_else(String::new, |note| format!("; {note}"));
+                let reason = match authority {
+                    AuthorityFacts { kept: Some(_), .. } => ROOTS_KEPT,
+                    AuthorityFacts { rotation: Some(_), .. } => "Rotating",
+                    _ => "Valid",
+                };
+                let message = format!("certificates are issued until {}{note}{kept}", date(*until));
+                make(CERTIFICATES_VALID, true, reason, message)
             }
             Err(why) => make(CERTIFICATES_VALID, false, "InvalidAuthority", why.clone()),
         });
@@ -186,7 +197,7 @@ mod tests {
             components: component(3, 3),
             hindrances: BTreeMap::new(),
             control_plane_ready: Some(true),
-            authority: Some(AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation: None }),
+            authority: Some(AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation: None, kept: None }),
             problem: None,
         }
     }
@@ -236,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_authority_that_cannot_sign_is_not_ready() {
-        let authority = AuthorityFacts { usable: Err("it expired; replace it".into()), rotation: None };
+        let authority = AuthorityFacts { usable: Err("it expired; replace it".into()), rotation: None, kept: None };
         let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::False);
         assert_eq!(of(&all, READY).reason, "InvalidAuthority");
@@ -245,7 +256,7 @@ mod tests {
     #[test]
     fn a_rotation_is_told_and_settled() {
         let rotation = Some("the new root signs".to_owned());
-        let authority = AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation };
+        let authority = AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation, kept: None };
         let (all, waiting) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(waiting, ["root rotation: the new root signs"]);
         assert_eq!(of(&all, CERTIFICATES_VALID).reason, "Rotating");
@@ -253,6 +264,19 @@ mod tests {
             (of(&all, PROGRESSING).status, of(&all, READY).status),
             (ConditionStatus::False, ConditionStatus::True)
         );
+    }
+
+    #[test]
+    fn roots_that_are_kept_are_told_as_such() {
+        let authority = AuthorityFacts {
+            usable: Ok(OffsetDateTime::UNIX_EPOCH),
+            rotation: Some("the new root signs".to_owned()),
+            kept: Some("1 root is trusted".to_owned()),
+        };
+        let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
+        let told = of(&all, CERTIFICATES_VALID);
+        assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::True, ROOTS_KEPT));
+        assert!(told.message.ends_with("rotating: the new root signs; 1 root is trusted"), "{}", told.message);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What lint finds over the whole cluster, told where its owners look: in the status of the object and as an event. Such
 //! findings never refuse an object: the other half may be on its way.
 
+mod credentials;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -57,9 +59,15 @@ pub async fn run(cluster: Cluster, recorder: Recorder, settings: Settings) {
             () = sleep_until(pause), if due.is_some() && source.synced() => {
                 let snapshot = store.snapshot();
                 let more = objects.clone();
-                let found = tokio::task::spawn_blocking(move || by_object(&snapshot, more)).await;
-                let done = match found {
-                    Ok(found) => told.tell(found).await,
+                let found = tokio::task::spawn_blocking(move || {
+                    (by_object(&snapshot, more), credentials::unmet(&snapshot))
+                });
+                let done = match found.await {
+                    Ok((mut found, unmet)) => {
+                        let (more, complete) = credentials::confirmed(&told.cluster, unmet).await;
+                        add(&mut found, more);
+                        told.tell(found).await && complete
+                    }
                     Err(error) => {
                         tracing::error!(%error, "looking for findings was interrupted");
                         false
@@ -79,14 +87,18 @@ type Found = BTreeMap<ObjectKey, Vec<Diagnostic>>;
 
 fn by_object(snapshot: &Arc<Snapshot>, more: Vec<Diagnostic>) -> Found {
     let mut found = Found::new();
-    let all = weft_lint::analyze(snapshot, &weft_lint::Options::default());
-    for finding in all.into_iter().chain(more) {
+    add(&mut found, weft_lint::analyze(snapshot, &weft_lint::Options::default()));
+    add(&mut found, more);
+    found
+}
+
+fn add(found: &mut Found, findings: Vec<Diagnostic>) {
+    for finding in findings {
         let Some(key) = finding.object.as_ref().map(ObjectKey::from) else { continue };
         if finding.severity != Severity::Info && key.group.ends_with(".istio.io") {
             found.entry(key).or_default().push(finding);
         }
     }
-    found
 }
 
 struct Told {

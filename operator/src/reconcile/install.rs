@@ -32,7 +32,7 @@ use super::{
 use crate::ca::cluster::Terms;
 
 /// Lifetime of leaves where the Mesh sets none: the default of `--cert-ttl`.
-const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
 /// The variable of the control plane that sets it.
 const CERT_TTL: &str = "WEFT_CERT_TTL";
 /// Looks again when nothing is waited for: status counts proxies, roots age.

@@ -99,7 +99,7 @@ fn by_status(status: &Status) -> (Reason, &'static str) {
     match status.code {
         401 | 403 => (
             Reason::Forbidden,
-            "give the operator's ServiceAccount that right: upgrade the Helm chart, which carries every rule",
+            "give the operator's ServiceAccount that right: weft install or an upgrade of the Helm chart brings every rule",
         ),
         404 | 405 => (
             Reason::MissingKind,

@@ -156,7 +156,7 @@ async fn shared(cluster: &Cluster, namespace: &str) -> Result<usize, Problem> {
     let mut left = cluster.named(&resource(("", "v1", "ConfigMap")), names::ROOT_CONFIG_MAP).await?;
     left.retain(|map| map.managed);
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
-    for name in [names::CA_SECRET, cluster_tokens::SECRET] {
+    for name in [names::CA_SECRET, names::ROOTS_SECRET, cluster_tokens::SECRET] {
         let found = cluster.ask(&format!("read Secret {name}"), secrets.get_metadata_opt(name)).await?;
         let managed = |meta: &PartialObjectMeta<Secret>| {
             meta.labels().get("app.kubernetes.io/managed-by").is_some_and(|by| by == names::FIELD_MANAGER)

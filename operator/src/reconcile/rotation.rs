@@ -9,14 +9,14 @@ use std::{collections::BTreeSet, time::Duration};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::ca::ledger::SLACK;
+
 /// Annotation of the Secret: where a rotation stands, as JSON.
 pub const STATE: &str = "weft.dev/rotation";
 /// Annotation of a Mesh that asks for a rotation; each new value asks once.
 pub const REQUEST: &str = "weft.dev/rotate-root";
 /// Share of a root's lifetime after which it is replaced unasked.
 const AGE: f64 = 0.8;
-/// Added to a certificate's lifetime: clocks differ, and a replica may sign with the old root until it sees the change.
-const SLACK: Duration = Duration::from_secs(120);
 
 /// Where a rotation stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub struct Facts {
     pub requests: BTreeSet<String>,
     /// Validity of the signing root.
     pub valid: (OffsetDateTime, OffsetDateTime),
-    /// Longest lifetime of a leaf.
+    /// Longest lifetime of a leaf that was ever in force while one of the roots signed; a lower one of today shortens nothing.
     pub ttl: Duration,
     /// Whether every replica tells the present bundle and every connected proxy has confirmed it; `None` when that is not
     /// known.

@@ -11,7 +11,7 @@ use weft_api::mesh::{Condition, ConditionStatus, MeshStatus};
 
 use super::{
     cluster::{Cluster, mesh_resource},
-    conditions::{COMPONENTS_NOT_READY, NO_REPLICA_READY, PROGRESSING},
+    conditions::{COMPONENTS_NOT_READY, NO_REPLICA_READY, PROGRESSING, ROOTS_KEPT},
     problem::Problem,
 };
 
@@ -70,7 +70,10 @@ pub async fn write(
 /// Whether a condition is no reason to worry. A Mesh that was never complete (`starting`) waits for its first pods.
 fn good(condition: &Condition, starting: bool) -> bool {
     let expected = starting && [COMPONENTS_NOT_READY, NO_REPLICA_READY].contains(&condition.reason.as_str());
-    expected || (condition.status == ConditionStatus::True) == (condition.kind != super::conditions::DELETING)
+    // Nothing is broken, and somebody should look: a Secret of the authority was taken away.
+    let look = condition.reason == ROOTS_KEPT;
+    !look
+        && (expected || (condition.status == ConditionStatus::True) == (condition.kind != super::conditions::DELETING))
 }
 
 async fn tell(recorder: &Recorder, mesh: &DynamicObject, condition: &Condition, starting: bool) {
@@ -108,6 +111,7 @@ mod tests {
         let waits = ready(ConditionStatus::False, COMPONENTS_NOT_READY, "0 of 3");
         assert!(good(&waits, true) && !good(&waits, false));
         assert!(!good(&ready(ConditionStatus::False, "Forbidden", "no"), true));
+        assert!(!good(&ready(ConditionStatus::True, ROOTS_KEPT, "until"), false));
         let deleting = |status| Condition { kind: "Deleting".into(), ..ready(status, "PodsRun", "") };
         assert!(!good(&deleting(ConditionStatus::True), false) && good(&deleting(ConditionStatus::False), false));
     }

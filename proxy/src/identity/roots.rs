@@ -1,7 +1,12 @@
 //! The mesh's roots change while a certificate is in force: a rotation first adds the new root everywhere, then takes
-//! the old one away. What was told last counts, be it by the certificate authority's answer, by SDS or by the file.
+//! the old one away. What was told last counts, be it by the certificate authority's answer, by SDS or by the file. Roots
+//! that do not anchor the certificate in force have it renewed at once.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use rustls_pki_types::CertificateDer;
 use weft_runtime::Shutdown;
@@ -24,7 +29,12 @@ pub fn adopt(shared: &Shared, roots: Vec<CertificateDer<'static>>, from: &str) -
     }
     let renewed = identity.with_roots(roots)?;
     tracing::info!(roots = renewed.root_certificates.len(), from, "the mesh's roots have changed");
+    let sound = renewed.verify(SystemTime::now());
     shared.identity.store(Some(Arc::new(renewed)));
+    if let Err(error) = sound {
+        tracing::warn!(from, %error, "the mesh's roots do not anchor this proxy's certificate any more");
+        shared.doubt.notify_one();
+    }
     Ok(())
 }
 

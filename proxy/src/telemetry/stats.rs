@@ -34,6 +34,7 @@ pub struct Stats {
     pub(super) xds_updates: AtomicU64,
     pub(super) certificates: AtomicU64,
     pub(super) certificate_failures: AtomicU64,
+    pub(super) certificates_doubted: AtomicU64,
     pub(super) app_scrape_failures: AtomicU64,
 }
 
@@ -55,6 +56,7 @@ impl Default for Stats {
             xds_updates: AtomicU64::default(),
             certificates: AtomicU64::default(),
             certificate_failures: AtomicU64::default(),
+            certificates_doubted: AtomicU64::default(),
             app_scrape_failures: AtomicU64::default(),
         }
     }
@@ -174,6 +176,11 @@ impl Stats {
     /// The application's metrics could not be had.
     pub fn app_scrape_failed(&self) {
         self.app_scrape_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A certificate is renewed before its time.
+    pub fn certificate_doubted(&self) {
+        self.certificates_doubted.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A certificate was asked for.

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::SystemTime};
 
 use rustls::{
     RootCertStore,
-    pki_types::CertificateDer,
+    client::verify_server_cert_signed_by_trust_anchor,
+    pki_types::{CertificateDer, UnixTime},
+    server::ParsedCertificate,
     sign::{CertifiedKey, SigningKey},
 };
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -82,6 +84,21 @@ impl Identity {
             not_after: self.not_after,
             serial: self.serial.clone(),
         })
+    }
+
+    /// Whether a peer that trusts the same roots would accept this certificate at `now`.
+    pub fn verify(&self, now: SystemTime) -> Result<(), Error> {
+        let bad = |why: &str| Error::Pem("certificate".into(), why.to_owned());
+        let (leaf, intermediates) = self.chain().split_first().ok_or_else(|| bad("the chain is empty"))?;
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| bad("the clock is before 1970"))?;
+        verify_server_cert_signed_by_trust_anchor(
+            &ParsedCertificate::try_from(leaf)?,
+            &self.roots,
+            intermediates,
+            UnixTime::since_unix_epoch(since),
+            provider().signature_verification_algorithms.all,
+        )?;
+        Ok(())
     }
 
     /// Certificates, leaf first.

@@ -32,8 +32,6 @@ async fn a_renewed_secret_is_served_without_a_restart() {
     let host = format!("{}.example.test", namespace.name);
     let name = format!("{}-certificate", namespace.name);
     namespace.apply(&app("store", 1)).await;
-    let (first, manifest) = secret(&name, &host);
-    cluster.apply(&manifest).await;
     namespace
         .apply(&format!(
             "
@@ -58,6 +56,30 @@ spec:
         ))
         .await;
     cluster.rolled_out(&namespace.name, "store-v1", Duration::from_secs(60)).await;
+
+    // Until it is there, and while it holds no certificate, its Gateway says so.
+    let told = async |words: &str| {
+        until("the Gateway tells of its credential", Duration::from_secs(60), || async {
+            let found =
+                cluster.read(&["gateway.networking.istio.io", "-n", &namespace.name, "entrance"]).await.unwrap();
+            let messages = &found["status"]["validationMessages"];
+            let quiet = messages.as_array().is_none_or(Vec::is_empty);
+            ensure(if words.is_empty() { quiet } else { messages.to_string().contains(words) }, || messages.to_string())
+        })
+        .await;
+    };
+    told("IST0101").await;
+    until("an event tells it too", Duration::from_secs(10), || async {
+        let events = namespace.kubectl(&["get", "events", "-o", "json"]).await;
+        ensure(events.contains("WEFT0115") && events.contains(&name), || events.clone())
+    })
+    .await;
+    let (first, manifest) = secret(&name, &host);
+    let (other, _) = secret(&name, &host);
+    cluster.apply(&manifest.replace(&STANDARD.encode(&first), &STANDARD.encode(other))).await;
+    told("do not go together").await;
+    cluster.apply(&manifest).await;
+    told("").await;
     let service = cluster.read(&["service", "-n", SYSTEM, "weft-ingressgateway"]).await.unwrap();
     let address: SocketAddr = format!("{}:443", service["spec"]["clusterIP"].as_str().unwrap()).parse().unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -75,4 +97,5 @@ spec:
     cluster.apply(&manifest).await;
     served(&second).await;
     cluster.delete(&manifest).await;
+    told("IST0101").await;
 }

@@ -73,7 +73,7 @@ fn a_status_of_a_better_time_is_not_believed() {
 
     let mut alone = status(Some(vec![good(json!({}), 8)]), &[]);
     assert!(alone.ready() && !alone.text().contains("Warning"), "{}", alone.text());
-    let idle = Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into() };
+    let idle = Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into(), broken: false };
     alone.no_operator = Some(idle);
     let text = alone.text();
     assert!(alone.ready() && text.contains("Warning: there is no operator. READY"), "{text}");

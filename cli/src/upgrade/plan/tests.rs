@@ -164,3 +164,48 @@ fn one_of_several_is_asked_for_by_name() {
         assert!(wish.chosen(&left).is_ok() && !wish.is_base(&left[0], &left), "{name:?}");
     }
 }
+
+#[test]
+fn what_is_refused_restarts_nobody() {
+    let pods = [pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "default")];
+    let plan = plan(&[running(json!({}), "0.1.0")], &pods, &wish("banana"));
+    assert!(plan.refused() && plan.restarts.is_empty() && plan.commands.is_empty(), "{}", plan.text());
+    assert!(!plan.text().contains("rollout restart"), "{}", plan.text());
+}
+
+#[test]
+fn a_mesh_that_is_being_deleted_is_told_and_left() {
+    let leaving = || {
+        let mut mesh = running(json!({}), "0.0.9");
+        mesh.leaving = true;
+        mesh
+    };
+    let beside = |revision: &str| Wish { revision: Some(revision.into()), ..Wish::default() };
+    let told = plan(&[leaving()], &[], &beside("v2"));
+    assert_eq!((told.meshes[0].action, told.meshes[0].tag.as_deref()), (Action::Leave, None));
+    assert!(
+        !told.refused() && told.text().contains("Mesh main (revision default): is being deleted"),
+        "{}",
+        told.text()
+    );
+    assert!(!told.text().contains("stays at"), "{}", told.text());
+
+    // What is asked of it cannot be: it is named, or the only one.
+    let mut other = running(json!({"revision": "v2"}), VERSION);
+    other.name = "main-v2".into();
+    let named = Wish { mesh: Some("main".into()), ..Wish::default() };
+    for told in [
+        plan(&[leaving()], &[], &wish(VERSION)),
+        plan(&[leaving()], &[], &beside("default")),
+        plan(&[leaving(), other], &[], &named),
+    ] {
+        assert!(told.refused() && told.text().contains("wait --for=delete mesh/main"), "{}", told.text());
+    }
+}
+
+#[test]
+fn a_revision_is_nobodys_tag() {
+    let beside = Wish { revision: Some("prod".into()), ..Wish::default() };
+    let told = plan(&[running(json!({"tags": ["prod"]}), VERSION)], &[], &beside);
+    assert!(told.refused() && told.text().contains("Mesh main has the tag \"prod\""), "{}", told.text());
+}

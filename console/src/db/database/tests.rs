@@ -53,3 +53,20 @@ async fn a_read_only_file_is_told() {
     on_each(&database, "PRAGMA query_only = OFF").await;
     database.ready().await.unwrap();
 }
+
+/// Without them another process that opens and closes the file removes the log of writes from under this one, and what is
+/// written then is lost (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
+#[tokio::test]
+async fn locks_on_the_file_are_kept() {
+    use std::os::unix::fs::MetadataExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("console.db");
+    let database = Database::sqlite(&file, &SQLITE_MIGRATIONS).await.unwrap();
+    database.run("DELETE FROM views", []).await.unwrap();
+    let inode = format!(":{} ", std::fs::metadata(&file).unwrap().ino());
+    let own = format!(" {} ", std::process::id());
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let held = locks.lines().any(|line| line.contains(&own) && line.contains(&inode));
+    assert!(held, "no lock on inode {inode}in:\n{locks}");
+}

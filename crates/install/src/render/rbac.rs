@@ -95,8 +95,11 @@ pub fn control_plane() -> Vec<Rule> {
 /// What the control plane may in its own namespace.
 pub fn control_plane_namespace() -> Vec<Rule> {
     vec![
-        rule(&[""], &["secrets"], &READ, "the certificate authority's key")
-            .only(&[names::CA_SECRET, names::PLUGGED_IN_CA_SECRET]),
+        rule(&[""], &["secrets"], &READ, "the certificate authority's key, and the roots that signed before").only(&[
+            names::CA_SECRET,
+            names::PLUGGED_IN_CA_SECRET,
+            names::ROOTS_SECRET,
+        ]),
         rule(
             &[""],
             &["secrets"],

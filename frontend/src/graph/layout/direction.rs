@@ -1,6 +1,6 @@
 //! Which way calls run, and the distances that follow.
 
-use super::{AROUND, Layout, NODE, PADDING, Topology, anew};
+use super::{AROUND, Layout, NODE, PADDING, Topology, anew, gathered};
 use crate::graph::{
     geometry::{Point, Rect},
     viewport::Viewport,
@@ -8,6 +8,10 @@ use crate::graph::{
 
 /// Below this scale the names on nodes are hard to read.
 const LEGIBLE: f64 = 0.8;
+/// Shares of its columns in which a summary is tried.
+const PARTS: [f64; 4] = [0.67, 0.5, 0.34, 0.25];
+/// Another layout is taken only where it is so much larger.
+const LARGER: f64 = 1.15;
 
 /// Which way calls run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +35,16 @@ impl Direction {
             return right;
         }
         let down = anew(topology, Self::Down);
-        if scale_right >= scale(&down) { right } else { down }
+        let plain = if scale_right >= scale(&down) { right } else { down };
+        if !topology.is_summary() || scale(&plain) >= LEGIBLE {
+            return plain;
+        }
+        let tried = PARTS.into_iter().map(|part| gathered(topology, plain.direction, part));
+        let best = tried.map(|layout| (scale(&layout), layout)).max_by(|a, b| a.0.total_cmp(&b.0));
+        match best {
+            Some((larger, layout)) if larger >= LARGER * scale(&plain) => layout,
+            _ => plain,
+        }
     }
 
     /// Another name for what is remembered in this direction.
@@ -69,7 +82,7 @@ impl Direction {
     /// From one layer to the next: leaves room for an edge's label.
     pub fn layer(self) -> f64 {
         match self {
-            Self::Right => NODE.0 + 108.0,
+            Self::Right => NODE.0 + 128.0,
             Self::Down => NODE.1 + 84.0,
         }
     }

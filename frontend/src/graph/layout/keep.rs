@@ -49,10 +49,16 @@ fn retain(topology: &Topology, previous: &Layout) -> Layout {
 /// Whether a call that the previous layout did not know goes to the left or stays in its column, without there being
 /// a call the other way that justifies it.
 fn runs_backwards(topology: &Topology, previous: &Layout) -> bool {
+    let column = |id: &String| previous.nodes.get(id).map(|point| previous.direction.turn(*point).x);
+    // Where columns were gathered, calls within one are nothing bad.
+    let gathered = previous.links.iter().any(|(from, to)| column(from).is_some() && column(from) == column(to));
     topology.links().iter().filter(|link| !previous.links.contains(link)).any(|(from, to)| {
         let turned = previous.links.contains(&(to.clone(), from.clone()));
         match (previous.nodes.get(from), previous.nodes.get(to)) {
-            (Some(from), Some(to)) => previous.direction.turn(*to).x <= previous.direction.turn(*from).x && !turned,
+            (Some(from), Some(to)) => {
+                let (from, to) = (previous.direction.turn(*from).x, previous.direction.turn(*to).x);
+                (to < from || (to == from && !gathered)) && !turned
+            }
             _ => false,
         }
     })

@@ -234,6 +234,48 @@ fn nothing_gives_nothing() {
     assert_eq!(layout(&Topology::default(), Direction::Right, None), Layout::default());
 }
 
+/// Twelve folded namespaces of which each calls most of those behind it.
+fn summary() -> Topology {
+    let names: Vec<String> = (0..12).map(|index| format!("box:ns{index:02}")).collect();
+    let nodes: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), FOLDED)).collect();
+    let pairs = (0..12).flat_map(|from| (from + 1..12).map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| to - from == 1 || (from * 7 + to * 5) % 3 != 0);
+    let edges: Vec<(&str, &str)> = pairs.map(|(from, to)| (names[from].as_str(), names[to].as_str())).collect();
+    topology(&nodes, &edges)
+}
+
+#[test]
+fn a_summary_fills_its_canvas() {
+    let topology = summary();
+    let scale =
+        |layout: &Layout| crate::graph::viewport::Viewport::fit(layout.bounds().unwrap(), 1_384.0, 720.0, 28.0).scale;
+    let line = anew(&topology, Direction::Right);
+    assert!(scale(&line) < 0.45, "a column for each: {}", scale(&line));
+    let chosen = Direction::choose(&topology, 1_384.0, 720.0, 28.0);
+    check_disjoint(&topology, &chosen);
+    assert!(scale(&chosen) >= 0.55, "names and rates can be read: {}", scale(&chosen));
+    assert_eq!(Direction::choose(&topology, 1_384.0, 720.0, 28.0), chosen);
+    // A call that is new within a column moves nothing.
+    let lone = topology.edges.iter().position(|(from, to)| {
+        let place = |index: &usize| chosen.direction.turn(chosen.nodes[&topology.nodes[*index].0]).x;
+        place(from) == place(to)
+    });
+    let mut less = topology.clone();
+    less.edges.remove(lone.expect("a call within a column"));
+    let kept = Layout { links: less.links(), ..chosen.clone() };
+    assert_eq!(layout(&topology, chosen.direction, Some(&kept)).nodes, chosen.nodes);
+    // What is not folded keeps its columns.
+    let open = Topology {
+        nodes: topology.nodes.iter().map(|(id, _)| (id.clone(), "shop".to_owned())).collect(),
+        ..topology.clone()
+    };
+    let chosen = Direction::choose(&open, 1_384.0, 720.0, 28.0);
+    assert!(chosen.links.iter().all(|(from, to)| match chosen.direction {
+        Direction::Right => chosen.nodes[from].x < chosen.nodes[to].x,
+        Direction::Down => chosen.nodes[from].y < chosen.nodes[to].y,
+    }));
+}
+
 #[test]
 fn on_a_narrow_canvas_calls_run_downwards() {
     let topology = shop();

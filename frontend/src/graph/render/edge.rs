@@ -8,8 +8,8 @@ use weft_model::graph::{Health, Lock};
 use super::Painter;
 use crate::{
     graph::{
-        geometry::Rect,
-        scene::{EdgeShape, LabelShape, Scene},
+        geometry::{Point, Rect},
+        scene::{EdgeShape, LOCK, LabelShape, Scene},
     },
     icons::Icon,
 };
@@ -109,6 +109,37 @@ impl Painter<'_> {
         pen.fill();
     }
 
+    /// Open locks at the same size on every screen: a body and a shackle that stands off it, all of them at once.
+    pub(super) fn open_locks(&self, places: &[Point]) {
+        if places.is_empty() {
+            return;
+        }
+        let (pen, unit) = (self.pen, 1.0 / self.view.scale);
+        pen.begin_path();
+        for at in places {
+            pen.rect(at.x - 7.0 * unit, at.y - 8.0 * unit, 15.0 * unit, 15.0 * unit);
+        }
+        pen.set_fill_style_str(&self.palette.surface);
+        pen.fill();
+        pen.begin_path();
+        for at in places {
+            pen.rect(at.x - 4.5 * unit, at.y - unit, 9.0 * unit, 6.5 * unit);
+        }
+        pen.set_fill_style_str(&self.palette.degraded);
+        pen.fill();
+        pen.begin_path();
+        for at in places {
+            let (left, top) = (at.x + unit, at.y - 3.5 * unit);
+            pen.move_to(left, at.y - unit);
+            pen.line_to(left, top);
+            // Fails only for a radius below nothing.
+            let _ = pen.arc(left + 2.5 * unit, top, 2.5 * unit, std::f64::consts::PI, std::f64::consts::TAU);
+        }
+        pen.set_stroke_style_str(&self.palette.degraded);
+        pen.set_line_width(1.5 * unit);
+        pen.stroke();
+    }
+
     pub(super) fn label(&self, label: &LabelShape, selected: bool) {
         let (pen, rect) = (self.pen, label.rect);
         let broken = matches!(label.lock, Some(Lock::Mixed | Lock::Plaintext));
@@ -124,25 +155,24 @@ impl Painter<'_> {
             &self.palette.line
         });
         pen.stroke();
-        let (mut x, mut y) = (rect.x + 5.0, rect.centre().y);
-        if label.note.is_some() && !label.text.is_empty() {
-            y -= 7.0;
-        }
-        if let Some(lock) = label.lock {
+        let mut starts = label.starts();
+        if let (Some(lock), Some(start)) = (label.lock, label.starts().next()) {
             let (icon, colour) = match lock {
                 Lock::Mtls => (Icon::Lock, &self.palette.soft),
                 Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &self.palette.degraded),
             };
-            self.icon(icon, Rect { x: x - 1.0, y: y - 7.5, w: 14.0, h: 14.0 }, colour);
-            x += 16.0;
+            self.icon(icon, Rect { x: start.x - LOCK - 1.0, y: start.y - 7.5, w: 14.0, h: 14.0 }, colour);
         }
         pen.set_font(&self.palette.small);
-        if let Some(note) = &label.note {
+        if let Some(note) = &label.note
+            && let Some(start) = starts.next()
+        {
             pen.set_fill_style_str(&self.palette.degraded);
-            self.text(note, x, y + 0.5);
-            (x, y) = (rect.x + 5.0, y + 14.0);
+            self.text(note, start.x, start.y + 0.5);
         }
         pen.set_fill_style_str(&self.palette.text);
-        self.text(&label.text, x, y + 0.5);
+        for (line, start) in label.lines.iter().zip(starts) {
+            self.text(line, start.x, start.y + 0.5);
+        }
     }
 }

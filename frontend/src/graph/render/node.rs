@@ -6,7 +6,6 @@ use weft_model::graph::{Health, NodeKind};
 
 use super::{DIM, Detail, Painter};
 use crate::{
-    format,
     graph::{
         geometry::{Point, Rect},
         scene::{Mark, NodeShape},
@@ -15,8 +14,10 @@ use crate::{
     words,
 };
 
-/// Names from afar are never smaller on the screen than this, in pixels.
-const LEGIBLE: f64 = 10.5;
+/// The shape of the health from afar, as a part of its size from near.
+const HEALTH: f64 = 0.9;
+/// How far what lies below the node of several is seen.
+const PILE: f64 = 8.0;
 
 impl Painter<'_> {
     /// The outline of a kind: services are hexagons, everything else is rounded.
@@ -56,16 +57,23 @@ impl Painter<'_> {
     /// The name alone, as large as the node lets it be, so that it can be read from afar.
     fn far_name(&self, node: &NodeShape) {
         let (pen, rect) = (self.pen, node.rect);
-        let size = (LEGIBLE / self.view.scale).clamp(14.0, rect.h * 0.8);
-        // Letters are about half as wide as high: measuring each name at each scale would cost more than drawing it.
-        let room = rect.w - 26.0;
-        let letters = (room / (size * 0.56)) as usize;
-        self.health(node.health, Point::new(rect.x + 12.0, rect.centre().y));
+        let (left, room) = (rect.x + 14.0, rect.w - 20.0);
+        let (size, name) = node.far_name(self.view.scale, room);
         pen.set_font(&format!("600 {size:.1}px {}", self.palette.family));
         pen.set_fill_style_str(&self.palette.text);
-        // In little room the beginning says more than both ends.
-        let name = if letters < 10 { start(&node.title, letters.max(3)) } else { format::middle(&node.title, letters) };
-        let _ = pen.fill_text_with_max_width(&name, rect.x + 22.0, rect.centre().y, room);
+        let mut middle = rect.centre().y;
+        if !node.rate.is_empty() {
+            // Below the name where both have room in the node, else below the pile.
+            let within = size * 2.2 <= rect.h;
+            let at = if within { middle + size * 0.55 } else { rect.y + rect.h + PILE + size * 0.6 };
+            if within {
+                middle -= size * 0.55;
+            }
+            let _ = pen.fill_text_with_max_width(&node.rate, left, at, room);
+        }
+        let _ = pen.fill_text_with_max_width(&name, left, middle, room);
+        // On the corner it takes no room from the name, however large it is drawn.
+        self.health(node.health, Point::new(rect.x + 4.0, rect.y + 4.0), (HEALTH / self.view.scale).clamp(1.0, 5.0));
     }
 
     /// From very far: the health's colour and nothing else, all of one colour at once.
@@ -110,7 +118,7 @@ impl Painter<'_> {
         }
         if node.members > 0 {
             // A pile: there is more than one below.
-            for step in [8.0, 4.0] {
+            for step in [PILE, PILE / 2.0] {
                 self.rounded(Rect { x: rect.x + step, y: rect.y + step, ..rect }, 6.0);
                 pen.set_fill_style_str(&palette.sunken);
                 pen.fill();
@@ -140,7 +148,7 @@ impl Painter<'_> {
             self.far_name(node);
             return;
         }
-        self.health(node.health, Point::new(rect.x + 15.0, rect.y + 19.5));
+        self.health(node.health, Point::new(rect.x + 15.0, rect.y + 19.5), 1.0);
         pen.set_font(&palette.title);
         pen.set_fill_style_str(&palette.text);
         self.text(&node.title, rect.x + 28.0, rect.y + 20.0);
@@ -174,35 +182,36 @@ impl Painter<'_> {
         self.icon(Icon::badge(&mark.kind), mark.rect.grow(-2.5), colour);
     }
 
-    fn health(&self, health: Health, at: Point) {
+    /// The shape of a health, `unit` times as large as on a node that is seen from near.
+    fn health(&self, health: Health, at: Point, unit: f64) {
         let pen = self.pen;
         let colour = self.palette.health(health);
         pen.set_fill_style_str(colour);
         pen.set_stroke_style_str(colour);
-        pen.set_line_width(1.5);
+        pen.set_line_width(1.5 * unit);
         pen.begin_path();
         match health {
             Health::Healthy => {
-                self.circle(at, 4.5);
+                self.circle(at, 4.5 * unit);
                 pen.fill();
             }
             Health::Degraded => {
-                pen.move_to(at.x, at.y - 5.5);
-                pen.line_to(at.x + 5.5, at.y + 4.5);
-                pen.line_to(at.x - 5.5, at.y + 4.5);
+                pen.move_to(at.x, at.y - 5.5 * unit);
+                pen.line_to(at.x + 5.5 * unit, at.y + 4.5 * unit);
+                pen.line_to(at.x - 5.5 * unit, at.y + 4.5 * unit);
                 pen.close_path();
                 pen.fill();
             }
-            Health::Failing => pen.fill_rect(at.x - 4.5, at.y - 4.5, 9.0, 9.0),
+            Health::Failing => pen.fill_rect(at.x - 4.5 * unit, at.y - 4.5 * unit, 9.0 * unit, 9.0 * unit),
             Health::Idle => {
-                self.circle(at, 4.0);
+                self.circle(at, 4.0 * unit);
                 pen.stroke();
             }
             Health::Unknown => {
-                let (low, high) = (-4.0, 4.0);
-                pen.set_line_width(1.0);
+                let (low, high) = (-4.0 * unit, 4.0 * unit);
+                pen.set_line_width(unit);
                 pen.stroke_rect(at.x + low, at.y + low, high - low, high - low);
-                for step in [-4.0, 0.0, 4.0] {
+                for step in [-4.0 * unit, 0.0, 4.0 * unit] {
                     pen.move_to(at.x + low.max(step + low), at.y + high.min(step + high));
                     pen.line_to(at.x + high.min(step + high), at.y + low.max(step + low));
                 }
@@ -210,14 +219,4 @@ impl Painter<'_> {
             }
         }
     }
-}
-
-/// The beginning of a name that is too long.
-fn start(name: &str, letters: usize) -> String {
-    if name.chars().count() <= letters {
-        return name.to_owned();
-    }
-    let mut out: String = name.chars().take(letters - 1).collect();
-    out.push('…');
-    out
 }

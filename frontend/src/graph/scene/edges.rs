@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weft_model::graph::Graph;
+use weft_model::graph::{Graph, Lock};
 
 use super::{EdgeShape, NodeShape};
 use crate::graph::{
@@ -50,6 +50,7 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
                 id: edge.id.clone(),
                 ends: (*from, *to),
                 area: curve.bounds().unwrap_or_default().grow(12.0),
+                broken: matches!(edge.lock, Lock::Mixed | Lock::Plaintext).then(|| curve.at(curve.length() / 2.0)),
                 curve,
                 width,
                 health: edge.health,
@@ -106,7 +107,16 @@ fn curve(from: &NodeShape, to: &NodeShape, bends: &[Point], ports: (f64, f64), d
     }
     let (a, b) = (direction.turn_rect(from.rect), direction.turn_rect(to.rect));
     let finish = |curve: Curve| if direction == Direction::Down { curve.turned() } else { curve };
-    if b.x <= a.x {
+    if b.x == a.x {
+        // Within a column it leans out on the side where calls leave, but not into the next column.
+        let far = (a.centre().y - b.centre().y).abs() / direction.row();
+        let lean = (40.0 + 12.0 * far).min(direction.layer() - direction.node().0);
+        let start = Point::new(a.x + a.w, a.centre().y + ports.0);
+        let end = Point::new(b.x + b.w + HEAD, b.centre().y + ports.1);
+        let (out, back) = (Point::new(start.x + lean, start.y), Point::new(end.x + lean, end.y));
+        return finish(Curve::new(vec![Cubic { from: start, a: out, b: back, to: end }]));
+    }
+    if b.x < a.x {
         // A call back goes below both (beside both), where no other call runs.
         let (start, end) = (Point::new(a.centre().x, a.y + a.h), Point::new(b.centre().x, b.y + b.h + HEAD));
         let low = start.y.max(end.y) + 72.0;

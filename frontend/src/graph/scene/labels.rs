@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weft_model::graph::{Edge, Graph, Lock};
 
-use super::{Choice, EdgeShape, LABEL, LabelShape, Measure, NodeShape, taken::Taken};
+use super::{Choice, EdgeShape, LABEL, LINE, LOCK, LabelShape, Measure, NodeShape, taken::Taken};
 use crate::{
     format,
     graph::geometry::{Curve, Point, Rect},
@@ -13,14 +13,12 @@ use crate::{
 
 /// Parts of the way where a label may stand, the best first.
 const PLACES: [f64; 11] = [0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86];
-/// How far beside its line a label may stand when there is no room on it; it still touches the line.
+/// How far beside its line a label of one line may stand when there is no room on it; it still touches the line.
 const BESIDE: [f64; 3] = [0.0, -11.0, 11.0];
 /// Further still, for what must be shown.
 const FAR: [f64; 8] = [-22.0, 22.0, -34.0, 34.0, -48.0, 48.0, -64.0, 64.0];
 /// In a larger graph, labels are not kept off other edges' lines: there are too many to look at each.
 const LOOK_AT_LINES: usize = 80;
-/// Room for a lock.
-const LOCK: f64 = 16.0;
 
 /// Gives each edge its label, in the order of ids, so that a label does not jump when numbers change.
 pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice: &Choice, measure: &dyn Measure) {
@@ -50,23 +48,25 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
             if is_broken != broken {
                 continue;
             }
-            let text = text(edge, &choice.labels, sent.get(edge.source.as_str()).copied().unwrap_or(0.0));
+            let lines = lines(edge, &choice.labels, sent.get(edge.source.as_str()).copied().unwrap_or(0.0));
             let note = is_broken.then(|| {
                 format!("{} plaintext", edge.plaintext_share.map_or_else(|| "some".to_owned(), format::share))
             });
-            if text.is_empty() && lock.is_none() {
+            if lines.is_empty() && lock.is_none() {
                 continue;
             }
-            let width = |text: &str| if text.is_empty() { 0.0 } else { measure.small(text) };
-            let locked = if lock.is_some() { LOCK } else { 0.0 };
-            let inner =
-                note.as_deref().map_or_else(|| width(&text) + locked, |note| width(&text).max(width(note) + locked));
-            let (w, h) =
-                ((inner + 10.0).round(), if note.is_some() && !text.is_empty() { LABEL + 14.0 } else { LABEL });
+            let mut inner = if lock.is_some() { LOCK } else { 0.0 };
+            let mut count = 0_i32;
+            for line in note.iter().chain(&lines) {
+                let locked = if count == 0 { inner } else { 0.0 };
+                inner = inner.max(measure.small(line) + locked);
+                count += 1;
+            }
+            let (w, h) = ((inner + 10.0).round(), LABEL + LINE * f64::from((count - 1).max(0)));
             let length = shape.curve.length();
             let beside = |asides: &[f64]| -> Vec<Rect> {
                 let at = |part: &f64, aside: &f64| {
-                    Rect::around(shape.curve.at(part * length) + Point::new(0.0, *aside), w, h)
+                    Rect::around(shape.curve.at(part * length) + Point::new(0.0, *aside * h / LABEL), w, h)
                 };
                 asides.iter().flat_map(|aside| PLACES.iter().map(move |part| at(part, aside))).collect()
             };
@@ -89,7 +89,7 @@ pub fn place(graph: &Graph, nodes: &[NodeShape], edges: &mut [EdgeShape], choice
             let place = free(near).or_else(|| if is_broken { free(beside(&FAR)).or_else(least) } else { None });
             let Some(rect) = place else { continue };
             taken.add(rect.grow(2.0));
-            shape.label = Some(LabelShape { text, note, lock, rect });
+            shape.label = Some(LabelShape { lines, note, lock, rect });
         }
     }
 }
@@ -103,11 +103,11 @@ fn lock(edge: &Edge, closed: bool) -> Option<Lock> {
     }
 }
 
-/// The label's text: what is known of all that was asked for; empty when that is nothing. `sent` is all that the source
-/// sends, for a server that does not say the share.
-fn text(edge: &Edge, labels: &[Label], sent: f64) -> String {
+/// The label's lines: what is known of all that was asked for, one number each, because beside each other they would be
+/// wider than the room between two columns. `sent` is all that the source sends, for a server that does not say the share.
+fn lines(edge: &Edge, labels: &[Label], sent: f64) -> Vec<String> {
     if edge.rate <= 0.0 && edge.bytes_sent + edge.bytes_received <= 0.0 {
-        return String::new();
+        return Vec::new();
     }
     let part = |label: &Label| match label {
         Label::Rate => Some(format::rate(edge.rate, &edge.protocol)),
@@ -127,23 +127,24 @@ fn text(edge: &Edge, labels: &[Label], sent: f64) -> String {
         Some(match label {
             Label::P50 | Label::P95 | Label::P99 if labels.len() > 1 => format!("{} {text}", label.title()),
             Label::Errors if labels.len() > 1 => format!("{text} err"),
-            Label::Share if labels.len() > 1 => format!("{text} of calls"),
+            Label::Share if labels.len() > 1 => format!("{text} share"),
             _ => text,
         })
     };
-    labels.iter().filter_map(named).collect::<Vec<_>>().join(" · ")
+    labels.iter().filter_map(named).collect()
 }
 
 /// Tells each edge which parts of its way are covered, so that its particles stay off them.
 pub fn cover(nodes: &[NodeShape], edges: &mut [EdgeShape]) {
     let mut over = Taken::default();
     for label in edges.iter().filter_map(|edge| edge.label.as_ref()) {
-        over.add(label.rect.grow(2.0));
+        // A particle has its width.
+        over.add(label.rect.grow(4.0));
     }
     for node in nodes {
         over.add(node.rect);
     }
     for edge in edges.iter_mut().filter(|edge| edge.flow.is_some()) {
-        edge.covered = edge.curve.parts(|point| over.holds(point));
+        edge.covered = edge.curve.parts(|area| over.near(area));
     }
 }

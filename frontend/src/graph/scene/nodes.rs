@@ -1,6 +1,6 @@
 //! Nodes and their text.
 
-use weft_model::graph::{Health, Node, NodeKind};
+use weft_model::graph::{Edge, Health, Node, NodeKind};
 
 use super::{MARK, Mark, Measure, NodeShape};
 use crate::{
@@ -11,6 +11,8 @@ use crate::{
 /// Left of the text: the health shape and its margins.
 const INDENT: f64 = 28.0;
 const MARGIN: f64 = 10.0;
+/// Names from afar are never smaller on the screen than this, in pixels.
+const LEGIBLE: f64 = 10.5;
 
 /// A node's shape within `rect`.
 pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
@@ -40,6 +42,7 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         .rev()
         .collect();
     let free = rect.w - INDENT - MARGIN;
+    let folded = fold::folded(&node.id).is_some();
     let taken = marks.len() as f64 * (MARK + 4.0);
     NodeShape {
         id: node.id.clone(),
@@ -47,11 +50,25 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         rect,
         health: node.health,
         title: fit(name, free, |text| measure.title(text)),
+        bare: name.to_owned(),
+        rate: if folded && node.rate_in > 0.0 { format::rate(node.rate_in, "http") } else { String::new() },
         name: node.workload.clone(),
         subtitle: subtitle(node, free - taken, measure),
         version,
         marks,
-        members: if fold::folded(&node.id).is_some() { node.workloads.len() } else { 0 },
+        members: if folded { node.workloads.len() } else { 0 },
+    }
+}
+
+impl NodeShape {
+    /// Size of the letters, never smaller on the screen than [`LEGIBLE`], and as much of the name as has room in `room`
+    /// pixels of the scene, where names alone are drawn. Both ends are kept: neighbours often begin alike and differ in
+    /// their last letters.
+    pub fn far_name(&self, scale: f64, room: f64) -> (f64, String) {
+        let size = (LEGIBLE / scale).clamp(14.0, self.rect.h * 0.8);
+        // Letters are about half as wide as high: measuring each name at each scale would cost more than drawing it.
+        let letters = (room / (size * 0.56)) as usize;
+        (size, format::middle(&self.bare, letters.max(3)))
     }
 }
 
@@ -68,11 +85,9 @@ pub fn name(node: &Node) -> (&str, Option<&str>) {
     (bare.filter(|bare| !bare.is_empty()).unwrap_or(name), version)
 }
 
-/// The most that fits: rate and errors, or only the rate.
-fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
-    let rate = if node.rate_in > 0.0 && fold::folded(&node.id).is_some() {
-        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, "http"))
-    } else if node.rate_in > 0.0 {
+/// What comes in, else what goes out, else why there is no number: that nothing was counted is not that nothing came.
+pub fn traffic(node: &Node) -> String {
+    if node.rate_in > 0.0 {
         format::rate(node.rate_in, "http")
     } else if node.connections_in > 0.0 {
         format::rate(node.connections_in, "tcp")
@@ -84,6 +99,23 @@ fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
         "not known".to_owned()
     } else {
         "no traffic".to_owned()
+    }
+}
+
+/// The rate of a call, unless it is not known.
+pub fn call_rate(edge: &Edge) -> String {
+    if edge.rate == 0.0 && edge.health == Health::Unknown {
+        return "not known".to_owned();
+    }
+    format::rate(edge.rate, &edge.protocol)
+}
+
+/// The most that fits: rate and errors, or only the rate.
+fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
+    let rate = if node.rate_in > 0.0 && fold::folded(&node.id).is_some() {
+        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, "http"))
+    } else {
+        traffic(node)
     };
     let Some(errors) = node.error_share.filter(|share| *share > 0.0) else { return rate };
     let both = format!("{rate} · {} errors", format::share(errors));

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::graph::geometry::{Point, Rect};
+use crate::graph::geometry::Rect;
 
 /// Side of a cell: about the size of a node.
 const CELL: f64 = 160.0;
@@ -40,9 +40,8 @@ impl Taken {
         near.into_iter().map(|index| self.rects[index].overlap(rect)).sum()
     }
 
-    /// Whether a point is taken.
-    pub fn holds(&self, point: Point) -> bool {
-        let near = self.cells.get(&(cell(point.x), cell(point.y)));
-        near.into_iter().flatten().any(|index| self.rects[*index].holds(point))
+    /// What is taken about `area`; one in several cells comes several times.
+    pub fn near(&self, area: Rect) -> impl Iterator<Item = Rect> {
+        cells(area).filter_map(move |cell| self.cells.get(&cell)).flatten().map(move |index| self.rects[*index])
     }
 }

@@ -1,7 +1,10 @@
 use weft_model::graph::{Badge, Edge, Node, Sources};
 
 use super::*;
-use crate::graph::layout::{Direction, Topology, layout};
+use crate::{
+    format,
+    graph::layout::{Direction, Topology, layout},
+};
 
 struct Even;
 
@@ -114,14 +117,19 @@ fn clusters_have_boxes_around_their_namespaces() {
                 "{direction:?}: {} sticks out",
                 shape.key
             );
-            assert!(!shape.rect.meets(own.header()), "{direction:?}: {} covers the name", shape.key);
+            assert!(!shape.rect.meets(own.handle(1.0)), "{direction:?}: {} covers the name", shape.key);
             assert!(namespaces[index + 1..].iter().all(|other| !other.rect.meets(shape.rect)), "{direction:?}");
         }
         let lone = scene.nodes.iter().find(|node| node.id == "unknown").unwrap();
         assert!(scene.boxes.iter().all(|shape| !shape.rect.meets(lone.rect)), "{direction:?}: a caller from nowhere");
         // A press on a name folds that box and no other.
         for (index, shape) in scene.boxes.iter().enumerate() {
-            assert_eq!(scene.hit(shape.header().centre(), 0.0), Some(Hit::Box(index)), "{direction:?}: {}", shape.key);
+            assert_eq!(
+                scene.hit(shape.handle(1.0).centre(), 0.0, 1.0),
+                Some(Hit::Box(index)),
+                "{direction:?}: {}",
+                shape.key
+            );
         }
     }
 }
@@ -133,11 +141,40 @@ fn labels_can_be_read() {
     let labels: Vec<&LabelShape> = scene.edges.iter().filter_map(|edge| edge.label.as_ref()).collect();
     assert_eq!(labels.len(), graph.edges.len());
     for (index, label) in labels.iter().enumerate() {
-        assert!(labels[index + 1..].iter().all(|other| !other.rect.meets(label.rect)), "{} is covered", label.text);
-        assert!(scene.nodes.iter().all(|node| !node.rect.meets(label.rect)), "{} lies on a node", label.text);
+        assert!(labels[index + 1..].iter().all(|other| !other.rect.meets(label.rect)), "{:?} is covered", label.lines);
+        assert!(scene.nodes.iter().all(|node| !node.rect.meets(label.rect)), "{:?} lies on a node", label.lines);
     }
-    assert_eq!((labels[0].text.as_str(), labels[0].note.as_deref()), ("48 ms", Some("100 % plaintext")));
-    assert_eq!(labels[1].text, "48 ms");
+    assert_eq!(
+        (labels[0].lines.as_slice(), labels[0].note.as_deref()),
+        (&["48 ms".to_owned()][..], Some("100 % plaintext"))
+    );
+    assert_eq!(labels[1].lines, ["48 ms"]);
+}
+
+#[test]
+fn several_numbers_on_a_call_stand_below_each_other() {
+    let graph = shop();
+    for labels in
+        [vec![Label::Rate, Label::P95], vec![Label::Rate, Label::Share], vec![Label::Rate, Label::Errors, Label::P95]]
+    {
+        for locks in [false, true] {
+            let scene = scene(&graph, &Choice { locks, labels: labels.clone() });
+            let shapes: Vec<&LabelShape> = scene.edges.iter().filter_map(|edge| edge.label.as_ref()).collect();
+            assert_eq!(shapes.len(), graph.edges.len(), "{labels:?}: a label is missing");
+            for (index, shape) in shapes.iter().enumerate() {
+                assert_eq!(shape.lines.len(), labels.len(), "{:?}", shape.lines);
+                assert!(shapes[index + 1..].iter().all(|other| !other.rect.meets(shape.rect)), "{labels:?}");
+                assert!(scene.nodes.iter().all(|node| !node.rect.meets(shape.rect)), "{labels:?}");
+                let starts: Vec<Point> = shape.starts().collect();
+                assert_eq!(starts.len(), labels.len() + usize::from(shape.note.is_some()));
+                assert!(
+                    starts.iter().all(|start| shape.rect.grow(-8.0).holds(*start + Point::new(4.0, 0.0))),
+                    "{starts:?} in {:?}",
+                    shape.rect
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -149,6 +186,65 @@ fn names_leave_their_version_to_the_tab() {
     assert_eq!(order.subtitle, "12.4 req/s · 3.1 %");
     assert!(scene.nodes[0].version.is_none());
     assert_eq!(nodes::fit("a-very-long-name-of-a-workload-v1", 70.0, |text| Even.title(text)), "a-ver…d-v1");
+}
+
+#[test]
+fn names_from_afar_are_cut_once_and_keep_what_tells_them_apart() {
+    let mut graph = shop();
+    graph.nodes =
+        ["shop/order-service-north-12", "shop/order-service-north-13", "shop/payment-service"].map(node).into();
+    graph.edges.clear();
+    let scene = scene(&graph, &Choice::default());
+    let names = |scale: f64| scene.nodes.iter().map(|node| node.far_name(scale, 156.0).1).collect::<Vec<_>>();
+    assert!(scene.nodes[0].title.contains('…'), "the title is cut already: {}", scene.nodes[0].title);
+    assert_eq!(names(0.18), ["ord…12", "ord…13", "pay…ce"]);
+    assert_eq!(names(0.54), ["order-s…rth-12", "order-s…rth-13", "payment…ervice"]);
+}
+
+#[test]
+fn a_folded_box_keeps_its_rate_from_afar() {
+    let mut graph = shop();
+    graph.nodes.push(Node { workloads: vec!["bank/ledger".into()], ..node("box:bank") });
+    let scene = scene(&graph, &Choice::default());
+    let rates: Vec<&str> = scene.nodes.iter().map(|node| node.rate.as_str()).collect();
+    assert_eq!(rates, ["", "", "", "", "", "12.4 req/s"]);
+}
+
+#[test]
+fn a_broken_lock_has_its_place_from_afar() {
+    let scene = scene(&shop(), &Choice { locks: true, ..Choice::default() });
+    let broken: Vec<bool> = scene.edges.iter().map(|edge| edge.broken.is_some()).collect();
+    assert_eq!(broken, [true, false, false, false, false]);
+    let (edge, at) = (&scene.edges[0], scene.edges[0].broken.unwrap());
+    assert!(edge.curve.distance(at) < 1.0, "it stands on its line");
+}
+
+#[test]
+fn only_the_name_of_a_box_folds_it() {
+    let scene = scene(&shop(), &Choice::default());
+    let shape = &scene.boxes[0];
+    for scale in [1.0, 0.3] {
+        let handle = shape.handle(scale);
+        assert!(handle.w < shape.rect.w / 2.0, "{handle:?}");
+        let within = Point::new(handle.x + 10.0, handle.y + 10.0);
+        assert_eq!(scene.hit(within, 0.0, scale), Some(Hit::Box(0)));
+        assert_eq!(scene.hit(Point::new(handle.x + handle.w + 40.0, handle.y + 10.0), 0.0, scale), None);
+    }
+}
+
+#[test]
+fn what_is_not_known_is_not_called_nothing() {
+    let mut node = Node { rate_in: 0.0, error_share: None, ..node("shop/order-v1") };
+    assert_eq!(traffic(&node), "no traffic");
+    node.health = Health::Unknown;
+    assert_eq!(traffic(&node), "not known");
+    node.connections_in = 2.0;
+    assert_eq!(traffic(&node), format::rate(2.0, "tcp"));
+    let mut call = edge("a", "b", Lock::Unknown);
+    call.rate = 0.0;
+    assert_eq!(call_rate(&call), format::rate(0.0, "http"));
+    call.health = Health::Unknown;
+    assert_eq!(call_rate(&call), "not known");
 }
 
 #[test]
@@ -164,16 +260,33 @@ fn edges_start_and_end_at_their_nodes() {
 }
 
 #[test]
+fn a_call_within_a_column_stays_beside_it() {
+    let mut graph = shop();
+    graph.edges.push(edge("shop/order-v1", "shop/order-v2", Lock::Unknown));
+    for direction in [Direction::Right, Direction::Down] {
+        let mut layout = layout(&Topology::of(&graph), direction, None);
+        let first = direction.turn(layout.nodes["shop/order-v1"]);
+        let second = Point::new(first.x, first.y + 2.0 * direction.row());
+        layout.nodes.insert("shop/order-v2".into(), direction.turn(second));
+        let scene = Scene::new(&graph, &layout, &Choice::default(), &Even);
+        let within = scene.edges.iter().find(|edge| edge.id == "shop/order-v1->shop/order-v2").unwrap();
+        let area = direction.turn_rect(within.curve.bounds().unwrap());
+        let side = first.x + direction.node().0 / 2.0;
+        assert!(area.x >= side && area.x + area.w <= side + direction.layer() - direction.node().0, "{area:?}");
+    }
+}
+
+#[test]
 fn the_pointer_meets_nodes_marks_labels_and_edges() {
     let scene = scene(&shop(), &Choice::default());
     let node = &scene.nodes[1];
-    assert_eq!(scene.hit(node.rect.centre(), 6.0), Some(Hit::Node(1, None)));
-    assert_eq!(scene.hit(node.marks[0].rect.centre(), 6.0), Some(Hit::Node(1, Some(0))));
+    assert_eq!(scene.hit(node.rect.centre(), 6.0, 1.0), Some(Hit::Node(1, None)));
+    assert_eq!(scene.hit(node.marks[0].rect.centre(), 6.0, 1.0), Some(Hit::Node(1, Some(0))));
     let label = scene.edges[0].label.as_ref().unwrap();
-    assert_eq!(scene.hit(label.rect.centre(), 0.0), Some(Hit::Edge(0)));
+    assert_eq!(scene.hit(label.rect.centre(), 0.0, 1.0), Some(Hit::Edge(0)));
     let quarter = scene.edges[3].curve.at(scene.edges[3].curve.length() * 0.3);
-    assert_eq!(scene.hit(quarter + Point::new(0.0, 3.0), 6.0), Some(Hit::Edge(3)));
-    assert_eq!(scene.hit(Point::new(-5000.0, 0.0), 6.0), None);
+    assert_eq!(scene.hit(quarter + Point::new(0.0, 3.0), 6.0, 1.0), Some(Hit::Edge(3)));
+    assert_eq!(scene.hit(Point::new(-5000.0, 0.0), 6.0, 1.0), None);
 }
 
 #[test]

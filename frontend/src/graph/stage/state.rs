@@ -23,7 +23,7 @@ use crate::{
 const FRAME_MS: f64 = 30.0;
 /// Room around a fitted graph, in pixels.
 const MARGIN: f64 = 28.0;
-/// Room for the legend below it.
+/// Room for the legend's strip below it.
 const LEGEND: f64 = 36.0;
 
 /// A topology that is being laid out, and the picture that is shown when it is.
@@ -144,7 +144,18 @@ impl State {
 
     pub(super) fn fit_unless_touched(&mut self) {
         let Some(bounds) = self.scene.bounds().filter(|_| !self.touched && self.size.0 > 0.0) else { return };
-        self.view = Viewport::fit(bounds, self.size.0, self.size.1 - LEGEND, MARGIN);
+        let card = self.card();
+        let strip = if card > 0.0 { 0.0 } else { LEGEND };
+        self.view = Viewport::fit_beside(bounds, card, self.size.0, self.size.1 - strip, MARGIN);
+    }
+
+    /// How much of the canvas the open legend covers, in pixels from its left; 0 while only the strip is there.
+    fn card(&self) -> f64 {
+        let board = self.canvas[0].parent_element();
+        let card = board.and_then(|board| board.query_selector(".legend-card").ok().flatten());
+        card.map_or(0.0, |card| {
+            card.get_bounding_client_rect().right() - self.canvas[0].get_bounding_client_rect().left()
+        })
     }
 
     /// How `topology` is laid out on this canvas when nothing stands anywhere yet.

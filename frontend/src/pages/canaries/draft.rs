@@ -63,7 +63,8 @@ impl Draft {
                 draft.look();
             }
         };
-        Effect::watch(move || app.who.track(), move |(), _, _| again(), false);
+        let person = move || (app.who.track(), app.ended.get());
+        Effect::watch(person, move |(_, ended), _, _| if !ended { again() }, false);
         draft
     }
 

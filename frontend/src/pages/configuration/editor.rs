@@ -64,7 +64,8 @@ impl Draft {
                 draft.look(0);
             }
         };
-        Effect::watch(move || app.who.track(), move |(), _, _| again(), false);
+        let person = move || (app.who.track(), app.ended.get());
+        Effect::watch(person, move |(_, ended), _, _| if !ended { again() }, false);
         draft
     }
 

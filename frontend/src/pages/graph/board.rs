@@ -22,6 +22,8 @@ use crate::{
 
 /// Pixels that the pointer may move while it is still a click.
 const CLICK: f64 = 4.0;
+/// Pixels that one press of a key moves the view.
+const PAN: f64 = 80.0;
 
 #[derive(Clone, Default, PartialEq)]
 struct Tip {
@@ -119,10 +121,21 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
         let _ = scheme.add_event_listener_with_callback("change", changed.as_ref().unchecked_ref());
         changed.forget();
     }
+    let legend = Memo::new(move |_| app.view.with(|view| view.graph.legend));
+    Effect::new(move |_| {
+        ready.track();
+        legend.track();
+        // It is in the document by then.
+        request_animation_frame(move || on(&Stage::make_room));
+    });
     Effect::new(move |_| match zoom.get() {
         Some(Zoom::In) => on(&|stage| stage.step(true)),
         Some(Zoom::Out) => on(&|stage| stage.step(false)),
         Some(Zoom::Fit) => on(&Stage::fit),
+        Some(Zoom::Pan(right, down)) => {
+            let by = Point::new(f64::from(right), f64::from(down)) * -PAN;
+            on(&|stage| stage.pan(by));
+        }
         None => {}
     });
 

@@ -14,7 +14,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
-    graph::fold,
+    graph::{fold, scene::call_rate},
     icons::Icon,
     location::{Room, traces::CallSearch},
     state::app,
@@ -35,7 +35,7 @@ pub fn EdgePanel(id: String) -> impl IntoView {
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" title=format!("{from} → {to}")>{fold::short(&from)}" → "{fold::short(&to)}</h2>
+                    <h2 id="panel-title" tabindex="-1" title=format!("{from} → {to}")>{fold::short(&from)}" → "{fold::short(&to)}</h2>
                     <p class="quiet">{move || edge.with(|edge| edge.as_ref().map(|edge| format!("Calls over {}", protocol(edge))))}</p>
                 </div>
                 <ClosePanel />
@@ -104,17 +104,25 @@ fn Body(edge: Memo<Option<Edge>>) -> impl IntoView {
         let tcp = edge.with(|edge| edge.as_ref().is_some_and(|edge| edge.protocol == "tcp"));
         if tcp { "connections" } else { "rate" }
     });
+    // A stream is one call of many messages, so its rate alone says little.
+    let messages = Memo::new(move |_| {
+        edge.with(|edge| edge.as_ref().is_some_and(|edge| edge.messages_sent > 0.0 || edge.messages_received > 0.0))
+    });
     let lock = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| (edge.lock, edge.plaintext_share))));
     let broken = move || matches!(lock.get(), Some((Lock::Mixed | Lock::Plaintext, _)));
     let icon = Signal::derive(move || if broken() { Icon::Unlock } else { Icon::Lock });
     let codes = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| edge.codes.clone()).unwrap_or_default()));
     view! {
         <dl class="figures">
-            <Figure name=rate value=figure(|edge| format::rate(edge.rate, &edge.protocol)) />
+            <Figure name=rate value=figure(call_rate) />
             <Figure name="errors" value=figure(|edge| format::maybe(edge.error_share, format::share)) />
             <Figure name="p50" value=figure(|edge| format::maybe(edge.p50_ms, format::millis)) />
             <Figure name="p95" value=figure(|edge| format::maybe(edge.p95_ms, format::millis)) />
             <Figure name="p99" value=figure(|edge| format::maybe(edge.p99_ms, format::millis)) />
+            <Show when=move || messages.get()>
+                <Figure name="messages sent" value=figure(|edge| format!("{}/s", format::digits(edge.messages_sent))) />
+                <Figure name="messages received" value=figure(|edge| format!("{}/s", format::digits(edge.messages_received))) />
+            </Show>
         </dl>
         <p class="lock-line" class:broken=broken data-testid="edge-lock">
             <Glyph icon=icon />

@@ -34,7 +34,7 @@ pub fn Legend() -> impl IntoView {
             }
         >
             <section class="legend-card" aria-label="Legend" data-testid="legend-card" tabindex="0" on:pointerdown=|event| event.stop_propagation()>
-                <h3>"Health of the traffic that comes in"</h3>
+                <h3>"Health of the traffic that comes in, of a gateway of what it sends"</h3>
                 <ul class="legend-grid">
                     {STATES
                         .into_iter()

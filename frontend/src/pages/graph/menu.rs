@@ -3,11 +3,12 @@
 use leptos::{ev, html::Div, prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
+use weft_model::wizard::WizardKind;
 
 use super::Shown;
 use crate::{
     browser,
-    graph::{fold, query},
+    graph::{fold, query, ways},
     location::{Room, View},
     state::{App, app},
 };
@@ -16,8 +17,8 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Opened(pub RwSignal<Option<(String, f64, f64)>>);
 
-/// Room that a menu takes, for keeping it within the window.
-const SIZE: (f64, f64) = (236.0, 300.0);
+/// Width of a menu and height of one of its lines, for keeping it within the window.
+const SIZE: (f64, f64) = (330.0, 30.0);
 
 #[derive(Clone)]
 enum Act {
@@ -43,6 +44,19 @@ fn enter(room: Room, act: impl Fn(&mut View) + Send + Sync + 'static) -> Act {
 fn link(app: App, what: &str) -> Act {
     let view = app.view.with_untracked(|view| View { select: what.to_owned(), ..view.clone() });
     Act::Copy(browser::link(&view.fragment()))
+}
+
+/// What a form does, as the menu says it.
+fn form(kind: WizardKind) -> &'static str {
+    match kind {
+        WizardKind::TrafficShifting => "Shift its traffic between versions",
+        WizardKind::RequestRouting => "Route its requests",
+        WizardKind::Faults => "Inject faults",
+        WizardKind::Timeouts => "Set timeouts and retries",
+        WizardKind::CircuitBreaking => "Bound its connections",
+        WizardKind::PeerAuthentication => "Demand mutual TLS",
+        WizardKind::AuthorizationPolicy => "Say who may call it",
+    }
 }
 
 /// What can be done with something.
@@ -82,6 +96,13 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
                 view.select.clear();
             }),
         ));
+        if let Some((subject, place)) = ways::page(&node) {
+            out.push((
+                "Open its page",
+                "",
+                enter(Room::Workloads, move |view| (view.subject, view.place) = (subject, place.clone())),
+            ));
+        }
         // Of other clusters the console has neither traces nor configuration.
         if fold::folded(id).is_none() && !node.namespace.is_empty() && !node.is_foreign() {
             let workload = node.workloads.first().cloned().unwrap_or_else(|| node.id.clone());
@@ -92,6 +113,16 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
                 "",
                 enter(Room::Configuration, move |view| view.find.clone_from(&app_name)),
             ));
+            for (kind, of) in ways::forms(&node) {
+                out.push((
+                    form(kind),
+                    "",
+                    enter(Room::Configuration, move |view| {
+                        kind.slug().clone_into(&mut view.configuration.wizard);
+                        view.configuration.of.clone_from(&of);
+                    }),
+                ));
+            }
         }
         out.push(("Copy link", "", link(app, target)));
         out.push(("Copy name", "", Act::Copy(id.to_owned())));
@@ -224,6 +255,7 @@ pub fn Menu() -> impl IntoView {
             shown.with_untracked(|shown| shown.as_ref().map(|shown| items(app, &target, shown)).unwrap_or_default());
         let side = |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(1e4);
         let (width, height) = (side(window().inner_width()), side(window().inner_height()));
+        let lowest = height - SIZE.1 * all.len() as f64 - 14.0;
         let name = target.split_once(':').map_or("Graph", |(_, name)| name).to_owned();
         Some(view! {
             <div class="menu-veil" on:pointerdown=move |_| close() on:contextmenu=move |event| { event.prevent_default(); close(); }></div>
@@ -235,7 +267,7 @@ pub fn Menu() -> impl IntoView {
                 data-menu=""
                 data-testid="context-menu"
                 style:left=format!("{}px", x.min(width - SIZE.0).max(4.0))
-                style:top=format!("{}px", y.min(height - SIZE.1).max(4.0))
+                style:top=format!("{}px", y.min(lowest).max(4.0))
                 on:keydown=keys
             >
                 {all

@@ -5,7 +5,17 @@ use leptos::prelude::*;
 use weft_model::graph::{Edge, Graph, Health, Lock, Node};
 
 use super::{OnStage, Shown, menu::Opened};
-use crate::{browser, components::shape::HealthShape, format, graph::fold, state::app, words};
+use crate::{
+    browser,
+    components::shape::HealthShape,
+    format,
+    graph::{
+        fold,
+        scene::{call_rate, traffic},
+    },
+    state::app,
+    words,
+};
 
 /// Rows of each list that are there without being asked for.
 const ROWS: usize = 300;
@@ -137,7 +147,7 @@ fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
             <Target what=format!("edge:{id}") focus=focus health=health>
                 <span class="grow name">{read(|edge| format!("{} → {}", edge.source, edge.destination))}</span>
                 <span class="quiet">{read(lock_words)}</span>
-                <span class="numeral">{read(|edge| format::rate(edge.rate, &edge.protocol))}</span>
+                <span class="numeral">{read(call_rate)}</span>
                 <span class="numeral">{read(|edge| errors(edge.error_share))}</span>
                 <span class="numeral">{read(|edge| format!("{} p95", format::maybe(edge.p95_ms, format::millis)))}</span>
             </Target>
@@ -181,13 +191,6 @@ fn Target(what: String, focus: RwSignal<String>, health: Signal<Health>, childre
 
 fn marks(node: &Node) -> String {
     node.badges.iter().map(|badge| words::badge(&badge.kind)).collect::<Vec<_>>().join(", ")
-}
-
-fn traffic(node: &Node) -> String {
-    if node.rate_in == 0.0 && node.rate_out > 0.0 {
-        return format!("sends {}", format::rate(node.rate_out, "http"));
-    }
-    format::rate(node.rate_in, "http")
 }
 
 fn errors(share: Option<f64>) -> String {

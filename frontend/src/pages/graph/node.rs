@@ -6,7 +6,7 @@ use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     canary::{Canary, Verdict},
     config::ConfigRow,
-    graph::{Badge, Edge, Node, NodeKind},
+    graph::{Badge, Edge, Health, Node, NodeKind},
     trace::TraceList,
 };
 
@@ -22,9 +22,9 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
-    graph::{fold, picture::Picture},
+    graph::{fold, picture::Picture, ways},
     icons::Icon,
-    location::Room,
+    location::{Room, View},
     pages::configuration::key,
     state::{Load, app},
     words,
@@ -54,7 +54,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" title=heading.clone()>{fold::short(&heading)}</h2>
+                    <h2 id="panel-title" tabindex="-1" title=heading.clone()>{fold::short(&heading)}</h2>
                     <p class="quiet">
                         {place}
                         {move || node.with(|node| node.as_ref().map(|node| format!("{}{}", if self::place(node).is_empty() { "" } else { " · " }, words::node_kind(node.kind))))}
@@ -80,6 +80,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
                 </Show>
                 <footer>
                     <CopyLink />
+                    <Page node=node />
                     <Show when=move || own.get()>
                         <button
                             class="button quiet-button"
@@ -94,6 +95,21 @@ pub fn NodePanel(id: String) -> impl IntoView {
                 <Commands commands=commands />
             </div>
         </aside>
+    }
+}
+
+/// The way to the page about what the node stands for, where there is one.
+#[component]
+fn Page(node: Memo<Option<Node>>) -> impl IntoView {
+    let app = app();
+    let way = Memo::new(move |_| node.with(|node| node.as_ref().and_then(ways::page)));
+    move || {
+        way.get().map(|(subject, place)| {
+            let href = move || {
+                app.view.with(|view| View { subject, place: place.clone(), ..view.enter(Room::Workloads) }.fragment())
+            };
+            view! { <a class="button quiet-button" href=href data-testid="node-page"><Glyph icon=Icon::Workloads />{format!("Open the {}", subject.word())}</a> }
+        })
     }
 }
 
@@ -129,7 +145,7 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
         Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.badges.clone()).unwrap_or_default()));
     view! {
         <dl class="figures">
-            <Figure name="in" value=figure(|node| format::rate(node.rate_in, "http")) />
+            <Figure name="in" value=figure(incoming_rate) />
             <Figure name="errors" value=figure(|node| format::maybe(node.error_share, format::share)) />
             <Figure name="slowest p95" value=p95 />
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, "http")) />
@@ -143,6 +159,11 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
         <Peers edges=outgoing incoming=false namespace=namespace />
         <Codes codes=codes />
     }
+}
+
+fn incoming_rate(node: &Node) -> String {
+    let known = node.rate_in > 0.0 || node.rate_out > 0.0 || node.health != Health::Unknown;
+    if known { format::rate(node.rate_in, "http") } else { "not known".to_owned() }
 }
 
 /// Where it is, in words: namespace and, where there are several, cluster.
@@ -223,7 +244,7 @@ fn Examples(id: String) -> impl IntoView {
                             <button class="link grow" title=trace.root.clone() on:click=move |_| app.enter(Room::Traces, |view| { view.workload = open.get_value(); view.select.clone_from(&id); })>
                                 {format::middle(&trace.root, 34)}
                             </button>
-                            {trace.error.then(|| view! { <HealthShape health=weft_model::graph::Health::Failing /> })}
+                            {trace.error.then(|| view! { <HealthShape health=Health::Failing /> })}
                             <span class="numeral">{format::micros(trace.duration_us)}</span>
                             <span class="quiet numeral" title=browser::moment(at)>{format::ago(browser::now() - at)}</span>
                         </li>

@@ -9,6 +9,7 @@ use weft_model::graph::{CodeRate, Edge, Lock};
 use crate::{
     components::shape::{Glyph, HealthShape},
     format,
+    graph::scene::call_rate,
     icons::Icon,
     state::app,
     words,
@@ -72,7 +73,7 @@ fn Peer(id: String, edges: Memo<Vec<Edge>>, incoming: bool, namespace: Memo<Stri
                     {short}
                 </button>
             </th>
-            <td class="numeral">{read(|edge| format::rate(edge.rate, &edge.protocol))}</td>
+            <td class="numeral">{read(call_rate)}</td>
             <td class="numeral">{read(|edge| format::maybe(edge.error_share, format::share))}</td>
             <td class="numeral">{read(|edge| format::maybe(edge.p95_ms, format::millis))}</td>
             <td>

@@ -48,6 +48,9 @@ pub fn write(text: &mut Text, shared: &Shared, worker_loads: &[usize]) {
     counter("weft_proxy_certificates_total", "Certificates issued to this proxy.", stats.certificates.load(Relaxed));
     let failed = stats.certificate_failures.load(Relaxed);
     counter("weft_proxy_certificate_failures_total", "Certificate requests that failed.", failed);
+    let doubted = stats.certificates_doubted.load(Relaxed);
+    let help = "Renewals before their time: the certificate or the roots in force are not the mesh's any more.";
+    counter("weft_proxy_certificates_doubted_total", help, doubted);
     let failed = stats.app_scrape_failures.load(Relaxed);
     counter("weft_proxy_app_scrape_failures_total", "Scrapes without the application's metrics.", failed);
     counter("weft_proxy_access_log_dropped_total", "Access log lines dropped.", shared.access_log.dropped());

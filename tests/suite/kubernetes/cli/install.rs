@@ -118,6 +118,22 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     let check = weft(cluster, &["check", "-o", "json"]).await.code(0).json();
     assert!(failed(&check).is_empty(), "{check}");
     assert!(weft(cluster, &["check"]).await.code(0).out.contains("ok"));
+
+    // An operator without its rights cannot say so: its Mesh stays as ready as it was.
+    cluster.kubectl(&["delete", "clusterrole", "weft-operator"]).await;
+    let check = weft(cluster, &["check"]).await.code(1);
+    assert!(check.out.contains("no ClusterRole weft-operator") && check.out.contains("weft install"), "{check:?}");
+    let restored = weft(cluster, &install).await.code(0).json();
+    assert_eq!(restored["changed"], json!(["ClusterRole weft-operator"]), "{restored}");
+    assert!(failed(&weft(cluster, &["check", "-o", "json"]).await.json()).is_empty());
+
+    // One revision has one Mesh, whatever it is called: nothing is written of a second one.
+    let refused = weft(cluster, &["install", "--name", "twin", "--profile", "minimal"]).await.code(2);
+    assert!(
+        refused.err.contains("Mesh weft answers to \"default\"") && refused.err.contains("weft upgrade"),
+        "{refused:?}"
+    );
+    assert!(cluster.read(&["mesh", "twin"]).await.is_none());
     nobody_is_there(cluster, &install).await;
 
     // A second control plane comes and goes without the first one or the operator.

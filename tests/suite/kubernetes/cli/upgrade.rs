@@ -144,6 +144,17 @@ async fn a_second_revision_comes_beside_and_workloads_move_there_and_back() {
     let again = weft(cluster, &args).await.code(0).json();
     assert_eq!(again["changed"], json!([]), "it is safe to repeat: {again}");
 
+    // What cannot be a revision is refused before anything is written.
+    let bad = weft(cluster, &["upgrade", "--revision", "V2_BAD", "--dry-run"]).await.code(1);
+    assert!(bad.out.contains("REFUSED") && bad.out.contains("lower-case letters"), "{bad:?}");
+
+    // Half-way: a namespace that has its label is not one whose pods have moved.
+    let label = ["label", "--overwrite", "namespace", &namespace.name, "istio-injection-", "istio.io/rev=next"];
+    cluster.kubectl(&label).await;
+    let half = weft(cluster, &args).await.code(0).json();
+    let restart = json!(format!("kubectl -n {} rollout restart deployment/store-v1", namespace.name));
+    assert!(half["moves"]["forward"].as_array().unwrap().contains(&restart), "{half}");
+
     // Also by the tag: a pod is labelled with the revision that it came to.
     for (way, revision, version) in [("forward", "next", NEXT), ("back", "default", NOW)] {
         run_all(cluster, &plan["moves"][way]).await;

@@ -1,0 +1,254 @@
+//! Credentials of Gateways that their gateways cannot show: Secrets that are not there, or that hold no certificate with its
+//! key. Lint does not look for them, because it also reads directories, which seldom hold Secrets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use weft_api::{
+    Kind, ObjectKey,
+    networking::{ServerTls, ServerTlsMode},
+};
+use weft_lint::code::{CREDENTIAL_NOT_FOUND, CREDENTIAL_UNUSABLE};
+use weft_mesh::Snapshot;
+use weft_model::{Diagnostic, ObjectRef};
+
+use crate::reconcile::{cluster::Cluster, problem::Reason};
+
+/// Secrets that are asked for in one round; of more, the others are not told.
+const LOOKS: usize = 64;
+
+/// A credential that cannot be shown.
+pub(super) struct Unmet {
+    gateway: ObjectRef,
+    field: String,
+    /// Where a gateway's pods run.
+    namespace: String,
+    secret: String,
+    /// What is wrong with the Secret; nothing when none was seen.
+    why: Option<String>,
+}
+
+/// Every such credential of a snapshot, whose Secrets are those that the source follows.
+pub(super) fn unmet(snapshot: &Snapshot) -> Vec<Unmet> {
+    let mut found = Vec::new();
+    for gateway in snapshot.gateways() {
+        let servers = gateway.servers.iter().enumerate();
+        let named: Vec<(String, &str)> = servers
+            .filter_map(|(index, server)| {
+                let (field, secret) = credential(server.tls.as_ref()?)?;
+                Some((format!("spec.servers[{index}].tls.{field}"), secret))
+            })
+            .collect();
+        // A Gateway of no workload in particular says nothing of where its Secrets are.
+        if named.is_empty() || gateway.selector.is_empty() {
+            continue;
+        }
+        let chosen = |labels: &BTreeMap<String, String>| {
+            gateway.selector.iter().all(|(label, value)| labels.get(label) == Some(value))
+        };
+        let pods = snapshot.workloads().values().filter(|workload| workload.is_pod() && chosen(&workload.labels));
+        let namespaces: BTreeSet<&str> = pods.map(|pod| pod.reference.namespace.as_str()).collect();
+        for namespace in namespaces {
+            for (field, secret) in &named {
+                let Err(why) = usable(snapshot, namespace, secret) else { continue };
+                found.push(Unmet {
+                    gateway: gateway.reference().clone(),
+                    field: field.clone(),
+                    namespace: namespace.to_owned(),
+                    secret: (*secret).to_owned(),
+                    why,
+                });
+            }
+        }
+    }
+    found
+}
+
+/// The Secret that a server shows, and the field that names it. The first one is shown.
+fn credential(tls: &ServerTls) -> Option<(String, &str)> {
+    let ends =
+        !matches!(tls.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough | ServerTlsMode::IstioMutual);
+    let one = std::iter::once(("credentialName".to_owned(), &tls.credential_name));
+    let several = tls.credential_names.iter().enumerate();
+    let mut all = one.chain(several.map(|(index, name)| (format!("credentialNames[{index}]"), name)));
+    let (field, name) = all.find(|(_, name)| !name.is_empty()).filter(|_| ends)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    name.bytes().all(plain).then_some((field, name.as_str()))
+}
+
+/// Whether a gateway can show the Secret; else why not, in words that hold nothing of it, or nothing where there is none.
+fn usable(snapshot: &Snapshot, namespace: &str, name: &str) -> Result<(), Option<String>> {
+    if snapshot.object(&ObjectKey::new(Kind::Secret, namespace, name)).is_none() {
+        return Err(None);
+    }
+    let value = |key: &str| snapshot.secret_value(namespace, name, key).filter(|value| !value.is_empty());
+    let pair = |chain: &str, key: &str| Some((value(chain)?, value(key)?));
+    let (chain, key) = pair("tls.crt", "tls.key")
+        .or_else(|| pair("cert", "key"))
+        .ok_or_else(|| Some("it has neither tls.crt and tls.key nor cert and key".to_owned()))?;
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    if chain.is_empty() {
+        return Err(Some("its certificate is none in PEM".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Some("its key is no private key in PEM".to_owned()))?;
+    match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Some(format!("its key and its certificate do not go together: {error}"))),
+    }
+}
+
+/// The findings, and whether everything was looked at. A Secret counts as missing when the API server says so as well: one
+/// that was named a moment ago has not been read yet, and one that may not be read may well be there.
+pub(super) async fn confirmed(cluster: &Cluster, all: Vec<Unmet>) -> (Vec<Diagnostic>, bool) {
+    let mut absent: BTreeMap<(String, String), bool> = BTreeMap::new();
+    let mut complete = true;
+    for unmet in all.iter().filter(|unmet| unmet.why.is_none()) {
+        let key = (unmet.namespace.clone(), unmet.secret.clone());
+        if absent.contains_key(&key) || absent.len() >= LOOKS {
+            continue;
+        }
+        let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &unmet.namespace);
+        let doing = format!("look for Secret {}/{}", unmet.namespace, unmet.secret);
+        match cluster.ask(&doing, secrets.get_metadata_opt(&unmet.secret)).await {
+            Ok(found) => {
+                absent.insert(key, found.is_none());
+            }
+            Err(problem) if problem.reason == Reason::Forbidden => {
+                absent.insert(key, false);
+            }
+            Err(problem) => {
+                tracing::warn!(%problem, "cannot tell which credentials of Gateways are missing");
+                complete = false;
+                break;
+            }
+        }
+    }
+    let told = |unmet: &Unmet| {
+        let known = absent.get(&(unmet.namespace.clone(), unmet.secret.clone())) == Some(&true);
+        unmet.why.is_some() || known
+    };
+    (all.iter().filter(|unmet| told(unmet)).map(Unmet::finding).collect(), complete)
+}
+
+impl Unmet {
+    fn finding(&self) -> Diagnostic {
+        let Self { namespace, secret, .. } = self;
+        let (code, message, suggestion) = match &self.why {
+            None => (
+                CREDENTIAL_NOT_FOUND,
+                format!(
+                    "there is no Secret {secret:?} in namespace {namespace}, where the gateway runs: TLS fails there"
+                ),
+                format!("kubectl -n {namespace} create secret tls {secret} --cert=FILE --key=FILE makes it"),
+            ),
+            Some(why) => (
+                CREDENTIAL_UNUSABLE,
+                format!("Secret {secret:?} in namespace {namespace} cannot be shown: {why}"),
+                "put a certificate chain and its key there, in PEM".to_owned(),
+            ),
+        };
+        Diagnostic {
+            code: code.id.to_owned(),
+            aliases: code.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            severity: code.severity,
+            message,
+            object: Some(self.gateway.clone()),
+            field: self.field.clone(),
+            file: None,
+            line: None,
+            column: None,
+            suggestion: Some(suggestion),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde_json::{Value, json};
+    use weft_mesh::{Settings, Store};
+
+    use super::*;
+
+    fn gateway(tls: &Value) -> Value {
+        json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "shop", "namespace": "shop"},
+            "spec": {"selector": {"istio": "ingressgateway"}, "servers": [
+                {"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["*"], "tls": tls},
+            ]},
+        })
+    }
+
+    fn pod() -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "gw", "namespace": "edge", "labels": {"istio": "ingressgateway"}},
+            "spec": {"containers": [{"name": "istio-proxy"}]}, "status": {"phase": "Running", "podIP": "10.0.0.9"},
+        })
+    }
+
+    fn secret(namespace: &str, certificate: &str, key: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+            "metadata": {"name": "shop-tls", "namespace": namespace},
+            "data": {"tls.crt": STANDARD.encode(certificate), "tls.key": STANDARD.encode(key)},
+        })
+    }
+
+    fn found(objects: &[Value]) -> Vec<Unmet> {
+        let mut store = Store::new(Settings::default());
+        let parsed = objects.iter().map(|object| weft_api::parse(object, "shop").unwrap().object);
+        store.apply(parsed.map(|object| weft_api::Change::Put(Arc::new(object))).collect());
+        unmet(&store.snapshot())
+    }
+
+    #[test]
+    fn what_a_gateway_cannot_show_is_found_where_it_runs() {
+        let made = rcgen::generate_simple_self_signed(["shop.test".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(["shop.test".to_owned()]).unwrap();
+        let (certificate, key, strange) =
+            (made.cert.pem(), made.signing_key.serialize_pem(), other.signing_key.serialize_pem());
+        let simple = gateway(&json!({"mode": "SIMPLE", "credentialName": "shop-tls"}));
+        let told = |secret: Value| {
+            let found = found(&[simple.clone(), pod(), secret]);
+            found.first().map(|unmet| unmet.why.clone())
+        };
+        assert_eq!(told(secret("edge", &certificate, &key)), None);
+        assert_eq!(told(secret("shop", &certificate, &key)), Some(None), "beside the Gateway is not beside its pods");
+        for (certificate, key, why) in [
+            ("garbage", key.as_str(), "certificate is none in PEM"),
+            (certificate.as_str(), "garbage", "no private key in PEM"),
+            (certificate.as_str(), strange.as_str(), "do not go together"),
+            (certificate.as_str(), "", "neither tls.crt and tls.key"),
+        ] {
+            let told = told(secret("edge", certificate, key)).flatten().unwrap_or_default();
+            assert!(told.contains(why) && !told.contains("garbage"), "{why}: {told}");
+        }
+        let finding = found(&[simple.clone(), pod()])[0].finding();
+        assert_eq!(
+            (finding.field.as_str(), finding.aliases.as_slice()),
+            ("spec.servers[0].tls.credentialName", &["IST0101".to_owned()][..],)
+        );
+        assert!(finding.message.contains("\"shop-tls\" in namespace edge"), "{}", finding.message);
+    }
+
+    #[test]
+    fn who_shows_no_secret_misses_none() {
+        for tls in [
+            json!({"mode": "PASSTHROUGH", "credentialName": "shop-tls"}),
+            json!({"mode": "ISTIO_MUTUAL"}),
+            json!({"mode": "SIMPLE", "serverCertificate": "/a", "privateKey": "/b"}),
+            json!({"mode": "SIMPLE", "credentialName": "builtin://x"}),
+        ] {
+            assert!(found(&[gateway(&tls), pod()]).is_empty(), "{tls}");
+        }
+        let simple = gateway(&json!({"mode": "SIMPLE", "credentialName": "shop-tls"}));
+        assert!(found(&[simple]).is_empty(), "nothing runs that would show it");
+    }
+}
