@@ -65,7 +65,15 @@ impl Draft {
             }
         };
         let person = move || (app.who.track(), app.ended.get());
-        Effect::watch(person, move |(_, ended), _, _| if !ended { again() }, false);
+        Effect::watch(
+            person,
+            move |(_, ended), _, _| {
+                if !ended {
+                    again()
+                }
+            },
+            false,
+        );
         draft
     }
 
