@@ -58,7 +58,13 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
         view! {
             <li data-testid="mesh-verdict" data-health=words::health(one.health)>
                 <HealthShape health=one.health silent=true />
-                <span>{one.text.clone()}</span>
+                {match one.place.as_str() {
+                    "" => view! { <span>{one.text.clone()}</span> }.into_any(),
+                    place => {
+                        let href = View { namespaces: scope.to_vec(), ..View::parse(place) }.fragment();
+                        view! { <a href=href>{one.text.clone()}</a> }.into_any()
+                    }
+                }}
             </li>
         }
     });
