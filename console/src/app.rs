@@ -1,6 +1,6 @@
 //! What every request handler shares.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use weft_model::{
@@ -28,6 +28,9 @@ use crate::{
 
 /// Over how long the share of mutual TLS is taken, in seconds.
 const MTLS_WINDOW_S: u64 = 60;
+
+/// How long the database may take to say that it is well; pages wait for the rest of the status.
+const DATABASE_WITHIN: Duration = Duration::from_secs(1);
 
 /// One console.
 pub struct App {
@@ -102,15 +105,26 @@ impl App {
         }
     }
 
+    /// What is wrong with the console's own storage, and what to do.
+    async fn database_problem(&self) -> Option<String> {
+        let slow = Err(db::DbError::Slow(DATABASE_WITHIN.as_secs()));
+        match tokio::time::timeout(DATABASE_WITHIN, self.state.ready()).await.unwrap_or(slow) {
+            Err(error) => Some(error.in_full()),
+            Ok(()) => self.ingest.trouble().map(|problem| format!("Spans cannot be kept: {problem}")),
+        }
+    }
+
     /// The state of what the console depends on.
     pub async fn status(&self) -> Status {
-        let (observed, _) = tokio::join!(self.graphs.get(MTLS_WINDOW_S), self.canaries.evaluate());
+        let (observed, _, database) =
+            tokio::join!(self.graphs.get(MTLS_WINDOW_S), self.canaries.evaluate(), self.database_problem());
         let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
         let view = self.view();
         let count = |severity| view.findings().filter(|finding| finding.severity == severity).count();
         Status {
             prometheus: observed.prometheus(),
             operator: dependency(self.canaries.operator_problem().await),
+            database: dependency(database),
             findings: (count(Severity::Error), count(Severity::Warning), count(Severity::Info)),
             mtls_share: mtls_share(&observed),
         }

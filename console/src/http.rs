@@ -3,10 +3,12 @@
 mod api;
 mod assets;
 mod auth;
+mod connections;
 mod events;
 mod guard;
 mod headers;
 mod otlp;
+mod plain;
 mod problem;
 mod routes;
 mod token;
@@ -19,12 +21,15 @@ use axum::{
     http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post},
 };
 
-use self::routes::Routes;
 pub(crate) use self::token::bearer;
-pub use self::{api::openapi_text as openapi, problem::ApiError};
+pub use self::{api::openapi_text as openapi, connections::serve, problem::ApiError};
+use self::{
+    plain::{no_such_resource, wrong_method},
+    routes::Routes,
+};
 use crate::app::App;
 
 /// Largest body of an API request. An edit is a few hundred bytes.
@@ -54,17 +59,21 @@ pub fn router(app: Arc<App>, spans: Spans) -> Router {
         Spans::Here => traces(),
         Spans::Elsewhere => Router::new().fallback(no_spans_here),
     };
+    let signing_in = auth::routes(Some(&app)).into_router();
+    let signing_in = signing_in.fallback(no_such_resource).method_not_allowed_fallback(wrong_method);
     Router::new()
         .nest("/api/v1", api)
-        .route("/api", get(no_such_resource))
-        .route("/api/{*rest}", get(no_such_resource).post(no_such_resource))
+        .route("/api", any(no_such_resource))
+        .route("/api/", any(no_such_resource))
+        .route("/api/{*rest}", any(no_such_resource))
         .nest("/v1", traces)
-        .nest("/auth", auth::routes(Some(&app)).into_router())
+        .nest("/auth", signing_in)
         .fallback_service(assets::service(&app.assets))
         .layer(middleware::from_fn_with_state(app.clone(), guard::own_host))
         // Whoever scrapes and probes calls by an address.
         .route("/metrics", get(metrics))
-        .route("/healthz/ready", get(ready))
+        .route(plain::READY, get(ready))
+        .layer(middleware::from_fn(plain::told))
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
@@ -75,6 +84,7 @@ pub fn otlp_router(app: Arc<App>) -> Router {
     Router::new()
         .nest("/v1", traces())
         .fallback(no_such_resource)
+        .layer(middleware::from_fn(plain::told))
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(app.clone(), count))
         .with_state(app)
@@ -116,23 +126,6 @@ fn unguarded() -> Routes {
 /// The OpenAPI document of all of it.
 fn document() -> serde_json::Value {
     routes::document(&[("/api/v1", &guarded()), ("/api/v1", &unguarded()), ("/auth", &auth::routes(None))])
-}
-
-async fn no_such_resource(request: Request) -> ApiError {
-    ApiError::not_found(
-        format!("{} does not exist.", request.uri().path()),
-        "Look at the address; the API begins with /api/v1.",
-    )
-}
-
-async fn wrong_method(request: Request) -> ApiError {
-    let title = format!("{} does not take {}.", request.uri().path(), request.method());
-    ApiError::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method-not-allowed",
-        title,
-        "Use the method that the API's description names.",
-    )
 }
 
 async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

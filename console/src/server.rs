@@ -146,15 +146,11 @@ impl Console {
         let shutdown = self.app.shutdown.clone();
         let received = self.otlp.map(|listener| {
             let router = http::otlp_router(self.app.clone());
-            tokio::spawn(admin::serve(listener, router, shutdown.clone()))
+            tokio::spawn(http::serve(listener, router, shutdown.clone()))
         });
-        let service = http::router(self.app, self.spans).into_make_service_with_connect_info::<SocketAddr>();
-        let stopped = shutdown.clone();
-        let served =
-            axum::serve(self.listener, service).with_graceful_shutdown(async move { stopped.wait().await }).await;
-        shutdown.begin();
+        http::serve(self.listener, http::router(self.app, self.spans), shutdown).await;
         if let Some(received) = received
-            && let Err(error) = received.await?
+            && let Err(error) = received.await
         {
             tracing::error!(%error, "spans were not received to the end");
         }
@@ -163,7 +159,7 @@ impl Console {
                 tracing::error!(%error, "a task of the console failed");
             }
         }
-        Ok(served?)
+        Ok(())
     }
 }
 

@@ -26,6 +26,7 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
     provide_context(App::new());
     let app = app();
     app.person.set(info.person.filter(|_| info.guarded));
+    let methods = info.methods;
     api::when_session_ends(move || app.ended.set(true));
     let (zoom, set_zoom) = signal(None);
     window_event_listener(ev::hashchange, move |_| app.view.set(View::parse(&browser::fragment())));
@@ -60,7 +61,7 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
         <Toasts />
         <Help />
         <Token />
-        <Ended />
+        <Ended methods />
     }
 }
 

@@ -143,6 +143,11 @@ pub fn go(address: &str) {
     let _ = window().location().assign(address);
 }
 
+/// Loads the page again where it stands.
+pub fn reload() {
+    let _ = window().location().reload();
+}
+
 /// The whole address with another fragment, to copy.
 pub fn link(fragment: &str) -> String {
     let location = window().location();

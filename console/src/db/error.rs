@@ -51,6 +51,11 @@ impl DbError {
         })
     }
 
+    /// What happened and what to do, as sentences.
+    pub fn in_full(&self) -> String {
+        format!("{self}. {}", self.remedy().unwrap_or_default()).trim_end().to_owned()
+    }
+
     /// Whether a rule of the schema forbids it, such as a second row with one key.
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Statement(sqlx::Error::Database(error))

@@ -9,11 +9,14 @@ use std::{
     },
 };
 
+use weft_model::trace::Span;
+
 pub use self::search::{Cursor, MAX_TAGS, TraceFilter, TracePoint};
 use super::{
     DbError,
-    database::{Database, Transaction, Value},
+    database::{Database, Row, Transaction, Value},
 };
+use crate::telemetry::traces::{EARLY_US, extent};
 
 /// Spans kept of one trace; more than that nobody reads, and it bounds the work of one write.
 const MAX_SPANS_OF_TRACE: u64 = 5000;
@@ -208,7 +211,7 @@ fn values(span: &SpanRecord) -> Result<[Value; COLUMNS], DbError> {
     ])
 }
 
-/// Brings a trace's row in step with its spans. The root is the span without a parent, or else the first one: the
+/// Brings a trace's row in step with its spans, their clocks brought together. The root is the span without a parent, or else the first one: the
 /// parent of the first proxy's span is often an application that sends none.
 async fn summarize(transaction: &mut Transaction, trace_id: &str) -> Result<(), DbError> {
     let sql = "INSERT INTO traces (trace_id, root, workload, start_us, duration_us, spans, error) \
@@ -219,7 +222,31 @@ async fn summarize(transaction: &mut Transaction, trace_id: &str) -> Result<(), 
                 ORDER BY CASE WHEN parent_id = '' THEN 0 ELSE 1 END, start_us, span_id LIMIT 1) AS r WHERE a.spans > 0 \
                ON CONFLICT (trace_id) DO UPDATE SET root = excluded.root, workload = excluded.workload, \
                start_us = excluded.start_us, duration_us = excluded.duration_us, spans = excluded.spans, \
-               error = excluded.error";
-    transaction.run(sql, vec![trace_id.into()]).await?;
+               error = excluded.error \
+               RETURNING duration_us AS whole, (SELECT MAX(s.duration_us) FROM spans AS s WHERE s.trace_id = $1) AS longest";
+    let Some(row) = transaction.row(sql, vec![trace_id.into()]).await? else { return Ok(()) };
+    // Spans lie within each other. Where none spans the whole, a sender's clock may be off: the list then says what the
+    // waterfall says. Only such traces are read for it.
+    if row.number("whole")? <= row.number("longest")?.saturating_add(EARLY_US) {
+        return Ok(());
+    }
+    let sql = "SELECT span_id, parent_id, workload, start_us, duration_us, error FROM spans WHERE trace_id = $1";
+    let rows = transaction.rows(sql, vec![trace_id.into()]).await?;
+    let timed = |row: &Row| {
+        Ok(Span {
+            span_id: row.get("span_id")?,
+            parent_id: row.get("parent_id")?,
+            workload: row.get("workload")?,
+            start_us: row.number("start_us")?,
+            duration_us: row.number("duration_us")?,
+            error: row.get("error")?,
+            ..Span::default()
+        })
+    };
+    let spans = rows.iter().map(timed).collect::<Result<Vec<_>, DbError>>()?;
+    if let Some((start_us, end_us)) = extent(spans) {
+        let values = vec![trace_id.into(), start_us.into(), end_us.saturating_sub(start_us).into()];
+        transaction.run("UPDATE traces SET start_us = $2, duration_us = $3 WHERE trace_id = $1", values).await?;
+    }
     Ok(())
 }

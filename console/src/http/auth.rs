@@ -161,7 +161,10 @@ pub(super) async fn session(State(app): State<Arc<App>>, caller: Result<Caller, 
         Err(error) if error.status() == StatusCode::UNAUTHORIZED => None,
         Err(error) => return error.into_response().into(),
     };
-    Json(SessionInfo { guarded: app.auth.guards(), person, methods: app.auth.methods() }).into_response().into()
+    let by_cluster = app.auth.reviewer().is_some();
+    Json(SessionInfo { guarded: app.auth.guards(), person, methods: app.auth.methods(), by_cluster })
+        .into_response()
+        .into()
 }
 
 fn person(caller: &Caller) -> Person {

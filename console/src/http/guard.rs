@@ -83,15 +83,15 @@ pub(super) async fn same_origin_writes(State(app): State<Arc<App>>, request: Req
     }
     match check_write(&request, app.auth.public()) {
         Ok(()) => next.run(request).await,
-        Err(detail) => refuse(detail).into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-fn check_write(request: &Request, public: Option<&Url>) -> Result<(), &'static str> {
+fn check_write(request: &Request, public: Option<&Url>) -> Result<(), ApiError> {
     let headers = request.headers();
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if text("sec-fetch-site").is_some_and(|site| site != "same-origin") {
-        return Err("Make the change on the console's own page.");
+        return Err(refuse("Make the change on the console's own page."));
     }
     if let Some(origin) = text("origin") {
         let own = text("host").or_else(|| request.uri().authority().map(Authority::as_str));
@@ -101,15 +101,21 @@ fn check_write(request: &Request, public: Option<&Url>) -> Result<(), &'static s
             _ => "http",
         };
         if own.is_none_or(|own| origin.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) != Some(own)) {
-            return Err("Make the change on the console's own page.");
+            return Err(refuse("Make the change on the console's own page."));
         }
     }
     if text(WRITE_HEADER) != Some("1") {
-        return Err("Send the header x-weft-request: 1 with every write.");
+        return Err(refuse("Send the header x-weft-request: 1 with every write."));
     }
     let media = text("content-type").and_then(|value| value.split(';').next()).map(str::trim);
     if !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
-        return Err("Send content-type: application/json with every write.");
+        // Refused as well: a form of another site can send no JSON.
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "A write takes JSON only.",
+            "Send content-type: application/json with every write.",
+        ));
     }
     Ok(())
 }

@@ -36,13 +36,15 @@ struct RpcStatus {
 /// gRPC's codes for what can go wrong here.
 const INVALID_ARGUMENT: i32 = 3;
 const RESOURCE_EXHAUSTED: i32 = 8;
+const UNAVAILABLE: i32 = 14;
 
 fn failure(status: StatusCode, code: i32, message: impl Into<String>) -> Response {
     let body = RpcStatus { code, message: message.into() }.encode_to_vec();
     (status, [(header::CONTENT_TYPE, PROTOBUF)], body).into_response()
 }
 
-/// `POST /v1/traces`. Never waits for the disk: without room in the queue the answer is 429, which exporters repeat.
+/// `POST /v1/traces`. Never waits for the disk: without room in the queue the answer is 429, and 503 while the database is
+/// in trouble; exporters repeat both.
 pub(super) async fn receive(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -88,11 +90,17 @@ pub(super) async fn receive(
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let converted = convert(request, now);
     let count = converted.spans.len();
-    if let Err(full) = app.ingest.offer(converted.spans) {
+    let later = |status, code, message: String| {
         app.metrics.spans_refused(count);
-        let mut response = failure(StatusCode::TOO_MANY_REQUESTS, RESOURCE_EXHAUSTED, full.to_string());
+        let mut response = failure(status, code, message);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        return response;
+        response
+    };
+    if let Some(trouble) = app.ingest.held_up() {
+        return later(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, trouble);
+    }
+    if let Err(full) = app.ingest.offer(converted.spans) {
+        return later(StatusCode::TOO_MANY_REQUESTS, RESOURCE_EXHAUSTED, full.to_string());
     }
     app.metrics.spans_rejected(converted.rejected);
     let partial_success = converted.problem.map(|problem| ExportTracePartialSuccess {

@@ -225,6 +225,51 @@ impl From<axum::extract::rejection::JsonRejection> for ApiError {
 
 impl From<axum::extract::rejection::QueryRejection> for ApiError {
     fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
-        Self::bad_request("The query cannot be read.", rejection.body_text())
+        let words = rejection.body_text();
+        unknown_parameter(&words).unwrap_or_else(|| Self::bad_request("The query cannot be read.", words))
+    }
+}
+
+/// What serde says of a parameter that nobody takes, for people; `None` when it says something else.
+fn unknown_parameter(words: &str) -> Option<ApiError> {
+    let (_, said) = words.split_once("unknown field `")?;
+    let (name, expected) = said.split_once("`, expected ")?;
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let short: String = name.chars().take(60).collect();
+    let like = known.iter().map(|known| (strsim::damerau_levenshtein(known, &short), *known)).min();
+    let meant = match like {
+        Some((distance, known)) if distance <= 2 => format!("Did you mean {known}? "),
+        _ => String::new(),
+    };
+    let detail = format!("{meant}It takes {}.", known.join(", "));
+    Some(ApiError::bad_request(format!("There is no parameter “{short}” here."), detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_with_a_typo_is_named_with_what_was_meant() {
+        #[derive(Debug, Default, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        struct Wanted {
+            #[allow(dead_code, reason = "only its name is read")]
+            namespace: String,
+            #[allow(dead_code, reason = "only its name is read")]
+            who: String,
+        }
+        let asked = |query: &str| {
+            let uri: http::Uri = format!("/audit?{query}").parse().unwrap();
+            axum::extract::Query::<Wanted>::try_from_uri(&uri).map(|_| ()).map_err(ApiError::from)
+        };
+        asked("who=ada").unwrap();
+        let error = asked("naemspace=shop").unwrap_err();
+        assert_eq!(
+            (error.status(), error.title()),
+            (StatusCode::BAD_REQUEST, "There is no parameter “naemspace” here.")
+        );
+        assert_eq!(error.0.detail, "Did you mean namespace? It takes namespace, who.");
+        assert_eq!(asked("colour=red").unwrap_err().0.detail, "It takes namespace, who.");
     }
 }

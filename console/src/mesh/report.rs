@@ -87,10 +87,9 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
     });
     let costs = costs(memory.as_deref().unwrap_or_default(), cpu.as_deref().unwrap_or_default(), &by_address, sees);
     let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
-    if !sees("") {
-        for plane in &mut control_planes {
-            plane.address.clear();
-        }
+    let whole = sees("");
+    if !whole {
+        control_planes.iter_mut().enumerate().for_each(|(index, plane)| without_address(plane, index));
     }
     // Those in trouble are never the ones that are left out.
     proxies.sort_by(|a, b| {
@@ -107,20 +106,29 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
         certificates_note,
         costs,
         costs_note,
-        mtls_share: mtls_share(&observed),
+        // A share of everybody's traffic.
+        mtls_share: mtls_share(&observed).filter(|_| whole),
         prometheus: observed.prometheus(),
         operator: dependency(seen.problem()),
-        commands: commands(app),
+        commands: commands(app, whole),
         proxies,
     };
-    state.verdicts = verdicts::of(&state, &unproxied(&view, sees), &view, leaf_ttl_s);
+    state.verdicts = verdicts::of(&state, &unproxied(&view, sees), verdicts::errors(&view.list, sees), leaf_ttl_s);
     state.proxies.truncate(MOST);
     state
 }
 
-fn commands(app: &App) -> Vec<(String, String)> {
+/// Without where it is; one that no pod names is named by its address.
+fn without_address(plane: &mut ControlPlane, index: usize) {
+    if plane.name == plane.address {
+        plane.name = format!("control plane {}", index + 1);
+    }
+    plane.address.clear();
+}
+
+fn commands(app: &App, whole: bool) -> Vec<(String, String)> {
     let place = match (app.auth.reviewer(), app.fleet.operator()) {
-        (None, Some(operator)) => format!(" --operator-admin {}", operator.urls(&[]).concat()),
+        (None, Some(operator)) if whole => format!(" --operator-admin {}", operator.urls(&[]).concat()),
         _ => String::new(),
     };
     [
@@ -266,4 +274,20 @@ fn costs(
     let mut all: Vec<Cost> = named.map(|(namespace, cost)| Cost { namespace: namespace.to_owned(), ..cost }).collect();
     all.sort_by(|a, b| b.memory.total_cmp(&a.memory));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_see_the_mesh_hears_no_address() {
+        let url = "http://10.0.0.7:15014";
+        let plane = |name: &str| ControlPlane { name: name.into(), address: url.into(), ..ControlPlane::default() };
+        let (mut named, mut pod) = (plane(url), plane("weft-operator-0"));
+        without_address(&mut named, 0);
+        without_address(&mut pod, 1);
+        assert_eq!((named.name.as_str(), named.address.as_str()), ("control plane 1", ""));
+        assert_eq!((pod.name.as_str(), pod.address.as_str()), ("weft-operator-0", ""));
+    }
 }

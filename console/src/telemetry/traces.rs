@@ -11,11 +11,12 @@ mod tree;
 mod usual;
 
 pub use self::{
+    clock::EARLY_US,
     convert::{Converted, convert},
     heat::heat,
     ingest::{Full, Ingest, MAX_AGE, write_batches},
     link::{Link, LinkError},
     source::{Backend, SourceError, SourceKind, TraceArgs, TraceSource},
-    tree::arrange,
+    tree::{arrange, extent},
     usual::from_prometheus,
 };

@@ -172,7 +172,7 @@ async fn strangers_are_refused_with_reasons() {
     let write = || console.request(Method::POST, "/api/v1/canaries/apply").body("{}");
     let json_type = |request: RequestBuilder| request.header(header::CONTENT_TYPE, "application/json");
     assert_eq!(problem(json_type(write()).send().await.unwrap()).await.0, 403);
-    assert_eq!(problem(write().header("x-weft-request", "1").send().await.unwrap()).await.0, 403);
+    assert_eq!(problem(write().header("x-weft-request", "1").send().await.unwrap()).await.0, 415, "no JSON");
     let foreign = json_type(write()).header("x-weft-request", "1").header(header::ORIGIN, "http://evil.example");
     assert_eq!(problem(foreign.send().await.unwrap()).await.1["type"], "cross-site");
     let own =
@@ -187,6 +187,22 @@ async fn strangers_are_refused_with_reasons() {
     assert_eq!(problem(console.get("/api/v1/nothing").await).await.0, 404);
     assert_eq!(problem(console.get("/api/v2/meta").await).await.0, 404);
     assert_eq!(problem(console.get("/api/v1/canaries/apply").await).await.0, 405);
+    for (method, path, status) in [
+        (Method::GET, "/api/", 404),
+        (Method::PUT, "/api/v2/meta", 404),
+        (Method::GET, "/auth/nope", 404),
+        (Method::DELETE, "/auth/login", 405),
+        (Method::POST, "/metrics", 405),
+        (Method::GET, "/api/v1/traces/%ff", 400),
+    ] {
+        let (told, problem) = problem(console.request(method, path).send().await.unwrap()).await;
+        assert_eq!(told, status, "{path}");
+        assert!(problem["title"].as_str().unwrap().starts_with(path), "the whole path: {problem}");
+    }
+    for query in ["whom=ada", "limit=0", "limit=99999999", "format=csv&naem=cart"] {
+        let (told, problem) = problem(console.get(&format!("/api/v1/audit?{query}")).await).await;
+        assert_eq!(told, 400, "{query}: {problem}");
+    }
     assert_eq!(problem(console.get("/api/v1/graph?window=soon").await).await.0, 400);
     assert_eq!(problem(console.get("/api/v1/graph?window=1").await).await.0, 400);
     assert_eq!(problem(console.get("/api/v1/traces/xyz").await).await.0, 400);

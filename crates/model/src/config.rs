@@ -153,6 +153,8 @@ pub struct Status {
     pub prometheus: Dependency,
     /// Whether the operator answers.
     pub operator: Dependency,
+    /// Whether the console's own database keeps what it is given, spans included.
+    pub database: Dependency,
     /// Findings by severity: errors, warnings, infos.
     pub findings: (usize, usize, usize),
     /// Share of requests that are mutual TLS over the last minute, 0 to 1.

@@ -48,6 +48,9 @@ pub struct Verdict {
     pub health: Health,
     /// What is so, and what to do.
     pub text: String,
+    /// Where the page shows more of it, as in its address: `configuration?severity=error`. Empty for nowhere.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub place: String,
 }
 
 /// One control plane.

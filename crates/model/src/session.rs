@@ -13,6 +13,9 @@ pub struct SessionInfo {
     pub person: Option<Person>,
     /// The ways to sign in.
     pub methods: Vec<Method>,
+    /// Whether a cluster's API server says who may what; elsewhere the role file does.
+    #[serde(default)]
+    pub by_cluster: bool,
 }
 
 /// Somebody who may come in.

@@ -15,11 +15,15 @@ use crate::{
 pub fn Banners() -> impl IntoView {
     let app = app();
     let lost = Memo::new(move |_| matches!(app.link.get(), Link::Lost(_)));
-    let away = |dependency: &Dependency| (!dependency.up).then(|| dependency.problem.clone().unwrap_or_default());
+    let away = |dependency: &Dependency| {
+        (!dependency.up).then(|| (is_configured(dependency), dependency.problem.clone().unwrap_or_default()))
+    };
     let prometheus =
         Memo::new(move |_| app.status.with(|load| load.value.as_ref().and_then(|status| away(&status.prometheus))));
     let operator =
         Memo::new(move |_| app.status.with(|load| load.value.as_ref().and_then(|status| away(&status.operator))));
+    let database =
+        Memo::new(move |_| app.status.with(|load| load.value.as_ref().and_then(|status| away(&status.database))));
     let again = move || match app.link.get() {
         Link::Lost(at) => format!("Next try in {}.", format::span((at - app.now.get()).max(0.0))),
         Link::Connecting | Link::Live => String::new(),
@@ -39,14 +43,36 @@ pub fn Banners() -> impl IntoView {
             prometheus
                 .get()
                 .filter(|_| !lost.get())
-                .map(|problem| {
+                .map(|(configured, problem)| {
+                    let what = if configured {
+                        "Prometheus does not answer: rates, errors and verdicts are old or not known."
+                    } else {
+                        "Rates, errors and verdicts are not known."
+                    };
                     view! {
                         <div class="banner" role="status" data-testid="banner-prometheus">
                             <Glyph icon=Icon::Alert />
                             <span>
-                                <strong>"Prometheus does not answer: rates, errors and verdicts are old or not known."</strong>
+                                <strong>{what}</strong>
                                 " Configuration and traces are as they are now. "
                                 {sentence(&problem)}
+                            </span>
+                        </div>
+                    }
+                })
+        }}
+        {move || {
+            database
+                .get()
+                .filter(|_| !lost.get())
+                .map(|(_, problem)| {
+                    view! {
+                        <div class="banner" role="status" data-testid="banner-database">
+                            <Glyph icon=Icon::Alert />
+                            <span>
+                                <strong>"The console's database is in trouble: saving, the audit and traces may fail."</strong>
+                                " "
+                                {sentence(&capital(&problem))}
                             </span>
                         </div>
                     }
@@ -56,12 +82,17 @@ pub fn Banners() -> impl IntoView {
             operator
                 .get()
                 .filter(|_| !lost.get())
-                .map(|problem| {
+                .map(|(configured, problem)| {
+                    let what = if configured {
+                        "The operator does not answer: proxies keep the configuration that they have."
+                    } else {
+                        "Whether proxies are in step is not known."
+                    };
                     view! {
                         <div class="banner" role="status" data-testid="banner-operator">
                             <Glyph icon=Icon::Alert />
                             <span>
-                                <strong>"The operator does not answer: proxies keep the configuration that they have."</strong>
+                                <strong>{what}</strong>
                                 " "
                                 {sentence(&problem)}
                             </span>
@@ -72,7 +103,31 @@ pub fn Banners() -> impl IntoView {
     }
 }
 
+/// Whether the console was told where it is; what was not asked has not failed to answer.
+pub fn is_configured(dependency: &Dependency) -> bool {
+    let problem = dependency.problem.as_deref().unwrap_or_default();
+    !(problem.starts_with("No ") && problem.contains(" is configured"))
+}
+
+fn capital(problem: &str) -> String {
+    let mut letters = problem.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// A problem as a sentence of its own.
 fn sentence(problem: &str) -> String {
     if problem.is_empty() || problem.ends_with('.') { problem.to_owned() } else { format!("{problem}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_configured_does_not_fail_to_answer() {
+        let away = |problem: &str| Dependency { up: false, problem: Some(problem.to_owned()) };
+        assert!(!is_configured(&away("No Prometheus is configured; start the console with --prometheus")));
+        assert!(!is_configured(&away("No operator is configured; start the console with --operator-admin")));
+        assert!(is_configured(&away("Prometheus at http://127.0.0.1:9090 cannot be reached (refused); start it")));
+    }
 }

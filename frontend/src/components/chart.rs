@@ -1,7 +1,7 @@
 //! One chart: its lines, the newest figure of each, and all of it as a table.
 
 use leptos::prelude::*;
-use weft_model::details::Chart;
+use weft_model::{details::Chart, graph::Sources};
 
 use crate::{
     browser,
@@ -14,7 +14,11 @@ const TABLE_ROWS: usize = 13;
 
 /// Charts beside or below each other. One that is still there after new answers stays, with what was opened in it.
 #[component]
-pub fn Figures(#[prop(into)] charts: Signal<Vec<Chart>>, #[prop(into)] times: Signal<Vec<u64>>) -> impl IntoView {
+pub fn Figures(
+    #[prop(into)] charts: Signal<Vec<Chart>>,
+    #[prop(into)] times: Signal<Vec<u64>>,
+    #[prop(into)] sources: Signal<Sources>,
+) -> impl IntoView {
     let keys =
         Memo::new(move |_| charts.with(|charts| charts.iter().map(|chart| chart.key.clone()).collect::<Vec<_>>()));
     view! {
@@ -25,10 +29,19 @@ pub fn Figures(#[prop(into)] charts: Signal<Vec<Chart>>, #[prop(into)] times: Si
                     let chart = Memo::new(move |_| {
                         charts.with(|charts| charts.iter().find(|chart| chart.key == wanted).cloned()).unwrap_or_else(nothing)
                     });
-                    view! { <Figure key=key chart=chart times=times /> }
+                    view! { <Figure key=key chart=chart times=times sources=sources /> }
                 }
             </For>
         </div>
+    }
+}
+
+/// What stands where a chart has no figures: nothing was counted, or nobody could say.
+pub fn without_figures(sources: &Sources) -> &'static str {
+    if sources.problem.is_some() || sources.answered < sources.asked {
+        "Not known: Prometheus did not answer."
+    } else {
+        "Nothing was counted in this time."
     }
 }
 
@@ -41,7 +54,7 @@ fn is_known(chart: &Chart) -> bool {
 }
 
 #[component]
-fn Figure(key: String, chart: Memo<Chart>, times: Signal<Vec<u64>>) -> impl IntoView {
+fn Figure(key: String, chart: Memo<Chart>, times: Signal<Vec<u64>>, sources: Signal<Sources>) -> impl IntoView {
     let known = Memo::new(move |_| chart.with(is_known));
     let most = move || {
         chart.with(|chart| {
@@ -57,7 +70,7 @@ fn Figure(key: String, chart: Memo<Chart>, times: Signal<Vec<u64>>) -> impl Into
             </figcaption>
             <Show
                 when=move || known.get()
-                fallback=|| view! { <p class="quiet nothing">"Nothing was counted in this time."</p> }
+                fallback=move || view! { <p class="quiet nothing">{move || sources.with(without_figures)}</p> }
             >
                 {move || chart.with(|chart| times.with(|times| drawn(chart, times)))}
                 <details class="as-table">
@@ -122,5 +135,19 @@ fn table(chart: &Chart, times: &[u64]) -> impl IntoView + use<> {
                 <tbody>{body.collect_view()}</tbody>
             </table>
         </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_asked_is_not_nothing() {
+        let answered = Sources { asked: 5, answered: 5, ..Sources::default() };
+        assert_eq!(without_figures(&answered), "Nothing was counted in this time.");
+        let away = Sources { asked: 5, problem: Some("connection refused".into()), ..Sources::default() };
+        assert!(without_figures(&away).starts_with("Not known"));
+        assert!(without_figures(&Sources { answered: 4, ..answered }).starts_with("Not known"), "the one may be its");
     }
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{config::Problem, session::Person};
+use weft_model::{
+    config::Problem,
+    session::{Method, Person},
+};
 
 use super::shape::Glyph;
 use crate::{
@@ -14,6 +17,8 @@ use crate::{
 
 /// How often a page whose session ended looks whether there is another one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often anybody's rights are looked at again.
+pub const RIGHTS_EVERY: Duration = Duration::from_secs(60);
 
 /// The present place on this console, to come back to.
 pub fn here() -> String {
@@ -100,8 +105,10 @@ fn Menu(person: Person) -> impl IntoView {
 
 /// Over the page when its session ended. What was typed stays: signing in happens in another tab.
 #[component]
-pub fn Ended() -> impl IntoView {
+pub fn Ended(methods: Vec<Method>) -> impl IntoView {
     let app = app();
+    let methods = StoredValue::new(methods);
+    keep_rights(app);
     Effect::new(move |_| {
         if app.ended.get() {
             wait(app);
@@ -115,21 +122,61 @@ pub fn Ended() -> impl IntoView {
                         <h2 id="ended-title">"Your session ended"</h2>
                     </header>
                     <p>"Nothing that you typed is lost: sign in in another tab, and this page goes on."</p>
-                    <p>
-                        <a
-                            class="button primary"
-                            rel="external noopener"
-                            target="_blank"
-                            data-testid="sign-in-again"
-                            href=api::sign_in("/signed-in")
-                        >
-                            "Sign in again"
-                        </a>
-                    </p>
+                    {methods.with_value(|methods| methods.iter().map(again).collect_view())}
                 </div>
             </div>
         </Show>
     }
+}
+
+/// A way to sign in beside the page, which stays open.
+fn again(method: &Method) -> AnyView {
+    let tab = |id: &'static str, href: String| {
+        view! {
+            <p>
+                <a class="button primary" rel="external noopener" target="_blank" data-testid=id href=href>
+                    "Sign in again"
+                </a>
+            </p>
+        }
+        .into_any()
+    };
+    match method {
+        Method::Oidc { .. } => tab("sign-in-again", api::sign_in("/signed-in")),
+        // The proxy asks for a sign-in on the way to any address.
+        Method::Proxy => tab("sign-in-again-proxy", "/signed-in".to_owned()),
+        Method::Link => view! {
+            <p data-testid="sign-in-again-link">
+                "Open the newest sign-in link in another tab. It stands in the file that the start of the mesh named."
+            </p>
+        }
+        .into_any(),
+        Method::Token => view! { <p class="quiet">"Who came with a token gives a new one."</p> }.into_any(),
+    }
+}
+
+/// Rights change while a page is open. Whoever has none left is told so, instead of being shown empty lists.
+fn keep_rights(app: App) {
+    let look = move || {
+        if app.person.with_untracked(Option::is_none) || app.ended.get_untracked() {
+            return;
+        }
+        spawn_local(async move {
+            let Ok(info) = api::session().await else { return };
+            let Some(person) = info.person.filter(|_| info.guarded) else { return };
+            if !person.sees_any {
+                browser::reload();
+            } else if app.person.with_untracked(|known| known.as_ref() != Some(&person)) {
+                app.person.set(Some(person));
+            }
+        });
+    };
+    let every = set_interval_with_handle(look, RIGHTS_EVERY).ok();
+    on_cleanup(move || {
+        if let Some(every) = every {
+            every.clear();
+        }
+    });
 }
 
 /// Looks until somebody is signed in again.

@@ -3,11 +3,12 @@
 pub mod certificates;
 
 use leptos::prelude::*;
-use weft_model::{details::SyncState, graph::Health, mesh::MeshState};
+use weft_model::{config::Dependency, details::SyncState, graph::Health, mesh::MeshState};
 
 use crate::{
     api, browser, chart,
     components::{
+        banner::is_configured,
         copy::{Commands, CopyLink},
         placeholder::{Failure, Skeleton},
         shape::HealthShape,
@@ -57,17 +58,26 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
         view! {
             <li data-testid="mesh-verdict" data-health=words::health(one.health)>
                 <HealthShape health=one.health silent=true />
-                <span>{one.text.clone()}</span>
+                {match one.place.as_str() {
+                    "" => view! { <span>{one.text.clone()}</span> }.into_any(),
+                    place => {
+                        let href = View { namespaces: scope.to_vec(), ..View::parse(place) }.fragment();
+                        view! { <a href=href>{one.text.clone()}</a> }.into_any()
+                    }
+                }}
             </li>
         }
     });
     let versions =
         state.versions.iter().map(|(version, count)| format!("{version} ({count})")).collect::<Vec<_>>().join(", ");
-    let (all, good) = state.in_step;
-    let dependency = |name: &'static str, up: bool| {
-        let health = if up { Health::Healthy } else { Health::Failing };
+    let dependency = |name: &'static str, one: &Dependency| {
+        let (health, words) = match one.up {
+            true => (Health::Healthy, "answers"),
+            false if is_configured(one) => (Health::Failing, "does not answer"),
+            false => (Health::Unknown, "not configured"),
+        };
         view! {
-            <div class="figure"><dt>{name}</dt><dd><span class="fact-part"><HealthShape health silent=true />{if up { "answers" } else { "does not answer" }}</span></dd></div>
+            <div class="figure"><dt>{name}</dt><dd><span class="fact-part"><HealthShape health silent=true />{words}</span></dd></div>
         }
     };
     let costs = state.costs.iter().map(|cost| {
@@ -85,12 +95,12 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
     view! {
         <ul class="verdicts" aria-live="polite">{verdicts.collect_view()}</ul>
         <dl class="figures">
-            <div class="figure"><dt>"proxies in step"</dt><dd data-testid="mesh-in-step">{good}" of "{all}</dd></div>
+            <div class="figure"><dt>"proxies in step"</dt><dd data-testid="mesh-in-step">{in_step(state.in_step, state.operator.up)}</dd></div>
             <div class="figure"><dt>"mutual TLS, last minute"</dt><dd>{format::maybe(state.mtls_share, format::share)}</dd></div>
             <div class="figure"><dt>"proxy versions"</dt><dd>{if versions.is_empty() { "–".to_owned() } else { versions }}</dd></div>
             <div class="figure"><dt>"console"</dt><dd>{state.console_version.clone()}</dd></div>
-            {dependency("operator", state.operator.up)}
-            {dependency("Prometheus", state.prometheus.up)}
+            {dependency("operator", &state.operator)}
+            {dependency("Prometheus", &state.prometheus)}
         </dl>
         {planes(state)}
         <div class="two">
@@ -115,6 +125,11 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
         </div>
         {proxies(state, scope)}
     }
+}
+
+/// How many proxies are in step. While no control plane answers, none of them is known to be out of it either.
+fn in_step((all, good): (usize, usize), asked: bool) -> String {
+    if good == 0 && !asked { format!("not known, of {all}") } else { format!("{good} of {all}") }
 }
 
 fn planes(state: &MeshState) -> impl IntoView + use<> {
@@ -190,5 +205,17 @@ fn proxies(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
             </table>
             {(left > 0).then(|| view! { <p class="quiet">{format!("{left} more are in step or further down: choose a namespace, or use the command.")}</p> })}
         </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_asked_is_not_nobody_in_step() {
+        assert_eq!(in_step((7, 0), false), "not known, of 7");
+        assert_eq!(in_step((7, 0), true), "0 of 7");
+        assert_eq!(in_step((7, 3), false), "3 of 7", "one of several replicas answered");
     }
 }

@@ -25,6 +25,15 @@ pub fn Gate() -> impl IntoView {
         spawn_local(async move { session.set(Some(api::session().await)) });
     };
     ask();
+    // Without a word: what is shown stays until the answer is another one.
+    let look = move || {
+        spawn_local(async move {
+            let answer = api::session().await;
+            if answer.is_ok() && session.try_with_untracked(|known| known.as_ref() != Some(&answer)).unwrap_or(false) {
+                session.set(Some(answer));
+            }
+        });
+    };
     let place = browser::path();
     move || match (session.get(), place.as_str()) {
         (None, _) => view! { <Alone><Skeleton words="Asking who you are …" rows=3 /></Alone> }.into_any(),
@@ -38,8 +47,8 @@ pub fn Gate() -> impl IntoView {
         (Some(Ok(SessionInfo { person: None, methods, .. })), _) => {
             view! { <Alone><SignIn methods /></Alone> }.into_any()
         }
-        (Some(Ok(SessionInfo { person: Some(person), .. })), _) if !person.sees_any => {
-            view! { <Alone><NoRights person /></Alone> }.into_any()
+        (Some(Ok(SessionInfo { person: Some(person), by_cluster, .. })), _) if !person.sees_any => {
+            view! { <Alone><NoRights person by_cluster look=Callback::new(move |()| look()) /></Alone> }.into_any()
         }
         (Some(Ok(info)), _) => view! { <Page info /> }.into_any(),
     }
@@ -176,21 +185,24 @@ fn Back() -> impl IntoView {
 }
 
 #[component]
-fn NoRights(person: Person) -> impl IntoView {
-    let line = format!("g, {}, role:viewer", person.name);
-    let roles = !person.roles.is_empty() || person.how != "session";
+fn NoRights(person: Person, by_cluster: bool, look: Callback<()>) -> impl IntoView {
+    let remedy = whom_to_ask(&person, by_cluster);
+    let every = set_interval_with_handle(move || look.run(()), person::RIGHTS_EVERY).ok();
+    on_cleanup(move || {
+        if let Some(every) = every {
+            every.clear();
+        }
+    });
     let groups = if person.groups.is_empty() { "none".to_owned() } else { person.groups.join(", ") };
     let problem = RwSignal::new(None::<Problem>);
     view! {
         <h1 data-testid="no-rights">"Nothing here is yours to see"</h1>
         <p>"You are " <strong>{person.name.clone()}</strong> ". You may read no namespace of this mesh."</p>
         <p class="quiet">"Your groups: "{groups}</p>
+        <p data-testid="no-rights-remedy">{remedy}</p>
+        <p class="quiet">"This page looks again each minute."</p>
         <p>
-            {if roles {
-                "Ask whoever runs the mesh for the right to read a namespace.".to_owned()
-            } else {
-                format!("Ask an administrator for a role. On a cluster that is the right to get a namespace; elsewhere a line of the role file such as: {line}")
-            }}
+            <button class="button wide" data-testid="look-again" on:click=move |_| look.run(())>"Look again"</button>
         </p>
         <Show when=move || person.can_sign_out>
             <p>
@@ -200,5 +212,36 @@ fn NoRights(person: Person) -> impl IntoView {
             </p>
         </Show>
         {move || problem.get().map(|problem| view! { <p role="alert">{problem.title}" "{problem.detail}</p> })}
+    }
+}
+
+/// What gives somebody the right to see something, where the console runs.
+fn whom_to_ask(person: &Person, by_cluster: bool) -> String {
+    if by_cluster {
+        return format!(
+            "Ask whoever runs the cluster for the right to get a namespace: a RoleBinding or ClusterRoleBinding to the \
+             user {}, or to one of the groups above.",
+            person.name
+        );
+    }
+    format!(
+        "Ask whoever runs the console for a role that reads a namespace: a line of its role file such as: g, {}, role:viewer",
+        person.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_rights_hears_of_what_applies_only() {
+        for how in ["session", "proxy", "token"] {
+            let person = Person { name: "cleo".into(), how: how.into(), ..Person::default() };
+            let elsewhere = whom_to_ask(&person, false);
+            assert!(elsewhere.contains("g, cleo, role:viewer") && !elsewhere.contains("cluster"), "{elsewhere}");
+            let cluster = whom_to_ask(&person, true);
+            assert!(cluster.contains("cleo") && !cluster.contains("role file"), "{cluster}");
+        }
     }
 }

@@ -123,7 +123,8 @@ async fn nobody_is_led_away_forged_or_planted() {
         vec![("content-type", "application/json"), ("x-weft-request", "1"), ("sec-fetch-site", "cross-site")],
     ] {
         for path in ["/auth/logout", "/api/v1/canaries/apply"] {
-            assert_eq!(jar.send(at, "POST", path, &headers, "{}").await.status, 403, "{path} {headers:?}");
+            let refused = if headers[0].1 == "text/plain" { 415 } else { 403 };
+            assert_eq!(jar.send(at, "POST", path, &headers, "{}").await.status, refused, "{path} {headers:?}");
         }
     }
     assert_eq!(stage.api(&mut jar, "/graph").await.status, 200, "the session is still there");

@@ -99,5 +99,16 @@ async fn the_demos_link_signs_in_once() {
     assert_ne!(next.trim(), link);
     browser.open(next.trim()).await;
     browser.text_where("the admin again", "[data-testid=person-name]", PATIENCE, |name| name == "local admin").await;
+
+    // A session that ends while the page is open: there is no provider to go to, so the page names the link.
+    let cookie = browser.page.get_named_cookie(SESSION).await.unwrap();
+    let own = format!("{SESSION}={}", cookie.value());
+    let write = [("cookie", own.as_str()), ("content-type", "application/json"), ("x-weft-request", "1")];
+    let out = weft_tests::http::send(console, "POST", &host, "/auth/logout", &write, "{}".into()).await.unwrap();
+    assert_eq!(out.status, 200);
+    browser.page.find(Locator::Css("[data-testid=room-traces]")).await.unwrap().click().await.unwrap();
+    browser.wait_for("[data-testid=sign-in-again-link]").await;
+    let ways = browser.page.find_all(Locator::Css("[data-testid=sign-in-again]")).await.unwrap();
+    assert!(ways.is_empty(), "a way to sign in that this console has not");
     browser.close().await;
 }

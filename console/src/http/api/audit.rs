@@ -35,7 +35,7 @@ const MAX_LOOKED_AT: usize = 20_000;
 
 /// `?who=&address=&namespace=shop,billing&action=&kind=&name=&fromMs=&toMs=&cursor=&limit=&format=`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct Wanted {
     /// By whom.
     who: String,
@@ -90,7 +90,11 @@ pub(super) async fn list(
         ));
     }
     let most = if wanted.format.is_some() { MAX_EXPORT } else { MAX_PAGE };
-    let limit = wanted.limit.unwrap_or(if wanted.format.is_some() { MAX_EXPORT } else { 100 }).clamp(1, most);
+    let limit = wanted.limit.unwrap_or(if wanted.format.is_some() { MAX_EXPORT } else { 100 });
+    if !(1..=most).contains(&limit) {
+        let title = format!("limit: there cannot be {limit} entries.");
+        return Err(ApiError::bad_request(title, format!("Ask for 1 to {most}.")));
+    }
     let list = page(&app, &caller, &wanted, limit).await?;
     let next = list.next.clone();
     Ok(match wanted.format {

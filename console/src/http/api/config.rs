@@ -55,7 +55,7 @@ pub(super) async fn list(
 
 /// Which object.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Wanted {
     /// `group/version`, or `v1`; the version may be another one than it is written in.
     api_version: String,

@@ -161,7 +161,7 @@ async fn detail(
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Drawn {
     /// Seconds back from now.
     #[schemars(range(min = 10, max = 604_800))]
@@ -224,7 +224,7 @@ async fn drawn(
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Written {
     /// Lines of each log, 1 to 1,000.
     lines: usize,

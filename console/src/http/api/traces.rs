@@ -52,7 +52,7 @@ pub(super) async fn heat_map(
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Named {
     /// Whose operations are wanted, `namespace/name`; empty for none.
     workload: String,

@@ -2,21 +2,31 @@
 
 use weft_model::{
     Severity,
+    config::ConfigList,
     details::SyncState,
     graph::Health,
     mesh::{MeshState, ProxyRow, Verdict},
 };
 
-use crate::{config::View, details::words::percent};
+use crate::details::words::percent;
 
+/// Where the page lists workloads, those whose proxies are in trouble first.
+const WORKLOADS: &str = "workloads?sort=proxies";
 /// Things named in one sentence at most.
 const NAMED: usize = 3;
 /// An authority's certificate that expires within this time is spoken of.
 const SOON_MS: u64 = 30 * 86_400_000;
 
-/// Sentences, the worst first; one that all is well if there is nothing else to say.
-pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
-    let errors = view.findings().filter(|finding| finding.severity == Severity::Error).count();
+/// Errors of the configuration that the reader may see; what is of no namespace is for who sees the mesh as a whole.
+pub fn errors(list: &ConfigList, sees: &dyn Fn(&str) -> bool) -> usize {
+    let rows = list.rows.iter().filter(|row| sees(&row.object.namespace)).flat_map(|row| &row.findings);
+    let files = list.file_findings.iter();
+    let files = files.filter(|one| sees(one.object.as_ref().map_or("", |object| object.namespace.as_str())));
+    rows.chain(files).filter(|finding| finding.severity == Severity::Error).count()
+}
+
+/// Sentences, the worst first; one that all is well if there is nothing else to say. `errors` are the configuration's.
+pub fn of(state: &MeshState, unproxied: &[String], errors: usize, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
     let mut all = dependencies(state);
     all.extend(proxies(&state.proxies));
     all.extend(certificates(state, leaf_ttl_s));
@@ -26,14 +36,14 @@ pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Opti
             counted(unproxied, "workload is", "workloads are", "without a proxy"),
             if unproxied.len() == 1 { "it" } else { "them" }
         );
-        all.push(Verdict { health: Health::Degraded, text });
+        all.push(Verdict { health: Health::Degraded, text, place: WORKLOADS.to_owned() });
     }
     if let Some(share) = state.mtls_share.filter(|share| *share < 1.0) {
         let text = format!(
             "{} of the last minute's requests were plaintext; broken locks in the graph say where.",
             percent(1.0 - share)
         );
-        all.push(Verdict { health: Health::Degraded, text });
+        all.push(Verdict { health: Health::Degraded, text, place: "graph".to_owned() });
     }
     if errors > 0 {
         let text = if errors == 1 {
@@ -41,7 +51,8 @@ pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Opti
         } else {
             format!("Configuration has {errors} errors; the room of that name lists them.")
         };
-        all.push(Verdict { health: Health::Degraded, text });
+        // As the top bar colours them.
+        all.push(Verdict { health: Health::Failing, text, place: "configuration?severity=error".to_owned() });
     }
     all.sort_by_key(|verdict| std::cmp::Reverse(verdict.health));
     if all.is_empty() {
@@ -50,7 +61,7 @@ pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Opti
             1 => "All is well: the one proxy is in step with its control plane.".to_owned(),
             proxies => format!("All is well: {proxies} proxies are in step with their control plane."),
         };
-        all.push(Verdict { health: Health::Healthy, text });
+        all.push(Verdict { health: Health::Healthy, text, ..Verdict::default() });
     }
     all
 }
@@ -58,10 +69,10 @@ pub fn of(state: &MeshState, unproxied: &[String], view: &View, leaf_ttl_s: Opti
 fn dependencies(state: &MeshState) -> Vec<Verdict> {
     let mut all = Vec::new();
     if let Some(problem) = &state.operator.problem {
-        all.push(Verdict { health: Health::Failing, text: format!("{problem}.") });
+        all.push(Verdict { health: Health::Failing, text: format!("{problem}."), ..Verdict::default() });
     }
     if let Some(problem) = &state.prometheus.problem {
-        all.push(Verdict { health: Health::Degraded, text: format!("{problem}.") });
+        all.push(Verdict { health: Health::Degraded, text: format!("{problem}."), ..Verdict::default() });
     }
     all
 }
@@ -80,11 +91,12 @@ fn proxies(rows: &[ProxyRow]) -> Vec<Verdict> {
                 "The proxy of {}/{} refuses configuration ({words}); its last good version stays in force.",
                 row.namespace, row.name
             ),
+            place: WORKLOADS.to_owned(),
         });
     }
     if refused.len() > NAMED {
         let text = format!("{} more proxies refuse configuration; they head the list.", refused.len() - NAMED);
-        all.push(Verdict { health: Health::Failing, text });
+        all.push(Verdict { health: Health::Failing, text, place: WORKLOADS.to_owned() });
     }
     let away = of(SyncState::Away);
     if !away.is_empty() {
@@ -92,7 +104,7 @@ fn proxies(rows: &[ProxyRow]) -> Vec<Verdict> {
             "{}: what it was sent last stays in force. Look whether it runs.",
             counted(&names(&away), "proxy is", "proxies are", "not connected to a control plane")
         );
-        all.push(Verdict { health: Health::Failing, text });
+        all.push(Verdict { health: Health::Failing, text, place: WORKLOADS.to_owned() });
     }
     let stale = of(SyncState::Stale);
     if !stale.is_empty() {
@@ -100,7 +112,7 @@ fn proxies(rows: &[ProxyRow]) -> Vec<Verdict> {
             "{}.",
             counted(&names(&stale), "proxy has", "proxies have", "not confirmed the newest configuration yet")
         );
-        all.push(Verdict { health: Health::Degraded, text });
+        all.push(Verdict { health: Health::Degraded, text, place: WORKLOADS.to_owned() });
     }
     let skewed: Vec<&ProxyRow> = rows.iter().filter(|row| row.skewed).collect();
     if !skewed.is_empty() {
@@ -113,7 +125,7 @@ fn proxies(rows: &[ProxyRow]) -> Vec<Verdict> {
                 "more than one minor version away from the control plane"
             )
         );
-        all.push(Verdict { health: Health::Degraded, text });
+        all.push(Verdict { health: Health::Degraded, text, place: WORKLOADS.to_owned() });
     }
     all
 }
@@ -127,10 +139,10 @@ fn certificates(state: &MeshState, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
         let late = leaf && left_ms < leaf_ttl_s.unwrap_or(86_400) * 1000 / 4;
         if left_ms == 0 {
             let text = format!("The {} certificate of {} has expired.", certificate.role, certificate.name);
-            all.push(Verdict { health: Health::Failing, text });
+            all.push(Verdict { health: Health::Failing, text, ..Verdict::default() });
         } else if late {
             let text = format!("A workload's certificate was not renewed in time ({}).", certificate.name);
-            all.push(Verdict { health: Health::Degraded, text });
+            all.push(Verdict { health: Health::Degraded, text, ..Verdict::default() });
         } else if !leaf && left_ms < SOON_MS {
             let text = format!(
                 "The {} certificate {} expires in {} days; rotate it.",
@@ -138,7 +150,7 @@ fn certificates(state: &MeshState, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
                 certificate.name,
                 left_ms / 86_400_000
             );
-            all.push(Verdict { health: Health::Degraded, text });
+            all.push(Verdict { health: Health::Degraded, text, ..Verdict::default() });
         }
     }
     all
@@ -156,7 +168,7 @@ fn counted(names: &[String], one: &str, many: &str, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weft_model::mesh::Certificate;
+    use weft_model::{Diagnostic, ObjectRef, config::ConfigRow, mesh::Certificate};
 
     use super::*;
 
@@ -175,7 +187,36 @@ mod tests {
         assert_eq!(told.len(), 5);
         assert!(told[0].text.contains("shop/a refuses configuration (lds: Listener x: port in use)"), "{told:?}");
         assert!(told[3].text.starts_with("1 more"), "{told:?}");
+        assert!(told.iter().all(|one| one.place == WORKLOADS), "each leads to its list: {told:?}");
         assert!(told[4].text.starts_with("1 proxy is not connected to a control plane (shop/e)"), "{told:?}");
+    }
+
+    #[test]
+    fn nobody_hears_of_errors_that_they_may_not_see() {
+        let error = |object: Option<ObjectRef>| Diagnostic {
+            code: "WEFT0001".into(),
+            aliases: vec![],
+            severity: Severity::Error,
+            message: "it is wrong".into(),
+            object,
+            field: String::new(),
+            file: None,
+            line: None,
+            column: None,
+            suggestion: None,
+        };
+        let row = |namespace: &str| {
+            let object = ObjectRef { namespace: namespace.into(), ..ObjectRef::default() };
+            ConfigRow { findings: vec![error(Some(object.clone()))], object, ..ConfigRow::default() }
+        };
+        let list = ConfigList {
+            rows: vec![row("shop"), row("bank")],
+            file_findings: vec![error(None)],
+            ..ConfigList::default()
+        };
+        assert_eq!(errors(&list, &|_| true), 3);
+        assert_eq!(errors(&list, &|namespace| namespace == "shop"), 1);
+        assert_eq!(errors(&list, &|_| false), 0);
     }
 
     #[test]

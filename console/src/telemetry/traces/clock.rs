@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::tree::Tree;
 
 /// How much too early a span may begin, in microseconds, before a clock is called off: clocks of one machine agree.
-const EARLY_US: u64 = 1000;
+pub const EARLY_US: u64 = 1000;
 /// How much too late it may end: the last bytes of an answer are often read before the sender has written its span.
 const LATE_US: u64 = 10_000;
 

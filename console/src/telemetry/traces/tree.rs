@@ -88,6 +88,14 @@ impl Tree {
     }
 }
 
+/// When a trace begins and ends once its clocks are brought together, microseconds since the epoch.
+pub fn extent(spans: Vec<Span>) -> Option<(u64, u64)> {
+    let mut tree = Tree::new(spans);
+    clock::correct(&mut tree);
+    let end = (0..tree.spans.len()).map(|at| tree.end(at)).max()?;
+    Some((tree.spans.iter().map(|span| span.start_us).min()?, end))
+}
+
 /// Orders spans depth first by start time, brings their clocks together, and says of each what its time was spent on.
 /// Hops that sent no span become gaps.
 pub fn arrange(trace_id: String, spans: Vec<Span>) -> Trace {

@@ -106,6 +106,34 @@ async fn traces_are_listed_newest_first_and_filtered() {
     .await;
 }
 
+/// One sender's clock is an hour off, ahead or behind: the list and the heat map say what the waterfall says.
+#[tokio::test]
+async fn a_clock_that_is_off_makes_no_trace_longer() {
+    on_both(async |place: Place| {
+        let store = place.open(1000).await;
+        const HOUR_US: u64 = 3_600_000_000;
+        let begun = 10 * HOUR_US;
+        for (trace, off) in [(1, begun + HOUR_US + 300), (2, begun - HOUR_US + 300)] {
+            let root = SpanRecord { duration_us: 100_000, ..span(trace, 1, "", "shop/web", begun) };
+            let callee = span(trace, 2, &root.span_id, "shop/orders", off);
+            // The callee's exporter is the faster one: the row settles once the root is there.
+            store.write(&[callee]).await.unwrap();
+            store.write(&[root]).await.unwrap();
+        }
+        let rows = store.list(&everything()).await.unwrap();
+        let told: Vec<_> = rows.iter().map(|row| (row.start_us, row.duration_us, row.spans)).collect();
+        assert_eq!(told, [(begun, 100_000, 2), (begun, 100_000, 2)]);
+        let points = store.points(&everything()).await.unwrap();
+        assert!(points.iter().all(|point| point.duration_us == 100_000), "{points:?}");
+        // Searches go by what is shown.
+        let only = async |filter: TraceFilter| store.list(&filter).await.unwrap().len();
+        assert_eq!(only(TraceFilter { min_us: Some(100_001), ..everything() }).await, 0);
+        let of = TraceFilter { workload: Some("shop/orders".into()), from_us: Some(begun), ..everything() };
+        assert_eq!(only(of).await, 2);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn pages_go_on_where_the_last_one_ended() {
     on_both(async |place: Place| {

@@ -70,7 +70,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
                 }
             >
                 <Partial sources=sources />
-                <Figures charts=charts times=times />
+                <Figures charts=charts times=times sources=sources />
                 {move || arms.with(|arms| compared(arms))}
                 <Commands commands=commands words="Show PromQL" />
             </Show>

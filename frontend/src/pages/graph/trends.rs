@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     api,
     components::{
-        chart::Figures,
+        chart::{Figures, without_figures},
         copy::Commands,
         placeholder::{Failure, Partial, Skeleton},
     },
@@ -47,9 +47,9 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
             >
                 <Partial sources=sources />
                 <Show when=move || none.get()>
-                    <p class="quiet">"Nothing was counted in this time."</p>
+                    <p class="quiet">{move || sources.with(without_figures)}</p>
                 </Show>
-                <Figures charts=charts times=times />
+                <Figures charts=charts times=times sources=sources />
                 <Commands commands=commands words="Show PromQL" />
             </Show>
         </section>

@@ -103,6 +103,7 @@ pub fn Charts() -> impl IntoView {
                 <Figures
                     charts=Signal::derive(move || load.with(|load| load.part(|answer| answer.charts.clone())))
                     times=Signal::derive(move || load.with(|load| load.part(|answer| answer.times_ms.clone())))
+                    sources=sources
                 />
             </Show>
             <Commands commands=commands words="Show PromQL" />

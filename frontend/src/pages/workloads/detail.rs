@@ -1,15 +1,18 @@
 //! The page of one namespace, application, workload or service.
 
+mod ways;
+
 use std::sync::Arc;
 
 use leptos::prelude::*;
 use weft_model::details::{Applies, Call, Detail, Instance, Row, Subject};
 
+use self::ways::Ways;
 use super::{
     charts::Charts,
     list::One,
     logs::Logs,
-    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync, place},
+    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync, known_rate, place},
     proxy::ProxyView,
 };
 use crate::{
@@ -75,7 +78,7 @@ pub fn DetailPage() -> impl IntoView {
             <CopyButton text=Signal::derive(move || key.with(|key| key.1.clone())) title="Copy the name" />
             <span class="spring"></span>
             <Configure detail=detail />
-            <Traces detail=detail />
+            <Ways detail=detail />
             <CopyLink />
         </div>
         {move || match missing.get() {
@@ -119,22 +122,6 @@ fn capital(word: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The way to the traces of what is open.
-#[component]
-fn Traces(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
-    let app = app();
-    let workload =
-        Memo::new(move |_| detail.with(|detail| detail.as_ref().and_then(|one| one.row.workloads.first().cloned())));
-    move || {
-        workload.get().map(|workload| {
-            let href = move || {
-                app.view.with(|view| View { workload: workload.clone(), ..view.enter(Room::Traces) }.fragment())
-            };
-            view! { <a class="button" href=href data-testid="detail-traces"><Glyph icon=Icon::Traces />"Traces"</a> }
-        })
-    }
-}
-
 /// The way to the forms about what is open.
 #[component]
 fn Configure(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
@@ -165,6 +152,8 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
     };
     // What goes round inside of a namespace is neither in nor out; its charts count every call.
     let inside = row.subject == Subject::Namespace;
+    let unasked = operator_problem.is_some();
+    let unasked = Signal::derive(move || unasked);
     let problem = operator_problem.map(|problem| {
         let words = format!("The state of proxies is not known. {problem}.");
         view! { <p class="partial" role="status"><Glyph icon=Icon::Alert />{words}</p> }
@@ -178,12 +167,12 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
         </div>
         {(!place.is_empty()).then(|| view! { <p class="quiet place">{place}</p> })}
         <dl class="figures">
-            {figure(if inside { "in, from outside of it" } else { "in" }, format::rate(row.rate, "http"))}
-            {(row.subject != Subject::Service).then(|| figure(if inside { "out of it" } else { "out" }, format::rate(row.rate_out, "http")))}
+            {figure(if inside { "in, from outside of it" } else { "in" }, known_rate(row.rate, row.health))}
+            {(row.subject != Subject::Service).then(|| figure(if inside { "out of it" } else { "out" }, known_rate(row.rate_out, row.health)))}
             {figure("errors", format::maybe(row.error_share, format::share))}
             {figure("p95, slowest caller", format::maybe(row.p95_ms, format::millis))}
             {figure("encryption", view! { <Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /> })}
-            {figure("proxies", view! { <ProxyCount proxies=row.proxies /> })}
+            {figure("proxies", view! { <ProxyCount proxies=row.proxies unasked=unasked /> })}
             {figure("versions", if versions.is_empty() { "–".to_owned() } else { format::middle(&versions, 32) })}
             {figure("findings", if row.findings == Default::default() { "none".into_any() } else { view! { <FindingCount findings=row.findings /> }.into_any() })}
         </dl>
@@ -197,10 +186,12 @@ fn Peers(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
         detail.with(|detail| {
             detail.as_ref().map(|one| {
                 let service = one.row.subject == Subject::Service;
+                let counted = one.sources.problem.is_none();
+                let none = |words: &'static str| if counted { words } else { "Not known: Prometheus did not answer." };
                 view! {
                     <div class="two">
-                        {calls("Called by", &one.callers, "Nobody called it in this window.")}
-                        {(!service).then(|| calls("Calls", &one.called, "It called nobody in this window."))}
+                        {calls("Called by", &one.callers, none("Nobody called it in this window."))}
+                        {(!service).then(|| calls("Calls", &one.called, none("It called nobody in this window.")))}
                     </div>
                 }
             })
@@ -331,8 +322,9 @@ fn instance_row(instance: &Instance, subject: Subject) -> impl IntoView + use<> 
 #[component]
 fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
     let app = app();
-    let rows = |title: &'static str, rows: &[Row]| {
-        let shown = rows.iter().cloned().map(|row| view! { <One row=row /> }).collect_view();
+    let rows = |title: &'static str, rows: &[Row], unasked: bool| {
+        let unasked = Signal::derive(move || unasked);
+        let shown = rows.iter().cloned().map(|row| view! { <One row=row unasked=unasked /> }).collect_view();
         (!rows.is_empty()).then(|| view! {
             <section>
                 <h2>{title}</h2>
@@ -368,6 +360,7 @@ fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
             detail.as_ref().map(|one| {
                 let objects = one.config.iter().map(object).collect_view();
                 let none = one.config.is_empty();
+                let unasked = one.operator_problem.is_some();
                 view! {
                     <section>
                         <h2>"Objects that apply here"</h2>
@@ -383,8 +376,8 @@ fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                                 .into_any()
                         }}
                     </section>
-                    {rows("Workloads", &one.workloads)}
-                    {rows("Services", &one.services)}
+                    {rows("Workloads", &one.workloads, unasked)}
+                    {rows("Services", &one.services, unasked)}
                 }
             })
         })

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use leptos::prelude::*;
 use weft_model::details::{Row, Subject};
 
-use super::parts::{Encryption, FindingCount, Linked, ProxyCount, place};
+use super::parts::{Encryption, FindingCount, Linked, ProxyCount, known_rate, place};
 use crate::{
     api,
     components::{
@@ -65,6 +65,7 @@ pub fn Lists() -> impl IntoView {
     let sources = Signal::derive(move || load.with(|load| load.part(|list| list.sources.clone())));
     let operator =
         Memo::new(move |_| load.with(|load| load.value.as_ref().and_then(|list| list.operator_problem.clone())));
+    let unasked = Signal::derive(move || operator.with(Option::is_some));
     let commands = Signal::derive(move || load.with(|load| load.part(|list| list.commands.clone())));
     view! {
         <div class="room-head">
@@ -118,7 +119,7 @@ pub fn Lists() -> impl IntoView {
                 }
                     .into_any()
             }
-            (Some(total), _) => view! { <Table rows=rows total=total subject=subject /> }.into_any(),
+            (Some(total), _) => view! { <Table rows=rows total=total subject=subject unasked=unasked /> }.into_any(),
         }}
         <Commands commands=commands />
     }
@@ -162,7 +163,7 @@ fn order(a: &Row, b: &Row, sort: &str) -> Ordering {
 }
 
 #[component]
-fn Table(rows: Memo<Vec<Row>>, total: usize, subject: Memo<Subject>) -> impl IntoView {
+fn Table(rows: Memo<Vec<Row>>, total: usize, subject: Memo<Subject>, unasked: Signal<bool>) -> impl IntoView {
     let app = app();
     let sort = Memo::new(move |_| app.view.with(|view| view.sort.clone()));
     let shown = move |column: &str| column != "namespace" || subject.get() != Subject::Namespace;
@@ -200,7 +201,7 @@ fn Table(rows: Memo<Vec<Row>>, total: usize, subject: Memo<Subject>) -> impl Int
             </thead>
             <tbody>
                 <For each=move || rows.get() key=|row| format!("{row:?}") let:row>
-                    <One row=row />
+                    <One row=row unasked=unasked />
                 </For>
             </tbody>
         </table>
@@ -215,7 +216,7 @@ fn Table(rows: Memo<Vec<Row>>, total: usize, subject: Memo<Subject>) -> impl Int
 
 /// One row; the pages of workloads and services use it too.
 #[component]
-pub fn One(row: Row) -> impl IntoView {
+pub fn One(row: Row, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
     let subject = row.subject;
     let target = place(&row);
     let versions = row.versions.join(", ");
@@ -232,11 +233,11 @@ pub fn One(row: Row) -> impl IntoView {
                 <span class="quiet kind">{row.kind.clone()}</span>
             </th>
             {(subject != Subject::Namespace).then(|| view! { <td>{format::middle(&row.namespace, 28)}</td> })}
-            <td class="numeral">{format::rate(row.rate, "http")}</td>
+            <td class="numeral">{known_rate(row.rate, row.health)}</td>
             <td class="numeral">{format::maybe(row.error_share, format::share)}</td>
             <td class="numeral">{format::maybe(row.p95_ms, format::millis)}</td>
             <td><Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /></td>
-            <td><ProxyCount proxies=row.proxies /></td>
+            <td><ProxyCount proxies=row.proxies unasked=unasked /></td>
             <td class="extra" title=versions.clone()>{format::middle(&versions, 24)}</td>
             <td><FindingCount findings=row.findings /></td>
         </tr>

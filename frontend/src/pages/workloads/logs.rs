@@ -90,6 +90,8 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
             {move || match load.with(|load| (load.value.is_some(), load.error.clone())) {
                 (false, Some(problem)) => view! { <Failure problem retry /> }.into_any(),
                 (false, None) => view! { <Skeleton words="Reading logs …" rows=8 /> }.into_any(),
+                // There is nowhere to look, which the problem above says.
+                (true, _) if !load.with(|load| load.part(|logs| logs.available)) => ().into_any(),
                 (true, _) if lines.with(Vec::is_empty) => view! {
                     <Empty title="No lines to show"><p>"Nothing was written, or the filter leaves nothing."</p></Empty>
                 }.into_any(),

@@ -69,15 +69,22 @@ pub fn Sync(state: SyncState, #[prop(into)] title: String) -> impl IntoView {
     }
 }
 
-/// What is to be said of many proxies: the worst, and how many.
+/// Requests per second as they are shown; nothing where nobody could count them.
+pub fn known_rate(rate: f64, health: Health) -> String {
+    let known = rate > 0.0 || health != Health::Unknown;
+    format::maybe(known.then_some(rate), |rate| format::rate(rate, "http"))
+}
+
+/// What is to be said of many proxies: the worst, and how many. `unasked` when no control plane could say whether they
+/// are in step.
 #[component]
-pub fn ProxyCount(proxies: Proxies) -> impl IntoView {
+pub fn ProxyCount(proxies: Proxies, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
     let of = |count: usize, state: SyncState| (count > 0).then_some((count, state));
     let trouble = of(proxies.refused, SyncState::Refused)
         .or(of(proxies.away, SyncState::Away))
         .or(of(proxies.missing, SyncState::Missing))
         .or(of(proxies.stale, SyncState::Stale));
-    match (trouble, proxies.present) {
+    move || match (trouble, proxies.present) {
         (Some((count, state)), _) => {
             let words = if proxies.instances == 1 {
                 sync_words(state).to_owned()
@@ -93,13 +100,19 @@ pub fn ProxyCount(proxies: Proxies) -> impl IntoView {
             .into_any()
         }
         (None, 0) => view! { <span class="quiet">"–"</span> }.into_any(),
-        (None, present) => view! {
-            <span class="fact-part">
-                <HealthShape health=Health::Healthy silent=true />
-                {present}
-            </span>
+        (None, present) => {
+            let unknown = unasked.get();
+            let title = if unknown { "Whether they are in step is not known" } else { "" };
+            let health = if unknown { Health::Unknown } else { Health::Healthy };
+            view! {
+                <span class="fact-part" title=title>
+                    <HealthShape health silent=true />
+                    {present}
+                    {unknown.then_some(" not known")}
+                </span>
+            }
+            .into_any()
         }
-        .into_any(),
     }
 }
 
@@ -142,4 +155,16 @@ pub fn FindingCount(findings: Findings) -> impl IntoView {
             }
         })
         .collect_view()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_counted_is_not_zero() {
+        assert_eq!(known_rate(0.0, Health::Unknown), "–");
+        assert_eq!(known_rate(0.0, Health::Idle), format::rate(0.0, "http"));
+        assert_eq!(known_rate(3.0, Health::Unknown), format::rate(3.0, "http"));
+    }
 }

@@ -49,11 +49,11 @@ macro_rules! any_span {
     };
 }
 
-/// `$9` is the workload. A span begins no earlier than its trace.
+/// `$9` is the workload. A span begins no earlier than its trace, but for clocks that are up to an hour behind.
 macro_rules! workload_span {
     () => {
         " AND t.trace_id IN (SELECT s.trace_id FROM spans AS s WHERE s.workload = $9 AND ($8 IS NULL OR s.name = $8) \
-          AND s.start_us >= $1 AND (NOT $6 OR s.error)"
+          AND s.start_us >= $1 - 3600000000 AND (NOT $6 OR s.error)"
     };
 }
 

@@ -77,6 +77,7 @@ pub(in crate::http) async fn apply(
 
 /// `?kind=VirtualService`.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(in crate::http) struct OfKind {
     /// The kind.
     kind: String,
