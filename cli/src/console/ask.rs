@@ -5,7 +5,7 @@ use url::form_urlencoded;
 use weft_model::details::Subject;
 use weft_runtime::StartupError;
 
-use super::views::{PageArgs, SinceArgs, SubjectArgs, ViewCommand, WindowArgs};
+use super::views::{PageArgs, SubjectArgs, ViewCommand, WindowArgs};
 
 /// Rows shown when nobody says how many.
 const ROWS: usize = 5_000;
@@ -170,19 +170,22 @@ impl ViewCommand {
                     .with("errors", errors.then_some(true))
                     .with("minMs", *min_ms)
                     .with("maxMs", *max_ms)
-                    .with("fromMs", from(*since))
+                    .with("fromMs", since.since)
+                    .with("toMs", since.until)
                     .with("namespace", joined);
                 ask.query.extend(tags.iter().map(|tag| ("tag", tag.clone())));
                 ask.listed("traces", 500, RECENT, page, Keep::default())
             }
             Self::Trace { id } => Ask::plain(format!("/traces/{}", segment(id)), Shape::Trace),
             Self::Mesh => Ask::plain("/mesh", Shape::Mesh),
-            Self::Audit { who, action, kind, name, since, page } => Ask::plain("/audit", Shape::Audit)
+            Self::Audit { who, address, action, kind, name, since, page } => Ask::plain("/audit", Shape::Audit)
                 .with("who", who.as_ref())
+                .with("address", *address)
                 .with("action", action.as_ref())
                 .with("kind", kind.as_ref())
                 .with("name", name.as_ref())
-                .with("fromMs", from(*since))
+                .with("fromMs", since.since)
+                .with("toMs", since.until)
                 .with("namespace", joined)
                 .listed("entries", 200, RECENT, page, Keep::default()),
             Self::Status => Ask::plain("/status", Shape::Status),
@@ -193,10 +196,6 @@ impl ViewCommand {
 
 fn seconds(args: WindowArgs) -> Option<u64> {
     args.window.map(|window| window.as_secs())
-}
-
-fn from(args: SinceArgs) -> Option<u64> {
-    args.since
 }
 
 fn subject(subject: Subject, args: &SubjectArgs, namespaces: &[String]) -> Result<Ask, StartupError> {
@@ -275,7 +274,10 @@ mod tests {
             "/api/v1/traces?workload=shop%2Fcart&errors=true&minMs=20&namespace=shop&tag=a%3Db%26c&tag=d%3De"
         );
         assert_eq!(address("trace ../audit?x"), "/api/v1/traces/..%2Faudit%3Fx");
-        assert_eq!(address("audit --who ada --action weights"), "/api/v1/audit?who=ada&action=weights");
+        assert_eq!(
+            address("audit --who ada --action weights --since 7 --until 9"),
+            "/api/v1/audit?who=ada&action=weights&fromMs=7&toMs=9"
+        );
         for (line, path) in [("mesh", "mesh"), ("status", "status"), ("session", "session")] {
             assert_eq!(address(line), format!("/api/v1/{path}"));
         }

@@ -88,6 +88,9 @@ pub enum ViewCommand {
         /// By whom.
         #[arg(long, value_name = "NAME")]
         who: Option<String>,
+        /// From which IP address; for who administrates the console.
+        #[arg(long, value_name = "IP")]
+        address: Option<std::net::IpAddr>,
         /// What was done, such as weights or sign-in.
         #[arg(long)]
         action: Option<String>,
@@ -132,12 +135,15 @@ pub struct WindowArgs {
     pub window: Option<Duration>,
 }
 
-/// Since when.
+/// Between which moments.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct SinceArgs {
     /// Not before: RFC 3339, milliseconds since the Unix epoch, or how long ago, such as 1h.
     #[arg(long, value_parser = moment, value_name = "TIME")]
     pub since: Option<u64>,
+    /// Not after; written as --since is.
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    pub until: Option<u64>,
 }
 
 /// Which rows of a list.

@@ -8,6 +8,7 @@ use weft_model::{details::SyncState, graph::Health, mesh::MeshState};
 use crate::{
     api, browser, chart,
     components::{
+        command,
         copy::{Commands, CopyLink},
         placeholder::{Failure, Skeleton},
         shape::HealthShape,
@@ -29,7 +30,10 @@ pub fn Mesh() -> impl IntoView {
     let app = app();
     let key = Memo::new(|_| ());
     let (load, retry) = poll(key, |()| api::mesh());
-    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
+    let commands = Signal::derive(move || {
+        let others = load.with(|load| load.part(|one| one.commands.clone()));
+        std::iter::once(command::mesh()).chain(others).collect::<Vec<_>>()
+    });
     view! {
         <div class="room mesh">
             <div class="scroll">

@@ -11,6 +11,7 @@ use super::{editor::Editor, outlook::Sentences, place, source::Source};
 use crate::{
     api,
     components::{
+        command,
         copy::{Commands, CopyButton, CopyLink},
         placeholder::{Failure, Skeleton},
         shape::{Glyph, SeverityMark},
@@ -45,7 +46,11 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
     });
     let commands = Signal::derive(move || {
         load.with(|load| {
-            load.value.iter().map(|object| ("the same with kubectl".to_owned(), object.command.clone())).collect()
+            let all = |object: &ConfigObject| {
+                let kubectl = ("the same with kubectl".to_owned(), object.command.clone());
+                vec![command::object(&object.row.object), kubectl]
+            };
+            load.value.as_deref().map(all).unwrap_or_default()
         })
     });
     view! {
