@@ -135,6 +135,8 @@ mod tests {
         }
         assert!(Args::try_parse_from(["weft", "proxy-config", "routes", "web-1.shop", "-o", "json"]).is_ok());
         assert!(Args::try_parse_from(["weft", "proxy-config", "routes"]).is_err());
+        let console = ["weft", "console", "-n", "shop", "graph", "--kubeconfig", "f", "--context", "c", "-o", "json"];
+        assert!(Args::try_parse_from(console).is_ok());
         let join = ["weft", "vm", "join", "db", "--address", "10.0.0.5", "--context", "c", "-n", "vms", "-o", "json"];
         assert!(Args::try_parse_from(join).is_ok());
     }

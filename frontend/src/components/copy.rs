@@ -77,28 +77,30 @@ pub fn Commands(
         offered.map(|(name, command)| (name, whole(&command, signed_in))).collect::<Vec<_>>()
     });
     view! {
-        <details class="commands">
-            <summary>
-                <Glyph icon=Icon::Terminal />
-                {words}
-            </summary>
-            {move || {
-                commands
-                    .get()
-                    .into_iter()
-                    .map(|(name, command)| {
-                        view! {
-                            <div class="command">
-                                <div class="command-head">
-                                    <span class="quiet">{name.clone()}</span>
-                                    <CopyButton text=command.clone() title=format!("Copy: {name}") />
+        <Show when=move || commands.with(|commands| !commands.is_empty())>
+            <details class="commands">
+                <summary>
+                    <Glyph icon=Icon::Terminal />
+                    {words}
+                </summary>
+                {move || {
+                    commands
+                        .get()
+                        .into_iter()
+                        .map(|(name, command)| {
+                            view! {
+                                <div class="command">
+                                    <div class="command-head">
+                                        <span class="quiet">{name.clone()}</span>
+                                        <CopyButton text=command.clone() title=format!("Copy: {name}") />
+                                    </div>
+                                    <pre>{command}</pre>
                                 </div>
-                                <pre>{command}</pre>
-                            </div>
-                        }
-                    })
-                    .collect_view()
-            }}
-        </details>
+                            }
+                        })
+                        .collect_view()
+                }}
+            </details>
+        </Show>
     }
 }

@@ -10,10 +10,7 @@ use super::{figure, moment, note, table};
 const DEEPEST: usize = 20;
 
 fn micros(value: u64) -> String {
-    // Durations have far fewer digits than a float keeps.
-    #[allow(clippy::cast_precision_loss)]
-    let millis = value as f64 / 1000.0;
-    format!("{} ms", figure(millis))
+    format!("{} ms", figure(value as f64 / 1000.0))
 }
 
 /// The newest first.
