@@ -54,8 +54,7 @@ impl ClusterArgs {
     /// # Errors
     /// When there is no kubeconfig, it cannot be read, or it names no such context.
     pub async fn connect(&self) -> anyhow::Result<Cluster> {
-        let mut config =
-            kubernetes::config(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(no_cluster)?;
+        let mut config = self.config().await?;
         config.read_timeout = Some(PATIENCE);
         let server = config.cluster_url.to_string();
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
@@ -66,6 +65,14 @@ impl ClusterArgs {
             system: self.weft_namespace.clone(),
             server: server.trim_end_matches('/').to_owned(),
         })
+    }
+
+    /// Reads the kubeconfig.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, or it names no such context.
+    pub async fn config(&self) -> Result<kube::Config, StartupError> {
+        kubernetes::config(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(no_cluster)
     }
 
     /// Refuses `-n` where the whole cluster is meant, instead of passing over it.
@@ -105,7 +112,7 @@ fn no_cluster(error: kubernetes::ConnectError) -> StartupError {
 }
 
 /// The cause at the bottom, which says most.
-fn innermost(error: &dyn std::error::Error) -> String {
+pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;

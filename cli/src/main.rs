@@ -5,6 +5,7 @@ mod ca;
 mod check;
 mod cluster;
 mod completion;
+mod console;
 mod demo;
 mod inject;
 mod install;
@@ -66,6 +67,8 @@ enum Command {
     BugReport(bug_report::BugReportArgs),
     /// Bring what is installed to another version, and say which workloads have to restart.
     Upgrade(upgrade::UpgradeArgs),
+    /// Show what a page of the console shows: graph, canaries, configuration, traces and more.
+    Console(console::ConsoleArgs),
     /// Let machines outside of the cluster join the mesh.
     Vm(vm::VmArgs),
     /// Print a script that completes this command's words in a shell.
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::BugReport(args) => bug_report::run(args),
         Command::Upgrade(args) => upgrade::run(args),
+        Command::Console(args) => console::run(args),
         Command::Vm(args) => vm::run(args),
         Command::Completion(args) => completion::run(&args, Args::command()),
     };
@@ -131,6 +135,8 @@ mod tests {
         }
         assert!(Args::try_parse_from(["weft", "proxy-config", "routes", "web-1.shop", "-o", "json"]).is_ok());
         assert!(Args::try_parse_from(["weft", "proxy-config", "routes"]).is_err());
+        let console = ["weft", "console", "-n", "shop", "graph", "--kubeconfig", "f", "--context", "c", "-o", "json"];
+        assert!(Args::try_parse_from(console).is_ok());
         let join = ["weft", "vm", "join", "db", "--address", "10.0.0.5", "--context", "c", "-n", "vms", "-o", "json"];
         assert!(Args::try_parse_from(join).is_ok());
     }

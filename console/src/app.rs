@@ -94,6 +94,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.clone(),
             cluster: self.graphs.own_cluster().to_owned(),
+            cluster_source: self.auth.reviewer().is_some(),
             sign_in: self.auth.guards(),
             writes: match (self.auth.guards(), self.auth.reviewer().is_some()) {
                 (true, _) => Writes::Session,

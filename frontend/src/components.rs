@@ -2,6 +2,7 @@
 
 pub mod banner;
 pub mod chart;
+pub mod command;
 pub mod copy;
 pub mod diff;
 pub mod help;

@@ -1,5 +1,7 @@
 //! The commands that ask a running mesh, over the demo. What they say of a cluster is tested on one.
 
+mod console;
+
 use std::process::{Command, Output};
 
 use serde_json::Value;

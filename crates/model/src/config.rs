@@ -16,6 +16,9 @@ pub struct Meta {
     /// What proxies of the shown mesh call their cluster (`source_cluster`, `destination_cluster`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cluster: String,
+    /// Whether configuration is read from the API server of a cluster rather than from a directory.
+    #[serde(default)]
+    pub cluster_source: bool,
     /// Whether people sign in.
     pub sign_in: bool,
     /// Who may change configuration.

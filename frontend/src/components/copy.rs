@@ -2,7 +2,7 @@
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::shape::Glyph;
+use super::{command, shape::Glyph};
 use crate::{
     browser,
     icons::Icon,
@@ -71,31 +71,36 @@ pub fn Commands(
     // What did not change is not drawn anew: a focused button stays.
     let commands = Memo::new(move |_| {
         let signed_in = app.person.with(Option::is_some);
-        commands.get().into_iter().map(|(name, command)| (name, whole(&command, signed_in))).collect::<Vec<_>>()
+        // Until it is known what is shown here, nothing is left out.
+        let cluster = app.meta.with(|load| load.value.as_ref().is_none_or(|meta| meta.cluster_source));
+        let offered = commands.get().into_iter().filter(|(_, command)| command::runs(command, cluster));
+        offered.map(|(name, command)| (name, whole(&command, signed_in))).collect::<Vec<_>>()
     });
     view! {
-        <details class="commands">
-            <summary>
-                <Glyph icon=Icon::Terminal />
-                {words}
-            </summary>
-            {move || {
-                commands
-                    .get()
-                    .into_iter()
-                    .map(|(name, command)| {
-                        view! {
-                            <div class="command">
-                                <div class="command-head">
-                                    <span class="quiet">{name.clone()}</span>
-                                    <CopyButton text=command.clone() title=format!("Copy: {name}") />
+        <Show when=move || commands.with(|commands| !commands.is_empty())>
+            <details class="commands">
+                <summary>
+                    <Glyph icon=Icon::Terminal />
+                    {words}
+                </summary>
+                {move || {
+                    commands
+                        .get()
+                        .into_iter()
+                        .map(|(name, command)| {
+                            view! {
+                                <div class="command">
+                                    <div class="command-head">
+                                        <span class="quiet">{name.clone()}</span>
+                                        <CopyButton text=command.clone() title=format!("Copy: {name}") />
+                                    </div>
+                                    <pre>{command}</pre>
                                 </div>
-                                <pre>{command}</pre>
-                            </div>
-                        }
-                    })
-                    .collect_view()
-            }}
-        </details>
+                            }
+                        })
+                        .collect_view()
+                }}
+            </details>
+        </Show>
     }
 }

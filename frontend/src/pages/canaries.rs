@@ -15,6 +15,7 @@ use crate::{
     api,
     app::Settle,
     components::{
+        command,
         copy::{Commands, CopyLink, curl},
         placeholder::{Empty, Failure, Partial, Skeleton},
         shape::Glyph,
@@ -49,10 +50,13 @@ pub fn Canaries() -> impl IntoView {
     });
     let sources = Signal::derive(move || app.canaries.with(|load| load.part(|list| list.sources.clone())));
     let asked = Memo::new(move |_| sources.with(|sources| sources.asked > 0 || sources.problem.is_some()));
-    let commands = vec![
-        ("the routes with kubectl".to_owned(), "kubectl get virtualservices -A -o yaml".to_owned()),
-        curl(&api::canaries_address()),
-    ];
+    let commands = Signal::derive(move || {
+        vec![
+            app.view.with(|view| command::canaries(&view.namespaces)),
+            ("the routes with kubectl".to_owned(), "kubectl get virtualservices -A -o yaml".to_owned()),
+            curl(&api::canaries_address()),
+        ]
+    });
     let retry = Callback::new(move |()| spawn_local(async move { app.canaries.update_with(api::canaries().await) }));
     let loaded = Memo::new(move |_| keys.with(Option::is_some));
     let none = Memo::new(move |_| keys.with(|keys| keys.as_ref().is_some_and(Vec::is_empty)));
@@ -116,7 +120,7 @@ pub fn Canaries() -> impl IntoView {
                         </For>
                     </div>
                 </Show>
-                <Commands commands=Signal::stored(commands) />
+                <Commands commands=commands />
             </div>
         </div>
     }

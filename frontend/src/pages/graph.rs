@@ -22,6 +22,7 @@ use leptos::{prelude::*, task::spawn_local};
 use crate::{
     api,
     components::{
+        command,
         copy::curl,
         placeholder::{Failure, Partial, Skeleton},
         shape::Glyph,
@@ -154,8 +155,8 @@ pub fn commands() -> Signal<Vec<(String, String)>> {
     let Shown(shown) = expect_context();
     Signal::derive(move || {
         let queries = shown.with(|shown| shown.as_ref().map(|shown| shown.whole.queries.clone()).unwrap_or_default());
-        let graph = curl(&app.view.with(api::graph_address));
-        std::iter::once(graph).chain(queries).collect()
+        let graph = app.view.with(|view| [command::graph(view), curl(&api::graph_address(view))]);
+        graph.into_iter().chain(queries).collect()
     })
 }
 

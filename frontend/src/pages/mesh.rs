@@ -9,6 +9,7 @@ use crate::{
     api, browser, chart,
     components::{
         banner::is_configured,
+        command,
         copy::{Commands, CopyLink},
         placeholder::{Failure, Skeleton},
         shape::HealthShape,
@@ -30,7 +31,10 @@ pub fn Mesh() -> impl IntoView {
     let app = app();
     let key = Memo::new(|_| ());
     let (load, retry) = poll(key, |()| api::mesh());
-    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
+    let commands = Signal::derive(move || {
+        let others = load.with(|load| load.part(|one| one.commands.clone()));
+        std::iter::once(command::mesh()).chain(others).collect::<Vec<_>>()
+    });
     view! {
         <div class="room mesh">
             <div class="scroll">

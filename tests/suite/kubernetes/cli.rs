@@ -1,5 +1,6 @@
 //! The `weft` command on a cluster: every subcommand, for people and as JSON.
 
+mod console;
 mod install;
 mod kubeconfig;
 mod questions;

@@ -73,7 +73,7 @@ impl Console {
 }
 
 /// A split of nine to one, as `kubectl apply` makes it.
-async fn split(cluster: &'static Cluster, prefix: &str, annotations: &str) -> TestNamespace {
+pub(super) async fn split(cluster: &'static Cluster, prefix: &str, annotations: &str) -> TestNamespace {
     let namespace = cluster.namespace(prefix, &[]).await;
     namespace.apply(&(service("store") + "---" + &routes(annotations))).await;
     namespace
@@ -106,7 +106,7 @@ spec:
 }
 
 /// Lets a `User` or a `Group` see a namespace, and do this with its routes.
-async fn grant(namespace: &TestNamespace, subject: (&str, &str), verbs: &[&str]) {
+pub(super) async fn grant(namespace: &TestNamespace, subject: (&str, &str), verbs: &[&str]) {
     let (kind, name) = subject;
     let (api, version) = ("rbac.authorization.k8s.io", "rbac.authorization.k8s.io/v1");
     let rule = |group: &str, resource: &str, verbs: &[&str]| json!({ "apiGroups": [group], "resources": [resource], "verbs": verbs });

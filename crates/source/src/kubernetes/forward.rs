@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
     Request,
@@ -11,7 +11,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client, client::UpgradeConnectionError};
+use kube::{Api, Client, api::Portforwarder, client::UpgradeConnectionError};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::AbortHandle,
@@ -95,6 +95,49 @@ pub async fn get_all<const N: usize>(
     tokio::time::timeout(PATIENCE, work).await.map_err(|_| ForwardError::Slow(name.clone()))?
 }
 
+/// A connection to a port of a pod, for requests that say who asks and answers that say why not. It ends with this value.
+pub struct Line {
+    connection: Connection,
+    forwarder: Portforwarder,
+}
+
+/// Opens one.
+pub async fn open(client: &Client, namespace: &str, pod: &str, port: u16) -> Result<Line, ForwardError> {
+    let name = format!("{namespace}/{pod}:{port}");
+    let work = async {
+        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+        let mut forwarder = pods.portforward(pod, &[port]).await.map_err(|error| refused(&name, namespace, &error))?;
+        let stream = forwarder.take_stream(port);
+        let stream = stream.ok_or_else(|| ForwardError::Connect(name.clone(), "no stream".to_owned()))?;
+        let connection = Connection::open(stream, name.clone(), "localhost".to_owned()).await?;
+        Ok(Line { connection, forwarder })
+    };
+    tokio::time::timeout(PATIENCE, work).await.map_err(|_| ForwardError::Slow(name.clone()))?
+}
+
+impl Line {
+    /// Asks for `path` with these headers; gives the status and at most `most` bytes of what is answered.
+    ///
+    /// # Errors
+    /// When nothing is answered in time. A status is none.
+    pub async fn get(
+        &mut self,
+        path: &str,
+        headers: &HeaderMap,
+        most: usize,
+    ) -> Result<(StatusCode, Bytes), ForwardError> {
+        let name = self.connection.name.clone();
+        let answer = tokio::time::timeout(PATIENCE, self.connection.ask(path, headers, most)).await;
+        answer.map_err(|_| ForwardError::Slow(name))?
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.forwarder.abort();
+    }
+}
+
 /// Why the API server opens no connection: of an upgrade it tells no more than the status.
 fn refused(name: &str, namespace: &str, error: &kube::Error) -> ForwardError {
     let status = match error {
@@ -144,18 +187,24 @@ impl Connection {
     }
 
     async fn page(&mut self, path: &str, most: usize) -> Result<Bytes, ForwardError> {
+        let (status, body) = self.ask(path, &HeaderMap::new(), most).await?;
+        if !status.is_success() {
+            return Err(ForwardError::Status(format!("{}{path}", self.name), status));
+        }
+        Ok(body)
+    }
+
+    async fn ask(&mut self, path: &str, headers: &HeaderMap, most: usize) -> Result<(StatusCode, Bytes), ForwardError> {
         let name = &self.name;
         let broken = |error: &dyn std::fmt::Display| ForwardError::Broken(name.clone(), error.to_string());
         let request = Request::get(path).header("host", &self.host).body(Empty::<Bytes>::new());
-        let request = request.map_err(|error| broken(&error))?;
+        let mut request = request.map_err(|error| broken(&error))?;
+        request.headers_mut().extend(headers.clone());
         self.sender.ready().await.map_err(|error| broken(&error))?;
         let response = self.sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), most).collect().await.map_err(|error| broken(&error))?;
-        if !status.is_success() {
-            return Err(ForwardError::Status(format!("{name}{path}"), status));
-        }
-        Ok(body.to_bytes())
+        Ok((status, body.to_bytes()))
     }
 }
 

@@ -8,6 +8,7 @@ use super::query;
 use crate::{
     api, browser,
     components::{
+        command,
         copy::{Commands, curl},
         placeholder::{Empty, Failure, Skeleton},
         shape::Glyph,
@@ -116,8 +117,8 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
         })
     };
     let commands = Signal::derive(move || {
-        let address = app.view.with(|view| api::audit_address(&query(view, browser::now())));
-        vec![curl(&address)]
+        let query = app.view.with(|view| query(view, browser::now()));
+        vec![command::audit(&query), curl(&api::audit_address(&query))]
     });
     let known = Memo::new(move |_| entries.with(|entries| entries.as_ref().map(Vec::is_empty)));
     let told = move || {

@@ -11,6 +11,7 @@ use super::{editor::Editor, outlook::Sentences, panel, place, source::Source};
 use crate::{
     api,
     components::{
+        command,
         copy::{Commands, CopyButton, CopyLink},
         placeholder::{Failure, Skeleton},
         shape::{Glyph, SeverityMark},
@@ -60,7 +61,11 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
     panel::follow(heading);
     let commands = Signal::derive(move || {
         load.with(|load| {
-            load.value.iter().map(|object| ("the same with kubectl".to_owned(), object.command.clone())).collect()
+            let all = |object: &ConfigObject| {
+                let kubectl = ("the same with kubectl".to_owned(), object.command.clone());
+                vec![command::object(&object.row.object), kubectl]
+            };
+            load.value.as_deref().map(all).unwrap_or_default()
         })
     });
     view! {

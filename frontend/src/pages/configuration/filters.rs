@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::copy::curl,
+    components::{command, copy::curl},
     location::View,
     objects::{Filter, owner, tally},
     state::app,
@@ -131,6 +131,7 @@ pub fn commands(view: &View) -> Vec<(String, String)> {
         _ => "-A".to_owned(),
     };
     vec![
+        command::config(view),
         ("the same with kubectl".to_owned(), format!("kubectl get {kind} {place}")),
         ("findings with weft".to_owned(), "weft lint DIRECTORY".to_owned()),
         curl("/api/v1/config"),

@@ -10,6 +10,7 @@ use super::{Search, listed};
 use crate::{
     api, browser,
     components::{
+        command,
         copy::{Commands, curl},
         placeholder::{Empty, Failure, Skeleton},
         shape::{Glyph, HealthShape},
@@ -90,8 +91,8 @@ pub fn List() -> impl IntoView {
         rows.with(|rows| rows.iter().flatten().map(|row| row.duration_us).max().unwrap_or(1).max(1))
     });
     let commands = Signal::derive(move || {
-        let address = app.view.with(|view| listed(view, browser::now()).address());
-        vec![curl(&address)]
+        let query = app.view.with(|view| listed(view, browser::now()));
+        vec![command::traces(&query), curl(&query.address())]
     });
     let told = move || {
         let number = rows.with(|rows| rows.as_ref().map_or(0, Vec::len));

@@ -11,6 +11,7 @@ use weft_model::{
 use crate::{
     api, browser,
     components::{
+        command,
         copy::{Commands, CopyButton, CopyLink, curl},
         placeholder::{Failure, Skeleton},
         shape::Glyph,
@@ -44,7 +45,7 @@ pub fn Waterfall(id: String) -> impl IntoView {
     };
     ask();
     let retry = Callback::new(move |()| ask());
-    let commands = vec![curl(&api::trace_address(&id))];
+    let commands = vec![command::trace(&id), curl(&api::trace_address(&id))];
     view! {
         <aside class="panel waterfall" aria-labelledby="panel-title" data-testid="waterfall">
             <header>

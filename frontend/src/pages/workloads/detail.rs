@@ -18,6 +18,7 @@ use super::{
 use crate::{
     api,
     components::{
+        command,
         copy::{Commands, CopyButton, CopyLink},
         placeholder::{Empty, Failure, Partial, Skeleton},
         shape::{Glyph, HealthShape},
@@ -65,7 +66,9 @@ pub fn DetailPage() -> impl IntoView {
         detail.with(|detail| detail.as_ref().map(|one| one.sources.clone()).unwrap_or_default())
     });
     let commands = Signal::derive(move || {
-        detail.with(|detail| detail.as_ref().map(|one| one.commands.clone()).unwrap_or_default())
+        let own = key.with(|(subject, place, window_s)| command::detail(*subject, place, *window_s));
+        let others = detail.with(|detail| detail.as_ref().map(|one| one.commands.clone()).unwrap_or_default());
+        std::iter::once(own).chain(others).collect::<Vec<_>>()
     });
     let name = move || key.with(|(_, place, _)| place.rsplit('/').next().unwrap_or_default().to_owned());
     let back = move || app.view.with(|view| View { subject: view.subject, ..view.enter(Room::Workloads) }.fragment());

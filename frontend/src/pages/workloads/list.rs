@@ -9,6 +9,7 @@ use super::parts::{Encryption, FindingCount, Linked, ProxyCount, known_rate, pla
 use crate::{
     api,
     components::{
+        command,
         copy::{Commands, CopyLink},
         placeholder::{Empty, Failure, Partial, Skeleton},
         shape::{Glyph, HealthShape},
@@ -66,7 +67,12 @@ pub fn Lists() -> impl IntoView {
     let operator =
         Memo::new(move |_| load.with(|load| load.value.as_ref().and_then(|list| list.operator_problem.clone())));
     let unasked = Signal::derive(move || operator.with(Option::is_some));
-    let commands = Signal::derive(move || load.with(|load| load.part(|list| list.commands.clone())));
+    let commands = Signal::derive(move || {
+        let (subject, window_s) = key.get();
+        let own = app.view.with(|view| command::inventory(subject, window_s, &view.namespaces));
+        let others = load.with(|load| load.part(|list| list.commands.clone()));
+        std::iter::once(own).chain(others).collect::<Vec<_>>()
+    });
     view! {
         <div class="room-head">
             <h1>{move || title(subject.get())}</h1>

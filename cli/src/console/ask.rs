@@ -1,0 +1,316 @@
+//! Which address of the API gives a view.
+
+use serde_json::Value;
+use url::form_urlencoded;
+use weft_model::details::Subject;
+use weft_runtime::StartupError;
+
+use super::views::{PageArgs, SubjectArgs, ViewCommand, WindowArgs};
+
+/// Rows shown when nobody says how many.
+const ROWS: usize = 5_000;
+/// Traces, and entries of the audit, shown when nobody says how many.
+const RECENT: usize = 100;
+
+/// What an answer is, and so how it is written for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `Graph`.
+    Graph,
+    /// `Canaries`.
+    Canaries,
+    /// `ConfigList`.
+    Config,
+    /// `ConfigObject`.
+    Object,
+    /// `Inventory`.
+    Inventory,
+    /// `Detail`.
+    Detail,
+    /// `TraceList`.
+    Traces,
+    /// `Trace`.
+    Trace,
+    /// `MeshState`.
+    Mesh,
+    /// `AuditList`.
+    Audit,
+    /// `Status`.
+    Status,
+    /// `SessionInfo`.
+    Session,
+}
+
+/// One question.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Path below `/api/v1`, escaped.
+    pub path: String,
+    /// Parameters.
+    pub query: Vec<(&'static str, String)>,
+    /// What is answered.
+    pub shape: Shape,
+    /// Which rows, if it is a list.
+    pub list: Option<List>,
+}
+
+/// A list that is read in pages.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The member of the answer that holds the rows.
+    pub rows: &'static str,
+    /// Most rows that the API gives at once.
+    pub page: usize,
+    /// Rows that are wanted at most.
+    pub limit: usize,
+    /// Where to begin; empty for the first row.
+    pub cursor: String,
+    /// Which rows are kept of those that are read.
+    pub keep: Keep,
+}
+
+/// What the API does not choose by itself. Nothing said keeps everything.
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    /// Of these namespaces.
+    pub namespaces: Vec<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// With findings.
+    pub findings: bool,
+}
+
+impl Ask {
+    /// Path and query, with `more` behind the rest.
+    pub fn address(&self, more: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.query).extend_pairs(more);
+        let query = query.finish();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("/api/v1{}{mark}{query}", self.path)
+    }
+
+    /// A question whose answer is no list.
+    pub fn plain(path: impl Into<String>, shape: Shape) -> Self {
+        Self { path: path.into(), query: Vec::new(), shape, list: None }
+    }
+
+    fn listed(self, rows: &'static str, page: usize, usual: usize, args: &PageArgs, keep: Keep) -> Self {
+        let limit = args.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usual);
+        let cursor = args.cursor.clone().unwrap_or_default();
+        Self { list: Some(List { rows, page, limit, cursor, keep }), ..self }
+    }
+
+    fn with<T: ToString>(mut self, name: &'static str, value: Option<T>) -> Self {
+        self.query.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+}
+
+impl Keep {
+    /// Whether everything is kept.
+    pub fn all(&self) -> bool {
+        self.namespaces.is_empty() && self.kind.is_none() && !self.findings
+    }
+
+    /// Whether a row is kept.
+    pub fn fits(&self, row: &Value) -> bool {
+        let of = row.get("object").unwrap_or(row);
+        let text = |name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default();
+        let found = || row.get("findings").and_then(Value::as_array).is_some_and(|found| !found.is_empty());
+        (self.namespaces.is_empty() || self.namespaces.iter().any(|name| name == text("namespace")))
+            && self.kind.as_deref().is_none_or(|kind| is_kind(kind, text("kind")))
+            && (!self.findings || found())
+    }
+}
+
+/// Whether somebody who writes `written` means `kind`: whatever the case, and in the plural as kubectl has it.
+fn is_kind(written: &str, kind: &str) -> bool {
+    let (written, kind) = (written.to_lowercase(), kind.to_lowercase());
+    let plural = match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if kind.ends_with('s') => format!("{kind}es"),
+        None => format!("{kind}s"),
+    };
+    written == kind || written == plural
+}
+
+impl ViewCommand {
+    /// The question behind a view.
+    ///
+    /// # Errors
+    /// When one of several is meant, and it is not said of which namespace.
+    pub fn ask(&self, namespaces: &[String]) -> Result<Ask, StartupError> {
+        let joined = (!namespaces.is_empty()).then(|| namespaces.join(","));
+        let keep = || Keep { namespaces: namespaces.to_vec(), ..Keep::default() };
+        Ok(match self {
+            Self::Graph { view, window, at, busy } => Ask::plain("/graph", Shape::Graph)
+                .with("view", Some(view))
+                .with("window", seconds(*window))
+                .with("at", *at)
+                .with("namespaces", joined)
+                .with("idle", busy.then_some(false))
+                // The quantiles come a moment after the rest, and nobody looks again.
+                .with("wait", Some(true)),
+            Self::Canaries { page } => {
+                Ask::plain("/canaries", Shape::Canaries).listed("canaries", ROWS, ROWS, page, keep())
+            }
+            Self::Config { kind, findings, page, .. } => {
+                let keep = Keep { kind: kind.clone(), findings: *findings, ..keep() };
+                Ask::plain("/config", Shape::Config).listed("rows", ROWS, ROWS, page, keep)
+            }
+            Self::Workloads(args) => subject(Subject::Workload, args, namespaces)?,
+            Self::Services(args) => subject(Subject::Service, args, namespaces)?,
+            Self::Apps(args) => subject(Subject::App, args, namespaces)?,
+            Self::Namespaces(args) => subject(Subject::Namespace, args, namespaces)?,
+            Self::Traces { service, operation, tags, errors, min_ms, max_ms, since, page } => {
+                let mut ask = Ask::plain("/traces", Shape::Traces)
+                    .with("workload", service.as_ref())
+                    .with("operation", operation.as_ref())
+                    .with("errors", errors.then_some(true))
+                    .with("minMs", *min_ms)
+                    .with("maxMs", *max_ms)
+                    .with("fromMs", since.since)
+                    .with("toMs", since.until)
+                    .with("namespace", joined);
+                ask.query.extend(tags.iter().map(|tag| ("tag", tag.clone())));
+                ask.listed("traces", 500, RECENT, page, Keep::default())
+            }
+            Self::Trace { id } => Ask::plain(format!("/traces/{}", segment(id)), Shape::Trace),
+            Self::Mesh => Ask::plain("/mesh", Shape::Mesh),
+            Self::Audit { who, address, action, kind, name, since, page } => Ask::plain("/audit", Shape::Audit)
+                .with("who", who.as_ref())
+                .with("address", *address)
+                .with("action", action.as_ref())
+                .with("kind", kind.as_ref())
+                .with("name", name.as_ref())
+                .with("fromMs", since.since)
+                .with("toMs", since.until)
+                .with("namespace", joined)
+                .listed("entries", 200, RECENT, page, Keep::default()),
+            Self::Status => Ask::plain("/status", Shape::Status),
+            Self::Session | Self::Login { .. } => Ask::plain("/session", Shape::Session),
+        })
+    }
+}
+
+fn seconds(args: WindowArgs) -> Option<u64> {
+    args.window.map(|window| window.as_secs())
+}
+
+fn subject(subject: Subject, args: &SubjectArgs, namespaces: &[String]) -> Result<Ask, StartupError> {
+    let slug = subject.slug();
+    let Some(name) = &args.name else {
+        let keep = Keep { namespaces: namespaces.to_vec(), ..Keep::default() };
+        let ask = Ask::plain(format!("/{slug}"), Shape::Inventory).with("window", seconds(args.window));
+        return Ok(ask.listed("rows", ROWS, ROWS, &args.page, keep));
+    };
+    let path = if subject == Subject::Namespace {
+        format!("/{slug}/{}", segment(name))
+    } else {
+        let (namespace, name) = placed(name, namespaces)?;
+        format!("/{slug}/{}/{}", segment(namespace), segment(name))
+    };
+    Ok(Ask::plain(path, Shape::Detail).with("window", seconds(args.window)))
+}
+
+/// Namespace and name of what is written as `NAMESPACE/NAME`, or as `NAME` beside one namespace.
+fn placed<'a>(written: &'a str, namespaces: &'a [String]) -> Result<(&'a str, &'a str), StartupError> {
+    match (written.split_once('/'), namespaces) {
+        (Some((namespace, name)), _) => Ok((namespace, name)),
+        (None, [namespace]) => Ok((namespace, written)),
+        (None, _) => Err(StartupError::new(
+            format!("cannot show {written}"),
+            "it is not said of which namespace",
+            format!("write NAMESPACE/{written}, or name one with -n"),
+        )),
+    }
+}
+
+/// One segment of a path: what a slash, a space or a letter beyond ASCII would make of it, it does not become.
+fn segment(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+    use crate::console::ConsoleArgs;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        console: ConsoleArgs,
+    }
+
+    fn ask(line: &str) -> Result<Ask, String> {
+        let words = std::iter::once("weft").chain(line.split(' '));
+        let args = Line::try_parse_from(words).map_err(|error| error.to_string())?.console;
+        args.command.ask(&args.namespaces).map_err(|error| error.to_string())
+    }
+
+    fn address(line: &str) -> String {
+        ask(line).unwrap_or_else(|error| panic!("{line}: {error}")).address(&[])
+    }
+
+    #[test]
+    fn every_view_has_its_address() {
+        assert_eq!(
+            address("graph -n shop -n bank --view app --window 5m --at 1700000000000 --busy"),
+            "/api/v1/graph?view=app&window=300&at=1700000000000&namespaces=shop%2Cbank&idle=false&wait=true"
+        );
+        assert_eq!(address("-n shop graph"), "/api/v1/graph?view=workload&namespaces=shop&wait=true");
+        assert_eq!(address("canaries"), "/api/v1/canaries");
+        assert_eq!(address("config virtualservices"), "/api/v1/config");
+        assert_eq!(address("workloads --window 1h"), "/api/v1/workloads?window=3600");
+        assert_eq!(address("service shop/cart"), "/api/v1/services/shop/cart");
+        assert_eq!(address("apps cart -n shop"), "/api/v1/apps/shop/cart");
+        assert_eq!(address("namespaces shop"), "/api/v1/namespaces/shop");
+        assert_eq!(
+            address("traces --service shop/cart --tag a=b&c --tag d=e --min-ms 20 --errors -n shop"),
+            "/api/v1/traces?workload=shop%2Fcart&errors=true&minMs=20&namespace=shop&tag=a%3Db%26c&tag=d%3De"
+        );
+        assert_eq!(address("trace ../audit?x"), "/api/v1/traces/..%2Faudit%3Fx");
+        assert_eq!(
+            address("audit --who ada --action weights --since 7 --until 9"),
+            "/api/v1/audit?who=ada&action=weights&fromMs=7&toMs=9"
+        );
+        for (line, path) in [("mesh", "mesh"), ("status", "status"), ("session", "session")] {
+            assert_eq!(address(line), format!("/api/v1/{path}"));
+        }
+    }
+
+    #[test]
+    fn one_of_many_needs_its_namespace() {
+        for line in ["workloads cart", "services cart -n a -n b"] {
+            assert!(ask(line).unwrap_err().contains("write NAMESPACE/cart"), "{line}");
+        }
+        for line in ["graph --view pods", "traces --tag x", "canaries --limit 0", "graph --at noon", "trace", "login"] {
+            assert!(ask(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn rows_are_kept_by_namespace_kind_and_findings() {
+        let row = json!({"object": {"kind": "PeerAuthentication", "namespace": "shop", "name": "x"}, "findings": []});
+        let keep = |line: &str| ask(line).unwrap().list.unwrap().keep;
+        for line in ["config", "config peerauthentication", "config PeerAuthentications -n bank -n shop"] {
+            assert!(keep(line).fits(&row), "{line}");
+        }
+        for line in ["config gateways", "config -n bank", "config --findings"] {
+            assert!(!keep(line).fits(&row), "{line}");
+        }
+        assert!(is_kind("authorizationpolicies", "AuthorizationPolicy") && is_kind("ingresses", "Ingress"));
+        assert!(keep("workloads -n shop").fits(&json!({"namespace": "shop", "kind": "Gateway"})));
+    }
+
+    #[test]
+    fn pages_are_as_large_as_the_api_gives_them() {
+        let list = |line: &str| ask(line).unwrap().list.unwrap();
+        assert_eq!((list("traces").limit, list("traces --limit 900").page), (100, 500));
+        assert_eq!((list("audit --cursor 7").cursor.as_str(), list("canaries").limit), ("7", 5_000));
+    }
+}

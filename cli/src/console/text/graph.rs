@@ -1,0 +1,127 @@
+//! The graph and the canaries.
+
+use std::fmt::Write as _;
+
+use weft_model::{
+    canary::{Canaries, Canary, Verdict},
+    graph::{Edge, Graph, Node, NodeKind},
+};
+
+use super::{clean, figure, gaps, health, lock, millis, moment, note, percent, section, table};
+
+/// Calls, then what calls and is called.
+pub fn graph(graph: &Graph) -> String {
+    let head = ["HEALTH", "SOURCE", "DESTINATION", "PROTOCOL", "RATE", "ERRORS", "P50", "P95", "P99", "ENCRYPTION"];
+    let edges = graph.edges.iter().map(edge).collect();
+    let mut text = format!("Of {} s until {}, by {}.\n\n", graph.window_s, moment(graph.at_ms), graph.view);
+    text.push_str(&table(&head, edges, "Nothing called anything in that time."));
+    let head = ["HEALTH", "NODE", "KIND", "IN", "OUT", "ERRORS", "MARKS"];
+    text.push_str(&section("What calls and is called:", &head, graph.nodes.iter().map(node).collect()));
+    text.push_str(&gaps(&graph.sources));
+    text.push_str(&note(graph.quantiles.note.as_deref()));
+    if graph.age_ms > 0 {
+        let _ = write!(text, "\nPrometheus does not answer: this is from {} s ago.\n", graph.age_ms / 1000);
+    }
+    for finding in &graph.findings {
+        let _ = write!(text, "\n{}\n", clean(&finding.to_string()));
+    }
+    text
+}
+
+fn edge(edge: &Edge) -> Vec<String> {
+    let unit = if edge.protocol == "tcp" { "conn/s" } else { "req/s" };
+    vec![
+        health(edge.health).to_owned(),
+        edge.source.clone(),
+        edge.destination.clone(),
+        edge.protocol.clone(),
+        format!("{} {unit}", figure(edge.rate)),
+        percent(edge.error_share),
+        millis(edge.p50_ms),
+        millis(edge.p95_ms),
+        millis(edge.p99_ms),
+        lock(edge.lock, edge.plaintext_share),
+    ]
+}
+
+fn node(node: &Node) -> Vec<String> {
+    let kind = match node.kind {
+        NodeKind::Workload => "workload",
+        NodeKind::Unmeshed => "no proxy",
+        NodeKind::Gateway => "gateway",
+        NodeKind::Egress => "egress",
+        NodeKind::Service => "service",
+        NodeKind::App => "app",
+        NodeKind::External => "external",
+        NodeKind::Unknown => "unknown",
+        NodeKind::Hidden => "hidden",
+    };
+    let marks: Vec<&str> = node.badges.iter().map(|badge| badge.kind.as_str()).collect();
+    vec![
+        health(node.health).to_owned(),
+        node.id.clone(),
+        kind.to_owned(),
+        figure(node.rate_in),
+        figure(node.rate_out),
+        percent(node.error_share),
+        marks.join(", "),
+    ]
+}
+
+/// Destinations of each weighted route, then what is to be said of each.
+pub fn canaries(list: &Canaries) -> String {
+    let head = [
+        "ROUTE",
+        "DESTINATION",
+        "CONFIGURED",
+        "OBSERVED",
+        "95 % INTERVAL",
+        "REQUESTS",
+        "RATE",
+        "ERRORS",
+        "P95",
+        "VERDICT",
+    ];
+    let rows = list.canaries.iter().flat_map(shares).collect();
+    let mut text = table(&head, rows, "No weighted route is configured, or none that you may see.");
+    for canary in &list.canaries {
+        let _ = write!(text, "\n{}: {}\n", clean(&name(canary)), clean(&canary.sentence));
+        for tester in &canary.testers {
+            let words = format!("{} go to {}: {} requests", tester.matches, tester.destination, tester.requests);
+            let _ = writeln!(text, "  {}", clean(&words));
+        }
+    }
+    text.push_str(&gaps(&list.sources));
+    text
+}
+
+fn name(canary: &Canary) -> String {
+    format!("{}/{} http[{}]", canary.object.namespace, canary.object.name, canary.route_index)
+}
+
+fn shares(canary: &Canary) -> Vec<Vec<String>> {
+    let verdict = match canary.verdict {
+        Verdict::Consistent => "consistent",
+        Verdict::Diverging => "DIVERGING",
+        Verdict::TooLittleTraffic => "too little traffic",
+        Verdict::Settling => "settling",
+        Verdict::Unknown => "unknown",
+    };
+    let of = |value: f64| format!("{} %", figure(value));
+    let shares = canary.shares.iter().map(|share| {
+        let subset = if share.subset.is_empty() { String::new() } else { format!(" {}", share.subset) };
+        vec![
+            name(canary),
+            format!("{}{subset}", share.host),
+            of(share.configured_percent),
+            share.observed_percent.map(of).unwrap_or_default(),
+            share.interval.map(|(low, high)| format!("{}–{}", figure(low), figure(high))).unwrap_or_default(),
+            share.requests.to_string(),
+            format!("{} req/s", figure(share.rate)),
+            percent(share.error_share),
+            millis(share.p95_ms),
+            verdict.to_owned(),
+        ]
+    });
+    shares.collect()
+}

@@ -1,0 +1,180 @@
+//! Configuration, and namespaces, applications, workloads and services.
+
+use std::fmt::Write as _;
+
+use weft_model::{
+    Diagnostic, Severity,
+    config::{ConfigList, ConfigObject, ConfigRow},
+    details::{Call, Detail, Findings, Instance, Inventory, Proxies, Row, Subject, SyncState},
+};
+
+use super::{clean, clean_lines, figure, gaps, health, lock, millis, note, percent, section, table};
+use crate::output::plural;
+
+/// The list of objects, then what is wrong with them.
+pub fn config(list: &ConfigList) -> String {
+    let head = ["KIND", "NAMESPACE", "NAME", "FINDINGS", "OWNER", "FROM"];
+    let rows = list.rows.iter().map(object_row).collect();
+    let mut text = table(&head, rows, "There is no such object, or none that you may see.");
+    let findings = list.rows.iter().flat_map(|row| &row.findings).chain(&list.file_findings);
+    let lines: Vec<String> = findings.map(|finding| clean(&finding.to_string())).collect();
+    if !lines.is_empty() {
+        let _ = write!(text, "\n{}\n", lines.join("\n"));
+    }
+    text
+}
+
+fn object_row(row: &ConfigRow) -> Vec<String> {
+    vec![
+        row.object.kind.clone(),
+        row.object.namespace.clone(),
+        row.object.name.clone(),
+        findings(&count(&row.findings)),
+        row.owner.clone().unwrap_or_default(),
+        from(row),
+    ]
+}
+
+/// File and line, or when it was made.
+fn from(row: &ConfigRow) -> String {
+    match (&row.file, row.line) {
+        (Some(file), Some(line)) => format!("{file}:{line}"),
+        (Some(file), None) => file.clone(),
+        (None, _) => row.created.clone().unwrap_or_default(),
+    }
+}
+
+fn count(found: &[Diagnostic]) -> Findings {
+    let of = |severity: Severity| found.iter().filter(|one| one.severity == severity).count();
+    Findings { errors: of(Severity::Error), warnings: of(Severity::Warning), notes: of(Severity::Info) }
+}
+
+fn findings(found: &Findings) -> String {
+    let parts = [(found.errors, "error"), (found.warnings, "warning"), (found.notes, "note")];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| plural(count, word));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// One object: what it does, what is wrong with it, and how it is written.
+pub fn object(object: &ConfigObject) -> String {
+    let from = from(&object.row);
+    let place = if from.is_empty() { String::new() } else { format!(" ({from})") };
+    let mut text = format!("{}\n", clean(&format!("{}{place}", object.row.object)));
+    for line in &object.sentences {
+        let _ = writeln!(text, "{}", clean(line));
+    }
+    for finding in &object.row.findings {
+        let _ = writeln!(text, "{}", clean(&finding.to_string()));
+    }
+    let _ = write!(text, "\n{}\n", clean_lines(&object.yaml));
+    text
+}
+
+const ROW: [&str; 10] =
+    ["HEALTH", "NAME", "KIND", "IN", "ERRORS", "P95", "ENCRYPTION", "PROXIES", "VERSIONS", "FINDINGS"];
+
+/// One of the lists.
+pub fn inventory(list: &Inventory) -> String {
+    let rows = list.rows.iter().map(row).collect();
+    let mut text = table(&ROW, rows, "There is nothing of this kind, or nothing that you may see.");
+    text.push_str(&gaps(&list.sources));
+    text.push_str(&note(list.operator_problem.as_deref()));
+    text
+}
+
+fn row(row: &Row) -> Vec<String> {
+    let name = match row.subject {
+        Subject::Namespace => row.name.clone(),
+        _ => format!("{}/{}", row.namespace, row.name),
+    };
+    let observed = lock(row.lock, row.plaintext_share);
+    let encryption: Vec<&str> =
+        [observed.as_str(), row.mode.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+    vec![
+        health(row.health).to_owned(),
+        name,
+        row.kind.clone(),
+        figure(row.rate),
+        percent(row.error_share),
+        millis(row.p95_ms),
+        encryption.join(", "),
+        proxies(&row.proxies),
+        row.versions.join(", "),
+        findings(&row.findings),
+    ]
+}
+
+/// `2/3, 1 stale`: those with a proxy of all, and what is wrong with them.
+fn proxies(state: &Proxies) -> String {
+    if state.instances == 0 {
+        return String::new();
+    }
+    let wrong = [(state.missing, "missing"), (state.away, "away"), (state.stale, "stale"), (state.refused, "refused")];
+    let wrong = wrong.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    std::iter::once(format!("{}/{}", state.present, state.instances)).chain(wrong).collect::<Vec<_>>().join(", ")
+}
+
+/// One of a list, with what it is made of.
+pub fn detail(detail: &Detail) -> String {
+    let mut text = table(&ROW, vec![row(&detail.row)], "");
+    let _ = write!(text, "\n{}\n", clean(&detail.row.reason));
+    let rows = |rows: &[Row]| rows.iter().map(row).collect::<Vec<_>>();
+    text.push_str(&section("Workloads:", &ROW, rows(&detail.workloads)));
+    text.push_str(&section("Services:", &ROW, rows(&detail.services)));
+    let head = ["INSTANCE", "ADDRESS", "VERSION", "READY", "RESTARTS", "PROXY", "WORDS"];
+    text.push_str(&section("Instances:", &head, detail.instances.iter().map(instance).collect()));
+    if detail.more_instances > 0 {
+        let _ = writeln!(text, "and {} more", detail.more_instances);
+    }
+    let head = ["HEALTH", "PEER", "PROTOCOL", "RATE", "ERRORS", "P95", "ENCRYPTION"];
+    text.push_str(&section("Called by:", &head, detail.callers.iter().map(call).collect()));
+    text.push_str(&section("Calls:", &head, detail.called.iter().map(call).collect()));
+    let applies =
+        detail.config.iter().map(|one| vec![one.object.to_string(), findings(&one.findings), one.why.clone()]);
+    text.push_str(&section("Configuration:", &["OBJECT", "FINDINGS", "WHY"], applies.collect()));
+    text.push_str(&gaps(&detail.sources));
+    text.push_str(&note(detail.operator_problem.as_deref()));
+    text
+}
+
+fn instance(one: &Instance) -> Vec<String> {
+    let ready = match (one.terminating, one.ready) {
+        (true, _) => "ending",
+        (false, true) => "yes",
+        (false, false) => "NO",
+    };
+    vec![
+        one.name.clone(),
+        one.address.clone(),
+        one.version.clone(),
+        ready.to_owned(),
+        one.restarts.map(|count| count.to_string()).unwrap_or_default(),
+        sync(one.sync).to_owned(),
+        one.words.clone(),
+    ]
+}
+
+/// A proxy's state.
+pub fn sync(state: SyncState) -> &'static str {
+    match state {
+        SyncState::None => "none",
+        SyncState::Unknown => "unknown",
+        SyncState::Synced => "synced",
+        SyncState::Stale => "STALE",
+        SyncState::Away => "AWAY",
+        SyncState::Refused => "REFUSED",
+        SyncState::Missing => "MISSING",
+    }
+}
+
+fn call(call: &Call) -> Vec<String> {
+    vec![
+        health(call.health).to_owned(),
+        call.peer.clone(),
+        call.protocol.clone(),
+        figure(call.rate),
+        percent(call.error_share),
+        millis(call.p95_ms),
+        lock(call.lock, None),
+    ]
+}

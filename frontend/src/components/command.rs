@@ -1,0 +1,208 @@
+//! The `weft console` command that gives what a view shows, and which commands can be run where.
+
+use weft_model::{ObjectRef, details::Subject};
+
+use crate::{
+    api::{AuditQuery, TraceQuery},
+    location::View,
+};
+
+/// A command as [`super::copy::Commands`] shows it: what it gives, and itself.
+type Named = (String, String);
+
+/// A command that grows word by word.
+struct Line(String);
+
+impl Line {
+    /// `$CONSOLE` becomes this console's address where the command is shown.
+    fn new(view: &str) -> Self {
+        Self(format!("weft console {view} --console $CONSOLE"))
+    }
+
+    fn word(mut self, text: &str) -> Self {
+        self.0.push(' ');
+        self.0.push_str(&quoted(text));
+        self
+    }
+
+    /// A flag with its value; nothing without one.
+    fn flag(self, name: &str, value: &str) -> Self {
+        if value.is_empty() { self } else { self.word(name).word(value) }
+    }
+
+    fn switch(self, name: &str, on: bool) -> Self {
+        if on { self.word(name) } else { self }
+    }
+
+    fn number(self, name: &str, value: Option<u64>) -> Self {
+        self.flag(name, &value.map(|value| value.to_string()).unwrap_or_default())
+    }
+
+    fn namespaces(self, names: &[String]) -> Self {
+        names.iter().fold(self, |line, name| line.flag("-n", name))
+    }
+
+    fn window(self, seconds: u64) -> Self {
+        let written = match seconds {
+            hours if hours > 0 && hours % 3600 == 0 => format!("{}h", hours / 3600),
+            minutes if minutes > 0 && minutes % 60 == 0 => format!("{}m", minutes / 60),
+            seconds => format!("{seconds}s"),
+        };
+        self.flag("--window", &written)
+    }
+
+    fn named(self) -> Named {
+        ("the same with weft".to_owned(), self.0)
+    }
+}
+
+/// One word for a shell, whatever is in it.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:=,@".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The graph.
+pub fn graph(view: &View) -> Named {
+    let line = Line::new("graph").flag("--view", view.graph.nodes.as_str()).namespaces(&view.namespaces);
+    line.window(view.window_s).number("--at", Some(view.graph.at_ms).filter(|at| *at > 0)).named()
+}
+
+/// The canaries.
+pub fn canaries(namespaces: &[String]) -> Named {
+    Line::new("canaries").namespaces(namespaces).named()
+}
+
+/// The objects of a kind; of all when it is empty.
+pub fn config(view: &View) -> Named {
+    let line = Line::new("config").namespaces(&view.namespaces).switch("--findings", view.errors);
+    let kind = &view.configuration.kind;
+    (if kind.is_empty() { line } else { line.word(kind) }).named()
+}
+
+/// One object.
+pub fn object(object: &ObjectRef) -> Named {
+    let line = Line::new("config").word(&object.kind);
+    let place = if object.namespace.is_empty() { String::new() } else { format!("{}/", object.namespace) };
+    line.word(&format!("{place}{}", object.name)).named()
+}
+
+/// One of the lists.
+pub fn inventory(subject: Subject, window_s: u64, namespaces: &[String]) -> Named {
+    Line::new(subject.slug()).namespaces(namespaces).window(window_s).named()
+}
+
+/// One of a list; `place` is its namespace and name.
+pub fn detail(subject: Subject, place: &str, window_s: u64) -> Named {
+    Line::new(subject.slug()).word(place).window(window_s).named()
+}
+
+/// A search for traces.
+pub fn traces(query: &TraceQuery) -> Named {
+    let millis = |micros: u64| (micros as f64 / 1000.0).to_string();
+    let mut line = Line::new("traces").flag("--service", &query.workload).flag("--operation", &query.operation);
+    for tag in &query.tags {
+        line = line.flag("--tag", tag);
+    }
+    line = line.switch("--errors", query.errors);
+    line = line.flag("--min-ms", &if query.min_us > 0 { millis(query.min_us) } else { String::new() });
+    line = line.flag("--max-ms", &query.max_us.map(millis).unwrap_or_default());
+    line.number("--since", query.from_ms).number("--until", query.to_ms).namespaces(&query.namespaces).named()
+}
+
+/// One trace.
+pub fn trace(id: &str) -> Named {
+    Line::new("trace").word(id).named()
+}
+
+/// The mesh's own state.
+pub fn mesh() -> Named {
+    Line::new("mesh").named()
+}
+
+/// The audit.
+pub fn audit(query: &AuditQuery) -> Named {
+    let line = Line::new("audit").flag("--who", &query.who).flag("--address", &query.address);
+    line.flag("--action", &query.action).number("--since", query.from_ms).namespaces(&query.namespaces).named()
+}
+
+/// Whether a command can be run: where configuration is a directory there is no cluster to ask.
+pub fn runs(command: &str, cluster: bool) -> bool {
+    let asks = |flag: &str| command.split(' ').any(|word| word == flag);
+    let needs_cluster = match command.strip_prefix("weft ") {
+        Some(rest) if rest.starts_with("proxy-status") => !asks("--operator-admin"),
+        Some(rest) if rest.starts_with("proxy-config") => !asks("--proxy-admin"),
+        Some(rest) => rest.starts_with("status"),
+        None => command.starts_with("kubectl "),
+    };
+    cluster || !needs_cluster
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shop() -> Vec<String> {
+        vec!["shop".to_owned()]
+    }
+
+    #[test]
+    fn each_view_has_its_command() {
+        let mut view = View { namespaces: shop(), window_s: 300, ..View::default() };
+        let of = |named: Named| named.1.replace(" --console $CONSOLE", "");
+        assert_eq!(of(graph(&view)), "weft console graph --view workload -n shop --window 5m");
+        view.graph.at_ms = 1_700_000_000_000;
+        assert!(of(graph(&view)).ends_with(" --at 1700000000000"));
+        assert_eq!(of(canaries(&shop())), "weft console canaries -n shop");
+        view.configuration.kind = "VirtualService".into();
+        assert_eq!(of(config(&view)), "weft console config -n shop VirtualService");
+        let one =
+            ObjectRef { kind: "Gateway".into(), namespace: "shop".into(), name: "in".into(), ..ObjectRef::default() };
+        assert_eq!(of(object(&one)), "weft console config Gateway shop/in");
+        assert_eq!(of(inventory(Subject::Service, 3600, &[])), "weft console services --window 1h");
+        assert_eq!(of(detail(Subject::App, "shop/cart", 90)), "weft console apps shop/cart --window 90s");
+        assert_eq!(of(trace("ab12")), "weft console trace ab12");
+        assert_eq!(of(mesh()), "weft console mesh");
+        let query = TraceQuery {
+            workload: "shop/cart".into(),
+            min_us: 20_500,
+            errors: true,
+            from_ms: Some(7),
+            ..TraceQuery::default()
+        };
+        assert_eq!(of(traces(&query)), "weft console traces --service shop/cart --errors --min-ms 20.5 --since 7");
+        let query = AuditQuery { who: "ada".into(), namespaces: shop(), ..AuditQuery::default() };
+        assert_eq!(of(audit(&query)), "weft console audit --who ada -n shop");
+        assert!(mesh().1.ends_with("--console $CONSOLE"));
+    }
+
+    #[test]
+    fn what_a_shell_would_run_stands_in_quotes() {
+        let hostile = TraceQuery { operation: "GET /; rm -rf ~ '$(id)'".into(), ..TraceQuery::default() };
+        let command = traces(&hostile).1;
+        assert!(command.ends_with(r"--operation 'GET /; rm -rf ~ '\''$(id)'\'''"), "{command}");
+        assert_eq!((quoted(""), quoted("a b")), ("''".to_owned(), "'a b'".to_owned()));
+    }
+
+    #[test]
+    fn without_a_cluster_its_commands_are_not_offered() {
+        for command in
+            ["kubectl get pods -n shop", "weft proxy-status", "weft status --cost", "weft proxy-config all a.b"]
+        {
+            assert!(runs(command, true) && !runs(command, false), "{command}");
+        }
+        for command in [
+            "weft proxy-status --operator-admin http://127.0.0.1:15014",
+            "weft proxy-config all --proxy-admin http://127.0.0.1:15000",
+            "weft console graph",
+            "weft lint DIRECTORY",
+            "curl -s http://127.0.0.1:20001/api/v1/graph",
+            "sum(rate(istio_requests_total[1m]))",
+        ] {
+            assert!(runs(command, false), "{command}");
+        }
+    }
+}
