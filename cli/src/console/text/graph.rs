@@ -103,6 +103,7 @@ fn shares(canary: &Canary) -> Vec<Vec<String>> {
     let verdict = match canary.verdict {
         Verdict::Consistent => "consistent",
         Verdict::Diverging => "DIVERGING",
+        Verdict::Sticky => "STICKY",
         Verdict::TooLittleTraffic => "too little traffic",
         Verdict::Settling => "settling",
         Verdict::Unknown => "unknown",
