@@ -271,7 +271,73 @@ async fn views_panel_charts_and_saved_views() {
     browser.wait_for(&format!("{menu} summary")).await.click().await.unwrap();
     browser.wait_for("[data-testid=view-remove]").await.click().await.unwrap();
     browser.text_where("it is forgotten", menu, SOON, |text| text.contains("None yet")).await;
+
+    // The past: a step back and the way to now, both in the address.
+    browser.open("about:blank").await;
+    browser.open(&format!("{console}/#/graph?list=1")).await;
+    browser.wait_for("[data-testid=replay]").await.click().await.unwrap();
+    let moment = "[data-testid=replay-moment]";
+    let opened = browser.text_where("a moment", moment, SOON, |text| !text.is_empty()).await;
+    browser.wait_for("[data-testid=replay-bar] [aria-label=\"One step back\"]").await.click().await.unwrap();
+    browser.text_where("a step before", moment, SOON, |text| text != opened).await;
+    assert!(fragment(&browser).await.contains("at="), "{}", fragment(&browser).await);
+    browser.wait_for("[data-testid=replay-live]").await.click().await.unwrap();
+    until("it is live again", SOON, || async {
+        let address = fragment(&browser).await;
+        ensure(!address.contains("at="), || address)
+    })
+    .await;
     assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
+    browser.close().await;
+}
+
+/// Catches what the page would save.
+const CATCH: &str = r#"
+    window.files = [];
+    const address = URL.createObjectURL;
+    URL.createObjectURL = blob => { window.blob = blob; return address.call(URL, blob); };
+    HTMLAnchorElement.prototype.click = function () {
+        const [name, blob] = [this.download, window.blob];
+        blob.arrayBuffer().then(bytes => {
+            const start = String.fromCharCode(...new Uint8Array(bytes).slice(1, 4));
+            window.files.push([name, blob.type, start, new TextDecoder().decode(bytes)]);
+        });
+    };
+"#;
+
+#[tokio::test]
+async fn the_graph_leaves_as_a_file() {
+    let page = Page::start(mesh(12, 20, 2)).await;
+    let browser = Browser::start(1440, 900, true).await;
+    browser.open(&format!("{}/#/graph?list=1", page.url)).await;
+    nodes_are(&browser, "a dozen", 12).await;
+    browser.script(CATCH).await;
+    let mut texts = Vec::new();
+    for (kind, media, start) in
+        [("svg", "image/svg+xml", "svg"), ("png", "image/png", "PNG"), ("json", "application/json", "\n  ")]
+    {
+        browser.script(&format!("document.querySelector('[data-testid=export-{kind}]').click()")).await;
+        let files = until(kind, SOON, || async {
+            let files = browser.script("return window.files").await;
+            if files.as_array().is_some_and(|files| files.len() > texts.len()) {
+                Ok(files)
+            } else {
+                Err("none yet".to_owned())
+            }
+        })
+        .await;
+        let file = &files[texts.len()];
+        assert!(
+            file[0].as_str().is_some_and(|name| name.starts_with("weft-graph-") && name.ends_with(kind)),
+            "{}",
+            file[0]
+        );
+        assert_eq!((&file[1], &file[2]), (&json!(media), &json!(start)));
+        texts.push(file[3].as_str().unwrap_or_default().to_owned());
+    }
+    let graph: weft_model::graph::Graph = serde_json::from_str(&texts[2]).unwrap();
+    assert_eq!(graph.nodes.len(), 12);
+    assert!(texts[0].matches("<text").count() > 12, "names are text: {}", texts[0]);
     browser.close().await;
 }
 

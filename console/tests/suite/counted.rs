@@ -324,7 +324,7 @@ fn names_of_configuration_are_tamed_as_those_of_metrics_are() {
             "metadata": {"name": name, "namespace": "shop"},
             "spec": {"address": "127.0.0.1", "labels": {"app": app, "version": version}}})
     };
-    let objects = [entry("cart", "gnp.\u{202e}exe", &long), entry(&long, "cart", "v1")];
+    let objects = [entry("cart", "gnp.\u{202e}exe", &long), entry(&"x".repeat(253), "cart", "v1")];
     let view = View::new(1, snapshot(&objects), Index::default(), Vec::new());
     for nodes in GraphView::ALL {
         let graph = draw(&Observed::default(), &Details::default(), &view.estate, nodes, None);

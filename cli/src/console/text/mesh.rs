@@ -88,7 +88,11 @@ pub fn status(status: &Status) -> String {
         let words = if state.up { "answers".to_owned() } else { "DOES NOT ANSWER".to_owned() };
         vec![name.to_owned(), words, state.problem.clone().unwrap_or_default()]
     };
-    let rows = vec![line("Prometheus", &status.prometheus), line("operator", &status.operator)];
+    let rows = vec![
+        line("Prometheus", &status.prometheus),
+        line("operator", &status.operator),
+        line("database", &status.database),
+    ];
     let (errors, warnings, notes) = status.findings;
     let mtls = status.mtls_share.map_or("not known".to_owned(), |share| percent(Some(share)));
     format!(

@@ -242,9 +242,10 @@ fn the_audit_the_status_and_who_asks() {
 
     let away = json!({"up": false, "problem": "Start it."});
     let up = json!({"up": true, "problem": null});
-    let status = json!({"prometheus": away, "operator": up, "findings": [1, 2, 3], "mtlsShare": null});
+    let status = json!({"prometheus": away, "operator": up, "database": up, "findings": [1, 2, 3], "mtlsShare": null});
     let text = shown(Shape::Status, status);
     assert!(line(&text, &["Prometheus"]).contains("DOES NOT ANSWER  Start it."), "{text}");
+    assert!(line(&text, &["database"]).contains("answers"), "{text}");
     assert!(text.contains("1 errors, 2 warnings, 3 notes") && text.contains("not known"), "{text}");
 
     let person = json!({

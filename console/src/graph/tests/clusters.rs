@@ -253,7 +253,8 @@ async fn the_index_says_whether_there_are_several() {
         let (prometheus, asked) = prometheus(clusters).await;
         let graphs = GraphCache::new(Some(prometheus));
         let observed = graphs.rates(Moment::last(60)).await;
-        let asked = asked.lock().clone();
+        // Silence has a question of its own, which names no label.
+        let asked: Vec<_> = asked.lock().iter().filter(|query| query.contains("sum+by")).cloned().collect();
         assert_eq!(asked.len(), 3, "{clusters:?}: {asked:?}");
         assert!(asked.iter().all(|query| query.contains("source_cluster") == apart), "{clusters:?}: {asked:?}");
         assert_eq!(observed.clusters.told(), None, "flows decide about what is told");
