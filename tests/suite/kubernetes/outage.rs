@@ -145,7 +145,7 @@ async fn a_right_that_is_missing_is_named() {
     cluster.kubectl_now(&["replace", "-f", "-"], Some(&less.to_string())).unwrap();
     cluster.kubectl(&["annotate", "--overwrite", "mesh", NAME, "example.com/look=again"]).await;
     let message = told(cluster, "Reconciled", "False", "Forbidden").await;
-    assert!(message.contains("priorityclasses") && message.contains("upgrade the Helm chart"), "{message}");
+    assert!(message.contains("priorityclasses") && message.contains("upgrade of the Helm chart"), "{message}");
     assert!(message.ends_with("What runs is left as it is"), "{message}");
     less["rules"] = before["rules"].clone();
     cluster.kubectl_now(&["replace", "-f", "-"], Some(&less.to_string())).unwrap();

@@ -145,7 +145,7 @@ async fn a_second_revision_comes_beside_and_workloads_move_there_and_back() {
     assert_eq!(again["changed"], json!([]), "it is safe to repeat: {again}");
 
     // What cannot be a revision is refused before anything is written.
-    let bad = weft(cluster, &["upgrade", "--revision", "V2_BAD", "--dry-run"]).await.code(1);
+    let bad = weft(cluster, &["upgrade", "--revision", "V2_BAD", "--mesh", NAME, "--dry-run"]).await.code(1);
     assert!(bad.out.contains("REFUSED") && bad.out.contains("lower-case letters"), "{bad:?}");
 
     // Half-way: a namespace that has its label is not one whose pods have moved.
