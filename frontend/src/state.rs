@@ -214,6 +214,18 @@ impl App {
         (anonymous && !by_token).then(|| "Sign in to change anything: whoever does not may only look".to_owned())
     }
 
+    /// Runs `again` whenever somebody else writes, or the same person after their session ended, for as long as the
+    /// component that asks for it.
+    pub fn on_person(self, again: impl Fn() + 'static) {
+        let person = move || (self.who.track(), self.ended.get());
+        let changed = move |&((), ended): &((), bool), _: Option<&((), bool)>, _: Option<()>| {
+            if !ended {
+                again();
+            }
+        };
+        Effect::watch(person, changed, false);
+    }
+
     /// Closes the panel; asks first where that would lose something.
     pub fn close_panel(self) {
         if self.unfinished.get_untracked() != Unfinished::Nothing {

@@ -58,21 +58,11 @@ impl Draft {
             turn: RwSignal::new(0),
         };
         // What was refused to somebody else, or to nobody, may be this person's to do.
-        let again = move || {
+        app.on_person(move || {
             if draft.outlook.with_untracked(|outlook| matches!(outlook, Outlook::Failed(_))) {
                 draft.look();
             }
-        };
-        let person = move || (app.who.track(), app.ended.get());
-        Effect::watch(
-            person,
-            move |(_, ended), _, _| {
-                if !ended {
-                    again()
-                }
-            },
-            false,
-        );
+        });
         draft
     }
 

@@ -63,21 +63,11 @@ impl Draft {
         };
         draft.look(0);
         // What was refused to somebody else, or to nobody, may be this person's to do.
-        let again = move || {
+        app.on_person(move || {
             if draft.problem.with_untracked(Option::is_some) {
                 draft.look(0);
             }
-        };
-        let person = move || (app.who.track(), app.ended.get());
-        Effect::watch(
-            person,
-            move |(_, ended), _, _| {
-                if !ended {
-                    again()
-                }
-            },
-            false,
-        );
+        });
         draft
     }
 
