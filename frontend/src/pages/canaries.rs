@@ -90,7 +90,7 @@ pub fn Canaries() -> impl IntoView {
                     when=move || loaded.get()
                     fallback=move || match app.canaries.with(|load| load.error.clone()) {
                         Some(problem) => view! { <Failure problem retry /> }.into_any(),
-                        None => view! { <Skeleton words="Counting the requests of each weighted route …" rows=4 /> }.into_any(),
+                        None => view! { <Skeleton words="Counting what each weighted route carries …" rows=4 /> }.into_any(),
                     }
                 >
                     <Show when=move || none.get()>
