@@ -186,6 +186,11 @@ fn wait(app: App) {
             spawn_local(async move {
                 match api::session().await {
                     Ok(info) if info.person.is_some() => {
+                        let name = |person: &Option<Person>| person.as_ref().map(|person| person.name.clone());
+                        // What one of them typed is not the other's to read.
+                        if app.person.with_untracked(name) != name(&info.person) {
+                            drafts::clear();
+                        }
                         app.person.set(info.person.filter(|_| info.guarded));
                         app.ended.set(false);
                     }
