@@ -8,7 +8,7 @@ use weft_model::{
     session::{Method, Person},
 };
 
-use super::shape::Glyph;
+use super::{modal::Modal, shape::Glyph};
 use crate::{
     api, browser, drafts, format,
     icons::Icon,
@@ -116,15 +116,13 @@ pub fn Ended(methods: Vec<Method>) -> impl IntoView {
     });
     view! {
         <Show when=move || app.ended.get()>
-            <div class="veil">
-                <div class="dialog" role="alertdialog" aria-modal="true" aria-labelledby="ended-title" data-testid="ended">
-                    <header>
-                        <h2 id="ended-title">"Your session ended"</h2>
-                    </header>
-                    <p>"Nothing that you typed is lost: sign in in another tab, and this page goes on."</p>
-                    {methods.with_value(|methods| methods.iter().map(again).collect_view())}
-                </div>
-            </div>
+            <Modal role="alertdialog" labelled="ended-title" testid="ended">
+                <header>
+                    <h2 id="ended-title">"Your session ended"</h2>
+                </header>
+                <p>"Nothing that you typed is lost: sign in in another tab, and this page goes on."</p>
+                {methods.with_value(|methods| methods.iter().map(again).collect_view())}
+            </Modal>
         </Show>
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     components::{
         chart::Figures,
         copy::Commands,
-        placeholder::{Failure, Partial, Skeleton},
+        placeholder::{Failure, Old, Partial, Skeleton},
     },
     format,
     poll::poll,
@@ -72,6 +72,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
                 }
             >
                 <Partial sources=sources />
+                <Old load retry />
                 <Figures charts=charts times=times sources=sources />
                 {move || arms.with(|arms| compared(arms, counted.get()))}
                 <Commands commands=commands words="Show PromQL" />
