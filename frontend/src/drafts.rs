@@ -50,9 +50,7 @@ impl Kept {
         let at_ms = at.parse::<f64>().ok().filter(|at| at.is_finite())?;
         Some(Self { at_ms, revision: revision.to_owned(), base: base.to_owned(), text: text.to_owned() })
     }
-}
 
-impl Kept {
     /// Whether it is from so long ago that nobody goes on with it. A clock that was put back makes none old.
     pub fn is_old(&self, now_ms: f64) -> bool {
         now_ms - self.at_ms > LONGEST_MS
