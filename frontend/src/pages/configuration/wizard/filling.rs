@@ -138,6 +138,7 @@ impl Filling {
                         let settles = self.settles.get_value() && answer.steps.is_empty() && stands(&answer);
                         if begins || settles {
                             self.settles.set_value(false);
+                            self.found.set(None);
                             self.begun.set(Some(answer.form.clone()));
                         }
                         let now = answer.form.clone();
