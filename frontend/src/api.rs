@@ -25,8 +25,8 @@ use weft_model::{
 };
 
 pub use self::{
-    audit::{AuditQuery, audit, audit_address, audit_file},
-    traces::{TraceQuery, heat, trace, trace_address, trace_names, traces},
+    audit::{audit, audit_address, audit_file},
+    traces::{heat, trace, trace_address, trace_names, traces},
 };
 use crate::location::{View, encode};
 

@@ -3,7 +3,6 @@
 pub mod attention;
 pub mod banner;
 pub mod chart;
-pub mod command;
 pub mod copy;
 pub mod diff;
 pub mod help;

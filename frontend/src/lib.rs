@@ -2,6 +2,7 @@
 //! so that their tests run on the host; what touches the browser builds for wasm alone.
 
 pub mod chart;
+pub mod command;
 pub mod drafts;
 pub mod findings;
 pub mod form;
@@ -11,9 +12,14 @@ pub mod icons;
 pub mod location;
 pub mod objects;
 pub mod proof;
+pub mod queries;
+pub mod sign_in;
+pub mod sources;
+pub mod traces;
 pub mod waterfall;
 pub mod weights;
 pub mod words;
+pub mod workloads;
 pub mod yaml;
 
 #[cfg(target_arch = "wasm32")]

@@ -3,24 +3,7 @@
 use weft_model::audit::AuditList;
 
 use super::{Answer, ROOT, get};
-use crate::location::encode;
-
-/// Which entries of the audit.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AuditQuery {
-    /// By whom; empty for anybody.
-    pub who: String,
-    /// From which address; empty for any.
-    pub address: String,
-    /// About objects of these namespaces; empty for all.
-    pub namespaces: Vec<String>,
-    /// What was done; empty for anything.
-    pub action: String,
-    /// Not before, milliseconds since the Unix epoch.
-    pub from_ms: Option<u64>,
-    /// Where a page begins.
-    pub cursor: Option<String>,
-}
+use crate::{location::encode, queries::AuditQuery};
 
 impl AuditQuery {
     fn path(&self) -> String {

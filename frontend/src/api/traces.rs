@@ -3,34 +3,10 @@
 use weft_model::trace::{Heat, Trace, TraceList, TraceNames};
 
 use super::{Answer, ROOT, get};
-use crate::location::{encode, traces::millis};
-
-/// A search for traces; what is empty is not looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TraceQuery {
-    /// A workload that took part, `namespace/name`.
-    pub workload: String,
-    /// Name of a span.
-    pub operation: String,
-    /// Attributes of a span, `key=value`.
-    pub tags: Vec<String>,
-    /// Only those in which a span failed.
-    pub errors: bool,
-    /// At least so many microseconds.
-    pub min_us: u64,
-    /// At most so many.
-    pub max_us: Option<u64>,
-    /// Not before, milliseconds since the Unix epoch.
-    pub from_ms: Option<u64>,
-    /// Not after.
-    pub to_ms: Option<u64>,
-    /// With spans of these namespaces.
-    pub namespaces: Vec<String>,
-    /// Where a page begins.
-    pub before: Option<String>,
-    /// Rows.
-    pub limit: usize,
-}
+use crate::{
+    location::{encode, traces::millis},
+    queries::TraceQuery,
+};
 
 impl TraceQuery {
     fn pairs(&self) -> String {

@@ -7,6 +7,7 @@ use super::shape::Glyph;
 use crate::{
     format,
     icons::Icon,
+    sources::is_configured,
     state::{Link, app},
 };
 
@@ -103,12 +104,6 @@ pub fn Banners() -> impl IntoView {
     }
 }
 
-/// Whether the console was told where it is; what was not asked has not failed to answer.
-pub fn is_configured(dependency: &Dependency) -> bool {
-    let problem = dependency.problem.as_deref().unwrap_or_default();
-    !(problem.starts_with("No ") && problem.contains(" is configured"))
-}
-
 fn capital(problem: &str) -> String {
     let mut letters = problem.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
@@ -117,17 +112,4 @@ fn capital(problem: &str) -> String {
 /// A problem as a sentence of its own.
 fn sentence(problem: &str) -> String {
     if problem.is_empty() || problem.ends_with('.') { problem.to_owned() } else { format!("{problem}.") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_configured_does_not_fail_to_answer() {
-        let away = |problem: &str| Dependency { up: false, problem: Some(problem.to_owned()) };
-        assert!(!is_configured(&away("No Prometheus is configured; start the console with --prometheus")));
-        assert!(!is_configured(&away("No operator is configured; start the console with --operator-admin")));
-        assert!(is_configured(&away("Prometheus at http://127.0.0.1:9090 cannot be reached (refused); start it")));
-    }
 }

@@ -7,6 +7,7 @@ use crate::{
     browser,
     chart::{self, SIZE},
     format,
+    sources::without_figures,
 };
 
 /// Rows of the table beside a chart at most.
@@ -33,15 +34,6 @@ pub fn Figures(
                 }
             </For>
         </div>
-    }
-}
-
-/// What stands where a chart has no figures: nothing was counted, or nobody could say.
-pub fn without_figures(sources: &Sources) -> &'static str {
-    if sources.problem.is_some() || sources.answered < sources.asked {
-        "Not known: Prometheus did not answer."
-    } else {
-        "Nothing was counted in this time."
     }
 }
 
@@ -135,19 +127,5 @@ fn table(chart: &Chart, times: &[u64]) -> impl IntoView + use<> {
                 <tbody>{body.collect_view()}</tbody>
             </table>
         </div>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_could_not_be_asked_is_not_nothing() {
-        let answered = Sources { asked: 5, answered: 5, ..Sources::default() };
-        assert_eq!(without_figures(&answered), "Nothing was counted in this time.");
-        let away = Sources { asked: 5, problem: Some("connection refused".into()), ..Sources::default() };
-        assert!(without_figures(&away).starts_with("Not known"));
-        assert!(without_figures(&Sources { answered: 4, ..answered }).starts_with("Not known"), "the one may be its");
     }
 }

@@ -2,9 +2,9 @@
 
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{command, shape::Glyph};
+use super::shape::Glyph;
 use crate::{
-    browser,
+    browser, command,
     icons::Icon,
     proof::Proof,
     state::{App, app},

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     browser,
     icons::Icon,
+    sources::told,
     state::{Link, Load, app},
 };
 
@@ -54,22 +55,6 @@ pub fn Failure(problem: Problem, retry: Callback<()>) -> impl IntoView {
             </div>
         </div>
     }
-}
-
-/// What to tell of the queries behind an answer: how many failed and what is missing for it, or what is odd about what
-/// came. `said` is whether the page has told already that Prometheus is away. The first part stands out.
-fn told(sources: &Sources, said: bool) -> Option<(String, String)> {
-    let note = sources.note.clone().unwrap_or_default();
-    if said || (sources.answered >= sources.asked && sources.problem.is_none()) {
-        return (!said && !note.is_empty()).then(|| (note, String::new()));
-    }
-    let count = match &sources.words {
-        Some(words) => words.clone(),
-        None if sources.asked == 0 => "Prometheus was not asked.".to_owned(),
-        None => format!("Prometheus answered {} of {} queries.", sources.answered, sources.asked),
-    };
-    let rest = [sources.problem.clone().unwrap_or_default(), note];
-    Some((count, rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")))
 }
 
 /// Some of the queries behind an answer failed, or what came needs an explanation.
@@ -123,23 +108,5 @@ where
                 </div>
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_missing_is_named_and_silence_explained() {
-        let words = || Some("Prometheus answered 3 of 4 queries; missing: TCP.".to_owned());
-        let partial =
-            Sources { asked: 4, answered: 3, problem: Some("it is late".into()), words: words(), ..Sources::default() };
-        assert_eq!(told(&partial, false), Some((words().unwrap(), "it is late".to_owned())));
-        assert_eq!(told(&partial, true), None);
-        let whole = Sources { asked: 4, answered: 4, ..Sources::default() };
-        assert_eq!(told(&whole, false), None);
-        let silent = Sources { note: Some("Nothing is scraped.".into()), ..whole };
-        assert_eq!(told(&silent, false), Some(("Nothing is scraped.".to_owned(), String::new())));
     }
 }

@@ -9,11 +9,11 @@ use leptos::prelude::*;
 use weft_model::audit::{Action, AuditEntry};
 
 use crate::{
-    api::{self, AuditQuery},
-    browser,
+    api, browser,
     components::{attention, copy::CopyLink, shape::Glyph},
     icons::Icon,
     location::View,
+    queries::AuditQuery,
     state::app,
     words,
 };

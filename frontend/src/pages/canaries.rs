@@ -14,8 +14,8 @@ use weft_model::canary::Canary;
 use crate::{
     api,
     app::Settle,
+    command,
     components::{
-        command,
         copy::{Commands, CopyLink, curl},
         placeholder::{Empty, Failure, Old, Partial, Skeleton},
         shape::Glyph,

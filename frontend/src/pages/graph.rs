@@ -19,9 +19,9 @@ use std::sync::Arc;
 use leptos::{prelude::*, task::spawn_local};
 
 use crate::{
-    api,
+    api, command,
     components::{
-        attention, command,
+        attention,
         copy::curl,
         placeholder::{Failure, Old, Partial, Skeleton},
         shape::Glyph,

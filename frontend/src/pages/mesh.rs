@@ -6,10 +6,8 @@ use leptos::prelude::*;
 use weft_model::{config::Dependency, details::SyncState, graph::Health, mesh::MeshState};
 
 use crate::{
-    api, browser, chart,
+    api, browser, chart, command,
     components::{
-        banner::is_configured,
-        command,
         copy::{Commands, CopyLink},
         placeholder::{Failure, Old, Skeleton},
         shape::HealthShape,
@@ -18,6 +16,7 @@ use crate::{
     location::{Room, View},
     pages::workloads::parts::Sync,
     poll::poll,
+    sources::{in_step, is_configured},
     state::app,
     words,
 };
@@ -138,11 +137,6 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
     }
 }
 
-/// How many proxies are in step. While no control plane answers, none of them is known to be out of it either.
-fn in_step((all, good): (usize, usize), asked: bool) -> String {
-    if good == 0 && !asked { format!("not known, of {all}") } else { format!("{good} of {all}") }
-}
-
 fn planes(state: &MeshState) -> impl IntoView + use<> {
     let rows = state.control_planes.iter().map(|plane| {
         let health = if plane.problem.is_none() { Health::Healthy } else { Health::Failing };
@@ -228,17 +222,5 @@ fn proxies(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
             }}
             {(left > 0).then(|| view! { <p class="quiet">{format!("{left} more are in step or further down: choose a namespace, or use the command.")}</p> })}
         </section>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_asked_is_not_nobody_in_step() {
-        assert_eq!(in_step((7, 0), false), "not known, of 7");
-        assert_eq!(in_step((7, 0), true), "0 of 7");
-        assert_eq!(in_step((7, 3), false), "3 of 7", "one of several replicas answered");
     }
 }

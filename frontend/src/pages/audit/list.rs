@@ -6,9 +6,8 @@ use weft_model::audit::{AuditEntry, AuditList};
 
 use super::query;
 use crate::{
-    api, browser,
+    api, browser, command,
     components::{
-        command,
         copy::{Commands, curl},
         placeholder::{Empty, Failure, Skeleton},
         shape::Glyph,

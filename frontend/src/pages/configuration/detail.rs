@@ -9,9 +9,8 @@ use weft_model::{
 
 use super::{editor::Editor, outlook::Sentences, panel, place, source::Source};
 use crate::{
-    api,
+    api, command,
     components::{
-        command,
         copy::{Commands, CopyButton, CopyLink},
         placeholder::{Failure, Skeleton},
         shape::{Glyph, SeverityMark},

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{command, copy::curl},
+    command,
+    components::copy::curl,
     location::View,
     objects::{Filter, owner, tally},
     state::app,

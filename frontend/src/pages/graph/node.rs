@@ -28,6 +28,7 @@ use crate::{
     icons::Icon,
     location::{Room, View},
     pages::configuration::key,
+    queries::TraceQuery,
     state::{Load, app},
     words,
 };
@@ -228,7 +229,7 @@ fn Examples(id: String) -> impl IntoView {
     let ask = move || {
         spawn_local(async move {
             let Some(workload) = open.try_get_value() else { return };
-            let query = api::TraceQuery { workload, limit: EXAMPLES, ..Default::default() };
+            let query = TraceQuery { workload, limit: EXAMPLES, ..Default::default() };
             let answer = api::traces(&query).await;
             // The panel may be closed by now.
             let _ = list.try_update(|list| list.settle(answer));

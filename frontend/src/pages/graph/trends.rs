@@ -5,13 +5,14 @@ use leptos::prelude::*;
 use crate::{
     api,
     components::{
-        chart::{Figures, without_figures},
+        chart::Figures,
         copy::Commands,
         placeholder::{Failure, Old, Partial, Skeleton},
     },
     format,
     graph::trend,
     poll::poll,
+    sources::without_figures,
     state::app,
 };
 

@@ -6,11 +6,9 @@ use weft_model::{
     trace::{TraceList, TraceRow},
 };
 
-use super::{Search, listed};
 use crate::{
-    api, browser,
+    api, browser, command,
     components::{
-        command,
         copy::{Commands, curl},
         placeholder::{Empty, Failure, Skeleton},
         shape::{Glyph, HealthShape},
@@ -19,7 +17,9 @@ use crate::{
     icons::Icon,
     location::traces::Cell,
     poll::poll,
+    queries::TraceQuery,
     state::app,
+    traces::{Search, listed},
 };
 
 /// After so many milliseconds every hop has sent its spans.
@@ -65,7 +65,7 @@ pub fn List() -> impl IntoView {
         spawn_local(async move {
             let asked = key.get_untracked();
             let query = app.view.with_untracked(|view| listed(view, browser::now()));
-            let answer = api::traces(&api::TraceQuery { before: Some(before), ..query }).await;
+            let answer = api::traces(&TraceQuery { before: Some(before), ..query }).await;
             let _ = busy.try_set(false);
             match answer {
                 Ok(list) if key.try_get_untracked() == Some(asked) => {
@@ -83,7 +83,7 @@ pub fn List() -> impl IntoView {
     let filtered = move || {
         app.view.with(|view| {
             let plain = Search::of(view).plain;
-            view.traces.cell.is_some() || plain != api::TraceQuery::default()
+            view.traces.cell.is_some() || plain != TraceQuery::default()
         })
     };
     let known = Memo::new(move |_| rows.with(|rows| rows.as_ref().map(Vec::is_empty)));

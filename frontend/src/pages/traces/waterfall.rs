@@ -9,9 +9,8 @@ use weft_model::{
 };
 
 use crate::{
-    api, browser,
+    api, browser, command,
     components::{
-        command,
         copy::{Commands, CopyButton, CopyLink, curl},
         placeholder::{Failure, Skeleton},
         shape::Glyph,

@@ -12,13 +12,12 @@ use super::{
     charts::Charts,
     list::One,
     logs::Logs,
-    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync, known_rate, place},
+    parts::{Encryption, FindingCount, Linked, ProxyCount, Sync},
     proxy::ProxyView,
 };
 use crate::{
-    api,
+    api, command,
     components::{
-        command,
         copy::{Commands, CopyButton, CopyLink},
         placeholder::{Empty, Failure, Old, Partial, Skeleton},
         shape::{Glyph, HealthShape},
@@ -30,6 +29,7 @@ use crate::{
     poll::poll,
     state::app,
     words,
+    workloads::{known_rate, place},
 };
 
 /// Tabs: their name in the address, their words.

@@ -5,11 +5,10 @@ use std::cmp::Ordering;
 use leptos::prelude::*;
 use weft_model::details::{Row, Subject};
 
-use super::parts::{Encryption, FindingCount, Linked, ProxyCount, known_rate, place};
+use super::parts::{Encryption, FindingCount, Linked, ProxyCount};
 use crate::{
-    api,
+    api, command,
     components::{
-        command,
         copy::{Commands, CopyLink},
         placeholder::{Empty, Failure, Old, Partial, Skeleton},
         shape::{Glyph, HealthShape},
@@ -19,6 +18,7 @@ use crate::{
     poll::poll,
     state::app,
     words,
+    workloads::{known_rate, place},
 };
 
 fn title(subject: Subject) -> &'static str {

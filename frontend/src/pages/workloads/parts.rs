@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use weft_model::{
-    details::{Findings, Proxies, Row, Subject, SyncState},
+    details::{Findings, Proxies, Subject, SyncState},
     graph::{Health, Lock},
 };
 
@@ -10,20 +10,10 @@ use crate::{
     components::shape::{Glyph, HealthShape},
     format,
     icons::Icon,
-    location::{Room, View},
     state::app,
     words,
+    workloads::link,
 };
-
-/// The address of a row's page, with the scope that is chosen now.
-pub fn link(view: &View, subject: Subject, place: &str) -> String {
-    View { subject, place: place.to_owned(), ..view.enter(Room::Workloads) }.fragment()
-}
-
-/// `namespace/name`; of a namespace its name.
-pub fn place(row: &Row) -> String {
-    if row.subject == Subject::Namespace { row.name.clone() } else { format!("{}/{}", row.namespace, row.name) }
-}
 
 /// A link to a page.
 #[component]
@@ -67,12 +57,6 @@ pub fn Sync(state: SyncState, #[prop(into)] title: String) -> impl IntoView {
             {sync_words(state)}
         </span>
     }
-}
-
-/// Requests per second as they are shown; nothing where nobody could count them.
-pub fn known_rate(rate: f64, health: Health) -> String {
-    let known = rate > 0.0 || health != Health::Unknown;
-    format::maybe(known.then_some(rate), |rate| format::rate(rate, "http"))
 }
 
 /// What is to be said of many proxies: the worst, and how many. `unasked` when no control plane could say whether they
@@ -155,16 +139,4 @@ pub fn FindingCount(findings: Findings) -> impl IntoView {
             }
         })
         .collect_view()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_counted_is_not_zero() {
-        assert_eq!(known_rate(0.0, Health::Unknown), "–");
-        assert_eq!(known_rate(0.0, Health::Idle), format::rate(0.0, "http"));
-        assert_eq!(known_rate(3.0, Health::Unknown), format::rate(3.0, "http"));
-    }
 }

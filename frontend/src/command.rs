@@ -3,12 +3,12 @@
 use weft_model::{ObjectRef, details::Subject};
 
 use crate::{
-    api::{AuditQuery, TraceQuery},
     location::View,
+    queries::{AuditQuery, TraceQuery},
 };
 
-/// A command as [`super::copy::Commands`] shows it: what it gives, and itself.
-type Named = (String, String);
+/// A command as the page offers it to copy: what it gives, and itself.
+pub type Named = (String, String);
 
 /// A command that grows word by word.
 struct Line(String);

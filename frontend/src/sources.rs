@@ -1,0 +1,82 @@
+//! What the page says of its own sources when they are silent: nobody who was not asked has failed to answer, and what
+//! is not known is not nothing.
+
+use weft_model::{config::Dependency, graph::Sources};
+
+/// Whether the console was told where it is; what was not asked has not failed to answer.
+pub fn is_configured(dependency: &Dependency) -> bool {
+    let problem = dependency.problem.as_deref().unwrap_or_default();
+    !(problem.starts_with("No ") && problem.contains(" is configured"))
+}
+
+/// What to tell of the queries behind an answer: how many failed and what is missing for it, or what is odd about what
+/// came. `said` is whether the page has told already that Prometheus is away. The first part stands out.
+pub fn told(sources: &Sources, said: bool) -> Option<(String, String)> {
+    let note = sources.note.clone().unwrap_or_default();
+    if said || (sources.answered >= sources.asked && sources.problem.is_none()) {
+        return (!said && !note.is_empty()).then(|| (note, String::new()));
+    }
+    let count = match &sources.words {
+        Some(words) => words.clone(),
+        None if sources.asked == 0 => "Prometheus was not asked.".to_owned(),
+        None => format!("Prometheus answered {} of {} queries.", sources.answered, sources.asked),
+    };
+    let rest = [sources.problem.clone().unwrap_or_default(), note];
+    Some((count, rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")))
+}
+
+/// What stands where a chart has no figures: nothing was counted, or nobody could say.
+pub fn without_figures(sources: &Sources) -> &'static str {
+    if sources.problem.is_some() || sources.answered < sources.asked {
+        "Not known: Prometheus did not answer."
+    } else {
+        "Nothing was counted in this time."
+    }
+}
+
+/// How many proxies are in step. While no control plane answers, none of them is known to be out of it either.
+pub fn in_step((all, good): (usize, usize), asked: bool) -> String {
+    if good == 0 && !asked { format!("not known, of {all}") } else { format!("{good} of {all}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_configured_does_not_fail_to_answer() {
+        let away = |problem: &str| Dependency { up: false, problem: Some(problem.to_owned()) };
+        assert!(!is_configured(&away("No Prometheus is configured; start the console with --prometheus")));
+        assert!(!is_configured(&away("No operator is configured; start the console with --operator-admin")));
+        assert!(is_configured(&away("Prometheus at http://127.0.0.1:9090 cannot be reached (refused); start it")));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_silence_explained() {
+        let words = || Some("Prometheus answered 3 of 4 queries; missing: TCP.".to_owned());
+        let partial =
+            Sources { asked: 4, answered: 3, problem: Some("it is late".into()), words: words(), ..Sources::default() };
+        assert_eq!(told(&partial, false), Some((words().unwrap(), "it is late".to_owned())));
+        assert_eq!(told(&partial, true), None);
+        let whole = Sources { asked: 4, answered: 4, ..Sources::default() };
+        assert_eq!(told(&whole, false), None);
+        let silent = Sources { note: Some("Nothing is scraped.".into()), ..whole };
+        assert_eq!(told(&silent, false), Some(("Nothing is scraped.".to_owned(), String::new())));
+    }
+
+    #[test]
+    fn what_could_not_be_asked_is_not_nothing() {
+        let answered = Sources { asked: 5, answered: 5, ..Sources::default() };
+        assert_eq!(without_figures(&answered), "Nothing was counted in this time.");
+        let away = Sources { asked: 5, problem: Some("connection refused".into()), ..Sources::default() };
+        assert!(without_figures(&away).starts_with("Not known"));
+        assert!(without_figures(&Sources { answered: 4, ..answered }).starts_with("Not known"), "the one may be its");
+    }
+
+    #[test]
+    fn nobody_asked_is_not_nobody_in_step() {
+        assert_eq!(in_step((7, 0), false), "not known, of 7");
+        assert_eq!(in_step((7, 0), true), "0 of 7");
+        assert_eq!(in_step((7, 3), false), "3 of 7", "one of several replicas answered");
+    }
+}
