@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
 use weft_model::{
     canary::{ArmCourse, ArmTotal, Course, MoveEffect},
     graph::CodeRate,
@@ -16,7 +17,7 @@ use crate::{
     db::Edit,
     estate::Estate,
     graph::{error_share, tally},
-    telemetry::prometheus::{Grid, MIN_RATE_S, POINTS, Prometheus, QueryError, Track},
+    telemetry::prometheus::{Grid, MIN_RATE_S, POINTS, Prometheus, Track},
 };
 
 /// How long before and after a move errors are compared.
@@ -30,7 +31,7 @@ pub struct Weights<'a> {
     pub since_ms: Option<u64>,
 }
 
-/// How `split` fared in the `window_s` seconds before `now_ms`, by three range queries side by side.
+/// How `split` fared in the `window_s` seconds before `now_ms`, by a few range queries side by side.
 pub async fn course(
     prometheus: Option<&Prometheus>,
     split: &Split,
@@ -42,16 +43,17 @@ pub async fn course(
     let grid = Grid::new(now_ms, window_s, window_s / POINTS);
     let (times, step_s, rate_s) = (&grid.times, grid.step_s, grid.rate_s());
     let queries = queries(split, rate_s);
-    let ask = |index: usize| grid.ask(prometheus, &queries[index].1);
-    let (picked, codes, buckets) = tokio::join!(ask(0), ask(1), ask(2));
-    let sources = tally(&[outcome(&picked), outcome(&codes), outcome(&buckets)]);
-    let mut picked = picked.unwrap_or_default();
+    let answers = join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))).await;
+    let sources = tally(&answers);
+    // What is not asked for is empty, as what failed is.
+    let mut answers = answers.into_iter().map(Result::unwrap_or_default);
+    let mut next = || answers.next().unwrap_or_default();
+    let (mut picked, codes, buckets) = (next(), next(), next());
     if split.is_opaque() {
         picked = connections::of_split(split, estate, &picked);
     }
     let observed = observed(&grid, split, &picked);
     let configured = configured(&split.shares(), weights);
-    let (codes, buckets) = (codes.unwrap_or_default(), buckets.unwrap_or_default());
     let fared: Vec<Fared> = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &codes, &buckets)).collect();
     let moves = weights.edits.iter().filter(|edit| times.first().is_some_and(|first| edit.at_ms >= first * 1000));
     let moves = moves.map(|edit| effect(edit, times, &fared)).collect();
@@ -74,38 +76,33 @@ pub async fn course(
     });
     let arms = arms.collect();
     let times_ms = grid.times_ms();
-    let commands = queries.map(|(name, promql)| (name.to_owned(), promql)).to_vec();
+    let commands = queries.into_iter().map(|(name, promql)| (name.to_owned(), promql)).collect();
     Course { step_s, rate_s, times_ms, arms, moves, sources, commands }
 }
 
-fn outcome(answer: &Result<Vec<Track>, QueryError>) -> Result<(), QueryError> {
-    answer.as_ref().map(|_| ()).map_err(Clone::clone)
-}
-
-fn queries(split: &Split, rate_s: u64) -> [(&'static str, String); 3] {
+/// What each destination was picked for, what came of it, and how long it took: connections have no duration.
+fn queries(split: &Split, rate_s: u64) -> Vec<(&'static str, String)> {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let hosts: BTreeSet<&str> = split.arms.iter().map(|arm| arm.full_host.as_str()).collect();
     let hosts: Vec<String> = hosts.into_iter().map(|host| escaped(&host.replace('.', "\\."))).collect();
     let own = format!("virtual_service=\"{}\", route=\"{}\"", escaped(&split.virtual_service()), escaped(&split.route));
     let to = format!("destination_service=~\"{}\"", hosts.join("|"));
     let by = "reporter, destination_workload, destination_workload_namespace";
-    let duration = format!("sum by (le, {by}) (rate({REQUEST_DURATION}_bucket{{{to}}}[{rate_s}s]))");
     if split.is_opaque() {
         let opened = connections::selector(std::iter::once(split));
         let failed = format!("{TCP_CONNECTIONS_OPENED_TOTAL}{{{to}}}[{rate_s}s]");
-        return [
+        return vec![
             ("split", format!("sum by (destination_service, {by}) (rate({opened}[{rate_s}s]))")),
             ("rate and errors", format!("sum by ({by}, response_flags) (rate({failed}))")),
-            ("duration", duration),
         ];
     }
-    [
+    vec![
         ("split", format!("sum by (host, subset) (rate({ROUTE_REQUESTS_TOTAL}{{{own}}}[{rate_s}s]))")),
         (
             "rate and errors",
             format!("sum by ({by}, response_code, grpc_response_status) (rate({REQUESTS_TOTAL}{{{to}}}[{rate_s}s]))"),
         ),
-        ("duration", duration),
+        ("duration", format!("sum by (le, {by}) (rate({REQUEST_DURATION}_bucket{{{to}}}[{rate_s}s]))")),
     ]
 }
 

@@ -1,4 +1,7 @@
-use weft_model::ObjectRef;
+use weft_model::{
+    ObjectRef,
+    canary::{FIRST_TCP, FIRST_TLS},
+};
 
 use super::*;
 use crate::telemetry::prometheus::{Labels, Point};
@@ -15,6 +18,26 @@ fn edit(at_ms: u64, before: [u32; 2], after: [u32; 2]) -> Edit {
         revision_before: String::new(),
         revision_after: String::new(),
         undoes: None,
+    }
+}
+
+fn split(route_index: usize) -> Split {
+    let arm = |subset: &str| Arm {
+        host: "h".into(),
+        full_host: "h.ns".into(),
+        subset: subset.into(),
+        labels: BTreeMap::new(),
+        weight: 1,
+        written: Some(1),
+    };
+    Split {
+        object: ObjectRef::default(),
+        content: String::new(),
+        route_index,
+        route: "http[0]".into(),
+        arms: vec![arm("v1"), arm("v2")],
+        testers: Vec::new(),
+        ambiguous: None,
     }
 }
 
@@ -41,23 +64,7 @@ fn what_was_changed_elsewhere_leaves_a_gap() {
 
 #[test]
 fn shares_are_of_each_moment() {
-    let arm = |subset: &str| Arm {
-        host: "h".into(),
-        full_host: "h.ns".into(),
-        subset: subset.into(),
-        labels: BTreeMap::new(),
-        weight: 1,
-        written: Some(1),
-    };
-    let split = Split {
-        object: ObjectRef::default(),
-        content: String::new(),
-        route_index: 0,
-        route: "http[0]".into(),
-        arms: vec![arm("v1"), arm("v2")],
-        testers: Vec::new(),
-        ambiguous: None,
-    };
+    let split = split(0);
     let track = |subset: &str, points: &[(f64, f64)]| Track {
         labels: Labels::from([("host", "h.ns"), ("subset", subset)]),
         points: points.iter().map(|(at, value)| Point { at: *at, value: *value }).collect(),
@@ -66,4 +73,25 @@ fn shares_are_of_each_moment() {
     let tracks = [track("v1", &[(100.0, 9.0), (110.0, 0.0)]), track("v2", &[(100.0, 1.0), (110.0, 0.0)])];
     let shares = observed(&grid, &split, &tracks);
     assert_eq!(shares, [[Some(90.0), None, None], [Some(10.0), None, None]]);
+}
+
+#[test]
+fn durations_are_asked_for_where_they_are_shown() {
+    let names = |index: usize| queries(&split(index), 60).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(0), ["split", "rate and errors", "duration"]);
+    for opaque in [FIRST_TLS, FIRST_TCP] {
+        assert_eq!(names(opaque), ["split", "rate and errors"], "connections have none");
+    }
+    let asked = queries(&split(FIRST_TCP), 60);
+    assert!(asked.iter().all(|(_, promql)| !promql.contains(REQUEST_DURATION)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_asked_for_is_not_missing() {
+    let (estate, weights) = (Estate::default(), Weights { edits: &[], since_ms: None });
+    let (http, tcp) = (split(0), split(FIRST_TCP));
+    let http = course(None, &http, &estate, &weights, 300, 1_000_000).await;
+    let tcp = course(None, &tcp, &estate, &weights, 300, 1_000_000).await;
+    assert_eq!((http.sources.asked, http.commands.len()), (3, 3));
+    assert_eq!((tcp.sources.asked, tcp.commands.len()), (2, 2));
 }
