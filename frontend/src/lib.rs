@@ -1,5 +1,6 @@
 //! The console's page (leptos, rendered in the browser). Modules that only compute are public and build on any target,
-//! so that their tests run on the host; what touches the browser builds for wasm alone.
+//! so that their tests run on the host; what touches the browser builds for wasm alone, and `cargo xtask layers` lets it have
+//! no tests.
 
 pub mod chart;
 pub mod command;

@@ -1,7 +1,9 @@
-//! `cargo xtask layers`: the crate table of ARCHITECTURE.md, held against what the manifests say.
+//! `cargo xtask layers`: the crate table of ARCHITECTURE.md, held against what the manifests say; and the page's
+//! tests, held against what the host builds.
 //!
 //! Only direct edges count, and dev-dependencies are exempt: a test may look behind the wall, the code may not.
 
+mod page;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -23,20 +25,22 @@ pub struct Package {
     pub optional: Vec<String>,
 }
 
-/// Prints every forbidden edge with its remedy; an error when there is one.
+/// Prints every forbidden edge, and every file of the page whose tests never run, with its remedy; an error when there
+/// is one.
 pub fn check() -> Result<()> {
     let root = workspace::root()?;
     let packages = packages(&workspace::metadata()?)?;
     let document = fs::read_to_string(root.join("ARCHITECTURE.md")).context("cannot read ARCHITECTURE.md")?;
-    let problems = rules::edges(&packages, &rules::table(&document));
+    let mut problems = rules::edges(&packages, &rules::table(&document));
+    problems.extend(page::untested(&page::files(&root)?));
     if problems.is_empty() {
-        println!("layers: {} crates keep to the table in ARCHITECTURE.md", packages.len());
+        println!("layers: {} crates keep to the table in ARCHITECTURE.md, and the page's tests run", packages.len());
         return Ok(());
     }
     for problem in &problems {
         eprintln!("{problem}");
     }
-    bail!("{} edges cross a layer", problems.len())
+    bail!("{} problems with layers, above", problems.len())
 }
 
 fn packages(metadata: &Value) -> Result<Vec<Package>> {

@@ -1,5 +1,5 @@
 //! Development tasks that need more than a shell line: `cargo xtask frontend` builds the page, `cargo xtask layers`
-//! checks that crates depend only on what ARCHITECTURE.md lets them.
+//! checks that crates depend only on what ARCHITECTURE.md lets them, and that the page's tests run.
 
 mod bench;
 mod crds;
@@ -27,7 +27,7 @@ enum Task {
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Checks the dependencies between crates against the table in ARCHITECTURE.md.
+    /// Checks the dependencies between crates against the table in ARCHITECTURE.md, and that the page's tests run.
     Layers,
     /// Makes container images of the programs that are built.
     Image(image::ImageArgs),

@@ -1,4 +1,4 @@
-use super::{Package, check, rules};
+use super::{Package, check, page, rules};
 
 fn package(folder: &str, dependencies: &[&str]) -> Package {
     let dependencies = dependencies.iter().map(|name| (*name).to_owned()).collect();
@@ -65,4 +65,32 @@ fn rows_name_folders_and_groups_of_them() {
     assert!(with(package("crates/policy", &["weft-model"])).is_empty());
     let problems = with(package("operator", &["weft-tests"]));
     assert!(problems.len() == 1 && problems[0].starts_with("operator -> tests: not allowed."), "{problems:?}");
+}
+
+#[test]
+fn tests_of_the_page_lie_where_the_host_builds() {
+    const LIB: &str =
+        "pub mod form;\n#[cfg(target_arch = \"wasm32\")]\n// Draws.\npub(crate) mod rooms;\npub mod graph;\n";
+    const TESTS: &str = "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn t() {}\n}\n";
+    let untested = |files: &[(&str, &str)]| {
+        let files = files.iter().chain([&("lib.rs", LIB)]).map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        page::untested(&files.collect())
+    };
+    let graph = "#[cfg(test)]\nmod tests;\n#[cfg(target_arch = \"wasm32\")]\nmod stage;\nmod scene;\n";
+    let host = [("form.rs", TESTS), ("graph.rs", graph), ("graph/tests.rs", "#[test]\n"), ("graph/scene.rs", TESTS)];
+    assert!(untested(&host).is_empty(), "{:?}", untested(&host));
+    assert!(untested(&[("rooms.rs", "mod mesh;\n"), ("rooms/mesh.rs", "fn f() {}\n")]).is_empty());
+
+    let below = untested(&[("rooms.rs", "pub mod mesh;\n"), ("rooms/mesh.rs", TESTS)]);
+    assert!(below.len() == 1 && below[0].starts_with("frontend/src/rooms/mesh.rs: "), "{below:?}");
+    let hidden: [&[(&str, &str)]; 5] = [
+        &[("rooms.rs", TESTS)],
+        &[("graph.rs", graph), ("graph/stage.rs", "#[cfg(all(test, debug_assertions))]\nmod tests {}\n")],
+        &[("form.rs", "#![cfg(target_arch = \"wasm32\")]\n#[cfg(test)]\nmod tests {}\n")],
+        &[("form.rs", "#[cfg(all(test, target_arch = \"wasm32\"))]\nmod tests;\n"), ("form/tests.rs", "#[test]\n")],
+        &[("left.rs", TESTS)],
+    ];
+    for files in hidden {
+        assert_eq!(untested(files).len(), 1, "{files:?}");
+    }
 }
