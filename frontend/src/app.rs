@@ -27,6 +27,7 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
     let app = app();
     app.person.set(info.person.filter(|_| info.guarded));
     let methods = info.methods;
+    app.methods.set(methods.clone());
     api::when_session_ends(move || app.ended.set(true));
     let (zoom, set_zoom) = signal(None);
     window_event_listener(ev::hashchange, move |_| app.view.set(View::parse(&browser::fragment())));

@@ -192,6 +192,12 @@ pub fn find(selector: &str) -> Option<HtmlElement> {
     document().query_selector(selector).ok().flatten()?.dyn_into().ok()
 }
 
+/// What has the focus.
+pub fn focused() -> Option<HtmlElement> {
+    let active = document().active_element().filter(|active| active.tag_name() != "BODY")?;
+    active.dyn_into().ok()
+}
+
 /// What has the focus, where the keyboard put it there.
 pub fn keyboard_focus() -> Option<HtmlElement> {
     let active = document().active_element()?;

@@ -1,11 +1,13 @@
 //! Pieces that several rooms use.
 
+pub mod attention;
 pub mod banner;
 pub mod chart;
 pub mod command;
 pub mod copy;
 pub mod diff;
 pub mod help;
+pub mod modal;
 pub mod person;
 pub mod placeholder;
 pub mod rail;

@@ -1,4 +1,7 @@
-//! Unfinished edits: what was typed and neither applied nor discarded is kept for as long as the tab lives.
+//! Unfinished edits: what was typed and neither applied nor discarded is kept for as long as the tab lives, and at most
+//! for a week.
+
+use serde_json::Value;
 
 #[cfg(target_arch = "wasm32")]
 mod store;
@@ -10,6 +13,13 @@ pub use store::{clear, forget, keep, recall};
 pub const MOST: usize = 20;
 /// How many bytes one may take; what is larger is not kept.
 pub const LARGEST: usize = 256 * 1024;
+
+/// How long one is kept, in milliseconds.
+pub const LONGEST_MS: f64 = 7.0 * 86_400_000.0;
+
+/// Parts of the names of headers and parameters whose values let somebody in.
+const CREDENTIALS: [&str; 9] =
+    ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "api_key", "session"];
 
 /// One unfinished edit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +49,29 @@ impl Kept {
         let (base, text) = parts.next()?.split_at_checked(length.parse().ok()?)?;
         let at_ms = at.parse::<f64>().ok().filter(|at| at.is_finite())?;
         Some(Self { at_ms, revision: revision.to_owned(), base: base.to_owned(), text: text.to_owned() })
+    }
+
+    /// Whether it is from so long ago that nobody goes on with it. A clock that was put back makes none old.
+    pub fn is_old(&self, now_ms: f64) -> bool {
+        now_ms - self.at_ms > LONGEST_MS
+    }
+}
+
+/// The name of a header or parameter in a form whose value nobody else may read, such as `authorization`: a form with
+/// such a value is not kept.
+pub fn credential(form: &Value) -> Option<&str> {
+    match form {
+        Value::Object(map) => {
+            let text = |key: &str| map.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+            let lets_in = |name: &&str| {
+                let name = name.to_ascii_lowercase();
+                CREDENTIALS.iter().any(|part| name.contains(part))
+            };
+            let own = text("value").and(text("name")).filter(lets_in);
+            own.or_else(|| map.values().find_map(credential))
+        }
+        Value::Array(items) => items.iter().find_map(credential),
+        _ => None,
     }
 }
 
@@ -74,6 +107,29 @@ mod tests {
         assert!(kept(LARGEST - 100).write().is_some());
         assert_eq!(kept(LARGEST).write(), None);
         assert_eq!(Kept { revision: "a\nb".into(), ..Kept::default() }.write(), None);
+    }
+
+    #[test]
+    fn a_draft_has_an_age() {
+        let kept = Kept { at_ms: 1.5e12, ..Kept::default() };
+        assert!(!kept.is_old(1.5e12 + LONGEST_MS) && kept.is_old(1.5e12 + LONGEST_MS + 1.0));
+        assert!(!kept.is_old(0.0));
+    }
+
+    #[test]
+    fn values_of_credentials_are_found() {
+        let form = |name: &str, value: &str| {
+            serde_json::json!({"rules": [{"to": "orders|v2", "conditions": [
+                {"part": "header", "name": "x-canary", "how": "exact", "value": "true"},
+                {"part": "header", "name": name, "how": "exact", "value": value},
+            ]}]})
+        };
+        for name in ["Authorization", "proxy-authorization", "cookie", "X-API-Key", "access_token", "x-session-id"] {
+            assert_eq!(credential(&form(name, "s3cret")), Some(name));
+        }
+        assert_eq!(credential(&form("authorization", "")), None, "that it is there is no secret");
+        assert_eq!(credential(&form("x-user", "ada")), None);
+        assert_eq!(credential(&serde_json::json!({"mode": "STRICT", "ports": [{"port": 8080.0}]})), None);
     }
 
     #[test]

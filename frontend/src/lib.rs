@@ -10,6 +10,7 @@ pub mod graph;
 pub mod icons;
 pub mod location;
 pub mod objects;
+pub mod proof;
 pub mod waterfall;
 pub mod weights;
 pub mod words;

@@ -8,7 +8,7 @@ use weft_model::{
     canary::Canaries,
     config::{ConfigList, Meta, Problem, Right, Status, Who, Writes},
     graph::Graph,
-    session::Person,
+    session::{Method, Person},
 };
 
 use crate::{
@@ -158,6 +158,8 @@ pub struct App {
     pub signing: RwSignal<bool>,
     /// Who looks at the page, where people sign in.
     pub person: RwSignal<Option<Person>>,
+    /// The ways to sign in.
+    pub methods: RwSignal<Vec<Method>>,
     /// Whether their session ended while the page was open.
     pub ended: RwSignal<bool>,
     /// Whether something unfinished stands in the panel.
@@ -186,6 +188,7 @@ impl App {
             who: RwSignal::new(None),
             signing: RwSignal::new(false),
             person: RwSignal::new(None),
+            methods: RwSignal::default(),
             ended: RwSignal::new(false),
             unfinished: RwSignal::default(),
         }

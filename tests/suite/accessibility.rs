@@ -135,3 +135,76 @@ async fn no_serious_finding_in_light() {
 async fn no_serious_finding_in_dark() {
     audit(true).await;
 }
+
+/// Types a key where the focus is.
+async fn type_key(browser: &Browser, key: &str) {
+    browser.page.active_element().await.unwrap().send_keys(key).await.unwrap();
+}
+
+/// Waits until a script about what has the focus says yes.
+async fn focus_where(browser: &Browser, what: &str, holds: &str) {
+    until(what, SOON, || async {
+        let script =
+            format!("const active = document.activeElement; return [{holds}, active?.outerHTML.slice(0, 200)]");
+        let now = browser.script(&script).await;
+        ensure(now[0] == true, || now.to_string())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dialogs_and_panels_take_the_keyboard_and_give_it_back() {
+    const TAB: &str = "\u{e004}";
+    const ENTER: &str = "\u{e007}";
+    const ESCAPE: &str = "\u{e00c}";
+    let demo = Demo::start(&["--rate=20", "--sign-in=link"]);
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&demo.text("/signIn")).await;
+    browser.wait_for("[data-testid=person-name]").await;
+
+    // The panel of an entry: the sign-in itself.
+    browser.open(&format!("{}/#/audit", demo.text("/console"))).await;
+    browser.wait_for("[data-testid=audit-row] [data-row]").await;
+    browser.script("document.querySelector('[data-testid=audit-row] [data-row]').focus()").await;
+    type_key(&browser, ENTER).await;
+    focus_where(&browser, "the panel's heading has the focus", "active?.id === 'panel-title'").await;
+    type_key(&browser, ESCAPE).await;
+    focus_where(&browser, "its row has it again", "!!active?.closest('[data-testid=audit-row]')").await;
+
+    // The list of keys: Tab stays in it, the page behind it stands still, and Escape gives back.
+    browser.script("document.querySelector('.tools [aria-label=Keys]').focus()").await;
+    type_key(&browser, ENTER).await;
+    let inside = "!!active?.closest('[data-testid=help]')";
+    focus_where(&browser, "the dialog has the focus", inside).await;
+    for key in [TAB, TAB, TAB, "g", "m"] {
+        type_key(&browser, key).await;
+        focus_where(&browser, "it keeps it", inside).await;
+    }
+    assert!(browser.fragment().await.contains("/audit"), "{}", browser.fragment().await);
+    type_key(&browser, ESCAPE).await;
+    focus_where(&browser, "the button has it again", "active?.getAttribute('aria-label') === 'Keys'").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn every_field_of_a_form_has_a_name() {
+    let demo = Demo::start(&["--rate=20"]);
+    let browser = Browser::start(1440, 900, false).await;
+    for (form, field) in [
+        ("traffic-shifting", "/arms/1/weight"),
+        ("request-routing", "/rules/0/conditions/0/name"),
+        ("authorization-policy", "/rules/0/principals"),
+        ("circuit-breaking", "/maxConnections"),
+    ] {
+        browser.open("about:blank").await;
+        let place = format!("{}/#/configuration?wizard={form}&of=shop/order-service", demo.text("/console"));
+        browser.open(&place).await;
+        browser.wait_for(&format!("[data-at=\"{field}\"]")).await;
+        let script = "return [...document.querySelectorAll('main input, main select, main textarea')]
+            .filter(field => !field.labels.length && !field.getAttribute('aria-label'))
+            .map(field => field.outerHTML.slice(0, 200))";
+        let nameless = browser.script(script).await;
+        assert_eq!(nameless, serde_json::json!([]), "{form}");
+    }
+    browser.close().await;
+}

@@ -1,6 +1,6 @@
 //! A canary over time, and two people at one weight, each in a browser of their own.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use serde_json::json;
 use weft_tests::{
@@ -99,4 +99,87 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     .await;
     ada.close().await;
     bob.close().await;
+}
+
+/// Two versions of a service of which only connections are seen.
+const LEDGER: &str = r"apiVersion: v1
+kind: Service
+metadata: {name: ledger, namespace: shop}
+spec:
+  selector: {app: ledger}
+  ports:
+    - {name: tcp-ledger, port: 5432}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ledger, namespace: shop}
+spec:
+  host: ledger
+  subsets:
+    - {name: v1, labels: {version: v1}}
+    - {name: v2, labels: {version: v2}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: ledger
+  namespace: shop
+spec:
+  hosts:
+    - ledger
+  tcp:
+    - match:
+        - port: 5432
+      route:
+        - destination:
+            host: ledger
+            subset: v1
+          weight: 90
+        - destination:
+            host: ledger
+            subset: v2
+          weight: 10
+";
+
+#[tokio::test]
+async fn weights_of_tcp_are_moved_by_a_click_and_counted_in_connections() {
+    let demo = Demo::start(&["--rate=20"]);
+    let file = demo.manifests().join("ledger.yaml");
+    fs::write(&file, LEDGER).unwrap();
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/canaries?find=ledger", demo.text("/console"))).await;
+    let card = "[data-testid=canary-card][data-canary=\"shop/ledger/20000\"]";
+    let within = |part: &str| format!("{card} {part}");
+    let shares = within("[data-testid=canary-configured]");
+    browser.attribute_where("ninety to ten", &shares, "data-percent", SOON, |value| value == "90.00,10.00").await;
+
+    // Nowhere on the card is a request spoken of, not in its charts either.
+    browser
+        .text_where("its counts", &within("[data-testid=canary-shares]"), SOON, |text| text.contains("Connections"))
+        .await;
+    let split = within("[data-testid=canary-course] [data-chart=split]");
+    browser.text_where("its charts", &split, SOON, |text| text.contains("this route's connections")).await;
+    let whole = browser.text_where("all of it", card, SOON, |text| text.contains("route tcp[0]")).await;
+    assert!(!whole.to_lowercase().contains("request"), "{whole}");
+
+    // Half of them go to v2: looked at, applied, written, told, taken back.
+    press(&browser, &within("[data-testid=canary-preset-50]")).await;
+    let preview = within("[data-testid=canary-preview]");
+    let told = browser.text_where("what would move", &preview, SOON, |text| text.contains("weight: 50")).await;
+    assert!(!told.to_lowercase().contains("request"), "{told}");
+    press(&browser, &within("[data-testid=canary-apply]:not(:disabled)")).await;
+    browser.attribute_where("the move is made", &shares, "data-percent", SOON, |value| value == "50.00,50.00").await;
+    let moved = LEDGER.replace("weight: 90", "weight: 50").replace("weight: 10", "weight: 50");
+    assert_eq!(fs::read_to_string(&file).unwrap(), moved, "only the weights were written");
+    browser
+        .text_where("the history", &within("[data-testid=canary-history]"), SOON, |text| {
+            text.contains("90 / 10 → 50 / 50")
+        })
+        .await;
+    press(&browser, "[data-testid=canary-undo]").await;
+    browser.attribute_where("it is taken back", &shares, "data-percent", SOON, |value| value == "90.00,10.00").await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), LEDGER);
+    let errors = browser.script("return window.__weftErrors || []").await;
+    assert_eq!(errors, json!([]), "the page's script failed");
+    browser.close().await;
 }

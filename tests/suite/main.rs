@@ -18,4 +18,5 @@ mod lint;
 mod protocols;
 mod resilience;
 mod sign_in;
+mod states;
 mod traces;

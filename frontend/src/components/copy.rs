@@ -6,6 +6,7 @@ use super::{command, shape::Glyph};
 use crate::{
     browser,
     icons::Icon,
+    proof::Proof,
     state::{App, app},
 };
 
@@ -52,15 +53,6 @@ pub fn curl(path: &str) -> (String, String) {
     ("the same as JSON".to_owned(), format!("curl -s '$CONSOLE{}'", path.replace('\'', "%27")))
 }
 
-/// A command as it can be run: with this console's address, and with a token where people sign in.
-fn whole(command: &str, signed_in: bool) -> String {
-    let command = command.replace("$CONSOLE", &browser::address(""));
-    match command.strip_prefix("curl -s ") {
-        Some(rest) if signed_in => format!("curl -s -H \"Authorization: Bearer $TOKEN\" {rest}"),
-        _ => command,
-    }
-}
-
 /// Commands and queries that give the same data, each to copy.
 #[component]
 pub fn Commands(
@@ -70,22 +62,29 @@ pub fn Commands(
     let app = app();
     // What did not change is not drawn anew: a focused button stays.
     let commands = Memo::new(move |_| {
-        let signed_in = app.person.with(Option::is_some);
         // Until it is known what is shown here, nothing is left out.
         let cluster = app.meta.with(|load| load.value.as_ref().is_none_or(|meta| meta.cluster_source));
-        let offered = commands.get().into_iter().filter(|(_, command)| command::runs(command, cluster));
-        offered.map(|(name, command)| (name, whole(&command, signed_in))).collect::<Vec<_>>()
+        let mut offered = commands.get();
+        offered.retain(|(_, command)| command::runs(command, cluster));
+        // Queries ask Prometheus, and kubectl the cluster.
+        let asks =
+            offered.iter().any(|(_, command)| command.starts_with("curl ") || command.starts_with("weft console "));
+        let proof = app.person.with(|person| app.methods.with(|methods| Proof::of(person.as_ref(), methods)));
+        let note = if asks { proof.note() } else { String::new() };
+        (proof.commands(&offered, &browser::address("")), note)
     });
     view! {
-        <Show when=move || commands.with(|commands| !commands.is_empty())>
+        <Show when=move || commands.with(|(commands, note)| !commands.is_empty() || !note.is_empty())>
             <details class="commands">
                 <summary>
                     <Glyph icon=Icon::Terminal />
                     {words}
                 </summary>
+                {move || commands.with(|(_, note)| (!note.is_empty()).then(|| view! { <p class="quiet" data-testid="command-note">{note.clone()}</p> }))}
                 {move || {
                     commands
                         .get()
+                        .0
                         .into_iter()
                         .map(|(name, command)| {
                             view! {

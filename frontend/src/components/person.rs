@@ -8,7 +8,7 @@ use weft_model::{
     session::{Method, Person},
 };
 
-use super::shape::Glyph;
+use super::{modal::Modal, shape::Glyph};
 use crate::{
     api, browser, drafts, format,
     icons::Icon,
@@ -116,15 +116,13 @@ pub fn Ended(methods: Vec<Method>) -> impl IntoView {
     });
     view! {
         <Show when=move || app.ended.get()>
-            <div class="veil">
-                <div class="dialog" role="alertdialog" aria-modal="true" aria-labelledby="ended-title" data-testid="ended">
-                    <header>
-                        <h2 id="ended-title">"Your session ended"</h2>
-                    </header>
-                    <p>"Nothing that you typed is lost: sign in in another tab, and this page goes on."</p>
-                    {methods.with_value(|methods| methods.iter().map(again).collect_view())}
-                </div>
-            </div>
+            <Modal role="alertdialog" labelled="ended-title" testid="ended">
+                <header>
+                    <h2 id="ended-title">"Your session ended"</h2>
+                </header>
+                <p>"Nothing that you typed is lost: sign in in another tab, and this page goes on."</p>
+                {methods.with_value(|methods| methods.iter().map(again).collect_view())}
+            </Modal>
         </Show>
     }
 }
@@ -186,6 +184,11 @@ fn wait(app: App) {
             spawn_local(async move {
                 match api::session().await {
                     Ok(info) if info.person.is_some() => {
+                        let name = |person: &Option<Person>| person.as_ref().map(|person| person.name.clone());
+                        // What one of them typed is not the other's to read.
+                        if app.person.with_untracked(name) != name(&info.person) {
+                            drafts::clear();
+                        }
                         app.person.set(info.person.filter(|_| info.guarded));
                         app.ended.set(false);
                     }

@@ -7,7 +7,11 @@ use super::{
     copy::CopyButton,
     shape::{Glyph, HealthShape},
 };
-use crate::{icons::Icon, state::app};
+use crate::{
+    browser,
+    icons::Icon,
+    state::{Link, Load, app},
+};
 
 /// Grey rows while an answer is awaited, with words.
 #[component]
@@ -84,6 +88,38 @@ pub fn Partial(#[prop(into)] sources: Signal<Sources>) -> impl IntoView {
                 <div class="partial" role="status" data-testid="partial">
                     <Glyph icon=Icon::Alert />
                     <span><strong>{count}</strong>" "{problem}</span>
+                </div>
+            }
+        })
+    }
+}
+
+/// An answer that is still shown although the newest question failed: from when it is, why, and asking again.
+#[component]
+pub fn Old<T>(load: RwSignal<Load<T>>, retry: Callback<()>) -> impl IntoView
+where
+    T: Send + Sync + 'static,
+{
+    let app = app();
+    // That nobody answers at all, the page's banner has said.
+    let lost = Memo::new(move |_| matches!(app.link.get(), Link::Lost(_)));
+    let failed = Memo::new(move |_| {
+        let known = load.with(|load| load.value.is_some().then(|| (load.error.clone(), load.at_ms)));
+        known.and_then(|(error, at_ms)| Some((error?, at_ms))).filter(|_| !lost.get())
+    });
+    move || {
+        failed.get().map(|(problem, at_ms)| {
+            view! {
+                <div class="partial" role="status" data-testid="old">
+                    <Glyph icon=Icon::Alert />
+                    <span>
+                        <strong>{format!("What you see is from {}. ", browser::clock(at_ms))}</strong>
+                        {problem.title}
+                        " "
+                        {problem.detail}
+                        " "
+                        <button class="link" on:click=move |_| retry.run(())>"Try again"</button>
+                    </span>
                 </div>
             }
         })

@@ -3,7 +3,10 @@
 use leptos::{ev, html, prelude::*, task::spawn_local};
 use weft_model::config::{Problem, Right, Who, Writes};
 
-use super::shape::{Glyph, HealthShape};
+use super::{
+    modal::Modal,
+    shape::{Glyph, HealthShape},
+};
 use crate::{
     api,
     icons::Icon,
@@ -88,43 +91,35 @@ fn Dialog() -> impl IntoView {
         api::give_token("");
         app.who.set(None);
     };
-    let close = move || app.signing.set(false);
+    let close = Callback::new(move |()| app.signing.set(false));
     view! {
-        <div class="veil" on:click=move |_| close() on:keydown=move |event| { if event.key() == "Escape" { close() } }>
-            <div
-                class="dialog"
-                role="dialog"
-                aria-modal="true"
-                aria-labelledby="token-title"
-                on:click=|event| event.stop_propagation()
-            >
-                <header>
-                    <h2 id="token-title">"Your token"</h2>
-                    <button class="icon-button" aria-label="Close" on:click=move |_| close()>
-                        <Glyph icon=Icon::Close />
-                    </button>
-                </header>
-                <p>
-                    "The console itself can only read. Changes are made with your token and your rights. It stays in this tab's memory: a reload forgets it, and the console neither keeps nor logs it."
-                </p>
-                <form class="token-form" on:submit=give>
-                    <input
-                        node_ref=field
-                        type="password"
-                        autocomplete="off"
-                        spellcheck="false"
-                        aria-label="Token"
-                        placeholder="kubectl create token NAME"
-                        data-testid="token-input"
-                    />
-                    <button class="button primary" data-testid="token-give" disabled=move || busy.get()>
-                        {move || if busy.get() { "Asking …" } else { "Use" }}
-                    </button>
-                </form>
-                {move || problem.get().map(|problem| view! { <Refused problem /> })}
-                {move || app.who.get().map(|who| view! { <Known who forget /> })}
-            </div>
-        </div>
+        <Modal labelled="token-title" testid="token" close>
+            <header>
+                <h2 id="token-title">"Your token"</h2>
+                <button class="icon-button" aria-label="Close" on:click=move |_| close.run(())>
+                    <Glyph icon=Icon::Close />
+                </button>
+            </header>
+            <p>
+                "The console itself can only read. Changes are made with your token and your rights. It stays in this tab's memory: a reload forgets it, and the console neither keeps nor logs it."
+            </p>
+            <form class="token-form" on:submit=give>
+                <input
+                    node_ref=field
+                    type="password"
+                    autocomplete="off"
+                    spellcheck="false"
+                    aria-label="Token"
+                    placeholder="kubectl create token NAME"
+                    data-testid="token-input"
+                />
+                <button class="button primary" data-testid="token-give" disabled=move || busy.get()>
+                    {move || if busy.get() { "Asking …" } else { "Use" }}
+                </button>
+            </form>
+            {move || problem.get().map(|problem| view! { <Refused problem /> })}
+            {move || app.who.get().map(|who| view! { <Known who forget /> })}
+        </Modal>
     }
 }
 

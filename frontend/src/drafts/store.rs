@@ -9,9 +9,14 @@ fn key(place: &str) -> String {
     format!("{PREFIX}{place}")
 }
 
-/// The unfinished edit of a place.
+/// The unfinished edit of a place; one that is too old is forgotten.
 pub fn recall(place: &str) -> Option<Kept> {
-    Kept::read(&Tab::recall(&key(place))?)
+    let kept = Kept::read(&Tab::recall(&key(place))?)?;
+    if kept.is_old(browser::now()) {
+        forget(place);
+        return None;
+    }
+    Some(kept)
 }
 
 /// Forgets the one of a place.

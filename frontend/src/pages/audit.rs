@@ -11,7 +11,7 @@ use weft_model::audit::{Action, AuditEntry};
 use crate::{
     api::{self, AuditQuery},
     browser,
-    components::{copy::CopyLink, shape::Glyph},
+    components::{attention, copy::CopyLink, shape::Glyph},
     icons::Icon,
     location::View,
     state::app,
@@ -46,6 +46,7 @@ pub fn Audit() -> impl IntoView {
     let app = app();
     let chosen: RwSignal<Option<AuditEntry>> = RwSignal::default();
     let people: RwSignal<Vec<String>> = RwSignal::default();
+    attention::follow(Memo::new(move |_| app.view.with(|view| view.select.clone())));
     let export =
         move |format: &'static str| move || app.view.with(|view| api::audit_file(&query(view, browser::now()), format));
     view! {

@@ -17,7 +17,7 @@ use crate::{
     components::{
         command,
         copy::{Commands, CopyLink, curl},
-        placeholder::{Empty, Failure, Partial, Skeleton},
+        placeholder::{Empty, Failure, Old, Partial, Skeleton},
         shape::Glyph,
     },
     icons::Icon,
@@ -86,11 +86,12 @@ pub fn Canaries() -> impl IntoView {
                 <Show when=move || asked.get()>
                     <Partial sources=sources />
                 </Show>
+                <Old load=app.canaries retry />
                 <Show
                     when=move || loaded.get()
                     fallback=move || match app.canaries.with(|load| load.error.clone()) {
                         Some(problem) => view! { <Failure problem retry /> }.into_any(),
-                        None => view! { <Skeleton words="Counting the requests of each weighted route …" rows=4 /> }.into_any(),
+                        None => view! { <Skeleton words="Counting what each weighted route carries …" rows=4 /> }.into_any(),
                     }
                 >
                     <Show when=move || none.get()>

@@ -19,7 +19,7 @@ use crate::{
     app::Settle,
     components::{
         copy::{Commands, CopyLink},
-        placeholder::{Failure, Skeleton},
+        placeholder::{Failure, Old, Skeleton},
         shape::{Glyph, SeverityMark},
     },
     icons::Icon,
@@ -84,6 +84,7 @@ pub fn Configuration() -> impl IntoView {
                     let files = files.get();
                     (!files.is_empty()).then(|| view! { <FileFindings findings=files /> })
                 }}
+                <Old load=app.config retry />
                 <Show
                     when=move || loaded.get()
                     fallback=move || match app.config.with(|load| load.error.clone()) {

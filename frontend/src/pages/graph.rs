@@ -1,6 +1,5 @@
 //! The graph's room: canvas, list, panel.
 
-mod attention;
 mod board;
 mod edge;
 mod export;
@@ -22,9 +21,9 @@ use leptos::{prelude::*, task::spawn_local};
 use crate::{
     api,
     components::{
-        command,
+        attention, command,
         copy::curl,
-        placeholder::{Failure, Partial, Skeleton},
+        placeholder::{Failure, Old, Partial, Skeleton},
         shape::Glyph,
     },
     graph::{
@@ -122,6 +121,7 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
             <div class="graph-main">
                 <Toolbar />
                 <Partial sources=sources />
+                <Old load=app.graph retry />
                 <Show
                     when=move || loaded.get()
                     fallback=move || match app.graph.with(|load| load.error.clone()) {

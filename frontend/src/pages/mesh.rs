@@ -11,7 +11,7 @@ use crate::{
         banner::is_configured,
         command,
         copy::{Commands, CopyLink},
-        placeholder::{Failure, Skeleton},
+        placeholder::{Failure, Old, Skeleton},
         shape::HealthShape,
     },
     format,
@@ -43,6 +43,7 @@ pub fn Mesh() -> impl IntoView {
                     <span class="spring"></span>
                     <CopyLink />
                 </div>
+                <Old load retry />
                 {move || load.with(|load| match (&load.value, &load.error) {
                     (Some(state), _) => {
                         let find = app.view.with(|view| view.namespaces.clone());
@@ -111,12 +112,18 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
             <section>
                 <h2>"Certificates"</h2>
                 {state.certificates_note.clone().map(|note| view! { <p class="partial" role="status">{note}</p> })}
+                {(state.certificates.is_empty() && state.certificates_note.is_none()).then(|| view! {
+                    <p class="quiet">"No certificate is known: neither a control plane nor a proxy has told of one."</p>
+                })}
                 {certificates::timeline(&state.certificates, browser::now())}
             </section>
             <section>
                 <h2>"What proxies cost"</h2>
                 {match &state.costs_note {
                     Some(note) => view! { <p class="partial" role="status">{note.clone()}</p> }.into_any(),
+                    None if state.costs.is_empty() => view! {
+                        <p class="quiet">"Nobody has told what proxies need: none runs, or Prometheus does not scrape them."</p>
+                    }.into_any(),
                     None => view! {
                         <table class="small">
                             <thead><tr><th>"Namespace"</th><th class="numeral">"Proxies"</th><th class="numeral">"Memory"</th><th class="numeral">"CPU, 5 min"</th></tr></thead>
@@ -140,8 +147,11 @@ fn planes(state: &MeshState) -> impl IntoView + use<> {
     let rows = state.control_planes.iter().map(|plane| {
         let health = if plane.problem.is_none() { Health::Healthy } else { Health::Failing };
         view! {
-            <tr data-testid="control-plane" title=plane.problem.clone()>
-                <th scope="row"><span class="fact-part"><HealthShape health silent=true />{plane.name.trim_start_matches("http://").to_owned()}</span></th>
+            <tr data-testid="control-plane">
+                <th scope="row">
+                    <span class="fact-part"><HealthShape health />{plane.name.trim_start_matches("http://").to_owned()}</span>
+                    {plane.problem.clone().map(|problem| view! { <p class="quiet">{problem}</p> })}
+                </th>
                 <td>{if plane.revision.is_empty() { "–".to_owned() } else { plane.revision.clone() }}</td>
                 <td>{if plane.version.is_empty() { "–".to_owned() } else { plane.version.clone() }}</td>
                 <td class="numeral">{plane.proxies}</td>
@@ -182,6 +192,10 @@ fn proxies(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
     let shown: Vec<_> =
         state.proxies.iter().filter(|proxy| scope.is_empty() || scope.contains(&proxy.namespace)).collect();
     let left = shown.len().saturating_sub(FIRST_PROXIES);
+    let none = shown.is_empty().then(|| match state.proxies.len() {
+        0 => "No proxy is known: have pods injected, or start a proxy with this control plane's address.".to_owned(),
+        all => format!("The chosen namespaces leave none of {all}: choose others in the top bar."),
+    });
     let rows = shown.into_iter().take(FIRST_PROXIES).map(|proxy| {
         let (namespace, find) = (proxy.namespace.clone(), proxy.name.clone());
         let href = move || {
@@ -203,10 +217,15 @@ fn proxies(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
     view! {
         <section>
             <h2>"Proxies"</h2>
-            <table class="list mesh-proxies">
-                <thead><tr><th>"State"</th><th>"Proxy"</th><th>"Namespace"</th><th>"Version"</th><th class="numeral">"Connected"</th><th>"In its words"</th></tr></thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
+            {match none {
+                Some(words) => view! { <p class="quiet" data-testid="mesh-no-proxies">{words}</p> }.into_any(),
+                None => view! {
+                    <table class="list mesh-proxies">
+                        <thead><tr><th>"State"</th><th>"Proxy"</th><th>"Namespace"</th><th>"Version"</th><th class="numeral">"Connected"</th><th>"In its words"</th></tr></thead>
+                        <tbody>{rows.collect_view()}</tbody>
+                    </table>
+                }.into_any(),
+            }}
             {(left > 0).then(|| view! { <p class="quiet">{format!("{left} more are in step or further down: choose a namespace, or use the command.")}</p> })}
         </section>
     }

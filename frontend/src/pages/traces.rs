@@ -7,7 +7,7 @@ mod waterfall;
 
 use leptos::prelude::*;
 
-use crate::{api::TraceQuery, location::View, state::app};
+use crate::{api::TraceQuery, components::attention, location::View, state::app};
 use filters::Filters;
 use heat::HeatMap;
 use list::List;
@@ -23,6 +23,7 @@ const COLUMNS: u64 = 48;
 pub fn Traces() -> impl IntoView {
     let app = app();
     let selected = Memo::new(move |_| app.view.with(|view| view.select.clone()));
+    attention::follow(selected);
     view! {
         <div class="room split traces" class:with-detail=move || !selected.with(String::is_empty)>
             <div class="scroll">

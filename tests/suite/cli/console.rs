@@ -9,6 +9,7 @@ use std::{
 
 use serde_json::Value;
 use weft_tests::{
+    browser::Browser,
     demo::Demo,
     process::{program, root},
     wait::{ensure, until},
@@ -142,6 +143,45 @@ async fn each_view_is_shown_to_people_and_to_programs() {
 
     pages(&terminal);
     refusals(&terminal);
+}
+
+/// Who has a link has no token: what the page shows them to copy works as it stands there, after the sign-in that it names.
+#[tokio::test]
+async fn what_the_page_offers_somebody_with_a_link_runs_at_a_terminal() {
+    let terminal = Terminal::open();
+    let demo = &terminal.demo;
+    let first = demo.text("/signIn");
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&first).await;
+    browser.wait_for("[data-testid=person-name]").await;
+    browser.open(&format!("{}/#/canaries", demo.text("/console"))).await;
+    browser.click(".scroll > .commands summary").await;
+    let note = "[data-testid=command-note]";
+    browser
+        .text_where("what else it takes", note, SOON, |text| text.contains("takes none") && text.contains("next link"))
+        .await;
+    let script = "return [...document.querySelectorAll('.scroll > .commands pre')].map(line => line.textContent)";
+    let lines: Vec<String> = serde_json::from_value(browser.script(script).await).unwrap();
+    assert!(lines.iter().all(|line| !line.contains("TOKEN") && !line.starts_with("curl")), "{lines:?}");
+    assert_eq!(lines[0], "weft console login LINK");
+    assert!(lines[1].starts_with("weft console canaries "), "{lines:?}");
+    browser.close().await;
+
+    let next = until("there is another link", SOON, || async {
+        let text = fs::read_to_string(demo.text("/signInFile")).map_err(|error| error.to_string())?;
+        ensure(text.trim() != first && !text.trim().is_empty(), || "the same".to_owned())?;
+        Ok(text.trim().to_owned())
+    })
+    .await;
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().skip(2).collect();
+        terminal.text(&words)
+    };
+    run(&lines[0].replace("LINK", &next));
+    assert!(run(&lines[1]).contains("VERDICT"), "{}", lines[1]);
+    let json = lines.iter().find(|line| line.ends_with("--output json")).unwrap_or_else(|| panic!("{lines:?}"));
+    let answer: Value = serde_json::from_str(&run(json)).unwrap();
+    assert!(answer["canaries"].as_array().is_some_and(|canaries| !canaries.is_empty()), "{answer}");
 }
 
 /// Pages lead to each other, and however small they are nothing is left out.

@@ -83,3 +83,102 @@ async fn unfinished_edits_are_kept_and_asked_about() {
     assert_eq!(errors, json!([]), "the page's script failed");
     browser.close().await;
 }
+
+#[tokio::test]
+async fn unfinished_forms_are_kept_until_they_are_applied_or_discarded() {
+    let demo = Demo::start(&["--rate=20"]);
+    let file = demo.manifests().join("order-service.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    let browser = Browser::start(1440, 900, false).await;
+    let form = async |kind: &str| {
+        browser.open("about:blank").await;
+        browser.open(&url(&demo, &format!("?wizard={kind}&of=shop/order-service"))).await;
+    };
+    let stored = async |count: usize| {
+        let script = "return Object.keys(sessionStorage).filter(key => key.startsWith('weft.draft.wizard~')).length";
+        until("so many forms are kept", SOON, || async {
+            let found = browser.script(script).await;
+            ensure(found == json!(count), || format!("{found}, not {count}"))
+        })
+        .await;
+    };
+    let filled = async |at: &str, text: &str| {
+        until("the field has it", SOON, || async {
+            let found = value(&browser, at).await;
+            ensure(found == json!(text), || found.to_string())
+        })
+        .await;
+    };
+    let (kept, difference) = ("[data-testid=wizard-kept]", "[data-testid=diff]");
+
+    // One form of an object is not the other.
+    form("timeouts").await;
+    filled("/timeout", "10s").await;
+    stored(0).await;
+    fill(&browser, "/timeout", "4s").await;
+    browser.text_where("the difference", difference, SOON, |text| text.contains("timeout: 4s")).await;
+    form("circuit-breaking").await;
+    filled("/maxConnections", "100").await;
+    gone(&browser, kept).await;
+    fill(&browser, "/maxConnections", "90").await;
+    browser.text_where("the difference", difference, SOON, |text| text.contains("maxConnections: 90")).await;
+    stored(2).await;
+
+    // Another room and back, another page and back: it is there, and when it was filled in is said.
+    browser.script("location.hash = '#/mesh'").await;
+    gone(&browser, "[data-testid=wizard]").await;
+    browser.page.back().await.unwrap();
+    browser.text_where("it was kept", kept, SOON, |text| text.contains("unfinished form of")).await;
+    filled("/maxConnections", "90").await;
+    form("timeouts").await;
+    let told = browser.text_where("it was kept", kept, SOON, |text| text.contains("unfinished form of")).await;
+    assert!(!told.contains("configured since"), "{told}");
+    filled("/timeout", "4s").await;
+    browser.text_where("the difference", difference, SOON, |text| text.contains("timeout: 4s")).await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), before, "nothing was written");
+
+    // What somebody else configured meanwhile is said.
+    fs::write(&file, before.replace("attempts: 2", "attempts: 3")).unwrap();
+    let console = demo.address("/console");
+    until("the console has read it", SOON, || async {
+        let path = "/api/v1/wizards/timeouts?namespace=shop&name=order-service";
+        let answer = get(console, &console.to_string(), path, &[]).await?.json();
+        ensure(answer["form"]["attempts"] == 3, || answer["form"].to_string())
+    })
+    .await;
+    form("timeouts").await;
+    browser.text_where("that too", kept, SOON, |text| text.contains("Something else is configured since then")).await;
+    filled("/timeout", "4s").await;
+
+    // Applied, it is forgotten; discarded, too.
+    apply(&browser).await;
+    file_where(&file, "the file has it", |text| text.contains("timeout: 4s")).await;
+    browser.wait_for("[data-testid=wizard-same]").await;
+    gone(&browser, kept).await;
+    stored(1).await;
+    form("circuit-breaking").await;
+    click(&browser, "[data-testid=wizard-kept-discard]").await;
+    filled("/maxConnections", "100").await;
+    gone(&browser, kept).await;
+    stored(0).await;
+    fill(&browser, "/maxConnections", "80").await;
+    stored(1).await;
+    click(&browser, "[data-testid=wizard-close]").await;
+    click(&browser, "[data-testid=unfinished-discard]").await;
+    gone(&browser, "[data-testid=wizard]").await;
+    stored(0).await;
+
+    // What lets somebody in is not kept, and that is said.
+    form("request-routing").await;
+    filled("/rules/0/conditions/0/name", "x-canary").await;
+    fill(&browser, "/rules/0/conditions/0/value", "yes").await;
+    stored(1).await;
+    fill(&browser, "/rules/0/conditions/0/name", "authorization").await;
+    let unkept = "[data-testid=wizard-not-kept]";
+    browser.text_where("why not", unkept, SOON, |text| text.contains("a value of authorization")).await;
+    stored(0).await;
+
+    let errors = browser.script("return window.__weftErrors || []").await;
+    assert_eq!(errors, json!([]), "the page's script failed");
+    browser.close().await;
+}

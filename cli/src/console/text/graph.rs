@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use weft_model::{
-    canary::{Canaries, Canary, Verdict},
+    canary::{Canaries, Canary, Verdict, place},
     graph::{Edge, Graph, Node, NodeKind},
 };
 
@@ -76,7 +76,7 @@ pub fn canaries(list: &Canaries) -> String {
         "CONFIGURED",
         "OBSERVED",
         "95 % INTERVAL",
-        "REQUESTS",
+        "COUNTED",
         "RATE",
         "ERRORS",
         "P95",
@@ -87,7 +87,8 @@ pub fn canaries(list: &Canaries) -> String {
     for canary in &list.canaries {
         let _ = write!(text, "\n{}: {}\n", clean(&name(canary)), clean(&canary.sentence));
         for tester in &canary.testers {
-            let words = format!("{} go to {}: {} requests", tester.matches, tester.destination, tester.requests);
+            let count = counted(canary, tester.requests);
+            let words = format!("{} go to {}: {count}", tester.matches, tester.destination);
             let _ = writeln!(text, "  {}", clean(&words));
         }
     }
@@ -96,7 +97,14 @@ pub fn canaries(list: &Canaries) -> String {
 }
 
 fn name(canary: &Canary) -> String {
-    format!("{}/{} http[{}]", canary.object.namespace, canary.object.name, canary.route_index)
+    let (list, index) = place(canary.route_index);
+    format!("{}/{} {list}[{index}]", canary.object.namespace, canary.object.name)
+}
+
+/// A count with what was counted.
+fn counted(canary: &Canary, number: u64) -> String {
+    let one = if canary.connections { "connection" } else { "request" };
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
 fn shares(canary: &Canary) -> Vec<Vec<String>> {
@@ -117,8 +125,8 @@ fn shares(canary: &Canary) -> Vec<Vec<String>> {
             of(share.configured_percent),
             share.observed_percent.map(of).unwrap_or_default(),
             share.interval.map(|(low, high)| format!("{}–{}", figure(low), figure(high))).unwrap_or_default(),
-            share.requests.to_string(),
-            format!("{} req/s", figure(share.rate)),
+            counted(canary, share.requests),
+            format!("{} {}", figure(share.rate), if canary.connections { "conn/s" } else { "req/s" }),
             percent(share.error_share),
             millis(share.p95_ms),
             verdict.to_owned(),

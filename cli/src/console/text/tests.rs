@@ -99,6 +99,29 @@ fn canaries_stand_beside_what_was_configured() {
 }
 
 #[test]
+fn a_canary_of_connections_speaks_of_no_requests() {
+    let text = shown(
+        Shape::Canaries,
+        json!({
+            "canaries": [{
+                "object": object("VirtualService", "ledger"), "routeIndex": weft_model::canary::FIRST_TCP + 2,
+                "route": "tcp[2]", "connections": true,
+                "shares": [{
+                    "host": "ledger", "subset": "v1", "configuredPercent": 100.0, "requests": 1,
+                    "observedPercent": 100.0, "interval": null, "rate": 8.0, "errorShare": null, "p95Ms": null,
+                }],
+                "testers": [], "verdict": "too-little-traffic", "sentence": "1 connection.", "sinceMs": null,
+                "revision": "r", "query": "q",
+            }],
+            "sources": sources(None),
+        }),
+    );
+    let row = line(&text, &["shop/ledger tcp[2]", "ledger v1"]);
+    assert!(row.contains(" 1 connection ") && row.contains("8.00 conn/s"), "{row}");
+    assert!(!text.to_lowercase().contains("request"), "{text}");
+}
+
+#[test]
 fn configuration_comes_with_its_findings() {
     let row = json!({
         "object": object("VirtualService", "order"), "file": "shop.yaml", "line": 4, "changedAtMs": 1,

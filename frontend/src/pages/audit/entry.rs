@@ -60,7 +60,7 @@ pub fn Entry(entry: AuditEntry) -> impl IntoView {
         <aside class="panel detail" aria-labelledby="panel-title" data-testid="audit-entry">
             <header>
                 <div class="grow">
-                    <h2 id="panel-title">{words::action(entry.action)}</h2>
+                    <h2 id="panel-title" tabindex="-1">{words::action(entry.action)}</h2>
                     <p class="quiet">{browser::moment(entry.at_ms as f64)}</p>
                 </div>
                 <button class="icon-button" title="Close (Esc)" aria-label="Close" on:click=move |_| app.change(|view| view.select.clear())>

@@ -82,6 +82,13 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
             chosen.set(found);
         }
     });
+    // A link may name an entry that is further down, or that the filters leave out.
+    let missing = Memo::new(move |_| {
+        let wanted = app.view.with(|view| !view.select.is_empty());
+        let id = app.view.with(|view| view.select.parse::<u64>().ok());
+        entries
+            .with(|entries| entries.as_ref().is_some_and(|all| wanted && !all.iter().any(|entry| Some(entry.id) == id)))
+    });
     let next = Memo::new(move |_| {
         older.with(|older| {
             if older.entries.is_empty() {
@@ -127,6 +134,13 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
     };
     view! {
         {move || load.with(|load| load.error.clone()).map(|problem| view! { <Failure problem retry /> })}
+        <Show when=move || missing.get()>
+            <p class="partial" role="status" data-testid="audit-missing">
+                <strong>"The entry that this link names is not in this list. "</strong>
+                "Show older ones, or loosen the filters. "
+                <button class="link" on:click=move |_| app.change(|view| view.select.clear())>"Leave it"</button>
+            </p>
+        </Show>
         {move || match known.get() {
             None if load.with(|load| load.error.is_some()) => ().into_any(),
             None => view! { <Skeleton words="Reading the audit …" rows=8 /> }.into_any(),

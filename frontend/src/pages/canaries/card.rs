@@ -23,7 +23,7 @@ use crate::{
     location::Room,
     pages::configuration,
     state::app,
-    words,
+    words::{self, Counted},
 };
 
 /// The card of the route with this key; it stays while numbers change, and so does what was typed into it.
@@ -55,7 +55,11 @@ pub fn Card(key: String) -> impl IntoView {
     };
     let commands = Signal::derive(move || {
         canary.with(|canary| {
-            canary.iter().map(|canary| ("requests per destination (PromQL)".to_owned(), canary.query.clone())).collect()
+            let query = |canary: &Arc<Canary>| {
+                let many = Counted::of(canary.connections).many;
+                (format!("{many} per destination (PromQL)"), canary.query.clone())
+            };
+            canary.iter().map(query).collect()
         })
     });
     let heading = move || {
@@ -113,6 +117,7 @@ fn read(canary: &Canary) -> String {
 /// What each destination should get and what it gets, with the interval.
 #[component]
 fn Versions(canary: Canary) -> impl IntoView {
+    let counted = Counted::of(canary.connections);
     let since = canary.since_ms.map(|since| since as f64);
     let row = |(index, share): (usize, Share)| {
         let interval = share.interval.map(|(low, high)| format!("{low:.1}–{high:.1}"));
@@ -132,7 +137,7 @@ fn Versions(canary: Canary) -> impl IntoView {
     let testers = canary.testers.clone();
     view! {
         <div class="wide" tabindex="0" role="group" aria-label="Shares">
-            <table class="small shares">
+            <table class="small shares" data-testid="canary-shares">
                 <thead>
                     <tr>
                         <th scope="col">"Destination"</th>
@@ -140,20 +145,20 @@ fn Versions(canary: Canary) -> impl IntoView {
                         <th scope="col" class="numeral">"Observed"</th>
                         <th scope="col" class="numeral" title="The true share lies here with 95 % certainty">"95 % interval"</th>
                         <th scope="col" class="numeral" title=since.map(|since| format!("since {}", browser::moment(since)))>
-                            {since.map_or_else(|| "Requests".to_owned(), |since| format!("Requests since {}", browser::minute(since)))}
+                            {counted.since(since.map(browser::minute).as_deref())}
                         </th>
                     </tr>
                 </thead>
                 <tbody>{canary.shares.into_iter().enumerate().map(row).collect_view()}</tbody>
             </table>
         </div>
-        {(!testers.is_empty()).then(|| view! { <Testers testers /> })}
+        {(!testers.is_empty()).then(|| view! { <Testers testers counted /> })}
     }
 }
 
 /// Routes that come first and do not count.
 #[component]
-fn Testers(testers: Vec<TesterRoute>) -> impl IntoView {
+fn Testers(testers: Vec<TesterRoute>, counted: Counted) -> impl IntoView {
     view! {
         <ul class="testers">
             {testers
@@ -168,7 +173,7 @@ fn Testers(testers: Vec<TesterRoute>) -> impl IntoView {
                                 ") always go to "
                                 {tester.destination}
                                 ": "
-                                {format::plural(tester.requests as usize, "request", "requests")}
+                                {format::plural(tester.requests as usize, counted.one, counted.many)}
                                 ", counted apart."
                             </span>
                         </li>

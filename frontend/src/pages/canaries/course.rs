@@ -14,10 +14,11 @@ use crate::{
     components::{
         chart::Figures,
         copy::Commands,
-        placeholder::{Failure, Partial, Skeleton},
+        placeholder::{Failure, Old, Partial, Skeleton},
     },
     format,
     poll::poll,
+    words::Counted,
 };
 
 /// Times that can be looked at, in seconds.
@@ -36,8 +37,9 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
         poll(key, |(object, index, window_s)| async move { api::course(&object, index, window_s).await });
     Effect::new(move |_| course.set(load.with(|load| load.value.clone())));
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
-    let read = move |part: fn(&Course) -> Vec<Chart>| Memo::new(move |_| load.with(|load| load.part(part)));
-    let charts = read(charts);
+    let counted =
+        Memo::new(move |_| Counted::of(canary.with(|canary| canary.as_ref().is_some_and(|canary| canary.connections))));
+    let charts = Memo::new(move |_| load.with(|load| load.part(|course| charts(course, counted.get()))));
     let times = Signal::derive(move || load.with(|load| load.part(|course| course.times_ms.clone())));
     let sources = Signal::derive(move || load.with(|load| load.part(|course| course.sources.clone())));
     let commands = Signal::derive(move || load.with(|load| load.part(|course| course.commands.clone())));
@@ -70,16 +72,17 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
                 }
             >
                 <Partial sources=sources />
+                <Old load retry />
                 <Figures charts=charts times=times sources=sources />
-                {move || arms.with(|arms| compared(arms))}
+                {move || arms.with(|arms| compared(arms, counted.get()))}
                 <Commands commands=commands words="Show PromQL" />
             </Show>
         </section>
     }
 }
 
-/// Shares, errors, durations and rates. Of two destinations the second one's share says it all.
-fn charts(course: &Course) -> Vec<Chart> {
+/// Shares, errors, durations where there are any, and rates. Of two destinations the second one's share says it all.
+fn charts(course: &Course, counted: Counted) -> Vec<Chart> {
     let line = |name: String, unit: &str, values: &[Option<f64>]| Line {
         name,
         unit: unit.to_owned(),
@@ -100,16 +103,19 @@ fn charts(course: &Course) -> Vec<Chart> {
         lines,
         more: 0,
     };
-    vec![
-        chart("split", "Share of this route's requests", shares.collect()),
-        chart("version-errors", "Failed requests", each("%", |arm| &arm.error_percent)),
-        chart("duration", "Duration, p95", each("ms", |arm| &arm.p95_ms)),
-        chart("requests", "Requests received", each("req/s", |arm| &arm.rate)),
-    ]
+    let mut charts = vec![
+        chart("split", &format!("Share of this route's {}", counted.many), shares.collect()),
+        chart("version-errors", &format!("Failed {}", counted.many), each("%", |arm| &arm.error_percent)),
+    ];
+    if counted.timed {
+        charts.push(chart("duration", "Duration, p95", each("ms", |arm| &arm.p95_ms)));
+    }
+    charts.push(chart("requests", &format!("{} received", counted.title), each(counted.unit, |arm| &arm.rate)));
+    charts
 }
 
 /// Rate, errors and duration of each version over the same time.
-fn compared(arms: &[ArmCourse]) -> impl IntoView + use<> {
+fn compared(arms: &[ArmCourse], counted: Counted) -> impl IntoView + use<> {
     let base = arms.first().cloned().unwrap_or_default();
     let row = |(index, arm): (usize, &ArmCourse)| {
         let whole = &arm.whole;
@@ -128,12 +134,14 @@ fn compared(arms: &[ArmCourse]) -> impl IntoView + use<> {
             <tr data-version=arm.name.clone()>
                 <th scope="row"><span class=format!("swatch part-{}", index % 4 + 1)></span>{format::middle(&arm.name, 32)}</th>
                 <td class="numeral">{format::count(whole.requests)}</td>
-                <td class="numeral">{format::rate(whole.rate, "http")}</td>
+                <td class="numeral">{format::rate(whole.rate, counted.protocol)}</td>
                 <td class="numeral">{format::maybe(whole.error_share, format::share)}" "{errors}</td>
-                <td class="numeral">
-                    {format::maybe(whole.p95_ms, format::millis)}" "
-                    <small>{slower.filter(|slower| slower.abs() >= 0.005).map(|slower| format!("{} ms", format::signed(slower)))}</small>
-                </td>
+                {counted.timed.then(|| view! {
+                    <td class="numeral">
+                        {format::maybe(whole.p95_ms, format::millis)}" "
+                        <small>{slower.filter(|slower| slower.abs() >= 0.005).map(|slower| format!("{} ms", format::signed(slower)))}</small>
+                    </td>
+                })}
             </tr>
         }
     };
@@ -144,10 +152,10 @@ fn compared(arms: &[ArmCourse]) -> impl IntoView + use<> {
                 <thead>
                     <tr>
                         <th scope="col">"Version"</th>
-                        <th scope="col" class="numeral" title="All that it received in this time, over this route or any other">"Requests"</th>
+                        <th scope="col" class="numeral" title="All that it received in this time, over this route or any other">{counted.title}</th>
                         <th scope="col" class="numeral">"Rate"</th>
                         <th scope="col" class="numeral" title="With the difference to the first one in percentage points, and its 95 % interval">"Errors"</th>
-                        <th scope="col" class="numeral">"p95"</th>
+                        {counted.timed.then(|| view! { <th scope="col" class="numeral">"p95"</th> })}
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>

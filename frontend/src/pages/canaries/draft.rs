@@ -9,7 +9,7 @@ use weft_model::{
     config::Problem,
 };
 
-use crate::{api, app::Settle, drafts, state::App, weights};
+use crate::{api, app::Settle, drafts, state::App, weights, words::Counted};
 
 /// How long typing and dragging must rest before a preview is asked for, in milliseconds.
 const REST_MS: u32 = 200;
@@ -86,6 +86,11 @@ impl Draft {
     /// Where the object is.
     pub fn namespace(self) -> String {
         self.canary.with(|canary| canary.as_ref().map(|canary| canary.object.namespace.clone()).unwrap_or_default())
+    }
+
+    /// What the route's traffic is counted in.
+    pub fn counted(self) -> Counted {
+        self.canary.with_untracked(|canary| Counted::of(canary.as_ref().is_some_and(|canary| canary.connections)))
     }
 
     /// What the fields show.

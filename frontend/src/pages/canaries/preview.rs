@@ -12,8 +12,8 @@ use crate::{
         diff::Diff,
         shape::{HealthShape, SeverityMark},
     },
-    format,
     state::app,
+    words::Counted,
 };
 
 /// The preview and its button; nothing while nothing is moved.
@@ -32,7 +32,7 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                 {move || match draft.outlook.get() {
                     Outlook::None => ().into_any(),
                     Outlook::Waiting => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
-                    Outlook::Ready(_, preview) => view! { <Ready preview=(*preview).clone() /> }.into_any(),
+                    Outlook::Ready(_, preview) => view! { <Ready preview=(*preview).clone() counted=draft.counted() /> }.into_any(),
                     Outlook::Failed(problem) if problem.kind == "conflict" => view! { <Conflict problem draft /> }.into_any(),
                     Outlook::Failed(problem) => view! { <Refused problem /> }.into_any(),
                 }}
@@ -56,15 +56,12 @@ pub fn Preview(draft: Draft) -> impl IntoView {
 }
 
 #[component]
-fn Ready(preview: EditPreview) -> impl IntoView {
+fn Ready(preview: EditPreview, counted: Counted) -> impl IntoView {
     let EditPreview { diff, new_findings, mended_findings, moved_rate, command } = preview;
     if diff.is_empty() {
         return view! { <p class="quiet">"Nothing would change."</p> }.into_any();
     }
-    let moved = match moved_rate {
-        Some(rate) => format!("About {} move to another destination.", format::rate(rate, "http")),
-        None => "How many requests move is not known without Prometheus.".to_owned(),
-    };
+    let moved = counted.moved(moved_rate);
     let clean = new_findings.is_empty() && mended_findings.is_empty();
     view! {
         <p>

@@ -21,6 +21,7 @@ use super::{
     source::Source,
 };
 use crate::{
+    browser,
     components::{
         copy::{Commands, CopyLink},
         placeholder::{Failure, Skeleton},
@@ -30,7 +31,7 @@ use crate::{
     state::app,
 };
 use fields::FieldView;
-use filling::{Filling, REST_MS};
+use filling::{Filling, REST_MS, stands};
 
 /// The panel.
 #[component]
@@ -144,7 +145,8 @@ fn Form(filling: Filling) -> impl IntoView {
     });
     let changed = Memo::new(move |_| filling.changed());
     view! {
-        <Guard changed=changed.into() discard=Callback::new(move |()| filling.ask(0, false)) />
+        <Guard changed=changed.into() discard=Callback::new(move |()| filling.discard()) />
+        <Kept filling />
         {move || filling.problem.get().map(|problem| {
             let retry = Callback::new(move |()| filling.ask(0, true));
             view! { <Failure problem retry /> }
@@ -162,6 +164,26 @@ fn Form(filling: Filling) -> impl IntoView {
             <Steps filling />
             <Commands commands=commands />
         </Show>
+    }
+}
+
+/// What is kept of the form, and what is not.
+#[component]
+fn Kept(filling: Filling) -> impl IntoView {
+    let (found, credential) = (Memo::new(move |_| filling.found()), Memo::new(move |_| filling.credential()));
+    view! {
+        {move || found.get().map(|found| view! {
+            <p class="quiet" role="status" data-testid="wizard-kept">
+                {format!("Your unfinished form of {} was kept. ", browser::minute(found.at_ms))}
+                {found.outdated.then_some("Something else is configured since then: read the difference before you apply it. ")}
+                <button class="link" data-testid="wizard-kept-discard" on:click=move |_| filling.discard()>"Discard"</button>
+            </p>
+        })}
+        {move || credential.get().map(|name| view! {
+            <p class="quiet" role="status" data-testid="wizard-not-kept">
+                {format!("This form is not kept for later, because it has a value of {name}: apply it before you leave.")}
+            </p>
+        })}
     }
 }
 
@@ -232,18 +254,11 @@ fn Steps(filling: Filling) -> impl IntoView {
     // The same object from the same revision is the same edit with another text.
     let start = Memo::new(move |_| step.get().map(|step| ObjectEdit { yaml: String::new(), ..step.edit }));
     let title = Memo::new(move |_| step.get().map(|step| step.title).unwrap_or_default());
-    let stands = Memo::new(move |_| {
-        filling.answer.with(|answer| {
-            answer.as_ref().is_some_and(|answer| {
-                let mut fields = answer.parts.iter().flat_map(|part| &part.rows).flat_map(|row| &row.fields);
-                answer.problems.is_empty() && fields.all(|field| field.problem.is_none())
-            })
-        })
-    });
+    let sound = Memo::new(move |_| filling.answer.with(|answer| answer.as_deref().is_some_and(stands)));
     view! {
         <section class="wizard-steps" data-testid="wizard-steps" data-steps=move || count.get().to_string()>
             {move || match start.get() {
-                None if stands.get() => view! { <p class="quiet" data-testid="wizard-same">"This is what is configured now; nothing would change."</p> }.into_any(),
+                None if sound.get() => view! { <p class="quiet" data-testid="wizard-same">"This is what is configured now; nothing would change."</p> }.into_any(),
                 None => view! { <p class="quiet">"Mend what is marked, and what it would do is shown here."</p> }.into_any(),
                 Some(start) => {
                     let Some(now) = step.get_untracked() else { return ().into_any() };
@@ -252,7 +267,7 @@ fn Steps(filling: Filling) -> impl IntoView {
                         |object| format!("{} {}/{}", object.kind, object.namespace, object.name),
                     );
                     let done = Callback::new(move |()| filling.applied());
-                    let left = Callback::new(move |()| filling.ask(0, false));
+                    let left = Callback::new(move |()| filling.discard());
                     let draft = Draft::new(filling.app, now.edit, done, left);
                     Effect::new(move |_| {
                         if let Some(step) = step.get().filter(|step| draft.text.with_untracked(|text| *text != step.edit.yaml)) {

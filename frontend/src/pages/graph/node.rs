@@ -16,7 +16,9 @@ use super::{
     trends::Trends,
 };
 use crate::{
-    api, browser,
+    api,
+    app::Settle,
+    browser,
     components::{
         copy::{Commands, CopyButton, CopyLink},
         shape::{Glyph, HealthShape},
@@ -222,14 +224,17 @@ fn Badges(badges: Vec<Badge>) -> impl IntoView {
 fn Examples(id: String) -> impl IntoView {
     let app = app();
     let list: RwSignal<Load<TraceList>> = RwSignal::default();
-    let asked = id.clone();
-    spawn_local(async move {
-        let query = api::TraceQuery { workload: asked, limit: EXAMPLES, ..Default::default() };
-        let answer = api::traces(&query).await;
-        // The panel may be closed by now.
-        let _ = list.try_update(|list| list.settle(answer));
-    });
     let open = StoredValue::new(id);
+    let ask = move || {
+        spawn_local(async move {
+            let Some(workload) = open.try_get_value() else { return };
+            let query = api::TraceQuery { workload, limit: EXAMPLES, ..Default::default() };
+            let answer = api::traces(&query).await;
+            // The panel may be closed by now.
+            let _ = list.try_update(|list| list.settle(answer));
+        });
+    };
+    ask();
     let rows = move || {
         list.with(|load| match (&load.value, &load.error) {
             (Some(list), _) if list.traces.is_empty() => {
@@ -252,7 +257,13 @@ fn Examples(id: String) -> impl IntoView {
                 };
                 view! { <ul class="lines">{list.traces.iter().map(row).collect_view()}</ul> }.into_any()
             }
-            (None, Some(problem)) => view! { <p class="quiet">{problem.title.clone()}" "{problem.detail.clone()}</p> }.into_any(),
+            (None, Some(problem)) => view! {
+                <p class="fault" role="alert">
+                    {problem.title.clone()}" "{problem.detail.clone()}" "
+                    <button class="link" on:click=move |_| ask()>"Try again"</button>
+                </p>
+            }
+            .into_any(),
             (None, None) => view! { <p class="quiet">"Looking for traces …"</p> }.into_any(),
         })
     };
@@ -309,6 +320,19 @@ fn Related(node: Memo<Option<Node>>) -> impl IntoView {
                         </section>
                     }
                 })
+        }}
+        {move || {
+            // Nothing there is another thing than not known.
+            app.config.with(|load| load.value.is_none().then(|| load.error.clone())).map(|problem| match problem {
+                None => view! { <p class="quiet">"Reading the configuration …"</p> }.into_any(),
+                Some(problem) => view! {
+                    <p class="fault" role="alert" data-testid="node-configuration-problem">
+                        "Which configuration concerns it is not known. "{problem.title}" "
+                        <button class="link" on:click=move |_| spawn_local(async move { app.config.update_with(api::config().await) })>"Try again"</button>
+                    </p>
+                }
+                .into_any(),
+            })
         }}
         {move || {
             let list = objects.get();

@@ -63,7 +63,13 @@ pub fn Saved() -> impl IntoView {
             </summary>
             <div class="menu-list saved" role="group" aria-label="Saved views">
                 {move || match (views.get(), problem.get()) {
-                    (None, Some(problem)) => view! { <p class="fault" role="alert">{problem.title}" "{problem.detail}</p> }.into_any(),
+                    (None, Some(problem)) => view! {
+                        <p class="fault" role="alert">
+                            {problem.title}" "{problem.detail}" "
+                            <button class="link" on:click=move |_| ask()>"Try again"</button>
+                        </p>
+                    }
+                    .into_any(),
                     (None, None) => view! { <p class="quiet">"Reading …"</p> }.into_any(),
                     (Some(views), _) if views.is_empty() => view! { <p class="quiet">"None yet. Name this one below to come back to it."</p> }.into_any(),
                     (Some(_), _) => view! {

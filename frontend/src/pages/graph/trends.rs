@@ -7,7 +7,7 @@ use crate::{
     components::{
         chart::{Figures, without_figures},
         copy::Commands,
-        placeholder::{Failure, Partial, Skeleton},
+        placeholder::{Failure, Old, Partial, Skeleton},
     },
     format,
     graph::trend,
@@ -46,6 +46,7 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
                 }
             >
                 <Partial sources=sources />
+                <Old load retry />
                 <Show when=move || none.get()>
                     <p class="quiet">{move || sources.with(without_figures)}</p>
                 </Show>

@@ -6,7 +6,7 @@ use web_sys::SvgElement;
 use weft_model::trace::{Heat, HeatCell};
 
 use super::Search;
-use crate::{api, browser, format, location::traces::Cell, poll::poll, state::app};
+use crate::{api, browser, components::placeholder::Old, format, location::traces::Cell, poll::poll, state::app};
 
 /// Height of a row in pixels.
 const ROW: usize = 12;
@@ -47,12 +47,12 @@ fn neighbour(cells: &[HeatCell], from: HeatCell, key: &str) -> Option<HeatCell> 
         .map(|(_, cell)| cell)
 }
 
-/// The map; nothing while there is nothing to count: the list says why.
+/// The map; nothing while there is nothing to count: the list says why. A map that cannot be had says so itself.
 #[component]
 pub fn HeatMap() -> impl IntoView {
     let app = app();
     let search = Memo::new(move |_| app.view.with(Search::of));
-    let (load, _) = poll(search, |search: Search| async move { api::heat(&search.map(browser::now())).await });
+    let (load, retry) = poll(search, |search: Search| async move { api::heat(&search.map(browser::now())).await });
     let heat = Memo::new(move |known: Option<&Option<Heat>>| {
         let new = load.with(|load| load.value.as_deref().cloned()).filter(|heat| !heat.cells.is_empty());
         // Drawing it anew would take the cell away from under the keyboard.
@@ -60,7 +60,18 @@ pub fn HeatMap() -> impl IntoView {
             new.is_some() && document().query_selector(".heat-cell:focus-visible").is_ok_and(|cell| cell.is_some());
         known.filter(|_| held).cloned().unwrap_or(new)
     });
-    move || heat.get().map(|heat| view! { <Picture heat=heat /> })
+    let problem = Memo::new(move |_| load.with(|load| load.error.clone().filter(|_| load.value.is_none())));
+    view! {
+        <Old load retry />
+        {move || problem.get().map(|problem| view! {
+            <p class="partial" role="status" data-testid="heat-problem">
+                <strong>"There is no map of these traces. "</strong>
+                {problem.title}" "{problem.detail}" "
+                <button class="link" on:click=move |_| retry.run(())>"Try again"</button>
+            </p>
+        })}
+        {move || heat.get().map(|heat| view! { <Picture heat=heat /> })}
+    }
 }
 
 #[component]

@@ -50,7 +50,7 @@ pub fn Waterfall(id: String) -> impl IntoView {
         <aside class="panel waterfall" aria-labelledby="panel-title" data-testid="waterfall">
             <header>
                 <div class="grow">
-                    <h2 id="panel-title">"Trace"</h2>
+                    <h2 id="panel-title" tabindex="-1">"Trace"</h2>
                     <p class="quiet"><code>{id.clone()}</code></p>
                 </div>
                 <CopyLink />

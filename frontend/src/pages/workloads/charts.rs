@@ -8,7 +8,7 @@ use crate::{
     components::{
         chart::Figures,
         copy::Commands,
-        placeholder::{Failure, Partial, Skeleton},
+        placeholder::{Failure, Old, Partial, Skeleton},
     },
     format,
     poll::poll,
@@ -93,6 +93,7 @@ pub fn Charts() -> impl IntoView {
                 </span>
             </div>
             <Partial sources=sources />
+            <Old load retry />
             <Show
                 when=move || there.get()
                 fallback=move || match load.with(|load| load.error.clone()) {

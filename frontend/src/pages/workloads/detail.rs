@@ -20,7 +20,7 @@ use crate::{
     components::{
         command,
         copy::{Commands, CopyButton, CopyLink},
-        placeholder::{Empty, Failure, Partial, Skeleton},
+        placeholder::{Empty, Failure, Old, Partial, Skeleton},
         shape::{Glyph, HealthShape},
     },
     format,
@@ -90,6 +90,7 @@ pub fn DetailPage() -> impl IntoView {
             None => {
                 view! {
                     <Partial sources=sources />
+                    <Old load retry />
                     {move || detail.with(|detail| detail.as_ref().map(|one| head(&one.row, one.operator_problem.as_deref())))}
                     <div class="segments tabs" role="group" aria-label="Part of the page">
                         {move || {

@@ -11,7 +11,7 @@ use crate::{
     components::{
         command,
         copy::{Commands, CopyLink},
-        placeholder::{Empty, Failure, Partial, Skeleton},
+        placeholder::{Empty, Failure, Old, Partial, Skeleton},
         shape::{Glyph, HealthShape},
     },
     format,
@@ -111,6 +111,7 @@ pub fn Lists() -> impl IntoView {
             <CopyLink />
         </div>
         <Partial sources=sources />
+        <Old load retry />
         {move || operator.get().map(|problem| view! {
             <p class="partial" role="status"><Glyph icon=Icon::Alert />{format!("The state of proxies is not known. {problem}.")}</p>
         })}

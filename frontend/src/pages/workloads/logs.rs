@@ -9,7 +9,7 @@ use crate::{
     api, browser,
     components::{
         copy::Commands,
-        placeholder::{Empty, Failure, Skeleton},
+        placeholder::{Empty, Failure, Old, Skeleton},
     },
     format,
     location::{Room, View},
@@ -84,6 +84,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                     "Failed requests only"
                 </button>
             </div>
+            <Old load retry />
             {move || load.with(|load| load.part(|logs| logs.problems.clone())).into_iter().map(|problem| view! {
                 <p class="partial" role="status" data-testid="log-problem">{problem}</p>
             }).collect_view()}

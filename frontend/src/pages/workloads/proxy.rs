@@ -13,7 +13,7 @@ use crate::{
     api, browser,
     components::{
         copy::Commands,
-        placeholder::{Empty, Failure, Skeleton},
+        placeholder::{Empty, Failure, Old, Skeleton},
     },
     format,
     location::{Room, View},
@@ -89,6 +89,7 @@ fn One(place: String) -> impl IntoView {
     let find = RwSignal::new(String::new());
     let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
     view! {
+        <Old load retry />
         {move || load.with(|load| match (&load.value, &load.error) {
             (Some(proxy), _) => summary(proxy).into_any(),
             (None, Some(problem)) => view! { <Failure problem=problem.clone() retry /> }.into_any(),
@@ -219,7 +220,7 @@ fn table(proxy: &ProxyDetail, part: &str, find: &str) -> impl IntoView + use<> {
     let heads = table.head.iter().map(|head| view! { <th scope="col">{head.clone()}</th> }).collect_view();
     let none = all.is_empty();
     Some(view! {
-        <div class="wide">
+        <div class="wide" tabindex="0" role="group" aria-label="What is in force">
             <table class="small dump"><thead><tr>{heads}</tr></thead><tbody>{rows.collect_view()}</tbody></table>
         </div>
         {none.then(|| view! { <p class="quiet">"Nothing fits."</p> })}

@@ -145,7 +145,7 @@ fn Select(asked: Asked) -> impl IntoView {
     let options = asked.options();
     let chosen = move || asked.value.with(|value| value.as_str().unwrap_or_default().to_owned());
     view! {
-        <select class="choose" prop:value=chosen on:change:target=move |event| asked.set(event.target().value().into(), false)>
+        <select class="choose" aria-invalid=move || asked.field.with(|field| field.problem.is_some()).to_string() prop:value=chosen on:change:target=move |event| asked.set(event.target().value().into(), false)>
             {move || options.get().into_iter().map(|one| {
                 let own = one.value.clone();
                 view! { <option value=one.value selected=move || chosen() == own>{one.label}</option> }
@@ -210,7 +210,7 @@ fn Share(asked: Asked) -> impl IntoView {
     };
     view! {
         <input type="range" min="0" max="100" step="1" aria-label=move || asked.field.with(|field| field.label.clone()) prop:value=value on:input:target=move |event| set(event.target().value(), true) />
-        <input type="text" class="short" inputmode="numeric" prop:value=value on:input:target=move |event| set(event.target().value(), true) />
+        <input type="text" class="short" inputmode="numeric" aria-label=move || asked.field.with(|field| format!("{}, in percent", field.label)) aria-invalid=move || asked.field.with(|field| field.problem.is_some()).to_string() prop:value=value on:input:target=move |event| set(event.target().value(), true) />
         <span class="quiet">{move || asked.field.with(|field| field.hint.clone())}</span>
     }
 }

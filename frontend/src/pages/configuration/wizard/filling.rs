@@ -11,13 +11,22 @@ use weft_model::{
 };
 
 use crate::{
-    api,
+    api, drafts,
     form::{about, item, last, steps},
     state::App,
 };
 
 /// How long typing must rest before the server looks at the form, in milliseconds.
 pub(super) const REST_MS: u32 = 250;
+
+/// A form that was filled in before, and is gone on with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Found {
+    /// When it was last changed, milliseconds since the Unix epoch.
+    pub(super) at_ms: f64,
+    /// Whether something else is configured by now than when it was begun.
+    pub(super) outdated: bool,
+}
 
 /// A form that is being filled in. Copying it copies handles.
 #[derive(Clone, Copy)]
@@ -33,13 +42,26 @@ pub(super) struct Filling {
     pub(super) answer: RwSignal<Option<Arc<Wizard<Value>>>>,
     pub(super) problem: RwSignal<Option<Problem>>,
     turn: RwSignal<u64>,
+    /// Where the form is kept while it is unfinished.
+    place: StoredValue<String>,
+    /// What was kept there, until it is known what is configured now.
+    waiting: StoredValue<Option<drafts::Kept>>,
+    /// What the form went on from.
+    found: RwSignal<Option<Found>>,
+    /// Whether an answer that comes to nothing means that all of it is applied.
+    settles: StoredValue<bool>,
 }
 
 impl Filling {
     pub(super) fn new(app: App, kind: WizardKind, of: String) -> Self {
+        let place = format!("wizard~{}~{of}", kind.slug());
         let filling = Self {
             app,
             kind,
+            waiting: StoredValue::new(drafts::recall(&place)),
+            place: StoredValue::new(place),
+            found: RwSignal::new(None),
+            settles: StoredValue::new(false),
             of: StoredValue::new(of),
             form: RwSignal::new(Value::Null),
             begun: RwSignal::new(None),
@@ -48,7 +70,48 @@ impl Filling {
             turn: RwSignal::new(0),
         };
         filling.ask(0, false);
+        Effect::new(move |_| filling.keep());
         filling
+    }
+
+    /// Keeps the form for as long as it is unfinished and has nothing in it that nobody else may read.
+    fn keep(self) {
+        self.form.with(|form| {
+            self.begun.with(|begun| {
+                let Some(begun) = begun else { return };
+                self.place.with_value(|place| {
+                    if form == begun || drafts::credential(form).is_some() || drafts::credential(begun).is_some() {
+                        drafts::forget(place);
+                    } else {
+                        drafts::keep(place, String::new(), begun.to_string(), form.to_string());
+                    }
+                });
+            });
+        });
+    }
+
+    /// Goes on from what was kept; `now` is what the form says when nothing is changed.
+    fn go_on(self, now: &Value) {
+        let Some(kept) = self.waiting.try_update_value(Option::take).flatten() else { return };
+        let Ok(form) = serde_json::from_str::<Value>(&kept.text) else { return };
+        if form == *now {
+            return;
+        }
+        let outdated = !serde_json::from_str::<Value>(&kept.base).is_ok_and(|base| base == *now);
+        self.found.set(Some(Found { at_ms: kept.at_ms, outdated }));
+        self.form.set(form);
+        self.settles.set_value(true);
+        self.ask(0, true);
+    }
+
+    /// What the form went on from, as long as there is something unfinished.
+    pub(super) fn found(self) -> Option<Found> {
+        self.found.get().filter(|_| self.changed())
+    }
+
+    /// The name of a credential whose value keeps the form from being kept.
+    pub(super) fn credential(self) -> Option<String> {
+        self.form.with(|form| drafts::credential(form).map(str::to_owned)).filter(|_| self.changed())
     }
 
     /// Has the form looked at; from what is configured now unless `keep`.
@@ -71,10 +134,18 @@ impl Filling {
                         if self.form.with_untracked(|form| *form != answer.form) {
                             self.form.set(answer.form.clone());
                         }
-                        if !keep || self.begun.with_untracked(Option::is_none) {
+                        let begins = !keep || self.begun.with_untracked(Option::is_none);
+                        let settles = self.settles.get_value() && answer.steps.is_empty() && stands(&answer);
+                        if begins || settles {
+                            self.settles.set_value(false);
+                            self.found.set(None);
                             self.begun.set(Some(answer.form.clone()));
                         }
+                        let now = answer.form.clone();
                         self.answer.set(Some(Arc::new(answer)));
+                        if begins {
+                            self.go_on(&now);
+                        }
                     }
                     Err(problem) => self.problem.set(Some(problem)),
                 }
@@ -82,10 +153,19 @@ impl Filling {
         });
     }
 
-    /// Has the form looked at after it was applied: what is in it now is what is configured.
+    /// Has the form looked at after a step of it was applied: when nothing is left to do, it is what is configured.
     pub(super) fn applied(self) {
-        self.begun.set(None);
+        self.settles.set_value(true);
         self.ask(0, true);
+    }
+
+    /// Begins again with what is configured now.
+    pub(super) fn discard(self) {
+        self.waiting.set_value(None);
+        self.found.set(None);
+        // The answer may find the form gone.
+        self.place.with_value(|place| drafts::forget(place));
+        self.ask(0, false);
     }
 
     /// Whether closing the form would lose something.
@@ -142,6 +222,12 @@ impl Filling {
         });
         self.ask(0, true);
     }
+}
+
+/// Whether nothing is wrong with a form.
+pub(super) fn stands(answer: &Wizard<Value>) -> bool {
+    let mut fields = answer.parts.iter().flat_map(|part| &part.rows).flat_map(|row| &row.fields);
+    answer.problems.is_empty() && fields.all(|field| field.problem.is_none())
 }
 
 /// Sets a value at a place, making what is missing on the way.

@@ -1,0 +1,108 @@
+//! What the page says where something is missing: a question that fails while an older answer stands, a list with nothing
+//! in it, a link to what is not there.
+
+use std::time::Duration;
+
+use fantoccini::Locator;
+use serde_json::json;
+use weft_tests::{
+    browser::Browser,
+    demo::Demo,
+    wait::{ensure, until},
+};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// From now on the console refuses what has `path` in its address, until [`heal`].
+async fn fail(browser: &Browser, path: &str) {
+    let script = "const [path] = arguments; window.__fetch ??= window.fetch;
+        const problem = { type: 'storage', title: 'It cannot be read.', detail: 'Look at the log.', status: 503 };
+        const refused = () => Promise.resolve(new Response(JSON.stringify(problem), { status: 503 }));
+        window.fetch = (url, init) => String(url).includes(path) ? refused() : window.__fetch.call(window, url, init)";
+    browser.page.execute(script, vec![json!(path)]).await.unwrap();
+}
+
+/// The console answers again.
+async fn heal(browser: &Browser) {
+    browser.script("window.fetch = window.__fetch").await;
+}
+
+/// The same, and what offers to ask again is pressed before anything else asks.
+async fn heal_and_press(browser: &Browser, css: &str) {
+    let script = "window.fetch = window.__fetch; document.querySelector(arguments[0]).click()";
+    browser.page.execute(script, vec![json!(css)]).await.unwrap();
+}
+
+async fn gone(browser: &Browser, css: &str) {
+    until(&format!("{css} goes"), SOON, || async {
+        let found = browser.page.find_all(Locator::Css(css)).await.map_err(|error| error.to_string())?;
+        ensure(found.is_empty(), || "it is still there".to_owned())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_failed_later_is_told_and_asked_again() {
+    let demo = Demo::start(&["--rate=20"]);
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/mesh", demo.text("/console"))).await;
+    browser.wait_for("[data-testid=mesh-proxy]").await;
+    let old = "[data-testid=old]";
+    gone(&browser, old).await;
+    fail(&browser, "/api/v1/mesh").await;
+    browser
+        .text_where("since when, why, and what to do", old, SOON, |text| {
+            ["What you see is from", "It cannot be read.", "Look at the log.", "Try again"]
+                .iter()
+                .all(|part| text.contains(part))
+        })
+        .await;
+    browser.wait_for("[data-testid=mesh-proxy]").await;
+    heal_and_press(&browser, &format!("{old} button")).await;
+    gone(&browser, old).await;
+
+    // The same in a list, and on the page of one of its rows.
+    for (place, path, shown) in [
+        ("#/workloads", "/api/v1/workloads", "[data-testid=inventory-row]"),
+        ("#/workloads/shop/order-service-v1", "/charts", "[data-testid=charts] figure"),
+    ] {
+        browser.script(&format!("location.hash = '{place}'")).await;
+        browser.wait_for(shown).await;
+        fail(&browser, path).await;
+        browser.text_where(place, old, SOON, |text| text.contains("What you see is from")).await;
+        heal(&browser).await;
+        gone(&browser, old).await;
+    }
+
+    // A map of traces that cannot be had says so beside the list, which can.
+    fail(&browser, "/traces/heat").await;
+    browser.script("location.hash = '#/traces'").await;
+    let map = "[data-testid=heat-problem]";
+    browser.text_where("there is no map", map, SOON, |text| text.contains("It cannot be read.")).await;
+    gone(&browser, "[data-testid=failure]").await;
+    heal_and_press(&browser, &format!("{map} button")).await;
+    gone(&browser, map).await;
+    let errors = browser.script("return window.__weftErrors || []").await;
+    assert_eq!(errors, json!([]), "the page's script failed");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn nothing_is_told_from_not_there() {
+    let demo = Demo::start(&["--rate=20"]);
+    let console = demo.text("/console");
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{console}/#/mesh?ns=nowhere")).await;
+    let none = "[data-testid=mesh-no-proxies]";
+    browser.text_where("why no proxy is listed", none, SOON, |text| text.contains("choose others")).await;
+
+    // A link to an entry of the audit that is not there, or not any more.
+    browser.open("about:blank").await;
+    browser.open(&format!("{console}/#/audit?select=999999999")).await;
+    let missing = "[data-testid=audit-missing]";
+    browser.text_where("the link leads nowhere", missing, SOON, |text| text.contains("loosen the filters")).await;
+    browser.click(&format!("{missing} button")).await;
+    gone(&browser, missing).await;
+    assert!(!browser.fragment().await.contains("select="), "{}", browser.fragment().await);
+    browser.close().await;
+}
