@@ -107,7 +107,7 @@ async fn a_root_is_trusted_as_long_as_what_it_signed() {
     bundle(cluster, &namespace.name, 3).await;
     namespace.kubectl(&["scale", "deployment/store-v1", "--replicas=3"]).await;
     cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    load.until_served(250).await;
     load.finish().await.assert_clean(300);
 
     // Taken away on purpose: proxies of the old roots renew at once, half a day before their time.
