@@ -157,7 +157,7 @@ mod tests {
         };
         let plain = rule(&Value::Null, &simple);
         assert_eq!(told(&[plain.clone(), gateway.clone()]), ["edge/bank None"]);
-        assert!(told(&[plain.clone()]).is_empty(), "nobody originates");
+        assert!(told(std::slice::from_ref(&plain)).is_empty(), "nobody originates");
         assert!(told(&[plain.clone(), pod("shop", "app", "web")]).is_empty(), "a sidecar takes none");
         for there in ["bank", "bank-cacert"] {
             let roots = secret("edge", there, &[("ca.crt", "PEM")]);
