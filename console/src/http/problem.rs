@@ -31,6 +31,18 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", title, detail)
     }
 
+    /// The address has a parameter that nobody takes; `known` are those that are.
+    pub(super) fn unknown_parameter(name: &str, known: &[&str]) -> Self {
+        let short: String = name.chars().take(60).collect();
+        let like = known.iter().map(|known| (strsim::damerau_levenshtein(known, &short), *known)).min();
+        let meant = match like {
+            Some((distance, known)) if distance <= 2 => format!("Did you mean {known}? "),
+            _ => String::new(),
+        };
+        let takes = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
+        Self::bad_request(format!("There is no parameter “{short}” here."), format!("{meant}It takes {takes}."))
+    }
+
     /// What is asked for does not exist.
     pub fn not_found(title: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", title, detail)
@@ -235,14 +247,7 @@ fn unknown_parameter(words: &str) -> Option<ApiError> {
     let (_, said) = words.split_once("unknown field `")?;
     let (name, expected) = said.split_once("`, expected ")?;
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let short: String = name.chars().take(60).collect();
-    let like = known.iter().map(|known| (strsim::damerau_levenshtein(known, &short), *known)).min();
-    let meant = match like {
-        Some((distance, known)) if distance <= 2 => format!("Did you mean {known}? "),
-        _ => String::new(),
-    };
-    let detail = format!("{meant}It takes {}.", known.join(", "));
-    Some(ApiError::bad_request(format!("There is no parameter “{short}” here."), detail))
+    Some(ApiError::unknown_parameter(name, &known))
 }
 
 #[cfg(test)]

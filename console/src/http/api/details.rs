@@ -38,7 +38,7 @@ const MOST_LINES: usize = 1_000;
 const MOST_ASKED: usize = 20;
 
 pub(super) fn routes() -> Routes {
-    let mut routes = Routes::default();
+    let mut routes = Routes::strict();
     for subject in Subject::ALL {
         let (slug, word) = (subject.slug(), subject.word());
         let one = if subject == Subject::Namespace { "{name}" } else { "{namespace}/{name}" };
