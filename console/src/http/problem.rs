@@ -77,10 +77,14 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let busy = self.0.kind == "busy";
+        let again = match self.0.kind.as_str() {
+            "busy" => Some("5"),
+            "too-many-pages" | "too-many-own-pages" => Some("30"),
+            _ => None,
+        };
         let mut response = (self.status(), Json(self.0)).into_response();
-        if busy {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = again {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
