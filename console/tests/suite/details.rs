@@ -72,6 +72,14 @@ fn syncz() -> Value {
         "types": [{"kind": "lds", "resources": 2, "synced": true, "nack": "Listener x: port in use"}]}])
 }
 
+/// A certificate that a gateway shows, long expired.
+fn serving() -> Value {
+    let gateway =
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "namespace": "shop", "name": "web"});
+    json!([{"gateway": gateway, "hosts": ["shop.test"], "namespace": "edge", "secret": "web-tls", "subject": "CN=shop.test",
+        "names": ["shop.test"], "issuer": "CN=Some CA", "fingerprint": "ab", "notBeforeMs": 1, "notAfterMs": 2, "problem": null}])
+}
+
 #[tokio::test]
 async fn details_come_from_counters_objects_and_proxies() {
     let page = Page::default();
@@ -83,6 +91,7 @@ async fn details_come_from_counters_objects_and_proxies() {
         .route("/debug/acks", get(async || Json(json!([]))))
         .route("/debug/syncz", get(async || Json(syncz())))
         .route("/debug/config_dump", get(async move || Json(dump)))
+        .route("/debug/serving", get(async || Json(serving())))
         .route("/metrics", get(async || "weft_operator_nacks_total 2\n"));
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
@@ -166,6 +175,8 @@ async fn details_come_from_counters_objects_and_proxies() {
     let verdicts = mesh["verdicts"].to_string();
     assert!(verdicts.contains("shop/pay-v1 refuses configuration") && verdicts.contains("shop/legacy"), "{verdicts}");
     assert_eq!(mesh["controlPlanes"][0]["nacks"], 2);
+    assert_eq!((&mesh["serving"], &mesh["servingNote"]), (&serving(), &Value::Null));
+    assert!(verdicts.contains("Gateway shop/web, Secret edge/web-tls"), "{verdicts}");
 
     shutdown.begin();
     tokio::time::timeout(Duration::from_secs(20), task).await.expect("stops").unwrap().unwrap();
