@@ -99,6 +99,9 @@ async fn details_come_from_counters_objects_and_proxies() {
     std::fs::create_dir(path("logs")).unwrap();
     std::fs::write(path("config/objects.yaml"), OBJECTS).unwrap();
     std::fs::write(path("logs/shop.pay-v1.app.log"), "<script>alert(1)</script>\n").unwrap();
+    std::fs::write(path("logs/shop.legacy.app.log"), "2026-01-01T00:00:02Z two\n").unwrap();
+    std::fs::write(path("logs/shop.quotes-v1.app.log"), "2026-01-01T00:00:01Z one\n2026-01-01T00:00:03Z three\n")
+        .unwrap();
     let args = Args::parse_from([
         "weft-console".to_owned(),
         "--listen=127.0.0.1:0".into(),
@@ -169,6 +172,12 @@ async fn details_come_from_counters_objects_and_proxies() {
 
     let (_, logs) = ask("/workloads/shop/pay-v1/logs").await;
     assert_eq!(logs["lines"][0]["text"], "<script>alert(1)</script>");
+    let (_, logs) = ask("/services/shop/pay/logs").await;
+    assert_eq!((logs["lines"].as_array().map(Vec::len), &logs["lines"][0]["instance"]), (Some(1), &json!("pay-v1")));
+    let (_, logs) = ask("/namespaces/shop/logs").await;
+    let lines = logs["lines"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap());
+    let words: Vec<&str> = lines.filter_map(|text| text.split_once(' ')).map(|(_, word)| word).collect();
+    assert_eq!(words, ["one", "two", "three"], "a namespace's lines are in one order: {logs}");
     let (_, proxy) = ask("/proxies/shop/pay-v1").await;
     assert_eq!((&proxy["drift"][0]["state"], &proxy["drift"][0]["words"]), (&json!("refused"), &json!("port in use")));
     let (_, mesh) = ask("/mesh").await;

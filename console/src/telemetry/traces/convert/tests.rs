@@ -131,12 +131,13 @@ fn whose_a_span_is_is_told_before_anything_is_cut() {
     assert_eq!(workload_of(&resource), "bank/till");
     // Behind a name that is longer than what is kept of a value.
     let service = format!("{}.bank", "n".repeat(2 * MAX_VALUE));
-    let long = workload_of(&[("service.name", &service)]);
+    let long = workload_of(&[("service.name", service.as_str())]);
     assert!(long.starts_with("bank/nnn") && long.ends_with('…'), "{long}");
     // A namespace that is too long is still one, and none that anybody sees.
     let namespace = format!("shop{}", "x".repeat(2 * MAX_VALUE));
-    let odd = workload_of(&[("k8s.namespace.name", &namespace), ("service.name", "till")]);
+    let odd = workload_of(&[("k8s.namespace.name", namespace.as_str()), ("service.name", "till")]);
     assert!(odd.starts_with("shopx") && odd.ends_with("…/till"), "{odd}");
-    let long = workload_of(&[("k8s.namespace.name", "bank"), ("service.name", &"n".repeat(2 * MAX_VALUE))]);
+    let name = "n".repeat(2 * MAX_VALUE);
+    let long = workload_of(&[("k8s.namespace.name", "bank"), ("service.name", name.as_str())]);
     assert!(long.starts_with("bank/nnn") && long.chars().count() < 300, "{long}");
 }
