@@ -9,15 +9,15 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use weft_api::{
-    Kind, ObjectKey,
-    networking::{ServerTls, ServerTlsMode},
-};
+use weft_api::{Kind, ObjectKey};
 use weft_lint::code::{CREDENTIAL_NOT_FOUND, CREDENTIAL_UNUSABLE};
 use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, ObjectRef};
 
-use crate::reconcile::{cluster::Cluster, problem::Reason};
+use crate::{
+    reconcile::{cluster::Cluster, problem::Reason},
+    serving::{credential, is_name},
+};
 
 /// Secrets that are asked for in one round; of more, the others are not told.
 const LOOKS: usize = 64;
@@ -92,23 +92,6 @@ fn of_gateways(snapshot: &Snapshot) -> Vec<Unmet> {
         }
     }
     found
-}
-
-/// The Secret that a server shows, and the field that names it. The first one is shown.
-fn credential(tls: &ServerTls) -> Option<(String, &str)> {
-    let ends =
-        !matches!(tls.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough | ServerTlsMode::IstioMutual);
-    let one = std::iter::once(("credentialName".to_owned(), &tls.credential_name));
-    let several = tls.credential_names.iter().enumerate();
-    let mut all = one.chain(several.map(|(index, name)| (format!("credentialNames[{index}]"), name)));
-    let (field, name) = all.find(|(_, name)| !name.is_empty()).filter(|_| ends)?;
-    is_name(name).then_some((field, name.as_str()))
-}
-
-/// Whether it can be a Secret's name: others, such as paths and URLs, are not looked for.
-fn is_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-    !name.is_empty() && name.bytes().all(plain)
 }
 
 fn present(snapshot: &Snapshot, namespace: &str, name: &str) -> bool {
