@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use crate::{
     cluster::{Cluster, ClusterArgs, block_on},
     output::{self, OutputArgs},
-    upgrade::operator::{self, Idle},
+    upgrade::operator,
 };
 
 pub use self::report::{Checks, Finding, Outcome};
@@ -52,7 +52,7 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
     }
     if !pre {
         findings.extend(install::kinds(cluster).await);
-        let idle = operator::find(cluster).await.map(|found| Idle::of(found.as_ref(), &cluster.system));
+        let idle = operator::idle(cluster).await;
         if installed != Some(false) {
             findings.push(install::operator(&idle));
         }

@@ -54,7 +54,14 @@ impl ClusterArgs {
     /// # Errors
     /// When there is no kubeconfig, it cannot be read, or it names no such context.
     pub async fn connect(&self) -> anyhow::Result<Cluster> {
-        let mut config = self.config().await?;
+        self.with(self.config().await?)
+    }
+
+    /// A client of what [`Self::config`] or [`Self::signed`] read.
+    ///
+    /// # Errors
+    /// When its certificates or its user cannot be used.
+    pub fn with(&self, mut config: kube::Config) -> anyhow::Result<Cluster> {
         config.read_timeout = Some(PATIENCE);
         let server = config.cluster_url.to_string();
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
@@ -73,6 +80,14 @@ impl ClusterArgs {
     /// When there is none, it cannot be read, or it names no such context.
     pub async fn config(&self) -> Result<kube::Config, StartupError> {
         kubernetes::config(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(no_cluster)
+    }
+
+    /// Reads the kubeconfig and has its user's program, where there is one, give its token.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read, names no such context, or the program fails.
+    pub async fn signed(&self) -> Result<kube::Config, StartupError> {
+        kubernetes::signed(self.config().await?).await.map_err(no_cluster)
     }
 
     /// Refuses `-n` where the whole cluster is meant, instead of passing over it.

@@ -3,8 +3,10 @@
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
+    time::Duration,
 };
 
+use k8s_openapi::jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use weft_runtime::StartupError;
 
@@ -90,6 +92,11 @@ pub fn answer<T: DeserializeOwned>(from: &str, page: &[u8]) -> Result<T, Startup
 /// `1 pod`, `2 pods`.
 pub fn plural(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How long ago `then` was, to the second; nothing when it lies ahead.
+pub fn ago(then: Timestamp, now: Timestamp) -> Option<Duration> {
+    u64::try_from(now.duration_since(then).as_secs()).ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use crate::{
     cluster::{ClusterArgs, block_on, pods},
     output::{self, OutputArgs},
-    upgrade::operator::{self, Idle},
+    upgrade::operator,
 };
 
 use self::report::Seen;
@@ -44,12 +44,12 @@ pub fn run(args: StatusArgs) -> anyhow::Result<ExitCode> {
 /// When nothing at all could be read.
 pub async fn gather(cluster: &crate::cluster::Cluster, cost: bool) -> anyhow::Result<Status> {
     let (meshes, control_planes, operator, pods) =
-        tokio::join!(cluster.meshes(), cluster.component("control-plane"), operator::find(cluster), cluster.pods(),);
+        tokio::join!(cluster.meshes(), cluster.component("control-plane"), operator::idle(cluster), cluster.pods(),);
     let mut unread = Vec::new();
     let seen = Seen {
         meshes: known(meshes, &mut unread),
         control_planes: known(control_planes, &mut unread),
-        idle: known(operator, &mut unread).and_then(|found| Idle::of(found.as_ref(), &cluster.system)),
+        idle: known(operator, &mut unread).flatten(),
         pods: known(pods, &mut unread),
     };
     if unread.len() == Seen::READS {

@@ -52,7 +52,7 @@ pub struct State {
     pub audit: Audit,
     /// Saved views.
     pub views: Views,
-    /// Edits of whole objects that can be taken back.
+    /// Edits of whole objects and of weights that can be taken back.
     pub undos: Undos,
     database: Database,
 }

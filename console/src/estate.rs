@@ -13,7 +13,7 @@ use weft_model::{Diagnostic, Hostname, ObjectRef, graph::Badge};
 pub(crate) use self::health::CODE as THRESHOLDS;
 pub use self::health::Tolerances;
 
-use crate::graph::tamed;
+use crate::graph::{tamed, tamed_host};
 
 /// One configured workload.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -120,13 +120,13 @@ impl Estate {
         for service in snapshot.services() {
             let here = snapshot.workloads().values().filter(|w| w.reference.namespace == service.namespace);
             let ids = here.filter(|workload| service.selects(&workload.labels)).map(|workload| id(workload));
-            let behind = estate.hosts.entry(tamed(service.host.as_str()).into_owned()).or_default();
+            let behind = estate.hosts.entry(tamed_host(service.host.as_str()).into_owned()).or_default();
             behind.extend(ids);
             behind.sort_unstable();
             behind.dedup();
         }
         for service in snapshot.services() {
-            let host = tamed(service.host.as_str()).into_owned();
+            let host = tamed_host(service.host.as_str()).into_owned();
             estate.service_namespaces.insert(host, tamed(&service.namespace).into_owned());
         }
         for entry in snapshot.service_entries().iter() {

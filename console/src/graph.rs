@@ -26,7 +26,7 @@ pub use self::{
     redact::{HIDDEN_ID, redact},
 };
 pub(crate) use self::{
-    names::{clean, tamed},
+    names::{clean, tamed, tamed_host},
     observed::tally,
 };
 

@@ -10,9 +10,16 @@ use futures::{
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
 
-use weft_model::{canary::Canaries, config::Status};
+use weft_model::{audit::How, canary::Canaries, config::Status};
 
-use crate::{app::App, auth::Sight, config::View, graph::Ask, metrics::Metrics, redact};
+use crate::{
+    app::App,
+    auth::{Caller, Sight},
+    config::View,
+    graph::Ask,
+    metrics::Metrics,
+    redact,
+};
 
 /// How often pages hear news.
 const INTERVAL: Duration = Duration::from_millis(1500);
@@ -20,6 +27,10 @@ const INTERVAL: Duration = Duration::from_millis(1500);
 const BACKLOG: usize = 64;
 /// Pages that may listen at once.
 const MAX_SUBSCRIBERS: usize = 64;
+/// Of these, pages of one person; a browser opens six over HTTP/1.1.
+const MAX_OF_PERSON: usize = 8;
+/// Of these, pages of all who are not signed in together: nobody tells them apart.
+const MAX_ANONYMOUS: usize = MAX_SUBSCRIBERS / 2;
 
 /// One event.
 #[derive(Clone)]
@@ -74,12 +85,40 @@ impl Message {
     }
 }
 
-type Watched = Arc<Mutex<BTreeMap<Arc<Ask>, usize>>>;
+/// Whose page it is, as far as pages are counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listener {
+    /// Of this machine's own user: there is nobody to leave room for.
+    Local,
+    /// Of somebody who is not signed in.
+    Anonymous,
+    /// Of whoever has this name.
+    Person(String),
+}
+
+/// Why a page cannot listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// As many listen as can.
+    All,
+    /// As many of the same person's do, or of those who are not signed in: so many.
+    Own(usize),
+}
+
+/// How many listen.
+#[derive(Default)]
+struct Counts {
+    /// By the graph they watch.
+    graphs: BTreeMap<Arc<Ask>, usize>,
+    /// By whose they are.
+    listeners: BTreeMap<Listener, usize>,
+}
+
+type Watched = Arc<Mutex<Counts>>;
 
 /// The pages that listen.
 pub struct Live {
     sender: broadcast::Sender<Message>,
-    /// How many listen, by the graph they watch.
     watched: Watched,
     arrived: Arc<Notify>,
     metrics: Arc<Metrics>,
@@ -91,6 +130,7 @@ pub struct Subscription {
     pub messages: broadcast::Receiver<Message>,
     /// The graph it watches.
     pub graph: Arc<Ask>,
+    listener: Listener,
     watched: Watched,
     metrics: Arc<Metrics>,
 }
@@ -101,23 +141,28 @@ impl Live {
         Self { sender: broadcast::Sender::new(BACKLOG), watched: Arc::default(), arrived: Arc::default(), metrics }
     }
 
-    /// Begins to listen; `None` when too many do.
-    pub fn subscribe(&self, graph: Ask) -> Option<Subscription> {
+    /// Begins to listen, unless too many do.
+    pub fn subscribe(&self, graph: Ask, listener: Listener) -> Result<Subscription, Full> {
         let messages = self.sender.subscribe();
         let graph = Arc::new(graph);
         let mut watched = self.watched.lock();
-        let listening: usize = watched.values().sum();
-        if listening >= MAX_SUBSCRIBERS {
-            return None;
+        let listening = watched.all();
+        let own = watched.listeners.get(&listener).copied().unwrap_or_default();
+        if let Some(most) = listener.most().filter(|most| own >= *most) {
+            return Err(Full::Own(most));
         }
-        *watched.entry(graph.clone()).or_default() += 1;
+        if listening >= MAX_SUBSCRIBERS {
+            return Err(Full::All);
+        }
+        *watched.graphs.entry(graph.clone()).or_default() += 1;
+        *watched.listeners.entry(listener.clone()).or_default() += 1;
         self.metrics.subscribers(listening + 1);
         self.arrived.notify_one();
-        Some(Subscription { messages, graph, watched: self.watched.clone(), metrics: self.metrics.clone() })
+        Ok(Subscription { messages, graph, listener, watched: self.watched.clone(), metrics: self.metrics.clone() })
     }
 
     fn watched(&self) -> Vec<Arc<Ask>> {
-        self.watched.lock().keys().cloned().collect()
+        self.watched.lock().graphs.keys().cloned().collect()
     }
 
     fn send(&self, message: Message) {
@@ -129,13 +174,43 @@ impl Live {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut watched = self.watched.lock();
-        if let Some(count) = watched.get_mut(&self.graph) {
-            *count -= 1;
-            if *count == 0 {
-                watched.remove(&self.graph);
-            }
+        one_less(&mut watched.graphs, &self.graph);
+        one_less(&mut watched.listeners, &self.listener);
+        self.metrics.subscribers(watched.all());
+    }
+}
+
+impl Counts {
+    fn all(&self) -> usize {
+        self.graphs.values().sum()
+    }
+}
+
+impl Listener {
+    /// Whose page a caller's is.
+    pub fn of(caller: &Caller) -> Self {
+        match caller.how() {
+            How::Local => Self::Local,
+            How::Anonymous => Self::Anonymous,
+            How::Session | How::Token | How::Proxy | How::Other => Self::Person(caller.name().to_owned()),
         }
-        self.metrics.subscribers(watched.values().sum());
+    }
+
+    fn most(&self) -> Option<usize> {
+        match self {
+            Self::Local => None,
+            Self::Anonymous => Some(MAX_ANONYMOUS),
+            Self::Person(_) => Some(MAX_OF_PERSON),
+        }
+    }
+}
+
+fn one_less<K: Ord>(counts: &mut BTreeMap<K, usize>, of: &K) {
+    if let Some(count) = counts.get_mut(of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(of);
+        }
     }
 }
 
@@ -216,5 +291,35 @@ pub async fn refresh(app: Arc<App>) {
             }
             app.live.send(message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(window_s: u64) -> Ask {
+        Ask { window_s, at_ms: None, view: weft_model::graph::View::default(), idle: None, namespaces: Vec::new() }
+    }
+
+    #[test]
+    fn nobody_takes_all_that_listen() {
+        let live = Live::new(Arc::new(Metrics::new()));
+        let person = |name: &str| Listener::Person(name.to_owned());
+        let mut adas: Vec<Subscription> =
+            (0..MAX_OF_PERSON).map(|n| live.subscribe(ask(60 + n as u64), person("ada")).ok().unwrap()).collect();
+        assert_eq!(live.subscribe(ask(60), person("ada")).err(), Some(Full::Own(MAX_OF_PERSON)));
+        adas.pop();
+        adas.push(live.subscribe(ask(60), person("ada")).ok().unwrap());
+        let strangers: Vec<Subscription> =
+            (0..MAX_ANONYMOUS).map(|_| live.subscribe(ask(60), Listener::Anonymous).ok().unwrap()).collect();
+        assert_eq!(live.subscribe(ask(60), Listener::Anonymous).err(), Some(Full::Own(MAX_ANONYMOUS)));
+        let bos = live.subscribe(ask(60), person("bo")).ok().unwrap();
+        drop((adas, strangers, bos));
+        assert!(live.watched().is_empty() && live.watched.lock().listeners.is_empty(), "nothing is left of who left");
+        let all: Vec<Subscription> =
+            (0..MAX_SUBSCRIBERS).map(|_| live.subscribe(ask(60), Listener::Local).ok().unwrap()).collect();
+        assert_eq!(live.subscribe(ask(60), person("bo")).err(), Some(Full::All));
+        drop(all);
     }
 }

@@ -76,18 +76,19 @@ impl Console {
         let graphs = Arc::new(GraphCache::new(prometheus.clone()).of_cluster(&args.cluster_id));
         let canaries =
             Arc::new(CanaryService::new(prometheus.clone(), operator.clone(), graphs.clone(), source.views.clone()));
-        let editor = Editor::new(
-            source.views.clone(),
-            place.documents.clone(),
-            state.edits.clone(),
-            canaries.clone(),
-            metrics.clone(),
-        );
         let audit = AuditLog::new(state.clone());
         let (sessions, logins) = (state.sessions.clone(), state.logins.clone());
         let auth = Auth::open(&args.auth, &args.data_dir, sessions, logins, audit.clone(), place.reviewer)?;
         let tended = auth.tend(shutdown.clone());
         let undos = Undos::new(state.undos.clone(), auth.seal());
+        let editor = Editor::new(
+            source.views.clone(),
+            place.documents.clone(),
+            state.edits.clone(),
+            undos.clone(),
+            canaries.clone(),
+            metrics.clone(),
+        );
         let objects = ObjectEditor::new(source.views.clone(), place.documents.clone(), undos.clone(), metrics.clone());
         let (ingest, queue) = Ingest::new();
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());

@@ -2,6 +2,7 @@
 //! so that their tests run on the host; what touches the browser builds for wasm alone, and `cargo xtask layers` lets it have
 //! no tests.
 
+pub mod certificates;
 pub mod chart;
 pub mod command;
 pub mod drafts;

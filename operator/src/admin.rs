@@ -20,9 +20,10 @@ use weft_model::{
 };
 
 use crate::{
-    ads::{AckBook, Kind, Registry, State as SyncState, registry::Connected, roots},
+    ads::{AckBook, Kind, Registry, State as SyncState, published::Watch, registry::Connected, roots},
     ca::{AuthorityWatch, describe},
     metrics::Metrics,
+    serving,
 };
 
 /// What the pages show.
@@ -36,6 +37,8 @@ pub struct Admin {
     pub metrics: Metrics,
     /// The present authority, once there is one.
     pub authority: Arc<OnceLock<AuthorityWatch>>,
+    /// Desired state, once it was read.
+    pub published: Arc<OnceLock<Watch>>,
     /// Whether the configuration was read and the ports are open.
     pub ready: Arc<AtomicBool>,
 }
@@ -48,6 +51,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/healthz/live", get(async || "alive\n"))
         .route("/debug/authority", get(authority))
         .route("/debug/fleet", get(fleet))
+        .route("/debug/serving", get(serving_certificates))
         .route("/debug/syncz", get(syncz))
         .route("/debug/acks", get(acks))
         .route("/debug/config_dump", get(config_dump))
@@ -89,6 +93,17 @@ async fn authority(State(admin): State<Admin>) -> Response {
     match admin.authority.get() {
         Some(authority) => Json(describe::authority(&authority.borrow().clone())).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, "no certificate authority yet\n").into_response(),
+    }
+}
+
+/// `GET /debug/serving`: the certificates that gateways show to clients from outside.
+async fn serving_certificates(State(admin): State<Admin>) -> Response {
+    match admin.published.get() {
+        Some(published) => {
+            let snapshot = Arc::clone(&published.borrow().snapshot);
+            Json(serving::certificates(&snapshot)).into_response()
+        }
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no configuration yet\n").into_response(),
     }
 }
 

@@ -41,6 +41,7 @@ pub struct ControlPlane {
     /// Whether the configuration was read and the ports are open.
     pub ready: Arc<AtomicBool>,
     authority: Arc<OnceLock<AuthorityWatch>>,
+    published: Arc<OnceLock<Watch>>,
 }
 
 /// What the port for proxies needs.
@@ -67,7 +68,14 @@ impl Default for ControlPlane {
     fn default() -> Self {
         let metrics = Metrics::new();
         let acks = Arc::new(AckBook::new(metrics.object_ack.clone()));
-        Self { registry: Arc::default(), acks, metrics, ready: Arc::default(), authority: Arc::default() }
+        Self {
+            registry: Arc::default(),
+            acks,
+            metrics,
+            ready: Arc::default(),
+            authority: Arc::default(),
+            published: Arc::default(),
+        }
     }
 }
 
@@ -79,6 +87,7 @@ impl ControlPlane {
             acks: Arc::clone(&self.acks),
             metrics: self.metrics.clone(),
             authority: Arc::clone(&self.authority),
+            published: Arc::clone(&self.published),
             ready: Arc::clone(&self.ready),
         })
     }
@@ -99,6 +108,8 @@ impl ControlPlane {
             arriving: Arc::new(Semaphore::new(MAX_ARRIVING)),
             shutdown: shutdown.clone(),
         });
+        // There is one port for each control plane, so this cell and the other are empty.
+        let _ = self.published.set(port.published.clone());
         let join = port.credentials.join.clone();
         let (authority, metrics) = (port.authority.clone(), self.metrics.clone());
         let certificates = CertificateService::new(authority, port.credentials, port.published, metrics);
@@ -110,7 +121,6 @@ impl ControlPlane {
                 tokio::select! { () = tokio::time::sleep(SWEEP) => join.sweep().await, () = stop.wait() => return }
             }
         });
-        // There is one port for each control plane, so the cell is empty.
         let _ = self.authority.set(port.authority);
         tokio::spawn(server::serve(
             port.listener,

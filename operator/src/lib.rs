@@ -12,6 +12,7 @@ mod options;
 pub mod reconcile;
 pub mod reload;
 pub mod server;
+pub mod serving;
 pub mod webhook;
 
 pub use operator::Operator;

@@ -9,7 +9,10 @@ pub mod roots;
 mod token;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -31,6 +34,8 @@ pub struct Keeper {
     control_plane: ControlPlane,
     credentials: Credentials,
     file: Option<IdentityFile>,
+    /// Whether another join token was given than the kept certificate began with, and was not tried yet.
+    another_token: AtomicBool,
 }
 
 /// How often the identity is looked at: the mesh's roots may have changed beside it, or the machine may have slept beyond
@@ -48,11 +53,12 @@ impl Keeper {
         credentials: Credentials,
     ) -> Result<Self, StartupError> {
         credentials.check()?;
-        Ok(Self { shared, control_plane, credentials, file: None })
+        Ok(Self { shared, control_plane, credentials, file: None, another_token: AtomicBool::new(false) })
     }
 
-    /// Keeps the identity in a file as well, and goes on with the one that it has: then no token is needed. A file that
-    /// is of no use is told and replaced with the token's help.
+    /// Keeps the identity in a file as well, and goes on with the one that it has: then no token is needed. A token that came
+    /// after it is tried all the same, first and once: whoever joined the machine anew meant it. A file that is of no use is
+    /// told and replaced with the token's help.
     pub fn resuming(
         shared: Arc<Shared>,
         control_plane: ControlPlane,
@@ -60,12 +66,14 @@ impl Keeper {
         file: IdentityFile,
     ) -> Result<Self, StartupError> {
         file.check()?;
+        let mut another_token = false;
         match file.read(&shared.node) {
             Ok(Some(identity)) => {
                 tracing::info!(
                     file = %file.path().display(), spiffe = %identity.spiffe, serial = identity.serial,
                     until = %humantime::format_rfc3339_seconds(identity.not_after), "going on with the kept certificate"
                 );
+                another_token = told_apart(credentials.token_id(), file.token());
                 shared.identity.store(Some(Arc::new(identity)));
             }
             Ok(None) => credentials.check()?,
@@ -78,7 +86,8 @@ impl Keeper {
                 credentials.check()?;
             }
         }
-        Ok(Self { shared, control_plane, credentials, file: Some(file) })
+        let another_token = AtomicBool::new(another_token);
+        Ok(Self { shared, control_plane, credentials, file: Some(file), another_token })
     }
 
     /// Asks, waits for half of the lifetime or until others may not accept the certificate any more, asks again; until
@@ -161,6 +170,22 @@ impl Keeper {
     async fn ask(&self) -> Result<Identity, RequestError> {
         let node = &self.shared.node;
         let present = self.shared.identity.load_full();
+        if self.another_token.load(Ordering::Relaxed) {
+            match self.ask_with_token().await {
+                Err(error) => {
+                    // What may pass by itself is tried again at the next renewal.
+                    let over = matches!(error, RequestError::Refused(_) | RequestError::Token(_));
+                    self.another_token.store(!over, Ordering::Relaxed);
+                    tracing::warn!(
+                        %error, remedy = error.remedy(), "the new join token does not help, going on with the kept certificate"
+                    );
+                }
+                joined => {
+                    self.another_token.store(false, Ordering::Relaxed);
+                    return joined;
+                }
+            }
+        }
         if let Some(identity) = present.filter(|identity| identity.not_after > SystemTime::now()) {
             let sound = identity.verify(SystemTime::now()).is_ok();
             match request::with_certificate(&self.control_plane, node, &identity).await {
@@ -170,7 +195,34 @@ impl Keeper {
                 other => return other,
             }
         }
-        self.credentials.ask(&self.control_plane, node).await
+        self.ask_with_token().await
+    }
+
+    async fn ask_with_token(&self) -> Result<Identity, RequestError> {
+        let token = self.credentials.token_id();
+        let identity = self.credentials.ask(&self.control_plane, &self.shared.node).await?;
+        if let (Some(file), Some(token)) = (&self.file, token) {
+            file.joined(token);
+        }
+        Ok(identity)
+    }
+}
+
+/// Whether the join token that is `given` is another than the kept certificate `began` with; the log says what becomes of it.
+fn told_apart(given: Option<String>, began: Option<String>) -> bool {
+    match (given, began) {
+        (Some(given), Some(began)) if given != began => {
+            tracing::info!(token = given, before = began, "another join token was given since: asking with it first");
+            true
+        }
+        (Some(given), None) => {
+            tracing::info!(
+                token = given,
+                "the join token is not used while the kept certificate is good: to join with it, remove the identity file"
+            );
+            false
+        }
+        _ => false,
     }
 }
 

@@ -60,10 +60,27 @@ async fn details_lead_from_a_list_to_charts_logs_and_the_proxy() {
     browser.wait_for("[data-testid=proxy-clusters]").await.click().await.unwrap();
     browser.wait_for("[data-testid=proxy-row] td[title*=\"bound|\"]").await;
 
-    // The mesh: sentences, the control plane, the root's expiry.
+    // A service's lines are those of all that answer it.
+    browser.open(&url("services/shop/payment-service")).await;
+    browser.wait_for("[data-testid=detail-tab-logs]").await.click().await.unwrap();
+    browser.wait_for("[data-testid=log-line][data-code=\"200\"]").await;
+
+    // The mesh: sentences, the control plane, the root's expiry, and what the gateway shows.
     browser.wait_for("[data-testid=mtls]").await.click().await.unwrap();
     browser.wait_for("[data-testid=control-plane]").await;
     browser.wait_for("[data-testid=certificate][data-role=root]").await;
+    browser
+        .text_where(
+            "the gateway's certificate",
+            "[data-testid=serving-certificate][data-health=healthy]",
+            SOON,
+            |text| {
+                ["istio-ingress/public-gateway", "istio-ingress/api-tls-cert", "api.example.com"]
+                    .iter()
+                    .all(|word| text.contains(word))
+            },
+        )
+        .await;
     until("the workload without a proxy is spoken of", SOON, || async {
         let all = browser.page.find_all(Locator::Css("[data-testid=mesh-verdict]")).await.map_err(|e| e.to_string())?;
         let mut texts = String::new();

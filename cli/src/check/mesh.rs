@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, ResourceExt, api::ListParams};
 use weft_api::mesh::ConditionStatus;
-use weft_install::names;
+use weft_install::{names, render::bootstrap::OPERATOR};
 
 use super::Finding;
 use crate::{
@@ -27,18 +27,32 @@ pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>, idle: bool, sys
             "there is no Mesh",
             "apply one: apiVersion: weft.dev/v1alpha1, kind: Mesh, metadata: {name: main}",
         )],
-        Ok(Some(all)) => all.iter().map(|one| mesh(one, idle, system)).collect(),
+        Ok(Some(all)) => all.iter().flat_map(|one| [vec![mesh(one, idle, system)], warnings(one)].concat()).collect(),
     }
+}
+
+/// What it is warned of, ready or not.
+fn warnings(mesh: &Installation) -> Vec<Finding> {
+    let all = mesh.warnings().into_iter();
+    all.map(|one| Finding::warning("mesh", format!("{}: {}", mesh.name, one.message), one.remedy)).collect()
 }
 
 fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
     const CHECK: &str = "mesh";
     let name = &mesh.name;
     if mesh.status.observed_generation < mesh.generation {
+        // Where it has waited for long, the operator runs and does not get to it.
+        let (age, look) = match mesh.behind(Timestamp::now()) {
+            Some(age) => (
+                format!(", made {} ago,", humantime::format_duration(age)),
+                format!("; what it does: kubectl logs -n {system} deployment/{OPERATOR}"),
+            ),
+            None => (String::new(), String::new()),
+        };
         return Finding::failed(
             CHECK,
-            format!("{name}: its newest change has not been taken up; its status is what was last written"),
-            format!("look whether the operator runs: kubectl get pods -n {system}"),
+            format!("{name}: its newest change{age} has not been taken up; its status is what was last written"),
+            format!("look whether the operator runs: kubectl get pods -n {system}{look}"),
         );
     }
     match mesh.status.condition("Ready") {
@@ -200,6 +214,26 @@ mod tests {
         assert_eq!(meshes(&Ok(Some(vec![])), false, "mesh")[0].outcome, Outcome::Failed);
         let old = installation(json!({}), json!({"observedGeneration": 2}));
         assert!(mesh(&old, false, "mesh").hint.unwrap().contains("get pods -n mesh"));
+        let mut stuck = old;
+        let fields = json!([{"manager": "kubectl", "time": "2020-01-01T00:00:00Z"}]);
+        stuck.object.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
+        let told = mesh(&stuck, false, "mesh");
+        assert!(told.message.contains("newest change, made ") && told.message.contains(" ago, has not"), "{told:?}");
+        assert!(told.hint.unwrap().contains("logs -n mesh deployment/weft-operator"));
+    }
+
+    #[test]
+    fn a_mesh_that_is_ready_can_be_warned() {
+        let condition = |kind: &str, reason: &str| {
+            json!({"type": kind, "status": "True", "reason": reason, "message": "1 root is kept",
+                "lastTransitionTime": "2026-11-23T20:00:00Z"})
+        };
+        let conditions = json!([condition("Ready", "Ready"), condition("CertificatesValid", "RootsKept")]);
+        let one = installation(json!({}), json!({"observedGeneration": 3, "conditions": conditions}));
+        let all = meshes(&Ok(Some(vec![one])), false, "mesh");
+        assert_eq!(all.iter().map(|found| found.outcome).collect::<Vec<_>>(), [Outcome::Ok, Outcome::Warning]);
+        assert_eq!(all[1].message, "main: CertificatesValid (RootsKept): 1 root is kept");
+        assert!(all[1].hint.as_ref().unwrap().contains("put it back"), "{all:?}");
     }
 
     #[test]

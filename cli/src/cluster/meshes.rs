@@ -1,14 +1,22 @@
 //! The installations of a cluster, as their `Mesh` objects tell.
 
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Error,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use weft_api::mesh::{MeshSpec, MeshStatus};
+use weft_api::mesh::{Condition, ConditionStatus, MeshSpec, MeshStatus};
+use weft_operator::reconcile::conditions::{CERTIFICATES_VALID, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY};
 
 use super::{Cluster, explain};
+use crate::output::ago;
+
+/// How long a change may take to be taken up before its age is told.
+const SLOW: Duration = Duration::from_secs(60);
 
 /// One installation.
 pub struct Installation {
@@ -24,6 +32,49 @@ pub struct Installation {
     pub leaving: bool,
     /// The object as the API server has it.
     pub object: DynamicObject,
+}
+
+/// What a Mesh is warned of beside whether it is ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The condition and its message.
+    pub message: String,
+    /// The remedy.
+    pub remedy: String,
+}
+
+impl Installation {
+    /// How long its newest change has waited for an operator, by this machine's clock, where that is more than a minute;
+    /// nothing when it was taken up, or when it is not known since when.
+    pub fn behind(&self, now: Timestamp) -> Option<Duration> {
+        if self.status.observed_generation >= self.generation {
+            return None;
+        }
+        let fields = self.object.metadata.managed_fields.iter().flatten();
+        let written =
+            fields.filter(|entry| entry.subresource.is_none()).filter_map(|entry| Some(entry.time.as_ref()?.0));
+        ago(written.max()?, now).filter(|age| *age >= SLOW)
+    }
+
+    /// What its conditions warn of. What `Ready` says itself is not told again.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let not = self.status.condition(READY).filter(|ready| ready.status != ConditionStatus::True);
+        let warns = |condition: &&Condition| {
+            let good = condition.status == ConditionStatus::True && condition.reason != ROOTS_KEPT;
+            let told = not.is_some_and(|ready| ready.reason == condition.reason);
+            [RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID].contains(&condition.kind.as_str()) && !good && !told
+        };
+        let warning = |condition: &Condition| Warning {
+            message: format!("{} ({}): {}", condition.kind, condition.reason, condition.message),
+            remedy: match condition.reason.as_str() {
+                ROOTS_KEPT => {
+                    "where a Secret of the authority went by mistake, put it back: its key signs again".to_owned()
+                }
+                _ => format!("kubectl describe mesh {} says more", self.name),
+            },
+        };
+        self.status.conditions.iter().filter(warns).map(warning).collect()
+    }
 }
 
 /// The kind, for requests.
@@ -75,6 +126,41 @@ pub mod testing {
         object.data = json!({"spec": spec, "status": status});
         object.metadata.generation = Some(3);
         read(object)
+    }
+
+    #[test]
+    fn conditions_that_warn_are_told_with_a_remedy() {
+        let condition = |kind: &str, status: &str, reason: &str| {
+            json!({"type": kind, "status": status, "reason": reason, "message": format!("{kind} says"),
+                "lastTransitionTime": "2026-11-23T20:00:00Z"})
+        };
+        let told = |conditions: &[Value]| installation(json!({}), json!({"conditions": conditions})).warnings();
+        let (ready, not) = (condition("Ready", "True", "Ready"), condition("Ready", "False", "NoReplicaReady"));
+        let valid = condition("CertificatesValid", "True", "Valid");
+        assert!(told(&[ready.clone(), valid, condition("Progressing", "False", "Settled")]).is_empty());
+        let kept = told(&[ready.clone(), condition("CertificatesValid", "True", "RootsKept")]);
+        assert_eq!(kept[0].message, "CertificatesValid (RootsKept): CertificatesValid says");
+        assert!(kept.len() == 1 && kept[0].remedy.contains("put it back"), "{kept:?}");
+        let busy = told(&[ready, condition("Reconciled", "False", "TooManyRequests")]);
+        assert!(busy[0].remedy.contains("kubectl describe mesh main"), "{busy:?}");
+        let same = condition("WebhooksReady", "False", "NoReplicaReady");
+        assert!(told(&[not, same]).is_empty(), "Ready says it");
+    }
+
+    #[test]
+    fn a_change_that_waits_has_an_age() {
+        let mut one = installation(json!({}), json!({"observedGeneration": 2}));
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        assert_eq!(one.behind(now), None, "it is not known since when");
+        let written = |seconds: i64, subresource: Option<&str>| json!({"manager": "x", "time": Timestamp::from_second(seconds).unwrap().to_string(), "subresource": subresource});
+        let mut waits = |own: i64| {
+            let fields = json!([written(own, None), written(999_999, Some("status"))]);
+            one.object.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
+            one.behind(now)
+        };
+        assert_eq!((waits(999_700), waits(999_950)), (Some(Duration::from_secs(300)), None));
+        let taken = installation(json!({}), json!({"observedGeneration": 3}));
+        assert_eq!(taken.behind(now), None);
     }
 
     #[test]

@@ -84,11 +84,12 @@ impl PlaceArgs {
             namespace: None,
             weft_namespace: self.weft_namespace.clone(),
         };
+        let config = if given.is_some() { args.config().await? } else { args.signed().await? };
         let credential = match given {
             Some(credential) => credential,
-            None => of_kubeconfig(&args.config().await?)?,
+            None => of_kubeconfig(&config)?,
         };
-        let cluster = args.connect().await?;
+        let cluster = args.with(config)?;
         let pods = cluster.component("console").await?;
         let pod = choose(&pods, self.revision.as_deref(), &cluster.system)?;
         let name = format!("the console {}/{pod}", cluster.system);
@@ -109,8 +110,8 @@ impl PlaceArgs {
     }
 }
 
-/// The bearer token of a kubeconfig's user, or of a pod's service account. Users with certificates, or with programs that
-/// fetch tokens, have none here.
+/// The bearer token of a kubeconfig's user, one that a program has given among them, or of a pod's service account. Users with
+/// certificates have none.
 fn of_kubeconfig(config: &kube::Config) -> Result<Credential, StartupError> {
     let user = &config.auth_info;
     match (&user.token, &user.token_file) {
@@ -348,5 +349,26 @@ mod tests {
         assert!(of_kubeconfig(&config).unwrap().headers().is_empty());
         config.auth_info.token = Some("ey.abc".to_owned().into());
         assert_eq!(of_kubeconfig(&config).unwrap().headers()[http::header::AUTHORIZATION], "Bearer ey.abc");
+    }
+
+    #[tokio::test]
+    async fn a_program_of_the_kubeconfig_says_who_asks() {
+        let given = r#"{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": {"token": "ey.run"}}"#;
+        let exec = json!({"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never",
+            "command": "printf", "args": ["%s", given]});
+        let text = json!({"apiVersion": "v1", "kind": "Config", "current-context": "one",
+            "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}],
+            "users": [{"name": "me", "user": {"exec": exec}}],
+            "contexts": [{"name": "one", "context": {"cluster": "a", "user": "me"}}]});
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text.to_string()).unwrap();
+        let args = ClusterArgs {
+            kubeconfig: Some(file.path().to_owned()),
+            context: None,
+            namespace: None,
+            weft_namespace: "weft-system".into(),
+        };
+        let config = args.signed().await.unwrap();
+        assert_eq!(of_kubeconfig(&config).unwrap().headers()[http::header::AUTHORIZATION], "Bearer ey.run");
     }
 }

@@ -2,15 +2,18 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::ResourceExt;
 use serde::Serialize;
 use weft_api::mesh::{ComponentStatus, ConditionStatus, Profile};
-use weft_install::names;
+use weft_install::{names, render::bootstrap::OPERATOR};
 
 use super::cost::Cost;
 use crate::{
-    cluster::{meshes::Installation, pods},
+    cluster::{
+        meshes::{Installation, Warning},
+        pods,
+    },
     output::{Answer, plural, table},
     upgrade::operator::Idle,
 };
@@ -76,6 +79,9 @@ pub struct MeshState {
     pub ready: bool,
     /// Why not, in words, or what it waits for.
     pub waiting_for: Vec<String>,
+    /// What its conditions warn of, ready or not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Proxies that are connected to its control plane, as the operator counted last.
     pub connected_proxies: i64,
     /// Replicas by component.
@@ -136,9 +142,18 @@ fn mesh_state(mesh: &Installation, control_planes: Option<&[Pod]>, system: &str)
     if mesh.leaving {
         waiting_for.insert(0, "the Mesh is being removed".to_owned());
     } else if !current {
-        let words =
-            "the operator has not taken up the newest change of the Mesh: what is shown is what was last written";
-        waiting_for.insert(0, words.to_owned());
+        let words = match mesh.behind(Timestamp::now()) {
+            None => {
+                "the operator has not taken up the newest change of the Mesh: what is shown is what was last written"
+                    .to_owned()
+            }
+            Some(age) => format!(
+                "the operator has not taken up the newest change of the Mesh, made {} ago: what is shown is what was last \
+                 written (kubectl -n {system} logs deployment/{OPERATOR} says what it does)",
+                humantime::format_duration(age)
+            ),
+        };
+        waiting_for.insert(0, words);
     } else if let Some(condition) = condition.filter(|_| !holds) {
         let words = if condition.message.is_empty() { &condition.reason } else { &condition.message };
         if !waiting_for.contains(words) {
@@ -161,6 +176,7 @@ fn mesh_state(mesh: &Installation, control_planes: Option<&[Pod]>, system: &str)
         version: mesh.status.version.clone(),
         ready: holds && current && served && !mesh.leaving,
         waiting_for,
+        warnings: mesh.warnings(),
         connected_proxies: mesh.status.connected_proxies,
         components: mesh.status.components.clone(),
         control_plane,
@@ -260,6 +276,9 @@ impl Status {
             for words in &mesh.waiting_for {
                 let _ = writeln!(text, "  {words}");
             }
+        }
+        for (mesh, warning) in self.meshes.iter().flat_map(|mesh| mesh.warnings.iter().map(move |one| (mesh, one))) {
+            let _ = writeln!(text, "\nWarning: {}: {}\n  {}", mesh.name, warning.message, warning.remedy);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The operator that is there, and what it would become.
 
+mod lease;
+
 use std::{cmp::Ordering, fmt};
 
 use futures::future::join_all;
@@ -113,6 +115,15 @@ impl fmt::Display for Owner {
             Self::GitOps(tool) => write!(f, "the operator belongs to {tool}"),
             Self::Helm(release) => write!(f, "the operator belongs to the Helm release {release}"),
         }
+    }
+}
+
+/// Why nobody looks after the Meshes, if that is so: by the operator's Deployment, its rights, and its Lease.
+pub(crate) async fn idle(cluster: &Cluster) -> anyhow::Result<Option<Idle>> {
+    let found = find(cluster).await?;
+    match Idle::of(found.as_ref(), &cluster.system) {
+        Some(idle) => Ok(Some(idle)),
+        None => Ok(lease::stale(cluster).await),
     }
 }
 

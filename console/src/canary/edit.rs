@@ -3,9 +3,8 @@
 mod error;
 mod plan;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use weft_api::Change;
 use weft_model::canary::{EditPreview, EditResult, WeightEdit};
@@ -16,7 +15,7 @@ use self::plan::Plan;
 use super::CanaryService;
 use crate::{
     clock::{millis, now_ms},
-    config::{View, hypothetical},
+    config::{View, edit::Undos, hypothetical},
     db::{Edit, Edits},
     metrics::Metrics,
 };
@@ -26,8 +25,6 @@ pub const UNDO_FOR: Duration = Duration::from_secs(600);
 /// How long an answer waits for the view to show the edit; files are noticed after some 50 ms, a cluster's objects within
 /// a second.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(2);
-/// Edits whose very bytes can be brought back; older ones are taken back by their values.
-const KEPT: usize = 64;
 
 /// Makes edits, one after the other.
 pub struct Editor {
@@ -36,8 +33,8 @@ pub struct Editor {
     edits: Edits,
     canaries: Arc<CanaryService>,
     metrics: Arc<Metrics>,
-    /// By time and id.
-    undos: Mutex<BTreeMap<(u64, String), Undo>>,
+    /// How the newest ones are taken back exactly; others are by their values.
+    undos: Undos,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
@@ -47,10 +44,11 @@ impl Editor {
         views: watch::Receiver<Arc<View>>,
         documents: Documents,
         edits: Edits,
+        undos: Undos,
         canaries: Arc<CanaryService>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (undos, one_at_a_time) = (Mutex::default(), tokio::sync::Mutex::default());
+        let one_at_a_time = tokio::sync::Mutex::default();
         Self { views, documents, edits, canaries, metrics, undos, one_at_a_time }
     }
 
@@ -159,7 +157,7 @@ impl Editor {
         if self.edits.undone(id).await? {
             return Err(EditError::Undone);
         }
-        let kept = self.undos.lock().iter().find(|((_, known), _)| known == id).map(|(_, undo)| undo.clone());
+        let kept = self.undos.weights(id, &done.by).await?;
         let back = WeightEdit {
             object: done.object.clone(),
             route_index: done.route_index,
@@ -170,7 +168,10 @@ impl Editor {
             let intended = self.intend(&back, by, done.weights_after.clone(), Some(id)).await?;
             let undone = self.documents.undo(Access { index: None, credential }, &kept).await;
             match self.unless_failed(&intended, undone.map_err(EditError::Store)).await {
-                Ok(revision) => return self.finish(intended, revision, None).await,
+                Ok(revision) => {
+                    self.undos.forget(id).await;
+                    return self.finish(intended, revision, None).await;
+                }
                 // Something else in it changed; the weights may still be the edit's own.
                 Err(EditError::Store(StoreError::Conflict { .. })) => {}
                 Err(EditError::Store(StoreError::Cluster(error))) if matches!(*error, ClusterError::Conflict(_)) => {}
@@ -195,11 +196,7 @@ impl Editor {
         tracing::info!(by, %object, route = route_index, from = ?weights_before, to = ?weights_after, "weights moved");
         self.metrics.edited();
         if let Some(undo) = undo {
-            let mut undos = self.undos.lock();
-            undos.insert((at_ms, id.clone()), undo);
-            while undos.len() > KEPT {
-                undos.pop_first();
-            }
+            self.undos.keep_weights(&id, &by, at_ms, &undo).await;
         }
         self.edits.complete(&id, &revision).await.map_err(EditError::Unrecorded)?;
         let mut views = self.views.clone();

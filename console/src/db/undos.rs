@@ -10,7 +10,7 @@ pub const MAX_UNDO_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes kept for everybody.
 const MAX_BYTES: usize = 16 * MAX_UNDO_BYTES;
 
-/// An edit of a whole object that can be taken back.
+/// An edit, of a whole object or of weights, that can be taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndoRecord {
     /// Names the edit.

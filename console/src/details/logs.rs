@@ -13,7 +13,9 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_model::details::{LogLine, Logs};
 
 /// Instances whose logs are read for one answer.
-const MOST_INSTANCES: usize = 6;
+pub const MOST_INSTANCES: usize = 12;
+/// Lines of one answer, the newest.
+const MOST_LINES: usize = 10_000;
 /// The longest line that is shown, in characters.
 const LONGEST: usize = 2_000;
 
@@ -69,6 +71,8 @@ pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(Stri
         }
     }
     logs.lines.sort_by_key(|line| line.at_ms);
+    let older = logs.lines.len().saturating_sub(MOST_LINES);
+    logs.lines.drain(..older);
     logs
 }
 

@@ -7,7 +7,7 @@ use weft_model::{Diagnostic, ObjectRef, Severity, diagnostic::shortened};
 
 use crate::graph::{
     health::{ANNOTATION, HealthConfig, Rules},
-    tamed,
+    tamed_host,
 };
 
 /// Of workloads by `namespace/name`, of services by host.
@@ -37,7 +37,7 @@ impl Tolerances {
         }
         for service in snapshot.services() {
             if let Some(rules) = found.of(snapshot, &service.object) {
-                found.hosts.insert(tamed(service.host.as_str()).into_owned(), rules);
+                found.hosts.insert(tamed_host(service.host.as_str()).into_owned(), rules);
             }
         }
         found

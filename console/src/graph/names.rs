@@ -35,14 +35,17 @@ impl Names {
         tamed(name).into()
     }
 
-    /// A name made of another one, remembered.
+    /// A name made of another one as it is, however long; remembered.
     pub fn derive(&mut self, name: &str, make: impl FnOnce(&str) -> String) -> Arc<str> {
         if let Some(derived) = self.derived.get(name) {
             return derived.clone();
         }
-        let name = self.get(name);
-        let derived: Arc<str> = tamed(&make(&name)).into();
-        self.derived.insert(name, derived.clone());
+        let derived: Arc<str> = tamed_host(&make(name)).into();
+        // What is absurd is not kept.
+        if plain(name) {
+            let name = self.get(name);
+            self.derived.insert(name, derived.clone());
+        }
         derived
     }
 
@@ -90,11 +93,26 @@ pub(crate) fn tamed(name: &str) -> Cow<'_, str> {
     if clean.len() <= LONGEST {
         return clean;
     }
-    // Two long names that begin alike stay two.
+    let end = (0..=KEPT).rev().find(|at| clean.is_char_boundary(*at)).unwrap_or(0);
+    Cow::Owned(format!("{}…{}", &clean[..end], digest(name)))
+}
+
+/// A full name of a host as it is shown. Of one that is too long the namespace stays whole where it says one: what a
+/// reader may not see is told by it.
+pub(crate) fn tamed_host(host: &str) -> Cow<'_, str> {
+    let parts = host.split_once('.').filter(|(_, rest)| rest.contains(".svc."));
+    let Some((name, rest)) = parts.filter(|_| clean(host).len() > LONGEST) else { return tamed(host) };
+    let start: String = clean(name).chars().take(63).collect();
+    // A namespace that is too long to be one is cut as well, and then it is nobody's.
+    let namespace = tamed(rest.split('.').next().unwrap_or_default());
+    Cow::Owned(format!("{start}…{}.{namespace}.svc.…", digest(host)))
+}
+
+/// Two long names that begin alike stay two.
+fn digest(name: &str) -> String {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
-    let end = (0..=KEPT).rev().find(|at| clean.is_char_boundary(*at)).unwrap_or(0);
-    Cow::Owned(format!("{}…{:08x}", &clean[..end], hasher.finish() >> 32))
+    format!("{:08x}", hasher.finish() >> 32)
 }
 
 #[cfg(test)]
@@ -113,5 +131,20 @@ mod tests {
         let peer = names.peer(["shop", "payment", "", "", ""]);
         assert_eq!(peer.id(), Some("shop/payment"));
         assert_eq!(names.peer(["", "", "x", "", ""]).id(), None);
+    }
+    #[test]
+    fn a_long_host_keeps_its_namespace() {
+        let long = |name: &str, namespace: &str| format!("{name}.{namespace}.svc.cluster.local");
+        assert_eq!(tamed_host("till.bank.svc.cluster.local"), "till.bank.svc.cluster.local");
+        let mut names = Names::default();
+        let host = long(&"n".repeat(300), "bank");
+        let shown = names.derive(&host.to_uppercase(), str::to_lowercase);
+        assert_eq!(*shown, *tamed_host(&host), "what it is made of was not cut before");
+        assert!(shown.contains(".bank.svc.") && shown.len() < 256, "{shown}");
+        assert_ne!(tamed_host(&host), tamed_host(&long(&"n".repeat(301), "bank")));
+        let absurd = long("a", &format!("bank{}", "k".repeat(300)));
+        assert_ne!(tamed_host(&absurd).split('.').nth(1), Some("bank"));
+        let outside = format!("{}.example.org", "n".repeat(300));
+        assert_eq!(tamed_host(&outside), tamed(&outside));
     }
 }

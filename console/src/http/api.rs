@@ -36,7 +36,7 @@ use crate::{app::App, auth::Caller, redact};
 const WINDOWS_S: std::ops::RangeInclusive<u64> = 10..=604_800;
 
 pub(super) fn routes() -> Routes {
-    Routes::default()
+    Routes::strict()
         .with(get("/meta", "What is shown here, and who may change it.", meta))
         .with(get("/status", "Whether what the console depends on answers, and how many findings there are.", status))
         .with(get("/who", "Whose token it is, and in which namespaces it may move weights.", who::who))

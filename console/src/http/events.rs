@@ -24,7 +24,7 @@ use super::{ApiError, api::GraphQuery};
 use crate::{
     app::App,
     auth::Caller,
-    live::{Message, News, Subscription, present},
+    live::{Full, Listener, Message, News, Subscription, present},
 };
 
 /// How often a silent connection is shown to be alive.
@@ -63,13 +63,19 @@ pub(super) async fn subscribe(
     let Query(query) = query?;
     let graph = query.checked()?;
     // Listening begins before the state is read, so nothing falls between the two.
-    let subscription = app.live.subscribe(graph).ok_or_else(|| {
-        ApiError::new(
+    let subscription = app.live.subscribe(graph, Listener::of(&caller)).map_err(|full| match full {
+        Full::All => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too-many-pages",
             "Too many pages listen to this console.",
             "Close some of them, then load this one again.",
-        )
+        ),
+        Full::Own(most) => ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-own-pages",
+            format!("{most} pages of {} listen to this console, and no more may.", caller.name()),
+            "Close some of them; this one listens again by itself once there is room.",
+        ),
     })?;
     let first = present(&app, std::slice::from_ref(&subscription.graph));
     let began = Instant::now();

@@ -31,6 +31,18 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", title, detail)
     }
 
+    /// The address has a parameter that nobody takes; `known` are those that are.
+    pub(super) fn unknown_parameter(name: &str, known: &[&str]) -> Self {
+        let short: String = name.chars().take(60).collect();
+        let like = known.iter().map(|known| (strsim::damerau_levenshtein(known, &short), *known)).min();
+        let meant = match like {
+            Some((distance, known)) if distance <= 2 => format!("Did you mean {known}? "),
+            _ => String::new(),
+        };
+        let takes = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
+        Self::bad_request(format!("There is no parameter “{short}” here."), format!("{meant}It takes {takes}."))
+    }
+
     /// What is asked for does not exist.
     pub fn not_found(title: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", title, detail)
@@ -65,10 +77,14 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let busy = self.0.kind == "busy";
+        let again = match self.0.kind.as_str() {
+            "busy" => Some("5"),
+            "too-many-pages" | "too-many-own-pages" => Some("30"),
+            _ => None,
+        };
         let mut response = (self.status(), Json(self.0)).into_response();
-        if busy {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(seconds) = again {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
@@ -235,14 +251,7 @@ fn unknown_parameter(words: &str) -> Option<ApiError> {
     let (_, said) = words.split_once("unknown field `")?;
     let (name, expected) = said.split_once("`, expected ")?;
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let short: String = name.chars().take(60).collect();
-    let like = known.iter().map(|known| (strsim::damerau_levenshtein(known, &short), *known)).min();
-    let meant = match like {
-        Some((distance, known)) if distance <= 2 => format!("Did you mean {known}? "),
-        _ => String::new(),
-    };
-    let detail = format!("{meant}It takes {}.", known.join(", "));
-    Some(ApiError::bad_request(format!("There is no parameter “{short}” here."), detail))
+    Some(ApiError::unknown_parameter(name, &known))
 }
 
 #[cfg(test)]

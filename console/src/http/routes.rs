@@ -4,6 +4,7 @@
 mod described;
 mod document;
 mod operation;
+mod strict;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -102,12 +103,20 @@ impl Route {
 pub(super) struct Routes {
     router: Router<Arc<App>>,
     stated: Vec<Stated>,
+    /// Whether parameters that a route does not take are refused.
+    strict: bool,
 }
 
 impl Routes {
+    /// None yet; those that come refuse parameters that they do not take.
+    pub(super) fn strict() -> Self {
+        Self { strict: true, ..Self::default() }
+    }
+
     /// One more.
     pub(super) fn with(mut self, route: Route) -> Self {
-        self.router = self.router.route(&route.stated.path, route.handler);
+        let handler = if self.strict { strict::strict(route.handler, &route.stated) } else { route.handler };
+        self.router = self.router.route(&route.stated.path, handler);
         self.stated.push(route.stated);
         self
     }

@@ -1,5 +1,6 @@
 //! The state of the mesh as a whole.
 
+mod serving;
 mod verdicts;
 
 use std::{
@@ -40,10 +41,11 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
         Some(prometheus) => prometheus.instant(promql, None).await,
         None => Err(QueryError::NotConfigured),
     };
-    let (observed, seen, planes, memory, cpu, expiry) = tokio::join!(
+    let (observed, seen, planes, served, memory, cpu, expiry) = tokio::join!(
         app.graphs.get(WINDOW_S),
         app.fleet.seen(&view.control_planes),
         planes(app, &view),
+        serving::ask(app.fleet.operator(), &view.control_planes),
         ask(MEMORY),
         ask(CPU),
         ask(EXPIRY)
@@ -86,6 +88,7 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
         none.then(|| "Prometheus has no figures of proxies; weft status --cost asks the cluster's metrics.".to_owned())
     });
     let costs = costs(memory.as_deref().unwrap_or_default(), cpu.as_deref().unwrap_or_default(), &by_address, sees);
+    let (serving, serving_note) = serving::seen(served, sees);
     let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
     let whole = sees("");
     if !whole {
@@ -104,6 +107,8 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
         versions: versions.into_iter().collect(),
         certificates,
         certificates_note,
+        serving,
+        serving_note,
         costs,
         costs_note,
         // A share of everybody's traffic.

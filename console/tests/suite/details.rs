@@ -72,6 +72,14 @@ fn syncz() -> Value {
         "types": [{"kind": "lds", "resources": 2, "synced": true, "nack": "Listener x: port in use"}]}])
 }
 
+/// A certificate that a gateway shows, long expired.
+fn serving() -> Value {
+    let gateway =
+        json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "namespace": "shop", "name": "web"});
+    json!([{"gateway": gateway, "hosts": ["shop.test"], "namespace": "edge", "secret": "web-tls", "subject": "CN=shop.test",
+        "names": ["shop.test"], "issuer": "CN=Some CA", "fingerprint": "ab", "notBeforeMs": 1, "notAfterMs": 2, "problem": null}])
+}
+
 #[tokio::test]
 async fn details_come_from_counters_objects_and_proxies() {
     let page = Page::default();
@@ -83,6 +91,7 @@ async fn details_come_from_counters_objects_and_proxies() {
         .route("/debug/acks", get(async || Json(json!([]))))
         .route("/debug/syncz", get(async || Json(syncz())))
         .route("/debug/config_dump", get(async move || Json(dump)))
+        .route("/debug/serving", get(async || Json(serving())))
         .route("/metrics", get(async || "weft_operator_nacks_total 2\n"));
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
@@ -90,6 +99,9 @@ async fn details_come_from_counters_objects_and_proxies() {
     std::fs::create_dir(path("logs")).unwrap();
     std::fs::write(path("config/objects.yaml"), OBJECTS).unwrap();
     std::fs::write(path("logs/shop.pay-v1.app.log"), "<script>alert(1)</script>\n").unwrap();
+    std::fs::write(path("logs/shop.legacy.app.log"), "2026-01-01T00:00:02Z two\n").unwrap();
+    std::fs::write(path("logs/shop.quotes-v1.app.log"), "2026-01-01T00:00:01Z one\n2026-01-01T00:00:03Z three\n")
+        .unwrap();
     let args = Args::parse_from([
         "weft-console".to_owned(),
         "--listen=127.0.0.1:0".into(),
@@ -160,12 +172,20 @@ async fn details_come_from_counters_objects_and_proxies() {
 
     let (_, logs) = ask("/workloads/shop/pay-v1/logs").await;
     assert_eq!(logs["lines"][0]["text"], "<script>alert(1)</script>");
+    let (_, logs) = ask("/services/shop/pay/logs").await;
+    assert_eq!((logs["lines"].as_array().map(Vec::len), &logs["lines"][0]["instance"]), (Some(1), &json!("pay-v1")));
+    let (_, logs) = ask("/namespaces/shop/logs").await;
+    let lines = logs["lines"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap());
+    let words: Vec<&str> = lines.filter_map(|text| text.split_once(' ')).map(|(_, word)| word).collect();
+    assert_eq!(words, ["one", "two", "three"], "a namespace's lines are in one order: {logs}");
     let (_, proxy) = ask("/proxies/shop/pay-v1").await;
     assert_eq!((&proxy["drift"][0]["state"], &proxy["drift"][0]["words"]), (&json!("refused"), &json!("port in use")));
     let (_, mesh) = ask("/mesh").await;
     let verdicts = mesh["verdicts"].to_string();
     assert!(verdicts.contains("shop/pay-v1 refuses configuration") && verdicts.contains("shop/legacy"), "{verdicts}");
     assert_eq!(mesh["controlPlanes"][0]["nacks"], 2);
+    assert_eq!((&mesh["serving"], &mesh["servingNote"]), (&serving(), &Value::Null));
+    assert!(verdicts.contains("Gateway shop/web, Secret edge/web-tls"), "{verdicts}");
 
     shutdown.begin();
     tokio::time::timeout(Duration::from_secs(20), task).await.expect("stops").unwrap().unwrap();

@@ -3,6 +3,7 @@
 mod apart;
 mod described;
 mod edits;
+mod listeners;
 mod proxy_page;
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};

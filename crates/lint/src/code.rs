@@ -75,10 +75,10 @@ pub const RULE_HOST_NOT_VISIBLE: Code = Code {
     severity: Severity::Warning,
     title: "DestinationRule's host not visible",
 };
-/// A Gateway names a Secret that is not there. Found where Secrets are read, which is in no directory.
+/// A Gateway or a DestinationRule names a Secret that is not there. Found where Secrets are read, which is in no directory.
 pub const CREDENTIAL_NOT_FOUND: Code =
     Code { id: "WEFT0115", aliases: &["IST0101"], severity: Severity::Error, title: "credential not found" };
-/// A Gateway names a Secret without a certificate that its key belongs to.
+/// A Gateway or a DestinationRule names a Secret without a certificate that its key belongs to, or without roots.
 pub const CREDENTIAL_UNUSABLE: Code =
     Code { id: "WEFT0116", aliases: &[], severity: Severity::Error, title: "credential that cannot be shown" };
 

@@ -24,6 +24,35 @@ pub struct Certificate {
     pub signs: bool,
 }
 
+/// One certificate that a gateway shows to clients from outside, without its key (`GET /debug/serving` of the operator).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ServingCertificate {
+    /// The Gateway whose servers show it.
+    pub gateway: ObjectRef,
+    /// Hosts of these servers, as they are written.
+    pub hosts: Vec<String>,
+    /// Where the gateway's workloads run, and the Secret is.
+    pub namespace: String,
+    /// Name of the Secret.
+    pub secret: String,
+    /// Its subject; empty when there is a problem.
+    pub subject: String,
+    /// Names and addresses that it is for.
+    pub names: Vec<String>,
+    /// Who signed it.
+    pub issuer: String,
+    /// Lower-case hex SHA-256 of its DER.
+    pub fingerprint: String,
+    /// Milliseconds since the Unix epoch.
+    pub not_before_ms: u64,
+    /// Milliseconds since the Unix epoch; 0 when there is a problem.
+    pub not_after_ms: u64,
+    /// Why there is no certificate to show, if there is none.
+    pub problem: Option<String>,
+}
+
 /// What one operator says of itself and its authority.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -141,6 +170,12 @@ pub struct MeshState {
     pub certificates: Vec<Certificate>,
     /// Why there are no certificates to show, or only some.
     pub certificates_note: Option<String>,
+    /// Certificates that gateways show to clients from outside, the earliest expiry first.
+    #[serde(default)]
+    pub serving: Vec<ServingCertificate>,
+    /// Why these are not known, if so.
+    #[serde(default)]
+    pub serving_note: Option<String>,
     /// What proxies cost, by namespace.
     pub costs: Vec<Cost>,
     /// Why that is not known, if so.

@@ -33,7 +33,7 @@ use weft_api::{Change, Kind};
 use weft_model::Diagnostic;
 
 pub use clients::Clients;
-pub use connect::{ConnectError, client, config};
+pub use connect::{ConnectError, client, config, signed};
 pub use revision::Reader;
 pub use trouble::UNAVAILABLE_AFTER;
 

@@ -90,7 +90,7 @@ fn edge(out: &mut String, shape: &EdgeShape, ink: &Ink) {
     let dash = if shape.health == Health::Unknown { " stroke-dasharray=\"5 4\"" } else { "" };
     let _ =
         writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{}\"{dash}/>", shape.width);
-    let [tip, left, right] = shape.head();
+    let [tip, left, right] = shape.head;
     let _ = writeln!(
         out,
         "<path d=\"M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z\" fill=\"{colour}\"/>",

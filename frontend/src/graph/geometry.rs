@@ -83,6 +83,11 @@ impl Rect {
         Self { x: self.x - by, y: self.y - by, w: self.w + 2.0 * by, h: self.h + 2.0 * by }
     }
 
+    /// Larger and further from the origin by a factor.
+    pub fn scaled(self, factor: f64) -> Self {
+        Self { x: self.x * factor, y: self.y * factor, w: self.w * factor, h: self.h * factor }
+    }
+
     /// Whether both share some area.
     pub fn meets(self, other: Self) -> bool {
         self.x < other.x + other.w

@@ -14,7 +14,7 @@ use web_sys::{CanvasRenderingContext2d, Path2d};
 use super::{
     geometry::{Point, Rect},
     palette::Palette,
-    scene::{BoxKind, BoxShape, EdgeShape, Path, Scene},
+    scene::{BoxKind, BoxShape, EdgeShape, LabelShape, Path, Scene, Taken},
     viewport::Viewport,
 };
 use crate::icons::Icon;
@@ -74,16 +74,28 @@ impl Painter<'_> {
     /// Empties the canvas and sets the scene's coordinates.
     pub fn clear(&self) {
         let pen = self.pen;
-        let set = |scale: f64, x: f64, y: f64| {
-            // Fails only for numbers that are none.
-            let _ = pen.set_transform(scale, 0.0, 0.0, scale, x, y);
-        };
-        set(self.ratio, 0.0, 0.0);
+        // Fails only for numbers that are none.
+        let _ = pen.set_transform(self.ratio, 0.0, 0.0, self.ratio, 0.0, 0.0);
         pen.clear_rect(0.0, 0.0, self.size.0, self.size.1);
-        let scale = self.ratio * self.view.scale;
-        set(scale, self.view.offset.x * self.ratio, self.view.offset.y * self.ratio);
+        self.scaled(self.view.scale);
         pen.set_global_alpha(1.0);
         pen.set_text_baseline("middle");
+    }
+
+    /// Draws at `scale` from now on. The answer is what places of the scene are multiplied with to stand where they are
+    /// seen.
+    fn scaled(&self, scale: f64) -> f64 {
+        let (size, offset) = (scale * self.ratio, self.view.offset * self.ratio);
+        let _ = self.pen.set_transform(size, 0.0, 0.0, size, offset.x, offset.y);
+        self.view.scale / scale
+    }
+
+    /// Has `write` draw text at one of few scales, at most a tenth smaller than the view's. Letters of each size have to
+    /// be shaped and rasterized anew, and a wheel goes through dozens of scales.
+    fn lettering(&self, write: impl FnOnce(f64)) {
+        let step = (self.view.scale.ln() / LETTERS.ln() + 1e-6).floor();
+        write(self.scaled(LETTERS.powf(step)));
+        self.scaled(self.view.scale);
     }
 
     /// The part of the scene that the canvas shows.
@@ -113,33 +125,34 @@ impl Painter<'_> {
             self.pen.set_global_alpha(if lit { 1.0 } else { DIM });
             let here = || seen.iter().filter(|(index, _)| on_path(|path| &path.edges, *index) == lit);
             let special = |index: usize| emphasis.edge == Some(index) || emphasis.selected_edge == Some(index);
+            let plain = || here().filter(|(index, _)| !special(*index)).map(|(_, edge)| *edge);
             // On a path heads say which way it goes, however far it is.
             let heads = detail == Detail::Full || (lit && emphasis.path.is_some());
             // Leaving out what is not seen costs less than it spares only while most is seen.
             let whole = strands.filter(|_| lit && emphasis.path.is_none() && seen.len() * 4 >= scene.edges.len() * 3);
-            if !heads && let Some(strands) = whole {
-                self.bundle(strands);
-            } else if !heads {
-                self.strands(here().filter(|(index, _)| !special(*index)).map(|(_, edge)| *edge));
+            match whole.filter(|_| !heads) {
+                Some(strands) => self.bundle(strands),
+                None => self.strands(plain(), heads),
             }
-            for (index, edge) in here().filter(|(index, _)| heads || special(*index)) {
+            if heads {
+                self.heads(plain());
+            }
+            for (index, edge) in here().filter(|(index, _)| special(*index)) {
                 self.edge(edge, emphasis.edge == Some(*index), emphasis.selected_edge == Some(*index));
             }
         }
-        for shape in scene.boxes.iter().filter(|shape| shape.folds() && shape.rect.meets(window)) {
-            self.name(shape);
-        }
+        // Nodes stand on the names of their boxes, but dots say less than these.
         if detail == Detail::Dots {
             self.dots(scene.nodes.iter().enumerate(), |index| on_path(|path| &path.nodes, index));
         }
-        for (index, node) in scene.nodes.iter().enumerate().filter(|(_, node)| node.rect.grow(24.0).meets(window)) {
-            self.pen.set_global_alpha(if on_path(|path| &path.nodes, index) { 1.0 } else { DIM * 2.0 });
-            let (hovered, selected) = (emphasis.node == Some(index), emphasis.selected_node == Some(index));
-            match detail {
-                Detail::Dots if !hovered && !selected => {}
-                Detail::Dots => self.node(node, Detail::Names, hovered, selected),
-                detail => self.node(node, detail, hovered, selected),
-            }
+        self.names(scene.boxes.iter().filter(|shape| shape.folds() && shape.rect.meets(window)));
+        let marked = |index: usize| emphasis.node == Some(index) || emphasis.selected_node == Some(index);
+        let near = scene.nodes.iter().enumerate().filter(|(_, node)| node.rect.grow(24.0).meets(window));
+        let near: Vec<_> = near.filter(|(index, _)| detail != Detail::Dots || marked(*index)).collect();
+        for lit in [false, true] {
+            self.pen.set_global_alpha(if lit { 1.0 } else { DIM * 2.0 });
+            let here = near.iter().filter(|(index, _)| on_path(|path| &path.nodes, *index) == lit);
+            self.nodes(here.copied().collect(), detail, emphasis);
         }
         self.pen.set_global_alpha(1.0);
         if detail != Detail::Full {
@@ -153,14 +166,37 @@ impl Painter<'_> {
                 self.open_locks(&broken);
             }
         }
-        for (index, edge) in &seen {
-            let lit = on_path(|path| &path.edges, *index);
-            // From afar only what stands out is labelled: the path that is looked at, and broken locks.
-            let near = detail == Detail::Full || (lit && emphasis.path.is_some() && detail == Detail::Names);
-            if let Some(label) = edge.label.as_ref().filter(|_| lit && near) {
-                self.label(label, emphasis.selected_edge == Some(*index));
+        // From afar only what stands out is labelled: the path that is looked at.
+        if detail == Detail::Dots || (detail == Detail::Names && emphasis.path.is_none()) {
+            return;
+        }
+        let lit = seen.iter().filter(|(index, _)| on_path(|path| &path.edges, *index));
+        let labels =
+            lit.filter_map(|(index, edge)| Some((edge.label.as_ref()?, emphasis.selected_edge == Some(*index))));
+        if detail == Detail::Full {
+            self.labels(labels);
+            return;
+        }
+        let nodes = near.iter().filter(|(index, _)| on_path(|path| &path.nodes, *index));
+        self.far_labels(labels, nodes.map(|(_, node)| node.rect));
+    }
+
+    /// Labels as large as they can be read, those that find room between each other and the nodes.
+    fn far_labels<'a>(&self, labels: impl Iterator<Item = (&'a LabelShape, bool)>, nodes: impl Iterator<Item = Rect>) {
+        let view = Viewport { scale: NUMBERS, ..self.view };
+        let factor = self.scaled(NUMBERS);
+        let mut taken = Taken::default();
+        nodes.for_each(|rect| taken.add(rect.scaled(factor)));
+        let mut larger = Vec::new();
+        for (label, selected) in labels {
+            let rect = Rect::around(label.rect.centre() * factor, label.rect.w, label.rect.h);
+            if selected || taken.overlap(rect) == 0.0 {
+                taken.add(rect.grow(2.0));
+                larger.push((LabelShape { rect, ..label.clone() }, selected));
             }
         }
+        Painter { view, ..*self }.labels(larger.iter().map(|(label, selected)| (label, *selected)));
+        self.scaled(self.view.scale);
     }
 
     /// Draws the particles of every edge that has travelled so far; none where something covers the line, and none on a
@@ -224,25 +260,31 @@ impl Painter<'_> {
         pen.stroke();
     }
 
-    /// The name of a box and the chevron that folds it, above the lines that pass there.
-    fn name(&self, shape: &BoxShape) {
-        let (pen, rect) = (self.pen, shape.rect);
-        let (size, handle) = (BoxShape::letters(self.view.scale), shape.handle(self.view.scale));
-        let cluster = shape.kind == BoxKind::Cluster;
-        pen.set_fill_style_str(if cluster { &self.palette.background } else { &self.palette.sunken });
-        // The box's line and its round corner stay free.
-        pen.fill_rect(handle.x + 4.0, handle.y + 2.0, (handle.w - 8.0).max(0.0), (handle.h - 4.0).max(0.0));
+    /// The names of boxes and the chevrons that fold them, above the lines that pass there.
+    fn names<'a>(&self, shapes: impl Iterator<Item = &'a BoxShape>) {
+        let (pen, scale) = (self.pen, self.view.scale);
+        // The same size on the screen at most scales: in the screen's own pixels its letters are the same ones, too.
+        let factor = self.scaled(1.0);
+        let size = BoxShape::letters(scale) * factor;
         pen.set_font(&format!("600 {size:.1}px {}", self.palette.family));
-        pen.set_fill_style_str(&self.palette.faint);
-        let middle = handle.centre().y + 1.0;
-        let side = size * 0.8;
-        self.icon(
-            Icon::Chevron,
-            Rect::around(Point::new(rect.x + 8.0 + side / 2.0, middle), side, side),
-            &self.palette.faint,
-        );
-        let room = (rect.w - side - 24.0).max(20.0);
-        let _ = pen.fill_text_with_max_width(&shape.name, rect.x + side + 13.0, middle, room);
+        for shape in shapes {
+            let (rect, handle) = (shape.rect.scaled(factor), shape.handle(scale).scaled(factor));
+            let cluster = shape.kind == BoxKind::Cluster;
+            pen.set_fill_style_str(if cluster { &self.palette.background } else { &self.palette.sunken });
+            // The box's line and its round corner stay free.
+            let (side, top) = (4.0 * factor, 2.0 * factor);
+            let (w, h) = ((handle.w - 2.0 * side).max(0.0), (handle.h - 2.0 * top).max(0.0));
+            pen.fill_rect(handle.x + side, handle.y + top, w, h);
+            pen.set_fill_style_str(&self.palette.faint);
+            let middle = handle.centre().y + factor;
+            let side = size * 0.8;
+            let left = rect.x + 8.0 * factor;
+            let chevron = Rect::around(Point::new(left + side / 2.0, middle), side, side);
+            self.icon(Icon::Chevron, chevron, &self.palette.faint);
+            let room = (rect.w - side - 24.0 * factor).max(20.0 * factor);
+            let _ = pen.fill_text_with_max_width(&shape.name, left + side + 5.0 * factor, middle, room);
+        }
+        self.scaled(scale);
     }
 
     fn icon(&self, icon: Icon, rect: Rect, colour: &str) {
@@ -283,6 +325,10 @@ impl Painter<'_> {
     }
 }
 
+/// The scale that numbers on calls are read at from afar.
+const NUMBERS: f64 = 0.85;
+/// From one scale of letters to the next.
+const LETTERS: f64 = 1.1;
 /// So many broken locks are drawn between dots.
 const FEW: usize = 40;
 /// Below this scale particles are specks that say nothing, and none are drawn.

@@ -25,6 +25,7 @@ use super::{
 use crate::location::graph::Label;
 
 pub use nodes::{bare_name, call_rate, traffic};
+pub use taken::Taken;
 
 /// Height of a label of one line on an edge.
 pub const LABEL: f64 = 18.0;
@@ -148,6 +149,8 @@ pub struct EdgeShape {
     pub ends: (usize, usize),
     /// Its line, from caller to called.
     pub curve: Curve,
+    /// The arrow's head: its tip and its two corners.
+    pub head: [Point; 3],
     /// Line width.
     pub width: f64,
     /// Health.
@@ -174,17 +177,6 @@ impl LabelShape {
             let indent = if locked && line == 0 { LOCK } else { 0.0 };
             Point::new(left + indent, first + line as f64 * LINE)
         })
-    }
-}
-
-impl EdgeShape {
-    /// The arrow's head: its tip and its two corners.
-    pub fn head(&self) -> [Point; 3] {
-        let length = 6.0 + self.width * 1.5;
-        let (end, before) = (self.curve.at(f64::MAX), self.curve.at(self.curve.length() - length));
-        let angle = (end.y - before.y).atan2(end.x - before.x);
-        let corner = |turn: f64| end - Point::new((angle + turn).cos(), (angle + turn).sin()) * length;
-        [end + Point::new(angle.cos(), angle.sin()) * 2.0, corner(0.42), corner(-0.42)]
     }
 }
 

@@ -230,6 +230,7 @@ impl Stage {
     pub fn pan(&self, by: Point) {
         self.with(|state| {
             state.touched = true;
+            state.moved_ms = browser::now();
             state.view.pan(by);
         });
     }
@@ -238,6 +239,7 @@ impl Stage {
     pub fn zoom(&self, factor: f64, anchor: Option<Point>) {
         self.with(|state| {
             state.touched = true;
+            state.moved_ms = browser::now();
             let middle = Point::new(state.size.0 / 2.0, state.size.1 / 2.0);
             state.view.zoom(factor, anchor.unwrap_or(middle));
         });

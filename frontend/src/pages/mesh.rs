@@ -133,6 +133,11 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
                 }}
             </section>
         </div>
+        <section>
+            <h2>"Serving certificates"</h2>
+            {state.serving_note.clone().map(|note| view! { <p class="partial" role="status">{note}</p> })}
+            {certificates::serving(&state.serving, scope, browser::now())}
+        </section>
         {proxies(state, scope)}
     }
 }

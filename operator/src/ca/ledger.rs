@@ -49,6 +49,8 @@ pub struct Kept {
     pub roots: usize,
     /// When the last of them is trusted no more; `None` while nothing else signs.
     pub until: Option<OffsetDateTime>,
+    /// When another one was last seen to sign in the place of one of them; `None` while nothing else signs.
+    pub since: Option<OffsetDateTime>,
 }
 
 impl Entry {
@@ -129,7 +131,8 @@ impl Ledger {
         let alone: Vec<_> = self.0.iter().filter(|entry| !named.contains(&entry.root)).collect();
         let ends: Option<Vec<_>> = alone.iter().map(|entry| entry.end()).collect();
         let until = ends.and_then(|ends| ends.into_iter().max());
-        (!alone.is_empty()).then_some(Kept { roots: alone.len(), until })
+        let since = alone.iter().filter_map(|entry| entry.stopped).max();
+        (!alone.is_empty()).then_some(Kept { roots: alone.len(), until, since })
     }
 }
 
@@ -165,10 +168,11 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.signs(&root(1), 24 * HOUR, at(0));
         assert_eq!(ledger.kept(&[root(1)]), None);
-        assert_eq!(ledger.kept(&[]), Some(Kept { roots: 1, until: None }), "nothing else signs yet");
+        assert_eq!(ledger.kept(&[]), Some(Kept { roots: 1, until: None, since: None }), "nothing else signs yet");
         ledger.signs(&root(2), HOUR, at(10));
         ledger.signs(&root(2), HOUR, at(20));
-        assert_eq!(ledger.kept(&[root(2)]), Some(Kept { roots: 1, until: Some(at(34) + SLACK) }), "since the change");
+        let kept = Kept { roots: 1, until: Some(at(34) + SLACK), since: Some(at(10)) };
+        assert_eq!(ledger.kept(&[root(2)]), Some(kept), "since the change");
         ledger.expire(&[root(2)], at(34));
         assert_eq!(ledger.roots().count(), 2);
         let mut named = ledger.clone();
@@ -187,7 +191,7 @@ mod tests {
         ledger.signs(&root(1), HOUR, at(0));
         ledger.signs(&root(2), HOUR, at(1));
         ledger.signs(&root(1), HOUR, at(2));
-        assert_eq!(ledger.kept(&[root(2)]), Some(Kept { roots: 1, until: None }));
+        assert_eq!(ledger.kept(&[root(2)]), Some(Kept { roots: 1, until: None, since: None }));
         ledger.forget(&[root(2)]);
         assert_eq!(ledger.roots().collect::<Vec<_>>(), [&root(1)]);
     }

@@ -34,6 +34,8 @@ use crate::{
 const NEXT_CERT: &str = "next-cert.pem";
 /// Its key.
 const NEXT_KEY: &str = "next-key.pem";
+/// How long it takes at most, as a rule, until a node's kubelet has brought a changed ConfigMap into its pods.
+const SPREADS: Duration = Duration::from_secs(120);
 
 /// The authority as it is after a look.
 pub struct Present {
@@ -186,8 +188,23 @@ fn present(secrets: &Secrets, terms: &Terms, rotation: Option<String>) -> Presen
         Some(Err(error)) => Err(error.to_string()),
         None => Err("there is no certificate authority".to_owned()),
     };
-    let kept = secrets.remembered().kept(&secrets.named()).map(kept_for);
-    Present { roots: secrets.trusted().unwrap_or_default(), facts: AuthorityFacts { usable, rotation, kept } }
+    let kept = secrets.remembered().kept(&secrets.named());
+    let spreading = kept.as_ref().and_then(|kept| spreading(kept, OffsetDateTime::now_utc()));
+    let facts = AuthorityFacts { usable, rotation, kept: kept.map(kept_for), spreading };
+    Present { roots: secrets.trusted().unwrap_or_default(), facts }
+}
+
+/// What proxies wait for right after a root took another's place without a rotation, which would have told it first: those
+/// that are connected are told at once, others cannot know the control plane before their node has told them.
+fn spreading(kept: &Kept, now: OffsetDateTime) -> Option<String> {
+    let since = kept.since.filter(|since| now < *since + SPREADS)?;
+    Some(format!(
+        "another root signs since {}: until {} a proxy that starts or connects anew may have to wait until its node has \
+         renewed ConfigMap {} in its pod; what is connected goes on",
+        date(since),
+        date(since + SPREADS),
+        names::ROOT_CONFIG_MAP
+    ))
 }
 
 fn kept_for(kept: Kept) -> String {
@@ -372,7 +389,10 @@ mod tests {
         let replaced = noted(&lowered, &only(&second), &short, short.max_ttl, &[], noon);
         let named = only(&second).named();
         let kept = replaced.kept(&named).unwrap();
-        assert_eq!(kept, Kept { roots: 1, until: Some(night) });
+        assert_eq!(kept, Kept { roots: 1, until: Some(night), since: Some(noon) });
+        let soon = spreading(&kept, noon + Duration::from_secs(119)).unwrap();
+        assert!(soon.contains(&format!("since {}", date(noon))) && soon.contains("weft-ca-root-cert"), "{soon}");
+        assert_eq!(spreading(&kept, noon + SPREADS), None);
         let text = kept_for(kept);
         assert!(text.contains(&date(night)) && text.contains("delete Secret weft-ca-roots"), "{text}");
         assert_eq!(noted(&replaced, &only(&second), &short, short.max_ttl, &[], night).kept(&named), None);

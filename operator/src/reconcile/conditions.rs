@@ -55,6 +55,8 @@ pub struct AuthorityFacts {
     pub rotation: Option<String>,
     /// Which roots are trusted without a Secret that names them, and how long.
     pub kept: Option<String>,
+    /// What proxies wait for that do not know the present root yet.
+    pub spreading: Option<String>,
 }
 
 /// The conditions that the facts come to, and one sentence for each thing that is waited for.
@@ -84,12 +86,14 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
                     AuthorityFacts { rotation: Some(_), .. } => "Rotating",
                     _ => "Valid",
                 };
-                let message = format!("certificates are issued until {}{note}{kept}", date(*until));
+                let spreading = authority.spreading.as_ref().map_or_else(String::new, |note| format!("; {note}"));
+                let message = format!("certificates are issued until {}{note}{spreading}{kept}", date(*until));
                 make(CERTIFICATES_VALID, true, reason, message)
             }
             Err(why) => make(CERTIFICATES_VALID, false, "InvalidAuthority", why.clone()),
         });
         waiting.extend(authority.rotation.iter().map(|note| format!("root rotation: {note}")));
+        waiting.extend(authority.spreading.iter().map(|note| format!("new root: {note}")));
     }
     let components = facts.components.iter().flatten();
     let behind: Vec<String> =
@@ -197,7 +201,12 @@ mod tests {
             components: component(3, 3),
             hindrances: BTreeMap::new(),
             control_plane_ready: Some(true),
-            authority: Some(AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation: None, kept: None }),
+            authority: Some(AuthorityFacts {
+                usable: Ok(OffsetDateTime::UNIX_EPOCH),
+                rotation: None,
+                kept: None,
+                spreading: None,
+            }),
             problem: None,
         }
     }
@@ -247,7 +256,12 @@ mod tests {
 
     #[test]
     fn an_authority_that_cannot_sign_is_not_ready() {
-        let authority = AuthorityFacts { usable: Err("it expired; replace it".into()), rotation: None, kept: None };
+        let authority = AuthorityFacts {
+            usable: Err("it expired; replace it".into()),
+            rotation: None,
+            kept: None,
+            spreading: None,
+        };
         let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::False);
         assert_eq!(of(&all, READY).reason, "InvalidAuthority");
@@ -256,7 +270,8 @@ mod tests {
     #[test]
     fn a_rotation_is_told_and_settled() {
         let rotation = Some("the new root signs".to_owned());
-        let authority = AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation, kept: None };
+        let authority =
+            AuthorityFacts { usable: Ok(OffsetDateTime::UNIX_EPOCH), rotation, kept: None, spreading: None };
         let (all, waiting) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(waiting, ["root rotation: the new root signs"]);
         assert_eq!(of(&all, CERTIFICATES_VALID).reason, "Rotating");
@@ -272,11 +287,15 @@ mod tests {
             usable: Ok(OffsetDateTime::UNIX_EPOCH),
             rotation: Some("the new root signs".to_owned()),
             kept: Some("1 root is trusted".to_owned()),
+            spreading: Some("another root signs".to_owned()),
         };
-        let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
+        let (all, waiting) = conditions(&Facts { authority: Some(authority), ..facts() });
         let told = of(&all, CERTIFICATES_VALID);
         assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::True, ROOTS_KEPT));
-        assert!(told.message.ends_with("rotating: the new root signs; 1 root is trusted"), "{}", told.message);
+        let words = "rotating: the new root signs; another root signs; 1 root is trusted";
+        assert!(told.message.ends_with(words), "{}", told.message);
+        assert_eq!(waiting, ["root rotation: the new root signs", "new root: another root signs"]);
+        assert_eq!(of(&all, READY).status, ConditionStatus::True, "what is connected goes on");
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Credentials {
         }
     }
 
+    /// Which join token there is, by its part that is no secret; nothing where there is none, or it cannot be read.
+    pub fn token_id(&self) -> Option<String> {
+        let Self::Join(file) = self else { return None };
+        JoinToken::read(file).ok()?.id().map(str::to_owned)
+    }
+
     /// The file with the mesh's roots, where there is one.
     pub fn roots_file(&self) -> Option<&Path> {
         match self {

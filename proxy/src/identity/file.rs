@@ -24,6 +24,8 @@ use crate::{
 const MAX_FILE: u64 = 1024 * 1024;
 /// What stands between the chain and the roots. Readers of PEM skip it.
 const ROOTS: &str = "# Roots of the mesh:\n";
+/// Before the name of the join token that the identity began with.
+const TOKEN: &str = "# Join token: ";
 
 /// Where the identity is kept.
 pub struct IdentityFile {
@@ -37,6 +39,8 @@ struct Kept {
     written: Option<Arc<Identity>>,
     /// Whether it was told that it could not be.
     told: bool,
+    /// Which join token it began with.
+    token: Option<String>,
 }
 
 /// Why a file is of no use.
@@ -78,6 +82,16 @@ impl IdentityFile {
         &self.path
     }
 
+    /// The join token that the identity began with, where that is known.
+    pub fn token(&self) -> Option<String> {
+        self.kept.lock().token.clone()
+    }
+
+    /// The next identity that is kept began with this join token.
+    pub fn joined(&self, token: String) {
+        self.kept.lock().token = Some(token);
+    }
+
     /// Whether it could be written: before a token is spent for what could not be kept.
     pub fn check(&self) -> Result<(), StartupError> {
         let written = create(&fresh(&self.path), b"").and_then(fs::remove_file);
@@ -115,6 +129,8 @@ impl IdentityFile {
             let (found, wanted) = (identity.spiffe.to_string(), node.spiffe().to_string());
             return Err(FileError::Other { found, wanted });
         }
+        let mut head = text.lines().take_while(|line| line.starts_with('#'));
+        self.kept.lock().token = head.find_map(|line| line.strip_prefix(TOKEN)).map(str::to_owned);
         Ok(Some(identity))
     }
 
@@ -124,11 +140,11 @@ impl IdentityFile {
         if self.kept.lock().written.as_ref().is_some_and(|written| Arc::ptr_eq(written, identity)) {
             return;
         }
-        let (path, text) = (self.path.clone(), text(identity));
+        let (path, text) = (self.path.clone(), text(identity, self.token().as_deref()));
         let written = tokio::task::spawn_blocking(move || replace(&path, text.as_bytes())).await;
         let mut kept = self.kept.lock();
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok(()) => *kept = Kept { written: Some(identity.clone()), told: false },
+            Ok(()) => (kept.written, kept.told) = (Some(identity.clone()), false),
             Err(error) if !kept.told => {
                 kept.told = true;
                 tracing::warn!(
@@ -141,12 +157,13 @@ impl IdentityFile {
     }
 }
 
-fn text(identity: &Identity) -> String {
+fn text(identity: &Identity, token: Option<&str>) -> String {
     let mut text = format!(
         "# Identity of weft-proxy, {} until {}. Its private key is in here: keep it secret.\n",
         identity.spiffe,
         humantime::format_rfc3339_seconds(identity.not_after)
     );
+    text.extend(token.map(|token| format!("{TOKEN}{token}\n")));
     text += &block("PRIVATE KEY", identity.private_key().secret_pkcs8_der());
     text.extend(identity.chain().iter().map(|certificate| block("CERTIFICATE", certificate)));
     text += ROOTS;
@@ -224,10 +241,15 @@ mod tests {
         assert_eq!((&read.serial, read.chain().len()), (&identity.serial, identity.chain().len()));
         assert_eq!(read.root_certificates, identity.root_certificates);
 
-        // Other roots beside the same certificate are kept too.
+        assert_eq!((file.token(), kept(&dir).token()), (None, None));
+
+        // Other roots beside the same certificate are kept too, and with which token it began.
+        file.joined("00ff".into());
         let both = vec![ca.root.clone(), TestCa::new().root];
         file.keep(&Arc::new(identity.with_roots(both.clone()).unwrap())).await;
-        assert_eq!(file.read(&node()).unwrap().unwrap().root_certificates, both);
+        let again = kept(&dir);
+        assert_eq!(again.read(&node()).unwrap().unwrap().root_certificates, both);
+        assert_eq!(again.token().as_deref(), Some("00ff"));
 
         let other = NodeInfo { service_account: "db".into(), ..node() };
         let error = file.read(&other).unwrap_err().to_string();
@@ -249,7 +271,7 @@ mod tests {
             assert!(refused().contains("damaged"), "{end}: {}", refused());
         }
         // The key of another certificate.
-        let other = text(&ca.issue(&node().spiffe().to_string()));
+        let other = text(&ca.issue(&node().spiffe().to_string()), None);
         let after_key = |text: &str| text.find("-----BEGIN CERT").unwrap();
         fs::write(file.path(), format!("{}{}", &other[..after_key(&other)], &whole[after_key(&whole)..])).unwrap();
         assert!(refused().contains("damaged"), "{}", refused());

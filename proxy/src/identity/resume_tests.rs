@@ -101,3 +101,33 @@ async fn a_mesh_that_was_made_anew_is_joined_with_its_token() {
     let mut stranger = stranger;
     assert!(stranger.asked.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn a_join_token_that_came_later_is_used_and_one_of_no_use_is_left() {
+    let mut operator = FakeOperator::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (file, token) = (dir.path().join("identity.pem"), token_file(&operator.token()));
+    let join = Credentials::Join(token.path().into());
+    let (shared, keeper) = start(&operator, join.clone(), &file).unwrap();
+    certified(&shared, keeper, None).await;
+    assert_eq!(operator.asked.recv().await.unwrap(), Some(format!("Bearer {}", operator.token())));
+
+    let later = operator.token().replace(".id.", ".later.");
+    std::fs::write(token.path(), &later).unwrap();
+    // The second start finds it used.
+    for shown in [Some(format!("Bearer {later}")), None] {
+        let (shared, keeper) = start(&operator, join.clone(), &file).unwrap();
+        let kept = shared.identity.load_full().expect("in force meanwhile").serial.clone();
+        certified(&shared, keeper, Some(&kept)).await;
+        assert_eq!(operator.asked.recv().await.unwrap(), shown);
+    }
+
+    std::fs::write(token.path(), operator.token().replace(".id.", ".spent.")).unwrap();
+    let (_, keeper) = start(&operator, join, &file).unwrap();
+    operator.refuse.store(true, Ordering::Relaxed);
+    assert!(keeper.ask().await.is_err());
+    while operator.asked.try_recv().is_ok() {}
+    operator.refuse.store(false, Ordering::Relaxed);
+    keeper.ask().await.unwrap();
+    assert_eq!(operator.asked.recv().await.unwrap(), None, "the certificate goes on, and the token was tried once");
+}

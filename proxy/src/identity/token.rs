@@ -47,6 +47,12 @@ impl JoinToken {
         format!("Bearer {}", self.text)
     }
 
+    /// The part that names it and is no secret; nothing for one that could not stand in a line of a file.
+    pub fn id(&self) -> Option<&str> {
+        let id = self.text.split('.').nth(1)?;
+        id.bytes().all(|b| b.is_ascii_alphanumeric()).then_some(id)
+    }
+
     /// SHA-256 of the DER of the mesh's root.
     pub fn root_hash(&self) -> [u8; 32] {
         self.root_hash
@@ -104,7 +110,7 @@ mod tests {
     fn takes_only_tokens() {
         let hash = "ab".repeat(32);
         let token: JoinToken = format!("weft1.id.secret.{hash}").parse().unwrap();
-        assert_eq!(token.root_hash(), [0xab; 32]);
+        assert_eq!((token.root_hash(), token.id()), ([0xab; 32], Some("id")));
         assert_eq!(token.bearer(), format!("Bearer weft1.id.secret.{hash}"));
         assert!(!format!("{token:?}").contains("secret"));
         for bad in ["", "weft1", "weft2.a.b.c", "weft1.a.b.zz", "weft1.a.b.c.d", &format!("weft1.a b.c.{hash}")] {

@@ -27,6 +27,14 @@ pub struct MeshAlone {
     cluster: &'static Cluster,
 }
 
+/// A Mesh of a test's own: it goes when the value does, whether the test has removed it, has passed or has panicked. Declare
+/// it after the [`SharedMesh`] or [`MeshAlone`] that it stands beside, so that it is gone before another test begins.
+#[must_use = "the Mesh goes with it"]
+pub struct OwnMesh {
+    name: String,
+    cluster: &'static Cluster,
+}
+
 /// The Mesh that the suite uses, for `kubectl apply`.
 pub fn mesh(name: &str, spec: &Value) -> String {
     let mut spec = spec.clone();
@@ -53,6 +61,21 @@ impl Cluster {
     /// Waits until no other test uses the mesh.
     pub async fn mesh_alone(&'static self) -> MeshAlone {
         MeshAlone { guard: MESH.write().await, cluster: self }
+    }
+
+    /// Sees to it that a Mesh which the test makes, by whatever means, does not outlive it.
+    pub fn own_mesh(&'static self, name: &str) -> OwnMesh {
+        OwnMesh { name: name.to_owned(), cluster: self }
+    }
+
+    /// Removes a Mesh on this thread, whatever still runs under it. Nothing happens when it is not there.
+    fn remove_mesh(&self, name: &str) {
+        let kubectl = |args: &[&str]| self.kubectl_now(args, None);
+        drop(kubectl(&["annotate", "--overwrite", "mesh", name, "weft.dev/force-delete=true"]));
+        if kubectl(&["delete", "mesh", name, "--ignore-not-found", "--timeout=60s"]).is_err() {
+            // Where no operator lets it go, what it owns goes with it all the same.
+            drop(kubectl(&["patch", "mesh", name, "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]));
+        }
     }
 
     /// Brings the operator, as the chart does. Nothing happens when it is there.
@@ -123,9 +146,16 @@ impl MeshAlone {
 impl Drop for MeshAlone {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // Whatever state it is in, the next test starts from a Mesh that was applied and is ready.
+            // Whatever state it is in, with whatever version or tags, the next test starts from a Mesh that is made anew.
             *self.guard = false;
             eprintln!("{}", self.cluster.mesh_report());
+            self.cluster.remove_mesh(NAME);
         }
+    }
+}
+
+impl Drop for OwnMesh {
+    fn drop(&mut self) {
+        self.cluster.remove_mesh(&self.name);
     }
 }

@@ -11,6 +11,7 @@ const SOON: Duration = Duration::from_secs(30);
 async fn a_mesh_that_cannot_be_is_refused_or_says_why() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
+    let _odd = cluster.own_mesh("odd");
     let unknown = cluster.try_apply(&mesh("odd", &json!({ "profile": "huge" }))).await.unwrap_err();
     assert!(unknown.contains("minimal") && unknown.contains("profile"), "{unknown}");
     let impossible = mesh(

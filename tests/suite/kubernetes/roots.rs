@@ -96,6 +96,9 @@ async fn a_root_is_trusted_as_long_as_what_it_signed() {
     cluster.kubectl(&["delete", "secret", "-n", SYSTEM, "weft-ca"]).await;
     let message = certificates(cluster, "RootsKept", "2 roots").await;
     assert!(seconds_until(&message, "are trusted until ") > NEARLY_A_DAY, "{message}");
+    assert!(message.contains("connects anew may have to wait"), "{message}");
+    let waiting = cluster.read(&["mesh", NAME]).await.unwrap_or_default()["status"]["waitingFor"].to_string();
+    assert!(waiting.contains("new root: another root signs since"), "{waiting}");
     assert_ne!(signer(cluster).await, second);
     let warned = ["events", "-A", "--field-selector=involvedObject.kind=Mesh,reason=RootsKept,type=Warning"];
     cluster
@@ -107,7 +110,7 @@ async fn a_root_is_trusted_as_long_as_what_it_signed() {
     bundle(cluster, &namespace.name, 3).await;
     namespace.kubectl(&["scale", "deployment/store-v1", "--replicas=3"]).await;
     cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    load.until_served(250).await;
     load.finish().await.assert_clean(300);
 
     // Taken away on purpose: proxies of the old roots renew at once, half a day before their time.

@@ -26,6 +26,7 @@ spec:
 async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request() {
     let Some(cluster) = Cluster::get().await else { return };
     let mut alone = cluster.mesh_alone().await.install().await;
+    let _canary = cluster.own_mesh("canary");
     let second = mesh("canary", &json!({ "profile": "minimal", "revision": "canary" }));
     cluster.apply(&second).await;
     cluster.mesh_ready("canary").await;
@@ -59,6 +60,7 @@ async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request()
 async fn a_second_mesh_of_the_same_revision_is_told_no() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
+    let own = cluster.own_mesh("twin");
     let twin = mesh("twin", &json!({ "profile": "minimal" }));
     cluster.apply(&twin).await;
     let revision = cluster
@@ -70,8 +72,23 @@ async fn a_second_mesh_of_the_same_revision_is_told_no() {
         })
         .await;
     assert_eq!(revision, "default");
-    cluster.delete(&twin).await;
+    drop(own);
+    assert!(cluster.read(&["mesh", "twin"]).await.is_none());
     cluster.mesh_ready(NAME).await;
+}
+
+#[tokio::test]
+async fn a_test_that_fails_leaves_no_mesh_of_its_own() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh().await;
+    cluster.apply(&mesh("stray", &json!({ "profile": "minimal", "revision": "stray" }))).await;
+    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _stray = cluster.own_mesh("stray");
+        panic!("as a test does that fails");
+    }));
+    assert!(failed.is_err());
+    assert!(cluster.read(&["mesh", "stray"]).await.is_none());
+    assert!(cluster.read(&["deployment", "-n", SYSTEM, "weft-control-plane-stray"]).await.is_none());
 }
 
 #[tokio::test]
@@ -93,7 +110,7 @@ async fn a_new_root_comes_without_a_failed_request() {
     // Pods of the new root and of the old one serve side by side.
     namespace.kubectl(&["scale", "deployment/store-v1", "--replicas=3"]).await;
     cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    load.until_served(250).await;
     load.finish().await.assert_clean(300);
 }
 
@@ -102,6 +119,7 @@ async fn a_tag_moves_workloads_and_belongs_to_one_mesh() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh_alone().await.install().await;
     let with = |name: &str, tags: &[&str]| mesh(name, &json!({ "profile": "minimal", "revision": name, "tags": tags }));
+    let _own = ["blue", "green"].map(|name| cluster.own_mesh(name));
     for (name, tags) in [("blue", &["prod"][..]), ("green", &[])] {
         cluster.apply(&with(name, tags)).await;
         cluster.mesh_ready(name).await;

@@ -1,10 +1,15 @@
 //! Applications of the tests: the demo's, as pods with an image that has a shell and curl.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use serde_json::Value;
 use weft_tests::{
     cluster::{Cluster, TestNamespace},
+    http::get,
     wait::{ensure, until},
 };
 
@@ -148,6 +153,30 @@ spec:
         namespace.apply(&pod).await;
         namespace.kubectl(&["wait", &format!("pod/{name}"), "--for=condition=Ready", "--timeout=60s"]).await;
         Self { namespace, name: name.to_owned() }
+    }
+
+    /// Waits until `more` requests were answered with 200 since this was called, as the load's own proxy counts.
+    pub async fn until_served(&self, more: u64) {
+        let limit = Duration::from_secs(60);
+        let before = until("the load's proxy counts", limit, || self.served()).await;
+        until(&format!("{more} more requests are served"), limit, || async {
+            let now = self.served().await?;
+            ensure(now >= before + more, || format!("{now}, and {before} before"))
+        })
+        .await;
+    }
+
+    /// How many of its requests were answered with 200 so far.
+    async fn served(&self) -> Result<u64, String> {
+        let address = self.namespace.try_kubectl(&["get", "pod", &self.name, "-o", "jsonpath={.status.podIP}"]).await?;
+        let address: IpAddr = address.trim().parse().map_err(|error| format!("{address:?}: {error}"))?;
+        let text = get(SocketAddr::new(address, 15090), "proxy", "/stats/prometheus", &[]).await?.text();
+        let counts = text.lines().filter(|line| {
+            line.starts_with("istio_requests_total{")
+                && line.contains("reporter=\"source\"")
+                && line.contains("response_code=\"200\"")
+        });
+        Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64)
     }
 
     /// Stops and tells what happened.

@@ -55,6 +55,18 @@ pub fn mesh(state: &MeshState) -> String {
     });
     text.push_str(&section("Certificates:", &["ROLE", "NAME", "UNTIL", "SIGNS"], certificates.collect()));
     text.push_str(&note(state.certificates_note.as_deref()));
+    let serving = state.serving.iter().map(|one| {
+        vec![
+            format!("{}/{}", one.gateway.namespace, one.gateway.name),
+            format!("{}/{}", one.namespace, one.secret),
+            if one.names.is_empty() { one.subject.clone() } else { one.names.join(", ") },
+            one.issuer.clone(),
+            one.problem.clone().unwrap_or_else(|| until(one.not_after_ms, state.at_ms)),
+        ]
+    });
+    let head = ["GATEWAY", "SECRET", "NAMES", "ISSUER", "UNTIL"];
+    text.push_str(&section("Serving certificates:", &head, serving.collect()));
+    text.push_str(&note(state.serving_note.as_deref()));
     let costs = state.costs.iter().map(|one| {
         let memory = format!("{} MiB", figure(one.memory / 1_048_576.0));
         vec![one.namespace.clone(), one.proxies.to_string(), memory, figure(one.cpu)]
@@ -62,6 +74,11 @@ pub fn mesh(state: &MeshState) -> String {
     text.push_str(&section("Cost:", &["NAMESPACE", "PROXIES", "MEMORY", "CPU CORES"], costs.collect()));
     text.push_str(&note(state.costs_note.as_deref()));
     text
+}
+
+/// Until when, with a word where that is over.
+fn until(at_ms: u64, now_ms: u64) -> String {
+    if at_ms <= now_ms { format!("{} (EXPIRED)", moment(at_ms)) } else { moment(at_ms) }
 }
 
 /// The newest first.

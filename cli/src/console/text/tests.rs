@@ -222,6 +222,14 @@ fn traces_are_listed_and_drawn() {
 #[test]
 fn the_mesh_says_what_is_wrong_first() {
     let up = json!({"up": true, "problem": null});
+    let shows = |secret: &str, problem: Value| {
+        let gateway =
+            json!({"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "namespace": "shop", "name": "web"});
+        json!({
+            "gateway": gateway, "hosts": [], "namespace": "edge", "secret": secret, "subject": "CN=x", "names": ["shop.test"],
+            "issuer": "CN=Some CA", "fingerprint": "ab", "notBeforeMs": 0, "notAfterMs": 1, "problem": problem,
+        })
+    };
     let text = shown(
         Shape::Mesh,
         json!({
@@ -239,7 +247,8 @@ fn the_mesh_says_what_is_wrong_first() {
                 "role": "root", "name": "CN=root", "fingerprint": "ab", "notBeforeMs": 1, "notAfterMs": 1_700_000_000_000_u64,
                 "signs": true,
             }],
-            "certificatesNote": null, "costs": [{"namespace": "shop", "proxies": 2, "memory": 10_485_760.0, "cpu": 0.02}],
+            "certificatesNote": null, "serving": [shows("web-tls", Value::Null), shows("gone", json!("there is no such Secret"))],
+            "servingNote": null, "costs": [{"namespace": "shop", "proxies": 2, "memory": 10_485_760.0, "cpu": 0.02}],
             "costsNote": null, "mtlsShare": 0.5, "prometheus": up, "operator": up, "commands": [],
         }),
     );
@@ -247,6 +256,9 @@ fn the_mesh_says_what_is_wrong_first() {
     assert!(text.contains("1 of 2 proxies are in step; mutual TLS: 50.0 %"), "{text}");
     assert!(line(&text, &["shop/cart", "STALE"]).contains("too far"), "{text}");
     assert!(line(&text, &["CN=root"]).contains("2023-11-14"), "{text}");
+    let serving = line(&text, &["shop/web", "edge/web-tls"]);
+    assert!(serving.contains("shop.test") && serving.contains("CN=Some CA") && serving.contains("EXPIRED"), "{text}");
+    assert!(line(&text, &["edge/gone"]).contains("there is no such Secret"), "{text}");
     assert!(line(&text, &["shop", "10.0 MiB"]).contains("0.020"), "{text}");
 }
 

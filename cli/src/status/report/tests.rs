@@ -83,6 +83,35 @@ fn a_status_of_a_better_time_is_not_believed() {
 }
 
 #[test]
+fn a_warning_is_told_beside_readiness() {
+    let at = "2026-11-23T20:00:00Z";
+    let kept = json!({"type": "CertificatesValid", "status": "True", "reason": "RootsKept", "message": "1 root is kept", "lastTransitionTime": at});
+    let ready = json!({"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": at});
+    let one =
+        installation(json!({}), json!({"observedGeneration": 3, "version": "0.1.0", "conditions": [ready, kept]}));
+    let all = status(Some(vec![one]), &[]);
+    let text = all.text();
+    assert!(
+        all.ready() && text.contains("Warning: main: CertificatesValid (RootsKept): 1 root is kept\n  where"),
+        "{text}"
+    );
+    let json = serde_json::to_value(&all).unwrap();
+    assert!(json["meshes"][0]["warnings"][0]["remedy"].as_str().unwrap().contains("put it back"), "{json}");
+}
+
+#[test]
+fn a_change_that_nobody_takes_up_has_an_age() {
+    let mut one = installation(json!({}), json!({"observedGeneration": 2}));
+    let fields = json!([{"manager": "kubectl", "time": "2020-01-01T00:00:00Z"}]);
+    one.object.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
+    let text = status(Some(vec![one]), &[]).text();
+    assert!(
+        text.contains("newest change of the Mesh, made ") && text.contains("logs deployment/weft-operator"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_count_that_is_behind_says_so() {
     let pods = [pod("shop", "web-1-a", "weft/proxy:0.1.0", "default")];
     assert!(status(Some(vec![good(json!({}), 0)]), &pods).text().contains("weft proxy-status asks"));

@@ -1,9 +1,9 @@
-//! Edits of whole objects that can be taken back: kept in the database, so that every console and the next start know
-//! them, for whoever made them, sealed, and for ten minutes.
+//! Edits that can be taken back, of whole objects and of weights: kept in the database, so that every console and the
+//! next start know them, for whoever made them, sealed, and for ten minutes.
 
 use std::{sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use weft_model::{ObjectRef, edit::Action};
 use weft_runtime::Shutdown;
 use weft_source::Undo;
@@ -13,11 +13,15 @@ use crate::{
     auth::{Seal, Verb},
     canary::edit::UNDO_FOR,
     clock::{millis, now_ms},
-    db::{self, UndoRecord},
+    db::{self, DbError, UndoRecord},
 };
 
 /// How often those that are too old are swept away: what they hold is nobody's any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// What an edit was of: what is sealed of one opens as nothing else.
+const OBJECT: &str = "undo";
+const WEIGHTS: &str = "undo of weights";
 
 /// Keeps edits until they are taken back or are too old.
 #[derive(Clone)]
@@ -59,13 +63,28 @@ impl Undos {
 
     /// Keeps an edit for whoever made it. `None` when it cannot be kept: the edit was made all the same.
     pub(super) async fn keep(&self, id: &str, owner: &str, at_ms: u64, done: &Done) -> Option<()> {
+        self.put(OBJECT, id, owner, at_ms, done).await
+    }
+
+    /// Keeps how a move of weights is taken back exactly. Without it the weights alone are set back.
+    pub async fn keep_weights(&self, id: &str, owner: &str, at_ms: u64, undo: &Undo) {
+        // What kept it from being kept is in the log.
+        let _ = self.put(WEIGHTS, id, owner, at_ms, undo).await;
+    }
+
+    /// How a move of weights that `owner` made is taken back exactly; `None` when that is not known (any more).
+    pub async fn weights(&self, id: &str, owner: &str) -> Result<Option<Undo>, DbError> {
+        Ok(self.db.get(id, owner).await?.and_then(|record| self.open(WEIGHTS, &record)))
+    }
+
+    async fn put<T: Serialize>(&self, of: &str, id: &str, owner: &str, at_ms: u64, done: &T) -> Option<()> {
         let plain = serde_json::to_vec(done).ok()?;
-        let sealed = self.seal.seal(&purpose(id, owner), &plain)?;
+        let sealed = self.seal.seal(&purpose(of, id, owner), &plain)?;
         let record = UndoRecord { id: id.to_owned(), owner: owner.to_owned(), at_ms, sealed };
         match self.db.keep(&record).await {
             Ok(kept) => kept.then_some(()),
             Err(error) => {
-                tracing::warn!(%error, id, "an edit cannot be taken back: the database did not keep how");
+                tracing::warn!(%error, id, "the database did not keep how an edit is taken back");
                 None
             }
         }
@@ -77,15 +96,19 @@ impl Undos {
         if now_ms().saturating_sub(record.at_ms) > millis(UNDO_FOR) {
             return Err(ObjectEditError::TooLate);
         }
-        // Under another key, or by another version: nobody can take it back any more.
-        let plain = self.seal.open(&purpose(id, owner), &record.sealed);
-        Ok(plain.and_then(|plain| serde_json::from_slice(&plain).ok()))
+        Ok(self.open(OBJECT, &record))
+    }
+
+    /// `None` under another key, or by another version: nobody can take it back any more.
+    fn open<T: DeserializeOwned>(&self, of: &str, record: &UndoRecord) -> Option<T> {
+        let plain = self.seal.open(&purpose(of, &record.id, &record.owner), &record.sealed)?;
+        serde_json::from_slice(&plain).ok()
     }
 
     /// An edit was taken back.
-    pub(super) async fn forget(&self, id: &str) {
+    pub async fn forget(&self, id: &str) {
         if let Err(error) = self.db.forget(id).await {
-            // The object is another one by now, so it cannot be taken back again.
+            // What it was of is another one by now, so it cannot be taken back again.
             tracing::warn!(%error, id, "an edit that was taken back is still kept");
         }
     }
@@ -109,6 +132,6 @@ impl Undos {
 }
 
 /// What is sealed for one edit of one person opens as nothing else.
-fn purpose(id: &str, owner: &str) -> Vec<u8> {
-    format!("undo {id} {owner}").into_bytes()
+fn purpose(of: &str, id: &str, owner: &str) -> Vec<u8> {
+    format!("{of} {id} {owner}").into_bytes()
 }

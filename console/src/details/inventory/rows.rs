@@ -14,7 +14,7 @@ use crate::{
     graph::{
         Flow, Reporter, error_share,
         health::{Direction, Rules},
-        tamed,
+        tamed, tamed_host,
     },
 };
 
@@ -115,7 +115,7 @@ impl<'a> Lists<'a> {
     }
 
     pub(super) fn service(&self, service: &Service) -> Row {
-        let host = tamed(service.host.as_str());
+        let host = tamed_host(service.host.as_str());
         let host = &*host;
         let ids: Vec<&str> =
             self.moment.view.estate.hosts.get(host).into_iter().flatten().map(String::as_str).collect();

@@ -41,3 +41,17 @@ async fn files_are_read_to_their_end_and_nothing_beside_them() {
     assert!(!read(None, None, &[], 2).await.available);
     assert_eq!(segment("a/../b"), "a%2F..%2Fb");
 }
+
+#[tokio::test]
+async fn of_many_instances_and_lines_the_first_and_the_newest_are_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String = (0..MOST_LINES + 5).map(|n| format!("{n}\n")).collect();
+    fs::write(dir.path().join("shop.cart.app.log"), lines).unwrap();
+    let one = |name: String| ("shop".to_owned(), name);
+    let logs = read(None, Some(dir.path()), &[one("cart".into())], 2 * MOST_LINES).await;
+    assert_eq!((logs.lines.len(), logs.lines[0].text.as_str()), (MOST_LINES, "5"));
+    let many: Vec<_> = (0..=MOST_INSTANCES).map(|n| one(format!("cart-{n}"))).collect();
+    let logs = read(None, Some(dir.path()), &many, 10).await;
+    assert!(logs.problems[0].contains("Of 13 instances the first 12 are read"), "{:?}", logs.problems);
+    assert_eq!(logs.commands.len(), MOST_INSTANCES);
+}

@@ -71,3 +71,17 @@ fn a_host_outside_is_shown_to_those_whose_workload_calls_it() {
     let shown = redact(graph, &|namespace| namespace == "vault");
     assert_eq!(node(&shown, "external/secret.example.com").rate_in, 1.0);
 }
+
+/// Of a name that is too long the end was cut off, and with it the namespace that hides it.
+#[test]
+fn a_long_name_is_hidden_by_its_namespace_too() {
+    let long = format!("vault/{}", "n".repeat(300));
+    let seen = observed(vec![between("shop/web", "shop/cart", "200", 5.0), between("shop/web", &long, "200", 3.0)]);
+    for view in View::ALL {
+        let graph = draw_view(&seen, &Details::default(), &Estate::default(), view, None);
+        let text = serde_json::to_string(&redact(graph.clone(), &|namespace| namespace == "shop")).unwrap();
+        assert!(!text.contains("vault") && !text.contains("nnn"), "{view}: {text}");
+        let text = serde_json::to_string(&redact(graph, &|namespace| namespace == "vault")).unwrap();
+        assert!(text.contains("nnn"), "{view}: {text}");
+    }
+}

@@ -77,15 +77,18 @@ pub(super) async fn undo(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<EditResult>, ApiError> {
+    let weights = app.state.edits.get(&id).await.map_err(EditError::from)?;
     // Edits of whole objects are taken back at the same address.
-    if let Some(done) = app.objects.done(&id, caller.name()).await? {
+    if weights.is_none()
+        && let Some(done) = app.objects.done(&id, caller.name()).await?
+    {
         caller.require(done.back(), &done.object).await?;
         app.audit.able().await?;
         let revision = app.objects.undo(&id, &done, caller.credential()).await?;
         app.audit.record(&caller, Action::Undo, Some(&done.object), "", "").await;
         return Ok(Json(EditResult { id, revision, undo_until_ms: 0 }));
     }
-    if let Some(edit) = app.state.edits.get(&id).await.map_err(EditError::from)? {
+    if let Some(edit) = weights {
         caller.require(Verb::Patch, &edit.object).await?;
     }
     app.audit.able().await?;

@@ -38,7 +38,7 @@ const MOST_LINES: usize = 1_000;
 const MOST_ASKED: usize = 20;
 
 pub(super) fn routes() -> Routes {
-    let mut routes = Routes::default();
+    let mut routes = Routes::strict();
     for subject in Subject::ALL {
         let (slug, word) = (subject.slug(), subject.word());
         let one = if subject == Subject::Namespace { "{name}" } else { "{namespace}/{name}" };
@@ -57,14 +57,12 @@ pub(super) fn routes() -> Routes {
                 format!("/{slug}/{one}/charts"),
                 format!("How one {word} fared over time."),
                 move |app, caller, path, query| drawn(subject, app, caller, path, query),
+            ))
+            .with(get(
+                format!("/{slug}/{one}/logs"),
+                format!("What the instances of one {word} wrote last."),
+                move |app, caller, path, query| written(subject, app, caller, path, query),
             ));
-    }
-    for subject in [Subject::Workload, Subject::App] {
-        routes = routes.with(get(
-            format!("/{}/{{namespace}}/{{name}}/logs", subject.slug()),
-            format!("What the instances of one {} wrote last.", subject.word()),
-            move |app, caller, path, query| written(subject, app, caller, path, query),
-        ));
     }
     routes
 }
@@ -250,12 +248,15 @@ async fn written(
         let moment = Moment::take(&app, 60).await;
         let lists = Lists::of(&moment);
         let row = find(subject, &lists, &caller, &named)?;
-        let all = row.workloads.iter().flat_map(|id| lists.instances(id));
-        let chosen = all.filter(|one| query.instance.is_empty() || one.reference.name == query.instance);
-        chosen.map(|one| (one.reference.namespace.clone(), one.reference.name.clone())).collect()
+        let all = row.workloads.iter().flat_map(|id| lists.instances(id).iter().enumerate());
+        let mut chosen: Vec<_> =
+            all.filter(|(_, one)| query.instance.is_empty() || one.reference.name == query.instance).collect();
+        // Of many the first of each workload come first.
+        chosen.sort_by_key(|(nth, _)| *nth);
+        chosen.into_iter().map(|(_, one)| (one.reference.namespace.clone(), one.reference.name.clone())).collect()
     };
     // A log may say more than an object does: whoever reads it must be allowed to read each of these pods.
-    for (namespace, name) in &instances {
+    for (namespace, name) in instances.iter().take(logs::MOST_INSTANCES) {
         let pod = ObjectRef {
             api_version: "v1".into(),
             kind: "Pod".into(),

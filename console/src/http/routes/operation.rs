@@ -58,13 +58,15 @@ impl Shapes {
 pub(in crate::http) struct Operation<'a> {
     pub(super) shapes: &'a mut Shapes,
     pub(super) parameters: Vec<Value>,
+    /// Parameters that are taken and not told, being others under older names.
+    pub(super) also: Vec<&'static str>,
     pub(super) body: Option<Value>,
     pub(super) answers: Map<String, Value>,
 }
 
 impl<'a> Operation<'a> {
     pub(super) fn new(shapes: &'a mut Shapes) -> Self {
-        Self { shapes, parameters: Vec::new(), body: None, answers: Map::new() }
+        Self { shapes, parameters: Vec::new(), also: Vec::new(), body: None, answers: Map::new() }
     }
 
     /// Each field of `T` is a parameter of the query.
@@ -84,6 +86,11 @@ impl<'a> Operation<'a> {
                 "schema": field,
             }));
         }
+    }
+
+    /// These names are taken as well; the words of another parameter tell it.
+    pub(in crate::http) fn also(&mut self, names: &[&'static str]) {
+        self.also.extend(names);
     }
 
     /// The body is a `T`.

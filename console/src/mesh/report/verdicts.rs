@@ -5,7 +5,7 @@ use weft_model::{
     config::ConfigList,
     details::SyncState,
     graph::Health,
-    mesh::{MeshState, ProxyRow, Verdict},
+    mesh::{MeshState, ProxyRow, ServingCertificate, Verdict},
 };
 
 use crate::details::words::percent;
@@ -30,6 +30,7 @@ pub fn of(state: &MeshState, unproxied: &[String], errors: usize, leaf_ttl_s: Op
     let mut all = dependencies(state);
     all.extend(proxies(&state.proxies));
     all.extend(certificates(state, leaf_ttl_s));
+    all.extend(serving(state));
     if !unproxied.is_empty() {
         let text = format!(
             "{}: calls to and from {} are plaintext.",
@@ -156,6 +157,38 @@ fn certificates(state: &MeshState, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
     all
 }
 
+/// What clients from outside are shown; what a Secret lacks is a finding of its Gateway.
+fn serving(state: &MeshState) -> Vec<Verdict> {
+    let named = |soon: bool| -> Vec<String> {
+        let shown = state.serving.iter().filter(|one| one.problem.is_none());
+        let left = shown.map(|one| (one.not_after_ms.saturating_sub(state.at_ms), one));
+        let fits = left.filter(|(left, _)| if soon { (1..SOON_MS).contains(left) } else { *left == 0 });
+        let name = |(_, one): (u64, &ServingCertificate)| {
+            let ServingCertificate { gateway, namespace, secret, .. } = one;
+            format!("Gateway {}/{}, Secret {namespace}/{secret}", gateway.namespace, gateway.name)
+        };
+        fits.map(name).collect()
+    };
+    let mut all = Vec::new();
+    let expired = named(false);
+    if !expired.is_empty() {
+        let text = format!(
+            "{}: clients refuse what is served with it.",
+            counted(&expired, "serving certificate has", "serving certificates have", "expired")
+        );
+        all.push(Verdict { health: Health::Failing, text, ..Verdict::default() });
+    }
+    let soon = named(true);
+    if !soon.is_empty() {
+        let days = SOON_MS / 86_400_000;
+        let what = format!("less than {days} days left");
+        let text =
+            format!("{}; renew it.", counted(&soon, "serving certificate has", "serving certificates have", &what));
+        all.push(Verdict { health: Health::Degraded, text, ..Verdict::default() });
+    }
+    all
+}
+
 /// `1 workload is without a proxy (a)`, `5 workloads are without a proxy (a, b, c and 2 more)`.
 fn counted(names: &[String], one: &str, many: &str, what: &str) -> String {
     let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -243,6 +276,8 @@ mod tests {
                 certificate("workload", 1),
             ],
             certificates_note: None,
+            serving: vec![],
+            serving_note: None,
             costs: vec![],
             costs_note: None,
             mtls_share: None,
@@ -255,6 +290,32 @@ mod tests {
         assert!(told[0].text.contains("expires in 20 days"));
         assert_eq!(told[1].health, Health::Failing);
         assert_eq!(certificates(&state, Some(86_400 * 10)).len(), 3, "a leaf in its last quarter");
+
+        let shown = |secret: &str, days: u64, problem: Option<&str>| ServingCertificate {
+            gateway: ObjectRef { namespace: "shop".into(), name: "web".into(), ..ObjectRef::default() },
+            namespace: "edge".into(),
+            secret: secret.into(),
+            not_after_ms: (100 + days) * DAY,
+            problem: problem.map(str::to_owned),
+            ..ServingCertificate::default()
+        };
+        let given =
+            vec![shown("old", 0, None), shown("late", 29, None), shown("new", 31, None), shown("none", 0, Some("x"))];
+        let told = serving(&MeshState { serving: given, ..state });
+        let told: Vec<_> = told.iter().map(|one| (one.health, one.text.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    Health::Failing,
+                    "1 serving certificate has expired (Gateway shop/web, Secret edge/old): clients refuse what is served with it."
+                ),
+                (
+                    Health::Degraded,
+                    "1 serving certificate has less than 30 days left (Gateway shop/web, Secret edge/late); renew it."
+                ),
+            ]
+        );
     }
 
     #[test]

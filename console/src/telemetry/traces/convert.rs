@@ -15,6 +15,10 @@ pub(super) const MAX_ATTRIBUTES: usize = 64;
 pub(super) const MAX_VALUE: usize = 1024;
 /// Characters kept of a name.
 const MAX_NAME: usize = 256;
+/// Characters kept of a namespace; Kubernetes allows 63.
+const MAX_NAMESPACE: usize = 100;
+/// Characters kept of a workload's name; Kubernetes allows 253.
+const MAX_WORKLOAD: usize = 256;
 /// How far a sender's clock may be ahead.
 const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
@@ -34,8 +38,8 @@ pub struct Converted {
 pub fn convert(request: ExportTraceServiceRequest, now: Duration) -> Converted {
     let mut converted = Converted::default();
     for resource_spans in request.resource_spans {
-        let resource = flatten(resource_spans.resource.map(|r| r.attributes).unwrap_or_default());
-        let workload = named(&workload(&resource));
+        let resource = resource_spans.resource.map(|r| r.attributes).unwrap_or_default();
+        let workload = placed(&workload(&naming(&resource)));
         for span in resource_spans.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             match read(span, &workload, now) {
                 Ok(span) => converted.spans.push(span),
@@ -80,6 +84,24 @@ fn read(span: Span, workload: &str, now: Duration) -> Result<SpanRecord, &'stati
         error: failed || attributes.get("error").is_some_and(|error| error == "true"),
         attributes,
     })
+}
+
+/// What [`workload`] reads, by their names.
+const NAMING: [&str; 7] = [
+    "k8s.namespace.name",
+    "service.namespace",
+    "weft.workload",
+    "k8s.workload.name",
+    "k8s.deployment.name",
+    "service.instance.id",
+    "service.name",
+];
+
+/// What attributes of a process say about whose it is: all of it, wherever among them it stands. Who may see a span
+/// depends on it, so nothing of it is cut before it is understood.
+pub(super) fn naming(resource: &[KeyValue]) -> BTreeMap<String, String> {
+    let told = resource.iter().filter(|kv| NAMING.contains(&kv.key.as_str()));
+    told.map(|kv| (kv.key.clone(), text(kv.value.as_ref(), 0))).collect()
 }
 
 /// `namespace/name` by the conventions that proxies and applications use: Kubernetes' attributes, the instance id that
@@ -147,6 +169,16 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// A name as it is shown: anyone may send spans, and one name must not pass for another.
 pub(super) fn named(name: &str) -> String {
     shortened(&clean(name), MAX_NAME)
+}
+
+/// A workload as it is kept and shown. Its two parts are cut each by itself, so that a long name does not take the end off
+/// its namespace, nor a long namespace what tells it from a name.
+pub(super) fn placed(workload: &str) -> String {
+    let cut = |part: &str, max| shortened(&clean(part), max);
+    match workload.split_once('/') {
+        Some((namespace, name)) => format!("{}/{}", cut(namespace, MAX_NAMESPACE), cut(name, MAX_WORKLOAD)),
+        None => cut(workload, MAX_WORKLOAD),
+    }
 }
 
 pub(super) fn shortened(text: &str, max: usize) -> String {

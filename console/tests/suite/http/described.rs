@@ -3,7 +3,7 @@
 use prometheus_http_query::reqwest::{Method, StatusCode, header};
 use serde_json::Value;
 
-use super::Running;
+use super::{Running, problem};
 
 /// In what an answer is not of the shape that is told of it; what a shape does not name is not there either.
 fn differs(document: &Value, shape: &Value, value: &Value, at: &str) -> Vec<String> {
@@ -131,5 +131,37 @@ async fn lists_come_in_pages() {
         }
     }
     assert_eq!(console.json("/api/v1/canaries?limit=1").await["canaries"].as_array().unwrap().len(), 1);
+    console.stop().await;
+}
+
+/// A list that ignores what it does not know gives everything to whoever mistyped what they wanted.
+#[tokio::test]
+async fn what_no_address_takes_is_refused_by_name() {
+    let console = Running::start(&[]).await;
+    let document = console.json("/api/v1/openapi.json").await;
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        if !path.starts_with("/api/v1/") || path == "/api/v1/session" || methods.get("get").is_none() {
+            continue;
+        }
+        let place = path.replace(['{', '}'], "");
+        let (status, told) = problem(console.get(&format!("{place}?naemspace=shop")).await).await;
+        assert_eq!(status, 400, "{path}: {told}");
+        assert_eq!(told["title"], "There is no parameter “naemspace” here.", "{path}");
+        asked += 1;
+    }
+    assert!(asked > 25, "only {asked} addresses were asked");
+    for (path, detail) in [
+        ("/api/v1/config?lmit=2", "Did you mean limit? It takes limit, cursor."),
+        ("/api/v1/workloads?window=60&limit=2&curser=x", "Did you mean cursor? It takes window, limit, cursor."),
+        ("/api/v1/mesh?window=60", "It takes no parameters."),
+    ] {
+        assert_eq!(problem(console.get(path).await).await.1["detail"], detail, "{path}");
+    }
+    for known in
+        ["traces?service=shop/cart&before=", "config?", "config?&limit=2", "workloads?window=60&limit=2&cursor="]
+    {
+        assert_eq!(console.get(&format!("/api/v1/{known}")).await.status(), 200, "{known}");
+    }
     console.stop().await;
 }

@@ -142,6 +142,39 @@ async fn another_replica_takes_an_edit_back() {
     one.stop().await;
 }
 
+/// Only the console that moved weights knew the very bytes; another one left `weight: 0` where nothing had been written.
+#[tokio::test]
+async fn another_replica_takes_weights_back_as_they_were_written() {
+    let database = format!("--database={}", Postgres::shared().database().await);
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), [7; 32]).unwrap();
+    let key = format!("--session-key-file={}", key.path().display());
+    let kept = tempfile::tempdir().unwrap();
+    let written = ORDERS.replace("subset: v2}\n      weight: 10\n", "subset: v2}\n");
+    assert_ne!(written, ORDERS);
+    std::fs::write(kept.path().join("orders.yaml"), &written).unwrap();
+    let text = || std::fs::read_to_string(kept.path().join("orders.yaml")).unwrap();
+    let config = format!("--config-dir={}", kept.path().display());
+    let one = Running::start(&[&database, &key, &config]).await;
+    let two = Running::start(&[&database, &key, &config]).await;
+    let canary = one.json("/api/v1/canaries").await["canaries"][0].clone();
+    let edit =
+        json!({"object": canary["object"], "routeIndex": 1, "weights": [50, 50], "revision": canary["revision"]});
+    let (status, done) = one.post("/api/v1/canaries/apply", &edit).await;
+    assert_eq!((status.as_u16(), text().matches("weight: 50").count()), (200, 2), "{done}");
+    one.stop().await;
+    until("the other console sees the move", async || {
+        let now = two.json("/api/v1/canaries").await["canaries"][0]["revision"].clone();
+        (now == done["revision"]).then_some(())
+    })
+    .await;
+    let undo = format!("/api/v1/edits/{}/undo", done["id"].as_str().unwrap());
+    let (status, undone) = two.post(&undo, &json!({})).await;
+    assert_eq!((status.as_u16(), text()), (200, written), "{undone}");
+    assert_eq!(two.post(&undo, &json!({})).await.0, 409, "once");
+    two.stop().await;
+}
+
 /// What a restart forgot could not be taken back, and whoever knew an edit's id could take it back.
 #[tokio::test]
 async fn an_edit_is_taken_back_after_a_restart_by_whoever_made_it() {

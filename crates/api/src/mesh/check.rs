@@ -143,11 +143,22 @@ fn sign_in(found: &SignIn, checks: &mut Checks) {
             }
         }
     }
-    for (index, network) in found.trusted_proxies.iter().enumerate() {
-        if network.parse::<ipnet::IpNet>().is_err() {
-            let at = format!("spec.signIn.trustedProxies[{index}]");
-            checks.error(at, format!("{network:?} is no network"), Some("write one such as 10.1.0.0/16".into()));
+    for (name, networks) in
+        [("trustedProxies", &found.trusted_proxies), ("forwardedForFrom", &found.forwarded_for_from)]
+    {
+        for (index, network) in networks.iter().enumerate() {
+            if network.parse::<ipnet::IpNet>().is_err() {
+                let at = format!("spec.signIn.{name}[{index}]");
+                checks.error(at, format!("{network:?} is no network"), Some("write one such as 10.1.0.0/16".into()));
+            }
         }
+    }
+    if !found.forwarded_for_from.is_empty() && !found.guards() {
+        checks.error(
+            "spec.signIn.forwardedForFrom",
+            "nobody signs in, and no proxy reaches the console",
+            Some("write oidc, trustedProxies or anonymous beside it".into()),
+        );
     }
     if found.impersonate && !found.signs_in() {
         checks.error(

@@ -14,6 +14,10 @@ pub struct SignIn {
     pub oidc: Option<Oidc>,
     /// Networks (CIDR) of proxies that sign people in and say so in headers, as oauth2-proxy does.
     pub trusted_proxies: Vec<String>,
+    /// Networks (CIDR) of proxies that end TLS before the console, such as the ingress gateway's pods. The last address of their
+    /// `X-Forwarded-For` is whom the audit names and whose attempts to sign in are limited; nothing else of what they send is
+    /// believed.
+    pub forwarded_for_from: Vec<String>,
     /// Whoever does not sign in may read everything and change nothing.
     pub anonymous: bool,
     /// Changes are made in the name of whoever signed in, by the console's right to impersonate, which the installation does

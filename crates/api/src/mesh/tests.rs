@@ -69,6 +69,11 @@ fn impossible_overrides_are_told_with_field_and_remedy() {
         (json!({"signIn": {"oidc": {"issuer": "https://id.example.org"}}}), "spec.signIn.oidc.clientId"),
         (json!({"signIn": {"oidc": {"clientSecret": {"name": "s"}}}}), "spec.signIn.oidc.clientSecret"),
         (json!({"signIn": {"trustedProxies": ["10.0.0.0/8", "all"]}}), "spec.signIn.trustedProxies[1]"),
+        (
+            json!({"signIn": {"anonymous": true, "forwardedForFrom": ["10.2.0.0/16", "10.2.0.1"]}}),
+            "spec.signIn.forwardedForFrom[1]",
+        ),
+        (json!({"signIn": {"forwardedForFrom": ["10.2.0.0/16"]}}), "spec.signIn.forwardedForFrom"),
         (json!({"signIn": {"impersonate": true}}), "spec.signIn.impersonate"),
         (
             json!({"components": {"ingressGateway": {"traceToken": {"name": "a", "key": "b"}}}}),

@@ -127,6 +127,7 @@ fn variables(sign_in: &SignIn) -> Vec<Value> {
     }
     set("WEFT_PUBLIC_URL", sign_in.public_url.clone().unwrap_or_default());
     set("WEFT_TRUSTED_PROXIES", sign_in.trusted_proxies.join(","));
+    set("WEFT_FORWARDED_FOR_FROM", sign_in.forwarded_for_from.join(","));
     set("WEFT_ANONYMOUS", if sign_in.anonymous { "true".into() } else { String::new() });
     set("WEFT_IMPERSONATE", if sign_in.impersonate { "true".into() } else { String::new() });
     let Some(oidc) = &sign_in.oidc else { return variables };

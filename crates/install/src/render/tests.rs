@@ -218,6 +218,7 @@ fn impossible_meshes_are_refused_with_every_reason() {
 fn sign_in_opens_the_console_and_gives_it_one_right_more() {
     let sign_in = json!({
         "publicUrl": "https://weft.example.org", "trustedProxies": ["10.1.0.0/16", "fd00::/8"], "impersonate": true,
+        "forwardedForFrom": ["10.2.0.0/16", "fd01::/16"],
         "oidc": {
             "issuer": "https://id.example.org", "clientId": "weft", "clientSecret": {"name": "weft-oidc", "key": "secret"},
             "ca": {"name": "id-ca", "key": "ca.crt"}, "scopes": ["email", "groups"], "groupsPrefix": "oidc:",
@@ -233,6 +234,7 @@ fn sign_in_opens_the_console_and_gives_it_one_right_more() {
         ("WEFT_OTLP_LISTEN", "[::]:4318"),
         ("WEFT_PUBLIC_URL", "https://weft.example.org"),
         ("WEFT_TRUSTED_PROXIES", "10.1.0.0/16,fd00::/8"),
+        ("WEFT_FORWARDED_FOR_FROM", "10.2.0.0/16,fd01::/16"),
         ("WEFT_IMPERSONATE", "true"),
         ("WEFT_OIDC_CLIENT_SECRET_FILE", "/etc/weft/oidc-secret/secret"),
         ("WEFT_OIDC_CA_FILE", "/etc/weft/oidc-ca/ca.crt"),

@@ -50,8 +50,9 @@ impl Painter<'_> {
         }
     }
 
-    /// Many edges without heads, one stroke for all of a colour and a width: what a graph is when seen from afar.
-    pub(super) fn strands<'a>(&self, edges: impl Iterator<Item = &'a EdgeShape>) {
+    /// The lines of many edges, one stroke for all of a colour and a width; dashed, where asked for, if their health is not
+    /// known.
+    pub(super) fn strands<'a>(&self, edges: impl Iterator<Item = &'a EdgeShape>, dashes: bool) {
         let mut groups: BTreeMap<(Health, u8), Vec<&EdgeShape>> = BTreeMap::new();
         for edge in edges {
             groups.entry((edge.health, edge.width as u8)).or_default().push(edge);
@@ -60,28 +61,60 @@ impl Painter<'_> {
         for ((health, _), edges) in groups {
             pen.begin_path();
             for edge in &edges {
-                let Some(first) = edge.curve.pieces.first() else { continue };
-                pen.move_to(first.from.x, first.from.y);
-                for piece in &edge.curve.pieces {
-                    pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
-                }
+                self.line(edge);
             }
             pen.set_stroke_style_str(self.palette.health(health));
             // Never thinner than a pixel's half, or it is not seen at all.
             pen.set_line_width(edges[0].width.max(0.7 / self.view.scale));
-            pen.stroke();
+            if dashes && health == Health::Unknown {
+                self.dash(&[5.0, 4.0]);
+                pen.stroke();
+                self.dash(&[]);
+            } else {
+                pen.stroke();
+            }
         }
     }
 
-    pub(super) fn edge(&self, edge: &EdgeShape, hovered: bool, selected: bool) {
-        let pen = self.pen;
-        let Some(first) = edge.curve.pieces.first() else { return };
-        pen.begin_path();
-        pen.move_to(first.from.x, first.from.y);
-        for piece in &edge.curve.pieces {
-            pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
+    /// The heads of many edges, all of a colour at once.
+    pub(super) fn heads<'a>(&self, edges: impl Iterator<Item = &'a EdgeShape>) {
+        let mut groups: BTreeMap<Health, Vec<&EdgeShape>> = BTreeMap::new();
+        for edge in edges {
+            groups.entry(edge.health).or_default().push(edge);
         }
+        for (health, edges) in groups {
+            self.pen.begin_path();
+            for edge in edges {
+                self.triangle(edge.head);
+            }
+            self.pen.set_fill_style_str(self.palette.health(health));
+            self.pen.fill();
+        }
+    }
+
+    /// Adds the line of an edge to the pen's path.
+    fn line(&self, edge: &EdgeShape) {
+        let Some(first) = edge.curve.pieces.first() else { return };
+        self.pen.move_to(first.from.x, first.from.y);
+        for piece in &edge.curve.pieces {
+            self.pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
+        }
+    }
+
+    fn triangle(&self, [tip, left, right]: [Point; 3]) {
+        let pen = self.pen;
+        pen.move_to(tip.x, tip.y);
+        pen.line_to(left.x, left.y);
+        pen.line_to(right.x, right.y);
+        pen.close_path();
+    }
+
+    /// An edge that stands out.
+    pub(super) fn edge(&self, edge: &EdgeShape, hovered: bool, selected: bool) {
         if selected || hovered {
+            let pen = self.pen;
+            pen.begin_path();
+            self.line(edge);
             pen.set_stroke_style_str(&self.palette.accent);
             pen.set_line_width(edge.width + 5.0);
             let alpha = pen.global_alpha();
@@ -89,24 +122,8 @@ impl Painter<'_> {
             pen.stroke();
             pen.set_global_alpha(alpha);
         }
-        let colour = self.palette.health(edge.health);
-        pen.set_stroke_style_str(colour);
-        pen.set_line_width(edge.width);
-        if edge.health == Health::Unknown {
-            self.dash(&[5.0, 4.0]);
-            pen.stroke();
-            self.dash(&[]);
-        } else {
-            pen.stroke();
-        }
-        let [tip, left, right] = edge.head();
-        pen.begin_path();
-        pen.move_to(tip.x, tip.y);
-        pen.line_to(left.x, left.y);
-        pen.line_to(right.x, right.y);
-        pen.close_path();
-        pen.set_fill_style_str(colour);
-        pen.fill();
+        self.strands([edge].into_iter(), true);
+        self.heads([edge].into_iter());
     }
 
     /// Open locks at the same size on every screen: a body and a shackle that stands off it, all of them at once.
@@ -140,39 +157,48 @@ impl Painter<'_> {
         pen.stroke();
     }
 
-    pub(super) fn label(&self, label: &LabelShape, selected: bool) {
-        let (pen, rect) = (self.pen, label.rect);
-        let broken = matches!(label.lock, Some(Lock::Mixed | Lock::Plaintext));
-        self.rounded(rect, 4.0);
-        pen.set_fill_style_str(&self.palette.surface);
-        pen.fill();
+    /// Labels, each with whether its edge is selected.
+    pub(super) fn labels<'a>(&self, labels: impl Iterator<Item = (&'a LabelShape, bool)>) {
+        let labels: Vec<_> = labels.collect();
+        let (pen, palette) = (self.pen, self.palette);
+        let broken = |label: &LabelShape| matches!(label.lock, Some(Lock::Mixed | Lock::Plaintext));
         pen.set_line_width(1.0);
-        pen.set_stroke_style_str(if selected {
-            &self.palette.accent
-        } else if broken {
-            &self.palette.degraded
-        } else {
-            &self.palette.line
-        });
-        pen.stroke();
-        let mut starts = label.starts();
-        if let (Some(lock), Some(start)) = (label.lock, label.starts().next()) {
+        pen.set_fill_style_str(&palette.surface);
+        for (label, selected) in &labels {
+            self.rounded(label.rect, 4.0);
+            pen.fill();
+            pen.set_stroke_style_str(if *selected {
+                &palette.accent
+            } else if broken(label) {
+                &palette.degraded
+            } else {
+                &palette.line
+            });
+            pen.stroke();
+        }
+        for (label, _) in &labels {
+            let Some((lock, start)) = label.lock.zip(label.starts().next()) else { continue };
             let (icon, colour) = match lock {
-                Lock::Mtls => (Icon::Lock, &self.palette.soft),
-                Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &self.palette.degraded),
+                Lock::Mtls => (Icon::Lock, &palette.soft),
+                Lock::Mixed | Lock::Plaintext | Lock::Unknown => (Icon::Unlock, &palette.degraded),
             };
             self.icon(icon, Rect { x: start.x - LOCK - 1.0, y: start.y - 7.5, w: 14.0, h: 14.0 }, colour);
         }
-        pen.set_font(&self.palette.small);
-        if let Some(note) = &label.note
-            && let Some(start) = starts.next()
-        {
-            pen.set_fill_style_str(&self.palette.degraded);
-            self.text(note, start.x, start.y + 0.5);
-        }
-        pen.set_fill_style_str(&self.palette.text);
-        for (line, start) in label.lines.iter().zip(starts) {
-            self.text(line, start.x, start.y + 0.5);
-        }
+        self.lettering(|factor| {
+            let write = |text: &str, at: Point| self.text(text, at.x * factor, (at.y + 0.5) * factor);
+            pen.set_font(&palette.small);
+            pen.set_fill_style_str(&palette.degraded);
+            for (label, _) in &labels {
+                for (note, start) in label.note.iter().zip(label.starts()) {
+                    write(note, start);
+                }
+            }
+            pen.set_fill_style_str(&palette.text);
+            for (label, _) in &labels {
+                for (line, start) in label.lines.iter().zip(label.starts().skip(usize::from(label.note.is_some()))) {
+                    write(line, start);
+                }
+            }
+        });
     }
 }

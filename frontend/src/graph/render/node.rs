@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weft_model::graph::{Health, NodeKind};
 
-use super::{DIM, Detail, Painter};
+use super::{DIM, Detail, Emphasis, Painter};
 use crate::{
     graph::{
         geometry::{Point, Rect},
@@ -54,26 +54,58 @@ impl Painter<'_> {
         self.icon(Icon::ArrowRight, Rect::around(centre, 11.0, 11.0), &self.palette.soft);
     }
 
-    /// The name alone, as large as the node lets it be, so that it can be read from afar.
-    fn far_name(&self, node: &NodeShape) {
-        let (pen, rect) = (self.pen, node.rect);
-        let (left, room) = (rect.x + 14.0, rect.w - 20.0);
-        let (size, name) = node.far_name(self.view.scale, room);
-        pen.set_font(&format!("600 {size:.1}px {}", self.palette.family));
+    /// Names alone, as large as nodes let them be, so that they can be read from afar.
+    fn far_names(&self, nodes: &[(usize, &NodeShape)]) {
+        let (pen, scale) = (self.pen, self.view.scale);
+        // In the screen's own pixels letters have one size at nearly all scales.
+        let factor = self.scaled(1.0);
+        let mut letters = String::new();
         pen.set_fill_style_str(&self.palette.text);
-        let mut middle = rect.centre().y;
-        if !node.rate.is_empty() {
-            // Below the name where both have room in the node, else below the pile.
-            let within = size * 2.2 <= rect.h;
-            let at = if within { middle + size * 0.55 } else { rect.y + rect.h + PILE + size * 0.6 };
-            if within {
-                middle -= size * 0.55;
+        for (_, node) in nodes {
+            let rect = node.rect;
+            let (left, room) = (rect.x + 14.0, rect.w - 20.0);
+            let (size, name) = node.far_name(scale, room);
+            let font = format!("600 {:.1}px {}", size * factor, self.palette.family);
+            if font != letters {
+                pen.set_font(&font);
+                letters = font;
             }
-            let _ = pen.fill_text_with_max_width(&node.rate, left, at, room);
+            let write = |text: &str, y: f64| {
+                let _ = pen.fill_text_with_max_width(text, left * factor, y * factor, room * factor);
+            };
+            let mut middle = rect.centre().y;
+            if !node.rate.is_empty() {
+                // Below the name where both have room in the node, else below the pile.
+                let within = size * 2.2 <= rect.h;
+                write(&node.rate, if within { middle + size * 0.55 } else { rect.y + rect.h + PILE + size * 0.6 });
+                if within {
+                    middle -= size * 0.55;
+                }
+            }
+            write(&name, middle);
         }
-        let _ = pen.fill_text_with_max_width(&name, left, middle, room);
-        // On the corner it takes no room from the name, however large it is drawn.
-        self.health(node.health, Point::new(rect.x + 4.0, rect.y + 4.0), (HEALTH / self.view.scale).clamp(1.0, 5.0));
+        self.scaled(scale);
+    }
+
+    /// Versions, names and numbers, as they are read from near.
+    fn near_names(&self, nodes: &[(usize, &NodeShape)]) {
+        let (pen, palette) = (self.pen, self.palette);
+        self.lettering(|factor| {
+            let write = |text: &str, x: f64, y: f64| self.text(text, x * factor, y * factor);
+            pen.set_font(&palette.title);
+            pen.set_fill_style_str(&palette.text);
+            for (_, node) in nodes {
+                write(&node.title, node.rect.x + 28.0, node.rect.y + 20.0);
+            }
+            pen.set_font(&palette.small);
+            pen.set_fill_style_str(&palette.soft);
+            for (_, node) in nodes {
+                write(&node.subtitle, node.rect.x + 28.0, node.rect.y + 41.0);
+                if let Some((version, tab)) = &node.version {
+                    write(version, tab.x + 6.0, tab.y + 8.0);
+                }
+            }
+        });
     }
 
     /// From very far: the health's colour and nothing else, all of one colour at once.
@@ -97,7 +129,26 @@ impl Painter<'_> {
         }
     }
 
-    pub(super) fn node(&self, node: &NodeShape, detail: Detail, hovered: bool, selected: bool) {
+    /// Nodes, of one opacity: their shapes, then their health, then their text.
+    pub(super) fn nodes(&self, nodes: Vec<(usize, &NodeShape)>, detail: Detail, emphasis: &Emphasis) {
+        for (index, node) in &nodes {
+            self.body(node, detail, emphasis.node == Some(*index), emphasis.selected_node == Some(*index));
+        }
+        let corner = |node: &NodeShape| Point::new(node.rect.x, node.rect.y);
+        if detail == Detail::Full {
+            let places = nodes.iter().map(|(_, node)| (node.health, corner(node) + Point::new(15.0, 19.5)));
+            self.healths(places, 1.0);
+            self.near_names(&nodes);
+        } else {
+            self.far_names(&nodes);
+            // On the corner it takes no room from the name, however large it is drawn.
+            let places = nodes.iter().map(|(_, node)| (node.health, corner(node) + Point::new(4.0, 4.0)));
+            self.healths(places, (HEALTH / self.view.scale).clamp(1.0, 5.0));
+        }
+    }
+
+    /// A node without its health and its text.
+    fn body(&self, node: &NodeShape, detail: Detail, hovered: bool, selected: bool) {
         let (pen, palette, rect) = (self.pen, self.palette, node.rect);
         if selected {
             self.rounded(rect.grow(3.0), 9.0);
@@ -105,16 +156,13 @@ impl Painter<'_> {
             pen.set_line_width(2.0);
             pen.stroke();
         }
-        if let Some((version, tab)) = node.version.as_ref().filter(|_| detail == Detail::Full) {
+        if let Some((_, tab)) = node.version.as_ref().filter(|_| detail == Detail::Full) {
             self.rounded(*tab, 4.0);
             pen.set_fill_style_str(&palette.surface);
             pen.fill();
             pen.set_stroke_style_str(&palette.strong);
             pen.set_line_width(1.0);
             pen.stroke();
-            pen.set_font(&palette.small);
-            pen.set_fill_style_str(&palette.soft);
-            self.text(version, tab.x + 6.0, tab.y + 8.0);
         }
         if node.members > 0 {
             // A pile: there is more than one below.
@@ -144,17 +192,9 @@ impl Painter<'_> {
         } else {
             pen.stroke();
         }
-        if detail == Detail::Names {
-            self.far_name(node);
+        if detail != Detail::Full {
             return;
         }
-        self.health(node.health, Point::new(rect.x + 15.0, rect.y + 19.5), 1.0);
-        pen.set_font(&palette.title);
-        pen.set_fill_style_str(&palette.text);
-        self.text(&node.title, rect.x + 28.0, rect.y + 20.0);
-        pen.set_font(&palette.small);
-        pen.set_fill_style_str(&palette.soft);
-        self.text(&node.subtitle, rect.x + 28.0, rect.y + 41.0);
         match node.kind {
             NodeKind::Gateway => self.port(rect.x, rect),
             NodeKind::Egress => self.port(rect.x + rect.w, rect),
@@ -182,40 +222,52 @@ impl Painter<'_> {
         self.icon(Icon::badge(&mark.kind), mark.rect.grow(-2.5), colour);
     }
 
-    /// The shape of a health, `unit` times as large as on a node that is seen from near.
-    fn health(&self, health: Health, at: Point, unit: f64) {
+    /// Shapes of health, all of a kind at once, `unit` times as large as on a node that is seen from near.
+    fn healths(&self, places: impl Iterator<Item = (Health, Point)>, unit: f64) {
+        let mut groups: BTreeMap<Health, Vec<Point>> = BTreeMap::new();
+        for (health, at) in places {
+            groups.entry(health).or_default().push(at);
+        }
         let pen = self.pen;
-        let colour = self.palette.health(health);
-        pen.set_fill_style_str(colour);
-        pen.set_stroke_style_str(colour);
-        pen.set_line_width(1.5 * unit);
-        pen.begin_path();
+        for (health, places) in groups {
+            let colour = self.palette.health(health);
+            pen.set_fill_style_str(colour);
+            pen.set_stroke_style_str(colour);
+            pen.set_line_width(if health == Health::Unknown { unit } else { 1.5 * unit });
+            pen.begin_path();
+            for at in places {
+                self.trace(health, at, unit);
+            }
+            match health {
+                Health::Idle | Health::Unknown => pen.stroke(),
+                Health::Healthy | Health::Degraded | Health::Failing => pen.fill(),
+            }
+        }
+    }
+
+    /// Adds the shape of a health to the pen's path.
+    fn trace(&self, health: Health, at: Point, unit: f64) {
+        let pen = self.pen;
         match health {
-            Health::Healthy => {
-                self.circle(at, 4.5 * unit);
-                pen.fill();
+            Health::Healthy | Health::Idle => {
+                let radius = if health == Health::Idle { 4.0 } else { 4.5 } * unit;
+                pen.move_to(at.x + radius, at.y);
+                self.circle(at, radius);
             }
             Health::Degraded => {
                 pen.move_to(at.x, at.y - 5.5 * unit);
                 pen.line_to(at.x + 5.5 * unit, at.y + 4.5 * unit);
                 pen.line_to(at.x - 5.5 * unit, at.y + 4.5 * unit);
                 pen.close_path();
-                pen.fill();
             }
-            Health::Failing => pen.fill_rect(at.x - 4.5 * unit, at.y - 4.5 * unit, 9.0 * unit, 9.0 * unit),
-            Health::Idle => {
-                self.circle(at, 4.0 * unit);
-                pen.stroke();
-            }
+            Health::Failing => pen.rect(at.x - 4.5 * unit, at.y - 4.5 * unit, 9.0 * unit, 9.0 * unit),
             Health::Unknown => {
                 let (low, high) = (-4.0 * unit, 4.0 * unit);
-                pen.set_line_width(unit);
-                pen.stroke_rect(at.x + low, at.y + low, high - low, high - low);
+                pen.rect(at.x + low, at.y + low, high - low, high - low);
                 for step in [-4.0 * unit, 0.0, 4.0 * unit] {
                     pen.move_to(at.x + low.max(step + low), at.y + high.min(step + high));
                     pen.line_to(at.x + high.min(step + high), at.y + low.max(step + low));
                 }
-                pen.stroke();
             }
         }
     }

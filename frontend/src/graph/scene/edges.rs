@@ -51,6 +51,7 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
                 ends: (*from, *to),
                 area: curve.bounds().unwrap_or_default().grow(12.0),
                 broken: matches!(edge.lock, Lock::Mixed | Lock::Plaintext).then(|| curve.at(curve.length() / 2.0)),
+                head: head(&curve, width),
                 curve,
                 width,
                 health: edge.health,
@@ -60,6 +61,15 @@ pub fn shapes(graph: &Graph, nodes: &[NodeShape], layout: &Layout) -> Vec<EdgeSh
             }
         })
         .collect()
+}
+
+/// The head of an arrow at the end of a line: its tip and its two corners.
+fn head(curve: &Curve, width: f64) -> [Point; 3] {
+    let length = 6.0 + width * 1.5;
+    let (end, before) = (curve.at(f64::MAX), curve.at(curve.length() - length));
+    let angle = (end.y - before.y).atan2(end.x - before.x);
+    let corner = |turn: f64| end - Point::new((angle + turn).cos(), (angle + turn).sin()) * length;
+    [end + Point::new(angle.cos(), angle.sin()) * 2.0, corner(0.42), corner(-0.42)]
 }
 
 /// How far from a node's middle each edge leaves its caller and enters its called one, so that several edges of one

@@ -21,6 +21,8 @@ use crate::{
 
 /// Particles move at most this often, in milliseconds: even motion at half the cost.
 const FRAME_MS: f64 = 30.0;
+/// So long after the view moved last, in milliseconds, particles stay away: they would not be seen in what rushes by.
+const REST_MS: f64 = 160.0;
 /// Room around a fitted graph, in pixels.
 const MARGIN: f64 = 28.0;
 /// Room for the legend's strip below it.
@@ -73,6 +75,8 @@ pub(super) struct State {
     pub(super) dirty: bool,
     pub(super) asked: bool,
     pub(super) drawn_ms: f64,
+    /// When the reader moved the view last.
+    pub(super) moved_ms: f64,
     /// Whether the first drawn graph has been marked in the browser's timeline.
     pub(super) marked: bool,
 }
@@ -109,6 +113,7 @@ impl State {
             dirty: true,
             asked: false,
             drawn_ms: 0.0,
+            moved_ms: f64::NEG_INFINITY,
             marked: false,
         }
     }
@@ -286,13 +291,14 @@ impl State {
                 browser::mark("weft.graph");
             }
         }
-        if !flows {
+        let rests = now - self.moved_ms < REST_MS;
+        if !flows || rests {
             // A canvas that is touched is painted, even when nothing is on it.
             if self.particles {
                 self.painter(1).clear();
                 self.particles = false;
             }
-            return false;
+            return flows;
         }
         self.particles = true;
         // A tab that was hidden goes on where it was.

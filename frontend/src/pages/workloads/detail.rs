@@ -38,11 +38,7 @@ const TABS: [(&str, &str); 5] =
 
 /// Whether a tab has a sense for a subject.
 fn has(subject: Subject, tab: &str) -> bool {
-    match subject {
-        Subject::Workload => true,
-        Subject::App => tab != "proxy",
-        Subject::Namespace | Subject::Service => !["proxy", "logs"].contains(&tab),
-    }
+    subject == Subject::Workload || tab != "proxy"
 }
 
 /// The page.

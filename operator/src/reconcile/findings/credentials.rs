@@ -1,5 +1,7 @@
-//! Credentials of Gateways that their gateways cannot show: Secrets that are not there, or that hold no certificate with its
-//! key. Lint does not look for them, because it also reads directories, which seldom hold Secrets.
+//! Credentials of Gateways that their gateways cannot show, and of DestinationRules: Secrets that are not there, or that hold
+//! no certificate with its key. Lint does not look for them, because it also reads directories, which seldom hold Secrets.
+
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,32 +9,54 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use weft_api::{
-    Kind, ObjectKey,
-    networking::{ServerTls, ServerTlsMode},
-};
+use weft_api::{Kind, ObjectKey};
 use weft_lint::code::{CREDENTIAL_NOT_FOUND, CREDENTIAL_UNUSABLE};
 use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, ObjectRef};
 
-use crate::reconcile::{cluster::Cluster, problem::Reason};
+use crate::{
+    reconcile::{cluster::Cluster, problem::Reason},
+    serving::{credential, is_name},
+};
 
 /// Secrets that are asked for in one round; of more, the others are not told.
 const LOOKS: usize = 64;
 
-/// A credential that cannot be shown.
+/// A credential that cannot be used.
 pub(super) struct Unmet {
-    gateway: ObjectRef,
+    object: ObjectRef,
     field: String,
-    /// Where a gateway's pods run.
+    /// Where the pods run that use it.
     namespace: String,
+    /// The credential's name.
     secret: String,
-    /// What is wrong with the Secret; nothing when none was seen.
+    /// The Secret that was not seen, where that is the reason.
+    absent: String,
+    /// Who they are, as half a sentence.
+    users: &'static str,
+    lack: Lack,
+    /// What is wrong with the Secret; nothing when one was not seen.
     why: Option<String>,
+}
+
+/// What a credential is to have and has not.
+enum Lack {
+    /// What a server shows.
+    Pair,
+    /// What a client shows.
+    ClientPair,
+    /// What a server is checked by.
+    Roots,
 }
 
 /// Every such credential of a snapshot, whose Secrets are those that the source follows.
 pub(super) fn unmet(snapshot: &Snapshot) -> Vec<Unmet> {
+    let mut found = of_gateways(snapshot);
+    found.extend(rules::unmet(snapshot));
+    found
+}
+
+fn of_gateways(snapshot: &Snapshot) -> Vec<Unmet> {
     let mut found = Vec::new();
     for gateway in snapshot.gateways() {
         let servers = gateway.servers.iter().enumerate();
@@ -55,10 +79,13 @@ pub(super) fn unmet(snapshot: &Snapshot) -> Vec<Unmet> {
             for (field, secret) in &named {
                 let Err(why) = usable(snapshot, namespace, secret) else { continue };
                 found.push(Unmet {
-                    gateway: gateway.reference().clone(),
+                    object: gateway.reference().clone(),
                     field: field.clone(),
                     namespace: namespace.to_owned(),
                     secret: (*secret).to_owned(),
+                    absent: (*secret).to_owned(),
+                    users: "the gateway runs",
+                    lack: Lack::Pair,
                     why,
                 });
             }
@@ -67,24 +94,20 @@ pub(super) fn unmet(snapshot: &Snapshot) -> Vec<Unmet> {
     found
 }
 
-/// The Secret that a server shows, and the field that names it. The first one is shown.
-fn credential(tls: &ServerTls) -> Option<(String, &str)> {
-    let ends =
-        !matches!(tls.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough | ServerTlsMode::IstioMutual);
-    let one = std::iter::once(("credentialName".to_owned(), &tls.credential_name));
-    let several = tls.credential_names.iter().enumerate();
-    let mut all = one.chain(several.map(|(index, name)| (format!("credentialNames[{index}]"), name)));
-    let (field, name) = all.find(|(_, name)| !name.is_empty()).filter(|_| ends)?;
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-    name.bytes().all(plain).then_some((field, name.as_str()))
+fn present(snapshot: &Snapshot, namespace: &str, name: &str) -> bool {
+    snapshot.object(&ObjectKey::new(Kind::Secret, namespace, name)).is_some()
+}
+
+fn value<'s>(snapshot: &'s Snapshot, namespace: &str, name: &str, key: &str) -> Option<&'s [u8]> {
+    snapshot.secret_value(namespace, name, key).filter(|value| !value.is_empty())
 }
 
 /// Whether a gateway can show the Secret; else why not, in words that hold nothing of it, or nothing where there is none.
 fn usable(snapshot: &Snapshot, namespace: &str, name: &str) -> Result<(), Option<String>> {
-    if snapshot.object(&ObjectKey::new(Kind::Secret, namespace, name)).is_none() {
+    if !present(snapshot, namespace, name) {
         return Err(None);
     }
-    let value = |key: &str| snapshot.secret_value(namespace, name, key).filter(|value| !value.is_empty());
+    let value = |key: &str| value(snapshot, namespace, name, key);
     let pair = |chain: &str, key: &str| Some((value(chain)?, value(key)?));
     let (chain, key) = pair("tls.crt", "tls.key")
         .or_else(|| pair("cert", "key"))
@@ -107,13 +130,13 @@ pub(super) async fn confirmed(cluster: &Cluster, all: Vec<Unmet>) -> (Vec<Diagno
     let mut absent: BTreeMap<(String, String), bool> = BTreeMap::new();
     let mut complete = true;
     for unmet in all.iter().filter(|unmet| unmet.why.is_none()) {
-        let key = (unmet.namespace.clone(), unmet.secret.clone());
+        let key = (unmet.namespace.clone(), unmet.absent.clone());
         if absent.contains_key(&key) || absent.len() >= LOOKS {
             continue;
         }
         let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &unmet.namespace);
-        let doing = format!("look for Secret {}/{}", unmet.namespace, unmet.secret);
-        match cluster.ask(&doing, secrets.get_metadata_opt(&unmet.secret)).await {
+        let doing = format!("look for Secret {}/{}", unmet.namespace, unmet.absent);
+        match cluster.ask(&doing, secrets.get_metadata_opt(&unmet.absent)).await {
             Ok(found) => {
                 absent.insert(key, found.is_none());
             }
@@ -121,14 +144,14 @@ pub(super) async fn confirmed(cluster: &Cluster, all: Vec<Unmet>) -> (Vec<Diagno
                 absent.insert(key, false);
             }
             Err(problem) => {
-                tracing::warn!(%problem, "cannot tell which credentials of Gateways are missing");
+                tracing::warn!(%problem, "cannot tell which credentials are missing");
                 complete = false;
                 break;
             }
         }
     }
     let told = |unmet: &Unmet| {
-        let known = absent.get(&(unmet.namespace.clone(), unmet.secret.clone())) == Some(&true);
+        let known = absent.get(&(unmet.namespace.clone(), unmet.absent.clone())) == Some(&true);
         unmet.why.is_some() || known
     };
     (all.iter().filter(|unmet| told(unmet)).map(Unmet::finding).collect(), complete)
@@ -136,19 +159,27 @@ pub(super) async fn confirmed(cluster: &Cluster, all: Vec<Unmet>) -> (Vec<Diagno
 
 impl Unmet {
     fn finding(&self) -> Diagnostic {
-        let Self { namespace, secret, .. } = self;
-        let (code, message, suggestion) = match &self.why {
-            None => (
-                CREDENTIAL_NOT_FOUND,
-                format!(
-                    "there is no Secret {secret:?} in namespace {namespace}, where the gateway runs: TLS fails there"
-                ),
-                format!("kubectl -n {namespace} create secret tls {secret} --cert=FILE --key=FILE makes it"),
+        let Self { namespace, secret, users, .. } = self;
+        let code = if self.why.is_none() { CREDENTIAL_NOT_FOUND } else { CREDENTIAL_UNUSABLE };
+        let message = match (&self.lack, &self.why) {
+            (Lack::Roots, _) => format!(
+                "neither Secret {secret:?} nor \"{secret}-cacert\" in namespace {namespace}, where {users}, has ca.crt: TLS \
+                 fails there"
             ),
-            Some(why) => (
-                CREDENTIAL_UNUSABLE,
-                format!("Secret {secret:?} in namespace {namespace} cannot be shown: {why}"),
-                "put a certificate chain and its key there, in PEM".to_owned(),
+            (_, None) => {
+                format!("there is no Secret {secret:?} in namespace {namespace}, where {users}: TLS fails there")
+            }
+            (_, Some(why)) => format!("Secret {secret:?} in namespace {namespace} cannot be shown: {why}"),
+        };
+        let make = format!("kubectl -n {namespace} create secret");
+        let suggestion = match (&self.lack, &self.why) {
+            (Lack::Roots, _) => {
+                format!("{make} generic {secret}-cacert --from-file=ca.crt=FILE gives the server's roots")
+            }
+            (_, Some(_)) => "put a certificate chain and its key there, in PEM".to_owned(),
+            (Lack::Pair, None) => format!("{make} tls {secret} --cert=FILE --key=FILE makes it"),
+            (Lack::ClientPair, None) => format!(
+                "{make} generic {secret} --from-file=tls.crt=FILE --from-file=tls.key=FILE --from-file=ca.crt=FILE makes it"
             ),
         };
         Diagnostic {
@@ -156,7 +187,7 @@ impl Unmet {
             aliases: code.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
             severity: code.severity,
             message,
-            object: Some(self.gateway.clone()),
+            object: Some(self.object.clone()),
             field: self.field.clone(),
             file: None,
             line: None,
@@ -201,7 +232,7 @@ mod tests {
         })
     }
 
-    fn found(objects: &[Value]) -> Vec<Unmet> {
+    pub(super) fn found(objects: &[Value]) -> Vec<Unmet> {
         let mut store = Store::new(Settings::default());
         let parsed = objects.iter().map(|object| weft_api::parse(object, "shop").unwrap().object);
         store.apply(parsed.map(|object| weft_api::Change::Put(Arc::new(object))).collect());

@@ -118,6 +118,8 @@ async fn an_upgrade_in_place_brings_everything_and_goes_back() {
 async fn a_second_revision_comes_beside_and_workloads_move_there_and_back() {
     let Some(cluster) = Cluster::get().await else { return };
     let mut alone = cluster.mesh_alone().await.install().await;
+    let second = format!("{NAME}-next");
+    let _second = cluster.own_mesh(&second);
     // With a tag, and small: the second one takes its settings over.
     alone.spoil();
     let spec = json!({ "profile": "minimal", "tags": ["prod"] });
@@ -134,7 +136,6 @@ async fn a_second_revision_comes_beside_and_workloads_move_there_and_back() {
 
     let args = ["upgrade", "--revision", "next", "--to", NEXT, "-o", "json"];
     let plan = weft(cluster, &args).await.code(0).json();
-    let second = format!("{NAME}-next");
     let step =
         |name: &str| plan["meshes"].as_array().unwrap().iter().find(|mesh| mesh["mesh"] == name).unwrap().clone();
     assert_eq!((&step(NAME)["action"], &step(NAME)["to"]), (&json!("keep"), &json!(NOW)), "{plan}");

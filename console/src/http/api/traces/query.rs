@@ -23,6 +23,9 @@ const MAX_TEXT: usize = 1024;
 /// Namespaces that may be named.
 const MAX_NAMESPACES: usize = 500;
 
+/// What `workload` and `cursor` are called, too.
+const OTHER_NAMES: [&str; 2] = ["service", "before"];
+
 /// A search as it was asked for.
 pub(in crate::http) struct Search(Option<String>);
 
@@ -61,6 +64,7 @@ struct Parameters {
 impl Takes for Search {
     fn describe(operation: &mut Operation<'_>) {
         operation.query::<Parameters>();
+        operation.also(&OTHER_NAMES);
     }
 }
 
@@ -212,7 +216,7 @@ mod tests {
         let described = schemars::schema_for!(Parameters);
         let names: Vec<&String> = described.get("properties").unwrap().as_object().unwrap().keys().collect();
         assert_eq!(names.len(), 11);
-        for name in names {
+        for name in names.into_iter().map(String::as_str).chain(OTHER_NAMES) {
             let error = filter(Some(&format!("{name}=%3D")), &Sight::All).err();
             assert!(!format!("{error:?}").contains("has no parameter"), "{name}");
         }

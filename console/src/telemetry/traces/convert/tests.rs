@@ -117,3 +117,27 @@ fn no_name_of_a_span_passes_for_another() {
     let read = convert(request(resource, vec![Span { name: "GET\u{200b} /".into(), ..span() }]), NOW).spans.remove(0);
     assert_eq!((read.workload.as_str(), read.name.as_str()), ("shop/gnp.\u{fffd}exe", "GET\u{fffd} /"));
 }
+
+/// Who may see a span is read off its namespace, so a bound on what is kept must not change whose it is.
+#[test]
+fn whose_a_span_is_is_told_before_anything_is_cut() {
+    let workload_of =
+        |resource: &[(&str, &str)]| convert(request(resource, vec![span()]), NOW).spans.remove(0).workload;
+    // Behind more attributes than are kept.
+    let filler: Vec<String> = (0..MAX_ATTRIBUTES).map(|n| format!("a{n}")).collect();
+    let mut resource: Vec<(&str, &str)> = vec![("service.namespace", "shop"), ("service.name", "till")];
+    resource.extend(filler.iter().map(|key| (key.as_str(), "x")));
+    resource.push(("k8s.namespace.name", "bank"));
+    assert_eq!(workload_of(&resource), "bank/till");
+    // Behind a name that is longer than what is kept of a value.
+    let service = format!("{}.bank", "n".repeat(2 * MAX_VALUE));
+    let long = workload_of(&[("service.name", service.as_str())]);
+    assert!(long.starts_with("bank/nnn") && long.ends_with('…'), "{long}");
+    // A namespace that is too long is still one, and none that anybody sees.
+    let namespace = format!("shop{}", "x".repeat(2 * MAX_VALUE));
+    let odd = workload_of(&[("k8s.namespace.name", namespace.as_str()), ("service.name", "till")]);
+    assert!(odd.starts_with("shopx") && odd.ends_with("…/till"), "{odd}");
+    let name = "n".repeat(2 * MAX_VALUE);
+    let long = workload_of(&[("k8s.namespace.name", "bank"), ("service.name", name.as_str())]);
+    assert!(long.starts_with("bank/nnn") && long.chars().count() < 300, "{long}");
+}

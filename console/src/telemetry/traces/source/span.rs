@@ -30,7 +30,7 @@ pub(super) struct Told {
 /// The span, with bounds on all that it holds. Where the process and the span name one attribute, the process is shown.
 pub(super) fn span(told: Told) -> Span {
     let Told { span_id, parent_id, name, kind, start_us, duration_us, resource, mut attributes } = told;
-    let workload = named(&convert::workload(&resource));
+    let workload = convert::placed(&convert::workload(&resource));
     let error = attributes.get("error").is_some_and(|error| error != "false")
         || attributes.get("otel.status_code").is_some_and(|code| code == "ERROR");
     let kind = match kind.to_ascii_lowercase().as_str() {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use weft_model::trace::Span;
 
 use crate::telemetry::traces::{
-    convert::{flatten, hex},
+    convert::{flatten, hex, naming},
     source::span::{MAX_SPANS, Told, span},
 };
 
@@ -43,7 +43,10 @@ pub(super) fn spans(media: &str, bytes: &[u8], wrapped: bool) -> Result<Vec<Span
 fn told(resource_spans: Vec<ResourceSpans>) -> Vec<Span> {
     let mut spans = Vec::new();
     for group in resource_spans {
-        let resource = flatten(group.resource.map(|resource| resource.attributes).unwrap_or_default());
+        let resource = group.resource.map(|resource| resource.attributes).unwrap_or_default();
+        let whose = naming(&resource);
+        let mut resource = flatten(resource);
+        resource.extend(whose);
         for otlp in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             if spans.len() == MAX_SPANS {
                 return spans;

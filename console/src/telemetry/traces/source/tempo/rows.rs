@@ -10,7 +10,7 @@ use super::otlp;
 use crate::{
     db::TraceFilter,
     telemetry::traces::{
-        convert::{flatten, named},
+        convert::{flatten, named, placed},
         source::{
             matching,
             span::{self, SERVICE, padded, workload_of},
@@ -150,5 +150,5 @@ fn root(told: &Told, fitting: &[Span], start_us: u64) -> (String, String) {
     let service = |span: &Span| span.attributes.iter().any(|(k, v)| k == SERVICE && *v == told.root_service_name);
     let own = fitting.iter().find(|span| span.start_us == start_us && service(span));
     let workload = own.map_or_else(|| workload_of(&told.root_service_name), |span| span.workload.clone());
-    (named(&told.root_trace_name), named(&workload))
+    (named(&told.root_trace_name), placed(&workload))
 }
