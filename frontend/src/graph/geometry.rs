@@ -170,10 +170,36 @@ impl Cubic {
     }
 }
 
+impl Cubic {
+    /// A rectangle that holds it: that of its control points.
+    pub fn hull(&self) -> Rect {
+        Rect::between(self.from, self.to).union(Rect::between(self.a, self.b))
+    }
+
+    /// Whether it is a line along an axis.
+    pub fn is_straight(&self) -> bool {
+        let ends = [self.from, self.a, self.b, self.to];
+        ends.iter().all(|point| point.y == self.from.y) || ends.iter().all(|point| point.x == self.from.x)
+    }
+}
+
 /// Two parts of a way with less than this between them are one, in pixels.
 const TOUCH: f64 = 0.5;
+/// A line has no area, but it is seen.
+const MEETS: f64 = 6.0;
 /// Samples for each piece of a curve: enough that particles do not visibly cut corners.
 const SAMPLES: usize = 24;
+
+/// What a pen does on its way along a curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    /// Goes somewhere without drawing.
+    Move(Point),
+    /// Draws a line along an axis, from and to.
+    Line(Point, Point),
+    /// Draws a piece from where it stands.
+    Bend(Cubic),
+}
 
 /// A curve of cubic pieces that can be walked at even speed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -219,6 +245,32 @@ impl Curve {
             Cubic { from, a: Point::new(from.x + reach, from.y), b: Point::new(to.x - reach, to.y), to }
         });
         Self::new(pieces.collect())
+    }
+
+    /// Its parts within `window`, as few as there are: what lies outside is left out, and lines along an axis that go on
+    /// are one.
+    pub fn steps(&self, window: Rect) -> Vec<Step> {
+        let mut out = Vec::new();
+        let mut stands = None;
+        for piece in self.pieces.iter().filter(|piece| piece.hull().grow(MEETS).meets(window)) {
+            if stands != Some(piece.from) {
+                out.push(Step::Move(piece.from));
+            }
+            stands = Some(piece.to);
+            if !piece.is_straight() {
+                out.push(Step::Bend(*piece));
+                continue;
+            }
+            let from = match out.last_mut() {
+                Some(Step::Line(from, to)) if (from.y == piece.to.y) || (from.x == piece.to.x) => {
+                    *to = piece.to;
+                    continue;
+                }
+                _ => piece.from,
+            };
+            out.push(Step::Line(from, piece.to));
+        }
+        out
     }
 
     /// Length in pixels.
@@ -294,6 +346,26 @@ mod tests {
         assert_eq!(curve.at(-3.0), Point::new(0.0, 5.0));
         assert_eq!(curve.at(900.0), Point::new(200.0, 5.0));
         assert!((curve.distance(Point::new(100.0, 9.0)) - 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_seen_of_a_curve_takes_few_steps() {
+        let level = [0.0, 100.0, 200.0, 300.0].map(|x| Point::new(x, 5.0));
+        let everything = Rect { x: -1e4, y: -1e4, w: 2e4, h: 2e4 };
+        assert_eq!(
+            Curve::level(&level).steps(everything),
+            [Step::Move(level[0]), Step::Line(level[0], level[3])],
+            "lines that go on are one"
+        );
+        let turns = Curve::level(&[level[0], level[1], Point::new(200.0, 80.0), Point::new(300.0, 80.0)]);
+        let (bend, last) = (turns.pieces[1], turns.pieces[2]);
+        assert_eq!(
+            turns.steps(everything),
+            [Step::Move(level[0]), Step::Line(level[0], level[1]), Step::Bend(bend), Step::Line(last.from, last.to)]
+        );
+        let end = Rect { x: 250.0, y: 70.0, w: 20.0, h: 20.0 };
+        assert_eq!(turns.steps(end), [Step::Move(last.from), Step::Line(last.from, last.to)]);
+        assert!(turns.steps(Rect { y: 500.0, ..end }).is_empty());
     }
 
     #[test]

@@ -128,10 +128,8 @@ impl Painter<'_> {
             let plain = || here().filter(|(index, _)| !special(*index)).map(|(_, edge)| *edge);
             // On a path heads say which way it goes, however far it is.
             let heads = detail == Detail::Full || (lit && emphasis.path.is_some());
-            // Leaving out what is not seen costs less than it spares only while most is seen.
-            let whole = strands.filter(|_| lit && emphasis.path.is_none() && seen.len() * 4 >= scene.edges.len() * 3);
-            match whole.filter(|_| !heads) {
-                Some(strands) => self.bundle(strands),
+            match strands.filter(|_| lit && emphasis.path.is_none() && !heads) {
+                Some(strands) => self.bundle(strands, window),
                 None => self.strands(plain(), heads),
             }
             if heads {

@@ -8,45 +8,75 @@ use weft_model::graph::{Health, Lock};
 use super::Painter;
 use crate::{
     graph::{
-        geometry::{Point, Rect},
+        geometry::{Cubic, Point, Rect, Step},
         scene::{EdgeShape, LOCK, LabelShape, Scene},
     },
     icons::Icon,
 };
 
-/// All lines of a scene, one path for all of a colour and a width.
-pub struct Strands(Vec<(Health, f64, Path2d)>);
+/// All lines of a scene for views from afar: one path for all of a colour and a width in each part of the scene.
+pub struct Strands(Vec<Tile>);
+
+struct Tile {
+    /// What its lines take.
+    area: Rect,
+    groups: BTreeMap<(Health, u8), (f64, Path2d)>,
+}
+
+/// How far beside its line an edge is seen at most.
+const SEEN: f64 = 12.0;
+/// Parts of a scene in each direction.
+const TILES: f64 = 4.0;
 
 impl Strands {
     /// Of every edge of a scene.
     pub fn new(scene: &Scene) -> Self {
-        let mut groups: BTreeMap<(Health, u8), (f64, Path2d)> = BTreeMap::new();
+        let areas = scene.edges.iter().map(|edge| edge.area);
+        let Some(all) = areas.reduce(Rect::union) else { return Self(Vec::new()) };
+        let place = |at: f64, start: f64, length: f64| ((at - start) / length * TILES).clamp(0.0, TILES - 1.0) as u8;
+        let mut tiles: BTreeMap<(u8, u8), Tile> = BTreeMap::new();
         for edge in &scene.edges {
-            let Some(first) = edge.curve.pieces.first() else { continue };
-            let key = (edge.health, edge.width as u8);
-            let path = match groups.entry(key) {
-                Entry::Occupied(known) => &known.into_mut().1,
-                Entry::Vacant(place) => {
-                    let Ok(path) = Path2d::new() else { return Self(Vec::new()) };
-                    &place.insert((edge.width, path)).1
+            let mut stood = None;
+            for step in edge.curve.steps(all) {
+                let (from, area) = match step {
+                    Step::Move(_) => continue,
+                    Step::Line(from, to) => (from, Rect::between(from, to)),
+                    Step::Bend(piece) => (piece.from, piece.hull()),
+                };
+                let key = (place(area.centre().x, all.x, all.w), place(area.centre().y, all.y, all.h));
+                let tile = tiles.entry(key).or_insert_with(|| Tile { area, groups: BTreeMap::new() });
+                tile.area = tile.area.union(area);
+                let path = match tile.groups.entry((edge.health, edge.width as u8)) {
+                    Entry::Occupied(known) => &known.into_mut().1,
+                    Entry::Vacant(place) => {
+                        let Ok(path) = Path2d::new() else { return Self(Vec::new()) };
+                        &place.insert((edge.width, path)).1
+                    }
+                };
+                if stood != Some(key) {
+                    path.move_to(from.x, from.y);
                 }
-            };
-            path.move_to(first.from.x, first.from.y);
-            for piece in &edge.curve.pieces {
-                path.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
+                stood = Some(key);
+                match step {
+                    Step::Move(_) => {}
+                    Step::Line(_, to) => path.line_to(to.x, to.y),
+                    Step::Bend(Cubic { a, b, to, .. }) => path.bezier_curve_to(a.x, a.y, b.x, b.y, to.x, to.y),
+                }
             }
         }
-        Self(groups.into_iter().map(|((health, _), (width, path))| (health, width, path)).collect())
+        Self(tiles.into_values().collect())
     }
 }
 
 impl Painter<'_> {
-    /// The lines of a whole scene.
-    pub(super) fn bundle(&self, strands: &Strands) {
-        for (health, width, path) in &strands.0 {
-            self.pen.set_stroke_style_str(self.palette.health(*health));
-            self.pen.set_line_width(width.max(0.7 / self.view.scale));
-            self.pen.stroke_with_path(path);
+    /// The lines of a scene, those of its parts that are seen.
+    pub(super) fn bundle(&self, strands: &Strands, window: Rect) {
+        for tile in strands.0.iter().filter(|tile| tile.area.grow(SEEN).meets(window)) {
+            for ((health, _), (width, path)) in &tile.groups {
+                self.pen.set_stroke_style_str(self.palette.health(*health));
+                self.pen.set_line_width(width.max(0.7 / self.view.scale));
+                self.pen.stroke_with_path(path);
+            }
         }
     }
 
@@ -57,11 +87,11 @@ impl Painter<'_> {
         for edge in edges {
             groups.entry((edge.health, edge.width as u8)).or_default().push(edge);
         }
-        let pen = self.pen;
+        let (pen, window) = (self.pen, self.window().grow(SEEN));
         for ((health, _), edges) in groups {
             pen.begin_path();
             for edge in &edges {
-                self.line(edge);
+                self.line(edge, window);
             }
             pen.set_stroke_style_str(self.palette.health(health));
             // Never thinner than a pixel's half, or it is not seen at all.
@@ -92,12 +122,14 @@ impl Painter<'_> {
         }
     }
 
-    /// Adds the line of an edge to the pen's path.
-    fn line(&self, edge: &EdgeShape) {
-        let Some(first) = edge.curve.pieces.first() else { return };
-        self.pen.move_to(first.from.x, first.from.y);
-        for piece in &edge.curve.pieces {
-            self.pen.bezier_curve_to(piece.a.x, piece.a.y, piece.b.x, piece.b.y, piece.to.x, piece.to.y);
+    /// Adds what is seen of an edge's line to the pen's path.
+    fn line(&self, edge: &EdgeShape, window: Rect) {
+        for step in edge.curve.steps(window) {
+            match step {
+                Step::Move(to) => self.pen.move_to(to.x, to.y),
+                Step::Line(_, to) => self.pen.line_to(to.x, to.y),
+                Step::Bend(Cubic { a, b, to, .. }) => self.pen.bezier_curve_to(a.x, a.y, b.x, b.y, to.x, to.y),
+            }
         }
     }
 
@@ -112,9 +144,9 @@ impl Painter<'_> {
     /// An edge that stands out.
     pub(super) fn edge(&self, edge: &EdgeShape, hovered: bool, selected: bool) {
         if selected || hovered {
-            let pen = self.pen;
+            let (pen, window) = (self.pen, self.window().grow(SEEN));
             pen.begin_path();
-            self.line(edge);
+            self.line(edge, window);
             pen.set_stroke_style_str(&self.palette.accent);
             pen.set_line_width(edge.width + 5.0);
             let alpha = pen.global_alpha();
