@@ -11,7 +11,7 @@ use crate::{
         banner::Banners, help::Help, person::Ended, placeholder::Empty, rail::Rail, toasts::Toasts, token::Token,
         topbar::Topbar,
     },
-    format, keys, live,
+    drafts, format, keys, live,
     location::{Room, View},
     pages::{
         audit::Audit, canaries::Canaries, configuration::Configuration, graph::GraphRoom, mesh::Mesh, traces::Traces,
@@ -25,7 +25,9 @@ use crate::{
 pub fn Page(info: SessionInfo) -> impl IntoView {
     provide_context(App::new());
     let app = app();
-    app.person.set(info.person.filter(|_| info.guarded));
+    let person = info.person.filter(|_| info.guarded);
+    drafts::belong_to(drafts::owner(person.as_ref()));
+    app.person.set(person);
     let methods = info.methods;
     app.methods.set(methods.clone());
     api::when_session_ends(move || app.ended.set(true));

@@ -1,24 +1,28 @@
-//! How well certificates are, by the time that they have left.
+//! What is said of certificates, and of lists of them.
 
-use weft_model::graph::Health;
+use weft_model::validity::Validity;
 
 use crate::format;
 
-/// Less than this is left of what ought to be renewed by now, in milliseconds.
-const SOON_MS: f64 = 30.0 * 86_400_000.0;
-
-/// How well a certificate is that people renew, by the milliseconds that it has left.
-pub fn by_people(left: f64) -> Health {
-    match left {
-        left if left <= 0.0 => Health::Failing,
-        left if left < SOON_MS => Health::Degraded,
-        _ => Health::Healthy,
+/// How long it is still good for at `now_ms`, and where it stands, in words.
+pub fn words(not_before_ms: u64, not_after_ms: u64, now_ms: u64) -> String {
+    let span = |from: u64, to: u64| format::span(to.saturating_sub(from) as f64);
+    match Validity::of(not_before_ms, not_after_ms, now_ms) {
+        Validity::Expired => "expired".to_owned(),
+        Validity::NotYet => format!("not valid for {}", span(now_ms, not_before_ms)),
+        Validity::Due => format!("{} left, renewal is due", span(now_ms, not_after_ms)),
+        Validity::Good => format!("{} left", span(now_ms, not_after_ms)),
     }
 }
 
-/// How long it is still good for, from the milliseconds that it has left.
-pub fn words(left: f64) -> String {
-    if left <= 0.0 { "expired".to_owned() } else { format!("{} left", format::span(left)) }
+/// What is said in place of certificates that gateways show where none of `all` is of the chosen namespaces; nothing where
+/// a note says already why none is known.
+pub fn none_shown(all: usize, noted: bool) -> Option<String> {
+    match all {
+        0 if noted => None,
+        0 => Some("No gateway shows a certificate of a Secret.".to_owned()),
+        all => Some(format!("The chosen namespaces leave none of {all}: choose others in the top bar.")),
+    }
 }
 
 #[cfg(test)]
@@ -26,12 +30,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_renew_is_spoken_of_a_month_ahead() {
-        const DAY: f64 = 86_400_000.0;
-        let all = [(-1.0, Health::Failing), (0.0, Health::Failing), (29.0, Health::Degraded), (31.0, Health::Healthy)];
-        for (days, health) in all {
-            assert_eq!(by_people(days * DAY), health, "{days} days left");
+    fn where_a_certificate_stands_is_said_in_words() {
+        const DAY: u64 = 86_400_000;
+        let told = |from: u64, to: u64| words(from * DAY, to * DAY, 1000 * DAY);
+        assert_eq!(told(900, 1000), "expired");
+        assert_eq!(told(900, 1002), "2 d left, renewal is due");
+        assert_eq!(told(999, 1005), "5 d left");
+        assert_eq!(told(1001, 1090), "not valid for 1 d");
+    }
+
+    #[test]
+    fn not_known_is_not_none_and_neither_is_hidden() {
+        assert_eq!(none_shown(0, true), None, "the note says why");
+        assert!(none_shown(0, false).is_some_and(|text| text.contains("No gateway")));
+        for noted in [true, false] {
+            assert!(none_shown(7, noted).is_some_and(|text| text.contains("none of 7")));
         }
-        assert_eq!((words(0.0).as_str(), words(2.0 * DAY).as_str()), ("expired", "2 d left"));
     }
 }

@@ -2,12 +2,13 @@
 //! for a week.
 
 use serde_json::Value;
+use weft_model::session::Person;
 
 #[cfg(target_arch = "wasm32")]
 mod store;
 
 #[cfg(target_arch = "wasm32")]
-pub use store::{clear, forget, keep, recall};
+pub use store::{belong_to, clear, forget, keep, recall};
 
 /// How many are kept; the oldest make room.
 pub const MOST: usize = 20;
@@ -18,8 +19,23 @@ pub const LARGEST: usize = 256 * 1024;
 pub const LONGEST_MS: f64 = 7.0 * 86_400_000.0;
 
 /// Parts of the names of headers and parameters whose values let somebody in.
-const CREDENTIALS: [&str; 9] =
-    ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "api_key", "session"];
+const CREDENTIALS: [&str; 15] = [
+    "authorization",
+    "x-auth",
+    "cookie",
+    "token",
+    "jwt",
+    "bearer",
+    "secret",
+    "credential",
+    "password",
+    "passwd",
+    "api-key",
+    "apikey",
+    "api_key",
+    "session",
+    "signature",
+];
 
 /// One unfinished edit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,22 +73,42 @@ impl Kept {
     }
 }
 
-/// The name of a header or parameter in a form whose value nobody else may read, such as `authorization`: a form with
-/// such a value is not kept.
+/// The name of a header or parameter in a form whose value nobody else may read, such as `authorization`, or `token` in
+/// the path `/cart?token=…`: a form with such a value is not kept.
 pub fn credential(form: &Value) -> Option<&str> {
     match form {
         Value::Object(map) => {
             let text = |key: &str| map.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-            let lets_in = |name: &&str| {
-                let name = name.to_ascii_lowercase();
-                CREDENTIALS.iter().any(|part| name.contains(part))
-            };
-            let own = text("value").and(text("name")).filter(lets_in);
+            let own = text("value").and(text("name")).filter(|name| lets_in(name));
             own.or_else(|| map.values().find_map(credential))
         }
         Value::Array(items) => items.iter().find_map(credential),
+        Value::String(text) => in_query(text),
         _ => None,
     }
+}
+
+fn lets_in(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    CREDENTIALS.iter().any(|part| name.contains(part))
+}
+
+/// The name of a parameter with such a value in the query of a path or an address.
+fn in_query(text: &str) -> Option<&str> {
+    let (_, query) = text.split_once('?')?;
+    let pairs = query.split(['&', ';']).filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(_, value)| !value.is_empty()).map(|(name, _)| name).find(|name| lets_in(name))
+}
+
+/// Whom drafts belong to: a person by their name; empty for nobody in particular.
+pub fn owner(person: Option<&Person>) -> &str {
+    person.filter(|person| person.how != "anonymous").map_or("", |person| person.name.as_str())
+}
+
+/// Whether what `owner` typed is not for `person` to read; `None` when it is not known whose it is. What nobody in
+/// particular typed goes on with whoever signs in to apply it.
+pub fn is_anothers(owner: Option<&str>, person: &str) -> bool {
+    owner.is_none_or(|owner| !owner.is_empty() && owner != person)
 }
 
 /// Those of the `others` that make room for one more: the oldest, and what cannot be read.
@@ -124,12 +160,43 @@ mod tests {
                 {"part": "header", "name": name, "how": "exact", "value": value},
             ]}]})
         };
-        for name in ["Authorization", "proxy-authorization", "cookie", "X-API-Key", "access_token", "x-session-id"] {
+        for name in [
+            "Authorization",
+            "proxy-authorization",
+            "cookie",
+            "X-API-Key",
+            "access_token",
+            "x-session-id",
+            "X-Auth",
+            "x-jwt",
+            "bearer",
+            "user-credential",
+            "passwd",
+            "X-Amz-Signature",
+        ] {
             assert_eq!(credential(&form(name, "s3cret")), Some(name));
+        }
+        let path = |value: &str| serde_json::json!({"conditions": [{"part": "path", "name": "", "value": value}]});
+        assert_eq!(credential(&path("/cart?id=1&access_token=s3cret")), Some("access_token"));
+        for harmless in ["/cart?id=1", "/token", "/cart?token=", "/token=1"] {
+            assert_eq!(credential(&path(harmless)), None, "{harmless}");
         }
         assert_eq!(credential(&form("authorization", "")), None, "that it is there is no secret");
         assert_eq!(credential(&form("x-user", "ada")), None);
         assert_eq!(credential(&serde_json::json!({"mode": "STRICT", "ports": [{"port": 8080.0}]})), None);
+    }
+
+    #[test]
+    fn drafts_are_for_whoever_typed_them() {
+        let person = |name: &str, how: &str| Person { name: name.into(), how: how.into(), ..Person::default() };
+        assert_eq!(owner(Some(&person("ada", "session"))), "ada");
+        assert_eq!(owner(Some(&person("guest", "anonymous"))), "");
+        assert_eq!(owner(None), "");
+        assert!(!is_anothers(Some("ada"), "ada"));
+        assert!(is_anothers(Some("ada"), "bo"));
+        assert!(is_anothers(Some("ada"), ""), "nor for whoever has not signed in");
+        assert!(is_anothers(None, "ada"), "nor is what nobody knows anything of");
+        assert!(!is_anothers(Some(""), "ada"), "whoever filled in a form and then signs in goes on with it");
     }
 
     #[test]

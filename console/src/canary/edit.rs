@@ -172,8 +172,11 @@ impl Editor {
                     self.undos.forget(id).await;
                     return self.finish(intended, revision, None).await;
                 }
-                // Something else in it changed; the weights may still be the edit's own.
-                Err(EditError::Store(StoreError::Conflict { .. })) => {}
+                // Something else in it changed, or it is not where it was: the file has another name by now, or the edit
+                // was made by a console whose files lie elsewhere. The weights may still be the edit's own.
+                Err(EditError::Store(
+                    StoreError::Conflict { .. } | StoreError::Elsewhere | StoreError::Io { .. },
+                )) => {}
                 Err(EditError::Store(StoreError::Cluster(error))) if matches!(*error, ClusterError::Conflict(_)) => {}
                 Err(error) => return Err(error),
             }

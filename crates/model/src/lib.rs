@@ -17,6 +17,7 @@ pub mod session;
 pub mod spiffe;
 pub mod sync;
 pub mod trace;
+pub mod validity;
 pub mod views;
 pub mod wizard;
 pub mod workload;

@@ -2,7 +2,7 @@
 
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
+use web_sys::{EventTarget, HtmlElement};
 
 use crate::browser;
 
@@ -53,7 +53,7 @@ pub fn Modal(
         event.stop_propagation();
     };
     view! {
-        <div class="veil" on:click=move |_| leave()>
+        <div class="veil" on:mousedown=keep_focus on:click=move |_| leave()>
             <div
                 node_ref=dialog
                 class="dialog"
@@ -68,6 +68,14 @@ pub fn Modal(
                 {children()}
             </div>
         </div>
+    }
+}
+
+/// A press beside the dialog would take the focus to the page behind it, where Tab and the page's keys work.
+fn keep_focus(event: ev::MouseEvent) {
+    let beside = |target: &EventTarget| event.current_target().is_some_and(|veil| veil == *target);
+    if event.target().is_some_and(|target| beside(&target)) {
+        event.prevent_default();
     }
 }
 

@@ -162,9 +162,10 @@ fn keep_rights(app: App) {
         spawn_local(async move {
             let Ok(info) = api::session().await else { return };
             let Some(person) = info.person.filter(|_| info.guarded) else { return };
-            if !person.sees_any {
+            if !person.sees_any || is_another(app, Some(&person)) {
                 browser::reload();
             } else if app.person.with_untracked(|known| known.as_ref() != Some(&person)) {
+                drafts::belong_to(drafts::owner(Some(&person)));
                 app.person.set(Some(person));
             }
         });
@@ -177,6 +178,13 @@ fn keep_rights(app: App) {
     });
 }
 
+/// Whether somebody else than `person` used the page up to now. What one of them typed is not the other's to read: it
+/// stands in fields, too, so such a page is loaded again, which forgets it all.
+fn is_another(app: App, person: Option<&Person>) -> bool {
+    let person = drafts::owner(person);
+    app.person.with_untracked(|known| drafts::is_anothers(Some(drafts::owner(known.as_ref())), person))
+}
+
 /// Looks until somebody is signed in again.
 fn wait(app: App) {
     set_timeout(
@@ -184,12 +192,13 @@ fn wait(app: App) {
             spawn_local(async move {
                 match api::session().await {
                     Ok(info) if info.person.is_some() => {
-                        let name = |person: &Option<Person>| person.as_ref().map(|person| person.name.clone());
-                        // What one of them typed is not the other's to read.
-                        if app.person.with_untracked(name) != name(&info.person) {
-                            drafts::clear();
+                        let person = info.person.filter(|_| info.guarded);
+                        if is_another(app, person.as_ref()) {
+                            browser::reload();
+                            return;
                         }
-                        app.person.set(info.person.filter(|_| info.guarded));
+                        drafts::belong_to(drafts::owner(person.as_ref()));
+                        app.person.set(person);
                         app.ended.set(false);
                     }
                     _ => wait(app),

@@ -1,9 +1,11 @@
 //! Where they are kept: the tab's own storage, which outlives a reload and ends with the tab.
 
-use super::{Kept, MOST, surplus};
+use super::{Kept, MOST, is_anothers, surplus};
 use crate::browser::{self, Tab};
 
 const PREFIX: &str = "weft.draft.";
+/// Whose they are.
+const OWNER: &str = "weft.drafts-of";
 
 fn key(place: &str) -> String {
     format!("{PREFIX}{place}")
@@ -22,6 +24,20 @@ pub fn recall(place: &str) -> Option<Kept> {
 /// Forgets the one of a place.
 pub fn forget(place: &str) {
     Tab::forget(&key(place));
+}
+
+/// Makes them those of `person`, as [`super::owner`] names them, before any is shown. A session may end without a word to
+/// this tab, and the next to sign in here be somebody else: what another one typed is forgotten.
+pub fn belong_to(person: &str) {
+    let known = Tab::recall(OWNER);
+    if is_anothers(known.as_deref(), person) {
+        clear();
+    }
+    // Where there is no room left to say whose they are, they are nobody's.
+    if known.as_deref() != Some(person) && !Tab::remember(OWNER, person) {
+        clear();
+        let _ = Tab::remember(OWNER, person);
+    }
 }
 
 /// Forgets all; whoever signs in next is somebody else.

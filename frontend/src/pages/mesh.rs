@@ -135,8 +135,7 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
         </div>
         <section>
             <h2>"Serving certificates"</h2>
-            {state.serving_note.clone().map(|note| view! { <p class="partial" role="status">{note}</p> })}
-            {certificates::serving(&state.serving, scope, browser::now())}
+            {certificates::serving(&state.serving, state.serving_note.as_deref(), scope, browser::now())}
         </section>
         {proxies(state, scope)}
     }

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use weft_model::{
     audit::{AuditEntry, AuditList},
     config::{Dependency, Status},
-    mesh::MeshState,
+    mesh::{MeshState, ServingCertificate},
     session::{Method, SessionInfo},
+    validity::Validity,
 };
 
 use super::{clean, figure, health, lists::sync, millis, moment, note, percent, section, table};
@@ -61,7 +62,7 @@ pub fn mesh(state: &MeshState) -> String {
             format!("{}/{}", one.namespace, one.secret),
             if one.names.is_empty() { one.subject.clone() } else { one.names.join(", ") },
             one.issuer.clone(),
-            one.problem.clone().unwrap_or_else(|| until(one.not_after_ms, state.at_ms)),
+            one.problem.clone().unwrap_or_else(|| until(one, state.at_ms)),
         ]
     });
     let head = ["GATEWAY", "SECRET", "NAMES", "ISSUER", "UNTIL"];
@@ -76,9 +77,15 @@ pub fn mesh(state: &MeshState) -> String {
     text
 }
 
-/// Until when, with a word where that is over.
-fn until(at_ms: u64, now_ms: u64) -> String {
-    if at_ms <= now_ms { format!("{} (EXPIRED)", moment(at_ms)) } else { moment(at_ms) }
+/// Until when, with a word where that is not well.
+fn until(one: &ServingCertificate, now_ms: u64) -> String {
+    let at = moment(one.not_after_ms);
+    match Validity::of(one.not_before_ms, one.not_after_ms, now_ms) {
+        Validity::Good => at,
+        Validity::Due => format!("{at} (DUE)"),
+        Validity::NotYet => format!("{at} (NOT VALID BEFORE {})", moment(one.not_before_ms)),
+        Validity::Expired => format!("{at} (EXPIRED)"),
+    }
 }
 
 /// The newest first.

@@ -230,6 +230,8 @@ fn the_mesh_says_what_is_wrong_first() {
             "issuer": "CN=Some CA", "fingerprint": "ab", "notBeforeMs": 0, "notAfterMs": 1, "problem": problem,
         })
     };
+    let mut early = shows("early", Value::Null);
+    (early["notBeforeMs"], early["notAfterMs"]) = (json!(1_700_000_000_000_u64), json!(1_800_000_000_000_u64));
     let text = shown(
         Shape::Mesh,
         json!({
@@ -247,7 +249,7 @@ fn the_mesh_says_what_is_wrong_first() {
                 "role": "root", "name": "CN=root", "fingerprint": "ab", "notBeforeMs": 1, "notAfterMs": 1_700_000_000_000_u64,
                 "signs": true,
             }],
-            "certificatesNote": null, "serving": [shows("web-tls", Value::Null), shows("gone", json!("there is no such Secret"))],
+            "certificatesNote": null, "serving": [shows("web-tls", Value::Null), shows("gone", json!("there is no such Secret")), early],
             "servingNote": null, "costs": [{"namespace": "shop", "proxies": 2, "memory": 10_485_760.0, "cpu": 0.02}],
             "costsNote": null, "mtlsShare": 0.5, "prometheus": up, "operator": up, "commands": [],
         }),
@@ -258,6 +260,7 @@ fn the_mesh_says_what_is_wrong_first() {
     assert!(line(&text, &["CN=root"]).contains("2023-11-14"), "{text}");
     let serving = line(&text, &["shop/web", "edge/web-tls"]);
     assert!(serving.contains("shop.test") && serving.contains("CN=Some CA") && serving.contains("EXPIRED"), "{text}");
+    assert!(line(&text, &["edge/early"]).contains("NOT VALID BEFORE 2023-11-14"), "{text}");
     assert!(line(&text, &["edge/gone"]).contains("there is no such Secret"), "{text}");
     assert!(line(&text, &["shop", "10.0 MiB"]).contains("0.020"), "{text}");
 }

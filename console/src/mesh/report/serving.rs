@@ -22,9 +22,18 @@ pub async fn ask(operator: Option<&Operator>, replicas: &[IpAddr]) -> Option<Ans
 /// sees both its Gateway's namespace and that of its Secret.
 pub fn seen(answers: Option<Answers>, sees: &dyn Fn(&str) -> bool) -> (Vec<ServingCertificate>, Option<String>) {
     let answers = answers.unwrap_or_default();
-    let note = answers.iter().all(Result::is_err).then(|| {
-        "No operator tells which certificates gateways show: it cannot be asked, or is of an older version.".to_owned()
-    });
+    let silent = answers.iter().filter(|answer| answer.is_err()).count();
+    let note = if silent == answers.len() {
+        Some("No operator tells which certificates gateways show: it cannot be asked, or is of an older version.")
+    } else if silent > 0 {
+        // Those of another revision's gateways may be known to nobody else.
+        Some(
+            "Not every operator tells which certificates gateways show, so these may be only some: one cannot be asked, \
+             or is of an older version.",
+        )
+    } else {
+        None
+    };
     let mut all: Vec<ServingCertificate> = Vec::new();
     for one in answers.into_iter().flatten().flatten() {
         // Replicas read the same objects.
@@ -35,7 +44,7 @@ pub fn seen(answers: Option<Answers>, sees: &dyn Fn(&str) -> bool) -> (Vec<Servi
     let order = |one: &ServingCertificate| (one.not_after_ms, one.gateway.clone(), one.namespace.clone());
     all.sort_by_cached_key(order);
     all.truncate(MOST);
-    (all, note)
+    (all, note.map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -61,7 +70,8 @@ mod tests {
         let answers = || Some(vec![Ok(told()), Ok(told()), Err(OperatorError::NotConfigured)]);
         let (all, note) = seen(answers(), &|_| true);
         assert_eq!(all.iter().map(|one| one.not_after_ms).collect::<Vec<_>>(), [1, 2, 3, 9]);
-        assert_eq!(note, None);
+        assert!(note.is_some_and(|note| note.contains("only some")), "one of three did not tell");
+        assert_eq!(seen(Some(vec![Ok(told()), Ok(told())]), &|_| true).1, None);
         let (own, _) = seen(answers(), &|namespace| ["shop", "edge"].contains(&namespace));
         assert_eq!(own.iter().map(|one| one.not_after_ms).collect::<Vec<_>>(), [3, 9]);
         assert!(seen(Some(vec![Err(OperatorError::NotConfigured)]), &|_| true).1.is_some());

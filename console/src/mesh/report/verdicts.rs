@@ -6,6 +6,7 @@ use weft_model::{
     details::SyncState,
     graph::Health,
     mesh::{MeshState, ProxyRow, ServingCertificate, Verdict},
+    validity::Validity,
 };
 
 use crate::details::words::percent;
@@ -14,8 +15,6 @@ use crate::details::words::percent;
 const WORKLOADS: &str = "workloads?sort=proxies";
 /// Things named in one sentence at most.
 const NAMED: usize = 3;
-/// An authority's certificate that expires within this time is spoken of.
-const SOON_MS: u64 = 30 * 86_400_000;
 
 /// Errors of the configuration that the reader may see; what is of no namespace is for who sees the mesh as a whole.
 pub fn errors(list: &ConfigList, sees: &dyn Fn(&str) -> bool) -> usize {
@@ -136,6 +135,7 @@ fn certificates(state: &MeshState, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
     for certificate in &state.certificates {
         let left_ms = certificate.not_after_ms.saturating_sub(state.at_ms);
         let leaf = certificate.role == "workload";
+        let validity = Validity::of(certificate.not_before_ms, certificate.not_after_ms, state.at_ms);
         // A workload's certificate is renewed at half of its life: in its last quarter something keeps it from that.
         let late = leaf && left_ms < leaf_ttl_s.unwrap_or(86_400) * 1000 / 4;
         if left_ms == 0 {
@@ -144,7 +144,13 @@ fn certificates(state: &MeshState, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
         } else if late {
             let text = format!("A workload's certificate was not renewed in time ({}).", certificate.name);
             all.push(Verdict { health: Health::Degraded, text, ..Verdict::default() });
-        } else if !leaf && left_ms < SOON_MS {
+        } else if validity == Validity::NotYet {
+            let text = format!(
+                "The {} certificate {} does not hold yet: its time has not begun, or a clock is wrong.",
+                certificate.role, certificate.name
+            );
+            all.push(Verdict { health: Health::Failing, text, ..Verdict::default() });
+        } else if !leaf && validity == Validity::Due {
             let text = format!(
                 "The {} certificate {} expires in {} days; rotate it.",
                 certificate.role,
@@ -159,34 +165,27 @@ fn certificates(state: &MeshState, leaf_ttl_s: Option<u64>) -> Vec<Verdict> {
 
 /// What clients from outside are shown; what a Secret lacks is a finding of its Gateway.
 fn serving(state: &MeshState) -> Vec<Verdict> {
-    let named = |soon: bool| -> Vec<String> {
-        let shown = state.serving.iter().filter(|one| one.problem.is_none());
-        let left = shown.map(|one| (one.not_after_ms.saturating_sub(state.at_ms), one));
-        let fits = left.filter(|(left, _)| if soon { (1..SOON_MS).contains(left) } else { *left == 0 });
-        let name = |(_, one): (u64, &ServingCertificate)| {
+    let named = |wanted: Validity| -> Vec<String> {
+        let of = |one: &ServingCertificate| Validity::of(one.not_before_ms, one.not_after_ms, state.at_ms);
+        let fits = state.serving.iter().filter(|one| one.problem.is_none() && of(one) == wanted);
+        let name = |one: &ServingCertificate| {
             let ServingCertificate { gateway, namespace, secret, .. } = one;
             format!("Gateway {}/{}, Secret {namespace}/{secret}", gateway.namespace, gateway.name)
         };
         fits.map(name).collect()
     };
-    let mut all = Vec::new();
-    let expired = named(false);
-    if !expired.is_empty() {
-        let text = format!(
-            "{}: clients refuse what is served with it.",
-            counted(&expired, "serving certificate has", "serving certificates have", "expired")
-        );
-        all.push(Verdict { health: Health::Failing, text, ..Verdict::default() });
-    }
-    let soon = named(true);
-    if !soon.is_empty() {
-        let days = SOON_MS / 86_400_000;
-        let what = format!("less than {days} days left");
-        let text =
-            format!("{}; renew it.", counted(&soon, "serving certificate has", "serving certificates have", &what));
-        all.push(Verdict { health: Health::Degraded, text, ..Verdict::default() });
-    }
-    all
+    let (one, many) = ("serving certificate", "serving certificates");
+    let told = [
+        (Validity::Expired, ["has", "have"], "expired", "clients refuse what is served with it"),
+        (Validity::NotYet, ["is", "are"], "not valid yet", "clients refuse what is served with it until then"),
+        (Validity::Due, ["is", "are"], "due for renewal", "renew it, or look why nothing did"),
+    ];
+    let sentence = |(validity, [is, are], what, so): (Validity, [&str; 2], &str, &str)| {
+        let names = named(validity);
+        let text = format!("{}: {so}.", counted(&names, &format!("{one} {is}"), &format!("{many} {are}"), what));
+        (!names.is_empty()).then(|| Verdict { health: validity.health(), text, ..Verdict::default() })
+    };
+    told.into_iter().filter_map(sentence).collect()
 }
 
 /// `1 workload is without a proxy (a)`, `5 workloads are without a proxy (a, b, c and 2 more)`.
@@ -299,8 +298,17 @@ mod tests {
             problem: problem.map(str::to_owned),
             ..ServingCertificate::default()
         };
-        let given =
-            vec![shown("old", 0, None), shown("late", 29, None), shown("new", 31, None), shown("none", 0, Some("x"))];
+        // Six days of which five are left, and one whose time begins tomorrow.
+        let short = ServingCertificate { not_before_ms: 99 * DAY, ..shown("short", 5, None) };
+        let early = ServingCertificate { not_before_ms: 101 * DAY, ..shown("early", 90, None) };
+        let given = vec![
+            shown("old", 0, None),
+            shown("late", 29, None),
+            shown("new", 31, None),
+            shown("none", 0, Some("x")),
+            short,
+            early,
+        ];
         let told = serving(&MeshState { serving: given, ..state });
         let told: Vec<_> = told.iter().map(|one| (one.health, one.text.as_str())).collect();
         assert_eq!(
@@ -311,8 +319,12 @@ mod tests {
                     "1 serving certificate has expired (Gateway shop/web, Secret edge/old): clients refuse what is served with it."
                 ),
                 (
+                    Health::Failing,
+                    "1 serving certificate is not valid yet (Gateway shop/web, Secret edge/early): clients refuse what is served with it until then."
+                ),
+                (
                     Health::Degraded,
-                    "1 serving certificate has less than 30 days left (Gateway shop/web, Secret edge/late); renew it."
+                    "1 serving certificate is due for renewal (Gateway shop/web, Secret edge/late): renew it, or look why nothing did."
                 ),
             ]
         );

@@ -4,11 +4,12 @@ use leptos::prelude::*;
 use weft_model::{
     graph::Health,
     mesh::{Certificate, ServingCertificate},
+    validity::Validity,
 };
 
 use crate::{
     browser,
-    certificates::{by_people, words},
+    certificates::{none_shown, words},
     components::shape::HealthShape,
     format,
 };
@@ -22,15 +23,10 @@ const MOST: usize = 200;
 pub fn timeline(certificates: &[Certificate], now: f64) -> impl IntoView + use<> {
     let rows = certificates.iter().map(|one| {
         let (from, to) = (one.not_before_ms as f64, one.not_after_ms as f64);
-        let left = (to - now).max(0.0);
         let over = if to > from { ((now - from) / (to - from)).clamp(0.0, 1.0) } else { 1.0 };
-        // Workloads renew at half of a certificate's life; an authority is renewed by people.
-        let health = if one.role == "workload" && left > 0.0 {
-            if over > 0.75 { Health::Degraded } else { Health::Healthy }
-        } else {
-            by_people(left)
-        };
-        let words = words(left);
+        // A workload's is renewed at half of its life: in its last quarter something keeps it from that, too.
+        let health = Validity::of(one.not_before_ms, one.not_after_ms, now as u64).health();
+        let words = words(one.not_before_ms, one.not_after_ms, now as u64);
         let print: String = one.fingerprint.chars().take(16).collect();
         view! {
             <li data-testid="certificate" data-role=one.role.clone() title=format!("{} to {}\n{}", browser::moment(from), browser::moment(to), one.fingerprint)>
@@ -48,43 +44,56 @@ pub fn timeline(certificates: &[Certificate], now: f64) -> impl IntoView + use<>
     view! { <ol class="certificates">{rows.collect_view()}</ol> }
 }
 
-/// One row for each certificate that a gateway of the namespaces in `scope` shows, the earliest expiry first.
-pub fn serving(all: &[ServingCertificate], scope: &[String], now: f64) -> impl IntoView + use<> {
-    let shown = all.iter().filter(|one| scope.is_empty() || scope.contains(&one.gateway.namespace));
-    let rows: Vec<_> = shown.take(MOST).map(|one| serving_row(one, now)).collect();
-    let none = rows.is_empty();
+/// One row for each certificate that a gateway of the namespaces in `scope` shows, the earliest expiry first; `note` says
+/// why not all of them are known, if so.
+pub fn serving(all: &[ServingCertificate], note: Option<&str>, scope: &[String], now: f64) -> impl IntoView + use<> {
+    let shown: Vec<_> =
+        all.iter().filter(|one| scope.is_empty() || scope.contains(&one.gateway.namespace)).collect();
+    let left = shown.len().saturating_sub(MOST);
+    let none = if shown.is_empty() { none_shown(all.len(), note.is_some()) } else { None };
+    let rows: Vec<_> = shown.into_iter().take(MOST).map(|one| serving_row(one, now)).collect();
+    let some = !rows.is_empty();
     view! {
-        {none.then(|| view! { <p class="quiet">"No gateway shows a certificate of a Secret."</p> })}
-        {(!none).then(|| view! {
+        {note.map(|note| view! { <p class="partial" role="status" data-testid="serving-note">{note.to_owned()}</p> })}
+        {none.map(|words| view! { <p class="quiet" data-testid="serving-none">{words}</p> })}
+        {some.then(|| view! {
             <table class="list serving">
-                <thead><tr><th>"Gateway"</th><th>"Secret"</th><th>"Names"</th><th>"Issuer"</th><th class="numeral">"Expires"</th></tr></thead>
+                <thead>
+                    <tr>
+                        <th scope="col">"Gateway"</th><th scope="col">"Secret"</th><th scope="col">"Names"</th>
+                        <th scope="col">"Issuer"</th><th scope="col" class="numeral">"Expires"</th>
+                    </tr>
+                </thead>
                 <tbody>{rows}</tbody>
             </table>
+        })}
+        {(left > 0).then(|| view! {
+            <p class="quiet">{format!("{left} more expire later: choose a namespace, or use the command.")}</p>
         })}
     }
 }
 
 fn serving_row(one: &ServingCertificate, now: f64) -> impl IntoView + use<> {
-    let left = one.not_after_ms as f64 - now;
     let (health, words) = match &one.problem {
         Some(problem) => (Health::Failing, problem.clone()),
-        None => (by_people(left), words(left)),
+        None => {
+            let validity = Validity::of(one.not_before_ms, one.not_after_ms, now as u64);
+            (validity.health(), words(one.not_before_ms, one.not_after_ms, now as u64))
+        }
     };
     let names = if one.names.is_empty() { one.subject.clone() } else { one.names.join(", ") };
     let place = |namespace: &str, name: &str| format::middle(&format!("{namespace}/{name}"), 48);
-    let dates = if one.problem.is_some() {
-        String::new()
-    } else {
-        let (from, to) = (browser::moment(one.not_before_ms as f64), browser::moment(one.not_after_ms as f64));
-        format!("{from} to {to}\n{}", one.fingerprint)
-    };
+    let (from, to) = (browser::moment(one.not_before_ms as f64), browser::moment(one.not_after_ms as f64));
+    let known = one.problem.is_none();
+    let print: String = one.fingerprint.chars().take(16).collect();
+    let dates = if known { format!("{from} to {to}\n{}", one.fingerprint) } else { String::new() };
     view! {
         <tr data-testid="serving-certificate" data-health=crate::words::health(health) title=dates>
-            <th scope="row"><span class="fact-part"><HealthShape health silent=true />{place(&one.gateway.namespace, &one.gateway.name)}</span></th>
-            <td>{place(&one.namespace, &one.secret)}</td>
+            <th scope="row"><span class="fact-part"><HealthShape health />{place(&one.gateway.namespace, &one.gateway.name)}</span></th>
+            <td>{place(&one.namespace, &one.secret)}{known.then(|| view! { <p class="quiet"><code>{print}</code></p> })}</td>
             <td class="words" title=names.clone()>{format::middle(&names, 64)}</td>
             <td class="words" title=one.issuer.clone()>{format::middle(&one.issuer, 40)}</td>
-            <td class="numeral">{words}</td>
+            <td class="numeral">{words}{known.then(|| view! { <p class="quiet">{from}" to "{to}</p> })}</td>
         </tr>
     }
 }

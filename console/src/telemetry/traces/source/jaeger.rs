@@ -10,7 +10,7 @@ use weft_model::trace::Span;
 use super::{
     SourceError,
     backend::{Answer, Backend, Whole},
-    span::{MAX_SPANS, SERVICE, Told, padded, service_of, span, text},
+    span::{MAX_SPANS, Process, SERVICE, Told, padded, service_of, span, text},
 };
 use crate::{clock::now_ms, db::TraceFilter};
 
@@ -33,7 +33,7 @@ struct JaegerTrace {
     #[serde(default)]
     spans: Vec<JaegerSpan>,
     #[serde(default)]
-    processes: BTreeMap<String, Process>,
+    processes: BTreeMap<String, Sender>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ struct Reference {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Process {
+struct Sender {
     #[serde(default)]
     service_name: String,
     #[serde(default)]
@@ -199,7 +199,7 @@ fn whole(trace: JaegerTrace) -> Whole {
             kind: attributes.remove("span.kind").unwrap_or_default(),
             start_us: told.start_time,
             duration_us: told.duration,
-            resource,
+            process: Process::new(resource),
             attributes,
         })
     });

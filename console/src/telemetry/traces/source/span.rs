@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use serde_json::Value;
 use weft_model::trace::Span;
 
-use crate::telemetry::traces::convert::{self, MAX_ATTRIBUTES, MAX_VALUE, named, shortened};
+use crate::telemetry::traces::convert::{self, MAX_ATTRIBUTES, MAX_VALUE, flatten, named, naming, shortened};
 
 /// Spans read of one trace.
 pub(super) const MAX_SPANS: usize = 5000;
@@ -20,17 +21,40 @@ pub(super) struct Told {
     pub kind: String,
     pub start_us: u64,
     pub duration_us: u64,
-    /// What the process says of itself. It alone says whose span this is: any library may write attributes of a span, and
-    /// who may see a span depends on the workload that it is of.
-    pub resource: BTreeMap<String, String>,
+    /// The process that it is of.
+    pub process: Process,
     /// The span's own.
     pub attributes: BTreeMap<String, String>,
 }
 
+/// What a process says of itself. It alone says whose its spans are: any library may write attributes of a span, and who
+/// may see a span depends on the workload that it is of.
+#[derive(Clone, Default)]
+pub(super) struct Process {
+    workload: String,
+    shown: BTreeMap<String, String>,
+}
+
+impl Process {
+    /// By what a store says of it.
+    pub(super) fn new(resource: BTreeMap<String, String>) -> Self {
+        Self { workload: convert::placed(&convert::workload(&resource)), shown: resource }
+    }
+
+    /// By its attributes: whose it is by the whole of them, and shown as much as is shown of a span's.
+    pub(super) fn of(resource: Vec<KeyValue>) -> Self {
+        let whose = naming(&resource);
+        let workload = convert::placed(&convert::workload(&whose));
+        let mut shown = flatten(resource);
+        shown.extend(whose.into_iter().map(|(key, value)| (key, shortened(&value, MAX_VALUE))));
+        Self { workload, shown }
+    }
+}
+
 /// The span, with bounds on all that it holds. Where the process and the span name one attribute, the process is shown.
 pub(super) fn span(told: Told) -> Span {
-    let Told { span_id, parent_id, name, kind, start_us, duration_us, resource, mut attributes } = told;
-    let workload = convert::placed(&convert::workload(&resource));
+    let Told { span_id, parent_id, name, kind, start_us, duration_us, process, mut attributes } = told;
+    let Process { workload, shown } = process;
     let error = attributes.get("error").is_some_and(|error| error != "false")
         || attributes.get("otel.status_code").is_some_and(|code| code == "ERROR");
     let kind = match kind.to_ascii_lowercase().as_str() {
@@ -38,7 +62,7 @@ pub(super) fn span(told: Told) -> Span {
         "server" | "consumer" => "server",
         _ => "internal",
     };
-    attributes.extend(resource);
+    attributes.extend(shown);
     let attributes = attributes.into_iter().take(MAX_ATTRIBUTES);
     Span {
         span_id: padded(&span_id, 16),
@@ -88,6 +112,8 @@ pub(super) fn service_of(workload: &str, services: &[String]) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+
     use super::*;
 
     #[test]
@@ -103,7 +129,7 @@ mod tests {
                 kind: "SERVER".into(),
                 start_us: 1,
                 duration_us: 1,
-                resource: map(resource),
+                process: Process::new(map(resource)),
                 attributes: map(&[
                     (SERVICE, "till.bank"),
                     ("k8s.namespace.name", "bank"),
@@ -118,6 +144,22 @@ mod tests {
         assert!(read.attributes.contains(&(SERVICE.into(), "web.shop".into())), "{:?}", read.attributes);
         assert!(read.attributes.contains(&("http.route".into(), "/".into())), "{:?}", read.attributes);
         assert_eq!(told(&[]).workload, "unknown", "and where the process says nothing, nobody does");
+    }
+
+    /// Spans of one process are thousands, and it may say megabytes of itself.
+    #[test]
+    fn whose_a_process_is_is_told_by_the_whole_and_no_more_is_carried_than_is_shown() {
+        let text = |key: &str, value: String| KeyValue {
+            key: key.to_owned(),
+            value: Some(AnyValue { value: Some(any_value::Value::StringValue(value)) }),
+            ..KeyValue::default()
+        };
+        let mut said: Vec<_> = (0..MAX_ATTRIBUTES).map(|n| text(&format!("a{n}"), "x".repeat(10_000))).collect();
+        said.push(text(SERVICE, format!("{}.bank", "n".repeat(100_000))));
+        let process = Process::of(said);
+        assert!(process.workload.starts_with("bank/nnn"), "{}", process.workload);
+        assert!(process.shown.contains_key(SERVICE));
+        assert!(process.shown.values().all(|value| value.chars().count() <= MAX_VALUE + 1));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use weft_model::trace::Span;
 use super::{
     SourceError,
     backend::{Answer, Backend, Whole},
-    span::{MAX_SPANS, SERVICE, Told, padded, service_of, span},
+    span::{MAX_SPANS, Process, SERVICE, Told, padded, service_of, span},
 };
 use crate::{clock::now_ms, db::TraceFilter};
 
@@ -125,7 +125,7 @@ fn whole(spans: Vec<ZipkinSpan>) -> Option<Whole> {
             kind: told.kind,
             start_us: told.timestamp,
             duration_us: told.duration,
-            resource,
+            process: Process::new(resource),
             attributes: told.tags,
         });
         if inner {

@@ -12,8 +12,8 @@ use serde_json::Value;
 use weft_model::trace::Span;
 
 use crate::telemetry::traces::{
-    convert::{flatten, hex, naming},
-    source::span::{MAX_SPANS, Told, span},
+    convert::{flatten, hex},
+    source::span::{MAX_SPANS, Process, Told, span},
 };
 
 /// What version 2 of the API wraps a trace in (`TraceByIDResponse`).
@@ -43,10 +43,7 @@ pub(super) fn spans(media: &str, bytes: &[u8], wrapped: bool) -> Result<Vec<Span
 fn told(resource_spans: Vec<ResourceSpans>) -> Vec<Span> {
     let mut spans = Vec::new();
     for group in resource_spans {
-        let resource = group.resource.map(|resource| resource.attributes).unwrap_or_default();
-        let whose = naming(&resource);
-        let mut resource = flatten(resource);
-        resource.extend(whose);
+        let process = Process::of(group.resource.map(|resource| resource.attributes).unwrap_or_default());
         for otlp in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             if spans.len() == MAX_SPANS {
                 return spans;
@@ -71,7 +68,7 @@ fn told(resource_spans: Vec<ResourceSpans>) -> Vec<Span> {
                 kind: kind.to_owned(),
                 start_us: otlp.start_time_unix_nano / 1000,
                 duration_us: otlp.end_time_unix_nano.saturating_sub(otlp.start_time_unix_nano) / 1000,
-                resource: resource.clone(),
+                process: process.clone(),
                 attributes,
             }));
         }

@@ -13,7 +13,7 @@ use crate::{
         convert::{flatten, named, placed},
         source::{
             matching,
-            span::{self, SERVICE, padded, workload_of},
+            span::{self, Process, SERVICE, padded, workload_of},
         },
     },
 };
@@ -89,8 +89,9 @@ impl Told {
         let sets = self.span_sets.iter().flatten().chain(self.span_set.iter().filter(|_| self.span_sets.is_none()));
         let read = |told: &Fitting| {
             // Those that say whose a span is were asked for of its resource alone.
-            let mut resource = flatten(told.attributes.iter().filter_map(otlp::attribute).collect());
-            let status = resource.remove("status").unwrap_or_default();
+            let attributes = told.attributes.iter().filter_map(otlp::attribute);
+            let (status, resource) = attributes.partition(|attribute| attribute.key == "status");
+            let status = flatten(status).remove("status").unwrap_or_default();
             let attributes = BTreeMap::from([("otel.status_code".to_owned(), status.to_uppercase())]);
             span::span(span::Told {
                 span_id: told.span_id.clone(),
@@ -99,7 +100,7 @@ impl Told {
                 kind: String::new(),
                 start_us: otlp::number(&told.start_time_unix_nano) / 1000,
                 duration_us: 0,
-                resource,
+                process: Process::of(resource),
                 attributes,
             })
         };
@@ -151,4 +152,31 @@ fn root(told: &Told, fitting: &[Span], start_us: u64) -> (String, String) {
     let own = fitting.iter().find(|span| span.start_us == start_us && service(span));
     let workload = own.map_or_else(|| workload_of(&told.root_service_name), |span| span.workload.clone());
     (named(&told.root_trace_name), placed(&workload))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A name that is cut loses its end, and with it whose it is.
+    #[test]
+    fn whose_a_row_is_is_told_by_the_whole_name() {
+        let service = format!("{}.bank", "n".repeat(2000));
+        let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+        let others = (0..64).map(|n| text(&format!("a{n}"), "x"));
+        let attributes: Vec<Value> =
+            others.chain([text("service.name", &service), text("status", "error")]).collect();
+        let span = json!({ "spanID": "0101010101010101", "startTimeUnixNano": "1000000", "attributes": attributes });
+        let told: Told = serde_json::from_value(json!({
+            "traceID": "b1", "rootServiceName": service, "rootTraceName": "charge", "startTimeUnixNano": "1000000",
+            "durationMs": 3, "spanSets": [{ "spans": [span] }],
+        }))
+        .unwrap();
+        let of = |namespace: &str| TraceFilter { namespaces: Some(vec![namespace.to_owned()]), ..TraceFilter::default() };
+        let seen = row(&told, &of("bank")).expect("it is of bank");
+        assert!(seen.error && seen.workload.starts_with("bank/nnn"), "{seen:?}");
+        assert!(row(&told, &of("shop")).is_none());
+    }
 }
