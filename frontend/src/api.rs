@@ -9,7 +9,7 @@ use leptos::prelude::window;
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestInit, Response};
+use web_sys::{AbortController, AbortSignal, Headers, RequestInit, Response};
 use weft_model::{
     ObjectRef,
     audit::WeightHistory,
@@ -350,6 +350,23 @@ async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> 
         ENDED.with_borrow(|ended| ended.iter().for_each(|act| act()));
     }
     Err(problem)
+}
+
+/// Why the event stream at `address` is refused, which a stream does not say itself; `None` when it is not.
+pub async fn refusal(address: &str) -> Option<Problem> {
+    let leave = AbortController::new().ok()?;
+    let init = RequestInit::new();
+    init.set_signal(Some(&leave.signal()));
+    // Without an answer there is no refusal either.
+    let answer = JsFuture::from(window().fetch_with_str_and_init(address, &init)).await.ok()?;
+    let response: Response = answer.dyn_into().ok()?;
+    if response.ok() {
+        // Its body would never end.
+        leave.abort();
+        return None;
+    }
+    let text = JsFuture::from(response.text().ok()?).await.ok()?.as_string()?;
+    serde_json::from_str(&text).ok()
 }
 
 fn unreachable(path: &str) -> Problem {

@@ -94,6 +94,7 @@ fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
         Box::new(move |_| {
             opened.borrow_mut().failures = 0;
             app.link.set(Link::Live);
+            app.refusal.set(None);
         }),
     );
     let failed = connection.clone();
@@ -145,10 +146,17 @@ fn retry(app: App, connection: &Rc<RefCell<Connection>>) {
     }
     let wait = (WAIT.0 * 2f64.powi(state.failures)).min(WAIT.1) * (0.75 + js_sys::Math::random() / 2.0);
     state.failures = (state.failures + 1).min(8);
-    // A stream does not say why it was refused; this answer does.
-    if state.failures == 1 {
-        leptos::task::spawn_local(async move { drop(api::meta().await) });
-    }
+    // A stream does not say why it was refused; these answers do: that nobody is signed in any more, that nothing answers
+    // at all, or what is wrong with listening.
+    leptos::task::spawn_local(async move {
+        let refusal = match api::meta().await {
+            Ok(_) => api::refusal(&app.view.with_untracked(|view| api::events(view.window_s, view.graph.nodes))).await,
+            Err(_) => None,
+        };
+        if matches!(app.link.get_untracked(), Link::Lost(_)) {
+            app.refusal.set(refusal);
+        }
+    });
     let again = connection.clone();
     state.retry = Some(Timeout::new(wait as u32, move || connect(app, &again)));
     app.link.set(Link::Lost(browser::now() + wait));

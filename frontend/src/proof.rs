@@ -2,8 +2,7 @@
 
 use weft_model::session::{Method, Person};
 
-/// A command as it is shown: what it gives, and itself.
-pub type Named = (String, String);
+use crate::command::Named;
 
 /// How programs get in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -142,6 +142,8 @@ pub struct App {
     pub config: RwSignal<Load<ConfigList>>,
     /// The event stream.
     pub link: RwSignal<Link>,
+    /// Why the console, which answers, refuses the stream.
+    pub refusal: RwSignal<Option<Problem>>,
     /// Since when the page stands still on request.
     pub paused: RwSignal<Option<f64>>,
     /// Colours.
@@ -180,6 +182,7 @@ impl App {
             canaries: RwSignal::default(),
             config: RwSignal::default(),
             link: RwSignal::new(Link::Connecting),
+            refusal: RwSignal::new(None),
             paused: RwSignal::new(None),
             theme: RwSignal::new(theme),
             toasts: RwSignal::new(pending.clone()),

@@ -174,9 +174,7 @@ impl Editor {
                 }
                 // Something else in it changed, or it is not where it was: the file has another name by now, or the edit
                 // was made by a console whose files lie elsewhere. The weights may still be the edit's own.
-                Err(EditError::Store(
-                    StoreError::Conflict { .. } | StoreError::Elsewhere | StoreError::Io { .. },
-                )) => {}
+                Err(EditError::Store(StoreError::Conflict { .. } | StoreError::Elsewhere | StoreError::Io { .. })) => {}
                 Err(EditError::Store(StoreError::Cluster(error))) if matches!(*error, ClusterError::Conflict(_)) => {}
                 Err(error) => return Err(error),
             }

@@ -2,22 +2,41 @@
 
 mod access;
 mod files;
+mod merge;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use futures::future::join_all;
 use http::Request;
 use kube::Client;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use weft_model::details::{LogLine, Logs};
+
+use self::merge::Merge;
 
 /// Instances whose logs are read for one answer.
 pub const MOST_INSTANCES: usize = 12;
-/// Lines of one answer, the newest.
-const MOST_LINES: usize = 10_000;
+/// Pods of one answer that are read at once.
+const PODS_AT_ONCE: usize = 6;
+/// Answers that are read at once: each may hold a megabyte for every container of its pods that are being read.
+const ANSWERS: usize = 4;
+/// How long an answer waits for its turn, and how long one pod may take: together less than the 15 seconds of the page.
+const PATIENCE: Duration = Duration::from_secs(2);
+const POD_WITHIN: Duration = Duration::from_secs(6);
 /// The longest line that is shown, in characters.
 const LONGEST: usize = 2_000;
+
+static TURNS: Semaphore = Semaphore::const_new(ANSWERS);
+
+/// A turn to read; `None` when others keep reading for as long as that.
+async fn turn(turns: &Semaphore, patience: Duration) -> Option<SemaphorePermit<'_>> {
+    timeout(patience, turns.acquire()).await.ok()?.ok()
+}
 
 /// Reads the last `lines` lines of each instance's containers; `instances` are `(namespace, name)`. On a cluster `client`
 /// reads them, in the name of whoever asks; elsewhere they are files in `dir`, as `weft demo` writes them.
@@ -29,7 +48,12 @@ pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(Stri
             instances.len()
         ));
     }
-    let instances = instances.iter().take(MOST_INSTANCES);
+    let instances = &instances[..instances.len().min(MOST_INSTANCES)];
+    let Some(_turn) = turn(&TURNS, PATIENCE).await else {
+        logs.problems.push("Other logs are being read at present; ask again in a moment.".to_owned());
+        return logs;
+    };
+    let mut merge = Merge::default();
     match (&client, dir) {
         (None, None) => {
             logs.available = false;
@@ -47,7 +71,7 @@ pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(Stri
                 let read = tokio::task::spawn_blocking(move || files::read(&dir, &namespace, &name, lines)).await;
                 match read {
                     Ok((found, problems)) => {
-                        logs.lines.extend(found);
+                        found.into_iter().for_each(|one| merge.add(one));
                         logs.problems.extend(problems);
                     }
                     Err(error) => logs.problems.push(error.to_string()),
@@ -55,24 +79,33 @@ pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(Stri
             }
         }
         (Some(client), _) => {
-            let asked = instances
-                .map(|(namespace, name)| async move { (namespace, name, pod(client, namespace, name, lines).await) });
-            for (namespace, name, answer) in join_all(asked).await {
-                let command = format!("kubectl logs {name} -n {namespace} --all-containers --tail={lines}");
-                logs.commands.push((format!("The logs of {name}"), command));
-                match answer {
-                    Ok(found) => logs.lines.extend(found),
-                    Err(error) => {
-                        let why = refused(namespace, &error);
-                        logs.problems.push(format!("The logs of {namespace}/{name} cannot be read: {why}."));
-                    }
+            for some in instances.chunks(PODS_AT_ONCE) {
+                let asked = some.iter().map(|(namespace, name)| async move {
+                    (namespace, name, timeout(POD_WITHIN, pod(client, namespace, name, lines)).await)
+                });
+                for (namespace, name, answer) in join_all(asked).await {
+                    let command = format!("kubectl logs {name} -n {namespace} --all-containers --tail={lines}");
+                    logs.commands.push((format!("The logs of {name}"), command));
+                    let why = match answer {
+                        Ok(Ok(found)) => {
+                            found.into_iter().for_each(|log| merge.add(log));
+                            continue;
+                        }
+                        Ok(Err(error)) => refused(namespace, &error),
+                        Err(_) => format!("they did not come within {} seconds", POD_WITHIN.as_secs()),
+                    };
+                    logs.problems.push(format!("The logs of {namespace}/{name} cannot be read: {why}."));
                 }
             }
         }
     }
-    logs.lines.sort_by_key(|line| line.at_ms);
-    let older = logs.lines.len().saturating_sub(MOST_LINES);
-    logs.lines.drain(..older);
+    let (lines, older) = merge.finish();
+    logs.lines = lines;
+    if older > 0 {
+        logs.problems.push(format!(
+            "{older} older lines are left out: ask for fewer of each log, open one workload, or use the command."
+        ));
+    }
     logs
 }
 
@@ -105,8 +138,8 @@ async fn object(client: &Client, namespace: &str, pod: &str) -> Result<Value, ku
     client.request(request.body(Vec::new()).map_err(kube::Error::HttpError)?).await
 }
 
-/// Lines of every container of a pod, proxies that start as init containers included.
-async fn pod(client: &Client, namespace: &str, pod: &str, lines: usize) -> Result<Vec<LogLine>, kube::Error> {
+/// Lines of every container of a pod, proxies that start as init containers included; each container's by themselves.
+async fn pod(client: &Client, namespace: &str, pod: &str, lines: usize) -> Result<Vec<Vec<LogLine>>, kube::Error> {
     let found = object(client, namespace, pod).await?;
     let list = |path: &str| found.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
     let sidecars = list("/spec/initContainers").into_iter().filter(|one| one["restartPolicy"] == "Always");
@@ -127,10 +160,11 @@ async fn pod(client: &Client, namespace: &str, pod: &str, lines: usize) -> Resul
     });
     let mut all = Vec::new();
     for (container, text) in containers.iter().zip(join_all(asked).await) {
-        for line in text?.lines() {
+        let read = |line: &str| {
             let (at, rest) = line.split_once(' ').unwrap_or(("", line));
-            all.push(shown(moment(at), pod, container, if moment(at).is_some() { rest } else { line }));
-        }
+            shown(moment(at), pod, container, if moment(at).is_some() { rest } else { line })
+        };
+        all.push(text?.lines().map(read).collect());
     }
     Ok(all)
 }
@@ -149,14 +183,18 @@ fn segment(name: &str) -> String {
 fn shown(at_ms: Option<u64>, instance: &str, container: &str, text: &str) -> LogLine {
     let access = access::read(text);
     let at_ms = access.as_ref().and_then(|(at, _)| *at).or(at_ms).or_else(|| told(text));
-    let cut = text.char_indices().nth(LONGEST).map(|(index, _)| index);
     LogLine {
         at_ms,
         instance: instance.to_owned(),
         container: container.to_owned(),
-        text: cut.map_or_else(|| text.to_owned(), |index| format!("{}…", &text[..index])),
+        text: shortened(text),
         access: access.map(|(_, access)| access),
     }
+}
+
+fn shortened(text: &str) -> String {
+    let cut = text.char_indices().nth(LONGEST).map(|(index, _)| index);
+    cut.map_or_else(|| text.to_owned(), |index| format!("{}…", &text[..index]))
 }
 
 /// The time that a line of Weft's own log begins with, or that its JSON names.

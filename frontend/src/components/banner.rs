@@ -29,12 +29,19 @@ pub fn Banners() -> impl IntoView {
         Link::Lost(at) => format!("Next try in {}.", format::span((at - app.now.get()).max(0.0))),
         Link::Connecting | Link::Live => String::new(),
     };
+    let lead = move || match app.refusal.with(Option::is_some) {
+        true => "Live updates are refused.",
+        false => "The console does not answer.",
+    };
+    let why = move || app.refusal.get().map(|problem| format!("{} {}", problem.title, problem.detail));
     view! {
         <Show when=move || lost.get()>
             <div class="banner" role="status" data-testid="banner-connection">
                 <Glyph icon=Icon::Alert />
                 <span>
-                    <strong>"The console does not answer."</strong>
+                    <strong>{lead}</strong>
+                    " "
+                    {why}
                     " What you see is the last that it said. "
                     {again}
                 </span>

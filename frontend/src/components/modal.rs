@@ -2,7 +2,7 @@
 
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
-use web_sys::{EventTarget, HtmlElement};
+use web_sys::HtmlElement;
 
 use crate::browser;
 
@@ -52,8 +52,9 @@ pub fn Modal(
         }
         event.stop_propagation();
     };
+    // A press beside the dialog would take the focus to the page behind it, where Tab and the page's keys work.
     view! {
-        <div class="veil" on:mousedown=keep_focus on:click=move |_| leave()>
+        <div class="veil" on:mousedown=|event| event.prevent_default() on:click=move |_| leave()>
             <div
                 node_ref=dialog
                 class="dialog"
@@ -62,20 +63,13 @@ pub fn Modal(
                 aria-labelledby=labelled
                 tabindex="-1"
                 data-testid=testid
+                on:mousedown=|event| event.stop_propagation()
                 on:click=|event| event.stop_propagation()
                 on:keydown=keys
             >
                 {children()}
             </div>
         </div>
-    }
-}
-
-/// A press beside the dialog would take the focus to the page behind it, where Tab and the page's keys work.
-fn keep_focus(event: ev::MouseEvent) {
-    let beside = |target: &EventTarget| event.current_target().is_some_and(|veil| veil == *target);
-    if event.target().is_some_and(|target| beside(&target)) {
-        event.prevent_default();
     }
 }
 

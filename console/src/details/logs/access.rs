@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use weft_model::details::Access;
 
+use super::shortened;
+
 #[derive(Deserialize)]
 struct Line {
     start_time: String,
@@ -31,7 +33,7 @@ pub fn read(text: &str) -> Option<(Option<u64>, Access)> {
         return None;
     }
     let line: Line = serde_json::from_str(text).ok()?;
-    let known = |text: Option<String>| text.filter(|text| text != "-").unwrap_or_default();
+    let known = |text: Option<String>| text.filter(|text| text != "-").map(|text| shortened(&text)).unwrap_or_default();
     let cluster = known(line.upstream_cluster);
     let direction = cluster.split('|').next().filter(|side| ["inbound", "outbound"].contains(side));
     let access = Access {

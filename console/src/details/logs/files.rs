@@ -13,8 +13,8 @@ use super::shown;
 /// How much of a file's end is read.
 const TAIL: u64 = 256 * 1024;
 
-/// Lines of one instance's files, and what could not be read.
-pub fn read(dir: &Path, namespace: &str, name: &str, lines: usize) -> (Vec<LogLine>, Vec<String>) {
+/// Lines of one instance's files, each file's by themselves, and what could not be read.
+pub fn read(dir: &Path, namespace: &str, name: &str, lines: usize) -> (Vec<Vec<LogLine>>, Vec<String>) {
     // Names come from manifests that anybody may have written: they must not lead out of the directory.
     if [namespace, name].iter().any(|part| !is_plain(part)) {
         return (Vec::new(), vec!["The instance's name is no name of a file.".to_owned()]);
@@ -30,7 +30,7 @@ pub fn read(dir: &Path, namespace: &str, name: &str, lines: usize) -> (Vec<LogLi
             Ok(text) => {
                 let found: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
                 let last = found.iter().skip(found.len().saturating_sub(lines));
-                all.extend(last.map(|line| shown(None, name, container, line)));
+                all.push(last.map(|line| shown(None, name, container, line)).collect());
             }
             // Not everything has a proxy or an application.
             Err(error) if error.kind() == ErrorKind::NotFound => {}

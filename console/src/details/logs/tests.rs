@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::*;
+use super::{merge::MOST_LINES, *};
 
 const LINE: &str = r#"{"start_time":"2026-11-29T07:00:01.250Z","method":"GET","path":"/charge","protocol":"HTTP/1.1","response_code":503,"response_flags":"UF","response_code_details":"upstream_reset","connection_termination_details":null,"upstream_transport_failure_reason":null,"bytes_received":3,"bytes_sent":5,"duration":12,"upstream_service_time":null,"x_forwarded_for":null,"user_agent":null,"request_id":"x","authority":"pay:8080","upstream_host":"10.0.0.1:8080","upstream_cluster":"outbound|8080||pay.shop.svc.cluster.local","upstream_local_address":null,"downstream_local_address":null,"downstream_remote_address":"10.0.0.2:4","requested_server_name":null,"route_name":"default","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}"#;
 
@@ -50,8 +50,26 @@ async fn of_many_instances_and_lines_the_first_and_the_newest_are_shown() {
     let one = |name: String| ("shop".to_owned(), name);
     let logs = read(None, Some(dir.path()), &[one("cart".into())], 2 * MOST_LINES).await;
     assert_eq!((logs.lines.len(), logs.lines[0].text.as_str()), (MOST_LINES, "5"));
+    assert!(logs.problems[0].starts_with("5 older lines are left out"), "{:?}", logs.problems);
     let many: Vec<_> = (0..=MOST_INSTANCES).map(|n| one(format!("cart-{n}"))).collect();
     let logs = read(None, Some(dir.path()), &many, 10).await;
     assert!(logs.problems[0].contains("Of 13 instances the first 12 are read"), "{:?}", logs.problems);
     assert_eq!(logs.commands.len(), MOST_INSTANCES);
+}
+
+#[tokio::test]
+async fn whoever_finds_no_turn_is_told_so() {
+    let turns = Semaphore::new(1);
+    let soon = Duration::from_millis(50);
+    let first = turn(&turns, soon).await;
+    assert!(first.is_some());
+    assert!(turn(&turns, soon).await.is_none(), "somebody else reads for longer than anybody waits");
+    drop(first);
+    assert!(turn(&turns, soon).await.is_some());
+}
+
+#[test]
+fn the_fields_of_a_line_are_as_long_as_a_line() {
+    let line = shown(None, "cart", "proxy", &LINE.replace("/charge", &format!("/{}", "x".repeat(100_000))));
+    assert_eq!(line.access.unwrap().path.chars().count(), LONGEST + 1);
 }

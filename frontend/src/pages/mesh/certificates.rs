@@ -47,8 +47,7 @@ pub fn timeline(certificates: &[Certificate], now: f64) -> impl IntoView + use<>
 /// One row for each certificate that a gateway of the namespaces in `scope` shows, the earliest expiry first; `note` says
 /// why not all of them are known, if so.
 pub fn serving(all: &[ServingCertificate], note: Option<&str>, scope: &[String], now: f64) -> impl IntoView + use<> {
-    let shown: Vec<_> =
-        all.iter().filter(|one| scope.is_empty() || scope.contains(&one.gateway.namespace)).collect();
+    let shown: Vec<_> = all.iter().filter(|one| scope.is_empty() || scope.contains(&one.gateway.namespace)).collect();
     let left = shown.len().saturating_sub(MOST);
     let none = if shown.is_empty() { none_shown(all.len(), note.is_some()) } else { None };
     let rows: Vec<_> = shown.into_iter().take(MOST).map(|one| serving_row(one, now)).collect();

@@ -90,7 +90,7 @@ impl Told {
         let read = |told: &Fitting| {
             // Those that say whose a span is were asked for of its resource alone.
             let attributes = told.attributes.iter().filter_map(otlp::attribute);
-            let (status, resource) = attributes.partition(|attribute| attribute.key == "status");
+            let (status, resource): (Vec<_>, Vec<_>) = attributes.partition(|attribute| attribute.key == "status");
             let status = flatten(status).remove("status").unwrap_or_default();
             let attributes = BTreeMap::from([("otel.status_code".to_owned(), status.to_uppercase())]);
             span::span(span::Told {
@@ -166,15 +166,15 @@ mod tests {
         let service = format!("{}.bank", "n".repeat(2000));
         let text = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
         let others = (0..64).map(|n| text(&format!("a{n}"), "x"));
-        let attributes: Vec<Value> =
-            others.chain([text("service.name", &service), text("status", "error")]).collect();
+        let attributes: Vec<Value> = others.chain([text("service.name", &service), text("status", "error")]).collect();
         let span = json!({ "spanID": "0101010101010101", "startTimeUnixNano": "1000000", "attributes": attributes });
         let told: Told = serde_json::from_value(json!({
             "traceID": "b1", "rootServiceName": service, "rootTraceName": "charge", "startTimeUnixNano": "1000000",
             "durationMs": 3, "spanSets": [{ "spans": [span] }],
         }))
         .unwrap();
-        let of = |namespace: &str| TraceFilter { namespaces: Some(vec![namespace.to_owned()]), ..TraceFilter::default() };
+        let of =
+            |namespace: &str| TraceFilter { namespaces: Some(vec![namespace.to_owned()]), ..TraceFilter::default() };
         let seen = row(&told, &of("bank")).expect("it is of bank");
         assert!(seen.error && seen.workload.starts_with("bank/nnn"), "{seen:?}");
         assert!(row(&told, &of("shop")).is_none());
