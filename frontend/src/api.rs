@@ -357,6 +357,8 @@ pub async fn refusal(address: &str) -> Option<Problem> {
     let leave = AbortController::new().ok()?;
     let init = RequestInit::new();
     init.set_signal(Some(&leave.signal()));
+    let late = leave.clone();
+    let _limit = gloo_timers::callback::Timeout::new(TIMEOUT_MS, move || late.abort());
     // Without an answer there is no refusal either.
     let answer = JsFuture::from(window().fetch_with_str_and_init(address, &init)).await.ok()?;
     let response: Response = answer.dyn_into().ok()?;

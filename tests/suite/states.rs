@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use fantoccini::Locator;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use weft_tests::{
     browser::Browser,
     demo::Demo,
@@ -95,6 +99,8 @@ async fn nothing_is_told_from_not_there() {
     browser.open(&format!("{console}/#/mesh?ns=nowhere")).await;
     let none = "[data-testid=mesh-no-proxies]";
     browser.text_where("why no proxy is listed", none, SOON, |text| text.contains("choose others")).await;
+    let none = "[data-testid=serving-none]";
+    browser.text_where("nor a certificate", none, SOON, |text| text.contains("The chosen namespaces leave none")).await;
 
     // A link to an entry of the audit that is not there, or not any more.
     browser.open("about:blank").await;
@@ -104,5 +110,35 @@ async fn nothing_is_told_from_not_there() {
     browser.click(&format!("{missing} button")).await;
     gone(&browser, missing).await;
     assert!(!browser.fragment().await.contains("select="), "{}", browser.fragment().await);
+    browser.close().await;
+}
+
+/// A console that refuses to be listened to does answer, and says why.
+#[tokio::test]
+async fn a_refused_stream_says_why() {
+    let demo = Demo::start(&["--rate=20"]);
+    let console = demo.address("/console");
+    // As many pages as may listen.
+    let mut others = Vec::new();
+    for _ in 0..64 {
+        let mut one = TcpStream::connect(console).await.unwrap();
+        let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: {console}\r\n\r\n");
+        one.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        one.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200");
+        others.push(one);
+    }
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/mesh", demo.text("/console"))).await;
+    let banner = "[data-testid=banner-connection]";
+    browser
+        .text_where("why it is refused", banner, SOON, |text| {
+            text.contains("Live updates are refused.") && text.contains("Too many pages listen to this console.")
+        })
+        .await;
+    drop(others);
+    gone(&browser, banner).await;
+    browser.wait_for("[data-testid=live][data-state=live]").await;
     browser.close().await;
 }

@@ -3,21 +3,16 @@
 mod apart;
 mod described;
 mod edits;
+mod events;
 mod listeners;
 mod proxy_page;
+mod spans;
+mod weights;
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use futures::StreamExt;
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::{AnyValue, KeyValue, any_value::Value as OtlpValue},
-    resource::v1::Resource,
-    trace::v1::{ResourceSpans, ScopeSpans, Span},
-};
 use prometheus_http_query::reqwest::{self, Method, RequestBuilder, Response, StatusCode, header};
-use prost::Message;
 use serde_json::{Value, json};
 use weft_console::{Args, Console};
 use weft_runtime::{Shutdown, StartupError};
@@ -283,187 +278,6 @@ async fn configuration_is_listed_with_what_is_wrong() {
     let finding = &list["fileFindings"][0];
     assert!(finding["file"].as_str().unwrap().ends_with("orders.yaml") && finding["line"].is_u64(), "{finding}");
     assert_eq!(list["rows"].as_array().unwrap().len(), 5);
-    console.stop().await;
-}
-
-#[tokio::test]
-async fn weights_are_moved_and_brought_back() {
-    let console = Running::start(&[]).await;
-    let canary = console.json("/api/v1/canaries").await["canaries"][0].clone();
-    let edit = |weights: Value| json!({"object": canary["object"], "routeIndex": 1, "weights": weights, "revision": canary["revision"]});
-
-    let (status, preview) = console.post("/api/v1/canaries/preview", &edit(json!([50, 50]))).await;
-    assert_eq!(status, 200, "{preview}");
-    let diff = preview["diff"].as_str().unwrap();
-    assert!(diff.contains("-      weight: 90 # most\n+      weight: 50 # most"), "{diff}");
-    assert_eq!(preview["newFindings"], json!([]));
-    let command = preview["command"].as_str().unwrap();
-    assert!(command.contains(r#"{"op":"test","path":"/spec/http/1/route/0/weight","value":90}"#), "{command}");
-    assert_eq!(console.text("orders.yaml"), ORDERS, "a preview writes nothing");
-
-    let (_, odd) = console.post("/api/v1/canaries/preview", &edit(json!([50, 40]))).await;
-    assert_eq!(odd["newFindings"][0]["code"], "WEFT0104", "{odd}");
-    assert_eq!(odd["newFindings"].as_array().map(Vec::len), Some(1), "{odd}");
-
-    for (wrong, code) in
-        [(json!([50]), 400), (json!([0, 0]), 400), (json!([3_000_000_000u32, 1]), 400), (json!([50, 60]), 422)]
-    {
-        let (status, problem) = console.post("/api/v1/canaries/apply", &edit(wrong)).await;
-        assert_eq!(status.as_u16(), code, "{problem}");
-    }
-    let mut nowhere = edit(json!([50, 50]));
-    nowhere["routeIndex"] = json!(0);
-    assert_eq!(console.post("/api/v1/canaries/apply", &nowhere).await.0, 404);
-
-    let (status, first) = console.post("/api/v1/canaries/apply", &edit(json!([50, 50]))).await;
-    assert_eq!(status, 200, "{first}");
-    let moved = ORDERS.replace("weight: 90", "weight: 50").replace("weight: 10", "weight: 50");
-    assert_eq!(console.text("orders.yaml"), moved);
-    // The answer comes when the change shows.
-    let now = console.json("/api/v1/canaries").await["canaries"][0].clone();
-    assert_eq!((&now["shares"][0]["configuredPercent"], &now["revision"]), (&json!(50.0), &first["revision"]));
-    // The old revision is gone.
-    let (status, conflict) = console.post("/api/v1/canaries/apply", &edit(json!([0, 100]))).await;
-    assert_eq!((status.as_u16(), &conflict["type"]), (409, &json!("conflict")));
-
-    let undo = format!("/api/v1/edits/{}/undo", first["id"].as_str().unwrap());
-    let (status, back) = console.post(&undo, &json!({})).await;
-    assert_eq!(status, 200, "{back}");
-    assert_eq!(console.text("orders.yaml"), ORDERS);
-    assert_eq!(console.post(&undo, &json!({})).await.0, 409, "an edit is undone once");
-    assert_eq!(console.post("/api/v1/edits/none/undo", &json!({})).await.0, 404);
-    console.stop().await;
-}
-
-#[tokio::test]
-async fn undo_leaves_what_others_wrote() {
-    let console = Running::start(&[]).await;
-    let canary = console.json("/api/v1/canaries").await["canaries"][0].clone();
-    let edit =
-        json!({"object": canary["object"], "routeIndex": 1, "weights": [0, 100], "revision": canary["revision"]});
-    let (status, done) = console.post("/api/v1/canaries/apply", &edit).await;
-    assert_eq!(status, 200, "{done}");
-    let undo = format!("/api/v1/edits/{}/undo", done["id"].as_str().unwrap());
-    // Somebody adds a comment elsewhere in the file: the weights still are the edit's own.
-    let commented = format!("# by hand\n{}", console.text("orders.yaml"));
-    std::fs::write(console.file("orders.yaml"), &commented).unwrap();
-    until("the comment is noticed", async || {
-        let now = console.json("/api/v1/canaries").await["canaries"][0]["revision"].clone();
-        (now != done["revision"]).then_some(())
-    })
-    .await;
-    let (status, answer) = console.post(&undo, &json!({})).await;
-    assert_eq!(status, 200, "{answer}");
-    assert_eq!(console.text("orders.yaml"), format!("# by hand\n{ORDERS}"));
-    console.stop().await;
-}
-
-/// Reads events until `done` says so; gives their names and data.
-async fn events(response: Response, mut done: impl FnMut(&[(String, Value)]) -> bool) -> Vec<(String, Value)> {
-    let mut stream = std::pin::pin!(futures::stream::unfold(response, async |mut response| {
-        let chunk = response.chunk().await.ok().flatten()?;
-        Some((chunk, response))
-    }));
-    let (mut text, mut events) = (String::new(), Vec::new());
-    while let Some(chunk) = tokio::time::timeout(SOON, stream.next()).await.expect("an event") {
-        text.push_str(std::str::from_utf8(&chunk).unwrap());
-        while let Some((one, rest)) = text.split_once("\n\n") {
-            let field = |name: &str| one.lines().find_map(|line| line.strip_prefix(name));
-            if let (Some(name), Some(data)) = (field("event: "), field("data: ")) {
-                events.push((name.to_owned(), serde_json::from_str(data).unwrap()));
-            }
-            text = rest.to_owned();
-        }
-        if done(&events) {
-            break;
-        }
-    }
-    events
-}
-
-#[tokio::test]
-async fn events_carry_the_whole_state_and_then_the_news() {
-    let console = Running::start(&[]).await;
-    let response = console.get("/api/v1/events?window=30").await;
-    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
-    let file = console.file("orders.yaml");
-    let mut edited = false;
-    let heard = events(response, |events| {
-        if events.len() >= 4 && !edited {
-            edited = true;
-            std::fs::write(&file, ORDERS.replace("weight: 90", "weight: 70").replace("weight: 10", "weight: 30"))
-                .unwrap();
-        }
-        events
-            .iter()
-            .any(|(name, data)| name == "canaries" && data["canaries"][0]["shares"][0]["configuredPercent"] == 70.0)
-    })
-    .await;
-    let first: BTreeSet<&str> = heard.iter().take(4).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(first, ["canaries", "config", "graph", "status"].into());
-    assert_eq!(heard[0].0, "config", "what is configured waits for nobody");
-    let graphs = heard.iter().filter(|(name, _)| name == "graph");
-    assert!(graphs.clone().all(|(_, graph)| graph["windowS"] == 30));
-
-    let response = console.get("/api/v1/events").await;
-    let shutdown = console.shutdown.clone();
-    events(response, |_| {
-        shutdown.begin();
-        false
-    })
-    .await;
-    console.stop().await;
-}
-
-fn spans(count: u8) -> ExportTraceServiceRequest {
-    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    let start = u64::try_from(now.as_nanos()).unwrap();
-    let span = |n: u8| Span {
-        trace_id: vec![7; 16],
-        span_id: vec![n; 8],
-        parent_span_id: if n == 1 { Vec::new() } else { vec![n - 1; 8] },
-        name: format!("hop {n}"),
-        kind: 3,
-        start_time_unix_nano: start + u64::from(n) * 1000,
-        end_time_unix_nano: start + 50_000_000,
-        ..Span::default()
-    };
-    let name = AnyValue { value: Some(OtlpValue::StringValue("checkout-bff.shop".into())) };
-    let attributes = vec![KeyValue { key: "service.name".into(), value: Some(name), ..KeyValue::default() }];
-    let scope_spans = vec![ScopeSpans { spans: (1..=count).map(span).collect(), ..ScopeSpans::default() }];
-    let resource = Some(Resource { attributes, ..Resource::default() });
-    ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
-    }
-}
-
-#[tokio::test]
-async fn spans_come_in_and_a_waterfall_goes_out() {
-    let console = Running::start(&["--trace-link=Jaeger=https://jaeger.example.org/trace/{trace}"]).await;
-    let export = |body: Vec<u8>, media: &str| {
-        console.request(Method::POST, "/v1/traces").header(header::CONTENT_TYPE, media).body(body).send()
-    };
-    let sent = export(spans(4).encode_to_vec(), "application/x-protobuf").await.unwrap();
-    assert_eq!(
-        (sent.status().as_u16(), &sent.headers()[header::CONTENT_TYPE]),
-        (200, &"application/x-protobuf".parse().unwrap())
-    );
-    let row = until("the trace is listed", async || {
-        console.json("/api/v1/traces?workload=shop/checkout-bff&minMs=10").await["traces"].get(0).cloned()
-    })
-    .await;
-    assert_eq!((&row["spans"], &row["root"]), (&json!(4), &json!("hop 1")));
-    let trace = console.json(&format!("/api/v1/traces/{}", "07".repeat(16))).await;
-    let depths: Vec<_> = trace["spans"].as_array().unwrap().iter().map(|span| span["depth"].clone()).collect();
-    assert_eq!(depths, [0, 1, 2, 3]);
-    let url = format!("https://jaeger.example.org/trace/{}", "07".repeat(16));
-    assert_eq!(trace["links"], json!([{ "name": "Jaeger", "url": url }]));
-    assert_eq!(console.json("/api/v1/traces?errors=true").await["traces"], json!([]));
-    assert_eq!(problem(console.get(&format!("/api/v1/traces/{}", "08".repeat(16))).await).await.0, 404);
-
-    assert_eq!(export(b"{}".to_vec(), "application/json").await.unwrap().status(), 415);
-    assert_eq!(export(vec![0xff; 100], "application/x-protobuf").await.unwrap().status(), 400);
-    assert_eq!(export(vec![0; 5 * 1024 * 1024], "application/x-protobuf").await.unwrap().status(), 413);
     console.stop().await;
 }
 

@@ -1,7 +1,16 @@
 use std::time::Duration;
 
-use fantoccini::Locator;
-use weft_tests::{browser::Browser, demo::Demo, http::get};
+use fantoccini::{
+    Locator,
+    actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
+};
+use serde_json::{Value, json};
+use weft_tests::{
+    browser::Browser,
+    demo::Demo,
+    http::get,
+    wait::{ensure, until},
+};
 
 use super::{SESSION, Stage};
 
@@ -110,5 +119,92 @@ async fn the_demos_link_signs_in_once() {
     browser.wait_for("[data-testid=sign-in-again-link]").await;
     let ways = browser.page.find_all(Locator::Css("[data-testid=sign-in-again]")).await.unwrap();
     assert!(ways.is_empty(), "a way to sign in that this console has not");
+    browser.close().await;
+}
+
+async fn is_signed_in(browser: &Browser, login: &str) {
+    let name = format!("{login}@example.org");
+    browser.text_where(login, "[data-testid=person-name]", PATIENCE, |shown| shown == name).await;
+}
+
+/// Ends the browser's session without a word to its page, and has the provider ask again who signs in.
+async fn end(stage: &mut Stage, browser: &Browser) {
+    let at = stage.console.address;
+    let cookie = browser.page.get_named_cookie(SESSION).await.unwrap();
+    let own = format!("{SESSION}={}", cookie.value());
+    let write = [("cookie", own.as_str()), ("content-type", "application/json"), ("x-weft-request", "1")];
+    let out = weft_tests::http::send(at, "POST", &at.to_string(), "/auth/logout", &write, "{}".into()).await.unwrap();
+    assert_eq!(out.status, 200);
+    stage.provider.rotate(stage.dir.path()).await;
+}
+
+/// A session ends, and somebody else signs in: what the first one typed is not theirs to read, neither in the same tab nor on
+/// a page that stayed open.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_person_typed_is_not_shown_to_the_next() {
+    let mut stage = Stage::start(3600, &[]).await;
+    let at = stage.console.address;
+    let browser = Browser::start(1440, 900, false).await;
+    let login = format!("http://{at}/auth/login?return_to=/");
+    let kept = "return sessionStorage.getItem('weft.draft.probe')";
+    let type_it = "sessionStorage.setItem('weft.draft.probe', 'typed'); window.__before = true";
+    browser.open(&login).await;
+    browser.sign_in("bob").await;
+    is_signed_in(&browser, "bob").await;
+    browser.script(type_it).await;
+    browser.open("about:blank").await;
+    browser.open(&format!("http://{at}/")).await;
+    is_signed_in(&browser, "bob").await;
+    assert_eq!(browser.script(kept).await, "typed", "whoever typed it finds it again");
+
+    end(&mut stage, &browser).await;
+    browser.open(&login).await;
+    browser.sign_in("ada").await;
+    is_signed_in(&browser, "ada").await;
+    assert_eq!(browser.script(kept).await, Value::Null);
+
+    // The page stays open. What lies over it holds the focus, whatever is pressed.
+    browser.script(type_it).await;
+    end(&mut stage, &browser).await;
+    browser.page.find(Locator::Css("[data-testid=room-traces]")).await.unwrap().click().await.unwrap();
+    let again = browser.wait_for("[data-testid=sign-in-again]").await;
+    let inside = "return !!document.activeElement.closest('[data-testid=ended]')";
+    until("the dialog has the focus", PATIENCE, || async {
+        ensure(browser.script(inside).await == json!(true), || "it has not".to_owned())
+    })
+    .await;
+    let beside = MouseActions::new("mouse".to_owned())
+        .then(PointerAction::MoveTo { duration: None, x: 5.0, y: 300.0 })
+        .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+        .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+    browser.page.perform_actions(beside).await.unwrap();
+    assert_eq!(browser.script(inside).await, json!(true), "a press beside it takes the focus away");
+    for keys in ["\u{e004}", "\u{e008}\u{e004}", "\u{e008}\u{e004}"] {
+        browser.page.active_element().await.unwrap().send_keys(keys).await.unwrap();
+        assert_eq!(browser.script(inside).await, json!(true), "Tab or Shift+Tab leads out of it");
+    }
+
+    // Somebody else signs in beside it: the page begins anew.
+    let first = browser.page.window().await.unwrap();
+    again.click().await.unwrap();
+    let windows = until("a second tab", PATIENCE, || async {
+        let windows = browser.page.windows().await.map_err(|error| error.to_string())?;
+        ensure(windows.len() == 2, || format!("{} tabs", windows.len()))?;
+        Ok(windows)
+    })
+    .await;
+    let second = windows.into_iter().find(|window| *window != first).unwrap();
+    browser.page.switch_to_window(second).await.unwrap();
+    browser.sign_in("bob").await;
+    browser.wait_for("[data-testid=signed-in]").await;
+    browser.page.close_window().await.unwrap();
+    browser.page.switch_to_window(first).await.unwrap();
+    is_signed_in(&browser, "bob").await;
+    let state = "return [window.__before ?? null, sessionStorage.getItem('weft.draft.probe')]";
+    until("the page begins anew", PATIENCE, || async {
+        let state = browser.script(state).await;
+        ensure(state == json!([null, null]), || state.to_string())
+    })
+    .await;
     browser.close().await;
 }

@@ -3,7 +3,7 @@
 use prometheus_http_query::reqwest::{self, Method, StatusCode, header};
 use prost::Message;
 
-use super::{Running, problem, spans};
+use super::{Running, problem, spans::spans};
 use crate::parts::until;
 
 #[tokio::test]
