@@ -247,7 +247,8 @@ fn leaves(
             role: "workload".to_owned(),
             name: if count == 1 { name.clone() } else { format!("{which} of {count} workload certificates: {name}") },
             fingerprint: String::new(),
-            not_before_ms: not_after_ms.saturating_sub(ttl_s.unwrap_or(86_400) * 1000),
+            // How long it lives is the newest that is known; it holds already, whatever that says.
+            not_before_ms: not_after_ms.saturating_sub(ttl_s.unwrap_or(86_400) * 1000).min(now_ms),
             not_after_ms,
             signs: false,
         }
@@ -284,6 +285,16 @@ fn costs(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// How long it lives is not told of each one: 24 hours are assumed where nobody tells.
+    #[test]
+    fn a_workloads_certificate_holds_already() {
+        let labels = [("instance".to_owned(), "10.0.0.7:15020".to_owned())].into_iter().collect();
+        let week = Series { labels, value: 6.0 * 86_400.0 };
+        let by_address = BTreeMap::from([("10.0.0.7".to_owned(), ("shop".to_owned(), "cart".to_owned()))]);
+        let told = leaves(&[week], &by_address, None, 1_000, &|_| true);
+        assert_eq!((told[0].not_before_ms, told[0].not_after_ms), (1_000, 518_401_000));
+    }
 
     #[test]
     fn who_does_not_see_the_mesh_hears_no_address() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     config::Problem,
-    session::{Method, Person},
+    session::{Method, Person, SessionInfo},
 };
 
 use super::{modal::Modal, shape::Glyph};
@@ -162,11 +162,10 @@ fn keep_rights(app: App) {
         spawn_local(async move {
             let Ok(info) = api::session().await else { return };
             let Some(person) = info.person.filter(|_| info.guarded) else { return };
-            if !person.sees_any || is_another(app, Some(&person)) {
+            if !person.sees_any || is_another(app, &person) {
                 browser::reload();
             } else if app.person.with_untracked(|known| known.as_ref() != Some(&person)) {
-                drafts::belong_to(drafts::owner(Some(&person)));
-                app.person.set(Some(person));
+                is_now(app, person);
             }
         });
     };
@@ -179,10 +178,21 @@ fn keep_rights(app: App) {
 }
 
 /// Whether somebody else than `person` used the page up to now. What one of them typed is not the other's to read: it
-/// stands in fields, too, so such a page is loaded again, which forgets it all.
-fn is_another(app: App, person: Option<&Person>) -> bool {
-    let person = drafts::owner(person);
-    app.person.with_untracked(|known| drafts::is_anothers(Some(drafts::owner(known.as_ref())), person))
+/// stands in fields, too, so such a page is loaded again, which forgets it all. While nobody is signed in it waits for
+/// whoever typed it.
+fn is_another(app: App, person: &Person) -> bool {
+    let name = drafts::owner(Some(person));
+    let known = |known: &Option<Person>| drafts::is_anothers(Some(drafts::owner(known.as_ref())), name);
+    !name.is_empty() && (app.person.with_untracked(known) || drafts::are_anothers(name))
+}
+
+/// Takes in who looks at the page now, who is nobody else than before.
+fn is_now(app: App, person: Person) {
+    let name = drafts::owner(Some(&person));
+    if !name.is_empty() {
+        drafts::belong_to(name);
+    }
+    app.person.set(Some(person));
 }
 
 /// Looks until somebody is signed in again.
@@ -191,14 +201,15 @@ fn wait(app: App) {
         move || {
             spawn_local(async move {
                 match api::session().await {
-                    Ok(info) if info.person.is_some() => {
-                        let person = info.person.filter(|_| info.guarded);
-                        if is_another(app, person.as_ref()) {
+                    Ok(SessionInfo { person: Some(person), guarded, .. }) => {
+                        if guarded && is_another(app, &person) {
                             browser::reload();
                             return;
                         }
-                        drafts::belong_to(drafts::owner(person.as_ref()));
-                        app.person.set(person);
+                        match guarded {
+                            true => is_now(app, person),
+                            false => app.person.set(None),
+                        }
                         app.ended.set(false);
                     }
                     _ => wait(app),

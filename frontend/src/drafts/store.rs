@@ -40,6 +40,11 @@ pub fn belong_to(person: &str) {
     }
 }
 
+/// Whether they are known to be somebody else's than `person`'s.
+pub fn are_anothers(person: &str) -> bool {
+    Tab::recall(OWNER).is_some_and(|owner| is_anothers(Some(&owner), person))
+}
+
 /// Forgets all; whoever signs in next is somebody else.
 pub fn clear() {
     Tab::keys(PREFIX).iter().for_each(|key| Tab::forget(key));

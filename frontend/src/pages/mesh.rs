@@ -114,7 +114,7 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
                 {(state.certificates.is_empty() && state.certificates_note.is_none()).then(|| view! {
                     <p class="quiet">"No certificate is known: neither a control plane nor a proxy has told of one."</p>
                 })}
-                {certificates::timeline(&state.certificates, browser::now())}
+                {certificates::timeline(&state.certificates, state.at_ms)}
             </section>
             <section>
                 <h2>"What proxies cost"</h2>
@@ -135,7 +135,7 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
         </div>
         <section>
             <h2>"Serving certificates"</h2>
-            {certificates::serving(&state.serving, state.serving_note.as_deref(), scope, browser::now())}
+            {certificates::serving(&state.serving, state.serving_note.as_deref(), scope, state.at_ms)}
         </section>
         {proxies(state, scope)}
     }

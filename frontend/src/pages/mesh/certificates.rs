@@ -19,14 +19,14 @@ const WIDTH: f64 = 100.0;
 /// Rows of certificates that gateways show.
 const MOST: usize = 200;
 
-/// One bar for each, the earliest expiry first.
-pub fn timeline(certificates: &[Certificate], now: f64) -> impl IntoView + use<> {
+/// One bar for each, the earliest expiry first; `now_ms` is the console's time, as browsers' clocks may be wrong.
+pub fn timeline(certificates: &[Certificate], now_ms: u64) -> impl IntoView + use<> {
     let rows = certificates.iter().map(|one| {
         let (from, to) = (one.not_before_ms as f64, one.not_after_ms as f64);
-        let over = if to > from { ((now - from) / (to - from)).clamp(0.0, 1.0) } else { 1.0 };
+        let over = if to > from { ((now_ms as f64 - from) / (to - from)).clamp(0.0, 1.0) } else { 1.0 };
         // A workload's is renewed at half of its life: in its last quarter something keeps it from that, too.
-        let health = Validity::of(one.not_before_ms, one.not_after_ms, now as u64).health();
-        let words = words(one.not_before_ms, one.not_after_ms, now as u64);
+        let health = Validity::of(one.not_before_ms, one.not_after_ms, now_ms).health();
+        let words = words(one.not_before_ms, one.not_after_ms, now_ms);
         let print: String = one.fingerprint.chars().take(16).collect();
         view! {
             <li data-testid="certificate" data-role=one.role.clone() title=format!("{} to {}\n{}", browser::moment(from), browser::moment(to), one.fingerprint)>
@@ -46,11 +46,11 @@ pub fn timeline(certificates: &[Certificate], now: f64) -> impl IntoView + use<>
 
 /// One row for each certificate that a gateway of the namespaces in `scope` shows, the earliest expiry first; `note` says
 /// why not all of them are known, if so.
-pub fn serving(all: &[ServingCertificate], note: Option<&str>, scope: &[String], now: f64) -> impl IntoView + use<> {
+pub fn serving(all: &[ServingCertificate], note: Option<&str>, scope: &[String], now_ms: u64) -> impl IntoView + use<> {
     let shown: Vec<_> = all.iter().filter(|one| scope.is_empty() || scope.contains(&one.gateway.namespace)).collect();
     let left = shown.len().saturating_sub(MOST);
     let none = if shown.is_empty() { none_shown(all.len(), note.is_some()) } else { None };
-    let rows: Vec<_> = shown.into_iter().take(MOST).map(|one| serving_row(one, now)).collect();
+    let rows: Vec<_> = shown.into_iter().take(MOST).map(|one| serving_row(one, now_ms)).collect();
     let some = !rows.is_empty();
     view! {
         {note.map(|note| view! { <p class="partial" role="status" data-testid="serving-note">{note.to_owned()}</p> })}
@@ -72,12 +72,12 @@ pub fn serving(all: &[ServingCertificate], note: Option<&str>, scope: &[String],
     }
 }
 
-fn serving_row(one: &ServingCertificate, now: f64) -> impl IntoView + use<> {
+fn serving_row(one: &ServingCertificate, now_ms: u64) -> impl IntoView + use<> {
     let (health, words) = match &one.problem {
         Some(problem) => (Health::Failing, problem.clone()),
         None => {
-            let validity = Validity::of(one.not_before_ms, one.not_after_ms, now as u64);
-            (validity.health(), words(one.not_before_ms, one.not_after_ms, now as u64))
+            let validity = Validity::of(one.not_before_ms, one.not_after_ms, now_ms);
+            (validity.health(), words(one.not_before_ms, one.not_after_ms, now_ms))
         }
     };
     let names = if one.names.is_empty() { one.subject.clone() } else { one.names.join(", ") };
