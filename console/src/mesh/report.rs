@@ -289,8 +289,7 @@ mod tests {
     /// How long it lives is not told of each one: 24 hours are assumed where nobody tells.
     #[test]
     fn a_workloads_certificate_holds_already() {
-        let labels = [("instance".to_owned(), "10.0.0.7:15020".to_owned())].into_iter().collect();
-        let week = Series { labels, value: 6.0 * 86_400.0 };
+        let week = Series { labels: [("instance", "10.0.0.7:15020")].into(), value: 6.0 * 86_400.0 };
         let by_address = BTreeMap::from([("10.0.0.7".to_owned(), ("shop".to_owned(), "cart".to_owned()))]);
         let told = leaves(&[week], &by_address, None, 1_000, &|_| true);
         assert_eq!((told[0].not_before_ms, told[0].not_after_ms), (1_000, 518_401_000));
