@@ -50,7 +50,7 @@ check: ## Formatting, clippy, layers
 	cargo clippy -p weft-frontend --target wasm32-unknown-unknown -- -D warnings
 	cargo xtask layers
 
-bench: ## Our proxy beside Envoy and HAProxy, ratios; a large mesh's graph and its frames; the time to the first one; the operator at scale (as root)
+bench: ## Our proxy beside Envoy and HAProxy, the graph's frames beside Cytoscape.js, ratios; a large mesh's graph and the time to the first one; the operator at scale (as root)
 	@scripts/bootstrap bench
 	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app -p weft-console
 	cargo xtask bench $(ARGS)

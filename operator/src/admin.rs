@@ -41,6 +41,8 @@ pub struct Admin {
     pub published: Arc<OnceLock<Watch>>,
     /// Whether the configuration was read and the ports are open.
     pub ready: Arc<AtomicBool>,
+    /// Whose turn it is to read certificates.
+    pub serving: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The routes of the admin port.
@@ -100,8 +102,18 @@ async fn authority(State(admin): State<Admin>) -> Response {
 async fn serving_certificates(State(admin): State<Admin>) -> Response {
     match admin.published.get() {
         Some(published) => {
+            // Of many certificates it takes a while: one answer at a time, beside what serves proxies.
+            let turn = Arc::clone(&admin.serving).lock_owned().await;
             let snapshot = Arc::clone(&published.borrow().snapshot);
-            Json(serving::certificates(&snapshot)).into_response()
+            let look = move || {
+                let all = serving::certificates(&snapshot);
+                drop(turn);
+                all
+            };
+            match tokio::task::spawn_blocking(look).await {
+                Ok(all) => Json(all).into_response(),
+                Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+            }
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "no configuration yet\n").into_response(),
     }

@@ -89,6 +89,7 @@ impl ControlPlane {
             authority: Arc::clone(&self.authority),
             published: Arc::clone(&self.published),
             ready: Arc::clone(&self.ready),
+            serving: Arc::default(),
         })
     }
 

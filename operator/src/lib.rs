@@ -4,6 +4,7 @@ pub mod admin;
 pub mod ads;
 pub mod ca;
 pub mod control_plane;
+mod credential;
 pub mod kubernetes;
 pub mod leave;
 pub mod metrics;

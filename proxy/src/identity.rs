@@ -173,8 +173,8 @@ impl Keeper {
         if self.another_token.load(Ordering::Relaxed) {
             match self.ask_with_token().await {
                 Err(error) => {
-                    // What may pass by itself is tried again at the next renewal.
-                    let over = matches!(error, RequestError::Refused(_) | RequestError::Token(_));
+                    // What may pass by itself is tried again at the next renewal. An answer of no use has cost one of its uses.
+                    let over = !matches!(error, RequestError::Connect(_) | RequestError::Call(_));
                     self.another_token.store(!over, Ordering::Relaxed);
                     tracing::warn!(
                         %error, remedy = error.remedy(), "the new join token does not help, going on with the kept certificate"

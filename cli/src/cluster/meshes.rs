@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry, jiff::Timestamp};
 use kube::{
     Api, Error,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
@@ -50,10 +50,15 @@ impl Installation {
         if self.status.observed_generation >= self.generation {
             return None;
         }
-        let fields = self.object.metadata.managed_fields.iter().flatten();
-        let written =
-            fields.filter(|entry| entry.subresource.is_none()).filter_map(|entry| Some(entry.time.as_ref()?.0));
-        ago(written.max()?, now).filter(|age| *age >= SLOW)
+        // Who writes anything else, such as an annotation, makes no newer generation.
+        let of_spec = |entry: &&ManagedFieldsEntry| {
+            let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+            entry.subresource.is_none() && fields.is_some_and(|fields| fields.get("f:spec").is_some())
+        };
+        let entries = self.object.metadata.managed_fields.iter().flatten().filter(of_spec);
+        let written = entries.filter_map(|entry| entry.time.as_ref());
+        let newest = written.chain(&self.object.metadata.deletion_timestamp).map(|time| time.0).max()?;
+        ago(newest, now).filter(|age| *age >= SLOW)
     }
 
     /// What its conditions warn of. What `Ready` says itself is not told again.
@@ -116,6 +121,7 @@ fn names(spec: &Value) -> MeshSpec {
 
 #[cfg(test)]
 pub mod testing {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use serde_json::json;
 
     use super::*;
@@ -152,13 +158,21 @@ pub mod testing {
         let mut one = installation(json!({}), json!({"observedGeneration": 2}));
         let now = Timestamp::from_second(1_000_000).unwrap();
         assert_eq!(one.behind(now), None, "it is not known since when");
-        let written = |seconds: i64, subresource: Option<&str>| json!({"manager": "x", "time": Timestamp::from_second(seconds).unwrap().to_string(), "subresource": subresource});
+        let time = |seconds: i64| Timestamp::from_second(seconds).unwrap();
+        let written = |seconds: i64, field: &str, subresource: Option<&str>| {
+            json!({"manager": "x", "time": time(seconds).to_string(), "subresource": subresource,
+                "fieldsType": "FieldsV1", "fieldsV1": {field: {}}})
+        };
         let mut waits = |own: i64| {
-            let fields = json!([written(own, None), written(999_999, Some("status"))]);
+            let later = [written(999_999, "f:status", Some("status")), written(999_998, "f:metadata", None)];
+            let fields = json!([written(own, "f:spec", None), later[0], later[1]]);
             one.object.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
             one.behind(now)
         };
         assert_eq!((waits(999_700), waits(999_950)), (Some(Duration::from_secs(300)), None));
+        // A deletion is a newer generation as well.
+        one.object.metadata.deletion_timestamp = Some(Time(time(999_800)));
+        assert_eq!(one.behind(now), Some(Duration::from_secs(200)));
         let taken = installation(json!({}), json!({"observedGeneration": 3}));
         assert_eq!(taken.behind(now), None);
     }

@@ -123,7 +123,7 @@ pub(crate) async fn idle(cluster: &Cluster) -> anyhow::Result<Option<Idle>> {
     let found = find(cluster).await?;
     match Idle::of(found.as_ref(), &cluster.system) {
         Some(idle) => Ok(Some(idle)),
-        None => Ok(lease::stale(cluster).await),
+        None => lease::stale(cluster).await,
     }
 }
 

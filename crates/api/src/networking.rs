@@ -1,5 +1,6 @@
 //! Istio's `networking.istio.io` (<https://istio.io/latest/docs/reference/config/networking/>).
 
+pub mod credential;
 pub mod destination_rule;
 pub mod gateway;
 pub mod port;

@@ -312,6 +312,11 @@ impl Painter<'_> {
 
     fn rounded(&self, rect: Rect, radius: f64) {
         self.pen.begin_path();
+        self.round(rect, radius);
+    }
+
+    /// Adds a rectangle with round corners to the pen's path.
+    fn round(&self, rect: Rect, radius: f64) {
         if self.pen.round_rect_with_f64(rect.x, rect.y, rect.w, rect.h, radius).is_err() {
             self.pen.rect(rect.x, rect.y, rect.w, rect.h);
         }

@@ -1,17 +1,17 @@
 //! The certificate authority's Secret: made when there is none, rotated when asked or old. What signed before is kept in the
 //! ledger, whatever becomes of its Secret.
 
+mod secret;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::{
-    Api, ResourceExt,
-    api::{ObjectMeta, PostParams},
-};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, api::PostParams};
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use weft_install::names;
 
+use self::secret::{create, secret_of, state_of, take};
 use super::{
     cluster::Cluster,
     conditions::{AuthorityFacts, date},
@@ -25,15 +25,9 @@ use crate::{
         Authority, cluster as ca_cluster,
         cluster::{Secrets, Terms},
         ledger::{Kept, Ledger},
-        plugged::{CHAIN, ISSUER, KEY, ROOTS},
-        root,
     },
 };
 
-/// The next root while it is not signing yet.
-const NEXT_CERT: &str = "next-cert.pem";
-/// Its key.
-const NEXT_KEY: &str = "next-key.pem";
 /// How long it takes at most, as a rule, until a node's kubelet has brought a changed ConfigMap into its pods.
 const SPREADS: Duration = Duration::from_secs(120);
 
@@ -223,12 +217,6 @@ fn kept_for(kept: Kept) -> String {
     )
 }
 
-/// Where a rotation stands by the Secret's own account.
-pub fn state_of(secret: &Secret) -> State {
-    let written = secret.annotations().get(rotation::STATE);
-    written.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-}
-
 fn waits_for(state: &State, everybody: Option<bool>, ttl: Duration) -> Option<String> {
     let end = date(rotation::ends(state, ttl)?);
     Some(match (state.phase, everybody) {
@@ -240,99 +228,12 @@ fn waits_for(state: &State, everybody: Option<bool>, ttl: Duration) -> Option<St
     })
 }
 
-/// An empty Secret of the authority's, which goes with the last Mesh.
-fn secret_of(wish: &Wish<'_>, name: &str) -> Secret {
-    let labels = [
-        ("app.kubernetes.io/managed-by", names::FIELD_MANAGER),
-        ("app.kubernetes.io/part-of", "weft"),
-        (names::COMPONENT_LABEL, "certificate-authority"),
-    ];
-    Secret {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(wish.namespace.to_owned()),
-            labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-            ..ObjectMeta::default()
-        },
-        type_: Some("Opaque".into()),
-        ..Secret::default()
-    }
-}
-
-fn create(wish: &Wish<'_>) -> Result<Secret, rcgen::Error> {
-    let (certificate, key) = root::self_signed(&wish.terms.trust_domain, root::LIFETIME)?;
-    let state = State { served: wish.requests.clone(), ..State::default() };
-    let mut secret = secret_of(wish, names::CA_SECRET);
-    put(&mut secret, ISSUER, &certificate);
-    put(&mut secret, KEY, &key.serialize_pem());
-    put(&mut secret, ROOTS, &certificate);
-    put(&mut secret, CHAIN, "");
-    remember(&mut secret, &state);
-    Ok(secret)
-}
-
-/// The Secret after a step; `None` when it stays.
-fn take(secret: &Secret, state: &State, step: Step, wish: &Wish<'_>) -> Result<Option<Secret>, rcgen::Error> {
-    let mut next = secret.clone();
-    let text = |key: &str| {
-        let bytes = secret.data.as_ref().and_then(|data| data.get(key)).map_or(&[][..], |value| &value.0);
-        String::from_utf8_lossy(bytes).trim_end().to_owned()
-    };
-    let since = OffsetDateTime::now_utc().replace_nanosecond(0).ok();
-    let mut state = State { since, ..state.clone() };
-    match step {
-        Step::Stay => return Ok(None),
-        Step::Spread => {
-            let (certificate, key) = root::self_signed(&wish.terms.trust_domain, root::LIFETIME)?;
-            put(&mut next, NEXT_CERT, &certificate);
-            put(&mut next, NEXT_KEY, &key.serialize_pem());
-            put(&mut next, ROOTS, &format!("{}\n{certificate}", text(ISSUER)));
-            (state.phase, state.served) = (Phase::Spreading, wish.requests.clone());
-        }
-        // Somebody took the new key away: begin again.
-        Step::Switch if text(NEXT_KEY).is_empty() || text(NEXT_CERT).is_empty() => {
-            put(&mut next, ROOTS, &text(ISSUER));
-            (state.phase, state.served) = (Phase::Steady, BTreeSet::new());
-        }
-        Step::Switch => {
-            put(&mut next, ROOTS, &format!("{}\n{}", text(NEXT_CERT), text(ISSUER)));
-            put(&mut next, ISSUER, &text(NEXT_CERT));
-            put(&mut next, KEY, &text(NEXT_KEY));
-            put(&mut next, CHAIN, "");
-            forget(&mut next);
-            state.phase = Phase::Overlap;
-        }
-        Step::Drop => {
-            put(&mut next, ROOTS, &text(ISSUER));
-            forget(&mut next);
-            state.phase = Phase::Steady;
-        }
-    }
-    remember(&mut next, &state);
-    Ok(Some(next))
-}
-
-fn put(secret: &mut Secret, key: &str, text: &str) {
-    let text = if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
-    secret.data.get_or_insert_default().insert(key.to_owned(), ByteString(text.into_bytes()));
-}
-
-fn forget(secret: &mut Secret) {
-    if let Some(data) = &mut secret.data {
-        data.remove(NEXT_CERT);
-        data.remove(NEXT_KEY);
-    }
-}
-
-fn remember(secret: &mut Secret, state: &State) {
-    if let Ok(text) = serde_json::to_string(state) {
-        secret.annotations_mut().insert(rotation::STATE.to_owned(), text);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        secret::{NEXT_KEY, forget},
+        *,
+    };
     use crate::ca::ledger;
 
     #[test]

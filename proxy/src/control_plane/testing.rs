@@ -50,6 +50,8 @@ pub struct FakeOperator {
     pub refuse: Arc<AtomicBool>,
     /// Lifetime of certificates.
     pub lifetime: Arc<Mutex<Duration>>,
+    /// Whom certificates are for.
+    pub signs_for: Arc<Mutex<String>>,
     _tasks: JoinSet<()>,
 }
 
@@ -69,7 +71,14 @@ impl FakeOperator {
         let (streams, streams_seen) = mpsc::channel(4);
         let (asked, asked_seen) = mpsc::channel(64);
         let (refuse, lifetime) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Duration::from_secs(3600))));
-        let service = Certificates { ca: ca.clone(), asked, refuse: refuse.clone(), lifetime: lifetime.clone() };
+        let signs_for = Arc::new(Mutex::new("spiffe://cluster.local/ns/shop/sa/web".to_owned()));
+        let service = Certificates {
+            ca: ca.clone(),
+            asked,
+            refuse: refuse.clone(),
+            lifetime: lifetime.clone(),
+            signs_for: signs_for.clone(),
+        };
         let create = move |request: HttpRequest| {
             let service = service.clone();
             async move {
@@ -95,7 +104,7 @@ impl FakeOperator {
                 });
             }
         });
-        Self { address, ca, streams: streams_seen, asked: asked_seen, refuse, lifetime, _tasks: tasks }
+        Self { address, ca, streams: streams_seen, asked: asked_seen, refuse, lifetime, signs_for, _tasks: tasks }
     }
 
     pub fn token(&self) -> String {
@@ -125,6 +134,7 @@ struct Certificates {
     asked: mpsc::Sender<Asked>,
     refuse: Arc<AtomicBool>,
     lifetime: Arc<Mutex<Duration>>,
+    signs_for: Arc<Mutex<String>>,
 }
 
 impl UnaryService<IstioCertificateRequest> for Certificates {
@@ -140,7 +150,8 @@ impl UnaryService<IstioCertificateRequest> for Certificates {
                 return Err(Status::unauthenticated("the token is used up"));
             }
             let lifetime = *this.lifetime.lock().unwrap();
-            let cert_chain = this.ca.sign(&request.into_inner().csr, "spiffe://cluster.local/ns/shop/sa/web", lifetime);
+            let signs_for = this.signs_for.lock().unwrap().clone();
+            let cert_chain = this.ca.sign(&request.into_inner().csr, &signs_for, lifetime);
             Ok(Response::new(IstioCertificateResponse { cert_chain }))
         })
     }

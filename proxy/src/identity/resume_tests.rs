@@ -131,3 +131,24 @@ async fn a_join_token_that_came_later_is_used_and_one_of_no_use_is_left() {
     keeper.ask().await.unwrap();
     assert_eq!(operator.asked.recv().await.unwrap(), None, "the certificate goes on, and the token was tried once");
 }
+
+#[tokio::test]
+async fn a_join_token_of_another_account_is_tried_once() {
+    let mut operator = FakeOperator::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (file, token) = (dir.path().join("identity.pem"), token_file(&operator.token()));
+    let join = Credentials::Join(token.path().into());
+    let (shared, keeper) = start(&operator, join.clone(), &file).unwrap();
+    certified(&shared, keeper, None).await;
+    let own = std::mem::replace(
+        &mut *operator.signs_for.lock().unwrap(),
+        "spiffe://cluster.local/ns/shop/sa/other".to_owned(),
+    );
+    std::fs::write(token.path(), operator.token().replace(".id.", ".others.")).unwrap();
+    let (_, keeper) = start(&operator, join, &file).unwrap();
+    assert!(matches!(keeper.ask().await, Err(RequestError::Answer(_))));
+    while operator.asked.try_recv().is_ok() {}
+    *operator.signs_for.lock().unwrap() = own;
+    keeper.ask().await.unwrap();
+    assert_eq!(operator.asked.recv().await.unwrap(), None, "the certificate goes on, and no other use was spent");
+}

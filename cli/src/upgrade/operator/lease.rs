@@ -10,25 +10,40 @@ use kube::Api;
 use weft_install::{names, render::bootstrap::OPERATOR};
 
 use super::Idle;
-use crate::{cluster::Cluster, output::ago};
+use crate::{
+    cluster::{Cluster, explain},
+    output::ago,
+};
 
 /// A renewal that is older is told: a holder renews every two seconds and stops when it could not for ten.
 const OLD: Duration = Duration::from_secs(60);
 /// Before a second look. One that is renewed meanwhile is held, whatever this machine's clock says.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Why nobody reconciles although an operator is ready. Nothing where that cannot be known, or the Lease may not be read.
-pub(super) async fn stale(cluster: &Cluster) -> Option<Idle> {
+/// Why nobody reconciles although an operator is ready.
+///
+/// # Errors
+/// When the Lease cannot be read: then nobody knows.
+pub(super) async fn stale(cluster: &Cluster) -> anyhow::Result<Option<Idle>> {
     let leases: Api<Lease> = Api::namespaced(cluster.client.clone(), &cluster.system);
-    let look = async || leases.get_opt(names::FIELD_MANAGER).await.ok().map(|found| found.and_then(|lease| lease.spec));
-    let first = look().await?;
-    judge(first.as_ref(), &cluster.system, Timestamp::now())?;
-    tokio::time::sleep(AGAIN).await;
-    let second = look().await?;
-    if first != second {
-        return None;
+    let look = async || leases.get_opt(names::FIELD_MANAGER).await.map(|found| found.and_then(|lease| lease.spec));
+    looked(look, &cluster.system, AGAIN).await
+}
+
+/// What two looks `apart` from each other tell.
+async fn looked(
+    look: impl AsyncFn() -> kube::Result<Option<LeaseSpec>>,
+    system: &str,
+    apart: Duration,
+) -> anyhow::Result<Option<Idle>> {
+    let failed = |error: kube::Error| explain(&format!("read Lease {system}/{}", names::FIELD_MANAGER), &error);
+    let first = look().await.map_err(failed)?;
+    if judge(first.as_ref(), system, Timestamp::now()).is_none() {
+        return Ok(None);
     }
-    judge(second.as_ref(), &cluster.system, Timestamp::now())
+    tokio::time::sleep(apart).await;
+    let second = look().await.map_err(failed)?;
+    Ok(judge(second.as_ref(), system, Timestamp::now()).filter(|_| first == second))
 }
 
 fn judge(lease: Option<&LeaseSpec>, system: &str, now: Timestamp) -> Option<Idle> {
@@ -59,9 +74,27 @@ fn judge(lease: Option<&LeaseSpec>, system: &str, now: Timestamp) -> Option<Idle
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+    use kube::core::Status;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_lease_that_cannot_be_read_is_no_good_sign() {
+        let refused = || {
+            let message = "leases.coordination.k8s.io is forbidden".to_owned();
+            kube::Error::Api(Box::new(Status { code: 403, message, ..Status::default() }))
+        };
+        let error = looked(async || Err(refused()), "mesh", Duration::ZERO).await.unwrap_err().to_string();
+        assert!(error.contains("read Lease mesh/weft-operator") && error.contains("role"), "{error}");
+        let first = Cell::new(true);
+        let second =
+            looked(async || if first.replace(false) { Ok(None) } else { Err(refused()) }, "mesh", Duration::ZERO);
+        assert!(second.await.is_err(), "nor is it one at the second look");
+        assert!(looked(async || Ok(None), "mesh", Duration::ZERO).await.unwrap().is_some_and(|idle| idle.broken));
+    }
 
     #[test]
     fn a_lease_that_nobody_renews_is_told_with_its_age() {

@@ -72,6 +72,18 @@ pub struct ServerTls {
     pub cipher_suites: Vec<String>,
 }
 
+impl ServerTls {
+    /// The Secret that is shown, the first that is named, and the field that names it, such as `credentialNames[0]`.
+    pub fn credential(&self) -> Option<(String, &str)> {
+        let several = self.credential_names.iter().enumerate().map(|(index, name)| (Some(index), name));
+        let mut named = std::iter::once((None, &self.credential_name)).chain(several);
+        let (index, name) = named.find(|(_, name)| !name.is_empty())?;
+        let field =
+            index.map_or_else(|| "credentialName".to_owned(), |index: usize| format!("credentialNames[{index}]"));
+        Some((field, name.as_str()))
+    }
+}
+
 /// A pair of files.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
@@ -117,5 +129,23 @@ words! {
         V1_2 = "TLSV1_2",
         /// 1.3.
         V1_3 = "TLSV1_3",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_secret_that_is_named_is_shown() {
+        let of = |one: &str, several: &[&str]| {
+            let credential_names = several.iter().map(|name| (*name).to_owned()).collect();
+            let tls = ServerTls { credential_name: one.to_owned(), credential_names, ..ServerTls::default() };
+            tls.credential().map(|(field, name)| (field, name.to_owned()))
+        };
+        let found = |field: &str, name: &str| Some((field.to_owned(), name.to_owned()));
+        assert_eq!(of("a", &["b"]), found("credentialName", "a"));
+        assert_eq!(of("", &["", "b", "c"]), found("credentialNames[1]", "b"));
+        assert_eq!(of("", &[""]), None);
     }
 }

@@ -79,7 +79,7 @@ pub fn control_plane() -> Vec<Rule> {
             &[""],
             &["secrets"],
             &READ,
-            "certificates that Gateways name lie beside the gateways, in any namespace; only named ones are read",
+            "credentials that Gateways and DestinationRules name lie beside the pods that use them, in any namespace; only named ones are read",
         ),
         rule(&["authentication.k8s.io"], &["tokenreviews"], &["create"], "proxies prove who they are by tokens"),
         rule(

@@ -4,6 +4,7 @@ use envoy_types::pb::envoy::{
     config::core::v3::{DataSource, data_source::Specifier},
     extensions::transport_sockets::tls::v3::{CertificateValidationContext, Secret, TlsCertificate, secret},
 };
+use weft_api::networking::credential;
 
 use super::tls::{credential_resource, credential_roots_resource};
 use crate::{
@@ -11,15 +12,10 @@ use crate::{
     resource::{Resource, type_url},
 };
 
-/// The certificate of a credential: `tls.crt` and `tls.key` of a `kubernetes.io/tls` Secret, or `cert` and `key` of a
-/// generic one. `None` when the Secret or one of the two is missing.
-pub(super) fn certificate(view: &View<'_>, namespace: &str, credential: &str) -> Option<Resource> {
-    let value = |key: &str| view.secret_value(namespace, credential, key).filter(|v| !v.is_empty());
-    let (chain, key) = match (value("tls.crt"), value("tls.key")) {
-        (Some(chain), Some(key)) => (chain, key),
-        _ => (value("cert")?, value("key")?),
-    };
-    let name = credential_resource(credential);
+/// The certificate of a credential. `None` when the Secret, its chain or its key is missing.
+pub(super) fn certificate(view: &View<'_>, namespace: &str, name: &str) -> Option<Resource> {
+    let (chain, key) = credential::pair(|key| view.secret_value(namespace, name, key))?;
+    let name = credential_resource(name);
     let secret = Secret {
         name: name.clone(),
         r#type: Some(secret::Type::TlsCertificate(TlsCertificate {
@@ -31,16 +27,10 @@ pub(super) fn certificate(view: &View<'_>, namespace: &str, credential: &str) ->
     Some(Resource::plain(name, type_url::SECRET, &secret))
 }
 
-/// The roots that belong to a credential: `ca.crt` or `cacert` of the Secret itself, or of the one named
-/// `<credential>-cacert`.
-pub(super) fn roots(view: &View<'_>, namespace: &str, credential: &str) -> Option<Resource> {
-    let beside = format!("{credential}-cacert");
-    let pem = [credential, &beside].into_iter().find_map(|secret| {
-        ["ca.crt", "cacert"]
-            .into_iter()
-            .find_map(|key| view.secret_value(namespace, secret, key).filter(|v| !v.is_empty()))
-    })?;
-    let name = credential_roots_resource(credential);
+/// The roots that belong to a credential.
+pub(super) fn roots(view: &View<'_>, namespace: &str, name: &str) -> Option<Resource> {
+    let pem = credential::roots(name, |secret, key| view.secret_value(namespace, secret, key))?;
+    let name = credential_roots_resource(name);
     let secret = Secret {
         name: name.clone(),
         r#type: Some(secret::Type::ValidationContext(CertificateValidationContext {

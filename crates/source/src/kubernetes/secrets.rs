@@ -1,17 +1,18 @@
-//! Which Secrets are wanted: those that gateways name, in the namespaces where the gateways' pods run.
+//! Which Secrets are wanted: those that Gateways and DestinationRules name, and those with their roots, in the namespaces where the
+//! pods run that they are for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use weft_api::{
     Object, Spec, code,
-    networking::{DestinationRule, Gateway},
+    networking::{
+        DestinationRule, Gateway,
+        credential::{is_secret_name, roots_secret},
+    },
 };
 use weft_model::{Diagnostic, Severity};
 
 use super::ledger::Name;
-
-/// The Secret that has the roots that belong to a credential, when the credential's own Secret has none.
-const ROOTS_SUFFIX: &str = "-cacert";
 
 /// The Secrets that these objects name together.
 pub(super) fn wanted<'o>(
@@ -28,7 +29,7 @@ pub(super) fn wanted<'o>(
             if workloads.include(pod) {
                 for credential in credentials {
                     wanted.insert(Name::new(&pod.meta.namespace, credential));
-                    wanted.insert(Name::new(&pod.meta.namespace, &format!("{credential}{ROOTS_SUFFIX}")));
+                    wanted.insert(Name::new(&pod.meta.namespace, &roots_secret(credential)));
                 }
             }
         }
@@ -76,7 +77,7 @@ fn credentials(object: &Object) -> Option<(Workloads<'_>, Vec<&str>)> {
 fn of_gateway(gateway: &Gateway) -> Vec<&str> {
     let settings = gateway.servers.iter().filter_map(|server| server.tls.as_ref());
     let names = settings.flat_map(|tls| std::iter::once(&tls.credential_name).chain(&tls.credential_names));
-    names.map(String::as_str).filter(|name| is_name(name)).collect()
+    names.map(String::as_str).filter(|name| is_secret_name(name)).collect()
 }
 
 fn of_rule(rule: &DestinationRule) -> Vec<&str> {
@@ -84,14 +85,7 @@ fn of_rule(rule: &DestinationRule) -> Vec<&str> {
     let settings = policies.flat_map(|policy| {
         policy.tls.iter().chain(policy.port_level_settings.iter().filter_map(|port| port.tls.as_ref()))
     });
-    settings.map(|tls| tls.credential_name.as_str()).filter(|name| is_name(name)).collect()
-}
-
-/// What cannot be a Secret's name (a path, a URL) must not reach a field selector.
-fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() + ROOTS_SUFFIX.len() <= 253
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+    settings.map(|tls| tls.credential_name.as_str()).filter(|name| is_secret_name(name)).collect()
 }
 
 /// Tells that not every Secret can be followed.
@@ -100,7 +94,10 @@ pub(super) fn too_many(limit: usize) -> Diagnostic {
         code: code::UNAVAILABLE.to_owned(),
         aliases: Vec::new(),
         severity: Severity::Error,
-        message: format!("gateways name more than {} credentials; the last by name are not read", limit / 2),
+        message: format!(
+            "Gateways and DestinationRules name more than {} credentials; the last by name are not read",
+            limit / 2
+        ),
         object: None,
         field: String::new(),
         file: None,

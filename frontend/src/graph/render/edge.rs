@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use web_sys::Path2d;
 use weft_model::graph::{Health, Lock};
 
-use super::Painter;
+use super::{Detail, Painter};
 use crate::{
     graph::{
         geometry::{Cubic, Point, Rect, Step},
@@ -15,7 +15,10 @@ use crate::{
 };
 
 /// All lines of a scene for views from afar: one path for all of a colour and a width in each part of the scene.
-pub struct Strands(Vec<Tile>);
+pub struct Strands {
+    detail: Detail,
+    tiles: Vec<Tile>,
+}
 
 struct Tile {
     /// What its lines take.
@@ -25,14 +28,22 @@ struct Tile {
 
 /// How far beside its line an edge is seen at most.
 const SEEN: f64 = 12.0;
+/// Lines of a bend among dots.
+const PARTS: u8 = 5;
 /// Parts of a scene in each direction.
 const TILES: f64 = 4.0;
 
 impl Strands {
+    /// Whether they are drawn as it is done at `detail`.
+    pub fn suits(&self, detail: Detail) -> bool {
+        self.detail == detail
+    }
+
     /// Of every edge of a scene.
-    pub fn new(scene: &Scene) -> Self {
+    pub fn new(scene: &Scene, detail: Detail) -> Self {
+        let none = Self { detail, tiles: Vec::new() };
         let areas = scene.edges.iter().map(|edge| edge.area);
-        let Some(all) = areas.reduce(Rect::union) else { return Self(Vec::new()) };
+        let Some(all) = areas.reduce(Rect::union) else { return none };
         let place = |at: f64, start: f64, length: f64| ((at - start) / length * TILES).clamp(0.0, TILES - 1.0) as u8;
         let mut tiles: BTreeMap<(u8, u8), Tile> = BTreeMap::new();
         for edge in &scene.edges {
@@ -49,7 +60,7 @@ impl Strands {
                 let path = match tile.groups.entry((edge.health, edge.width as u8)) {
                     Entry::Occupied(known) => &known.into_mut().1,
                     Entry::Vacant(place) => {
-                        let Ok(path) = Path2d::new() else { return Self(Vec::new()) };
+                        let Ok(path) = Path2d::new() else { return none };
                         &place.insert((edge.width, path)).1
                     }
                 };
@@ -60,18 +71,25 @@ impl Strands {
                 match step {
                     Step::Move(_) => {}
                     Step::Line(_, to) => path.line_to(to.x, to.y),
+                    // Among dots a bend is a few pixels long.
+                    Step::Bend(piece) if detail == Detail::Dots => {
+                        for part in 1..=PARTS {
+                            let to = piece.at(f64::from(part) / f64::from(PARTS));
+                            path.line_to(to.x, to.y);
+                        }
+                    }
                     Step::Bend(Cubic { a, b, to, .. }) => path.bezier_curve_to(a.x, a.y, b.x, b.y, to.x, to.y),
                 }
             }
         }
-        Self(tiles.into_values().collect())
+        Self { detail, tiles: tiles.into_values().collect() }
     }
 }
 
 impl Painter<'_> {
     /// The lines of a scene, those of its parts that are seen.
     pub(super) fn bundle(&self, strands: &Strands, window: Rect) {
-        for tile in strands.0.iter().filter(|tile| tile.area.grow(SEEN).meets(window)) {
+        for tile in strands.tiles.iter().filter(|tile| tile.area.grow(SEEN).meets(window)) {
             for ((health, _), (width, path)) in &tile.groups {
                 self.pen.set_stroke_style_str(self.palette.health(*health));
                 self.pen.set_line_width(width.max(0.7 / self.view.scale));

@@ -19,15 +19,23 @@ const HEALTH: f64 = 0.9;
 /// How far what lies below the node of several is seen.
 const PILE: f64 = 8.0;
 
+/// What the edge of a node says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Edge {
+    Plain,
+    Degraded,
+    Failing,
+    Hovered,
+}
+
 impl Painter<'_> {
-    /// The outline of a kind: services are hexagons, everything else is rounded.
+    /// Adds the outline of a kind to the pen's path: services are hexagons, everything else is rounded.
     fn outline(&self, kind: NodeKind, rect: Rect) {
         if kind != NodeKind::Service {
-            self.rounded(rect, if kind == NodeKind::App { 14.0 } else { 6.0 });
+            self.round(rect, if kind == NodeKind::App { 14.0 } else { 6.0 });
             return;
         }
         let (pen, cut, middle) = (self.pen, 14.0, rect.centre().y);
-        pen.begin_path();
         pen.move_to(rect.x, middle);
         for (x, y) in [
             (rect.x + cut, rect.y),
@@ -131,8 +139,18 @@ impl Painter<'_> {
 
     /// Nodes, of one opacity: their shapes, then their health, then their text.
     pub(super) fn nodes(&self, nodes: Vec<(usize, &NodeShape)>, detail: Detail, emphasis: &Emphasis) {
-        for (index, node) in &nodes {
-            self.body(node, detail, emphasis.node == Some(*index), emphasis.selected_node == Some(*index));
+        self.bodies(&nodes, detail, emphasis);
+        if detail == Detail::Full {
+            for (_, node) in &nodes {
+                match node.kind {
+                    NodeKind::Gateway => self.port(node.rect.x, node.rect),
+                    NodeKind::Egress => self.port(node.rect.x + node.rect.w, node.rect),
+                    _ => {}
+                }
+                for mark in &node.marks {
+                    self.mark(mark);
+                }
+            }
         }
         let corner = |node: &NodeShape| Point::new(node.rect.x, node.rect.y);
         if detail == Detail::Full {
@@ -147,61 +165,66 @@ impl Painter<'_> {
         }
     }
 
-    /// A node without its health and its text.
-    fn body(&self, node: &NodeShape, detail: Detail, hovered: bool, selected: bool) {
-        let (pen, palette, rect) = (self.pen, self.palette, node.rect);
-        if selected {
-            self.rounded(rect.grow(3.0), 9.0);
+    /// Nodes without their health and their text, all that look alike at once.
+    fn bodies(&self, nodes: &[(usize, &NodeShape)], detail: Detail, emphasis: &Emphasis) {
+        let (pen, palette) = (self.pen, self.palette);
+        let paint = |fill: &str, stroke: &str, width: f64| {
+            pen.set_fill_style_str(fill);
+            pen.fill();
+            pen.set_stroke_style_str(stroke);
+            pen.set_line_width(width);
+            pen.stroke();
+        };
+        for (_, node) in nodes.iter().filter(|(index, _)| emphasis.selected_node == Some(*index)) {
+            self.rounded(node.rect.grow(3.0), 9.0);
             pen.set_stroke_style_str(&palette.accent);
             pen.set_line_width(2.0);
             pen.stroke();
         }
-        if let Some((_, tab)) = node.version.as_ref().filter(|_| detail == Detail::Full) {
-            self.rounded(*tab, 4.0);
-            pen.set_fill_style_str(&palette.surface);
-            pen.fill();
-            pen.set_stroke_style_str(&palette.strong);
-            pen.set_line_width(1.0);
-            pen.stroke();
-        }
-        if node.members > 0 {
-            // A pile: there is more than one below.
-            for step in [PILE, PILE / 2.0] {
-                self.rounded(Rect { x: rect.x + step, y: rect.y + step, ..rect }, 6.0);
-                pen.set_fill_style_str(&palette.sunken);
-                pen.fill();
-                pen.set_stroke_style_str(&palette.strong);
-                pen.set_line_width(1.0);
-                pen.stroke();
+        if detail == Detail::Full {
+            pen.begin_path();
+            for (_, tab) in nodes.iter().filter_map(|(_, node)| node.version.as_ref()) {
+                self.round(*tab, 4.0);
             }
+            paint(&palette.surface, &palette.strong, 1.0);
         }
-        self.outline(node.kind, rect);
-        pen.set_fill_style_str(&palette.surface);
-        pen.fill();
-        let (colour, width) = match node.health {
-            Health::Failing => (&palette.failing, 1.5),
-            Health::Degraded => (&palette.degraded, 1.5),
-            _ => (&palette.strong, 1.0),
-        };
-        pen.set_stroke_style_str(if hovered { &palette.accent } else { colour });
-        pen.set_line_width(if hovered { 1.5 } else { width });
-        if matches!(node.kind, NodeKind::Unmeshed | NodeKind::External | NodeKind::Unknown | NodeKind::Hidden) {
-            self.dash(&[4.0, 3.0]);
-            pen.stroke();
-            self.dash(&[]);
-        } else {
-            pen.stroke();
+        // A pile: there is more than one below.
+        for step in [PILE, PILE / 2.0] {
+            pen.begin_path();
+            for (_, node) in nodes.iter().filter(|(_, node)| node.members > 0) {
+                self.round(Rect { x: node.rect.x + step, y: node.rect.y + step, ..node.rect }, 6.0);
+            }
+            paint(&palette.sunken, &palette.strong, 1.0);
         }
-        if detail != Detail::Full {
-            return;
+        let mut alike: BTreeMap<(Edge, bool), Vec<&NodeShape>> = BTreeMap::new();
+        for (index, node) in nodes {
+            let edge = match node.health {
+                _ if emphasis.node == Some(*index) => Edge::Hovered,
+                Health::Failing => Edge::Failing,
+                Health::Degraded => Edge::Degraded,
+                _ => Edge::Plain,
+            };
+            let kinds = [NodeKind::Unmeshed, NodeKind::External, NodeKind::Unknown, NodeKind::Hidden];
+            alike.entry((edge, kinds.contains(&node.kind))).or_default().push(node);
         }
-        match node.kind {
-            NodeKind::Gateway => self.port(rect.x, rect),
-            NodeKind::Egress => self.port(rect.x + rect.w, rect),
-            _ => {}
-        }
-        for mark in &node.marks {
-            self.mark(mark);
+        for ((edge, dashed), nodes) in alike {
+            pen.begin_path();
+            for node in nodes {
+                self.outline(node.kind, node.rect);
+            }
+            let (colour, width) = match edge {
+                Edge::Plain => (&palette.strong, 1.0),
+                Edge::Degraded => (&palette.degraded, 1.5),
+                Edge::Failing => (&palette.failing, 1.5),
+                Edge::Hovered => (&palette.accent, 1.5),
+            };
+            if dashed {
+                self.dash(&[4.0, 3.0]);
+            }
+            paint(&palette.surface, colour, width);
+            if dashed {
+                self.dash(&[]);
+            }
         }
     }
 

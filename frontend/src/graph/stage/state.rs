@@ -12,7 +12,7 @@ use crate::{
         memory,
         palette::{Palette, Ruler, Widths},
         picture::Picture,
-        render::{Emphasis, Painter, SPECKS, Strands},
+        render::{Detail, Emphasis, Painter, SPECKS, Strands},
         scene::{Choice, Hit, Path, Scene},
         viewport::Viewport,
         worker::Maker,
@@ -279,8 +279,10 @@ impl State {
             let (node, edge) = split(self.lit());
             let (selected_node, selected_edge) = split(self.named(&self.selected));
             let emphasis = Emphasis { path: path.as_ref(), node, edge, selected_node, selected_edge };
-            if self.strands.is_none() {
-                self.strands = Some(Strands::new(&self.scene));
+            let detail = Detail::at(self.view.scale);
+            // From near each edge is drawn by itself.
+            if detail != Detail::Full && !self.strands.as_ref().is_some_and(|strands| strands.suits(detail)) {
+                self.strands = Some(Strands::new(&self.scene, detail));
             }
             self.painter(0).scene(&self.scene, &emphasis, self.strands.as_ref(), false);
             self.dirty = false;

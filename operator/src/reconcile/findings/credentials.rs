@@ -7,16 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use weft_api::{Kind, ObjectKey};
 use weft_lint::code::{CREDENTIAL_NOT_FOUND, CREDENTIAL_UNUSABLE};
 use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, ObjectRef};
 
 use crate::{
+    credential::{shown, usable},
     reconcile::{cluster::Cluster, problem::Reason},
-    serving::{credential, is_name},
 };
 
 /// Secrets that are asked for in one round; of more, the others are not told.
@@ -30,12 +27,12 @@ pub(super) struct Unmet {
     namespace: String,
     /// The credential's name.
     secret: String,
-    /// The Secret that was not seen, where that is the reason.
-    absent: String,
+    /// The Secrets that were not seen, where that is the reason: any one of them would do.
+    absent: Vec<String>,
     /// Who they are, as half a sentence.
     users: &'static str,
     lack: Lack,
-    /// What is wrong with the Secret; nothing when one was not seen.
+    /// What is wrong with what is there; nothing when a Secret was not seen.
     why: Option<String>,
 }
 
@@ -62,7 +59,7 @@ fn of_gateways(snapshot: &Snapshot) -> Vec<Unmet> {
         let servers = gateway.servers.iter().enumerate();
         let named: Vec<(String, &str)> = servers
             .filter_map(|(index, server)| {
-                let (field, secret) = credential(server.tls.as_ref()?)?;
+                let (field, secret) = shown(server.tls.as_ref()?)?;
                 Some((format!("spec.servers[{index}].tls.{field}"), secret))
             })
             .collect();
@@ -83,7 +80,7 @@ fn of_gateways(snapshot: &Snapshot) -> Vec<Unmet> {
                     field: field.clone(),
                     namespace: namespace.to_owned(),
                     secret: (*secret).to_owned(),
-                    absent: (*secret).to_owned(),
+                    absent: vec![(*secret).to_owned()],
                     users: "the gateway runs",
                     lack: Lack::Pair,
                     why,
@@ -94,49 +91,21 @@ fn of_gateways(snapshot: &Snapshot) -> Vec<Unmet> {
     found
 }
 
-fn present(snapshot: &Snapshot, namespace: &str, name: &str) -> bool {
-    snapshot.object(&ObjectKey::new(Kind::Secret, namespace, name)).is_some()
-}
-
-fn value<'s>(snapshot: &'s Snapshot, namespace: &str, name: &str, key: &str) -> Option<&'s [u8]> {
-    snapshot.secret_value(namespace, name, key).filter(|value| !value.is_empty())
-}
-
-/// Whether a gateway can show the Secret; else why not, in words that hold nothing of it, or nothing where there is none.
-fn usable(snapshot: &Snapshot, namespace: &str, name: &str) -> Result<(), Option<String>> {
-    if !present(snapshot, namespace, name) {
-        return Err(None);
-    }
-    let value = |key: &str| value(snapshot, namespace, name, key);
-    let pair = |chain: &str, key: &str| Some((value(chain)?, value(key)?));
-    let (chain, key) = pair("tls.crt", "tls.key")
-        .or_else(|| pair("cert", "key"))
-        .ok_or_else(|| Some("it has neither tls.crt and tls.key nor cert and key".to_owned()))?;
-    let chain: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().unwrap_or_default();
-    if chain.is_empty() {
-        return Err(Some("its certificate is none in PEM".to_owned()));
-    }
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Some("its key is no private key in PEM".to_owned()))?;
-    match CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Some(format!("its key and its certificate do not go together: {error}"))),
-    }
-}
-
 /// The findings, and whether everything was looked at. A Secret counts as missing when the API server says so as well: one
 /// that was named a moment ago has not been read yet, and one that may not be read may well be there.
 pub(super) async fn confirmed(cluster: &Cluster, all: Vec<Unmet>) -> (Vec<Diagnostic>, bool) {
     let mut absent: BTreeMap<(String, String), bool> = BTreeMap::new();
     let mut complete = true;
-    for unmet in all.iter().filter(|unmet| unmet.why.is_none()) {
-        let key = (unmet.namespace.clone(), unmet.absent.clone());
+    let unseen = all.iter().filter(|unmet| unmet.why.is_none());
+    let wanted = unseen.flat_map(|unmet| unmet.absent.iter().map(move |secret| (&unmet.namespace, secret)));
+    for (namespace, secret) in wanted {
+        let key = (namespace.clone(), secret.clone());
         if absent.contains_key(&key) || absent.len() >= LOOKS {
             continue;
         }
-        let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &unmet.namespace);
-        let doing = format!("look for Secret {}/{}", unmet.namespace, unmet.absent);
-        match cluster.ask(&doing, secrets.get_metadata_opt(&unmet.absent)).await {
+        let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
+        let doing = format!("look for Secret {namespace}/{secret}");
+        match cluster.ask(&doing, secrets.get_metadata_opt(secret)).await {
             Ok(found) => {
                 absent.insert(key, found.is_none());
             }
@@ -150,14 +119,16 @@ pub(super) async fn confirmed(cluster: &Cluster, all: Vec<Unmet>) -> (Vec<Diagno
             }
         }
     }
-    let told = |unmet: &Unmet| {
-        let known = absent.get(&(unmet.namespace.clone(), unmet.absent.clone())) == Some(&true);
-        unmet.why.is_some() || known
-    };
-    (all.iter().filter(|unmet| told(unmet)).map(Unmet::finding).collect(), complete)
+    (all.iter().filter(|unmet| unmet.is_sure(&absent)).map(Unmet::finding).collect(), complete)
 }
 
 impl Unmet {
+    /// Whether it is so, by what the API server says of Secrets (namespace and name): every one that would do is `absent`.
+    fn is_sure(&self, absent: &BTreeMap<(String, String), bool>) -> bool {
+        let gone = |secret: &String| absent.get(&(self.namespace.clone(), secret.clone())) == Some(&true);
+        self.why.is_some() || self.absent.iter().all(gone)
+    }
+
     fn finding(&self) -> Diagnostic {
         let Self { namespace, secret, users, .. } = self;
         let code = if self.why.is_none() { CREDENTIAL_NOT_FOUND } else { CREDENTIAL_UNUSABLE };

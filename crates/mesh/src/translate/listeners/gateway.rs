@@ -276,7 +276,7 @@ impl Edge<'_> {
 
     fn secrets(&self, settings: &ServerTls, out: &mut Vec<Resource>) {
         let (view, namespace) = (self.scope.view, self.proxy.namespace());
-        if let Some(credential) = credential(settings) {
+        if let Some((_, credential)) = settings.credential() {
             for secret in [
                 secrets::certificate(view, namespace, credential),
                 secrets::roots(view, namespace, credential).filter(|_| wants_client_certificates(settings)),
@@ -321,11 +321,6 @@ fn sni(hosts: Vec<String>) -> Vec<String> {
     if hosts.iter().any(|h| h == "*") { Vec::new() } else { hosts }
 }
 
-fn credential(settings: &ServerTls) -> Option<&str> {
-    let named = std::iter::once(&settings.credential_name).chain(&settings.credential_names);
-    named.map(String::as_str).find(|name| !name.is_empty())
-}
-
 fn wants_client_certificates(settings: &ServerTls) -> bool {
     matches!(settings.mode, ServerTlsMode::Mutual | ServerTlsMode::OptionalMutual)
 }
@@ -335,7 +330,7 @@ pub(super) fn server_tls(settings: &ServerTls, http: bool) -> Option<TransportSo
     if matches!(settings.mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough) {
         return None;
     }
-    let named = credential(settings);
+    let named = settings.credential().map(|(_, name)| name);
     let files = settings.tls_certificates.first();
     let certificate = match (settings.mode, named, files) {
         (ServerTlsMode::IstioMutual, _, _) => ServerCertificate::Workload,

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use weft_api::networking::{
     DestinationRule, TrafficPolicy,
+    credential::{is_secret_name, roots, roots_secret},
     traffic_policy::{ClientTls, ClientTlsMode},
 };
 use weft_mesh::{
@@ -12,7 +13,8 @@ use weft_mesh::{
     snapshot::{Visibility, Workload},
 };
 
-use super::{Lack, Unmet, is_name, present, usable, value};
+use super::{Lack, Unmet};
+use crate::credential::{present, usable};
 
 /// The label that makes a pod a gateway for rules that select nobody.
 const GATEWAY_LABEL: &str = "istio";
@@ -69,7 +71,9 @@ fn places<'s>(snapshot: &'s Snapshot, rule: &Typed<DestinationRule>) -> (BTreeSe
             (pods.filter(chosen).map(namespace).collect(), "the workloads that it selects run")
         }
         None => {
-            let gateways = pods.filter(|workload| workload.labels.contains_key(GATEWAY_LABEL)).map(namespace);
+            // Others wear the label without a proxy: Istio's own control plane does.
+            let gateway = |workload: &&Arc<Workload>| workload.injected && workload.labels.contains_key(GATEWAY_LABEL);
+            let gateways = pods.filter(gateway).map(namespace);
             (gateways.filter(|namespace| seen.includes(namespace)).collect(), "gateways run")
         }
     }
@@ -90,29 +94,25 @@ fn of_policy<'p>(at: &str, policy: &'p TrafficPolicy) -> Vec<(String, &'p Client
         Some((format!("{at}.portLevelSettings[{index}].tls.credentialName"), port.tls.as_ref()?))
     });
     let originates = |tls: &ClientTls| matches!(tls.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual);
-    own.chain(ports).filter(|(_, tls)| originates(tls) && is_name(&tls.credential_name)).collect()
+    own.chain(ports).filter(|(_, tls)| originates(tls) && is_secret_name(&tls.credential_name)).collect()
 }
 
-/// What lacks, the Secret whose absence is the reason, and else what is wrong with the one that is there.
-fn lacks(snapshot: &Snapshot, namespace: &str, tls: &ClientTls) -> Option<(Lack, String, Option<String>)> {
+/// What lacks, the Secrets whose absence is the reason, and else what is wrong with what is there.
+fn lacks(snapshot: &Snapshot, namespace: &str, tls: &ClientTls) -> Option<(Lack, Vec<String>, Option<String>)> {
     let name = &tls.credential_name;
     if tls.mode == ClientTlsMode::Mutual
         && let Err(why) = usable(snapshot, namespace, name)
     {
-        return Some((Lack::ClientPair, name.clone(), why));
+        return Some((Lack::ClientPair, vec![name.clone()], why));
     }
-    if tls.insecure_skip_verify == Some(true) {
+    let has_roots = || roots(name, |secret, key| snapshot.secret_value(namespace, secret, key)).is_some();
+    if tls.insecure_skip_verify == Some(true) || has_roots() {
         return None;
     }
-    let beside = format!("{name}-cacert");
-    let has_roots =
-        |secret: &str| ["ca.crt", "cacert"].iter().any(|key| value(snapshot, namespace, secret, key).is_some());
-    if has_roots(name) || has_roots(&beside) {
-        return None;
-    }
-    let absent = [name, &beside].into_iter().find(|secret| !present(snapshot, namespace, secret));
-    let why = absent.is_none().then(|| "none has ca.crt or cacert".to_owned());
-    Some((Lack::Roots, absent.unwrap_or(name).clone(), why))
+    let mut absent = vec![name.clone(), roots_secret(name)];
+    absent.retain(|secret| !present(snapshot, namespace, secret));
+    let why = absent.is_empty().then(|| "none has ca.crt or cacert".to_owned());
+    Some((Lack::Roots, absent, why))
 }
 
 #[cfg(test)]
@@ -153,10 +153,13 @@ mod tests {
         let gateway = pod("edge", "istio", "egressgateway");
         let told = |objects: &[Value]| -> Vec<String> {
             let found = found(objects);
-            found.iter().map(|unmet| format!("{}/{} {:?}", unmet.namespace, unmet.absent, unmet.why)).collect()
+            found
+                .iter()
+                .map(|unmet| format!("{}/{} {:?}", unmet.namespace, unmet.absent.join("+"), unmet.why))
+                .collect()
         };
         let plain = rule(&Value::Null, &simple);
-        assert_eq!(told(&[plain.clone(), gateway.clone()]), ["edge/bank None"]);
+        assert_eq!(told(&[plain.clone(), gateway.clone()]), ["edge/bank+bank-cacert None"]);
         assert!(told(std::slice::from_ref(&plain)).is_empty(), "nobody originates");
         assert!(told(&[plain.clone(), pod("shop", "app", "web")]).is_empty(), "a sidecar takes none");
         for there in ["bank", "bank-cacert"] {
@@ -166,7 +169,11 @@ mod tests {
         let other = secret("edge", "bank", &[("tls.crt", "PEM")]);
         assert_eq!(told(&[plain.clone(), gateway.clone(), other.clone()]), ["edge/bank-cacert None"]);
         let both = [plain.clone(), gateway.clone(), other, secret("edge", "bank-cacert", &[("x", "y")])];
-        assert_eq!(told(&both), ["edge/bank Some(\"none has ca.crt or cacert\")"]);
+        assert_eq!(told(&both), ["edge/ Some(\"none has ca.crt or cacert\")"]);
+        // Istio's control plane has the label as well, and no proxy.
+        let mut pilot = pod("istio-system", "istio", "pilot");
+        pilot["metadata"]["labels"].as_object_mut().unwrap().remove("security.istio.io/tlsMode");
+        assert!(told(&[plain.clone(), pilot]).is_empty());
         // Another gateway has it, and may be the one that calls.
         let elsewhere =
             [plain, gateway.clone(), pod("out", "istio", "egressgateway"), secret("out", "bank", &[("ca.crt", "PEM")])];
@@ -176,7 +183,21 @@ mod tests {
         assert!(told(&[hidden, gateway.clone()]).is_empty(), "the gateway does not see it");
 
         let selected = rule(&json!({"app": "web"}), &simple);
-        assert_eq!(told(&[selected, pod("shop", "app", "web"), gateway]), ["shop/bank None"]);
+        assert_eq!(told(&[selected, pod("shop", "app", "web"), gateway]), ["shop/bank+bank-cacert None"]);
+    }
+
+    #[test]
+    fn roots_are_missing_when_neither_secret_is_there() {
+        let simple = json!({"mode": "SIMPLE", "credentialName": "bank"});
+        let all = found(&[rule(&Value::Null, &simple), pod("edge", "istio", "egressgateway")]);
+        let [unmet] = &all[..] else { panic!("one gateway lacks one credential") };
+        let sure = |looked: &[(&str, bool)]| {
+            let answer = |(secret, absent): &(&str, bool)| (("edge".to_owned(), (*secret).to_owned()), *absent);
+            unmet.is_sure(&looked.iter().map(answer).collect())
+        };
+        assert!(!sure(&[("bank", true), ("bank-cacert", false)]), "it is there, and was not read yet");
+        assert!(!sure(&[("bank", true)]), "nobody asked for the other one");
+        assert!(sure(&[("bank", true), ("bank-cacert", true)]));
     }
 
     #[test]
