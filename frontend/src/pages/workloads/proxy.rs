@@ -173,7 +173,7 @@ fn summary(proxy: &ProxyDetail) -> impl IntoView + use<> {
         {(!proxy.certificates.is_empty()).then(|| view! {
             <section>
                 <h2>"Certificates"</h2>
-                {certificates::timeline(&proxy.certificates, browser::now())}
+                {certificates::timeline(&proxy.certificates, browser::now() as u64)}
             </section>
         })}
     }
