@@ -4,6 +4,7 @@ mod edge;
 mod node;
 
 pub use edge::Strands;
+pub use node::Short;
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -40,6 +41,27 @@ impl Detail {
             scale if scale >= 0.55 => Self::Full,
             scale if scale >= 0.17 => Self::Names,
             _ => Self::Dots,
+        }
+    }
+}
+
+/// What the browser keeps of a scene, for views from afar; made when first needed.
+#[derive(Default)]
+pub struct Ready {
+    strands: Option<Strands>,
+    short: Option<Short>,
+}
+
+impl Ready {
+    /// Makes what a view at `scale` needs of a scene, unless it is there.
+    pub fn prepare(&mut self, scene: &Scene, scale: f64) {
+        let detail = Detail::at(scale);
+        // From near each edge is drawn by itself.
+        if detail != Detail::Full && self.strands.is_none() {
+            self.strands = Some(Strands::new(scene));
+        }
+        if detail == Detail::Names && !self.short.as_ref().is_some_and(|short| short.suits(scene, scale)) {
+            self.short = Short::new(scene, scale);
         }
     }
 }
@@ -104,8 +126,8 @@ impl Painter<'_> {
         Rect { x: corner.x, y: corner.y, w: self.size.0 / self.view.scale, h: self.size.1 / self.view.scale }
     }
 
-    /// Draws everything that stands still. From afar, `strands` of the same scene spare saying each line again.
-    pub fn scene(&self, scene: &Scene, emphasis: &Emphasis, strands: Option<&Strands>, background: bool) {
+    /// Draws everything that stands still. From afar, `ready` of the same scene spares saying each line and each name again.
+    pub fn scene(&self, scene: &Scene, emphasis: &Emphasis, ready: &Ready, background: bool) {
         self.clear();
         let window = self.window();
         if background {
@@ -128,7 +150,7 @@ impl Painter<'_> {
             let plain = || here().filter(|(index, _)| !special(*index)).map(|(_, edge)| *edge);
             // On a path heads say which way it goes, however far it is.
             let heads = detail == Detail::Full || (lit && emphasis.path.is_some());
-            match strands.filter(|_| lit && emphasis.path.is_none() && !heads) {
+            match ready.strands.as_ref().filter(|_| lit && emphasis.path.is_none() && !heads) {
                 Some(strands) => self.bundle(strands, window),
                 None => self.strands(plain(), heads),
             }
@@ -150,7 +172,7 @@ impl Painter<'_> {
         for lit in [false, true] {
             self.pen.set_global_alpha(if lit { 1.0 } else { DIM * 2.0 });
             let here = near.iter().filter(|(index, _)| on_path(|path| &path.nodes, *index) == lit);
-            self.nodes(here.copied().collect(), detail, emphasis);
+            self.nodes(here.copied().collect(), detail, emphasis, ready.short.as_ref());
         }
         self.pen.set_global_alpha(1.0);
         if detail != Detail::Full {

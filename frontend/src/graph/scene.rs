@@ -24,7 +24,7 @@ use super::{
 };
 use crate::location::graph::Label;
 
-pub use nodes::{bare_name, call_rate, traffic};
+pub use nodes::{FAR_MARGIN, bare_name, call_rate, traffic};
 pub use taken::Taken;
 
 /// Height of a label of one line on an edge.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use web_sys::Path2d;
 use weft_model::graph::{Health, Lock};
 
-use super::{Detail, Painter};
+use super::Painter;
 use crate::{
     graph::{
         geometry::{Cubic, Point, Rect, Step},
@@ -15,10 +15,7 @@ use crate::{
 };
 
 /// All lines of a scene for views from afar: one path for all of a colour and a width in each part of the scene.
-pub struct Strands {
-    detail: Detail,
-    tiles: Vec<Tile>,
-}
+pub struct Strands(Vec<Tile>);
 
 struct Tile {
     /// What its lines take.
@@ -28,22 +25,16 @@ struct Tile {
 
 /// How far beside its line an edge is seen at most.
 const SEEN: f64 = 12.0;
-/// Lines of a bend among dots.
-const PARTS: u8 = 5;
+/// Below this scale lines are as thin as the screen can draw them, which costs half: in so small a graph there are most.
+const THIN: f64 = 0.36;
 /// Parts of a scene in each direction.
 const TILES: f64 = 4.0;
 
 impl Strands {
-    /// Whether they are drawn as it is done at `detail`.
-    pub fn suits(&self, detail: Detail) -> bool {
-        self.detail == detail
-    }
-
     /// Of every edge of a scene.
-    pub fn new(scene: &Scene, detail: Detail) -> Self {
-        let none = Self { detail, tiles: Vec::new() };
+    pub fn new(scene: &Scene) -> Self {
         let areas = scene.edges.iter().map(|edge| edge.area);
-        let Some(all) = areas.reduce(Rect::union) else { return none };
+        let Some(all) = areas.reduce(Rect::union) else { return Self(Vec::new()) };
         let place = |at: f64, start: f64, length: f64| ((at - start) / length * TILES).clamp(0.0, TILES - 1.0) as u8;
         let mut tiles: BTreeMap<(u8, u8), Tile> = BTreeMap::new();
         for edge in &scene.edges {
@@ -60,7 +51,7 @@ impl Strands {
                 let path = match tile.groups.entry((edge.health, edge.width as u8)) {
                     Entry::Occupied(known) => &known.into_mut().1,
                     Entry::Vacant(place) => {
-                        let Ok(path) = Path2d::new() else { return none };
+                        let Ok(path) = Path2d::new() else { return Self(Vec::new()) };
                         &place.insert((edge.width, path)).1
                     }
                 };
@@ -71,31 +62,33 @@ impl Strands {
                 match step {
                     Step::Move(_) => {}
                     Step::Line(_, to) => path.line_to(to.x, to.y),
-                    // Among dots a bend is a few pixels long.
-                    Step::Bend(piece) if detail == Detail::Dots => {
-                        for part in 1..=PARTS {
-                            let to = piece.at(f64::from(part) / f64::from(PARTS));
-                            path.line_to(to.x, to.y);
-                        }
-                    }
                     Step::Bend(Cubic { a, b, to, .. }) => path.bezier_curve_to(a.x, a.y, b.x, b.y, to.x, to.y),
                 }
             }
         }
-        Self { detail, tiles: tiles.into_values().collect() }
+        Self(tiles.into_values().collect())
     }
 }
 
 impl Painter<'_> {
     /// The lines of a scene, those of its parts that are seen.
     pub(super) fn bundle(&self, strands: &Strands, window: Rect) {
-        for tile in strands.tiles.iter().filter(|tile| tile.area.grow(SEEN).meets(window)) {
+        for tile in strands.0.iter().filter(|tile| tile.area.grow(SEEN).meets(window)) {
             for ((health, _), (width, path)) in &tile.groups {
                 self.pen.set_stroke_style_str(self.palette.health(*health));
-                self.pen.set_line_width(width.max(0.7 / self.view.scale));
+                self.pen.set_line_width(self.width(*width));
                 self.pen.stroke_with_path(path);
             }
         }
+    }
+
+    /// How wide a line is drawn: never so thin that it is not seen. What would be thinner than a pixel is paler, so that much
+    /// traffic still stands out.
+    fn width(&self, width: f64) -> f64 {
+        if self.view.scale >= THIN {
+            return width.max(0.7 / self.view.scale);
+        }
+        (0.55 + width * 0.09).min(1.0) / (self.view.scale * self.ratio)
     }
 
     /// The lines of many edges, one stroke for all of a colour and a width; dashed, where asked for, if their health is not
@@ -112,8 +105,7 @@ impl Painter<'_> {
                 self.line(edge, window);
             }
             pen.set_stroke_style_str(self.palette.health(health));
-            // Never thinner than a pixel's half, or it is not seen at all.
-            pen.set_line_width(edges[0].width.max(0.7 / self.view.scale));
+            pen.set_line_width(self.width(edges[0].width));
             if dashes && health == Health::Unknown {
                 self.dash(&[5.0, 4.0]);
                 pen.stroke();

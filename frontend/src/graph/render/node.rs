@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use js_sys::JsString;
+use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use weft_model::graph::{Health, NodeKind};
 
 use super::{DIM, Detail, Emphasis, Painter};
 use crate::{
     graph::{
         geometry::{Point, Rect},
-        scene::{Mark, NodeShape},
+        scene::{FAR_MARGIN, Mark, NodeShape, Scene},
     },
     icons::Icon,
     words,
@@ -18,6 +20,40 @@ use crate::{
 const HEALTH: f64 = 0.9;
 /// How far what lies below the node of several is seen.
 const PILE: f64 = 8.0;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The pen of a canvas, for text that the browser has already: each other text is handed over and made anew.
+    #[wasm_bindgen(js_name = CanvasRenderingContext2D)]
+    type Pen;
+
+    #[wasm_bindgen(method, js_name = fillText)]
+    fn fill_text(this: &Pen, text: &JsString, x: f64, y: f64, room: f64);
+}
+
+/// Names of all nodes of a scene in so many letters, as the browser's own text.
+pub struct Short {
+    letters: usize,
+    names: Vec<JsString>,
+}
+
+impl Short {
+    /// Those of a scene at a scale; `None` without nodes.
+    pub fn new(scene: &Scene, scale: f64) -> Option<Self> {
+        let letters = Self::letters(scene, scale)?;
+        Some(Self { letters, names: scene.nodes.iter().map(|node| node.far_name(letters).into()).collect() })
+    }
+
+    /// Whether they are those for a scale, too.
+    pub fn suits(&self, scene: &Scene, scale: f64) -> bool {
+        Self::letters(scene, scale) == Some(self.letters)
+    }
+
+    fn letters(scene: &Scene, scale: f64) -> Option<usize> {
+        let node = scene.nodes.first()?;
+        Some(node.far_letters(node.far_size(scale)))
+    }
+}
 
 /// What the edge of a node says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,34 +99,36 @@ impl Painter<'_> {
     }
 
     /// Names alone, as large as nodes let them be, so that they can be read from afar.
-    fn far_names(&self, nodes: &[(usize, &NodeShape)]) {
+    fn far_names(&self, nodes: &[(usize, &NodeShape)], short: Option<&Short>) {
         let (pen, scale) = (self.pen, self.view.scale);
         // In the screen's own pixels letters have one size at nearly all scales.
         let factor = self.scaled(1.0);
-        let mut letters = String::new();
+        let mut letters = 0.0;
         pen.set_fill_style_str(&self.palette.text);
-        for (_, node) in nodes {
-            let rect = node.rect;
-            let (left, room) = (rect.x + 14.0, rect.w - 20.0);
-            let (size, name) = node.far_name(scale, room);
-            let font = format!("600 {:.1}px {}", size * factor, self.palette.family);
-            if font != letters {
-                pen.set_font(&font);
-                letters = font;
+        for (index, node) in nodes {
+            let (rect, size) = (node.rect, node.far_size(scale));
+            if size != letters {
+                pen.set_font(&format!("600 {:.1}px {}", size * factor, self.palette.family));
+                letters = size;
             }
-            let write = |text: &str, y: f64| {
-                let _ = pen.fill_text_with_max_width(text, left * factor, y * factor, room * factor);
-            };
+            let (x, room) = ((rect.x + 14.0) * factor, (rect.w - FAR_MARGIN) * factor);
             let mut middle = rect.centre().y;
             if !node.rate.is_empty() {
                 // Below the name where both have room in the node, else below the pile.
                 let within = size * 2.2 <= rect.h;
-                write(&node.rate, if within { middle + size * 0.55 } else { rect.y + rect.h + PILE + size * 0.6 });
+                let at = if within { middle + size * 0.55 } else { rect.y + rect.h + PILE + size * 0.6 };
+                let _ = pen.fill_text_with_max_width(&node.rate, x, at * factor, room);
                 if within {
                     middle -= size * 0.55;
                 }
             }
-            write(&name, middle);
+            let count = node.far_letters(size);
+            match short.filter(|short| short.letters == count).and_then(|short| short.names.get(*index)) {
+                Some(name) => pen.unchecked_ref::<Pen>().fill_text(name, x, middle * factor, room),
+                None => {
+                    let _ = pen.fill_text_with_max_width(&node.far_name(count), x, middle * factor, room);
+                }
+            }
         }
         self.scaled(scale);
     }
@@ -138,7 +176,13 @@ impl Painter<'_> {
     }
 
     /// Nodes, of one opacity: their shapes, then their health, then their text.
-    pub(super) fn nodes(&self, nodes: Vec<(usize, &NodeShape)>, detail: Detail, emphasis: &Emphasis) {
+    pub(super) fn nodes(
+        &self,
+        nodes: Vec<(usize, &NodeShape)>,
+        detail: Detail,
+        emphasis: &Emphasis,
+        short: Option<&Short>,
+    ) {
         self.bodies(&nodes, detail, emphasis);
         if detail == Detail::Full {
             for (_, node) in &nodes {
@@ -158,7 +202,7 @@ impl Painter<'_> {
             self.healths(places, 1.0);
             self.near_names(&nodes);
         } else {
-            self.far_names(&nodes);
+            self.far_names(&nodes, short);
             // On the corner it takes no room from the name, however large it is drawn.
             let places = nodes.iter().map(|(_, node)| (node.health, corner(node) + Point::new(4.0, 4.0)));
             self.healths(places, (HEALTH / self.view.scale).clamp(1.0, 5.0));

@@ -11,6 +11,8 @@ use crate::{
 /// Left of the text: the health shape and its margins.
 const INDENT: f64 = 28.0;
 const MARGIN: f64 = 10.0;
+/// What names from afar leave free in a node, left and right together.
+pub const FAR_MARGIN: f64 = 20.0;
 /// Names from afar are never smaller on the screen than this, in pixels.
 const LEGIBLE: f64 = 10.5;
 
@@ -61,14 +63,20 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
 }
 
 impl NodeShape {
-    /// Size of the letters, never smaller on the screen than [`LEGIBLE`], and as much of the name as has room in `room`
-    /// pixels of the scene, where names alone are drawn. Both ends are kept: neighbours often begin alike and differ in
-    /// their last letters.
-    pub fn far_name(&self, scale: f64, room: f64) -> (f64, String) {
-        let size = (LEGIBLE / scale).clamp(14.0, self.rect.h * 0.8);
+    /// Size of the letters where names alone are drawn at a scale: never smaller on the screen than [`LEGIBLE`].
+    pub fn far_size(&self, scale: f64) -> f64 {
+        (LEGIBLE / scale).clamp(14.0, self.rect.h * 0.8)
+    }
+
+    /// How many letters of a size have room beside each other in the node.
+    pub fn far_letters(&self, size: f64) -> usize {
         // Letters are about half as wide as high: measuring each name at each scale would cost more than drawing it.
-        let letters = (room / (size * 0.56)) as usize;
-        (size, format::middle(&self.bare, letters.max(3)))
+        (((self.rect.w - FAR_MARGIN) / (size * 0.56)) as usize).max(3)
+    }
+
+    /// The name in so many letters. Both ends are kept: neighbours often begin alike and differ in their last letters.
+    pub fn far_name(&self, letters: usize) -> String {
+        format::middle(&self.bare, letters)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         memory,
         palette::{Palette, Ruler, Widths},
         picture::Picture,
-        render::{Detail, Emphasis, Painter, SPECKS, Strands},
+        render::{Emphasis, Painter, Ready, SPECKS},
         scene::{Choice, Hit, Path, Scene},
         viewport::Viewport,
         worker::Maker,
@@ -63,8 +63,8 @@ pub(super) struct State {
     pub(super) hover: Option<Hit>,
     pub(super) focus: String,
     pub(super) selected: String,
-    /// All lines of the scene as paths, for views from afar; made when first needed.
-    pub(super) strands: Option<Strands>,
+    /// Lines and names of the scene for views from afar.
+    pub(super) ready: Ready,
     /// Widths of texts that were measured.
     pub(super) widths: Widths,
     /// How far the particles of each edge have come, by the scene's index.
@@ -105,7 +105,7 @@ impl State {
             hover: None,
             focus: String::new(),
             selected: String::new(),
-            strands: None,
+            ready: Ready::default(),
             widths: Widths::default(),
             travelled: Vec::new(),
             moving: true,
@@ -127,14 +127,14 @@ impl State {
     pub(super) fn portrait(&self, pen: &CanvasRenderingContext2d, bounds: Rect, ratio: f64) {
         let view = Viewport { scale: 1.0, offset: Point::new(-bounds.x, -bounds.y) };
         let painter = Painter { pen, palette: &self.palette, size: (bounds.w, bounds.h), ratio, view };
-        painter.scene(&self.scene, &Emphasis::default(), None, true);
+        painter.scene(&self.scene, &Emphasis::default(), &Ready::default(), true);
     }
 
     pub(super) fn rebuild(&mut self) {
         let Some(picture) = self.picture.clone() else { return };
         let hover = self.hover.as_ref().and_then(|hit| self.name(hit));
         let ruler = Ruler { pen: &self.pen[0], palette: &self.palette, widths: &self.widths };
-        self.strands = None;
+        self.ready = Ready::default();
         let first = self.scene.nodes.is_empty();
         let before: BTreeMap<String, f64> =
             self.scene.edges.iter().zip(&self.travelled).map(|(edge, way)| (edge.id.clone(), *way)).collect();
@@ -279,12 +279,8 @@ impl State {
             let (node, edge) = split(self.lit());
             let (selected_node, selected_edge) = split(self.named(&self.selected));
             let emphasis = Emphasis { path: path.as_ref(), node, edge, selected_node, selected_edge };
-            let detail = Detail::at(self.view.scale);
-            // From near each edge is drawn by itself.
-            if detail != Detail::Full && !self.strands.as_ref().is_some_and(|strands| strands.suits(detail)) {
-                self.strands = Some(Strands::new(&self.scene, detail));
-            }
-            self.painter(0).scene(&self.scene, &emphasis, self.strands.as_ref(), false);
+            self.ready.prepare(&self.scene, self.view.scale);
+            self.painter(0).scene(&self.scene, &emphasis, &self.ready, false);
             self.dirty = false;
             // What a canvas shows cannot be read off the document; its scale tells how large names are.
             let _ = self.canvas[0].set_attribute("data-scale", &format!("{:.2}", self.view.scale));
