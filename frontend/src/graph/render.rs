@@ -219,10 +219,13 @@ impl Painter<'_> {
         self.scaled(self.view.scale);
     }
 
-    /// Draws the particles of every edge that has travelled so far; none where something covers the line, and none on a
-    /// dimmed edge.
+    /// Draws the particles of every edge that has travelled so far; none where something covers the line, none on a dimmed
+    /// edge, and none on a path from afar, whose numbers stand on its lines.
     pub fn particles(&self, scene: &Scene, path: Option<&Path>, travelled: &[f64]) {
         self.clear();
+        if path.is_some() && Detail::at(self.view.scale) != Detail::Full {
+            return;
+        }
         let window = self.window();
         let mut failed = Vec::new();
         let pen = self.pen;
