@@ -215,7 +215,8 @@ mod tests {
         let old = installation(json!({}), json!({"observedGeneration": 2}));
         assert!(mesh(&old, false, "mesh").hint.unwrap().contains("get pods -n mesh"));
         let mut stuck = old;
-        let fields = json!([{"manager": "kubectl", "time": "2020-01-01T00:00:00Z"}]);
+        let fields = json!([{"manager": "kubectl", "time": "2020-01-01T00:00:00Z",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]);
         stuck.object.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
         let told = mesh(&stuck, false, "mesh");
         assert!(told.message.contains("newest change, made ") && told.message.contains(" ago, has not"), "{told:?}");

@@ -169,7 +169,7 @@ pub mod testing {
             one.object.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
             one.behind(now)
         };
-        assert_eq!((waits(999_700), waits(999_950)), (Some(Duration::from_secs(300)), None));
+        assert_eq!((waits(999_950), waits(999_700)), (None, Some(Duration::from_secs(300))));
         // A deletion is a newer generation as well.
         one.object.metadata.deletion_timestamp = Some(Time(time(999_800)));
         assert_eq!(one.behind(now), Some(Duration::from_secs(200)));

@@ -102,7 +102,8 @@ fn a_warning_is_told_beside_readiness() {
 #[test]
 fn a_change_that_nobody_takes_up_has_an_age() {
     let mut one = installation(json!({}), json!({"observedGeneration": 2}));
-    let fields = json!([{"manager": "kubectl", "time": "2020-01-01T00:00:00Z"}]);
+    let fields = json!([{"manager": "kubectl", "time": "2020-01-01T00:00:00Z",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]);
     one.object.metadata.managed_fields = Some(serde_json::from_value(fields).unwrap());
     let text = status(Some(vec![one]), &[]).text();
     assert!(
