@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use weft_tests::{
     browser::Browser,
     cluster::{
@@ -23,6 +24,10 @@ use crate::sign_in::SESSION;
 const ENDED: Duration = Duration::from_secs(45);
 const NAME: &str = "[data-testid=person-name]";
 
+/// One at a time: each has a Mesh, a provider and browsers of its own, and two of them leave a machine with two cores no
+/// time to answer.
+static STAGES: Semaphore = Semaphore::const_new(1);
+
 /// A Mesh whose console signs people in, and their provider.
 pub struct Stage {
     provider: Provider,
@@ -31,12 +36,14 @@ pub struct Stage {
     revision: String,
     mesh: String,
     _dir: tempfile::TempDir,
+    _alone: SemaphorePermit<'static>,
 }
 
 impl Stage {
     /// Installs a Mesh of its own revision beside the suite's. `people` are groups by login; `env` are settings of the
     /// console, `config` those of the mesh. The suite's Mesh has to be there.
     pub async fn start(cluster: &'static Cluster, revision: &str, people: Value, env: &Value, config: &Value) -> Self {
+        let alone = STAGES.acquire().await.unwrap();
         let dir = tempfile::Builder::new().prefix("weft-people-").tempdir().unwrap();
         let mut relay = Relay::open().await;
         let public = format!("http://{}", relay.address);
@@ -77,7 +84,7 @@ impl Stage {
             cluster.read(&["service", "-n", SYSTEM, &console(revision)]).await.expect("the console's Service");
         let address = service["spec"]["clusterIP"].as_str().and_then(|ip| format!("{ip}:20001").parse().ok());
         relay.lead_to(address.unwrap_or_else(|| panic!("{service}")));
-        let stage = Self { provider, relay, cluster, revision: revision.to_owned(), mesh, _dir: dir };
+        let stage = Self { provider, relay, cluster, revision: revision.to_owned(), mesh, _dir: dir, _alone: alone };
         until("the console answers behind its Service", SOON, || async {
             let answer = stage.get("/healthz/ready", "").await?;
             ensure(answer.0 == 200, || format!("{answer:?}"))
