@@ -9,7 +9,7 @@ use weft_tests::{
     browser::Browser,
     cluster::{
         Cluster,
-        mesh::{SYSTEM, mesh},
+        mesh::{OwnMesh, SYSTEM, mesh},
     },
     http::get,
     oidc::{CLIENT, Provider, SECRET},
@@ -36,6 +36,7 @@ pub struct Stage {
     revision: String,
     mesh: String,
     _dir: tempfile::TempDir,
+    _own: OwnMesh,
     _alone: SemaphorePermit<'static>,
 }
 
@@ -61,6 +62,7 @@ impl Stage {
             },
         ] });
         cluster.apply(&objects.to_string()).await;
+        let own = cluster.own_mesh(revision);
         let spec = json!({
             "profile": "minimal",
             "revision": revision,
@@ -84,7 +86,8 @@ impl Stage {
             cluster.read(&["service", "-n", SYSTEM, &console(revision)]).await.expect("the console's Service");
         let address = service["spec"]["clusterIP"].as_str().and_then(|ip| format!("{ip}:20001").parse().ok());
         relay.lead_to(address.unwrap_or_else(|| panic!("{service}")));
-        let stage = Self { provider, relay, cluster, revision: revision.to_owned(), mesh, _dir: dir, _alone: alone };
+        let stage =
+            Self { provider, relay, cluster, revision: revision.to_owned(), mesh, _dir: dir, _own: own, _alone: alone };
         until("the console answers behind its Service", SOON, || async {
             let answer = stage.get("/healthz/ready", "").await?;
             ensure(answer.0 == 200, || format!("{answer:?}"))
