@@ -2,7 +2,7 @@
 
 use weft_model::validity::Validity;
 
-use crate::format;
+use crate::{format, words::out_of_scope};
 
 /// How long it is still good for at `now_ms`, and where it stands, in words.
 pub fn words(not_before_ms: u64, not_after_ms: u64, now_ms: u64) -> String {
@@ -21,7 +21,7 @@ pub fn none_shown(all: usize, noted: bool) -> Option<String> {
     match all {
         0 if noted => None,
         0 => Some("No gateway shows a certificate of a Secret.".to_owned()),
-        all => Some(format!("The chosen namespaces leave none of {all}: choose others in the top bar.")),
+        all => Some(out_of_scope(all)),
     }
 }
 

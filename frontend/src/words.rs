@@ -56,6 +56,11 @@ pub fn lock_sentence(lock: Lock, plaintext_share: Option<f64>) -> String {
     }
 }
 
+/// What stands in place of a list of which the chosen namespaces leave nothing, though there are `all`.
+pub fn out_of_scope(all: usize) -> String {
+    format!("The chosen namespaces leave none of {all}: choose others in the top bar.")
+}
+
 /// What a weighted route's traffic is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {

@@ -202,13 +202,10 @@ fn wait(app: App) {
             spawn_local(async move {
                 match api::session().await {
                     Ok(SessionInfo { person: Some(person), guarded, .. }) => {
-                        if guarded && is_another(app, &person) {
-                            browser::reload();
-                            return;
-                        }
-                        match guarded {
-                            true => is_now(app, person),
-                            false => app.person.set(None),
+                        match Some(person).filter(|_| guarded) {
+                            Some(person) if is_another(app, &person) => return browser::reload(),
+                            Some(person) => is_now(app, person),
+                            None => app.person.set(None),
                         }
                         app.ended.set(false);
                     }

@@ -192,7 +192,7 @@ fn proxies(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
     let left = shown.len().saturating_sub(FIRST_PROXIES);
     let none = shown.is_empty().then(|| match state.proxies.len() {
         0 => "No proxy is known: have pods injected, or start a proxy with this control plane's address.".to_owned(),
-        all => format!("The chosen namespaces leave none of {all}: choose others in the top bar."),
+        all => words::out_of_scope(all),
     });
     let rows = shown.into_iter().take(FIRST_PROXIES).map(|proxy| {
         let (namespace, find) = (proxy.namespace.clone(), proxy.name.clone());

@@ -55,9 +55,9 @@ impl Short {
     }
 }
 
-/// What the edge of a node says.
+/// What the rim of a node says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Edge {
+enum Rim {
     Plain,
     Degraded,
     Failing,
@@ -240,27 +240,27 @@ impl Painter<'_> {
             }
             paint(&palette.sunken, &palette.strong, 1.0);
         }
-        let mut alike: BTreeMap<(Edge, bool), Vec<&NodeShape>> = BTreeMap::new();
+        let mut alike: BTreeMap<(Rim, bool), Vec<&NodeShape>> = BTreeMap::new();
         for (index, node) in nodes {
-            let edge = match node.health {
-                _ if emphasis.node == Some(*index) => Edge::Hovered,
-                Health::Failing => Edge::Failing,
-                Health::Degraded => Edge::Degraded,
-                _ => Edge::Plain,
+            let rim = match node.health {
+                _ if emphasis.node == Some(*index) => Rim::Hovered,
+                Health::Failing => Rim::Failing,
+                Health::Degraded => Rim::Degraded,
+                _ => Rim::Plain,
             };
             let kinds = [NodeKind::Unmeshed, NodeKind::External, NodeKind::Unknown, NodeKind::Hidden];
-            alike.entry((edge, kinds.contains(&node.kind))).or_default().push(node);
+            alike.entry((rim, kinds.contains(&node.kind))).or_default().push(node);
         }
-        for ((edge, dashed), nodes) in alike {
+        for ((rim, dashed), nodes) in alike {
             pen.begin_path();
             for node in nodes {
                 self.outline(node.kind, node.rect);
             }
-            let (colour, width) = match edge {
-                Edge::Plain => (&palette.strong, 1.0),
-                Edge::Degraded => (&palette.degraded, 1.5),
-                Edge::Failing => (&palette.failing, 1.5),
-                Edge::Hovered => (&palette.accent, 1.5),
+            let (colour, width) = match rim {
+                Rim::Plain => (&palette.strong, 1.0),
+                Rim::Degraded => (&palette.degraded, 1.5),
+                Rim::Failing => (&palette.failing, 1.5),
+                Rim::Hovered => (&palette.accent, 1.5),
             };
             if dashed {
                 self.dash(&[4.0, 3.0]);

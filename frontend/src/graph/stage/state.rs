@@ -270,7 +270,8 @@ impl State {
     pub(super) fn draw(&mut self) -> bool {
         let now = browser::now();
         let flows = self.moving && self.view.scale >= SPECKS && self.scene.edges.iter().any(|edge| edge.flow.is_some());
-        let due = now - self.drawn_ms >= FRAME_MS;
+        let rests = now - self.moved_ms < REST_MS;
+        let due = now - self.drawn_ms >= FRAME_MS && !rests;
         if !self.dirty && !due {
             return flows;
         }
@@ -289,7 +290,6 @@ impl State {
                 browser::mark("weft.graph");
             }
         }
-        let rests = now - self.moved_ms < REST_MS;
         if !flows || rests {
             // A canvas that is touched is painted, even when nothing is on it.
             if self.particles {
