@@ -23,10 +23,11 @@ use crate::{
 /// The whole page.
 #[component]
 pub fn Page(info: SessionInfo) -> impl IntoView {
+    let person = info.person.filter(|_| info.guarded);
+    // First of all: what the tab keeps may be somebody else's.
+    drafts::belong_to(drafts::owner(person.as_ref()));
     provide_context(App::new());
     let app = app();
-    let person = info.person.filter(|_| info.guarded);
-    drafts::belong_to(drafts::owner(person.as_ref()));
     app.person.set(person);
     let methods = info.methods;
     app.methods.set(methods.clone());

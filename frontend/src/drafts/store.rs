@@ -1,7 +1,10 @@
 //! Where they are kept: the tab's own storage, which outlives a reload and ends with the tab.
 
 use super::{Kept, MOST, is_anothers, surplus};
-use crate::browser::{self, Tab};
+use crate::{
+    browser::{self, Tab},
+    undo,
+};
 
 const PREFIX: &str = "weft.draft.";
 /// Whose they are.
@@ -45,9 +48,10 @@ pub fn are_anothers(person: &str) -> bool {
     Tab::recall(OWNER).is_some_and(|owner| is_anothers(Some(&owner), person))
 }
 
-/// Forgets all; whoever signs in next is somebody else.
+/// Forgets all, edits that could be taken back among them; whoever signs in next is somebody else.
 pub fn clear() {
     Tab::keys(PREFIX).iter().for_each(|key| Tab::forget(key));
+    undo::forget();
 }
 
 /// Keeps what a place's text is now; forgets it where that is what it began from.

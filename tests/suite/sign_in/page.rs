@@ -138,8 +138,8 @@ async fn end(stage: &mut Stage, browser: &Browser) {
     stage.provider.rotate(stage.dir.path()).await;
 }
 
-/// A session ends, and somebody else signs in: what the first one typed is not theirs to read, neither in the same tab nor on
-/// a page that stayed open.
+/// A session ends, and somebody else signs in: what the first one typed, or could take back, is not theirs to read, neither in
+/// the same tab nor on a page that stayed open.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_person_typed_is_not_shown_to_the_next() {
     let mut stage = Stage::start(3600, &[]).await;
@@ -148,20 +148,28 @@ async fn what_one_person_typed_is_not_shown_to_the_next() {
     let login = format!("http://{at}/auth/login?return_to=/");
     let kept = "return sessionStorage.getItem('weft.draft.probe')";
     let type_it = "sessionStorage.setItem('weft.draft.probe', 'typed'); window.__before = true";
+    let undo = "[data-testid=canary-undo]";
     browser.open(&login).await;
     browser.sign_in("bob").await;
     is_signed_in(&browser, "bob").await;
+    browser.script("location.hash = '#/canaries'").await;
+    browser.click("[data-testid=canary-preset-50]").await;
+    browser.click("[data-testid=canary-apply]:not(:disabled)").await;
+    browser.wait_for(undo).await;
     browser.script(type_it).await;
     browser.open("about:blank").await;
     browser.open(&format!("http://{at}/")).await;
     is_signed_in(&browser, "bob").await;
     assert_eq!(browser.script(kept).await, "typed", "whoever typed it finds it again");
+    browser.wait_for(undo).await;
 
     end(&mut stage, &browser).await;
     browser.open(&login).await;
     browser.sign_in("ada").await;
     is_signed_in(&browser, "ada").await;
     assert_eq!(browser.script(kept).await, Value::Null);
+    let offered = browser.page.find_all(Locator::Css(undo)).await.unwrap();
+    assert!(offered.is_empty(), "ada reads what bob did, and may take it back");
 
     // The page stays open. What lies over it holds the focus, whatever is pressed.
     browser.script(type_it).await;
