@@ -8,7 +8,13 @@ use weft_model::session::SessionInfo;
 use crate::{
     api, browser,
     components::{
-        banner::Banners, help::Help, person::Ended, placeholder::Empty, rail::Rail, toasts::Toasts, token::Token,
+        banner::Banners,
+        help::Help,
+        placeholder::Empty,
+        rail::Rail,
+        session::{Cover, Ended},
+        toasts::Toasts,
+        token::Token,
         topbar::Topbar,
     },
     drafts, format, keys, live,
@@ -31,7 +37,12 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
     app.person.set(person);
     let methods = info.methods;
     app.methods.set(methods.clone());
-    api::when_session_ends(move || app.ended.set(true));
+    api::when_session_ends(move || {
+        // Once: each question meanwhile says it again.
+        if !app.ended.get_untracked() {
+            app.ended.set(true);
+        }
+    });
     let (zoom, set_zoom) = signal(None);
     window_event_listener(ev::hashchange, move |_| app.view.set(View::parse(&browser::fragment())));
     window_event_listener(ev::popstate, move |_| app.view.set(View::parse(&browser::fragment())));
@@ -66,6 +77,7 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
         <Help />
         <Token />
         <Ended methods />
+        <Cover />
     }
 }
 

@@ -8,7 +8,7 @@ use weft_model::session::Person;
 mod store;
 
 #[cfg(target_arch = "wasm32")]
-pub use store::{are_anothers, belong_to, clear, forget, keep, recall};
+pub use store::{belong_to, clear, forget, keep, recall, whose};
 
 /// How many are kept; the oldest make room.
 pub const MOST: usize = 20;

@@ -1,4 +1,36 @@
-//! What to do when nobody is let in, in words.
+//! Who looks at a page that is open, and what to do when nobody is let in, in words.
+
+use weft_model::session::{Person, SessionInfo};
+
+use crate::drafts;
+
+/// Who looks at a page that is open, as an answer tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looks {
+    /// Nobody in particular any more: what stands there waits for whoever had it.
+    Nobody,
+    /// Whoever did up to now, or who goes on with what nobody in particular had.
+    Same,
+    /// Somebody else, or somebody who may see nothing any more.
+    Another,
+}
+
+/// Who looks at a page by `info`. `known` is who did up to now, `owner` whose the tab's drafts are, as far as that is known.
+pub fn looks(info: &SessionInfo, known: Option<&Person>, owner: Option<&str>) -> Looks {
+    let Some(person) = &info.person else { return Looks::Nobody };
+    let name = if info.guarded { drafts::owner(Some(person)) } else { "" };
+    let known = drafts::owner(known);
+    let is_anothers = |owner: &str| drafts::is_anothers(Some(owner), name);
+    if info.guarded && !person.sees_any {
+        Looks::Another
+    } else if name.is_empty() {
+        if known.is_empty() { Looks::Same } else { Looks::Nobody }
+    } else if is_anothers(known) || owner.is_some_and(is_anothers) {
+        Looks::Another
+    } else {
+        Looks::Same
+    }
+}
 
 /// What a code of `/auth` means, and what to do.
 pub fn words(code: &str) -> (&'static str, &'static str) {
@@ -46,6 +78,42 @@ pub fn whom_to_ask(name: &str, by_cluster: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn person(name: &str) -> Person {
+        let how = if name.is_empty() { "anonymous" } else { "session" };
+        Person { name: name.into(), how: how.into(), sees_any: true, ..Person::default() }
+    }
+
+    fn answer(person: Option<Person>) -> SessionInfo {
+        SessionInfo { guarded: true, person, ..SessionInfo::default() }
+    }
+
+    #[test]
+    fn a_page_is_for_whoever_it_was_made_for() {
+        let (ada, guest) = (person("ada"), person(""));
+        let by =
+            |name: &str, known: &Person, owner: Option<&str>| looks(&answer(Some(person(name))), Some(known), owner);
+        assert_eq!(by("ada", &ada, Some("ada")), Looks::Same);
+        assert_eq!(by("bo", &ada, Some("ada")), Looks::Another);
+        assert_eq!(by("ada", &guest, Some("")), Looks::Same, "who signs in goes on");
+        assert_eq!(by("bo", &guest, Some("ada")), Looks::Another, "who signs in after somebody else left does not");
+        assert_eq!(by("", &guest, Some("")), Looks::Same);
+        assert_eq!(by("", &ada, Some("ada")), Looks::Nobody, "what is hers waits for her");
+        assert_eq!(looks(&answer(None), Some(&ada), Some("ada")), Looks::Nobody);
+    }
+
+    #[test]
+    fn rights_and_guards_change_under_a_page() {
+        let ada = person("ada");
+        let blind = Person { sees_any: false, ..ada.clone() };
+        assert_eq!(looks(&answer(Some(blind)), Some(&ada), Some("ada")), Looks::Another);
+        let open = |known: Option<&Person>| {
+            let info = SessionInfo { guarded: false, person: Some(person("local")), ..SessionInfo::default() };
+            looks(&info, known, None)
+        };
+        assert_eq!(open(None), Looks::Same, "where nobody signs in anybody is the same");
+        assert_eq!(open(Some(&ada)), Looks::Nobody);
+    }
 
     #[test]
     fn who_has_no_rights_hears_of_what_applies_only() {

@@ -1,24 +1,10 @@
-//! Who looks at the page: their name and rights, signing out, and a session that ended while the page was open.
-
-use std::time::Duration;
+//! Who looks at the page: their name and rights, and signing out.
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{
-    config::Problem,
-    session::{Method, Person, SessionInfo},
-};
+use weft_model::{config::Problem, session::Person};
 
-use super::{modal::Modal, shape::Glyph};
-use crate::{
-    api, browser, drafts, format,
-    icons::Icon,
-    state::{App, app},
-};
-
-/// How often a page whose session ended looks whether there is another one.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often anybody's rights are looked at again.
-pub const RIGHTS_EVERY: Duration = Duration::from_secs(60);
+use super::shape::Glyph;
+use crate::{api, browser, drafts, format, icons::Icon, state::app};
 
 /// The present place on this console, to come back to.
 pub fn here() -> String {
@@ -101,118 +87,4 @@ fn Menu(person: Person) -> impl IntoView {
             </div>
         </details>
     }
-}
-
-/// Over the page when its session ended. What was typed stays: signing in happens in another tab.
-#[component]
-pub fn Ended(methods: Vec<Method>) -> impl IntoView {
-    let app = app();
-    let methods = StoredValue::new(methods);
-    keep_rights(app);
-    Effect::new(move |_| {
-        if app.ended.get() {
-            wait(app);
-        }
-    });
-    view! {
-        <Show when=move || app.ended.get()>
-            <Modal role="alertdialog" labelled="ended-title" testid="ended">
-                <header>
-                    <h2 id="ended-title">"Your session ended"</h2>
-                </header>
-                <p>"Nothing that you typed is lost: sign in in another tab, and this page goes on."</p>
-                {methods.with_value(|methods| methods.iter().map(again).collect_view())}
-            </Modal>
-        </Show>
-    }
-}
-
-/// A way to sign in beside the page, which stays open.
-fn again(method: &Method) -> AnyView {
-    let tab = |id: &'static str, href: String| {
-        view! {
-            <p>
-                <a class="button primary" rel="external noopener" target="_blank" data-testid=id href=href>
-                    "Sign in again"
-                </a>
-            </p>
-        }
-        .into_any()
-    };
-    match method {
-        Method::Oidc { .. } => tab("sign-in-again", api::sign_in("/signed-in")),
-        // The proxy asks for a sign-in on the way to any address.
-        Method::Proxy => tab("sign-in-again-proxy", "/signed-in".to_owned()),
-        Method::Link => view! {
-            <p data-testid="sign-in-again-link">
-                "Open the newest sign-in link in another tab. It stands in the file that the start of the mesh named."
-            </p>
-        }
-        .into_any(),
-        Method::Token => view! { <p class="quiet">"Who came with a token gives a new one."</p> }.into_any(),
-    }
-}
-
-/// Rights change while a page is open. Whoever has none left is told so, instead of being shown empty lists.
-fn keep_rights(app: App) {
-    let look = move || {
-        if app.person.with_untracked(Option::is_none) || app.ended.get_untracked() {
-            return;
-        }
-        spawn_local(async move {
-            let Ok(info) = api::session().await else { return };
-            let Some(person) = info.person.filter(|_| info.guarded) else { return };
-            if !person.sees_any || is_another(app, &person) {
-                browser::reload();
-            } else if app.person.with_untracked(|known| known.as_ref() != Some(&person)) {
-                is_now(app, person);
-            }
-        });
-    };
-    let every = set_interval_with_handle(look, RIGHTS_EVERY).ok();
-    on_cleanup(move || {
-        if let Some(every) = every {
-            every.clear();
-        }
-    });
-}
-
-/// Whether somebody else than `person` used the page up to now. What one of them typed is not the other's to read: it
-/// stands in fields, too, so such a page is loaded again, which forgets it all. While nobody is signed in it waits for
-/// whoever typed it.
-fn is_another(app: App, person: &Person) -> bool {
-    let name = drafts::owner(Some(person));
-    let known = |known: &Option<Person>| drafts::is_anothers(Some(drafts::owner(known.as_ref())), name);
-    !name.is_empty() && (app.person.with_untracked(known) || drafts::are_anothers(name))
-}
-
-/// Takes in who looks at the page now, who is nobody else than before.
-fn is_now(app: App, person: Person) {
-    let name = drafts::owner(Some(&person));
-    if !name.is_empty() {
-        drafts::belong_to(name);
-    }
-    app.person.set(Some(person));
-}
-
-/// Looks until somebody is signed in again.
-fn wait(app: App) {
-    set_timeout(
-        move || {
-            spawn_local(async move {
-                match api::session().await {
-                    Ok(SessionInfo { person: Some(person), guarded, .. }) => {
-                        match Some(person).filter(|_| guarded) {
-                            Some(person) if is_another(app, &person) => return browser::reload(),
-                            Some(person) => is_now(app, person),
-                            None => app.person.set(None),
-                        }
-                        app.ended.set(false);
-                    }
-                    _ => wait(app),
-                }
-            });
-        },
-        LOOK_EVERY,
-    );
 }

@@ -32,7 +32,7 @@ pub fn forget(place: &str) {
 /// Makes them those of `person`, as [`super::owner`] names them, before any is shown. A session may end without a word to
 /// this tab, and the next to sign in here be somebody else: what another one typed is forgotten.
 pub fn belong_to(person: &str) {
-    let known = Tab::recall(OWNER);
+    let known = whose();
     if is_anothers(known.as_deref(), person) {
         clear();
     }
@@ -43,9 +43,9 @@ pub fn belong_to(person: &str) {
     }
 }
 
-/// Whether they are known to be somebody else's than `person`'s.
-pub fn are_anothers(person: &str) -> bool {
-    Tab::recall(OWNER).is_some_and(|owner| is_anothers(Some(&owner), person))
+/// Whose they are, as [`super::owner`] names them; `None` where that is not known.
+pub fn whose() -> Option<String> {
+    Tab::recall(OWNER)
 }
 
 /// Forgets all, edits that could be taken back among them; whoever signs in next is somebody else.

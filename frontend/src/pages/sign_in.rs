@@ -13,6 +13,7 @@ use crate::{
     components::{
         person,
         placeholder::{Failure, Skeleton},
+        session::{RIGHTS_EVERY, on_return},
     },
     sign_in::{whom_to_ask, words},
 };
@@ -158,7 +159,8 @@ fn Back() -> impl IntoView {
 #[component]
 fn NoRights(person: Person, by_cluster: bool, look: Callback<()>) -> impl IntoView {
     let remedy = whom_to_ask(&person.name, by_cluster);
-    let every = set_interval_with_handle(move || look.run(()), person::RIGHTS_EVERY).ok();
+    on_return(move || look.run(()));
+    let every = set_interval_with_handle(move || look.run(()), RIGHTS_EVERY).ok();
     on_cleanup(move || {
         if let Some(every) = every {
             every.clear();

@@ -206,13 +206,46 @@ async fn what_one_person_typed_is_not_shown_to_the_next() {
     browser.sign_in("bob").await;
     browser.wait_for("[data-testid=signed-in]").await;
     browser.page.close_window().await.unwrap();
-    browser.page.switch_to_window(first).await.unwrap();
+    browser.page.switch_to_window(first.clone()).await.unwrap();
     is_signed_in(&browser, "bob").await;
     let state = "return [window.__before ?? null, sessionStorage.getItem('weft.draft.probe')]";
-    until("the page begins anew", PATIENCE, || async {
-        let state = browser.script(state).await;
-        ensure(state == json!([null, null]), || state.to_string())
-    })
-    .await;
+    let anew = async || {
+        until("the page begins anew", PATIENCE, || async {
+            let state = browser.script(state).await;
+            ensure(state == json!([null, null]), || state.to_string())
+        })
+        .await;
+    };
+    anew().await;
+
+    // Left and come back to, the page is shown as it was: to nobody before it is known who came.
+    browser.script(type_it).await;
+    let turn = async |name: &str| {
+        browser.script(&format!("dispatchEvent(new PageTransitionEvent('{name}', {{ persisted: true }}))")).await;
+    };
+    let seen = async |what: &str| {
+        until(&format!("the page is {what}"), PATIENCE, || async {
+            let found = browser.script("return getComputedStyle(document.querySelector('main')).visibility").await;
+            ensure(found == json!(what), || found.to_string())
+        })
+        .await;
+    };
+    turn("pagehide").await;
+    seen("hidden").await;
+    turn("pageshow").await;
+    seen("visible").await;
+    assert_eq!(browser.script(state).await, json!([true, "typed"]), "whoever left it finds it as it was");
+    turn("pagehide").await;
+    stage.provider.rotate(stage.dir.path()).await;
+    let second = browser.page.new_window(true).await.unwrap().handle;
+    browser.page.switch_to_window(second).await.unwrap();
+    browser.open(&format!("http://{at}/auth/login?return_to=/signed-in")).await;
+    browser.sign_in("ada").await;
+    browser.wait_for("[data-testid=signed-in]").await;
+    browser.page.close_window().await.unwrap();
+    browser.page.switch_to_window(first).await.unwrap();
+    turn("pageshow").await;
+    is_signed_in(&browser, "ada").await;
+    anew().await;
     browser.close().await;
 }
