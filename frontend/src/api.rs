@@ -339,17 +339,22 @@ async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> 
         let text = if text.is_empty() { "null" } else { &text };
         return serde_json::from_str(text).map_err(|error| unexpected(path, &error.to_string()));
     }
-    let problem = serde_json::from_str(&text).unwrap_or_else(|_| Problem {
-        kind: format!("http-{}", response.status()),
-        title: format!("{path} answered {}.", response.status()),
+    Err(refused(path, response.status(), &text))
+}
+
+/// What an answer says that is no success.
+fn refused(path: &str, status: u16, text: &str) -> Problem {
+    let problem = serde_json::from_str(text).unwrap_or_else(|_| Problem {
+        kind: format!("http-{status}"),
+        title: format!("{path} answered {status}."),
         detail: "Try again; if it stays, the console's log says more.".to_owned(),
-        status: response.status(),
+        status,
         patch: None,
     });
     if problem.kind == "sign-in" {
         ENDED.with_borrow(|ended| ended.iter().for_each(|act| act()));
     }
-    Err(problem)
+    problem
 }
 
 /// Why the event stream at `address` is refused, which a stream does not say itself; `None` when it is not.
@@ -368,7 +373,7 @@ pub async fn refusal(address: &str) -> Option<Problem> {
         return None;
     }
     let text = JsFuture::from(response.text().ok()?).await.ok()?.as_string()?;
-    serde_json::from_str(&text).ok()
+    Some(refused(address, response.status(), &text))
 }
 
 fn unreachable(path: &str) -> Problem {

@@ -33,6 +33,8 @@ struct Connection {
     stream: Option<Stream>,
     retry: Option<Timeout>,
     failures: i32,
+    /// Whether it was asked why the console refuses it.
+    asked: bool,
 }
 
 /// Keeps a stream open for the window that is chosen, as long as the page is looked at. A browser gives all tabs of a
@@ -92,7 +94,8 @@ fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
     listen(
         "open",
         Box::new(move |_| {
-            opened.borrow_mut().failures = 0;
+            let mut state = opened.borrow_mut();
+            (state.failures, state.asked) = (0, false);
             app.link.set(Link::Live);
             app.refusal.set(None);
         }),
@@ -134,30 +137,44 @@ fn take<T: DeserializeOwned>(app: App, event: &Event, act: impl FnOnce(App, T)) 
 }
 
 /// Closes what is left of the connection and tries again later. The browser's own reconnection gives up for good on an
-/// answer that is no stream, so it is not relied on.
+/// answer that is no stream, so it is not relied on. Each try is one question.
 fn retry(app: App, connection: &Rc<RefCell<Connection>>) {
     let mut state = connection.borrow_mut();
     if state.retry.is_some() {
         return;
     }
+    // A stream that breaks off, or that nobody answers, would be tried again; one that is refused is over.
+    let refused = state.stream.as_ref().is_some_and(|stream| stream.source.ready_state() == EventSource::CLOSED);
     // The stream's own listener runs now, so the stream is dropped a moment later.
     if let Some(stream) = &state.stream {
         stream.source.close();
     }
+    if !refused {
+        state.asked = false;
+        app.refusal.set(None);
+    } else if !state.asked {
+        state.asked = true;
+        ask_why(app, connection.clone());
+    }
     let wait = (WAIT.0 * 2f64.powi(state.failures)).min(WAIT.1) * (0.75 + js_sys::Math::random() / 2.0);
     state.failures = (state.failures + 1).min(8);
-    // A stream does not say why it was refused; these answers do: that nobody is signed in any more, that nothing answers
-    // at all, or what is wrong with listening.
-    leptos::task::spawn_local(async move {
-        let refusal = match api::meta().await {
-            Ok(_) => api::refusal(&app.view.with_untracked(|view| api::events(view.window_s, view.graph.nodes))).await,
-            Err(_) => None,
-        };
-        if matches!(app.link.get_untracked(), Link::Lost(_)) {
-            app.refusal.set(refusal);
-        }
-    });
     let again = connection.clone();
     state.retry = Some(Timeout::new(wait as u32, move || connect(app, &again)));
     app.link.set(Link::Lost(browser::now() + wait));
+}
+
+/// Learns why the console refuses the stream, which a stream does not say itself: that nobody is signed in any more, or what
+/// is wrong with listening. Asked once for as long as it is refused.
+fn ask_why(app: App, connection: Rc<RefCell<Connection>>) {
+    leptos::task::spawn_local(async move {
+        let address = app.view.with_untracked(|view| api::events(view.window_s, view.graph.nodes));
+        let refusal = api::refusal(&address).await;
+        // This time it was let in, or nobody answered: the next refusal may have another reason.
+        if refusal.is_none() {
+            connection.borrow_mut().asked = false;
+        }
+        if app.link.get_untracked() != Link::Live {
+            app.refusal.set(refusal);
+        }
+    });
 }

@@ -113,7 +113,7 @@ async fn nothing_is_told_from_not_there() {
     browser.close().await;
 }
 
-/// A console that refuses to be listened to does answer, and says why.
+/// A console that refuses to be listened to does answer, and says why; it is not asked for that at each try.
 #[tokio::test]
 async fn a_refused_stream_says_why() {
     let demo = Demo::start(&["--rate=20"]);
@@ -137,6 +137,20 @@ async fn a_refused_stream_says_why() {
             text.contains("Live updates are refused.") && text.contains("Too many pages listen to this console.")
         })
         .await;
+    let count = "[window.__tries, window.__asked] = [0, 0];
+        const [Source, ask] = [window.EventSource, window.fetch];
+        window.EventSource = class extends Source { constructor(...of) { super(...of); window.__tries += 1; } };
+        window.fetch = (url, init) => {
+            if (/\\/(events|meta|session)\\b/.test(url)) window.__asked += 1;
+            return ask.call(window, url, init);
+        }";
+    browser.script(count).await;
+    until("it is tried twice more, and that is all", SOON, || async {
+        let counted = browser.script("return [window.__tries, window.__asked]").await;
+        assert_eq!(counted[1], json!(0), "{counted}");
+        ensure(counted[0].as_u64() >= Some(2), || counted.to_string())
+    })
+    .await;
     drop(others);
     gone(&browser, banner).await;
     browser.wait_for("[data-testid=live][data-state=live]").await;
