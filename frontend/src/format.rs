@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use weft_model::Counted;
+
 /// Three significant digits without trailing zeros, thousands grouped, millions and more with a letter.
 pub fn digits(value: f64) -> String {
     if !value.is_finite() {
@@ -53,10 +55,9 @@ pub fn count(value: u64) -> String {
     group(&value.to_string())
 }
 
-/// Requests (or connections) per second: `12.4 req/s`.
-pub fn rate(value: f64, protocol: &str) -> String {
-    let unit = if protocol == "tcp" { "conn/s" } else { "req/s" };
-    format!("{} {unit}", digits(value))
+/// Requests or connections per second: `12.4 req/s`.
+pub fn rate(value: f64, counted: Counted) -> String {
+    format!("{} {}", digits(value), counted.unit)
 }
 
 /// Bytes per second, in thousands: `1.2 kB/s`.

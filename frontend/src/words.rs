@@ -2,7 +2,7 @@
 
 use weft_model::graph::{Health, Lock, NodeKind};
 use weft_model::{
-    Severity,
+    Counted, Severity,
     audit::{Action, How},
     canary::Verdict,
 };
@@ -61,44 +61,17 @@ pub fn out_of_scope(all: usize) -> String {
     format!("The chosen namespaces leave none of {all}: choose others in the top bar.")
 }
 
-/// What a weighted route's traffic is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// One of them.
-    pub one: &'static str,
-    /// Several.
-    pub many: &'static str,
-    /// Several, at the head of a column.
-    pub title: &'static str,
-    /// How often they come, after a number.
-    pub unit: &'static str,
-    /// The protocol that [`crate::format::rate`] is told.
-    pub protocol: &'static str,
-    /// Whether each takes a time that is known.
-    pub timed: bool,
+/// The head of a column of counts since a moment, which is given as it is written.
+pub fn counted_since(counted: Counted, moment: Option<&str>) -> String {
+    let title = counted.title;
+    moment.map_or_else(|| title.to_owned(), |moment| format!("{title} since {moment}"))
 }
 
-impl Counted {
-    /// Connections where nobody sees requests (`connections` of a canary), else requests.
-    pub fn of(connections: bool) -> Self {
-        if connections {
-            let (one, many, title) = ("connection", "connections", "Connections");
-            return Self { one, many, title, unit: "conn/s", protocol: "tcp", timed: false };
-        }
-        Self { one: "request", many: "requests", title: "Requests", unit: "req/s", protocol: "http", timed: true }
-    }
-
-    /// The head of a column of counts since a moment, which is given as it is written.
-    pub fn since(self, moment: Option<&str>) -> String {
-        moment.map_or_else(|| self.title.to_owned(), |moment| format!("{} since {moment}", self.title))
-    }
-
-    /// How many move to another destination when weights are applied, per second; `None` where it is not known.
-    pub fn moved(self, rate: Option<f64>) -> String {
-        match rate {
-            Some(rate) => format!("About {} move to another destination.", crate::format::rate(rate, self.protocol)),
-            None => format!("How many {} move is not known without Prometheus.", self.many),
-        }
+/// How many move to another destination when weights are applied, per second; `None` where it is not known.
+pub fn moved(counted: Counted, rate: Option<f64>) -> String {
+    match rate {
+        Some(rate) => format!("About {} move to another destination.", crate::format::rate(rate, counted)),
+        None => format!("How many {} move is not known without Prometheus.", counted.many),
     }
 }
 
@@ -224,13 +197,13 @@ mod tests {
 
     #[test]
     fn connections_are_not_called_requests() {
-        let (requests, connections) = (Counted::of(false), Counted::of(true));
-        assert_eq!(requests.since(Some("12:02")), "Requests since 12:02");
-        assert_eq!(connections.since(None), "Connections");
-        assert_eq!(requests.moved(Some(8.0)), "About 8 req/s move to another destination.");
-        assert_eq!(connections.moved(Some(8.0)), "About 8 conn/s move to another destination.");
-        assert!(connections.moved(None).contains("How many connections move"), "{}", connections.moved(None));
-        assert_eq!((requests.timed, connections.timed), (true, false));
+        let (requests, connections) = (Counted::REQUESTS, Counted::CONNECTIONS);
+        assert_eq!(counted_since(requests, Some("12:02")), "Requests since 12:02");
+        assert_eq!(counted_since(connections, None), "Connections");
+        assert_eq!(moved(requests, Some(8.0)), "About 8 req/s move to another destination.");
+        assert_eq!(moved(connections, Some(8.0)), "About 8 conn/s move to another destination.");
+        let unknown = moved(connections, None);
+        assert!(unknown.contains("How many connections move"), "{unknown}");
     }
 
     #[test]

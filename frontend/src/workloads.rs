@@ -2,6 +2,7 @@
 //! graph and to traces.
 
 use weft_model::{
+    Counted,
     details::{Detail, Row, Subject},
     graph::{Health, View as NodeView},
 };
@@ -25,7 +26,7 @@ pub fn place(row: &Row) -> String {
 /// Requests per second as they are shown; nothing where nobody could count them.
 pub fn known_rate(rate: f64, health: Health) -> String {
     let known = rate > 0.0 || health != Health::Unknown;
-    format::maybe(known.then_some(rate), |rate| format::rate(rate, "http"))
+    format::maybe(known.then_some(rate), |rate| format::rate(rate, Counted::REQUESTS))
 }
 
 /// The graph with what is open in its middle.
@@ -65,8 +66,8 @@ mod tests {
     #[test]
     fn nobody_counted_is_not_zero() {
         assert_eq!(known_rate(0.0, Health::Unknown), "–");
-        assert_eq!(known_rate(0.0, Health::Idle), format::rate(0.0, "http"));
-        assert_eq!(known_rate(3.0, Health::Unknown), format::rate(3.0, "http"));
+        assert_eq!(known_rate(0.0, Health::Idle), format::rate(0.0, Counted::REQUESTS));
+        assert_eq!(known_rate(3.0, Health::Unknown), format::rate(3.0, Counted::REQUESTS));
     }
 
     fn detail(subject: Subject, workloads: &[&str], service: Option<&str>) -> Detail {

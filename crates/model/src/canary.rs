@@ -6,7 +6,7 @@ pub use self::course::{ArmCourse, ArmTotal, Course, MoveEffect};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Diagnostic, ObjectRef, graph::Sources};
+use crate::{Counted, Diagnostic, ObjectRef, graph::Sources};
 
 /// From here on the indices of routes are of `spec.tls`; no list is as long as this.
 pub const FIRST_TLS: usize = 10_000;
@@ -114,6 +114,13 @@ pub struct Canary {
     pub revision: String,
     /// The query behind the counts.
     pub query: String,
+}
+
+impl Canary {
+    /// What its traffic is counted in.
+    pub fn counted(&self) -> Counted {
+        if self.connections { Counted::CONNECTIONS } else { Counted::REQUESTS }
+    }
 }
 
 /// Answer of `GET /api/v1/canaries`.

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod canary;
 pub mod config;
+pub mod counted;
 pub mod details;
 pub mod diagnostic;
 pub mod edit;
@@ -23,6 +24,7 @@ pub mod wizard;
 pub mod workload;
 pub mod xds;
 
+pub use counted::Counted;
 pub use diagnostic::{Diagnostic, Severity};
 pub use hostname::Hostname;
 pub use object::ObjectRef;

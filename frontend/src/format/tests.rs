@@ -25,8 +25,8 @@ fn three_significant_digits() {
 
 #[test]
 fn units_are_always_there() {
-    assert_eq!(rate(12.43, "http"), "12.4 req/s");
-    assert_eq!(rate(3.0, "tcp"), "3 conn/s");
+    assert_eq!(rate(12.43, Counted::REQUESTS), "12.4 req/s");
+    assert_eq!(rate(3.0, Counted::CONNECTIONS), "3 conn/s");
     assert_eq!(share(0.031), "3.1 %");
     assert_eq!(share(0.000_04), "<0.01 %");
     assert_eq!(millis(48.2), "48.2 ms");

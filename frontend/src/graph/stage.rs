@@ -304,7 +304,7 @@ impl Stage {
                 let edge = state.picture.as_ref()?.edge(&shape.id)?;
                 let numbers = format!(
                     "{} · {} errors · {} p95",
-                    crate::format::rate(edge.rate, &edge.protocol),
+                    crate::format::rate(edge.rate, edge.counted()),
                     crate::format::maybe(edge.error_share, crate::format::share),
                     crate::format::maybe(edge.p95_ms, crate::format::millis),
                 );

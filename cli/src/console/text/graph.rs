@@ -29,13 +29,12 @@ pub fn graph(graph: &Graph) -> String {
 }
 
 fn edge(edge: &Edge) -> Vec<String> {
-    let unit = if edge.protocol == "tcp" { "conn/s" } else { "req/s" };
     vec![
         health(edge.health).to_owned(),
         edge.source.clone(),
         edge.destination.clone(),
         edge.protocol.clone(),
-        format!("{} {unit}", figure(edge.rate)),
+        format!("{} {}", figure(edge.rate), edge.counted().unit),
         percent(edge.error_share),
         millis(edge.p50_ms),
         millis(edge.p95_ms),
@@ -103,8 +102,8 @@ fn name(canary: &Canary) -> String {
 
 /// A count with what was counted.
 fn counted(canary: &Canary, number: u64) -> String {
-    let one = if canary.connections { "connection" } else { "request" };
-    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+    let words = canary.counted();
+    format!("{number} {}", if number == 1 { words.one } else { words.many })
 }
 
 fn shares(canary: &Canary) -> Vec<Vec<String>> {
@@ -126,7 +125,7 @@ fn shares(canary: &Canary) -> Vec<Vec<String>> {
             share.observed_percent.map(of).unwrap_or_default(),
             share.interval.map(|(low, high)| format!("{}–{}", figure(low), figure(high))).unwrap_or_default(),
             counted(canary, share.requests),
-            format!("{} {}", figure(share.rate), if canary.connections { "conn/s" } else { "req/s" }),
+            format!("{} {}", figure(share.rate), canary.counted().unit),
             percent(share.error_share),
             millis(share.p95_ms),
             verdict.to_owned(),

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Health, node::is_zero};
+use crate::Counted;
 
 /// How encrypted an edge is, as its destination reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +92,13 @@ pub struct Edge {
     pub plaintext_share: Option<f64>,
     /// Rates by response code and flags, highest first.
     pub codes: Vec<CodeRate>,
+}
+
+impl Edge {
+    /// What its rate counts.
+    pub fn counted(&self) -> Counted {
+        Counted::by_protocol(&self.protocol)
+    }
 }
 
 /// Reads edges and gives them their ids.

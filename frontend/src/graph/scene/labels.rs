@@ -110,7 +110,7 @@ fn lines(edge: &Edge, labels: &[Label], sent: f64) -> Vec<String> {
         return Vec::new();
     }
     let part = |label: &Label| match label {
-        Label::Rate => Some(format::rate(edge.rate, &edge.protocol)),
+        Label::Rate => Some(format::rate(edge.rate, edge.counted())),
         Label::Errors => edge.error_share.map(format::share),
         Label::P50 => edge.p50_ms.map(format::millis),
         Label::P95 => edge.p95_ms.map(format::millis),

@@ -1,6 +1,9 @@
 //! Nodes and their text.
 
-use weft_model::graph::{Edge, Health, Node, NodeKind};
+use weft_model::{
+    Counted,
+    graph::{Edge, Health, Node, NodeKind},
+};
 
 use super::{MARK, Mark, Measure, NodeShape};
 use crate::{
@@ -53,7 +56,7 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         health: node.health,
         title: fit(name, free, |text| measure.title(text)),
         bare: name.to_owned(),
-        rate: if folded && node.rate_in > 0.0 { format::rate(node.rate_in, "http") } else { String::new() },
+        rate: if folded && node.rate_in > 0.0 { format::rate(node.rate_in, Counted::REQUESTS) } else { String::new() },
         name: node.workload.clone(),
         subtitle: subtitle(node, free - taken, measure),
         version,
@@ -96,9 +99,9 @@ pub fn name(node: &Node) -> (&str, Option<&str>) {
 /// What comes in, else what goes out, else why there is no number: that nothing was counted is not that nothing came.
 pub fn traffic(node: &Node) -> String {
     if node.rate_in > 0.0 {
-        format::rate(node.rate_in, "http")
+        format::rate(node.rate_in, Counted::REQUESTS)
     } else if node.connections_in > 0.0 {
-        format::rate(node.connections_in, "tcp")
+        format::rate(node.connections_in, Counted::CONNECTIONS)
     } else if node.rate_out > 0.0 {
         format!("sends {}/s", format::digits(node.rate_out))
     } else if node.kind == NodeKind::Hidden {
@@ -115,13 +118,13 @@ pub fn call_rate(edge: &Edge) -> String {
     if edge.rate == 0.0 && edge.health == Health::Unknown {
         return "not known".to_owned();
     }
-    format::rate(edge.rate, &edge.protocol)
+    format::rate(edge.rate, edge.counted())
 }
 
 /// The most that fits: rate and errors, or only the rate.
 fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
     let rate = if node.rate_in > 0.0 && fold::folded(&node.id).is_some() {
-        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, "http"))
+        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, Counted::REQUESTS))
     } else {
         traffic(node)
     };

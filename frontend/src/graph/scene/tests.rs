@@ -1,4 +1,7 @@
-use weft_model::graph::{Badge, Edge, Node, Sources};
+use weft_model::{
+    Counted,
+    graph::{Badge, Edge, Node, Sources},
+};
 
 use super::*;
 use crate::{
@@ -240,10 +243,10 @@ fn what_is_not_known_is_not_called_nothing() {
     node.health = Health::Unknown;
     assert_eq!(traffic(&node), "not known");
     node.connections_in = 2.0;
-    assert_eq!(traffic(&node), format::rate(2.0, "tcp"));
+    assert_eq!(traffic(&node), format::rate(2.0, Counted::CONNECTIONS));
     let mut call = edge("a", "b", Lock::Unknown);
     call.rate = 0.0;
-    assert_eq!(call_rate(&call), format::rate(0.0, "http"));
+    assert_eq!(call_rate(&call), format::rate(0.0, Counted::REQUESTS));
     call.health = Health::Unknown;
     assert_eq!(call_rate(&call), "not known");
 }

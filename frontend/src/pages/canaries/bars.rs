@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use weft_model::canary::{Canary, Share};
 
-use crate::{format, words::Counted};
+use crate::format;
 
 /// The name that a destination goes by: its subset, else its host.
 pub fn name(share: &Share) -> &str {
@@ -62,7 +62,7 @@ pub fn Bars(canary: Canary) -> impl IntoView {
             } else {
                 view! {
                     <div class="bar none" data-testid="canary-observed" data-percent="">
-                        {format!("No {} counted yet", Counted::of(canary.connections).many)}
+                        {format!("No {} counted yet", canary.counted().many)}
                     </div>
                 }
                     .into_any()

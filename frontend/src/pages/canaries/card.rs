@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use weft_model::canary::{Canary, Share, TesterRoute};
+use weft_model::{
+    Counted,
+    canary::{Canary, Share, TesterRoute},
+};
 
 use super::{
     bars::{Bars, name},
@@ -23,7 +26,7 @@ use crate::{
     location::Room,
     pages::configuration,
     state::app,
-    words::{self, Counted},
+    words,
 };
 
 /// The card of the route with this key; it stays while numbers change, and so does what was typed into it.
@@ -56,8 +59,7 @@ pub fn Card(key: String) -> impl IntoView {
     let commands = Signal::derive(move || {
         canary.with(|canary| {
             let query = |canary: &Arc<Canary>| {
-                let many = Counted::of(canary.connections).many;
-                (format!("{many} per destination (PromQL)"), canary.query.clone())
+                (format!("{} per destination (PromQL)", canary.counted().many), canary.query.clone())
             };
             canary.iter().map(query).collect()
         })
@@ -117,7 +119,7 @@ fn read(canary: &Canary) -> String {
 /// What each destination should get and what it gets, with the interval.
 #[component]
 fn Versions(canary: Canary) -> impl IntoView {
-    let counted = Counted::of(canary.connections);
+    let counted = canary.counted();
     let since = canary.since_ms.map(|since| since as f64);
     let row = |(index, share): (usize, Share)| {
         let interval = share.interval.map(|(low, high)| format!("{low:.1}–{high:.1}"));
@@ -145,7 +147,7 @@ fn Versions(canary: Canary) -> impl IntoView {
                         <th scope="col" class="numeral">"Observed"</th>
                         <th scope="col" class="numeral" title="The true share lies here with 95 % certainty">"95 % interval"</th>
                         <th scope="col" class="numeral" title=since.map(|since| format!("since {}", browser::moment(since)))>
-                            {counted.since(since.map(browser::minute).as_deref())}
+                            {words::counted_since(counted, since.map(browser::minute).as_deref())}
                         </th>
                     </tr>
                 </thead>

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use weft_model::{
+    Counted,
     canary::{ArmCourse, Canary, Course},
     details::Chart,
     graph::Line,
@@ -18,7 +19,6 @@ use crate::{
     },
     format,
     poll::poll,
-    words::Counted,
 };
 
 /// Times that can be looked at, in seconds.
@@ -38,7 +38,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
     Effect::new(move |_| course.set(load.with(|load| load.value.clone())));
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
     let counted =
-        Memo::new(move |_| Counted::of(canary.with(|canary| canary.as_ref().is_some_and(|canary| canary.connections))));
+        Memo::new(move |_| canary.with(|canary| canary.as_deref().map_or(Counted::REQUESTS, Canary::counted)));
     let charts = Memo::new(move |_| load.with(|load| load.part(|course| charts(course, counted.get()))));
     let times = Signal::derive(move || load.with(|load| load.part(|course| course.times_ms.clone())));
     let sources = Signal::derive(move || load.with(|load| load.part(|course| course.sources.clone())));
@@ -134,7 +134,7 @@ fn compared(arms: &[ArmCourse], counted: Counted) -> impl IntoView + use<> {
             <tr data-version=arm.name.clone()>
                 <th scope="row"><span class=format!("swatch part-{}", index % 4 + 1)></span>{format::middle(&arm.name, 32)}</th>
                 <td class="numeral">{format::count(whole.requests)}</td>
-                <td class="numeral">{format::rate(whole.rate, counted.protocol)}</td>
+                <td class="numeral">{format::rate(whole.rate, counted)}</td>
                 <td class="numeral">{format::maybe(whole.error_share, format::share)}" "{errors}</td>
                 {counted.timed.then(|| view! {
                     <td class="numeral">

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
+    Counted,
     canary::{Canary, EditPreview, WeightEdit},
     config::Problem,
 };
 
-use crate::{api, app::Settle, drafts, state::App, weights, words::Counted};
+use crate::{api, app::Settle, drafts, state::App, weights};
 
 /// How long typing and dragging must rest before a preview is asked for, in milliseconds.
 const REST_MS: u32 = 200;
@@ -90,7 +91,7 @@ impl Draft {
 
     /// What the route's traffic is counted in.
     pub fn counted(self) -> Counted {
-        self.canary.with_untracked(|canary| Counted::of(canary.as_ref().is_some_and(|canary| canary.connections)))
+        self.canary.with_untracked(|canary| canary.as_deref().map_or(Counted::REQUESTS, Canary::counted))
     }
 
     /// What the fields show.

@@ -1,7 +1,7 @@
 //! What applying would do, before it is done.
 
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{Diagnostic, canary::EditPreview, config::Problem, graph::Health};
+use weft_model::{Counted, Diagnostic, canary::EditPreview, config::Problem, graph::Health};
 
 use super::draft::{Draft, Outlook};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         shape::{HealthShape, SeverityMark},
     },
     state::app,
-    words::Counted,
+    words,
 };
 
 /// The preview and its button; nothing while nothing is moved.
@@ -61,7 +61,7 @@ fn Ready(preview: EditPreview, counted: Counted) -> impl IntoView {
     if diff.is_empty() {
         return view! { <p class="quiet">"Nothing would change."</p> }.into_any();
     }
-    let moved = counted.moved(moved_rate);
+    let moved = words::moved(counted, moved_rate);
     let clean = new_findings.is_empty() && mended_findings.is_empty();
     view! {
         <p>

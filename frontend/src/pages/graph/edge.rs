@@ -1,7 +1,10 @@
 //! The panel of one edge.
 
 use leptos::prelude::*;
-use weft_model::graph::{Edge, Lock};
+use weft_model::{
+    Counted,
+    graph::{Edge, Lock},
+};
 
 use super::{
     ClosePanel, Shown, commands,
@@ -101,8 +104,8 @@ fn Body(edge: Memo<Option<Edge>>) -> impl IntoView {
         Signal::derive(move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default()))
     };
     let rate = Signal::derive(move || {
-        let tcp = edge.with(|edge| edge.as_ref().is_some_and(|edge| edge.protocol == "tcp"));
-        if tcp { "connections" } else { "rate" }
+        let counted = edge.with(|edge| edge.as_ref().map_or(Counted::REQUESTS, Edge::counted));
+        if counted == Counted::CONNECTIONS { counted.many } else { "rate" }
     });
     // A stream is one call of many messages, so its rate alone says little.
     let messages = Memo::new(move |_| {

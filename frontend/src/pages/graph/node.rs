@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
+    Counted,
     canary::{Canary, Verdict},
     config::ConfigRow,
     graph::{Badge, Edge, Health, Node, NodeKind},
@@ -151,7 +152,7 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
             <Figure name="in" value=figure(incoming_rate) />
             <Figure name="errors" value=figure(|node| format::maybe(node.error_share, format::share)) />
             <Figure name="slowest p95" value=p95 />
-            <Figure name="out" value=figure(|node| format::rate(node.rate_out, "http")) />
+            <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
         {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
         {move || {
@@ -166,7 +167,7 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
 
 fn incoming_rate(node: &Node) -> String {
     let known = node.rate_in > 0.0 || node.rate_out > 0.0 || node.health != Health::Unknown;
-    if known { format::rate(node.rate_in, "http") } else { "not known".to_owned() }
+    if known { format::rate(node.rate_in, Counted::REQUESTS) } else { "not known".to_owned() }
 }
 
 /// Where it is, in words: namespace and, where there are several, cluster.

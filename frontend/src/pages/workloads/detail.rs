@@ -5,7 +5,10 @@ mod ways;
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use weft_model::details::{Applies, Call, Detail, Instance, Row, Subject};
+use weft_model::{
+    Counted,
+    details::{Applies, Call, Detail, Instance, Row, Subject},
+};
 
 use self::ways::Ways;
 use super::{
@@ -219,7 +222,7 @@ fn calls(title: &'static str, calls: &[Call], nothing: &'static str) -> impl Int
                     <th scope="row">
                         <span class="fact-part"><HealthShape health=call.health />{named}</span>
                     </th>
-                    <td class="numeral">{format::rate(call.rate, &call.protocol)}</td>
+                    <td class="numeral">{format::rate(call.rate, Counted::by_protocol(&call.protocol))}</td>
                     <td class="numeral">{format::maybe(call.error_share, format::share)}</td>
                     <td class="numeral">{format::maybe(call.p95_ms, format::millis)}</td>
                     <td>{match call.lock {
