@@ -172,7 +172,7 @@ impl Painter<'_> {
         for lit in [false, true] {
             self.pen.set_global_alpha(if lit { 1.0 } else { DIM * 2.0 });
             let here = near.iter().filter(|(index, _)| on_path(|path| &path.nodes, *index) == lit);
-            self.nodes(here.copied().collect(), detail, emphasis, ready.short.as_ref());
+            self.nodes(here.copied().collect(), detail, emphasis, &scene.letters, ready.short.as_ref());
         }
         self.pen.set_global_alpha(1.0);
         if detail != Detail::Full {

@@ -3,6 +3,7 @@
 
 mod edges;
 mod labels;
+mod letters;
 mod nodes;
 mod taken;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::location::graph::Label;
 
+pub use letters::Letters;
 pub use nodes::{FAR_MARGIN, bare_name, call_rate, traffic};
 pub use taken::Taken;
 
@@ -200,6 +202,8 @@ pub struct Scene {
     pub nodes: Vec<NodeShape>,
     /// Edges, in the graph's order; those with an end that is not shown are left out.
     pub edges: Vec<EdgeShape>,
+    /// Letters of the nodes' names.
+    pub letters: Letters,
 }
 
 /// What the reader chose.
@@ -232,7 +236,8 @@ impl Scene {
         let mut edges = edges::shapes(graph, &nodes, layout);
         labels::place(graph, &nodes, &mut edges, choice, measure);
         labels::cover(&nodes, &mut edges);
-        Self { boxes, nodes, edges }
+        let letters = Letters::of(nodes.iter().map(|node| node.bare.as_str()), measure);
+        Self { boxes, nodes, edges, letters }
     }
 
     /// The rectangle that holds everything.

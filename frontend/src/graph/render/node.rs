@@ -10,7 +10,7 @@ use super::{DIM, Detail, Emphasis, Painter};
 use crate::{
     graph::{
         geometry::{Point, Rect},
-        scene::{FAR_MARGIN, Mark, NodeShape, Scene},
+        scene::{FAR_MARGIN, Letters, Mark, NodeShape, Scene},
     },
     icons::Icon,
     words,
@@ -31,27 +31,27 @@ extern "C" {
     fn fill_text(this: &Pen, text: &JsString, x: f64, y: f64, room: f64);
 }
 
-/// Names of all nodes of a scene in so many letters, as the browser's own text.
+/// Names of all nodes of a scene, cut to so much room, as the browser's own text.
 pub struct Short {
-    letters: usize,
+    room: f64,
     names: Vec<JsString>,
 }
 
 impl Short {
     /// Those of a scene at a scale; `None` without nodes.
     pub fn new(scene: &Scene, scale: f64) -> Option<Self> {
-        let letters = Self::letters(scene, scale)?;
-        Some(Self { letters, names: scene.nodes.iter().map(|node| node.far_name(letters).into()).collect() })
+        let room = Self::room(scene, scale)?;
+        Some(Self { room, names: scene.nodes.iter().map(|node| scene.letters.cut(&node.bare, room).into()).collect() })
     }
 
     /// Whether they are those for a scale, too.
     pub fn suits(&self, scene: &Scene, scale: f64) -> bool {
-        Self::letters(scene, scale) == Some(self.letters)
+        Self::room(scene, scale) == Some(self.room)
     }
 
-    fn letters(scene: &Scene, scale: f64) -> Option<usize> {
+    fn room(scene: &Scene, scale: f64) -> Option<f64> {
         let node = scene.nodes.first()?;
-        Some(node.far_letters(node.far_size(scale)))
+        Some(node.far_room(node.far_size(scale)))
     }
 }
 
@@ -99,18 +99,19 @@ impl Painter<'_> {
     }
 
     /// Names alone, as large as nodes let them be, so that they can be read from afar.
-    fn far_names(&self, nodes: &[(usize, &NodeShape)], short: Option<&Short>) {
+    fn far_names(&self, nodes: &[(usize, &NodeShape)], letters: &Letters, short: Option<&Short>) {
         let (pen, scale) = (self.pen, self.view.scale);
         // In the screen's own pixels letters have one size at nearly all scales.
         let factor = self.scaled(1.0);
-        let mut letters = 0.0;
+        let mut set = 0.0;
         pen.set_fill_style_str(&self.palette.text);
         for (index, node) in nodes {
             let (rect, size) = (node.rect, node.far_size(scale));
-            if size != letters {
+            if size != set {
                 pen.set_font(&format!("600 {:.1}px {}", size * factor, self.palette.family));
-                letters = size;
+                set = size;
             }
+            // Names are cut to it; what a font's rounding adds to them is taken back.
             let (x, room) = ((rect.x + 14.0) * factor, (rect.w - FAR_MARGIN) * factor);
             let mut middle = rect.centre().y;
             if !node.rate.is_empty() {
@@ -122,11 +123,12 @@ impl Painter<'_> {
                     middle -= size * 0.55;
                 }
             }
-            let count = node.far_letters(size);
-            match short.filter(|short| short.letters == count).and_then(|short| short.names.get(*index)) {
+            let cut = node.far_room(size);
+            match short.filter(|short| short.room == cut).and_then(|short| short.names.get(*index)) {
                 Some(name) => pen.unchecked_ref::<Pen>().fill_text(name, x, middle * factor, room),
                 None => {
-                    let _ = pen.fill_text_with_max_width(&node.far_name(count), x, middle * factor, room);
+                    let name = letters.cut(&node.bare, cut);
+                    let _ = pen.fill_text_with_max_width(&name, x, middle * factor, room);
                 }
             }
         }
@@ -181,6 +183,7 @@ impl Painter<'_> {
         nodes: Vec<(usize, &NodeShape)>,
         detail: Detail,
         emphasis: &Emphasis,
+        letters: &Letters,
         short: Option<&Short>,
     ) {
         self.bodies(&nodes, detail, emphasis);
@@ -202,7 +205,7 @@ impl Painter<'_> {
             self.healths(places, 1.0);
             self.near_names(&nodes);
         } else {
-            self.far_names(&nodes, short);
+            self.far_names(&nodes, letters, short);
             // On the corner it takes no room from the name, however large it is drawn.
             let places = nodes.iter().map(|(_, node)| (node.health, corner(node) + Point::new(4.0, 4.0)));
             self.healths(places, (HEALTH / self.view.scale).clamp(1.0, 5.0));

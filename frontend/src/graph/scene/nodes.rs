@@ -18,6 +18,8 @@ const MARGIN: f64 = 10.0;
 pub const FAR_MARGIN: f64 = 20.0;
 /// Names from afar are never smaller on the screen than this, in pixels.
 const LEGIBLE: f64 = 10.5;
+/// From one room for them to the next: most letters are about half as wide as high.
+const STEP: f64 = 0.5;
 
 /// A node's shape within `rect`.
 pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
@@ -71,15 +73,10 @@ impl NodeShape {
         (LEGIBLE / scale).clamp(14.0, self.rect.h * 0.8)
     }
 
-    /// How many letters of a size have room beside each other in the node.
-    pub fn far_letters(&self, size: f64) -> usize {
-        // Letters are about half as wide as high: measuring each name at each scale would cost more than drawing it.
-        (((self.rect.w - FAR_MARGIN) / (size * 0.56)) as usize).max(3)
-    }
-
-    /// The name in so many letters. Both ends are kept: neighbours often begin alike and differ in their last letters.
-    pub fn far_name(&self, letters: usize) -> String {
-        format::middle(&self.bare, letters)
+    /// The room that a name in letters of a size has in the node, in pixels for each pixel of that size. It goes in steps,
+    /// so that names are not cut anew at each scale.
+    pub fn far_room(&self, size: f64) -> f64 {
+        ((self.rect.w - FAR_MARGIN) / size / STEP).floor() * STEP
     }
 }
 

@@ -198,11 +198,11 @@ fn names_from_afar_are_cut_once_and_keep_what_tells_them_apart() {
         ["shop/order-service-north-12", "shop/order-service-north-13", "shop/payment-service"].map(node).into();
     graph.edges.clear();
     let scene = scene(&graph, &Choice::default());
-    let name = |node: &NodeShape, scale: f64| node.far_name(node.far_letters(node.far_size(scale)));
+    let name = |node: &NodeShape, scale: f64| scene.letters.cut(&node.bare, node.far_room(node.far_size(scale)));
     let names = |scale: f64| scene.nodes.iter().map(|node| name(node, scale)).collect::<Vec<_>>();
     assert!(scene.nodes[0].title.contains('…'), "the title is cut already: {}", scene.nodes[0].title);
     assert_eq!(names(0.18), ["ord…12", "ord…13", "pay…ce"]);
-    assert_eq!(names(0.54), ["order-s…rth-12", "order-s…rth-13", "payment…ervice"]);
+    assert_eq!(names(0.54), ["order-se…orth-12", "order-se…orth-13", "payment-service"]);
 }
 
 #[test]
