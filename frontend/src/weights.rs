@@ -15,6 +15,14 @@ pub fn snap(percent: u32) -> u32 {
     if nearest.abs_diff(percent) <= pull { nearest } else { percent }
 }
 
+/// Where an arrow key leads the slider: to the next snap, up or down; at the ends it stays. A step of one would be pulled
+/// back to the snap that it leaves.
+pub fn step(percent: u32, up: bool) -> u32 {
+    let mut snaps = SNAPS.into_iter();
+    let next = if up { snaps.find(|snap| *snap > percent) } else { snaps.rfind(|snap| *snap < percent) };
+    next.unwrap_or(percent.min(100))
+}
+
 /// Weights of a route with two destinations when the second gets `percent`.
 pub fn pair(percent: u32) -> Vec<u32> {
     let percent = percent.min(100);
@@ -71,6 +79,14 @@ mod tests {
         assert_eq!([snap(9), snap(12), snap(13), snap(48), snap(99), snap(100)], [10, 10, 13, 50, 100, 100]);
         assert_eq!([snap(0), snap(1), snap(2), snap(3), snap(5), snap(7)], [0, 1, 2, 3, 5, 7]);
         assert_eq!(snap(400), 100);
+    }
+
+    #[test]
+    fn arrow_keys_go_from_snap_to_snap() {
+        let way = |up: bool, from: u32| std::iter::successors(Some(from), move |at| Some(step(*at, up)));
+        assert_eq!(way(true, 0).take(8).collect::<Vec<_>>(), [0, 1, 5, 10, 25, 50, 100, 100]);
+        assert_eq!(way(false, 100).take(8).collect::<Vec<_>>(), [100, 50, 25, 10, 5, 1, 0, 0]);
+        assert_eq!((step(37, true), step(37, false)), (50, 25));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use serde_json::json;
 use weft_tests::{
     browser::Browser,
@@ -13,6 +14,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// Prometheus needs two scrapes of a version before it has a rate.
 const COUNTED: Duration = Duration::from_secs(60);
 const CONFIGURED: &str = "[data-testid=canary-card] [data-testid=canary-configured]";
+const SLIDER: &str = "[data-testid=canary-card] [data-testid=canary-slider]";
 const APPLY: &str = "[data-testid=canary-apply]:not(:disabled)";
 
 async fn press(browser: &Browser, css: &str) {
@@ -23,9 +25,43 @@ async fn configured(browser: &Browser, what: &str, percent: &str) {
     browser.attribute_where(what, CONFIGURED, "data-percent", SOON, |value| value == percent).await;
 }
 
+/// Waits until the slider says that v2 gets so much.
+async fn slid(browser: &Browser, percent: u32) {
+    let says = format!("{percent} % for v2");
+    browser.attribute_where(&says, SLIDER, "aria-valuetext", SOON, |value| value == says).await;
+}
+
+/// Presses a key where the focus is.
+async fn type_key(browser: &Browser, key: char) {
+    let keys = KeyActions::new("keys".to_owned());
+    let keys = keys.then(KeyAction::Down { value: key }).then(KeyAction::Up { value: key });
+    browser.page.perform_actions(keys).await.unwrap();
+}
+
+/// Takes the slider with the mouse where it stands and lets it go elsewhere, both in percent.
+async fn drag(browser: &Browser, from: f64, to: f64) {
+    browser.script(&format!("document.querySelector('{SLIDER}').scrollIntoView({{ block: 'center' }})")).await;
+    let slider = browser.wait_for(SLIDER).await;
+    let (_, _, width, _) = slider.rectangle().await.unwrap();
+    // The thumb is 16 pixels wide and stays within the slider.
+    let at = |percent: f64| {
+        let x = ((percent / 100.0 - 0.5) * (width - 16.0)).round();
+        PointerAction::MoveToElement { element: slider.clone(), duration: None, x, y: 0.0 }
+    };
+    let mouse = MouseActions::new("mouse".to_owned())
+        .then(at(from))
+        .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+        .then(at(f64::midpoint(from, to)))
+        .then(at(to))
+        .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+    browser.page.perform_actions(mouse).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other() {
     let demo = Demo::start(&["--rate=80"]);
+    let file = || fs::read_to_string(demo.manifests().join("order-service.yaml")).unwrap();
+    let original = file();
     let address = format!("{}/#/canaries", demo.text("/console"));
     let (ada, bob) = (Browser::start(1440, 900, false).await, Browser::start(900, 900, true).await);
     ada.open(&address).await;
@@ -59,7 +95,6 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     ada.wait_for(conflict).await;
     let versions = "[data-testid=canary-versions]";
     ada.text_where("both versions", versions, SOON, |text| text.contains("25 %") && text.contains("50 %")).await;
-    let file = || std::fs::read_to_string(demo.manifests().join("order-service.yaml")).unwrap();
     assert!(file().contains("weight: 75") && file().contains("weight: 25"), "{}", file());
     press(&ada, "[data-testid=canary-rebase]").await;
     ada.text_where("the diff is of what is there now", "[data-testid=canary-diff]", SOON, |text| text.contains("75"))
@@ -76,6 +111,34 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     press(&ada, "[data-testid=canary-undo]").await;
     configured(&bob, "the move is taken back", "75.00,25.00").await;
     bob.text_where("the history says so", history, SOON, |text| text.contains("50 / 50 → 75 / 25")).await;
+
+    // The slider, by keys: an arrow leads to the next snap, and what it would do is told.
+    configured(&ada, "ada sees it, too", "75.00,25.00").await;
+    let (home, left, right) = ('\u{e011}', '\u{e012}', '\u{e014}');
+    ada.script(&format!("document.querySelector('{SLIDER}').focus()")).await;
+    type_key(&ada, right).await;
+    slid(&ada, 50).await;
+    ada.text_where("the diff and what lint says", "[data-testid=canary-preview]", SOON, |text| {
+        text.contains("weight: 50") && text.contains("Lint finds nothing new.")
+    })
+    .await;
+    type_key(&ada, home).await;
+    slid(&ada, 0).await;
+    for percent in [1, 5, 10, 25, 50, 100] {
+        type_key(&ada, right).await;
+        slid(&ada, percent).await;
+    }
+    type_key(&ada, left).await;
+    slid(&ada, 50).await;
+
+    // Dragged near a snap it rests there; applied, the file is what it was at first.
+    drag(&ada, 50.0, 11.0).await;
+    slid(&ada, 10).await;
+    ada.text_where("the diff", "[data-testid=canary-diff]", SOON, |text| text.contains("weight: 90")).await;
+    assert_ne!(file(), original, "nothing is written before it is applied");
+    press(&ada, APPLY).await;
+    configured(&bob, "bob sees where the slider was left", "90.00,10.00").await;
+    assert_eq!(file(), original);
 
     // Weights that are not applied are there again after another room, until they are discarded.
     press(&bob, "[data-testid=canary-preset-5]").await;

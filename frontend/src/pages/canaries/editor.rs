@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leptos::prelude::*;
+use leptos::{ev, prelude::*};
 use weft_model::canary::Canary;
 
 use super::{bars::name, draft::Draft, preview::Preview};
@@ -91,11 +91,27 @@ fn Weight(draft: Draft, index: usize, name: String) -> impl IntoView {
     }
 }
 
-/// The second destination's share, dragged.
+/// The second destination's share, dragged, or moved by arrow keys.
 #[component]
 fn Slider(draft: Draft, name: Signal<String>) -> impl IntoView {
     let value = move || draft.shown().get(1).copied().flatten().unwrap_or(0);
     let spoken = move || name.with(|name| format!("{} for {name}", format::percent(value().into())));
+    let set = move |percent: u32| draft.set(weights::pair(percent).into_iter().map(Some).collect());
+    let arrows = move |event: ev::KeyboardEvent| {
+        let up = match event.key().as_str() {
+            "ArrowRight" | "ArrowUp" => true,
+            "ArrowLeft" | "ArrowDown" => false,
+            _ => return,
+        };
+        // Those are the browser's own.
+        if event.alt_key() || event.ctrl_key() || event.meta_key() {
+            return;
+        }
+        event.prevent_default();
+        // Elsewhere on the page they lead from row to row.
+        event.stop_propagation();
+        set(weights::step(untrack(value), up));
+    };
     view! {
         <input
             class="slider"
@@ -107,10 +123,8 @@ fn Slider(draft: Draft, name: Signal<String>) -> impl IntoView {
             aria-valuetext=spoken
             data-testid="canary-slider"
             prop:value=move || value().to_string()
-            on:input:target=move |event| {
-                let percent = weights::snap(event.target().value().parse().unwrap_or(0));
-                draft.set(weights::pair(percent).into_iter().map(Some).collect());
-            }
+            on:keydown=arrows
+            on:input:target=move |event| set(weights::snap(event.target().value().parse().unwrap_or(0)))
         />
     }
 }
