@@ -11,8 +11,11 @@ use anyhow::{Context, bail};
 
 use super::plain::READY;
 
-/// How long each step of asking may take; together less than a kubelet waits.
-const WITHIN: Duration = Duration::from_secs(1);
+/// How long it may take to be connected.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(1);
+/// How long an answer may take: longer than a statement waits for a database, which then says what is wrong. Together less
+/// than a kubelet waits for this program.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
 /// Bytes of the answer that are read.
 const MAX_ANSWER: u64 = 4 * 1024;
 
@@ -33,9 +36,9 @@ pub fn ready(listen: SocketAddr) -> anyhow::Result<()> {
 }
 
 fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, WITHIN)?;
-    stream.set_read_timeout(Some(WITHIN))?;
-    stream.set_write_timeout(Some(WITHIN))?;
+    let mut stream = TcpStream::connect_timeout(&address, CONNECTED_WITHIN)?;
+    stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
+    stream.set_write_timeout(Some(CONNECTED_WITHIN))?;
     stream.write_all(format!("GET {READY} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut answer)?;

@@ -18,6 +18,8 @@ pub(super) fn add(container: &mut Value, open: bool, several: bool) {
             START_PERIOD_S,
             START_FAILURES,
         );
+        // The program says what is wrong when it has waited for the database.
+        container["startupProbe"]["timeoutSeconds"] = 10.into();
         return;
     }
     container["startupProbe"] = with(get("/healthz/ready"), START_PERIOD_S, START_FAILURES);
