@@ -27,7 +27,7 @@ pub fn ready(listen: SocketAddr) -> anyhow::Result<()> {
     let everywhere = listen.ip().is_unspecified();
     let address = if everywhere { SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port())) } else { listen };
     let answer = ask(address).with_context(|| format!("the console at {address} does not answer"))?;
-    let (head, words) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let (head, words) = answer.split_once("\r\n\r\n").unwrap_or((answer.as_str(), ""));
     match head.split_ascii_whitespace().nth(1) {
         Some("200") => Ok(()),
         Some(status) => bail!("the console at {address} is not ready ({status}): {}", words.trim()),
