@@ -19,6 +19,8 @@ pub enum SourceKind {
 pub enum Task {
     /// Print the OpenAPI document of the API, as GET /api/v1/openapi.json gives it.
     Openapi,
+    /// Ask the console that listens at --listen whether it is ready; ends with 1, and says why, where it is not.
+    Ready,
 }
 
 /// The console: graph, canaries, configuration and traces of one mesh.
@@ -59,10 +61,13 @@ pub struct Args {
     pub data_dir: PathBuf,
     /// Database of what people keep (sessions, audit, saved views, history): postgres://USER@HOST/NAME, which several
     /// consoles may share and which then holds received traces as well, or sqlite:FILE; by default the file console.db
-    /// in --data-dir. A password is best given by WEFT_DATABASE or PGPASSWORD, because others on the machine can read
-    /// command lines.
+    /// in --data-dir. A password is best given by --database-file, because others on the machine can read command lines.
     #[arg(long, env = "WEFT_DATABASE", hide_env_values = true, value_name = "URL")]
     pub database: Option<DatabaseUrl>,
+    /// File with the address of that Postgres, such as one of a mounted Secret. It is read again when it changes: a renewed
+    /// name or password is used for connections from then on.
+    #[arg(long, env = "WEFT_DATABASE_FILE", value_name = "FILE", conflicts_with = "database")]
+    pub database_file: Option<PathBuf>,
     /// Directory of the logs of what runs on this machine: NAME.access.json of a proxy's access log, NAMESPACE.NAME.app.log
     /// and NAMESPACE.NAME.proxy.log. Only with --source directory; a cluster's logs are the kubelet's.
     #[arg(long, env = "WEFT_LOGS_DIR", value_name = "DIR")]
@@ -112,8 +117,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_database_is_named_once() {
+        let named = |flags: &[&str]| {
+            let mut all = vec!["weft-console", "--config-dir=config"];
+            all.extend(flags);
+            Args::try_parse_from(all).map(|args| args.database_file.is_some())
+        };
+        assert!(named(&["--database-file=/etc/weft/database/url"]).unwrap());
+        assert!(named(&["--database-file=/a", "--database=sqlite:b"]).is_err());
+    }
+
+    #[test]
     fn only_serving_needs_a_directory() {
         assert_eq!(Args::try_parse_from(["weft-console", "openapi"]).unwrap().task, Some(Task::Openapi));
+        assert_eq!(Args::try_parse_from(["weft-console", "ready"]).unwrap().task, Some(Task::Ready));
         assert!(Args::try_parse_from(["weft-console", "--source=directory"]).is_err());
     }
 }

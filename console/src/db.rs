@@ -7,6 +7,7 @@ mod database;
 mod edits;
 mod error;
 mod logins;
+mod renewed;
 mod sessions;
 mod traces;
 mod undos;
@@ -22,6 +23,7 @@ pub use self::{
     edits::{Edit, Edits},
     error::DbError,
     logins::{LoginRecord, Logins},
+    renewed::AddressFile,
     sessions::{EndedThere, Lapse, SessionRecord, Sessions},
     traces::{Cursor, MAX_TAGS, SpanRecord, TraceFilter, TracePoint, TraceStore},
     undos::{MAX_UNDO_BYTES, MAX_UNDOS, UndoRecord, Undos},

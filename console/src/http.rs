@@ -9,6 +9,7 @@ mod guard;
 mod headers;
 mod otlp;
 mod plain;
+pub mod probe;
 mod problem;
 mod routes;
 mod token;
@@ -73,6 +74,7 @@ pub fn router(app: Arc<App>, spans: Spans) -> Router {
         // Whoever scrapes and probes calls by an address.
         .route("/metrics", get(metrics))
         .route(plain::READY, get(ready))
+        .route(plain::LIVE, get(|| async { "live\n" }))
         .layer(middleware::from_fn(plain::told))
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(app.clone(), count))

@@ -3,15 +3,19 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use weft_console::{Args, Console, args::Task};
+use weft_console::{Args, Console, args::Task, http::probe};
 use weft_runtime::{Shutdown, log, startup};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    if args.task == Some(Task::Openapi) {
-        print!("{}", weft_console::http::openapi());
-        return ExitCode::SUCCESS;
+    match args.task {
+        Some(Task::Openapi) => {
+            print!("{}", weft_console::http::openapi());
+            return ExitCode::SUCCESS;
+        }
+        Some(Task::Ready) => return startup::exit("weft-console", probe::ready(args.listen)),
+        None => {}
     }
     log::init(&args.log);
     startup::exit("weft-console", run(args).await)

@@ -16,7 +16,7 @@ use crate::{
         edit::{ObjectEditor, Undos},
         thresholds,
     },
-    db::{self, DatabaseUrl},
+    db::{self, AddressFile, DatabaseUrl},
     graph::{Answers, GraphCache},
     http::{self, Spans},
     live::{self, Live},
@@ -58,11 +58,24 @@ impl Console {
         };
         let spans = if args.takes_spans_beside_the_page() { Spans::Here } else { Spans::Elsewhere };
         make_private(&args.data_dir)?;
-        let database = args.database.clone().unwrap_or_else(|| DatabaseUrl::in_directory(&args.data_dir));
+        let address_file = args.database_file.as_deref().map(address_file).transpose()?;
+        let database = match &address_file {
+            Some(file) => file.url().clone(),
+            None => args.database.clone().unwrap_or_else(|| DatabaseUrl::in_directory(&args.data_dir)),
+        };
         let state = db::State::open(&database).await.map_err(|error| unusable_database(&database, error))?;
         let traces = db::open_traces(&database, &args.data_dir.join("traces.db"), args.max_spans)
             .await
             .map_err(|e| unusable(&args.data_dir, e))?;
+        let renewed = address_file.map(|file| {
+            let (followed, shutdown) = (file.follow(state.clone(), traces.clone()), shutdown.clone());
+            async move {
+                tokio::select! {
+                    () = followed => {}
+                    () = shutdown.wait() => {}
+                }
+            }
+        });
         let backend = Backend::new(&args.traces).map_err(|error| {
             let remedy = error.remedy();
             StartupError::new("cannot use --trace-source", error, remedy)
@@ -117,7 +130,7 @@ impl Console {
             metrics,
             shutdown,
         });
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(writer),
             source.task,
             thresholds.task,
@@ -125,6 +138,7 @@ impl Console {
             tokio::spawn(tended),
             tokio::spawn(undos.tend(app.shutdown.clone())),
         ];
+        tasks.extend(renewed.map(tokio::spawn));
         Ok(Self { listener, address, otlp, spans, app, tasks })
     }
 
@@ -183,6 +197,16 @@ fn make_private(dir: &Path) -> Result<(), StartupError> {
             format!("cannot create {}", dir.display()),
             error,
             "choose a directory that can be written with --data-dir",
+        )
+    })
+}
+
+fn address_file(file: &Path) -> Result<AddressFile, StartupError> {
+    AddressFile::open(file.to_owned()).map_err(|error| {
+        StartupError::new(
+            format!("cannot use --database-file {}", file.display()),
+            error,
+            "write the address of a Postgres into it: postgres://USER:PASSWORD@HOST/NAME",
         )
     })
 }

@@ -10,13 +10,17 @@ use super::plan::{Action, Step};
 use crate::cluster::meshes::{Installation, resource};
 
 /// A Mesh of another revision with the settings of `base`, named as `weft install --revision` would name it beside a Mesh
-/// called weft. Tags stay with `base`: a tag has one Mesh, and moving it moves workloads.
+/// called weft. Tags stay with `base`: a tag has one Mesh, and moving it moves workloads. So does the volume of its console:
+/// most go to one node, and the second console would wait for it as long as the first one runs.
 pub(super) fn step(base: &Installation, revision: &str, to: &str) -> Step {
     let name = format!("{}-{revision}", base.name);
     let mut spec = base.object.data.get("spec").cloned().filter(Value::is_object).unwrap_or_else(|| json!({}));
     spec["revision"] = revision.into();
     if let Some(fields) = spec.as_object_mut() {
         fields.remove("tags");
+    }
+    if let Some(console) = spec.pointer_mut("/components/console").and_then(Value::as_object_mut) {
+        console.remove("persistentVolumeClaim");
     }
     if !spec["image"].is_object() {
         spec["image"] = json!({});
@@ -66,6 +70,17 @@ mod tests {
         assert_eq!((step.mesh.as_str(), step.action), ("main-v2", Action::Create));
         let expected = json!({"profile": "demo", "revision": "v2", "image": {"hub": "registry/weft", "tag": "0.2.0"}});
         assert_eq!(step.object.unwrap()["spec"], expected);
+    }
+
+    #[test]
+    fn the_volume_of_a_console_stays_with_it() {
+        let console = json!({"persistentVolumeClaim": "weft-console", "podLabels": {"team": "mesh"}});
+        let step = super::step(&installation(json!({"components": {"console": console}}), json!({})), "v2", "0.2.0");
+        assert_eq!(step.object.unwrap()["spec"]["components"], json!({"console": {"podLabels": {"team": "mesh"}}}));
+        let key = json!({"name": "weft-console", "key": "it"});
+        let console = json!({"database": key, "sessionKey": key});
+        let step = super::step(&installation(json!({"components": {"console": console}}), json!({})), "v2", "0.2.0");
+        assert_eq!(step.object.unwrap()["spec"]["components"]["console"], console, "these are shared");
     }
 
     #[test]

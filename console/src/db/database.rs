@@ -18,7 +18,7 @@ use sqlx::{
     },
 };
 
-use super::DbError;
+use super::{DatabaseUrl, DbError, address::Place};
 
 /// How long a statement waits for a connection, and SQLite for another program's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -182,6 +182,14 @@ impl Database {
             .await?;
             self.run("DELETE FROM probe", []).await?;
             self.troubled.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Connections that are made from now on use the name and the password of `url`; a file has none.
+    pub(super) fn renew(&self, url: &DatabaseUrl) -> Result<(), DbError> {
+        if let (Pool::Postgres(pool), Place::Postgres(options)) = (&self.pool, url.place()?) {
+            pool.set_connect_options(*options);
         }
         Ok(())
     }

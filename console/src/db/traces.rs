@@ -13,7 +13,7 @@ use weft_model::trace::Span;
 
 pub use self::search::{Cursor, MAX_TAGS, TraceFilter, TracePoint};
 use super::{
-    DbError,
+    DatabaseUrl, DbError,
     database::{Database, Row, Transaction, Value},
 };
 use crate::telemetry::traces::{EARLY_US, extent};
@@ -85,6 +85,11 @@ impl TraceStore {
         let held = row.map_or(Ok(0), |row| row.number("spans"))?;
         let max_spans = u64::try_from(max_spans).unwrap_or(u64::MAX);
         Ok(Self { database, max_spans, held: Arc::new(AtomicU64::new(held)) })
+    }
+
+    /// Connections that are made from now on use the name and the password of `url`.
+    pub(super) fn renew(&self, url: &DatabaseUrl) -> Result<(), DbError> {
+        self.database.renew(url)
     }
 
     /// Writes a batch in one transaction, then deletes the oldest traces above the cap.

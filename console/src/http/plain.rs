@@ -12,6 +12,8 @@ use super::ApiError;
 
 /// What a probe reads, as plain words.
 pub(super) const READY: &str = "/healthz/ready";
+/// What a probe reads that restarts what hangs: no condition of what the console depends on.
+pub(super) const LIVE: &str = "/healthz/live";
 /// Bytes of the words that are passed on.
 const MAX_WORDS: usize = 4 * 1024;
 

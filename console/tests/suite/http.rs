@@ -5,6 +5,7 @@ mod described;
 mod edits;
 mod events;
 mod listeners;
+mod probes;
 mod proxy_page;
 mod spans;
 mod weights;

@@ -2,6 +2,7 @@
 
 mod lies;
 mod provider;
+mod replicas;
 mod stage;
 mod token;
 

@@ -35,3 +35,20 @@ async fn a_mesh_that_cannot_be_is_refused_or_says_why() {
         }
     }
 }
+
+/// The definition says it, also before any control plane answers.
+#[tokio::test]
+async fn several_consoles_without_what_they_share_are_refused() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh().await;
+    let _several = cluster.own_mesh("several");
+    let scaling = json!({ "minReplicas": 1, "maxReplicas": 2 });
+    let key = json!({ "name": "weft-console", "key": "it" });
+    for console in
+        [json!({ "replicas": 2 }), json!({ "autoscaling": scaling }), json!({ "replicas": 2, "database": key })]
+    {
+        let spec = json!({ "profile": "minimal", "revision": "several", "components": { "console": console } });
+        let refused = cluster.try_apply(&mesh("several", &spec)).await.unwrap_err();
+        assert!(refused.contains("write database and sessionKey"), "{console}: {refused}");
+    }
+}

@@ -37,6 +37,12 @@ pub struct Begun {
 }
 
 impl Begun {
+    /// The browser is led back to another replica, as a Service may choose.
+    pub fn led_to(&mut self, replica: &Stage) {
+        let path = self.callback.find("/auth/callback").unwrap();
+        self.callback.replace_range(..path, &replica.console);
+    }
+
     /// Puts what the answer says of its issuer aside for this part of a query.
     pub fn issued_by(&mut self, query: &str) {
         let end = self.callback.find("&iss=").unwrap();
@@ -47,17 +53,22 @@ impl Begun {
 
 impl Stage {
     pub async fn start() -> Self {
-        let provider = Provider::start().await;
+        Self::of(Provider::start().await, None, &[]).await
+    }
+
+    /// A console of this provider; browsers know it by its own address, or by another's whose replica it is.
+    pub async fn of(provider: Provider, public: Option<&str>, more: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name).display().to_string();
         std::fs::create_dir(path("config")).unwrap();
         std::fs::write(path("secret"), CLIENT_SECRET).unwrap();
         std::fs::write(path("roles.csv"), "g, ada@example.org, role:admin\n").unwrap();
         let address = free();
+        let console = format!("http://{address}");
         let process = Command::new(env!("CARGO_BIN_EXE_weft-console"))
             .args([
                 format!("--listen={address}"),
-                format!("--public-url=http://{address}"),
+                format!("--public-url={}", public.unwrap_or(&console)),
                 format!("--config-dir={}", path("config")),
                 format!("--data-dir={}", path("data")),
                 format!("--assets={}", path("assets")),
@@ -67,13 +78,13 @@ impl Stage {
                 format!("--oidc-client-secret-file={}", path("secret")),
                 "--log=debug".to_owned(),
             ])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(path("log")).unwrap())
             .spawn()
             .unwrap();
         let http = reqwest::Client::builder().no_proxy().timeout(SOON).redirect(redirect::Policy::none());
-        let console = format!("http://{address}");
         let stage = Self { provider, console, dir, process, http: http.build().unwrap() };
         until("the console is ready", async || {
             let answer = stage.http.get(format!("{}/healthz/ready", stage.console)).send().await.ok()?;

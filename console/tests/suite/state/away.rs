@@ -1,7 +1,7 @@
 //! A database that is locked, read-only or away: an error that a person understands, nothing lost, and it works again.
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use weft_console::db::{DatabaseUrl, DbError, ViewRecord};
+use weft_console::db::{AddressFile, DatabaseUrl, DbError, State, ViewRecord, open_traces};
 
 use super::open;
 use crate::parts::{Postgres, until};
@@ -89,6 +89,38 @@ async fn a_standby_is_told_and_its_promotion_noticed() {
     server.administrate(&end).await;
     until("it takes writes again", async || state.ready().await.ok()).await;
     state.views.save(&view("v1")).await.unwrap();
+}
+
+/// The roles stand for passwords, which a server that trusts everybody on its socket does not ask for.
+#[tokio::test]
+async fn a_renewed_password_is_used_without_a_restart() {
+    let server = Postgres::shared();
+    let url = server.database().await;
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    server
+        .administrate(&format!("CREATE ROLE old_{name} LOGIN SUPERUSER; CREATE ROLE new_{name} LOGIN SUPERUSER"))
+        .await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let hold = |user: &str| {
+        std::fs::write(file.path(), format!("{}\n", url.replace("weft@", &format!("{user}_{name}@")))).unwrap();
+    };
+    hold("old");
+    let address = AddressFile::open(file.path().to_owned()).unwrap();
+    let state = State::open(address.url()).await.unwrap();
+    let traces = open_traces(address.url(), file.path(), 1000).await.unwrap();
+    let followed = tokio::spawn(address.follow(state.clone(), traces.clone()));
+
+    server.administrate(&format!("ALTER ROLE old_{name} NOLOGIN")).await;
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    server.administrate(&end).await;
+    until("the old one is refused", async || state.ready().await.err()).await;
+    hold("new");
+    until("the new one is used", async || state.ready().await.ok()).await;
+    state.views.save(&view("v1")).await.unwrap();
+    traces.write(&[]).await.unwrap();
+    followed.abort();
+    state.close().await;
+    traces.close().await;
 }
 
 #[tokio::test]

@@ -74,6 +74,8 @@ fn the_mesh_is_typed_to_its_leaves() {
     );
     assert_eq!(gateway["tolerations"]["items"]["properties"]["tolerationSeconds"]["format"], "int64");
     assert_eq!(spec["meshConfig"]["x-kubernetes-preserve-unknown-fields"], true);
+    let rules = spec["components"]["properties"]["console"]["x-kubernetes-validations"].to_string();
+    assert!(rules.contains("self.replicas > 1") && rules.contains("has(self.sessionKey)"), "{rules}");
     let conditions = &schema["properties"]["status"]["properties"]["conditions"];
     assert_eq!(conditions["x-kubernetes-list-map-keys"], json!(["type"]));
 }

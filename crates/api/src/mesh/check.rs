@@ -1,9 +1,11 @@
 //! Checks of a Mesh that need only that object: what passes can be rendered.
 
+mod console;
+
 use crate::{
     ObjectError,
     error::did_you_mean,
-    mesh::{Component, MeshSpec, Profile, Quantity, Resources, ServiceType, SignIn},
+    mesh::{Component, KeyOf, MeshSpec, Profile, Quantity, Resources, SignIn},
 };
 
 /// Amounts that a container can be given. Extended resources (with a slash) pass unchecked.
@@ -74,25 +76,8 @@ pub fn check(spec: &MeshSpec) -> Vec<ObjectError> {
             checks.error(at, "only a gateway has further ports", Some("use ingressGateway.servicePorts".into()));
         }
     }
-    for (name, found) in [("controlPlane", &components.control_plane), ("ingressGateway", &components.ingress_gateway)]
-    {
-        if found.trace_token.is_some() {
-            let at = format!("spec.components.{name}.traceToken");
-            checks.error(at, "only the console reads traces", Some("use console.traceToken".into()));
-        }
-    }
-    trace_token(&components.console, &mut checks);
-    if components.console.service_type.is_some_and(|kind| kind != ServiceType::ClusterIP) && !spec.sign_in.guards() {
-        checks.error(
-            "spec.components.console.serviceType",
-            "without spec.signIn the console listens on its pod's loopback only, no Service can lead to it",
-            Some("use kubectl port-forward, or say in spec.signIn how people sign in".into()),
-        );
-    }
+    console::check(spec, &mut checks);
     sign_in(&spec.sign_in, &mut checks);
-    if components.console.replicas.is_some_and(|count| count > 1) || components.console.autoscaling.is_some() {
-        checks.error("spec.components.console.replicas", "the console keeps traces in its pod, it is one", None);
-    }
     resources(&components.proxy.resources, "spec.components.proxy.resources", &mut checks);
     if let Some(level) = &components.proxy.log_level
         && !LOG_LEVELS.contains(&level.as_str())
@@ -132,10 +117,7 @@ fn sign_in(found: &SignIn, checks: &mut Checks) {
             checks.error("spec.signIn.oidc.issuer", format!("{:?} is not https", oidc.issuer), None);
         }
         for (name, key) in [("clientSecret", &oidc.client_secret), ("ca", &oidc.ca)] {
-            if key.as_ref().is_some_and(|key| key.name.is_empty() || key.key.is_empty()) {
-                let message = "names no object and key";
-                checks.error(format!("spec.signIn.oidc.{name}"), message, Some("write name and key".into()));
-            }
+            key_of(key.as_ref(), &format!("spec.signIn.oidc.{name}"), checks);
         }
         for (index, scope) in oidc.scopes.iter().enumerate() {
             if scope.is_empty() || scope.contains([',', ' ']) {
@@ -169,19 +151,9 @@ fn sign_in(found: &SignIn, checks: &mut Checks) {
     }
 }
 
-fn trace_token(console: &Component, checks: &mut Checks) {
-    let Some(key) = &console.trace_token else { return };
-    let at = "spec.components.console.traceToken";
-    if key.name.is_empty() || key.key.is_empty() {
+fn key_of(found: Option<&KeyOf>, at: &str, checks: &mut Checks) {
+    if found.is_some_and(|key| key.name.is_empty() || key.key.is_empty()) {
         checks.error(at, "names no object and key", Some("write name and key".into()));
-    }
-    if !console.env.contains_key("WEFT_TRACE_URL") {
-        let remedy = "write WEFT_TRACE_SOURCE and WEFT_TRACE_URL in spec.components.console.env".to_owned();
-        checks.error(at, "no trace store is named that it is for", Some(remedy));
-    }
-    if console.env.contains_key("WEFT_TRACE_TOKEN_FILE") {
-        let at = "spec.components.console.env[\"WEFT_TRACE_TOKEN_FILE\"]";
-        checks.error(at, "traceToken sets it", Some("leave one of them out".into()));
     }
 }
 

@@ -59,6 +59,25 @@ pub struct Component {
     /// Key of a Secret with the token, or the password beside `WEFT_TRACE_USER`, for the trace store that the console's
     /// `WEFT_TRACE_URL` names. The console's only; a renewed Secret is taken without a restart.
     pub trace_token: Option<KeyOf>,
+    /// Key of a Secret with the address of the Postgres that keeps what people do, as `postgres://USER:PASSWORD@HOST/NAME`.
+    /// The console's only; several consoles share one. A renewed password is taken without a restart.
+    pub database: Option<KeyOf>,
+    /// Key of a Secret with the 32 bytes that encrypt what is kept of sessions; none are made in the pod and go with its
+    /// volume. The console's only; several consoles share them.
+    pub session_key: Option<KeyOf>,
+    /// Name of a PersistentVolumeClaim for what the pod keeps; none is a volume that goes with the pod. The console's only,
+    /// and only for one pod, which ends before the next one starts.
+    pub persistent_volume_claim: Option<String>,
+}
+
+impl Component {
+    /// Whether more than one of its pods may serve at a time, by what is written.
+    pub fn is_several(&self) -> bool {
+        match &self.autoscaling {
+            Some(scaling) => scaling.max_replicas > 1,
+            None => self.replicas.is_some_and(|count| count > 1),
+        }
+    }
 }
 
 /// Pods by load: a HorizontalPodAutoscaler.

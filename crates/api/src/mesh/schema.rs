@@ -65,6 +65,15 @@ pub(crate) fn schema() -> Value {
             ports["items"]["properties"][port]["maximum"] = json!(65535);
         }
     }
+    let console = &mut spec["properties"]["components"]["properties"]["console"];
+    if let Some(rules) = console["x-kubernetes-validations"].as_array_mut() {
+        rules.push(json!({
+            "rule": "!((has(self.replicas) && self.replicas > 1) || \
+                     (has(self.autoscaling) && self.autoscaling.maxReplicas > 1)) || \
+                     (has(self.database) && has(self.sessionKey))",
+            "message": "several consoles share a Postgres and a session key: write database and sessionKey, or have one",
+        }));
+    }
     json!({
         "type": "object",
         "description": "One installation of Weft with its mesh-wide settings.",

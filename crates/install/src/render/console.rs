@@ -1,6 +1,9 @@
 //! The console. Where nobody signs in it listens on its pod's loopback, so that only whoever may forward a port reaches it.
 //! It has no rights to write: changes are made with the token of whoever makes them.
 
+mod probes;
+mod state;
+
 use serde_json::{Value, json};
 use weft_api::mesh::{Component, KeyOf, Oidc, SignIn};
 use weft_model::ports::OTLP;
@@ -30,7 +33,7 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         env("WEFT_LISTEN", if sign_in.guards() { "[::]:20001" } else { "127.0.0.1:20001" }),
         env("WEFT_OPERATOR_ADMIN", admin),
         env("WEFT_ROOT_NAMESPACE", settings.root_namespace.as_str()),
-        env("WEFT_DATA_DIR", "/var/lib/weft"),
+        env("WEFT_DATA_DIR", state::DATA_DIR),
         env("WEFT_LOG_FORMAT", "json"),
     ];
     // What a console takes for its cluster's name by itself.
@@ -46,26 +49,24 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         environment.push(env("WEFT_OTLP_LISTEN", format!("[::]:{OTLP}")));
     }
     environment.extend(variables(sign_in));
-    if let Some(key) = &overrides.trace_token {
-        environment.push(env("WEFT_TRACE_TOKEN_FILE", format!("{TOKEN_DIR}/{}", key.key)));
-    }
-    let files: Vec<_> = files(sign_in).into_iter().chain(overrides.trace_token.as_ref().map(trace_token)).collect();
-    let mut mounts = vec![json!({"name": "data", "mountPath": "/var/lib/weft"})];
+    environment.extend(state::variables(overrides));
+    let files: Vec<_> = files(sign_in).into_iter().chain(state::files(overrides)).collect();
+    let mut mounts = vec![json!({"name": "data", "mountPath": state::DATA_DIR})];
     mounts.extend(files.iter().map(|(volume, dir, _)| json!({"name": volume, "mountPath": dir, "readOnly": true})));
-    // Traces are kept for hours, not for restarts.
-    let mut volumes = vec![json!({"name": "data", "emptyDir": {"sizeLimit": "1Gi"}})];
+    let mut volumes = vec![state::data(overrides)];
     volumes.extend(files.into_iter().map(|(.., volume)| volume));
     let mut container_ports = vec![json!({"name": "http", "containerPort": 20001, "protocol": "TCP"})];
     if sign_in.guards() {
         container_ports.push(json!({"name": "http-otlp", "containerPort": OTLP, "protocol": "TCP"}));
     }
-    let container = json!({
+    let mut container = json!({
         "name": COMPONENT,
         "image": settings.console_image,
         "env": environment,
         "ports": container_ports,
         "volumeMounts": mounts,
     });
+    probes::add(&mut container, sign_in.guards(), overrides.is_several());
     let workload = Workload {
         component: COMPONENT,
         name: name.clone(),
@@ -95,7 +96,12 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     if sign_in.guards() {
         objects.push(spans(frame, &name));
     }
-    objects.extend(workload.objects(frame));
+    let [mut deployment, budget, autoscaler] = workload.objects(frame);
+    if overrides.persistent_volume_claim.is_some() {
+        // Two consoles never have the files of one volume open, and most volumes go to one node alone.
+        deployment["spec"]["strategy"] = json!({"type": "Recreate"});
+    }
+    objects.extend([deployment, budget, autoscaler]);
     objects
 }
 
@@ -109,10 +115,9 @@ fn spans(frame: &Frame<'_>, name: &str) -> Value {
 /// A volume with a file: its name, its directory and itself.
 type File = (&'static str, &'static str, Value);
 
-/// Where the provider's secret and certificates are, and the token for the trace store.
+/// Where the provider's secret and certificates are.
 const SECRET_DIR: &str = "/etc/weft/oidc-secret";
 const CA_DIR: &str = "/etc/weft/oidc-ca";
-const TOKEN_DIR: &str = "/etc/weft/trace-token";
 
 /// The flags of sign-in.
 fn variables(sign_in: &SignIn) -> Vec<Value> {
@@ -144,15 +149,6 @@ fn variables(sign_in: &SignIn) -> Vec<Value> {
     set("WEFT_OIDC_GROUPS_CLAIM", text(&oidc.groups_claim));
     set("WEFT_OIDC_GROUPS_PREFIX", text(&oidc.groups_prefix));
     variables
-}
-
-/// The token for the trace store. The kubelet brings it and what renews it. Where the Secret is missing, the page of traces
-/// says so, and the rest of the console is there.
-fn trace_token(key: &KeyOf) -> File {
-    let volume = json!({"name": "trace-token", "secret": {
-        "secretName": key.name, "items": items(key), "defaultMode": 0o440, "optional": true,
-    }});
-    ("trace-token", TOKEN_DIR, volume)
 }
 
 /// One key, in a file of the same name.

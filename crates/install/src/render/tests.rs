@@ -1,3 +1,5 @@
+mod console;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};

@@ -1,0 +1,94 @@
+//! What the console keeps, and how the kubelet finds out how it is.
+
+use serde_json::{Value, json};
+
+use super::{find, input, render};
+
+fn deployment(spec: Value) -> Value {
+    find(&render(&input(spec)).unwrap(), "Deployment", "weft-console").unwrap().clone()
+}
+
+fn container(deployment: &Value) -> &Value {
+    &deployment["spec"]["template"]["spec"]["containers"][0]
+}
+
+fn named(list: &Value, name: &str) -> Value {
+    list.as_array().unwrap().iter().find(|one| one["name"] == name).cloned().unwrap_or_default()
+}
+
+#[test]
+fn several_consoles_get_their_database_and_session_key_as_files() {
+    let console = json!({
+        "replicas": 2,
+        "database": {"name": "weft-console", "key": "database"},
+        "sessionKey": {"name": "weft-console", "key": "session.key"},
+    });
+    let deployment = deployment(json!({"components": {"console": console}}));
+    assert_eq!(deployment["spec"]["replicas"], 2);
+    assert_eq!(deployment["spec"]["strategy"]["type"], "RollingUpdate");
+    for (volume, variable, key) in
+        [("database", "WEFT_DATABASE_FILE", "database"), ("session-key", "WEFT_SESSION_KEY_FILE", "session.key")]
+    {
+        let dir = format!("/etc/weft/{volume}");
+        // Without it the pod waits: it must not keep things where nobody looks for them.
+        assert_eq!(
+            named(&deployment["spec"]["template"]["spec"]["volumes"], volume)["secret"],
+            json!({"secretName": "weft-console", "items": [{"key": key, "path": key}], "defaultMode": 0o440})
+        );
+        assert_eq!(
+            named(&container(&deployment)["volumeMounts"], volume),
+            json!({"name": volume, "mountPath": dir, "readOnly": true})
+        );
+        assert_eq!(named(&container(&deployment)["env"], variable)["value"], format!("{dir}/{key}"));
+    }
+    assert_eq!(named(&container(&deployment)["env"], "WEFT_DATABASE"), Value::Null, "not in the clear");
+}
+
+#[test]
+fn several_consoles_without_both_are_refused() {
+    let mesh = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh", "metadata": {"name": "weft"},
+        "spec": {"components": {"console": {"replicas": 2, "sessionKey": {"name": "a", "key": "b"}}}}});
+    let error = crate::MeshInput::from_json(&mesh, "weft-system", crate::Capabilities::default()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("spec.components.console.replicas: several consoles share a Postgres"), "{text}");
+    assert!(text.contains("write database under spec.components.console"), "{text}");
+}
+
+#[test]
+fn the_files_of_a_volume_are_one_consoles_at_a_time() {
+    let kept = deployment(json!({"components": {"console": {"persistentVolumeClaim": "weft-console"}}}));
+    assert_eq!(
+        named(&kept["spec"]["template"]["spec"]["volumes"], "data"),
+        json!({"name": "data", "persistentVolumeClaim": {"claimName": "weft-console"}})
+    );
+    assert_eq!(kept["spec"]["strategy"], json!({"type": "Recreate"}), "the old pod ends first");
+    let lost = deployment(json!({}));
+    assert_eq!(named(&lost["spec"]["template"]["spec"]["volumes"], "data")["emptyDir"]["sizeLimit"], "1Gi");
+    assert_eq!(lost["spec"]["strategy"]["type"], "RollingUpdate");
+}
+
+#[test]
+fn the_kubelet_asks_where_the_console_listens() {
+    let loopback = deployment(json!({}));
+    let probed = container(&loopback);
+    assert_eq!(probed["startupProbe"]["exec"]["command"], json!(["/usr/local/bin/weft-console", "ready"]));
+    assert_eq!((&probed["readinessProbe"], &probed["livenessProbe"]), (&Value::Null, &Value::Null));
+
+    let sign_in = json!({"anonymous": true});
+    let one = deployment(json!({"signIn": sign_in}));
+    let key = json!({"name": "a", "key": "b"});
+    let console = json!({"replicas": 2, "database": key, "sessionKey": key});
+    let several = deployment(json!({"signIn": sign_in, "components": {"console": console}}));
+    let path = |deployment: &Value, probe: &str| {
+        let get = &container(deployment)[probe]["httpGet"];
+        assert_eq!(get["port"], 20001, "{probe}");
+        get["path"].clone()
+    };
+    for deployment in [&one, &several] {
+        assert_eq!(path(deployment, "startupProbe"), "/healthz/ready");
+        assert_eq!(path(deployment, "livenessProbe"), "/healthz/live");
+    }
+    // Whoever is alone stays reachable when the database is away, to say so.
+    assert_eq!(path(&one, "readinessProbe"), "/healthz/live");
+    assert_eq!(path(&several, "readinessProbe"), "/healthz/ready");
+}
