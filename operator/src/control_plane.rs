@@ -15,7 +15,7 @@ use tonic::service::Routes;
 use weft_runtime::Shutdown;
 
 use crate::{
-    admin::{self, Admin},
+    admin::{self, Admin, Readers},
     ads::{
         AckBook, Ads, Registry,
         published::Watch,
@@ -80,17 +80,18 @@ impl Default for ControlPlane {
 }
 
 impl ControlPlane {
-    /// The admin pages.
-    pub fn pages(&self) -> Router {
-        admin::router(Admin {
+    /// The admin pages; those that tell of proxies are for `readers`.
+    pub fn pages(&self, readers: Readers) -> Router {
+        let admin = Admin {
             registry: Arc::clone(&self.registry),
             acks: Arc::clone(&self.acks),
             metrics: self.metrics.clone(),
             authority: Arc::clone(&self.authority),
             published: Arc::clone(&self.published),
             ready: Arc::clone(&self.ready),
-            serving: Arc::default(),
-        })
+            turn: Arc::default(),
+        };
+        admin::router(admin, readers)
     }
 
     /// Serves proxies until shutdown.

@@ -11,6 +11,7 @@ use weft_runtime::{Shutdown, StartupError, admin as admin_port};
 use weft_source::kubernetes as source;
 
 use crate::{
+    admin::Readers,
     ca::{
         AccountTokens, ClusterTokens, Credentials, JoinTokens,
         cluster::{self as ca_cluster, Terms},
@@ -42,7 +43,8 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
     let client = client(None).await?;
     let control_plane = ControlPlane::default();
     // Probes are answered while everything else is waited for.
-    let pages = tokio::spawn(admin_port::serve(admin, control_plane.pages(), shutdown.clone()));
+    let pages = control_plane.pages(Readers::of_cluster(client.clone(), &options.namespace));
+    let pages = tokio::spawn(admin_port::serve(admin, pages, shutdown.clone()));
 
     let terms = Terms { trust_domain: options.trust_domain.clone(), max_ttl: options.cert_ttl };
     let secrets = ca_cluster::follow(&client, &options.namespace, shutdown.clone());

@@ -9,6 +9,7 @@ use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError, admin as admin_port};
 
 use crate::{
+    admin::Readers,
     ca::{Authority, Credentials, JoinTokens, StateDir, TokenStore},
     control_plane::{ControlPlane, Port},
     options::Options,
@@ -81,7 +82,8 @@ impl Operator {
         let (listen, admin_address) = (self.listen_address()?, self.admin_address()?);
         let control_plane = self.control_plane;
         control_plane.set_ready(true);
-        let admin = tokio::spawn(admin_port::serve(self.admin, control_plane.pages(), shutdown.clone()));
+        let pages = control_plane.pages(Readers::Anybody);
+        let admin = tokio::spawn(admin_port::serve(self.admin, pages, shutdown.clone()));
         let port = Port {
             listener: self.listener,
             tls: self.tls,

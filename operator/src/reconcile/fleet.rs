@@ -91,7 +91,12 @@ async fn get(address: IpAddr) -> Result<Fleet, Box<dyn std::error::Error + Send 
     let stream = TcpStream::connect((address, ports::CONTROL_PLANE_ADMIN)).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
-    let request = Request::get("/debug/fleet").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
+    let mut request = Request::get("/debug/fleet").header("host", address.to_string());
+    // The kubelet renews it, so it is read each time. Outside of a pod there is none.
+    if let Ok(token) = tokio::fs::read_to_string(names::READER_TOKEN_FILE).await {
+        request = request.header("authorization", format!("Bearer {}", token.trim()));
+    }
+    let request = request.body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     if !answer.status().is_success() {
         return Err(format!("answered {}", answer.status()).into());

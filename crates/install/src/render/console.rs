@@ -9,7 +9,7 @@ use super::{
     control_plane::USER,
     frame::Frame,
     pod::{Workload, env, env_field, service},
-    rbac,
+    rbac, reader,
 };
 use crate::{names, profile};
 
@@ -29,6 +29,7 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         env("WEFT_SOURCE", "kubernetes"),
         env("WEFT_LISTEN", if sign_in.guards() { "[::]:20001" } else { "127.0.0.1:20001" }),
         env("WEFT_OPERATOR_ADMIN", admin),
+        env("WEFT_OPERATOR_TOKEN_FILE", names::READER_TOKEN_FILE),
         env("WEFT_ROOT_NAMESPACE", settings.root_namespace.as_str()),
         env("WEFT_DATA_DIR", "/var/lib/weft"),
         env("WEFT_LOG_FORMAT", "json"),
@@ -50,10 +51,10 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         environment.push(env("WEFT_TRACE_TOKEN_FILE", format!("{TOKEN_DIR}/{}", key.key)));
     }
     let files: Vec<_> = files(sign_in).into_iter().chain(overrides.trace_token.as_ref().map(trace_token)).collect();
-    let mut mounts = vec![json!({"name": "data", "mountPath": "/var/lib/weft"})];
+    let mut mounts = vec![json!({"name": "data", "mountPath": "/var/lib/weft"}), reader::mount()];
     mounts.extend(files.iter().map(|(volume, dir, _)| json!({"name": volume, "mountPath": dir, "readOnly": true})));
     // Traces are kept for hours, not for restarts.
-    let mut volumes = vec![json!({"name": "data", "emptyDir": {"sizeLimit": "1Gi"}})];
+    let mut volumes = vec![json!({"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}), reader::volume()];
     volumes.extend(files.into_iter().map(|(.., volume)| volume));
     let mut container_ports = vec![json!({"name": "http", "containerPort": 20001, "protocol": "TCP"})];
     if sign_in.guards() {
