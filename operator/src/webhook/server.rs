@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use weft_runtime::Shutdown;
 
-use super::Webhooks;
+use super::{Webhooks, room::Room};
 use crate::server::tls::ServingTls;
 
 /// Connections at once; an API server keeps a few.
@@ -29,6 +29,7 @@ const DRAIN: Duration = Duration::from_millis(1500);
 /// Serves until shutdown; then answers what was asked already.
 pub async fn serve(listener: TcpListener, tls: Arc<ServingTls>, webhooks: Webhooks, shutdown: Shutdown) {
     let router = webhooks.router();
+    let room = Room::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -39,8 +40,13 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServingTls>, webhooks: Webhoo
         };
         tokio::select! {
             (slot, accepted) = next => match accepted {
-                Ok((stream, _)) => {
-                    let (tls, router, shutdown) = (Arc::clone(&tls), router.clone(), shutdown.clone());
+                Ok((stream, address)) => {
+                    let Some(seat) = room.seat(address.ip()) else {
+                        tracing::debug!(%address, "refused a connection of an address that has very many");
+                        continue;
+                    };
+                    let router = router.clone().layer(Extension(Arc::new(seat)));
+                    let (tls, shutdown) = (Arc::clone(&tls), shutdown.clone());
                     connections.spawn(async move {
                         let _slot = slot;
                         connection(stream, &tls, router, &shutdown).await;
