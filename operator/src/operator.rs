@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Time that everything has to stop.
-pub(crate) const STOP: Duration = Duration::from_millis(1800);
+const STOP: Duration = Duration::from_millis(1800);
 
 /// An operator whose ports are open and whose configuration was read.
 pub struct Operator {

@@ -23,8 +23,8 @@ use crate::server::tls::ServingTls;
 const CONNECTIONS: usize = 512;
 /// Time for a handshake and for the head of a request.
 const BEGIN: Duration = Duration::from_secs(5);
-/// Time for answers under way once the operator stops.
-const DRAIN: Duration = Duration::from_millis(1500);
+/// Time for answers under way once the operator stops: as long as an answer may take.
+const DRAIN: Duration = Duration::from_secs(9);
 
 /// Serves until shutdown; then answers what was asked already.
 pub async fn serve(listener: TcpListener, tls: Arc<ServingTls>, webhooks: Webhooks, shutdown: Shutdown) {
@@ -62,7 +62,7 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServingTls>, webhooks: Webhoo
     }
     drop(listener);
     connections.close();
-    // What is not answered by then is asked again, of another replica.
+    // The API server refuses the object whose review is not answered, and asks no other replica.
     let _ = timeout(DRAIN, connections.wait()).await;
 }
 
