@@ -16,7 +16,9 @@ use axum::{
     routing::get,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use weft_model::{
     ObjectRef,
     sync::{ObjectAck, ProxySync},
@@ -28,6 +30,7 @@ use crate::{
     ads::{AckBook, Kind, Registry, State as SyncState, published::Watch, registry::Connected, roots},
     ca::{AuthorityWatch, describe},
     metrics::Metrics,
+    server::tls::ServingTls,
     serving,
 };
 
@@ -46,6 +49,8 @@ pub struct Admin {
     pub published: Arc<OnceLock<Watch>>,
     /// Whether the configuration was read and the ports are open.
     pub ready: Arc<AtomicBool>,
+    /// Certificates that the ports show.
+    pub shown: Arc<RwLock<Vec<Arc<ServingTls>>>>,
     /// Whose turn it is to make a page that is large or takes long.
     pub turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -79,9 +84,12 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+    let now = OffsetDateTime::now_utc();
+    let valid = || admin.shown.read().iter().all(|tls| tls.is_valid(now));
     match admin.ready.load(Ordering::Acquire) {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        true if valid() => (StatusCode::OK, "ready\n"),
+        true => (StatusCode::SERVICE_UNAVAILABLE, "the certificate of a port has run out\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "starting, or stopping\n"),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::Router;
-use time::OffsetDateTime;
+use parking_lot::RwLock;
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tonic::service::Routes;
 use weft_runtime::Shutdown;
@@ -42,6 +42,7 @@ pub struct ControlPlane {
     pub ready: Arc<AtomicBool>,
     authority: Arc<OnceLock<AuthorityWatch>>,
     published: Arc<OnceLock<Watch>>,
+    shown: Arc<RwLock<Vec<Arc<ServingTls>>>>,
 }
 
 /// What the port for proxies needs.
@@ -50,8 +51,6 @@ pub struct Port {
     pub listener: TcpListener,
     /// Its TLS.
     pub tls: Arc<ServingTls>,
-    /// End of the validity of its first certificate.
-    pub not_after: OffsetDateTime,
     /// Who signs.
     pub authority: AuthorityWatch,
     /// Who may have a certificate.
@@ -75,6 +74,7 @@ impl Default for ControlPlane {
             ready: Arc::default(),
             authority: Arc::default(),
             published: Arc::default(),
+            shown: Arc::default(),
         }
     }
 }
@@ -89,6 +89,7 @@ impl ControlPlane {
             authority: Arc::clone(&self.authority),
             published: Arc::clone(&self.published),
             ready: Arc::clone(&self.ready),
+            shown: Arc::clone(&self.shown),
             turn: Arc::default(),
         };
         admin::router(admin, readers)
@@ -116,7 +117,7 @@ impl ControlPlane {
         let (authority, metrics) = (port.authority.clone(), self.metrics.clone());
         let certificates = CertificateService::new(authority, port.credentials, port.published, metrics);
         let routes = Routes::new(Ads::new(hub).into_service()).add_service(certificates);
-        tokio::spawn(Arc::clone(&port.tls).keep_fresh(port.authority.clone(), port.not_after, shutdown.clone()));
+        self.keep_fresh(&port.tls, &port.authority, shutdown);
         let stop = shutdown.clone();
         tokio::spawn(async move {
             loop {
@@ -133,6 +134,12 @@ impl ControlPlane {
             self.metrics.clone(),
             shutdown.clone(),
         ))
+    }
+
+    /// Keeps a port's certificate fresh. Nobody is to come here once it has run out.
+    pub fn keep_fresh(&self, tls: &Arc<ServingTls>, authority: &AuthorityWatch, shutdown: &Shutdown) {
+        self.shown.write().push(Arc::clone(tls));
+        tokio::spawn(Arc::clone(tls).keep_fresh(authority.clone(), shutdown.clone()));
     }
 
     /// Says on the admin port whether clients should come here.

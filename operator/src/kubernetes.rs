@@ -71,9 +71,9 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
     let names = vec![format!("{within}.{}", options.domain), within.clone(), operator];
     let present = authority.borrow().clone();
     let shown = |names, clients| Shown { identity: identity.clone(), names, addresses: Vec::new(), clients };
-    let (tls, not_after) = ServingTls::issue(&present, shown(names.clone(), Clients::Proxies))?;
-    let (hook_tls, hook_not_after) = ServingTls::issue(&present, shown(names, Clients::Anonymous))?;
-    tokio::spawn(Arc::clone(&hook_tls).keep_fresh(authority.clone(), hook_not_after, stop.clone()));
+    let tls = ServingTls::issue(&present, shown(names.clone(), Clients::Proxies))?;
+    let hook_tls = ServingTls::issue(&present, shown(names, Clients::Anonymous))?;
+    control_plane.keep_fresh(&hook_tls, &authority, &stop);
 
     let published = reloader.watch();
     let accounts = AccountTokens::new(client.clone(), published.clone());
@@ -85,7 +85,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
     let webhooks = Webhooks::new(client, published.clone(), settings, control_plane.metrics.clone());
     let hooks = tokio::spawn(webhook::serve(hooks, hook_tls, webhooks, stop.clone()));
     let trust_domain = options.trust_domain.clone();
-    let port = Port { listener, tls, not_after, authority, credentials, published, trust_domain, patience: PATIENCE };
+    let port = Port { listener, tls, authority, credentials, published, trust_domain, patience: PATIENCE };
     let port = control_plane.serve(port, &stop);
     let reloading = tokio::spawn(reloader.run(stop.clone()));
     control_plane.set_ready(true);

@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use time::OffsetDateTime;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError, admin as admin_port};
@@ -26,7 +25,6 @@ pub struct Operator {
     authority: watch::Sender<Arc<Authority>>,
     tokens: TokenStore,
     tls: Arc<ServingTls>,
-    not_after: OffsetDateTime,
     listener: TcpListener,
     admin: TcpListener,
     reloader: Reloader,
@@ -59,12 +57,12 @@ impl Operator {
         ];
         let addresses = Some(options.listen.ip()).filter(|ip| !ip.is_unspecified()).into_iter().collect();
         let shown = Shown { identity, names, addresses, clients: Clients::Proxies };
-        let (tls, not_after) = ServingTls::issue(&authority, shown).map_err(unusable)?;
+        let tls = ServingTls::issue(&authority, shown).map_err(unusable)?;
         let control_plane = ControlPlane::default();
         let (acks, metrics) = (Arc::clone(&control_plane.acks), control_plane.metrics.clone());
         let reloader = Reloader::directory(config_dir, options.settings(), acks, metrics).await?;
         let authority = watch::Sender::new(authority);
-        Ok(Self { options, authority, tokens, tls, not_after, listener, admin, reloader, control_plane })
+        Ok(Self { options, authority, tokens, tls, listener, admin, reloader, control_plane })
     }
 
     /// Where proxies connect.
@@ -87,7 +85,6 @@ impl Operator {
         let port = Port {
             listener: self.listener,
             tls: self.tls,
-            not_after: self.not_after,
             authority: self.authority.subscribe(),
             credentials: Credentials { join: JoinTokens::Directory(self.tokens), accounts: None },
             published: self.reloader.watch(),
