@@ -1,5 +1,5 @@
 //! Tokens of service accounts: the API server says whose a token is (TokenReview), and the snapshot must know the pod that
-//! it is bound to. Whatever is in doubt is refused.
+//! it is bound to, on the node that the token names. Whatever is in doubt is refused.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +19,8 @@ const POD_ARRIVES: Duration = Duration::from_secs(5);
 
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
+/// API servers before 1.30 do not say it.
+const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
 
 /// Whose a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Account {
     pub name: String,
     /// Name and UID of the pod that the token is bound to.
     pub pod: (String, String),
+    /// The node that the pod was on when the token was made, where the API server says it.
+    pub node: Option<String>,
 }
 
 /// Why a token is refused. None of these shows the token.
@@ -52,6 +56,9 @@ pub enum Refusal {
     /// The pod runs as somebody else.
     #[error("pod {0}/{1} does not run as service account {2}")]
     OtherAccount(String, String, String),
+    /// The pod is elsewhere than the token says.
+    #[error("pod {0}/{1} does not run on node {2}, for which the token is")]
+    OtherNode(String, String, String),
     /// The API server could not be asked; worth another try.
     #[error("the API server cannot be asked about the token: {0}")]
     Away(String),
@@ -110,10 +117,12 @@ pub fn verdict(status: &TokenReviewStatus) -> Result<Account, Refusal> {
         Some([one]) if !one.is_empty() => Ok(one.clone()),
         _ => Err(Refusal::NoPod),
     };
-    Ok(Account { namespace: namespace.into(), name: name.into(), pod: (extra(POD_NAME)?, extra(POD_UID)?) })
+    let says_node = user.extra.as_ref().is_some_and(|extra| extra.contains_key(NODE_NAME));
+    let node = if says_node { Some(extra(NODE_NAME)?) } else { None };
+    Ok(Account { namespace: namespace.into(), name: name.into(), pod: (extra(POD_NAME)?, extra(POD_UID)?), node })
 }
 
-/// Whether the pod that a token is bound to is there and runs as the token's account.
+/// Whether the pod that a token is bound to is there, on the token's node, and runs as the token's account.
 pub fn pod_of(snapshot: &Snapshot, account: &Account) -> Result<(), Refusal> {
     let (name, uid) = &account.pod;
     let found = snapshot.object(&ObjectKey::new(Kind::Pod, &account.namespace, name));
@@ -127,7 +136,14 @@ pub fn pod_of(snapshot: &Snapshot, account: &Account) -> Result<(), Refusal> {
     if *pod.service_account != *account.name {
         return Err(Refusal::OtherAccount(account.namespace.clone(), name.clone(), account.name.clone()));
     }
-    Ok(())
+    match &account.node {
+        // It runs, so it is on some node: the event that says so is on its way.
+        Some(_) if pod.node_name.is_empty() => Err(Refusal::UnknownPod(account.namespace.clone(), name.clone())),
+        Some(node) if *pod.node_name != **node => {
+            Err(Refusal::OtherNode(account.namespace.clone(), name.clone(), node.clone()))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn status() -> TokenReviewStatus {
 fn a_bound_token_names_account_and_pod() {
     let account = verdict(&status()).unwrap();
     assert_eq!((account.namespace.as_str(), account.name.as_str()), ("shop", "web"));
-    assert_eq!(account.pod, ("web-1".into(), "u-1".into()));
+    assert_eq!((account.pod, account.node), (("web-1".into(), "u-1".into()), None));
 }
 
 #[test]
@@ -78,4 +78,33 @@ fn the_pod_must_be_the_very_one_and_run_as_the_account() {
     assert!(matches!(with(&|a| a.pod.0 = "web-2".into()), Refusal::UnknownPod(..)));
     assert!(matches!(with(&|a| a.namespace = "other".into()), Refusal::UnknownPod(..)));
     assert!(matches!(with(&|a| a.name = "admin".into()), Refusal::OtherAccount(..)));
+}
+
+#[test]
+fn the_pod_must_be_on_the_node_that_the_token_names() {
+    let on = |node: Option<&str>| {
+        let mut manifest = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web-1", "namespace": "shop", "uid": "u-1"},
+            "spec": {"serviceAccountName": "web", "containers": [{"name": "web"}]},
+        });
+        if let Some(node) = node {
+            manifest["spec"]["nodeName"] = node.into();
+        }
+        let mut store = Store::new(Settings::default());
+        store.apply(vec![Change::Put(Arc::new(weft_api::parse(&manifest, "default").unwrap().object))]);
+        store.snapshot()
+    };
+    let mut told = status();
+    let extra = told.user.as_mut().unwrap().extra.as_mut().unwrap();
+    extra.insert(NODE_NAME.to_owned(), vec!["node-a".to_owned()]);
+    let account = verdict(&told).unwrap();
+    assert_eq!(pod_of(&on(Some("node-a")), &account), Ok(()));
+    assert!(matches!(pod_of(&on(Some("node-b")), &account), Err(Refusal::OtherNode(..))));
+    let early = pod_of(&on(None), &account).unwrap_err();
+    assert!(matches!(early, Refusal::UnknownPod(..)) && early.is_passing(), "{early}");
+    let unsaid = verdict(&status()).unwrap();
+    assert_eq!(pod_of(&on(Some("node-b")), &unsaid), Ok(()), "an API server that does not say the node");
+    told.user.as_mut().unwrap().extra.as_mut().unwrap().insert(NODE_NAME.to_owned(), Vec::new());
+    assert_eq!(verdict(&told), Err(Refusal::NoPod));
 }
