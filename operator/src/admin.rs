@@ -27,8 +27,14 @@ use weft_model::{
 pub use readers::Readers;
 
 use crate::{
-    ads::{AckBook, Kind, Registry, State as SyncState, published::Watch, registry::Connected, roots},
+    ads::{
+        AckBook, Kind, Registry, State as SyncState,
+        published::Watch,
+        registry::{Connected, Fleet},
+        roots,
+    },
     ca::{AuthorityWatch, describe},
+    clock::Clock,
     metrics::Metrics,
     server::tls::ServingTls,
     serving,
@@ -51,6 +57,8 @@ pub struct Admin {
     pub ready: Arc<AtomicBool>,
     /// Certificates that the ports show.
     pub shown: Arc<RwLock<Vec<Arc<ServingTls>>>>,
+    /// What is known of this machine's clock.
+    pub clock: Clock,
     /// Whose turn it is to make a page that is large or takes long.
     pub turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -101,7 +109,8 @@ async fn fleet(State(admin): State<Admin>) -> Response {
     match admin.authority.get() {
         Some(authority) => {
             let authority = authority.borrow().clone();
-            Json(admin.registry.fleet(roots::version(&authority))).into_response()
+            let fleet = admin.registry.fleet(roots::version(&authority));
+            Json(Fleet { clock_ahead_s: admin.clock.ahead_s(), ..fleet }).into_response()
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "no certificate authority yet\n").into_response(),
     }

@@ -22,6 +22,7 @@ use crate::{
         stream::{Hub, MAX_ARRIVING},
     },
     ca::{AuthorityWatch, Credentials, service::CertificateService},
+    clock::Clock,
     metrics::Metrics,
     server::{self, Limits, tls::ServingTls},
 };
@@ -40,6 +41,8 @@ pub struct ControlPlane {
     pub metrics: Metrics,
     /// Whether the configuration was read and the ports are open.
     pub ready: Arc<AtomicBool>,
+    /// What is known of this machine's clock.
+    pub clock: Clock,
     authority: Arc<OnceLock<AuthorityWatch>>,
     published: Arc<OnceLock<Watch>>,
     shown: Arc<RwLock<Vec<Arc<ServingTls>>>>,
@@ -72,6 +75,7 @@ impl Default for ControlPlane {
             acks,
             metrics,
             ready: Arc::default(),
+            clock: Clock::default(),
             authority: Arc::default(),
             published: Arc::default(),
             shown: Arc::default(),
@@ -90,6 +94,7 @@ impl ControlPlane {
             published: Arc::clone(&self.published),
             ready: Arc::clone(&self.ready),
             shown: Arc::clone(&self.shown),
+            clock: self.clock.clone(),
             turn: Arc::default(),
         };
         admin::router(admin, readers)

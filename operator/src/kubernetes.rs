@@ -52,6 +52,8 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
     let pages = control_plane.pages(Readers::of_cluster(client.clone(), &options.namespace));
     let pages = tokio::spawn(admin_port::serve(admin, pages, stop.clone()));
 
+    tokio::spawn(control_plane.clock.clone().follow(client.clone(), stop.clone()));
+
     let terms = Terms { trust_domain: options.trust_domain.clone(), max_ttl: options.cert_ttl };
     let secrets = ca_cluster::follow(&client, &options.namespace, stop.clone());
     let authority = ca_cluster::usable(secrets, terms, stop.clone());
