@@ -5,6 +5,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -24,6 +25,8 @@ use crate::ca::{
 
 /// Longest token that is looked at.
 const MAX_TOKEN: usize = 8 * 1024;
+/// How long an answer counts for the same token: a console shows the mesh on while the API server is away.
+const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// Who may read the debug pages.
 #[derive(Clone)]
@@ -37,7 +40,7 @@ pub enum Readers {
 impl Readers {
     /// The readers of a control plane in `namespace`.
     pub fn of_cluster(client: Client, namespace: &str) -> Self {
-        let reviews = Reviews::new(client, names::READER_AUDIENCE, account);
+        let reviews = Reviews::new(client, names::READER_AUDIENCE, account, REMEMBERED);
         Self::Known(Arc::new(ReaderTokens { reviews, namespace: namespace.to_owned() }))
     }
 }

@@ -17,6 +17,9 @@ use crate::ads::published::Watch;
 /// How long a pod may be unknown while its event is on its way here.
 const POD_ARRIVES: Duration = Duration::from_secs(5);
 
+/// How long an answer counts for the same token. Short: a deleted account must not get certificates for long.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 /// API servers before 1.30 do not say it.
@@ -80,7 +83,7 @@ pub struct AccountTokens {
 impl AccountTokens {
     /// Asks through `client`, and looks pods up in what is published.
     pub fn new(client: Client, published: Watch) -> Self {
-        Self { reviews: Reviews::new(client, TOKEN_AUDIENCE, verdict), published }
+        Self { reviews: Reviews::new(client, TOKEN_AUDIENCE, verdict, REMEMBERED), published }
     }
 
     /// The identity that a token proves.

@@ -17,8 +17,6 @@ use super::accounts::Refusal;
 const REVIEW: Duration = Duration::from_secs(5);
 /// Reviews at once.
 const REVIEWS_AT_ONCE: usize = 16;
-/// How long an answer counts for the same token. Short: a deleted account must not be let in for long.
-const REMEMBERED: Duration = Duration::from_secs(10);
 /// Answers that are remembered.
 const MAX_REMEMBERED: usize = 4096;
 
@@ -27,25 +25,28 @@ pub(crate) struct Reviews<T> {
     api: Api<TokenReview>,
     audience: &'static str,
     verdict: fn(&TokenReviewStatus) -> Result<T, Refusal>,
+    counts: Duration,
     turns: Semaphore,
     remembered: Mutex<Remembered<Result<T, Refusal>>>,
 }
 
 impl<T: Clone> Reviews<T> {
-    /// Asks through `client`; `verdict` reads the answers.
+    /// Asks through `client`; `verdict` reads the answers, each of which counts for a while: a deleted account is let in for
+    /// as long.
     pub(crate) fn new(
         client: Client,
         audience: &'static str,
         verdict: fn(&TokenReviewStatus) -> Result<T, Refusal>,
+        counts: Duration,
     ) -> Self {
         let turns = Semaphore::new(REVIEWS_AT_ONCE);
-        Self { api: Api::all(client), audience, verdict, turns, remembered: Mutex::default() }
+        Self { api: Api::all(client), audience, verdict, counts, turns, remembered: Mutex::default() }
     }
 
     /// What a token comes to, by the API server's word or what it said a moment ago.
     pub(crate) async fn of(&self, token: &str) -> Result<T, Refusal> {
         let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(known) = self.remembered.lock().get(&digest, Instant::now()) {
+        if let Some(known) = self.remembered.lock().get(&digest, self.counts, Instant::now()) {
             return known;
         }
         let answer = match timeout(REVIEW, self.ask(token)).await {
@@ -109,9 +110,9 @@ impl<A> Default for Remembered<A> {
 }
 
 impl<A: Clone> Remembered<A> {
-    fn get(&self, digest: &[u8; 32], now: Instant) -> Option<A> {
+    fn get(&self, digest: &[u8; 32], counts: Duration, now: Instant) -> Option<A> {
         let (since, answer) = self.answers.get(digest)?;
-        (now.saturating_duration_since(*since) < REMEMBERED).then(|| answer.clone())
+        (now.saturating_duration_since(*since) < counts).then(|| answer.clone())
     }
 
     fn put(&mut self, digest: [u8; 32], answer: A, now: Instant) {
@@ -133,16 +134,16 @@ mod tests {
     #[test]
     fn answers_are_remembered_briefly_and_boundedly() {
         let mut remembered = Remembered::default();
-        let now = Instant::now();
+        let (now, counts) = (Instant::now(), Duration::from_secs(10));
         remembered.put([1; 32], Ok("web"), now);
-        assert_eq!(remembered.get(&[1; 32], now), Some(Ok("web")));
-        assert_eq!(remembered.get(&[1; 32], now + REMEMBERED), None);
+        assert_eq!(remembered.get(&[1; 32], counts, now), Some(Ok("web")));
+        assert_eq!(remembered.get(&[1; 32], counts, now + counts), None);
         for n in 0..=MAX_REMEMBERED {
             let mut digest = [0; 32];
             digest[..8].copy_from_slice(&(n as u64).to_be_bytes());
             remembered.put(digest, Err(Refusal::NoPod), now);
         }
         assert_eq!((remembered.answers.len(), remembered.order.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
-        assert_eq!(remembered.get(&[1; 32], now), None);
+        assert_eq!(remembered.get(&[1; 32], counts, now), None);
     }
 }

@@ -74,7 +74,7 @@ impl Life {
         self.until - (self.until - self.issued) * share
     }
 
-    /// Whether it is time to renew. A clock that was set back tells as well that nothing is known of when it ends.
+    /// Whether it is time to renew. Where the clock was set back since, the times in the certificate are wrong.
     fn is_due(&self, share: f64, now: OffsetDateTime) -> bool {
         now >= self.due(share) || now < self.issued
     }
