@@ -152,3 +152,43 @@ impl ControlPlane {
         self.ready.store(ready, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::Request};
+    use time::OffsetDateTime;
+    use tower::ServiceExt;
+    use weft_model::SpiffeId;
+
+    use super::*;
+    use crate::{
+        ca::{Authority, StateDir},
+        server::tls::{Clients, Shown},
+    };
+
+    #[tokio::test]
+    async fn whose_certificate_ran_out_is_not_ready() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path().join("state")).unwrap();
+        let authority = Authority::load_or_create(&state, "cluster.local", Duration::from_secs(3600)).unwrap();
+        let shown = || Shown {
+            identity: SpiffeId::new("cluster.local", "istio-system", "weft-operator"),
+            names: Vec::new(),
+            addresses: Vec::new(),
+            clients: Clients::Anonymous,
+        };
+        let plane = ControlPlane::default();
+        let pages = plane.pages(Readers::Anybody);
+        let status = async || {
+            let request = Request::get("/healthz/ready").body(Body::empty()).unwrap();
+            pages.clone().oneshot(request).await.unwrap().status().as_u16()
+        };
+        assert_eq!(status().await, 503, "before it serves");
+        plane.set_ready(true);
+        plane.shown.write().push(ServingTls::issue(&authority, shown()).unwrap());
+        assert_eq!(status().await, 200);
+        let yesterday = OffsetDateTime::now_utc() - time::Duration::days(1);
+        plane.shown.write().push(ServingTls::issue_at(&authority, shown(), yesterday).unwrap());
+        assert_eq!(status().await, 503);
+    }
+}

@@ -106,7 +106,8 @@ impl ServingTls {
         Self::issue_at(authority, shown, OffsetDateTime::now_utc())
     }
 
-    fn issue_at(authority: &Authority, shown: Shown, now: OffsetDateTime) -> Result<Arc<Self>, TlsError> {
+    /// The same at another time than now.
+    pub(crate) fn issue_at(authority: &Authority, shown: Shown, now: OffsetDateTime) -> Result<Arc<Self>, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let current = ArcSwap::from_pointee(issue(authority, &shown, &provider, now)?);
         Ok(Arc::new(Self { shown, provider, current }))

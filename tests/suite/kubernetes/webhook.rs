@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use weft_tests::cluster::{Cluster, mesh::SYSTEM};
+use weft_tests::{
+    cluster::{Cluster, mesh::SYSTEM},
+    wait::until,
+};
 
 use super::workload::injected;
 
@@ -42,6 +45,10 @@ async fn a_rollout_of_the_control_plane_refuses_nothing() {
     let Some(cluster) = Cluster::get().await else { return };
     let mesh = cluster.mesh_alone().await.install().await;
     let namespace = injected(cluster, "rollout").await;
+    until("the namespace has its service account", ROLLOUT, || {
+        namespace.try_kubectl(&["get", "serviceaccount", "default"])
+    })
+    .await;
     let deployment = "deployment/weft-control-plane";
     let name = |items: &Value| {
         items["items"]
