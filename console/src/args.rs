@@ -56,6 +56,10 @@ pub struct Args {
     /// The operator's admin port, such as http://127.0.0.1:15014.
     #[arg(long, env = "WEFT_OPERATOR_ADMIN")]
     pub operator_admin: Option<String>,
+    /// File with the token that opens the operator's pages, read each time; on a cluster the kubelet keeps it fresh. An
+    /// operator on this machine, or behind a forwarded port, asks for none.
+    #[arg(long, env = "WEFT_OPERATOR_TOKEN_FILE", value_name = "FILE")]
+    pub operator_token_file: Option<PathBuf>,
     /// Directory for the console's own files, created if missing.
     #[arg(long, env = "WEFT_DATA_DIR", default_value = "weft-console-data")]
     pub data_dir: PathBuf,

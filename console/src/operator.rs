@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -41,6 +42,17 @@ pub enum OperatorError {
         /// The innermost cause.
         why: String,
     },
+    /// It does not know this console.
+    #[error(
+        "The operator at {url} shows its pages only to the consoles that a Mesh installs ({why}); reach it by kubectl \
+         port-forward, or give this console's token with --operator-token-file"
+    )]
+    Refused {
+        /// Its address.
+        url: String,
+        /// What it answered.
+        why: String,
+    },
     /// What answers is something else.
     #[error("What answers at {url} is not the operator's admin port ({why}); correct --operator-admin")]
     Shape {
@@ -56,6 +68,7 @@ pub enum OperatorError {
 pub struct Operator {
     http: reqwest::Client,
     url: Arc<str>,
+    token_file: Option<Arc<Path>>,
 }
 
 impl Operator {
@@ -73,7 +86,14 @@ impl Operator {
             .timeout(DEADLINE)
             .build();
         let http = client.map_err(|error| address(error.to_string()))?;
-        Ok(Self { http, url: url.trim_end_matches('/').into() })
+        Ok(Self { http, url: url.trim_end_matches('/').into(), token_file: None })
+    }
+
+    /// With the file of the token that opens the pages.
+    #[must_use]
+    pub fn with_token_file(mut self, file: Option<&Path>) -> Self {
+        self.token_file = file.map(Arc::from);
+        self
     }
 
     /// When each tracked object's content had reached every proxy (`GET /debug/acks`). Of several replicas each knows
@@ -117,8 +137,19 @@ impl Operator {
             let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
             OperatorError::Unreachable { url: url.to_owned(), why }
         };
-        let mut response = self.http.get(format!("{url}{path}")).send().await.map_err(unreachable)?;
+        let mut request = self.http.get(format!("{url}{path}"));
+        // Somebody renews it, so it is read each time; without one the operator says whether it wanted one.
+        if let Some(file) = &self.token_file
+            && let Ok(token) = tokio::fs::read_to_string(file).await
+        {
+            request = request.bearer_auth(token.trim());
+        }
+        let mut response = request.send().await.map_err(unreachable)?;
         let shape = |why: String| OperatorError::Shape { url: url.to_owned(), why };
+        if matches!(response.status().as_u16(), 401 | 403) {
+            let why = format!("status {}", response.status().as_u16());
+            return Err(OperatorError::Refused { url: url.to_owned(), why });
+        }
         if !response.status().is_success() {
             return Err(shape(format!("status {}", response.status().as_u16())));
         }
@@ -188,6 +219,30 @@ mod tests {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let error = Operator::new(&format!("http://{free}/")).unwrap().acks(&[]).await.unwrap_err();
         assert!(matches!(error, OperatorError::Unreachable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_read_anew_each_time_and_a_refusal_names_the_remedy() {
+        let pages = axum::Router::new().fallback(async |headers: axum::http::HeaderMap| {
+            match headers.get("authorization").is_some_and(|shown| shown == "Bearer second") {
+                true => (axum::http::StatusCode::OK, "[]"),
+                false => (axum::http::StatusCode::UNAUTHORIZED, "who are you"),
+            }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move { axum::serve(listener, pages).await });
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        let operator = Operator::new(&url).unwrap().with_token_file(Some(&file));
+        for token in [None, Some("first\n")] {
+            token.into_iter().for_each(|token| std::fs::write(&file, token).unwrap());
+            let refused = operator.acks(&[]).await.unwrap_err();
+            assert!(refused.to_string().contains("--operator-token-file"), "{refused}");
+        }
+        std::fs::write(&file, "second\n").unwrap();
+        assert!(operator.acks(&[]).await.unwrap().is_empty());
+        served.abort();
     }
 
     #[test]

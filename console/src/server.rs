@@ -50,6 +50,7 @@ impl Console {
         let operator = args.operator_admin.as_deref().map(Operator::new).transpose().map_err(|error| {
             StartupError::new("cannot use --operator-admin", error, "give an address such as http://127.0.0.1:15014")
         })?;
+        let operator = operator.map(|operator| operator.with_token_file(args.operator_token_file.as_deref()));
         let listener = admin::bind(args.listen, "--listen").await?;
         let address = listener.local_addr()?;
         let otlp = match args.otlp_listen {

@@ -1,5 +1,7 @@
 //! The admin port: metrics, readiness, and what the operator knows about proxies.
 
+mod readers;
+
 use std::sync::{
     Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
@@ -9,20 +11,32 @@ use axum::{
     Json, Router,
     extract::{Query, State},
     http::{StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use weft_model::{
     ObjectRef,
     sync::{ObjectAck, ProxySync},
 };
 
+pub use readers::Readers;
+
 use crate::{
-    ads::{AckBook, Kind, Registry, State as SyncState, published::Watch, registry::Connected, roots},
+    ads::{
+        AckBook, Kind, Registry, State as SyncState,
+        published::Watch,
+        registry::{Connected, Fleet},
+        roots,
+    },
     ca::{AuthorityWatch, describe},
+    clock::Clock,
     metrics::Metrics,
+    server::tls::ServingTls,
     serving,
 };
 
@@ -41,22 +55,29 @@ pub struct Admin {
     pub published: Arc<OnceLock<Watch>>,
     /// Whether the configuration was read and the ports are open.
     pub ready: Arc<AtomicBool>,
-    /// Whose turn it is to read certificates.
-    pub serving: Arc<tokio::sync::Mutex<()>>,
+    /// Certificates that the ports show.
+    pub shown: Arc<RwLock<Vec<Arc<ServingTls>>>>,
+    /// What is known of this machine's clock.
+    pub clock: Clock,
+    /// Whose turn it is to make a page that is large or takes long.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// The routes of the admin port.
-pub fn router(admin: Admin) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/healthz/ready", get(ready))
-        .route("/healthz/live", get(async || "alive\n"))
+/// The routes of the admin port: metrics and probes for anybody, the rest for `readers`.
+pub fn router(admin: Admin, readers: Readers) -> Router {
+    let debug = Router::new()
         .route("/debug/authority", get(authority))
         .route("/debug/fleet", get(fleet))
         .route("/debug/serving", get(serving_certificates))
         .route("/debug/syncz", get(syncz))
         .route("/debug/acks", get(acks))
         .route("/debug/config_dump", get(config_dump))
+        .route_layer(middleware::from_fn_with_state(readers, readers::admit));
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz/ready", get(ready))
+        .route("/healthz/live", get(async || "alive\n"))
+        .merge(debug)
         .with_state(admin)
 }
 
@@ -71,9 +92,12 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+    let now = OffsetDateTime::now_utc();
+    let valid = || admin.shown.read().iter().all(|tls| tls.is_valid(now));
     match admin.ready.load(Ordering::Acquire) {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        true if valid() => (StatusCode::OK, "ready\n"),
+        true => (StatusCode::SERVICE_UNAVAILABLE, "the certificate of a port has run out\n"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "starting, or stopping\n"),
     }
 }
 
@@ -85,7 +109,8 @@ async fn fleet(State(admin): State<Admin>) -> Response {
     match admin.authority.get() {
         Some(authority) => {
             let authority = authority.borrow().clone();
-            Json(admin.registry.fleet(roots::version(&authority))).into_response()
+            let fleet = admin.registry.fleet(roots::version(&authority));
+            Json(Fleet { clock_ahead_s: admin.clock.ahead_s(), ..fleet }).into_response()
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "no certificate authority yet\n").into_response(),
     }
@@ -102,21 +127,23 @@ async fn authority(State(admin): State<Admin>) -> Response {
 async fn serving_certificates(State(admin): State<Admin>) -> Response {
     match admin.published.get() {
         Some(published) => {
-            // Of many certificates it takes a while: one answer at a time, beside what serves proxies.
-            let turn = Arc::clone(&admin.serving).lock_owned().await;
             let snapshot = Arc::clone(&published.borrow().snapshot);
-            let look = move || {
-                let all = serving::certificates(&snapshot);
-                drop(turn);
-                all
-            };
-            match tokio::task::spawn_blocking(look).await {
-                Ok(all) => Json(all).into_response(),
-                Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
-            }
+            in_turn(&admin, move || serving::certificates(&snapshot)).await
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "no configuration yet\n").into_response(),
     }
+}
+
+/// Makes one page at a time, beside what serves proxies: of many certificates it takes a while, and a dump is large.
+async fn in_turn<T: Serialize + Send + 'static>(admin: &Admin, make: impl FnOnce() -> T + Send + 'static) -> Response {
+    let turn = Arc::clone(&admin.turn).lock_owned().await;
+    let page = tokio::task::spawn_blocking(move || {
+        // The value is gone, and its text made, before the next one begins.
+        let page = Json(make()).into_response();
+        drop(turn);
+        page
+    });
+    page.await.unwrap_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response())
 }
 
 async fn acks(State(admin): State<Admin>) -> Json<Vec<ObjectAck>> {
@@ -158,7 +185,7 @@ async fn config_dump(State(admin): State<Admin>, Query(wanted): Query<Wanted>) -
         return (StatusCode::BAD_REQUEST, hint).into_response();
     };
     match admin.registry.find(&name) {
-        Some(connected) => Json(dump(&connected)).into_response(),
+        Some(connected) => in_turn(&admin, move || dump(&connected)).await,
         None => {
             (StatusCode::NOT_FOUND, format!("no proxy {name} is connected; /debug/syncz lists them\n")).into_response()
         }

@@ -10,6 +10,7 @@ pub mod describe;
 pub mod ledger;
 pub mod plugged;
 pub mod renewal;
+pub(crate) mod reviews;
 pub mod root;
 pub mod service;
 pub mod state_dir;

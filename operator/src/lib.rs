@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod ads;
 pub mod ca;
+pub mod clock;
 pub mod control_plane;
 mod credential;
 pub mod kubernetes;

@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use time::OffsetDateTime;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError, admin as admin_port};
 
 use crate::{
+    admin::Readers,
     ca::{Authority, Credentials, JoinTokens, StateDir, TokenStore},
     control_plane::{ControlPlane, Port},
     options::Options,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Time that everything has to stop.
-pub(crate) const STOP: Duration = Duration::from_millis(1800);
+const STOP: Duration = Duration::from_millis(1800);
 
 /// An operator whose ports are open and whose configuration was read.
 pub struct Operator {
@@ -25,7 +25,6 @@ pub struct Operator {
     authority: watch::Sender<Arc<Authority>>,
     tokens: TokenStore,
     tls: Arc<ServingTls>,
-    not_after: OffsetDateTime,
     listener: TcpListener,
     admin: TcpListener,
     reloader: Reloader,
@@ -58,12 +57,12 @@ impl Operator {
         ];
         let addresses = Some(options.listen.ip()).filter(|ip| !ip.is_unspecified()).into_iter().collect();
         let shown = Shown { identity, names, addresses, clients: Clients::Proxies };
-        let (tls, not_after) = ServingTls::issue(&authority, shown).map_err(unusable)?;
+        let tls = ServingTls::issue(&authority, shown).map_err(unusable)?;
         let control_plane = ControlPlane::default();
         let (acks, metrics) = (Arc::clone(&control_plane.acks), control_plane.metrics.clone());
         let reloader = Reloader::directory(config_dir, options.settings(), acks, metrics).await?;
         let authority = watch::Sender::new(authority);
-        Ok(Self { options, authority, tokens, tls, not_after, listener, admin, reloader, control_plane })
+        Ok(Self { options, authority, tokens, tls, listener, admin, reloader, control_plane })
     }
 
     /// Where proxies connect.
@@ -81,11 +80,11 @@ impl Operator {
         let (listen, admin_address) = (self.listen_address()?, self.admin_address()?);
         let control_plane = self.control_plane;
         control_plane.set_ready(true);
-        let admin = tokio::spawn(admin_port::serve(self.admin, control_plane.pages(), shutdown.clone()));
+        let pages = control_plane.pages(Readers::Anybody);
+        let admin = tokio::spawn(admin_port::serve(self.admin, pages, shutdown.clone()));
         let port = Port {
             listener: self.listener,
             tls: self.tls,
-            not_after: self.not_after,
             authority: self.authority.subscribe(),
             credentials: Credentials { join: JoinTokens::Directory(self.tokens), accounts: None },
             published: self.reloader.watch(),

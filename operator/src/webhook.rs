@@ -3,6 +3,7 @@
 
 mod inject;
 mod review;
+mod room;
 mod server;
 mod settings;
 mod validate;
@@ -16,7 +17,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -27,6 +28,7 @@ pub use review::{Review, Verdict};
 pub use server::serve;
 pub use settings::{SettingsWatch, follow as follow_settings};
 
+use self::room::Seat;
 use crate::{
     ads::published::Watch,
     metrics::{AdmissionLabels, Metrics},
@@ -36,6 +38,9 @@ use crate::{
 const MAX_REVIEW: usize = 4 * 1024 * 1024;
 /// Time to receive and answer a review; the API server gives up after 10 s.
 const ANSWER: Duration = Duration::from_secs(8);
+
+/// Time to receive a review once there is room for it: the API server sends it whole.
+const RECEIVE: Duration = Duration::from_secs(3);
 
 /// What the webhooks answer from.
 #[derive(Clone)]
@@ -82,8 +87,17 @@ async fn answer(
     decide: impl AsyncFnOnce(Review) -> Verdict,
 ) -> Response {
     let start = Instant::now();
+    let seat = request.extensions().get::<Arc<Seat>>().cloned();
     let answered = timeout(ANSWER, async {
-        let review = read(request.into_body()).await?;
+        let length = length(request.headers())?;
+        let taken = match &seat {
+            Some(seat) => Some(seat.take(length).await),
+            None => None,
+        };
+        let limit = taken.as_ref().map_or(MAX_REVIEW, |taken| taken.limit);
+        let review = timeout(RECEIVE, read(request.into_body(), limit));
+        let late = |_| (StatusCode::REQUEST_TIMEOUT, "the review did not arrive in time\n".to_owned());
+        let review = review.await.map_err(late)??;
         let uid = review.uid.clone();
         Ok::<_, (StatusCode, String)>((uid, decide(review).await))
     });
@@ -100,8 +114,19 @@ async fn answer(
     response
 }
 
-async fn read(body: Body) -> Result<Review, (StatusCode, String)> {
-    let bytes = to_bytes(body, MAX_REVIEW)
+/// The length that the sender tells, if it does.
+fn length(headers: &HeaderMap) -> Result<Option<usize>, (StatusCode, String)> {
+    let told: Option<usize> = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match told {
+        Some(length) if length > MAX_REVIEW => {
+            Err((StatusCode::PAYLOAD_TOO_LARGE, format!("a review has at most {MAX_REVIEW} bytes\n")))
+        }
+        told => Ok(told),
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Review, (StatusCode, String)> {
+    let bytes = to_bytes(body, limit)
         .await
         .map_err(|error| (StatusCode::PAYLOAD_TOO_LARGE, format!("cannot read the review: {error}\n")))?;
     Review::read(&bytes).map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))

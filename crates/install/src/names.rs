@@ -48,5 +48,9 @@ pub const INJECTOR_WEBHOOK: &str = "weft-sidecar-injector";
 pub const VALIDATOR_WEBHOOK: &str = "weft-validator";
 /// Audience of the proxies' tokens.
 pub const TOKEN_AUDIENCE: &str = "weft-ca";
+/// Audience of the tokens that open a control plane's debug pages.
+pub const READER_AUDIENCE: &str = "weft-debug";
+/// Where the operator and the console have theirs.
+pub const READER_TOKEN_FILE: &str = "/var/run/secrets/weft-debug/token";
 /// Namespaces whose pods are never injected: without them a cluster cannot come up.
 pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];

@@ -10,6 +10,7 @@ pub mod leave;
 mod monitoring;
 mod pod;
 pub mod rbac;
+mod reader;
 pub mod webhooks;
 
 use serde_json::Value;

@@ -48,16 +48,44 @@ fn is_everywhere(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
 }
 
-/// Serves `router` until shutdown.
+/// Serves `router` until shutdown. Requests carry who asks, as `ConnectInfo<SocketAddr>`.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.wait().await }).await
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move { shutdown.wait().await })
+        .await
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::{cell::RefCell, time::Duration};
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    async fn ask(address: SocketAddr) -> io::Result<String> {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: page\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    #[tokio::test]
+    async fn between_the_signal_and_the_end_new_connections_are_served() {
+        let listener = bind("127.0.0.1:0".parse().unwrap(), "--listen").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let signal = Shutdown::new();
+        let end = signal.later(Duration::from_secs(3));
+        let served = tokio::spawn(serve(listener, Router::new().route("/", get(async || "page")), end.clone()));
+        signal.begin();
+        assert!(ask(address).await.unwrap().ends_with("page"), "serves on");
+        assert!(!end.begun(), "this machine took longer to answer than the test allows");
+        served.await.unwrap().unwrap();
+        assert!(end.begun());
+        ask(address).await.unwrap_err();
+    }
 
     /// On a machine without IPv6 this is the way back to IPv4; on any other it is both families.
     #[tokio::test]

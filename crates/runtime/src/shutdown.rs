@@ -1,5 +1,7 @@
 //! Stopping in order: SIGINT or SIGTERM cancels one token that everything listens to.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,18 @@ impl Shutdown {
     /// Begins stopping.
     pub fn begin(&self) {
         self.0.cancel();
+    }
+
+    /// Another one, which begins `by` after this one: for what serves on until clients have stopped coming.
+    pub fn later(&self, by: Duration) -> Self {
+        let later = Self::new();
+        let (sooner, end) = (self.clone(), later.clone());
+        tokio::spawn(async move {
+            sooner.wait().await;
+            tokio::time::sleep(by).await;
+            end.begin();
+        });
+        later
     }
 
     /// Whether stopping has begun.

@@ -62,6 +62,9 @@ pub struct Fleet {
     pub roots: String,
     /// Proxies that have not confirmed these roots.
     pub without_roots: usize,
+    /// Seconds that this replica's clock is ahead of the API server's, below 0 when behind; absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_s: Option<i64>,
 }
 
 /// All connected proxies.

@@ -1,37 +1,29 @@
 //! Tokens of service accounts: the API server says whose a token is (TokenReview), and the snapshot must know the pod that
-//! it is bound to. Whatever is in doubt is refused.
+//! it is bound to, on the node that the token names. Whatever is in doubt is refused.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
-use kube::{Api, Client, api::PostParams};
-use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, time::timeout};
+use k8s_openapi::api::authentication::v1::TokenReviewStatus;
+use kube::Client;
+use tokio::time::timeout;
 use weft_api::{Kind, ObjectKey, Spec};
 use weft_install::names::TOKEN_AUDIENCE;
 use weft_mesh::Snapshot;
 use weft_model::SpiffeId;
 
+use super::reviews::{Reviews, service_account};
 use crate::ads::published::Watch;
 
-/// Time for one review, waiting for a turn included.
-const REVIEW: Duration = Duration::from_secs(5);
-/// Reviews at once.
-const REVIEWS_AT_ONCE: usize = 16;
-/// How long an answer counts for the same token. Short: a deleted account must not get certificates for long.
-const REMEMBERED: Duration = Duration::from_secs(10);
-/// Answers that are remembered.
-const MAX_REMEMBERED: usize = 4096;
 /// How long a pod may be unknown while its event is on its way here.
 const POD_ARRIVES: Duration = Duration::from_secs(5);
 
+/// How long an answer counts for the same token. Short: a deleted account must not get certificates for long.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
+/// API servers before 1.30 do not say it.
+const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
 
 /// Whose a token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +34,8 @@ pub struct Account {
     pub name: String,
     /// Name and UID of the pod that the token is bound to.
     pub pod: (String, String),
+    /// The node that the pod was on when the token was made, where the API server says it.
+    pub node: Option<String>,
 }
 
 /// Why a token is refused. None of these shows the token.
@@ -51,8 +45,8 @@ pub enum Refusal {
     #[error("the API server does not accept the token: {0}")]
     NotAuthentic(String),
     /// For somebody else.
-    #[error("the token is not for the audience {TOKEN_AUDIENCE}")]
-    Audience,
+    #[error("the token is not for the audience {0}")]
+    Audience(&'static str),
     /// Not a service account's.
     #[error("{0:?} is no service account")]
     NotAnAccount(String),
@@ -65,6 +59,9 @@ pub enum Refusal {
     /// The pod runs as somebody else.
     #[error("pod {0}/{1} does not run as service account {2}")]
     OtherAccount(String, String, String),
+    /// The pod is elsewhere than the token says.
+    #[error("pod {0}/{1} does not run on node {2}, for which the token is")]
+    OtherNode(String, String, String),
     /// The API server could not be asked; worth another try.
     #[error("the API server cannot be asked about the token: {0}")]
     Away(String),
@@ -79,51 +76,21 @@ impl Refusal {
 
 /// Reviews tokens.
 pub struct AccountTokens {
-    reviews: Api<TokenReview>,
+    reviews: Reviews<Account>,
     published: Watch,
-    turns: Semaphore,
-    remembered: Mutex<Remembered>,
 }
 
 impl AccountTokens {
     /// Asks through `client`, and looks pods up in what is published.
     pub fn new(client: Client, published: Watch) -> Self {
-        let turns = Semaphore::new(REVIEWS_AT_ONCE);
-        Self { reviews: Api::all(client), published, turns, remembered: Mutex::default() }
+        Self { reviews: Reviews::new(client, TOKEN_AUDIENCE, verdict, REMEMBERED), published }
     }
 
     /// The identity that a token proves.
     pub async fn identify(&self, token: &str, trust_domain: &str) -> Result<SpiffeId, Refusal> {
-        let account = self.account(token).await?;
+        let account = self.reviews.of(token).await?;
         self.pod_is_known(&account).await?;
         Ok(SpiffeId::new(trust_domain, &account.namespace, &account.name))
-    }
-
-    async fn account(&self, token: &str) -> Result<Account, Refusal> {
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(known) = self.remembered.lock().get(&digest, Instant::now()) {
-            return known;
-        }
-        let answer = match timeout(REVIEW, self.review(token)).await {
-            Ok(Ok(status)) => verdict(&status),
-            Ok(Err(error)) => Err(Refusal::Away(error.to_string())),
-            Err(_) => Err(Refusal::Away("it did not answer in time".into())),
-        };
-        if !matches!(answer, Err(Refusal::Away(_))) {
-            self.remembered.lock().put(digest, answer.clone(), Instant::now());
-        }
-        answer
-    }
-
-    async fn review(&self, token: &str) -> kube::Result<TokenReviewStatus> {
-        // Never closed; and when it were, reviewing without a turn harms nobody.
-        let _turn = self.turns.acquire().await.ok();
-        let review = TokenReview {
-            spec: TokenReviewSpec { token: Some(token.to_owned()), audiences: Some(vec![TOKEN_AUDIENCE.to_owned()]) },
-            ..TokenReview::default()
-        };
-        let answer = self.reviews.create(&PostParams::default(), &review).await?;
-        Ok(answer.status.unwrap_or_default())
     }
 
     /// A pod may ask before the event of its creation has arrived: waits a little for that.
@@ -148,31 +115,17 @@ impl AccountTokens {
 
 /// Whose the token is, by the API server's answer.
 pub fn verdict(status: &TokenReviewStatus) -> Result<Account, Refusal> {
-    if status.authenticated != Some(true) {
-        let why = status.error.as_deref().filter(|why| !why.is_empty()).unwrap_or("not authenticated");
-        return Err(Refusal::NotAuthentic(why.chars().take(300).collect()));
-    }
-    // A server that knows nothing of audiences leaves them out: it would accept a token meant for anybody.
-    if !status.audiences.as_ref().is_some_and(|audiences| audiences.iter().any(|a| a == TOKEN_AUDIENCE)) {
-        return Err(Refusal::Audience);
-    }
-    let user = status.user.as_ref().ok_or_else(|| Refusal::NotAnAccount(String::new()))?;
-    let username = user.username.as_deref().unwrap_or_default();
-    let parts: Vec<_> = username.split(':').collect();
-    let ["system", "serviceaccount", namespace, name] = parts[..] else {
-        return Err(Refusal::NotAnAccount(username.chars().take(300).collect()));
-    };
-    if namespace.is_empty() || name.is_empty() {
-        return Err(Refusal::NotAnAccount(username.to_owned()));
-    }
+    let (user, namespace, name) = service_account(status, TOKEN_AUDIENCE)?;
     let extra = |key: &str| match user.extra.as_ref().and_then(|extra| extra.get(key)).map(Vec::as_slice) {
         Some([one]) if !one.is_empty() => Ok(one.clone()),
         _ => Err(Refusal::NoPod),
     };
-    Ok(Account { namespace: namespace.into(), name: name.into(), pod: (extra(POD_NAME)?, extra(POD_UID)?) })
+    let says_node = user.extra.as_ref().is_some_and(|extra| extra.contains_key(NODE_NAME));
+    let node = if says_node { Some(extra(NODE_NAME)?) } else { None };
+    Ok(Account { namespace: namespace.into(), name: name.into(), pod: (extra(POD_NAME)?, extra(POD_UID)?), node })
 }
 
-/// Whether the pod that a token is bound to is there and runs as the token's account.
+/// Whether the pod that a token is bound to is there, on the token's node, and runs as the token's account.
 pub fn pod_of(snapshot: &Snapshot, account: &Account) -> Result<(), Refusal> {
     let (name, uid) = &account.pod;
     let found = snapshot.object(&ObjectKey::new(Kind::Pod, &account.namespace, name));
@@ -186,33 +139,13 @@ pub fn pod_of(snapshot: &Snapshot, account: &Account) -> Result<(), Refusal> {
     if *pod.service_account != *account.name {
         return Err(Refusal::OtherAccount(account.namespace.clone(), name.clone(), account.name.clone()));
     }
-    Ok(())
-}
-
-type Answer = Result<Account, Refusal>;
-
-/// Answers by the token's hash, oldest first out.
-#[derive(Default)]
-struct Remembered {
-    answers: HashMap<[u8; 32], (Instant, Answer)>,
-    order: VecDeque<[u8; 32]>,
-}
-
-impl Remembered {
-    fn get(&self, digest: &[u8; 32], now: Instant) -> Option<Answer> {
-        let (since, answer) = self.answers.get(digest)?;
-        (now.saturating_duration_since(*since) < REMEMBERED).then(|| answer.clone())
-    }
-
-    fn put(&mut self, digest: [u8; 32], answer: Answer, now: Instant) {
-        if self.answers.insert(digest, (now, answer)).is_none() {
-            self.order.push_back(digest);
+    match &account.node {
+        // It runs, so it is on some node: the event that says so is on its way.
+        Some(_) if pod.node_name.is_empty() => Err(Refusal::UnknownPod(account.namespace.clone(), name.clone())),
+        Some(node) if *pod.node_name != **node => {
+            Err(Refusal::OtherNode(account.namespace.clone(), name.clone(), node.clone()))
         }
-        while self.order.len() > MAX_REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.answers.remove(&oldest);
-            }
-        }
+        _ => Ok(()),
     }
 }
 

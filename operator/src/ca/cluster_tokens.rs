@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::tokens::{CreateError, JoinToken, NewToken, RedeemError, TokenRecord, mint, spend, valid_id};
 
 /// The Secret with the records.
-pub const SECRET: &str = "weft-join-tokens";
+pub const SECRET: &str = weft_install::names::JOIN_TOKEN_SECRET;
 /// Updates that lose to others before a request is given up.
 const ATTEMPTS: u32 = 8;
 /// Time for one request to the API server.

@@ -14,7 +14,7 @@ pub const READY: &str = "Ready";
 pub const RECONCILED: &str = "Reconciled";
 /// Something is on its way.
 pub const PROGRESSING: &str = "Progressing";
-/// The API server can call the webhooks.
+/// Somebody answers when the API server calls the webhooks.
 pub const WEBHOOKS_READY: &str = "WebhooksReady";
 /// The certificate authority can sign, and how long.
 pub const CERTIFICATES_VALID: &str = "CertificatesValid";
@@ -101,9 +101,18 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
     waiting.extend(behind.iter().cloned());
     if facts.components.is_some() {
         all.push(match facts.control_plane_ready {
-            Some(true) | None => {
-                let note = "the API server reaches the webhooks, and pods are injected";
+            None => {
+                let note =
+                    "the control plane of another cluster answers for the webhooks; whether it does is seen there";
                 make(WEBHOOKS_READY, true, "Serving", note.into())
+            }
+            Some(true) => {
+                // The API server's own way to them is not tried: that would take the right to create pods.
+                let note = format!(
+                    "replicas of {} are ready to answer for the webhooks, with a certificate that is valid",
+                    names::CONTROL_PLANE
+                );
+                make(WEBHOOKS_READY, true, "Serving", note)
             }
             Some(false) => {
                 let note = format!(

@@ -13,7 +13,7 @@ use weft_install::names;
 use weft_model::ports;
 
 use super::{cluster::Cluster, problem::Problem};
-use crate::ads::registry::Fleet;
+use crate::{ads::registry::Fleet, clock};
 
 /// Time for one replica to answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -31,6 +31,8 @@ pub struct Survey {
     pub silent: usize,
     /// The roots that each replica tells, and how many of its proxies have not confirmed them.
     pub roots: Vec<(String, usize)>,
+    /// Of the replica whose clock is furthest off, how many seconds it is ahead of the API server's.
+    pub clock_ahead_s: Option<i64>,
 }
 
 impl Survey {
@@ -50,6 +52,7 @@ impl Survey {
             *self.versions.entry(version).or_default() += count;
         }
         self.roots.push((fleet.roots, fleet.without_roots));
+        self.clock_ahead_s = clock::further(self.clock_ahead_s, fleet.clock_ahead_s);
     }
 }
 
@@ -91,7 +94,12 @@ async fn get(address: IpAddr) -> Result<Fleet, Box<dyn std::error::Error + Send 
     let stream = TcpStream::connect((address, ports::CONTROL_PLANE_ADMIN)).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
-    let request = Request::get("/debug/fleet").header("host", address.to_string()).body(Empty::<Bytes>::new())?;
+    let mut request = Request::get("/debug/fleet").header("host", address.to_string());
+    // The kubelet renews it, so it is read each time. Outside of a pod there is none.
+    if let Ok(token) = tokio::fs::read_to_string(names::READER_TOKEN_FILE).await {
+        request = request.header("authorization", format!("Bearer {}", token.trim()));
+    }
+    let request = request.body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     if !answer.status().is_success() {
         return Err(format!("answered {}", answer.status()).into());
@@ -106,7 +114,8 @@ mod tests {
     use super::*;
 
     fn fleet(roots: &str, without_roots: usize) -> Option<Fleet> {
-        Some(Fleet { proxies: 2, versions: [("1.0.0".to_owned(), 2)].into(), roots: roots.into(), without_roots })
+        let versions = [("1.0.0".to_owned(), 2)].into();
+        Some(Fleet { proxies: 2, versions, roots: roots.into(), without_roots, ..Fleet::default() })
     }
 
     #[test]

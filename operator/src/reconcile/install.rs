@@ -29,7 +29,7 @@ use super::{
     rollout::{self, Rollout},
     skew, status,
 };
-use crate::ca::cluster::Terms;
+use crate::{ca::cluster::Terms, clock};
 
 /// Lifetime of leaves where the Mesh sets none: the default of `--cert-ttl`.
 pub(super) const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -41,7 +41,7 @@ const SETTLED: Duration = Duration::from_secs(30);
 const WAITING: Duration = Duration::from_secs(2);
 /// How long a Mesh is looked at often.
 const YOUNG: Duration = Duration::from_secs(120);
-/// How far a Mesh's creation may lie ahead of this machine's clock.
+/// How far this machine's clock may be from the API server's.
 const CLOCK: Duration = Duration::from_secs(300);
 
 /// What a reconciliation saw.
@@ -101,7 +101,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         .map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
     outcome.revision = input.mesh.revision_label().to_owned();
     rivals::check(context.meshes.state(), mesh, &input.mesh)?;
-    clock(mesh)?;
+    check_clock(cluster).await?;
     let survey = match fleet::survey(cluster, &context.namespace, Some(&name)).await {
         Ok(survey) => Some(survey),
         Err(problem) if problem.reason == Reason::Forbidden => return Err(problem),
@@ -127,7 +127,13 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let requests = context.rotation_requests();
     let wish = authority::Wish { namespace: &context.namespace, terms: &terms, requests, spread };
     let authority = authority::ensure(cluster, &wish).await?;
-    outcome.conditions.authority = Some(authority.facts);
+    let mut facts = authority.facts;
+    let off = outcome.survey.as_ref().and_then(|survey| survey.clock_ahead_s);
+    if let Some(complaint) = clock::complaint("a replica of the control plane", off, clock::LIMIT) {
+        // What keeps everybody from signing is told before what keeps one.
+        facts.usable = facts.usable.and(Err(complaint));
+    }
+    outcome.conditions.authority = Some(facts);
     input.ca_bundle = Some(authority.roots).filter(|roots| !roots.is_empty());
     input.ready = control_plane(cluster, &input).await?.is_some_and(|found| serves(&found));
 
@@ -174,18 +180,12 @@ fn age(mesh: &DynamicObject) -> Option<i64> {
     Some(OffsetDateTime::now_utc().unix_timestamp() - mesh.creation_timestamp()?.0.as_second())
 }
 
-/// Certificates of a machine whose clock is far off would be refused by everybody.
-fn clock(mesh: &DynamicObject) -> Result<(), Problem> {
-    let ahead = age(mesh).map_or(0, |seconds| -seconds);
-    if ahead <= CLOCK.as_secs() as i64 {
-        return Ok(());
+/// An authority that is made by a clock that is far off would be refused by everybody.
+async fn check_clock(cluster: &Cluster) -> Result<(), Problem> {
+    match clock::complaint("the operator", clock::ahead(&cluster.client).await, CLOCK) {
+        Some(complaint) => Err(Problem::new(Reason::InvalidAuthority, complaint)),
+        None => Ok(()),
     }
-    let message = format!(
-        "this Mesh was created {} in the future by the operator's clock, so certificates would not be valid: set the clock \
-         of the operator's node",
-        humantime::format_duration(Duration::from_secs(ahead.unsigned_abs()))
-    );
-    Err(Problem::new(Reason::InvalidAuthority, message))
 }
 
 /// Puts our finalizer on the Mesh, so that nothing is left behind when it goes.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -16,19 +16,20 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use weft_runtime::Shutdown;
 
-use super::Webhooks;
+use super::{Webhooks, room::Room};
 use crate::server::tls::ServingTls;
 
 /// Connections at once; an API server keeps a few.
 const CONNECTIONS: usize = 512;
 /// Time for a handshake and for the head of a request.
 const BEGIN: Duration = Duration::from_secs(5);
-/// Time for answers under way once the operator stops.
-const DRAIN: Duration = Duration::from_millis(1500);
+/// Time for answers under way once the operator stops: as long as an answer may take.
+const DRAIN: Duration = Duration::from_secs(9);
 
 /// Serves until shutdown; then answers what was asked already.
 pub async fn serve(listener: TcpListener, tls: Arc<ServingTls>, webhooks: Webhooks, shutdown: Shutdown) {
     let router = webhooks.router();
+    let room = Room::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -39,8 +40,13 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServingTls>, webhooks: Webhoo
         };
         tokio::select! {
             (slot, accepted) = next => match accepted {
-                Ok((stream, _)) => {
-                    let (tls, router, shutdown) = (Arc::clone(&tls), router.clone(), shutdown.clone());
+                Ok((stream, address)) => {
+                    let Some(seat) = room.seat(address.ip()) else {
+                        tracing::debug!(%address, "refused a connection of an address that has very many");
+                        continue;
+                    };
+                    let router = router.clone().layer(Extension(Arc::new(seat)));
+                    let (tls, shutdown) = (Arc::clone(&tls), shutdown.clone());
                     connections.spawn(async move {
                         let _slot = slot;
                         connection(stream, &tls, router, &shutdown).await;
@@ -56,7 +62,7 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServingTls>, webhooks: Webhoo
     }
     drop(listener);
     connections.close();
-    // What is not answered by then is asked again, of another replica.
+    // The API server refuses the object whose review is not answered, and asks no other replica.
     let _ = timeout(DRAIN, connections.wait()).await;
 }
 

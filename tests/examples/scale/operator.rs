@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     process::Command,
     time::{Duration, Instant},
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// A running control plane.
 pub struct Operator {
     process: Process,
-    address: std::net::Ipv4Addr,
+    address: Ipv4Addr,
 }
 
 /// Memory of a process, in bytes.
@@ -42,10 +42,11 @@ impl Operator {
         let address = cluster.outside();
         let mut command = Command::new(program);
         command.args(["serve", "--source", "kubernetes"]).env("KUBECONFIG", cluster.kubeconfig());
-        for (flag, port) in [
-            ("--listen", ports::CONTROL_PLANE),
-            ("--admin", ports::CONTROL_PLANE_ADMIN),
-            ("--webhooks", ports::WEBHOOKS),
+        for (flag, address, port) in [
+            ("--listen", address, ports::CONTROL_PLANE),
+            // Its debug pages are for whoever is on its own machine.
+            ("--admin", Ipv4Addr::LOCALHOST, ports::CONTROL_PLANE_ADMIN),
+            ("--webhooks", address, ports::WEBHOOKS),
         ] {
             command.arg(flag).arg(format!("{address}:{port}"));
         }
@@ -80,7 +81,7 @@ impl Operator {
     }
 
     fn admin(&self) -> SocketAddr {
-        (self.address, ports::CONTROL_PLANE_ADMIN).into()
+        (Ipv4Addr::LOCALHOST, ports::CONTROL_PLANE_ADMIN).into()
     }
 
     /// A page of the admin port.

@@ -1,6 +1,16 @@
 //! What the API server asks us before it takes an object.
 
-use weft_tests::cluster::Cluster;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use weft_tests::{
+    cluster::{Cluster, mesh::SYSTEM},
+    wait::until,
+};
+
+use super::workload::injected;
+
+const ROLLOUT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn objects_that_cannot_work_are_refused_with_a_reason() {
@@ -27,4 +37,44 @@ spec:
     assert!(refused.contains("denied the request") || refused.contains("Invalid"), "{refused}");
     // What only other objects could make right is no reason to refuse: they may come later.
     namespace.apply(&weights(10)).await;
+}
+
+/// What no replica is asked about is refused, and Services lead to one for a moment after it was told to stop.
+#[tokio::test]
+async fn a_rollout_of_the_control_plane_refuses_nothing() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let mesh = cluster.mesh_alone().await.install().await;
+    let namespace = injected(cluster, "rollout").await;
+    until("the namespace has its service account", ROLLOUT, || {
+        namespace.try_kubectl(&["get", "serviceaccount", "default"])
+    })
+    .await;
+    let deployment = "deployment/weft-control-plane";
+    let name = |items: &Value| {
+        items["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|pod| pod["metadata"]["name"].to_string())
+            .collect::<Vec<_>>()
+    };
+    let pods = ["pods", "-n", SYSTEM, "-l", "weft.dev/component=control-plane"];
+    let before = name(&cluster.read(&pods).await.expect("the control plane's pods"));
+    let ask = ["run", "asked", "--image=weft/app", "--restart=Never", "--dry-run=server", "-o", "json"];
+    cluster.kubectl(&["rollout", "restart", "-n", SYSTEM, deployment]).await;
+    let mut asked = 0;
+    let start = Instant::now();
+    // Until the old ones are gone, which is after the new ones serve.
+    loop {
+        let pod = namespace.try_kubectl(&ask).await.unwrap_or_else(|error| panic!("after {asked} pods: {error}"));
+        assert!(pod.contains("istio-proxy"), "pod {asked} was admitted without a proxy: {pod}");
+        asked += 1;
+        let now = cluster.read(&pods).await.map(|items| name(&items)).unwrap_or_default();
+        if !now.is_empty() && now.iter().all(|pod| !before.contains(pod)) {
+            break;
+        }
+        assert!(start.elapsed() < ROLLOUT, "the old pods are still there: {now:?}");
+    }
+    cluster.rolled_out(SYSTEM, "weft-control-plane", ROLLOUT).await;
+    drop(mesh);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     control_plane::USER,
     pod::{env, env_field, restricted},
-    rbac,
+    rbac, reader,
 };
 use crate::{VERSION, names};
 
@@ -113,6 +113,7 @@ impl Bootstrap {
                     env("WEFT_LOG_FORMAT", "json"),
                 ],
                 "ports": [{"name": "http-monitoring", "containerPort": 15014, "protocol": "TCP"}],
+                "volumeMounts": [reader::mount()],
                 "readinessProbe": probe("/healthz/ready", 3),
                 "livenessProbe": probe("/healthz/live", 10),
                 "resources": {
@@ -122,6 +123,7 @@ impl Bootstrap {
                 "securityContext": restricted(USER),
                 "terminationMessagePolicy": "FallbackToLogsOnError",
             }],
+            "volumes": [reader::volume()],
         });
         if !self.pull_secrets.is_empty() {
             pod["imagePullSecrets"] = self.pull_secrets.iter().map(|name| json!({"name": name})).collect();

@@ -12,7 +12,7 @@ use super::{
     control_plane::USER,
     frame::Frame,
     pod::{Workload, env, env_field, service},
-    rbac,
+    rbac, reader,
 };
 use crate::{names, profile};
 
@@ -32,6 +32,7 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
         env("WEFT_SOURCE", "kubernetes"),
         env("WEFT_LISTEN", if sign_in.guards() { "[::]:20001" } else { "127.0.0.1:20001" }),
         env("WEFT_OPERATOR_ADMIN", admin),
+        env("WEFT_OPERATOR_TOKEN_FILE", names::READER_TOKEN_FILE),
         env("WEFT_ROOT_NAMESPACE", settings.root_namespace.as_str()),
         env("WEFT_DATA_DIR", state::DATA_DIR),
         env("WEFT_LOG_FORMAT", "json"),
@@ -51,9 +52,9 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     environment.extend(variables(sign_in));
     environment.extend(state::variables(overrides));
     let files: Vec<_> = files(sign_in).into_iter().chain(state::files(overrides)).collect();
-    let mut mounts = vec![json!({"name": "data", "mountPath": state::DATA_DIR})];
+    let mut mounts = vec![json!({"name": "data", "mountPath": state::DATA_DIR}), reader::mount()];
     mounts.extend(files.iter().map(|(volume, dir, _)| json!({"name": volume, "mountPath": dir, "readOnly": true})));
-    let mut volumes = vec![state::data(overrides)];
+    let mut volumes = vec![state::data(overrides), reader::volume()];
     volumes.extend(files.into_iter().map(|(.., volume)| volume));
     let mut container_ports = vec![json!({"name": "http", "containerPort": 20001, "protocol": "TCP"})];
     if sign_in.guards() {

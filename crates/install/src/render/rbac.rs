@@ -81,12 +81,11 @@ pub fn control_plane() -> Vec<Rule> {
             &READ,
             "credentials that Gateways and DestinationRules name lie beside the pods that use them, in any namespace; only named ones are read",
         ),
-        rule(&["authentication.k8s.io"], &["tokenreviews"], &["create"], "proxies prove who they are by tokens"),
         rule(
-            &["authorization.k8s.io"],
-            &["subjectaccessreviews"],
+            &["authentication.k8s.io"],
+            &["tokenreviews"],
             &["create"],
-            "whether a gateway may use a Secret that it names",
+            "proxies prove who they are by tokens, and so do readers of debug pages",
         ),
     ]);
     rules
@@ -106,9 +105,7 @@ pub fn control_plane_namespace() -> Vec<Rule> {
             &["get", "update"],
             "records of join tokens: each use is taken by an update that only one replica can win",
         )
-        .only(&["weft-join-tokens"]),
-        rule(&[""], &["secrets"], &["get", "update"], "a join token is good for as many uses as it was made for")
-            .only(&[names::JOIN_TOKEN_SECRET]),
+        .only(&[names::JOIN_TOKEN_SECRET]),
         rule(&[""], &["configmaps"], &READ, "its own settings and those of injection"),
     ]
 }
@@ -192,12 +189,14 @@ pub fn operator_namespace() -> Vec<Rule> {
         rule(&["autoscaling"], &["horizontalpodautoscalers"], &MANAGE, "pods by load, where the Mesh says so"),
         rule(&["rbac.authorization.k8s.io"], &["roles", "rolebindings"], &MANAGE, "access to the authority's key"),
         rule(&["monitoring.coreos.com"], &["podmonitors"], &MANAGE, "metrics, where the Prometheus operator runs"),
-        rule(
-            &[""],
-            &["secrets"],
-            &["create", "patch", "update", "delete"],
-            "the certificate authority is made and rotated, join tokens of machines are kept",
-        ),
+        rule(&[""], &["secrets"], &["create"], "the certificate authority is made; names cannot be given for that"),
+        rule(&[""], &["secrets"], &["update"], "the certificate authority is rotated, and its roots remembered")
+            .only(&[names::CA_SECRET, names::ROOTS_SECRET]),
+        rule(&[""], &["secrets"], &["delete"], "nothing is left when the last Mesh goes").only(&[
+            names::CA_SECRET,
+            names::ROOTS_SECRET,
+            names::JOIN_TOKEN_SECRET,
+        ]),
         rule(
             &["coordination.k8s.io"],
             &["leases"],
@@ -256,3 +255,6 @@ fn pair(kind: &str, meta: Value, rules: &[Rule], account: &str, namespace: &str)
     });
     [role, binding]
 }
+
+#[cfg(test)]
+mod tests;

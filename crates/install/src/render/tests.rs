@@ -259,7 +259,7 @@ fn sign_in_opens_the_console_and_gives_it_one_right_more() {
     assert!(find(&render(&input(json!({}))).unwrap(), "Service", "weft-console-otlp").is_none());
     let volumes = pod["volumes"].to_string();
     assert!(volumes.contains("\"secretName\":\"weft-oidc\"") && volumes.contains("\"name\":\"id-ca\""), "{volumes}");
-    assert_eq!(pod["containers"][0]["volumeMounts"].as_array().unwrap().len(), 3);
+    assert_eq!(pod["containers"][0]["volumeMounts"].as_array().unwrap().len(), 4);
     // The right to impersonate is the administrator's to give.
     let rules = |objects: &[Value]| find(objects, "ClusterRole", "weft-console").unwrap()["rules"].to_string();
     assert!(rules(&objects).contains("subjectaccessreviews") && !rules(&objects).contains("impersonate"));

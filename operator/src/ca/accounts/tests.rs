@@ -25,7 +25,7 @@ fn status() -> TokenReviewStatus {
 fn a_bound_token_names_account_and_pod() {
     let account = verdict(&status()).unwrap();
     assert_eq!((account.namespace.as_str(), account.name.as_str()), ("shop", "web"));
-    assert_eq!(account.pod, ("web-1".into(), "u-1".into()));
+    assert_eq!((account.pod, account.node), (("web-1".into(), "u-1".into()), None));
 }
 
 #[test]
@@ -37,8 +37,11 @@ fn whatever_is_in_doubt_is_refused() {
     };
     assert!(matches!(verdict(&TokenReviewStatus::default()), Err(Refusal::NotAuthentic(_))));
     assert!(matches!(refused(&|s| s.authenticated = Some(false)), Refusal::NotAuthentic(_)));
-    assert_eq!(refused(&|s| s.audiences = None), Refusal::Audience);
-    assert_eq!(refused(&|s| s.audiences = Some(vec!["https://kubernetes.default.svc".into()])), Refusal::Audience);
+    assert_eq!(refused(&|s| s.audiences = None), Refusal::Audience(TOKEN_AUDIENCE));
+    assert_eq!(
+        refused(&|s| s.audiences = Some(vec!["https://kubernetes.default.svc".into()])),
+        Refusal::Audience(TOKEN_AUDIENCE)
+    );
     for name in ["admin", "system:serviceaccount:shop", "system:serviceaccount::web", "system:serviceaccount:a:b:c"] {
         let refusal = refused(&|s| s.user.as_mut().unwrap().username = Some(name.into()));
         assert!(matches!(refusal, Refusal::NotAnAccount(_)), "{name}");
@@ -47,7 +50,7 @@ fn whatever_is_in_doubt_is_refused() {
     let two =
         BTreeMap::from([(POD_NAME.to_owned(), vec!["a".into(), "b".into()]), (POD_UID.to_owned(), vec!["u".into()])]);
     assert_eq!(refused(&|s| s.user.as_mut().unwrap().extra = Some(two.clone())), Refusal::NoPod);
-    assert!(!Refusal::Audience.is_passing() && Refusal::Away(String::new()).is_passing());
+    assert!(!Refusal::Audience(TOKEN_AUDIENCE).is_passing() && Refusal::Away(String::new()).is_passing());
 }
 
 #[test]
@@ -78,18 +81,30 @@ fn the_pod_must_be_the_very_one_and_run_as_the_account() {
 }
 
 #[test]
-fn answers_are_remembered_briefly_and_boundedly() {
-    let mut remembered = Remembered::default();
-    let now = Instant::now();
-    let account = verdict(&status()).unwrap();
-    remembered.put([1; 32], Ok(account.clone()), now);
-    assert_eq!(remembered.get(&[1; 32], now), Some(Ok(account)));
-    assert_eq!(remembered.get(&[1; 32], now + REMEMBERED), None);
-    for n in 0..=MAX_REMEMBERED {
-        let mut digest = [0; 32];
-        digest[..8].copy_from_slice(&(n as u64).to_be_bytes());
-        remembered.put(digest, Err(Refusal::Audience), now);
-    }
-    assert_eq!((remembered.answers.len(), remembered.order.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
-    assert_eq!(remembered.get(&[1; 32], now), None);
+fn the_pod_must_be_on_the_node_that_the_token_names() {
+    let on = |node: Option<&str>| {
+        let mut manifest = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web-1", "namespace": "shop", "uid": "u-1"},
+            "spec": {"serviceAccountName": "web", "containers": [{"name": "web"}]},
+        });
+        if let Some(node) = node {
+            manifest["spec"]["nodeName"] = node.into();
+        }
+        let mut store = Store::new(Settings::default());
+        store.apply(vec![Change::Put(Arc::new(weft_api::parse(&manifest, "default").unwrap().object))]);
+        store.snapshot()
+    };
+    let mut told = status();
+    let extra = told.user.as_mut().unwrap().extra.as_mut().unwrap();
+    extra.insert(NODE_NAME.to_owned(), vec!["node-a".to_owned()]);
+    let account = verdict(&told).unwrap();
+    assert_eq!(pod_of(&on(Some("node-a")), &account), Ok(()));
+    assert!(matches!(pod_of(&on(Some("node-b")), &account), Err(Refusal::OtherNode(..))));
+    let early = pod_of(&on(None), &account).unwrap_err();
+    assert!(matches!(early, Refusal::UnknownPod(..)) && early.is_passing(), "{early}");
+    let unsaid = verdict(&status()).unwrap();
+    assert_eq!(pod_of(&on(Some("node-b")), &unsaid), Ok(()), "an API server that does not say the node");
+    told.user.as_mut().unwrap().extra.as_mut().unwrap().insert(NODE_NAME.to_owned(), Vec::new());
+    assert_eq!(verdict(&told), Err(Refusal::NoPod));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use weft_tests::{
-    cluster::{Cluster, TestNamespace},
+    cluster::{Cluster, TestNamespace, mesh::SYSTEM},
     wait::{ensure, until},
 };
 
@@ -62,5 +62,24 @@ async fn logs_and_proxies_of_pods_are_read_in_the_askers_name() {
         let (status, written) = console.ask("GET", &logs, token, &Value::Null).await;
         assert_eq!((status, &written["lines"]), (200, &json!([])), "{written}");
         assert!(written["problems"].to_string().contains("pods/log in namespace"), "{written}");
+    }
+}
+
+/// The API server's proxy to a pod comes from outside of it, as any other pod does, and hands no token on. That the console
+/// reads with its own is what the test above shows.
+#[tokio::test]
+async fn debug_pages_of_a_control_plane_are_not_for_strangers_and_its_metrics_are() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh().await;
+    let pods = cluster.read(&["pods", "-n", SYSTEM, "-l", "weft.dev/component=control-plane"]).await.unwrap();
+    let pod = pods["items"][0]["metadata"]["name"].as_str().expect("a control plane").to_owned();
+    let page = |page: &str| format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}:15014/proxy{page}");
+    let metrics = cluster.kubectl(&["get", "--raw", &page("/metrics")]).await;
+    assert!(metrics.contains("# EOF"), "{metrics}");
+    for closed in ["/debug/syncz", "/debug/acks", "/debug/fleet", "/debug/authority", "/debug/config_dump?proxy=a"] {
+        let refused = cluster.try_kubectl(&["get", "--raw", &page(closed)]).await.expect_err(closed);
+        // kubectl puts a 401 into words of its own.
+        let words = ["Unauthorized", "logged in", "debug pages are for"];
+        assert!(words.iter().any(|word| refused.contains(word)), "{closed}: {refused}");
     }
 }

@@ -1,0 +1,105 @@
+//! Who may read the debug pages. They tell what every proxy is told, header values and policies included. On a cluster any
+//! pod reaches the port, so they are for whoever is in the control plane's own pod, which is where a forwarded port comes
+//! out, and for the operator and the consoles of its namespace, by a token that is good for nothing else.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use k8s_openapi::api::authentication::v1::TokenReviewStatus;
+use kube::Client;
+use weft_install::{names, render::bootstrap::OPERATOR};
+
+use crate::ca::{
+    accounts::Refusal,
+    reviews::{Reviews, service_account},
+};
+
+/// Longest token that is looked at.
+const MAX_TOKEN: usize = 8 * 1024;
+/// How long an answer counts for the same token: a console shows the mesh on while the API server is away.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// Who may read the debug pages.
+#[derive(Clone)]
+pub enum Readers {
+    /// Whoever reaches the port: on one machine it listens where its user says.
+    Anybody,
+    /// The pod itself, and whom these tokens are of.
+    Known(Arc<ReaderTokens>),
+}
+
+impl Readers {
+    /// The readers of a control plane in `namespace`.
+    pub fn of_cluster(client: Client, namespace: &str) -> Self {
+        let reviews = Reviews::new(client, names::READER_AUDIENCE, account, REMEMBERED);
+        Self::Known(Arc::new(ReaderTokens { reviews, namespace: namespace.to_owned() }))
+    }
+}
+
+/// Tells readers by their tokens.
+pub struct ReaderTokens {
+    reviews: Reviews<(String, String)>,
+    namespace: String,
+}
+
+impl ReaderTokens {
+    async fn check(&self, peer: Option<IpAddr>, token: Option<String>) -> Result<(), (StatusCode, String)> {
+        if peer.is_some_and(|address| address.to_canonical().is_loopback()) {
+            return Ok(());
+        }
+        let Some(token) = token else {
+            return Err((StatusCode::UNAUTHORIZED, "debug pages are for the operator and the console".to_owned()));
+        };
+        match self.reviews.of(&token).await {
+            Ok((namespace, name)) if namespace == self.namespace && reads(&name) => Ok(()),
+            Ok((namespace, name)) => {
+                let why = format!("service account {namespace}/{name} is neither the operator's nor a console's");
+                Err((StatusCode::FORBIDDEN, why))
+            }
+            Err(refusal) if refusal.is_passing() => Err((StatusCode::SERVICE_UNAVAILABLE, refusal.to_string())),
+            Err(refusal) => Err((StatusCode::UNAUTHORIZED, refusal.to_string())),
+        }
+    }
+}
+
+/// Namespace and name of the account that a reader's token is of.
+fn account(status: &TokenReviewStatus) -> Result<(String, String), Refusal> {
+    let (_, namespace, name) = service_account(status, names::READER_AUDIENCE)?;
+    Ok((namespace.to_owned(), name.to_owned()))
+}
+
+/// Consoles of other revisions ask every control plane of the namespace.
+fn reads(account: &str) -> bool {
+    let console = account.strip_prefix(names::CONSOLE);
+    account == OPERATOR || console.is_some_and(|revision| revision.is_empty() || revision.starts_with('-'))
+}
+
+/// Stands before the debug pages.
+pub(super) async fn admit(State(readers): State<Readers>, request: Request, next: Next) -> Response {
+    if let Readers::Known(tokens) = &readers {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let token = bearer(request.headers());
+        if let Err((status, why)) = tokens.check(peer, token).await {
+            let remedy = format!("weft proxy-status, or kubectl -n {} port-forward POD 15014", tokens.namespace);
+            return (status, format!("{why}; to read this page by hand, use {remedy}\n")).into_response();
+        }
+    }
+    next.run(request).await
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN).then(|| token.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+use std::convert::Infallible;
+
+use axum::{Router, body::Body as Empty, middleware::from_fn_with_state, routing::get};
+use http_body_util::BodyExt;
+use k8s_openapi::api::authentication::v1::{TokenReview, UserInfo};
+use kube::client::Body;
+use tower::ServiceExt;
+
+use super::*;
+
+/// An API server for which a token is the name of its account, and one that says so is out of order.
+fn api_server() -> Client {
+    let answer = |request: http::Request<Body>| async move {
+        let asked = request.into_body().collect().await.unwrap().to_bytes();
+        let mut review: TokenReview = serde_json::from_slice(&asked).unwrap();
+        let token = review.spec.token.clone().unwrap();
+        if token == "away" {
+            return Ok::<_, Infallible>(http::Response::builder().status(503).body(Body::empty()).unwrap());
+        }
+        let user = UserInfo { username: Some(format!("system:serviceaccount:{token}")), ..UserInfo::default() };
+        review.status = Some(TokenReviewStatus {
+            authenticated: Some(token != "forged"),
+            audiences: review.spec.audiences.clone(),
+            user: Some(user),
+            error: None,
+        });
+        let body = Body::from(serde_json::to_vec(&review).unwrap());
+        Ok(http::Response::builder().status(201).body(body).unwrap())
+    };
+    Client::new(tower::service_fn(answer), "default")
+}
+
+async fn status(readers: &Readers, peer: &str, token: Option<&str>) -> u16 {
+    let pages = Router::new().route("/debug", get(async || "a page")).layer(from_fn_with_state(readers.clone(), admit));
+    let mut request = http::Request::get("/debug").body(Empty::empty()).unwrap();
+    request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer.parse().unwrap()));
+    if let Some(token) = token {
+        request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    }
+    pages.oneshot(request).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_forwarded_port_needs_no_token_and_any_other_pod_does() {
+    let readers = Readers::of_cluster(api_server(), "weft-system");
+    for own in ["127.0.0.1:4000", "[::1]:4000", "[::ffff:127.0.0.1]:4000"] {
+        assert_eq!(status(&readers, own, None).await, 200, "{own}");
+    }
+    for other in ["10.0.0.7:4000", "[fd00::7]:4000", "[::ffff:10.0.0.7]:4000"] {
+        assert_eq!(status(&readers, other, None).await, 401, "{other}");
+        assert_eq!(status(&Readers::Anybody, other, None).await, 200, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn the_operator_and_consoles_of_the_namespace_read_and_nobody_else() {
+    let readers = Readers::of_cluster(api_server(), "weft-system");
+    for (token, expected) in [
+        ("weft-system:weft-operator", 200),
+        ("weft-system:weft-console", 200),
+        ("weft-system:weft-console-v2", 200),
+        ("weft-system:weft-consoles", 403),
+        ("weft-system:weft-ingressgateway", 403),
+        ("shop:weft-console", 403),
+        ("forged", 401),
+        ("away", 503),
+    ] {
+        assert_eq!(status(&readers, "10.0.0.7:4000", Some(token)).await, expected, "{token}");
+    }
+    let endless = "x".repeat(MAX_TOKEN + 1);
+    assert_eq!(status(&readers, "10.0.0.7:4000", Some(&endless)).await, 401);
+}
