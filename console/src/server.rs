@@ -88,8 +88,15 @@ impl Console {
             undos.clone(),
             canaries.clone(),
             metrics.clone(),
+            audit.clone(),
         );
-        let objects = ObjectEditor::new(source.views.clone(), place.documents.clone(), undos.clone(), metrics.clone());
+        let objects = ObjectEditor::new(
+            source.views.clone(),
+            place.documents.clone(),
+            undos.clone(),
+            metrics.clone(),
+            audit.clone(),
+        );
         let (ingest, queue) = Ingest::new();
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {

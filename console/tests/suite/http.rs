@@ -4,6 +4,7 @@ mod apart;
 mod described;
 mod edits;
 mod events;
+mod hang_up;
 mod listeners;
 mod proxy_page;
 mod spans;
