@@ -2,6 +2,7 @@
 
 mod lies;
 mod provider;
+mod renewal;
 mod stage;
 mod token;
 
