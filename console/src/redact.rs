@@ -1,5 +1,7 @@
 //! What somebody is shown of an answer: namespaces that they do not see are not in it.
 
+pub mod views;
+
 use weft_model::{
     Diagnostic, Severity,
     canary::Canaries,

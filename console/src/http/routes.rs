@@ -123,7 +123,7 @@ impl Routes {
         Self { strict: true, ..Self::default() }
     }
 
-    /// One more. What it changes is changed to the end, whoever hangs up.
+    /// One more. What changes something takes a name, and is done to the end, whoever hangs up.
     pub(super) fn with(mut self, route: Route) -> Self {
         let handler = if route.changes { changes::to_the_end(route.handler) } else { route.handler };
         let handler = if self.strict { strict::strict(handler, &route.stated) } else { handler };

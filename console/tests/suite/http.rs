@@ -8,6 +8,7 @@ mod hang_up;
 mod listeners;
 mod proxy_page;
 mod spans;
+mod views;
 mod weights;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

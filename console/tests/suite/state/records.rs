@@ -189,10 +189,10 @@ async fn views_are_saved_shared_and_bounded() {
         assert_eq!(ids("bob").await, ["v3", "v1"], "one's own come first, then what others share");
         assert_eq!(ids("ada").await, ["v1"]);
 
-        assert!(!views.delete("v1", "bob", false).await.unwrap(), "it is not bob's");
-        assert!(views.delete("v3", "root", true).await.unwrap(), "an administrator may");
-        assert!(views.delete("v1", "ada", false).await.unwrap());
-        assert!(!views.delete("v1", "ada", false).await.unwrap());
+        assert_eq!(views.delete("v1", "bob", false).await.unwrap(), None, "it is not bob's");
+        assert!(views.delete("v3", "root", true).await.unwrap().is_some(), "an administrator may");
+        assert_eq!(views.delete("v1", "ada", false).await.unwrap(), Some(again));
+        assert_eq!(views.delete("v1", "ada", false).await.unwrap(), None);
 
         for n in 0..100 {
             let saved = views.save(&view("eve", &format!("n{n}"), &format!("e{n}"), false)).await.unwrap();
