@@ -7,8 +7,8 @@ mod events;
 mod hang_up;
 mod listeners;
 mod proxy_page;
+mod several;
 mod spans;
-mod views;
 mod weights;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

@@ -1,4 +1,4 @@
-//! Saved views of several people.
+//! What several people keep and do, and what the others are told of it.
 
 use super::*;
 
@@ -68,5 +68,35 @@ async fn views_are_shared_with_whoever_sees_what_they_show() {
         ("denied", "anonymous"),
     ];
     assert_eq!(done, wanted, "{audit}");
+    console.stop().await;
+}
+
+/// Seeing a namespace is not reading what is in it.
+#[tokio::test]
+async fn the_audit_tells_a_change_to_whoever_may_read_the_object() {
+    let roles = tempfile::NamedTempFile::new().unwrap();
+    let text = "p, role:watch, namespaces, get, shop/*, allow\ng, bo@example.org, role:watch\n\
+                p, role:read, *, get, shop/*, allow\ng, cy@example.org, role:read\ng, root@example.org, role:admin\n";
+    std::fs::write(roles.path(), text).unwrap();
+    let roles = format!("--roles-file={}", roles.path().display());
+    let proxy = ["--public-url=http://127.0.0.1:20001", "--trusted-proxies=127.0.0.1/32", "--anonymous", &roles];
+    let console = Running::start(&proxy).await;
+    let (_, canaries) = ask(&console, "root", Method::GET, "/api/v1/canaries", None).await;
+    let canary = &canaries["canaries"][0];
+    let edit =
+        json!({"object": canary["object"], "routeIndex": 1, "weights": [50, 50], "revision": canary["revision"]});
+    let (status, done) = ask(&console, "root", Method::POST, "/api/v1/canaries/apply", Some(edit)).await;
+    assert_eq!(status, 200, "{done}");
+    for (who, reads) in [("root", true), ("cy", true), ("bo", false)] {
+        let (_, audit) = ask(&console, who, Method::GET, "/api/v1/audit?action=weights", None).await;
+        let entry = &audit["entries"][0];
+        assert_eq!((&entry["who"], &entry["object"]["name"]), (&json!("root@example.org"), &json!("order-service")));
+        let (diff, detail) = (entry["diff"].as_str().unwrap(), entry["detail"].as_str().unwrap());
+        assert_eq!((diff.contains("weight: 50"), detail.contains("90/10")), (reads, reads), "{who}: {audit}");
+        let file = console.request(Method::GET, "/api/v1/audit?format=csv").header("x-forwarded-user", who);
+        let file = file.header("x-forwarded-email", format!("{who}@example.org")).send().await.unwrap();
+        assert_eq!(file.text().await.unwrap().contains("90/10"), reads, "{who}");
+    }
+    assert_eq!(ask(&console, "", Method::GET, "/api/v1/audit", None).await.0, 403);
     console.stop().await;
 }
