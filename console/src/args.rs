@@ -48,9 +48,9 @@ pub struct Args {
     /// at --listen while only this machine reaches that, and nowhere otherwise.
     #[arg(long, env = "WEFT_OTLP_LISTEN", value_name = "ADDRESS")]
     pub otlp_listen: Option<SocketAddr>,
-    /// Prometheus that scrapes the proxies, such as http://127.0.0.1:9090.
-    #[arg(long, env = "WEFT_PROMETHEUS")]
-    pub prometheus: Option<String>,
+    /// Prometheus.
+    #[command(flatten)]
+    pub prometheus: crate::telemetry::prometheus::PrometheusArgs,
     /// The operator's admin port, such as http://127.0.0.1:15014.
     #[arg(long, env = "WEFT_OPERATOR_ADMIN")]
     pub operator_admin: Option<String>,

@@ -25,7 +25,7 @@ use crate::{
     operator::Operator,
     place::Place,
     telemetry::{
-        prometheus::Prometheus,
+        prometheus::{Prometheus, QueryError},
         traces::{Backend, Ingest, TraceSource, write_batches},
     },
 };
@@ -44,8 +44,12 @@ impl Console {
     /// Checks flags, opens files, reads the configuration and binds the port. Prometheus and the operator may be away.
     pub async fn start(args: Args, shutdown: Shutdown) -> anyhow::Result<Self> {
         refuse_strangers(&args)?;
-        let prometheus = args.prometheus.as_deref().map(Prometheus::new).transpose().map_err(|error| {
-            StartupError::new("cannot use --prometheus", error, "give an address such as http://127.0.0.1:9090")
+        let prometheus = Prometheus::open(&args.prometheus).map_err(|error| {
+            let remedy = match &error {
+                QueryError::Flag { .. } => "correct or leave out that flag",
+                _ => "give an address such as http://127.0.0.1:9090",
+            };
+            StartupError::new("cannot use --prometheus", error, remedy)
         })?;
         let operator = args.operator_admin.as_deref().map(Operator::new).transpose().map_err(|error| {
             StartupError::new("cannot use --operator-admin", error, "give an address such as http://127.0.0.1:15014")
