@@ -62,6 +62,26 @@ async fn edits_are_kept_and_undone_once() {
     .await;
 }
 
+/// Each edit of these takes the one before back.
+#[tokio::test]
+async fn the_oldest_edits_make_room() {
+    on_both(async |State { edits, .. }: State| {
+        let edits = edits.keeping(3);
+        for n in 1..=65 {
+            let id = format!("e{n}");
+            let undoes = (n > 1).then(|| format!("e{}", n - 1));
+            edits.intend(&Edit { undoes, ..edit(&id, n) }).await.unwrap();
+            edits.complete(&id, "r").await.unwrap();
+        }
+        assert_eq!(edits.get("e61").await.unwrap(), None);
+        assert_eq!(edits.get("e62").await.unwrap().unwrap().undoes, None, "what it took back is gone");
+        assert_eq!(edits.get("e63").await.unwrap().unwrap().undoes.as_deref(), Some("e62"));
+        let left = edits.of_route(&orders(), 1, 100).await.unwrap();
+        assert_eq!(left.iter().map(|edit| edit.at_ms).collect::<Vec<_>>(), [65, 64, 63, 62]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_routes_history_is_listed_newest_first() {
     on_both(async |State { edits, .. }: State| {
