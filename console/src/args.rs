@@ -86,6 +86,16 @@ pub struct Args {
     /// Spans kept of received traces; the oldest traces go first.
     #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
     pub max_spans: usize,
+    /// Pages that may be open and up to date at once: 8 of one person, and half of all for those who have not signed in. Each
+    /// holds a connection; others are told to wait.
+    #[arg(
+        long,
+        env = "WEFT_LIVE_PAGES",
+        default_value_t = 256,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u16).range(1..=2048)
+    )]
+    pub live_pages: u16,
     /// Where traces are read.
     #[command(flatten)]
     pub traces: crate::telemetry::traces::TraceArgs,

@@ -124,7 +124,7 @@ impl Console {
             traces: backend.map_or(TraceSource::Embedded(traces), TraceSource::Backend),
             trace_links: args.traces.trace_link,
             ingest,
-            live: Live::new(metrics.clone()),
+            live: Live::new(metrics.clone(), args.live_pages.into()),
             metrics,
             shutdown,
         });
