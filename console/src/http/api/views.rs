@@ -107,7 +107,7 @@ fn is_own(view: &ViewRecord, caller: &Caller) -> bool {
 
 fn shown(view: ViewRecord, caller: &Caller) -> SavedView {
     let mine = is_own(&view, caller);
-    let owner = if mine || caller.is_admin() { view.owner } else { redact::views::owner(&view).to_owned() };
+    let owner = if mine || caller.is_admin() { view.owner.clone() } else { redact::views::owner(&view).to_owned() };
     let ViewRecord { id, name, location, shared, created_ms, .. } = view;
     SavedView { id, owner, name, location, shared, created_ms, mine }
 }
