@@ -50,9 +50,9 @@ pub struct Args {
     /// at --listen while only this machine reaches that, and nowhere otherwise.
     #[arg(long, env = "WEFT_OTLP_LISTEN", value_name = "ADDRESS")]
     pub otlp_listen: Option<SocketAddr>,
-    /// Prometheus that scrapes the proxies, such as http://127.0.0.1:9090.
-    #[arg(long, env = "WEFT_PROMETHEUS")]
-    pub prometheus: Option<String>,
+    /// Prometheus.
+    #[command(flatten)]
+    pub prometheus: crate::telemetry::prometheus::PrometheusArgs,
     /// The operator's admin port, such as http://127.0.0.1:15014.
     #[arg(long, env = "WEFT_OPERATOR_ADMIN")]
     pub operator_admin: Option<String>,
@@ -95,6 +95,16 @@ pub struct Args {
     /// Spans kept of received traces; the oldest traces go first.
     #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
     pub max_spans: usize,
+    /// Pages that may be open and up to date at once: 8 of one person, and half of all for those who have not signed in. Each
+    /// holds a connection; others are told to wait.
+    #[arg(
+        long,
+        env = "WEFT_LIVE_PAGES",
+        default_value_t = 256,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u16).range(1..=2048)
+    )]
+    pub live_pages: u16,
     /// Where traces are read.
     #[command(flatten)]
     pub traces: crate::telemetry::traces::TraceArgs,

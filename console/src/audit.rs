@@ -94,11 +94,11 @@ impl AuditLog {
         self.refused(&self.strangers, about("", how, from, Action::SignInRefused, why)).await;
     }
 
-    /// Somebody may not do what they asked for.
-    pub async fn denied(&self, caller: &Caller, object: &ObjectRef, why: &str) {
+    /// Somebody may not do what they asked for, to an object if it is about one.
+    pub async fn denied(&self, caller: &Caller, object: Option<&ObjectRef>, why: &str) {
         let from = caller.address().unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let entry = about(caller.name(), caller.how(), from, Action::Denied, why);
-        self.refused(&self.known, AuditRecord { object: Some(object.clone()), ..entry }).await;
+        self.refused(&self.known, AuditRecord { object: object.cloned(), ..entry }).await;
     }
 
     async fn refused(&self, those: &Refusals, mut record: AuditRecord) {

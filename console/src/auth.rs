@@ -6,6 +6,7 @@
 
 mod admission;
 pub mod args;
+mod attempts;
 mod caller;
 mod cluster;
 mod cookie;

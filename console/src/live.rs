@@ -25,12 +25,8 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(1500);
 /// Messages that a slow page may be behind.
 const BACKLOG: usize = 64;
-/// Pages that may listen at once.
-const MAX_SUBSCRIBERS: usize = 64;
-/// Of these, pages of one person; a browser opens six over HTTP/1.1.
+/// Pages of one person that may listen at once; a browser opens six over HTTP/1.1.
 const MAX_OF_PERSON: usize = 8;
-/// Of these, pages of all who are not signed in together: nobody tells them apart.
-const MAX_ANONYMOUS: usize = MAX_SUBSCRIBERS / 2;
 
 /// One event.
 #[derive(Clone)]
@@ -122,6 +118,8 @@ pub struct Live {
     watched: Watched,
     arrived: Arc<Notify>,
     metrics: Arc<Metrics>,
+    /// Pages that may listen at once.
+    most: usize,
 }
 
 /// One page's ear; dropping it ends the subscription.
@@ -136,9 +134,10 @@ pub struct Subscription {
 }
 
 impl Live {
-    /// Nobody listens yet.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG), watched: Arc::default(), arrived: Arc::default(), metrics }
+    /// Nobody listens yet, and `most` pages may.
+    pub fn new(metrics: Arc<Metrics>, most: usize) -> Self {
+        let sender = broadcast::Sender::new(BACKLOG);
+        Self { sender, watched: Arc::default(), arrived: Arc::default(), metrics, most }
     }
 
     /// Begins to listen, unless too many do.
@@ -148,10 +147,10 @@ impl Live {
         let mut watched = self.watched.lock();
         let listening = watched.all();
         let own = watched.listeners.get(&listener).copied().unwrap_or_default();
-        if let Some(most) = listener.most().filter(|most| own >= *most) {
+        if let Some(most) = listener.most(self.most).filter(|most| own >= *most) {
             return Err(Full::Own(most));
         }
-        if listening >= MAX_SUBSCRIBERS {
+        if listening >= self.most {
             return Err(Full::All);
         }
         *watched.graphs.entry(graph.clone()).or_default() += 1;
@@ -196,10 +195,12 @@ impl Listener {
         }
     }
 
-    fn most(&self) -> Option<usize> {
+    /// How many of the `all` that may listen are theirs.
+    fn most(&self, all: usize) -> Option<usize> {
         match self {
             Self::Local => None,
-            Self::Anonymous => Some(MAX_ANONYMOUS),
+            // Together: nobody tells them apart.
+            Self::Anonymous => Some(all.div_ceil(2)),
             Self::Person(_) => Some(MAX_OF_PERSON),
         }
     }
@@ -304,7 +305,8 @@ mod tests {
 
     #[test]
     fn nobody_takes_all_that_listen() {
-        let live = Live::new(Arc::new(Metrics::new()));
+        const ALL: usize = 20;
+        let live = Live::new(Arc::new(Metrics::new()), ALL);
         let person = |name: &str| Listener::Person(name.to_owned());
         let mut adas: Vec<Subscription> =
             (0..MAX_OF_PERSON).map(|n| live.subscribe(ask(60 + n as u64), person("ada")).ok().unwrap()).collect();
@@ -312,13 +314,12 @@ mod tests {
         adas.pop();
         adas.push(live.subscribe(ask(60), person("ada")).ok().unwrap());
         let strangers: Vec<Subscription> =
-            (0..MAX_ANONYMOUS).map(|_| live.subscribe(ask(60), Listener::Anonymous).ok().unwrap()).collect();
-        assert_eq!(live.subscribe(ask(60), Listener::Anonymous).err(), Some(Full::Own(MAX_ANONYMOUS)));
+            (0..ALL / 2).map(|_| live.subscribe(ask(60), Listener::Anonymous).ok().unwrap()).collect();
+        assert_eq!(live.subscribe(ask(60), Listener::Anonymous).err(), Some(Full::Own(ALL / 2)));
         let bos = live.subscribe(ask(60), person("bo")).ok().unwrap();
         drop((adas, strangers, bos));
         assert!(live.watched().is_empty() && live.watched.lock().listeners.is_empty(), "nothing is left of who left");
-        let all: Vec<Subscription> =
-            (0..MAX_SUBSCRIBERS).map(|_| live.subscribe(ask(60), Listener::Local).ok().unwrap()).collect();
+        let all: Vec<Subscription> = (0..ALL).map(|_| live.subscribe(ask(60), Listener::Local).ok().unwrap()).collect();
         assert_eq!(live.subscribe(ask(60), person("bo")).err(), Some(Full::All));
         drop(all);
     }

@@ -1,5 +1,7 @@
 //! What somebody is shown of an answer: namespaces that they do not see are not in it.
 
+pub mod views;
+
 use weft_model::{
     Diagnostic, Severity,
     canary::Canaries,
@@ -43,6 +45,9 @@ pub fn canaries(mut list: Canaries, sight: &Sight) -> Canaries {
 /// What the page asks first.
 pub fn meta(mut meta: Meta, sight: &Sight) -> Meta {
     meta.namespaces.retain(|namespace| sight.sees(namespace));
+    if *sight != Sight::All {
+        meta.prometheus_url.clear();
+    }
     meta
 }
 

@@ -25,7 +25,7 @@ use crate::{
     operator::Operator,
     place::Place,
     telemetry::{
-        prometheus::Prometheus,
+        prometheus::{Prometheus, QueryError},
         traces::{Backend, Ingest, TraceSource, write_batches},
     },
 };
@@ -44,8 +44,12 @@ impl Console {
     /// Checks flags, opens files, reads the configuration and binds the port. Prometheus and the operator may be away.
     pub async fn start(args: Args, shutdown: Shutdown) -> anyhow::Result<Self> {
         refuse_strangers(&args)?;
-        let prometheus = args.prometheus.as_deref().map(Prometheus::new).transpose().map_err(|error| {
-            StartupError::new("cannot use --prometheus", error, "give an address such as http://127.0.0.1:9090")
+        let prometheus = Prometheus::open(&args.prometheus).map_err(|error| {
+            let remedy = match &error {
+                QueryError::Flag { .. } => "correct or leave out that flag",
+                _ => "give an address such as http://127.0.0.1:9090",
+            };
+            StartupError::new("cannot use --prometheus", error, remedy)
         })?;
         let operator = args.operator_admin.as_deref().map(Operator::new).transpose().map_err(|error| {
             StartupError::new("cannot use --operator-admin", error, "give an address such as http://127.0.0.1:15014")
@@ -102,8 +106,15 @@ impl Console {
             undos.clone(),
             canaries.clone(),
             metrics.clone(),
+            audit.clone(),
         );
-        let objects = ObjectEditor::new(source.views.clone(), place.documents.clone(), undos.clone(), metrics.clone());
+        let objects = ObjectEditor::new(
+            source.views.clone(),
+            place.documents.clone(),
+            undos.clone(),
+            metrics.clone(),
+            audit.clone(),
+        );
         let (ingest, queue) = Ingest::new();
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
@@ -127,7 +138,7 @@ impl Console {
             traces: backend.map_or(TraceSource::Embedded(traces), TraceSource::Backend),
             trace_links: args.traces.trace_link,
             ingest,
-            live: Live::new(metrics.clone()),
+            live: Live::new(metrics.clone(), args.live_pages.into()),
             metrics,
             shutdown,
         });

@@ -17,7 +17,7 @@ use super::{
     identity::User,
     link::ISSUER as LINK,
     roles::{self, Grants},
-    secret::token_name,
+    secret::{hash, token_name},
     session::{Found, SessionError},
 };
 use crate::http::{ApiError, bearer};
@@ -76,7 +76,19 @@ impl Auth {
             }
         }
         if let Some(token) = bearer(headers)? {
-            let admitted = self.by_token(token, from, namespaces).await;
+            let name = hash(token.header().as_bytes());
+            let admitted = match self.attempts.begin(&name, from) {
+                Ok(()) => {
+                    let admitted = self.by_token(token, from, namespaces).await;
+                    match &admitted {
+                        Ok(_) => self.attempts.accepted(name, from),
+                        Err(error) if error.status() == StatusCode::UNAUTHORIZED => self.attempts.refused(name, error),
+                        Err(_) => self.attempts.undecided(from),
+                    }
+                    admitted
+                }
+                Err(error) => Err(error),
+            };
             match &admitted {
                 Ok(caller) => self.audit.arrived(caller.name(), How::Token, from).await,
                 Err(error) if error.status() == StatusCode::UNAUTHORIZED => {

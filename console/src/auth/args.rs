@@ -28,7 +28,7 @@ pub struct AuthArgs {
     /// Which headers trusted proxies set: X-Forwarded-User and its like, or X-Auth-Request-User and its like.
     #[arg(long, env = "WEFT_PROXY_HEADERS", value_enum, default_value_t, value_name = "FAMILY")]
     pub proxy_headers: ProxyHeaders,
-    /// Whoever does not sign in may read everything and change nothing.
+    /// Whoever does not sign in may read everything but the audit, and change nothing.
     #[arg(long, env = "WEFT_ANONYMOUS")]
     pub anonymous: bool,
     /// On a cluster, changes are made in the name of whoever signed in, by the console's right to impersonate, instead of

@@ -169,12 +169,24 @@ impl Caller {
             Ok(false) => {
                 let title = format!("{} may not {verb} {object}.", self.name());
                 if let Some(audit) = &self.audit {
-                    audit.denied(self, object, &title).await;
+                    audit.denied(self, Some(object), &title).await;
                 }
                 Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", title, self.remedy(verb, object)))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Refuses whoever came as nobody: 403, and an entry in the audit. `what` says in a sentence what they wanted.
+    pub async fn require_name(&self, what: &str) -> Result<(), ApiError> {
+        if self.how != How::Anonymous {
+            return Ok(());
+        }
+        if let Some(audit) = &self.audit {
+            audit.denied(self, None, what).await;
+        }
+        let title = "Whoever has not signed in only reads here.";
+        Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", title, "Sign in, then do it again."))
     }
 
     fn remedy(&self, verb: Verb, object: &ObjectRef) -> String {

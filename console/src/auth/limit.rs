@@ -40,7 +40,14 @@ impl Limit {
         self.take_at(address, Instant::now())
     }
 
-    fn take_at(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// Gives one attempt back: it was none after all.
+    pub fn put_back(&self, address: IpAddr) {
+        if let Some((left, _)) = self.buckets.lock().get_mut(&network(address)) {
+            *left = (*left + 1.0).min(self.burst);
+        }
+    }
+
+    pub(super) fn take_at(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock();
         let filled = |(left, at): (f64, Instant)| {
             (left + now.saturating_duration_since(at).as_secs_f64() * self.per_second).min(self.burst)
@@ -89,6 +96,8 @@ mod tests {
         limit.take_at("10.0.0.2".parse().unwrap(), start).unwrap();
         limit.take_at(one, start + Duration::from_millis(500)).unwrap();
         limit.take_at(one, start + Duration::from_millis(500)).unwrap_err();
+        limit.put_back(one);
+        limit.take_at(one, start + Duration::from_millis(500)).unwrap();
     }
 
     #[test]

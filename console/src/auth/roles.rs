@@ -27,6 +27,9 @@ pub const ADMIN: &str = "role:admin";
 /// May read everything.
 pub const VIEWER: &str = "role:viewer";
 
+/// Stands for any namespace: no namespace has such a name, so only what is about all of them fits it.
+const ANY: &str = "\u{1}";
+
 /// What a role file and the built-in roles (`role:viewer`, `role:operator`, `role:admin`) say together.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
@@ -113,7 +116,7 @@ impl Grants {
 
     /// Whether every namespace is seen, those included that nobody knows of yet.
     pub fn sees_all(&self) -> bool {
-        self.sees("") && self.rules.iter().all(|rule| rule.allow)
+        self.sees(ANY) && self.rules.iter().all(|rule| rule.allow)
     }
 
     /// Whether the console itself may be administrated: the whole audit, other people's sessions.

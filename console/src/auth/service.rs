@@ -9,6 +9,7 @@ use weft_runtime::{Shutdown, StartupError};
 
 use super::{
     args::AuthArgs,
+    attempts::Attempts,
     cluster::Reviewer,
     limit::Limit,
     link::Link,
@@ -39,6 +40,7 @@ pub struct Auth {
     pub(super) policy: PolicyFile,
     pub(super) reviewer: Option<Arc<Reviewer>>,
     pub(super) limit: Limit,
+    pub(super) attempts: Attempts,
     pub(super) audit: AuditLog,
 }
 
@@ -118,6 +120,7 @@ impl Auth {
             policy: PolicyFile::open(args.roles_file.clone(), args.default_role.clone())?,
             reviewer,
             limit: Limit::default(),
+            attempts: Attempts::default(),
             audit,
         })
     }

@@ -85,6 +85,9 @@ pub enum SessionError {
     /// What is kept cannot be encrypted.
     #[error("the tokens could not be sealed")]
     Seal,
+    /// The console itself failed.
+    #[error("the renewal of the tokens was interrupted: {0}")]
+    Broken(#[from] tokio::task::JoinError),
 }
 
 impl SessionKeeper {
@@ -137,7 +140,7 @@ impl SessionKeeper {
     }
 
     /// The session of a secret, if it holds. Its tokens are renewed when they are about to run out.
-    pub async fn find(&self, secret: &Secret) -> Result<Found, SessionError> {
+    pub async fn find(self: &Arc<Self>, secret: &Secret) -> Result<Found, SessionError> {
         let id = secret.id();
         let Some(mut record) = self.db.get(&id).await? else { return Ok(Found::Ended) };
         let now = now_ms();
@@ -155,7 +158,10 @@ impl SessionKeeper {
         let due = record.tokens_expire_ms.is_some_and(|at| at < now_ms() + millis(RENEW_BEFORE));
         if due && let Some(provider) = &self.provider {
             let name = record.name.clone();
-            match self.renew(provider, record).await? {
+            // A refresh token works once. What it gave is kept also when whoever asks hangs up meanwhile.
+            let (keeper, provider) = (Arc::clone(self), Arc::clone(provider));
+            let renewal = tokio::spawn(async move { keeper.renew(&provider, record).await });
+            match renewal.await?? {
                 Some(renewed) => record = renewed,
                 None => return Ok(Found::TakenBack(name)),
             }

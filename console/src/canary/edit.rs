@@ -14,6 +14,8 @@ pub use self::error::EditError;
 use self::plan::Plan;
 use super::CanaryService;
 use crate::{
+    audit::AuditLog,
+    auth::Caller,
     clock::{millis, now_ms},
     config::{View, edit::Undos, hypothetical},
     db::{Edit, Edits},
@@ -35,6 +37,7 @@ pub struct Editor {
     metrics: Arc<Metrics>,
     /// How the newest ones are taken back exactly; others are by their values.
     undos: Undos,
+    audit: AuditLog,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
@@ -47,9 +50,10 @@ impl Editor {
         undos: Undos,
         canaries: Arc<CanaryService>,
         metrics: Arc<Metrics>,
+        audit: AuditLog,
     ) -> Self {
         let one_at_a_time = tokio::sync::Mutex::default();
-        Self { views, documents, edits, canaries, metrics, undos, one_at_a_time }
+        Self { views, documents, edits, canaries, metrics, undos, audit, one_at_a_time }
     }
 
     /// What an edit would do. Writes nothing.
@@ -73,21 +77,16 @@ impl Editor {
         Ok(EditPreview { diff, new_findings: effects.new, mended_findings: effects.mended, moved_rate, command })
     }
 
-    /// Makes an edit with the user's token where one is needed, and waits shortly until it shows.
-    pub async fn apply(
-        &self,
-        edit: &WeightEdit,
-        by: &str,
-        credential: Option<&Credential>,
-    ) -> Result<EditResult, EditError> {
+    /// Makes an edit with the user's token where one is needed, writes it down, and waits shortly until it shows.
+    pub async fn apply(&self, edit: &WeightEdit, caller: &Caller) -> Result<EditResult, EditError> {
         let _turn = self.one_at_a_time.lock().await;
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
         whole(edit)?;
-        let intended = self.intend(edit, by, plan.before.clone(), None).await?;
-        let applied = self.write(&view, &plan, &edit.revision, credential).await;
+        let intended = self.intend(edit, caller.name(), plan.before.clone(), None).await?;
+        let applied = self.write(&view, &plan, &edit.revision, caller.credential()).await;
         let applied = self.unless_failed(&intended, applied).await?;
-        self.finish(intended, applied.revision, Some(applied.undo)).await
+        self.finish(intended, caller, applied.revision, Some(applied.undo)).await
     }
 
     /// Writes down what is about to be done, so that nothing is done that cannot be written down.
@@ -147,7 +146,8 @@ impl Editor {
 
     /// Takes an edit back: exactly, when what was edited is still as the edit left it, and otherwise only the weights, if
     /// they are still those that the edit set.
-    pub async fn undo(&self, id: &str, by: &str, credential: Option<&Credential>) -> Result<EditResult, EditError> {
+    pub async fn undo(&self, id: &str, caller: &Caller) -> Result<EditResult, EditError> {
+        let (by, credential) = (caller.name(), caller.credential());
         let _turn = self.one_at_a_time.lock().await;
         let done = self.edits.get(id).await?.ok_or_else(|| EditError::NoSuchEdit(id.to_owned()))?;
         let age = now_ms().saturating_sub(done.at_ms);
@@ -170,7 +170,7 @@ impl Editor {
             match self.unless_failed(&intended, undone.map_err(EditError::Store)).await {
                 Ok(revision) => {
                     self.undos.forget(id).await;
-                    return self.finish(intended, revision, None).await;
+                    return self.finish(intended, caller, revision, None).await;
                 }
                 // Something else in it changed, or it is not where it was: the file has another name by now, or the edit
                 // was made by a console whose files lie elsewhere. The weights may still be the edit's own.
@@ -188,11 +188,18 @@ impl Editor {
         let intended = self.intend(&back, by, done.weights_after, Some(id)).await?;
         let applied = self.write(&view, &plan, &back.revision, credential).await;
         let applied = self.unless_failed(&intended, applied).await?;
-        self.finish(intended, applied.revision, Some(applied.undo)).await
+        self.finish(intended, caller, applied.revision, Some(applied.undo)).await
     }
 
     /// Records what was written and waits until it shows.
-    async fn finish(&self, edit: Edit, revision: String, undo: Option<Undo>) -> Result<EditResult, EditError> {
+    async fn finish(
+        &self,
+        edit: Edit,
+        caller: &Caller,
+        revision: String,
+        undo: Option<Undo>,
+    ) -> Result<EditResult, EditError> {
+        self.audit.moved(caller, &edit).await;
         let Edit { id, at_ms, by, object, route_index, weights_before, weights_after, .. } = edit;
         tracing::info!(by, %object, route = route_index, from = ?weights_before, to = ?weights_after, "weights moved");
         self.metrics.edited();

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use weft_api::{Change, Kind, Object, ObjectKey};
 use weft_lint::meaning;
 use weft_model::{
-    Diagnostic, ObjectRef,
+    Diagnostic, ObjectRef, audit,
     edit::{Action, ObjectEdit, ObjectPreview, ObjectResult, Theirs},
 };
 use weft_source::{Access, Credential, Documents, Draft, StoreError, WholeEdit, draft::text_revision};
@@ -20,7 +20,8 @@ pub use self::{
 };
 use super::{View, findings, hypothetical, owner};
 use crate::{
-    auth::Verb,
+    audit::AuditLog,
+    auth::{Caller, Verb},
     canary::edit::UNDO_FOR,
     clock::{millis, now_ms},
     metrics::Metrics,
@@ -39,12 +40,19 @@ pub struct ObjectEditor {
     documents: Documents,
     metrics: Arc<Metrics>,
     undos: Undos,
+    audit: AuditLog,
 }
 
 impl ObjectEditor {
     /// An editor of what `views` shows.
-    pub fn new(views: watch::Receiver<Arc<View>>, documents: Documents, undos: Undos, metrics: Arc<Metrics>) -> Self {
-        Self { views, documents, metrics, undos }
+    pub fn new(
+        views: watch::Receiver<Arc<View>>,
+        documents: Documents,
+        undos: Undos,
+        metrics: Arc<Metrics>,
+        audit: AuditLog,
+    ) -> Self {
+        Self { views, documents, metrics, undos, audit }
     }
 
     /// What an edit would do. Writes nothing. Whatever keeps it from being made is told in the answer.
@@ -113,8 +121,8 @@ impl ObjectEditor {
         Ok(preview)
     }
 
-    /// The difference that an edit would make, for whoever writes it down; empty when it cannot be told.
-    pub async fn difference(&self, edit: &ObjectEdit, credential: Option<&Credential>) -> String {
+    /// The difference that an edit would make, to be written down; empty when it cannot be told.
+    async fn difference(&self, edit: &ObjectEdit, credential: Option<&Credential>) -> String {
         let view = self.views.borrow().clone();
         let Ok((_, whole)) = read(edit).await else { return String::new() };
         let access = Access { index: Some(&view.index), credential };
@@ -134,14 +142,9 @@ impl ObjectEditor {
         object.map(|object| (verb, object)).ok_or_else(|| first_fault(&draft))
     }
 
-    /// Makes an edit with the user's token where one is needed, and waits shortly until it shows. `by`, who made it, may
-    /// take it back.
-    pub async fn apply(
-        &self,
-        edit: &ObjectEdit,
-        by: &str,
-        credential: Option<&Credential>,
-    ) -> Result<ObjectResult, ObjectEditError> {
+    /// Makes an edit with the user's token where one is needed, writes it down, and waits shortly until it shows.
+    /// Whoever made it may take it back.
+    pub async fn apply(&self, edit: &ObjectEdit, caller: &Caller) -> Result<ObjectResult, ObjectEditError> {
         let view = self.views.borrow().clone();
         let (verb, object) = self.needs(edit).await?;
         editable(&object)?;
@@ -149,12 +152,21 @@ impl ObjectEditor {
         if edit.action != Action::Delete && !draft.is_sound() {
             return Err(first_fault(&draft));
         }
+        let credential = caller.credential();
+        // What was there before is gone afterwards, so the difference is worked out first.
+        let diff = self.difference(edit, credential).await;
         let applied = self.documents.apply_whole(Access { index: Some(&view.index), credential }, &whole).await?;
         tracing::info!(%object, %verb, "object edited");
         self.metrics.edited();
+        let action = match edit.action {
+            Action::Create => audit::Action::Create,
+            Action::Update => audit::Action::Update,
+            Action::Delete => audit::Action::Delete,
+        };
+        self.audit.record(caller, action, Some(&object), &diff, "").await;
         let (id, at_ms) = (format!("{:016x}", rand::random::<u64>()), now_ms());
         let done = Done::new(object.clone(), edit.action, applied.undo);
-        let kept = self.undos.keep(&id, by, at_ms, &done).await;
+        let kept = self.undos.keep(&id, caller.name(), at_ms, &done).await;
         self.wait(&object, applied.after.as_deref()).await;
         Ok(ObjectResult { id, object, undo_until_ms: kept.map_or(0, |()| at_ms + millis(UNDO_FOR)) })
     }
@@ -164,15 +176,12 @@ impl ObjectEditor {
         self.undos.find(id, by).await
     }
 
-    /// Takes an edit back, as long as what it left is still there; gives the revision then.
-    pub async fn undo(
-        &self,
-        id: &str,
-        done: &Done,
-        credential: Option<&Credential>,
-    ) -> Result<String, ObjectEditError> {
+    /// Takes an edit back, as long as what it left is still there, and writes that down; gives the revision then.
+    pub async fn undo(&self, id: &str, done: &Done, caller: &Caller) -> Result<String, ObjectEditError> {
+        let access = Access { index: None, credential: caller.credential() };
         let before = self.views.borrow().version;
-        let revision = self.documents.undo(Access { index: None, credential }, &done.undo).await?;
+        let revision = self.documents.undo(access, &done.undo).await?;
+        self.audit.record(caller, audit::Action::Undo, Some(&done.object), "", "").await;
         self.undos.forget(id).await;
         self.metrics.edited();
         let mut views = self.views.clone();

@@ -1,3 +1,8 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use weft_model::ObjectRef;
 
 use super::{
@@ -7,6 +12,10 @@ use super::{
 
 /// For how long an edit may be intended, in milliseconds; by then whoever meant to make it has failed.
 const INTENTION_MS: u64 = 60_000;
+/// Edits kept; the oldest go first.
+const MAX_EDITS: u64 = 20_000;
+/// Old ones are deleted at every so many new ones of a console, the first included.
+const PRUNE_EVERY: u64 = 64;
 
 /// One edit of a route's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +46,19 @@ pub struct Edit {
 #[derive(Clone, Debug)]
 pub struct Edits {
     database: Database,
+    max_edits: u64,
+    intended: Arc<AtomicU64>,
 }
 
 impl Edits {
     pub(super) fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, max_edits: MAX_EDITS, intended: Arc::default() }
+    }
+
+    /// The same, keeping another number of edits, at least one.
+    #[must_use]
+    pub fn keeping(self, max_edits: u64) -> Self {
+        Self { max_edits, ..self }
     }
 
     /// Writes an edit down before it is made: one without a `revision_after`, which shows nowhere until it is completed.
@@ -51,6 +68,9 @@ impl Edits {
         let values: [Value; 2] = [(&edit.undoes).into(), edit.at_ms.saturating_sub(INTENTION_MS).into()];
         let stale = "DELETE FROM edits WHERE undoes = $1 AND revision_after = '' AND at_ms < $2";
         self.database.run(stale, values).await?;
+        if self.intended.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0 {
+            self.prune().await?;
+        }
         let values = [
             (&edit.id).into(),
             edit.at_ms.into(),
@@ -74,6 +94,20 @@ impl Edits {
                 values,
             )
             .await?;
+        Ok(())
+    }
+
+    async fn prune(&self) -> Result<(), DbError> {
+        let oldest = "SELECT at_ms FROM edits ORDER BY at_ms DESC LIMIT 1 OFFSET $1";
+        let Some(row) = self.database.row(oldest, [self.max_edits.saturating_sub(1).into()]).await? else {
+            return Ok(());
+        };
+        let kept_from_ms = row.number("at_ms")?;
+        // What took back one that goes stays, and is a move like others.
+        let freed = "UPDATE edits SET undoes = NULL \
+                     WHERE at_ms >= $1 AND undoes IN (SELECT id FROM edits WHERE at_ms < $1)";
+        self.database.run(freed, [kept_from_ms.into()]).await?;
+        self.database.run("DELETE FROM edits WHERE at_ms < $1", [kept_from_ms.into()]).await?;
         Ok(())
     }
 

@@ -70,10 +70,12 @@ impl Views {
         self.database.rows(sql, values).await?.iter().map(read).collect()
     }
 
-    /// Deletes one of one's own, or with `any_owner` anybody's; says whether there was one.
-    pub async fn delete(&self, id: &str, owner: &str, any_owner: bool) -> Result<bool, DbError> {
+    /// Deletes one of one's own, or with `any_owner` anybody's; gives it, if there was one.
+    pub async fn delete(&self, id: &str, owner: &str, any_owner: bool) -> Result<Option<ViewRecord>, DbError> {
         let values: [Value; 3] = [id.into(), owner.into(), any_owner.into()];
-        Ok(self.database.run("DELETE FROM views WHERE id = $1 AND (owner = $2 OR $3)", values).await? > 0)
+        let sql = "DELETE FROM views WHERE id = $1 AND (owner = $2 OR $3) \
+                   RETURNING id, owner, name, location, shared, created_ms";
+        self.database.row(sql, values).await?.as_ref().map(read).transpose()
     }
 }
 

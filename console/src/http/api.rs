@@ -42,7 +42,7 @@ pub(super) fn routes() -> Routes {
         .with(get("/who", "Whose token it is, and in which namespaces it may move weights.", who::who))
         .with(get("/graph/series", "How one node or one call of the graph fared over time.", graph::series))
         .with(get("/canaries", "Weighted routes: configured and observed shares, and a verdict.", canaries::list))
-        .with(post("/canaries/preview", "What moving weights would do; writes nothing.", canaries::preview))
+        .with(post("/canaries/preview", "What moving weights would do; writes nothing.", canaries::preview).asking())
         .with(post("/canaries/apply", "Moves weights.", canaries::apply))
         .with(get("/canaries/history", "Who moved a route's weights, newest first.", canaries::history))
         .with(get("/canaries/course", "How a weighted route fared over time.", canaries::course))
@@ -52,6 +52,7 @@ pub(super) fn routes() -> Routes {
         .with(get("/config/schema", "Fields, words and names, for whoever writes an object.", config::edit::schema))
         .with(
             post("/config/preview", "What an edit of an object would do; writes nothing.", config::edit::preview)
+                .asking()
                 .up_to(config::edit::MAX_EDIT_BODY),
         )
         .with(
@@ -64,6 +65,7 @@ pub(super) fn routes() -> Routes {
         .with(get("/wizards/{kind}", "A form as it is configured now.", wizards::start))
         .with(
             post("/wizards/{kind}", "The YAML that a form comes to; writes nothing.", wizards::fill)
+                .asking()
                 .up_to(wizards::MAX_FORM_BODY),
         )
         .with(get("/traces", "Traces that fit a search, newest first.", traces::list))

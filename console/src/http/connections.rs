@@ -18,7 +18,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
@@ -38,6 +38,13 @@ struct Bounds {
 
 const BOUNDS: Bounds = Bounds { connections: 4_096, head: Duration::from_secs(20), body: Duration::from_secs(30) };
 
+/// A connection's place among all. Whoever works on for one that is gone keeps it, so that there are no more of these than
+/// of connections, and the process waits for both. Each request has it among its extensions.
+#[derive(Clone)]
+pub(super) struct Held {
+    _place: Arc<OwnedSemaphorePermit>,
+}
+
 /// Serves `router` until shutdown, then until what is under way is answered.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) {
     within(listener, router, shutdown, BOUNDS).await;
@@ -54,24 +61,31 @@ async fn within(mut listener: TcpListener, router: Router, shutdown: Shutdown, b
             next = next => next,
             () = shutdown.wait() => break,
         };
-        let one = connection(stream, peer, router.clone(), shutdown.clone(), bounds);
-        tokio::spawn(async move {
-            let _held = permit;
-            one.await;
-        });
+        // Nobody closes the semaphore.
+        let Ok(permit) = permit else { break };
+        let held = Held { _place: Arc::new(permit) };
+        tokio::spawn(connection(stream, peer, router.clone(), shutdown.clone(), bounds, held));
     }
     // From here on nobody connects any more.
     drop(listener);
-    // All of it is free once every connection is done; nobody closes the semaphore.
+    // All of it is free once every connection is done, and what goes on without one.
     let _ = room.acquire_many(bounds.connections).await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown, bounds: Bounds) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    shutdown: Shutdown,
+    bounds: Bounds,
+    held: Held,
+) {
     let begun = Arc::new(AtomicBool::new(false));
     let heard = begun.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         heard.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(held.clone());
         router.clone().oneshot(request.map(|body| TimeoutBody::new(bounds.body, body)))
     });
     let mut builder = Builder::new(TokioExecutor::new());

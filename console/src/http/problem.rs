@@ -78,7 +78,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let again = match self.0.kind.as_str() {
-            "busy" => Some("5"),
+            "busy" | "too-many-tokens" => Some("5"),
             "too-many-pages" | "too-many-own-pages" => Some("30"),
             _ => None,
         };

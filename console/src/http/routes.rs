@@ -1,6 +1,7 @@
 //! Routes that say what they are. One list makes the router and the OpenAPI document, so that neither has what the other
 //! lacks; what a route takes and answers is read off its handler's types.
 
+mod changes;
 mod described;
 mod document;
 mod operation;
@@ -27,6 +28,8 @@ use crate::app::App;
 pub(super) struct Route {
     handler: MethodRouter<Arc<App>>,
     stated: Stated,
+    /// Whether it changes something.
+    changes: bool,
 }
 
 /// What is said of a route.
@@ -65,7 +68,8 @@ macro_rules! methods {
                 guarded: true,
                 answers: None,
             };
-            Route { handler: $on(handler), stated }
+            let changes = stated.method != "get";
+            Route { handler: $on(handler), stated, changes }
         }
     )* };
 }
@@ -73,6 +77,12 @@ macro_rules! methods {
 methods!(get on_get "get", post on_post "post", delete on_delete "delete");
 
 impl Route {
+    /// Changes nothing: what it is asked is only too long for an address.
+    pub(super) fn asking(mut self) -> Self {
+        self.changes = false;
+        self
+    }
+
     /// Takes a body of up to so many bytes.
     pub(super) fn up_to(mut self, bytes: usize) -> Self {
         self.handler = self.handler.layer(DefaultBodyLimit::max(bytes));
@@ -113,9 +123,10 @@ impl Routes {
         Self { strict: true, ..Self::default() }
     }
 
-    /// One more.
+    /// One more. What changes something takes a name, and is done to the end, whoever hangs up.
     pub(super) fn with(mut self, route: Route) -> Self {
-        let handler = if self.strict { strict::strict(route.handler, &route.stated) } else { route.handler };
+        let handler = if route.changes { changes::to_the_end(route.handler) } else { route.handler };
+        let handler = if self.strict { strict::strict(handler, &route.stated) } else { handler };
         self.router = self.router.route(&route.stated.path, handler);
         self.stated.push(route.stated);
         self

@@ -1,5 +1,6 @@
 //! Prometheus' HTTP API with a deadline on every query and a bound on how many run at once.
 
+mod args;
 mod error;
 mod grid;
 mod rows;
@@ -7,14 +8,30 @@ mod sample;
 
 use std::{sync::Arc, time::Duration};
 
-use prometheus_http_query::{Client, reqwest};
+use prometheus_http_query::{
+    Client,
+    reqwest::{
+        self, StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
+};
 use tokio::sync::Semaphore;
 
 pub use self::{
+    args::PrometheusArgs,
     error::QueryError,
     grid::{Grid, MIN_RATE_S, POINTS},
     rows::Row,
     sample::{Labels, Point, Series, Track},
+};
+use super::access::{Access, AccessError, Flags, Given};
+
+const FLAGS: Flags = Flags {
+    url: "--prometheus",
+    token_file: "--prometheus-token-file",
+    user: "--prometheus-user",
+    tenant: "--prometheus-tenant",
+    ca_file: "--prometheus-ca-file",
 };
 
 /// Queries that run side by side; Prometheus' own default limit is 20.
@@ -33,32 +50,50 @@ const MAX_ANSWER: usize = 128 * 1024 * 1024;
 pub struct Prometheus {
     client: Client,
     http: reqwest::Client,
+    access: Access,
     url: Arc<str>,
     places: Arc<Semaphore>,
     deadline: Duration,
 }
 
 impl Prometheus {
-    /// A client of the server at `url` (`http://host:port`, a path prefix may follow). Nothing is asked yet.
+    /// A client of the server that `args` name, if they name one. Nothing is asked yet.
+    pub fn open(args: &PrometheusArgs) -> Result<Option<Self>, QueryError> {
+        let Some(url) = args.prometheus.as_deref() else { return Ok(None) };
+        let given = Given {
+            url,
+            token_file: args.prometheus_token_file.as_deref(),
+            user: args.prometheus_user.as_deref(),
+            tenant: args.prometheus_tenant.as_deref(),
+            ca_file: args.prometheus_ca_file.as_deref(),
+        };
+        Self::with(&given, DEADLINE).map(Some)
+    }
+
+    /// A client of the server at `url` (`http://host:port`, a path prefix may follow), which asks nobody who he is.
     pub fn new(url: &str) -> Result<Self, QueryError> {
         Self::with_deadline(url, DEADLINE)
     }
 
     /// The same with another deadline for each query.
     pub fn with_deadline(url: &str, deadline: Duration) -> Result<Self, QueryError> {
-        // Spoken to without TLS; an image need not have the system's roots.
-        let http = reqwest::Client::builder()
-            .tls_certs_only(Vec::new())
-            .no_proxy()
-            .connect_timeout(deadline.min(Duration::from_secs(2)))
-            .build()
-            .map_err(|error| QueryError::Address { url: url.to_owned(), why: error.to_string() })?;
-        let client = Client::from(http.clone(), url)
-            .map_err(|error| QueryError::Address { url: url.to_owned(), why: error.to_string() })?;
+        Self::with(&Given { url, ..Given::default() }, deadline)
+    }
+
+    fn with(given: &Given<'_>, deadline: Duration) -> Result<Self, QueryError> {
+        let address = |why: String| QueryError::Address { url: given.url.to_owned(), why };
+        let (access, builder) = Access::open(&FLAGS, given).map_err(|error| match error {
+            AccessError::Address(why) => address(why),
+            AccessError::Flag { flag, why } => QueryError::Flag { flag, why },
+        })?;
+        let builder = builder.connect_timeout(deadline.min(Duration::from_secs(2)));
+        let http = builder.build().map_err(|error| address(error.to_string()))?;
+        let client = Client::from(http.clone(), given.url).map_err(|error| address(error.to_string()))?;
         Ok(Self {
             client,
             http,
-            url: url.trim_end_matches('/').into(),
+            access,
+            url: given.url.trim_end_matches('/').into(),
             places: Arc::new(Semaphore::new(CONCURRENCY)),
             deadline,
         })
@@ -131,7 +166,15 @@ impl Prometheus {
         answer.map(|answer| answer.data).map_err(|_| QueryError::Shape { url: self.url.to_string() })
     }
 
-    async fn read(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, QueryError> {
+    /// What the next request shows of who asks.
+    fn proofs(&self) -> Result<Vec<(HeaderName, HeaderValue)>, QueryError> {
+        self.access.headers().map_err(|error| QueryError::Token { file: error.file, why: error.why })
+    }
+
+    async fn read(&self, mut request: reqwest::RequestBuilder) -> Result<Vec<u8>, QueryError> {
+        for (name, value) in self.proofs()? {
+            request = request.header(name, value);
+        }
         let shape = || QueryError::Shape { url: self.url.to_string() };
         let failed = |error: &reqwest::Error| QueryError::from_transport(&self.url, error);
         let mut answer = request.send().await.map_err(|error| failed(&error))?;
@@ -147,6 +190,9 @@ impl Prometheus {
         if status.is_success() {
             return Ok(body);
         }
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(QueryError::Forbidden { url: self.url.to_string(), status: status.as_u16() });
+        }
         Err(QueryError::from_body(&self.url, &body).unwrap_or_else(shape))
     }
 
@@ -161,7 +207,11 @@ impl Prometheus {
         // The builder takes whole seconds; rounding outward loses nothing.
         #[allow(clippy::cast_possible_truncation)]
         let (from, to) = (from.floor() as i64, to.ceil() as i64);
-        let answer = self.bounded(self.client.query_range(promql, from, to, step.max(1.0)).post()).await?;
+        let mut query = self.client.query_range(promql, from, to, step.max(1.0));
+        for (name, value) in self.proofs()? {
+            query = query.header(name, value);
+        }
+        let answer = self.bounded(query.post()).await?;
         sample::matrix(answer.into_inner().0).ok_or_else(|| QueryError::Shape { url: self.url.to_string() })
     }
 
@@ -173,6 +223,9 @@ impl Prometheus {
         let mut query = self.client.query(promql);
         if let Some(at) = at {
             query = query.query("time", format!("{at:.3}"));
+        }
+        for (name, value) in self.proofs()? {
+            query = query.header(name, value);
         }
         Ok(self.bounded(query.post()).await?.into_inner().0)
     }

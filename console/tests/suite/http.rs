@@ -4,9 +4,11 @@ mod apart;
 mod described;
 mod edits;
 mod events;
+mod hang_up;
 mod listeners;
 mod probes;
 mod proxy_page;
+mod several;
 mod spans;
 mod weights;
 

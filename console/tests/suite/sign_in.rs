@@ -3,7 +3,9 @@
 mod lies;
 mod provider;
 mod replicas;
+mod renewal;
 mod stage;
+mod strangers;
 mod token;
 
 use std::time::Instant;
@@ -233,7 +235,8 @@ async fn keys_rotate_and_a_flood_asks_for_none() {
         draft.signer = Signer::Stranger;
     });
     let answers = join_all((0..200).map(|_| stage.bearer(&unknown))).await;
-    assert!(answers.iter().all(|status| *status == 401), "{answers:?}");
+    // Some come after their address has used up its attempts.
+    assert!(answers.iter().all(|status| matches!(status, 401 | 429)), "{answers:?}");
     let fetched = stage.provider.fetched() - before;
     assert!(fetched as u64 <= 1 + began.elapsed().as_secs(), "{fetched}");
 

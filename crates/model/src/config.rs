@@ -24,7 +24,7 @@ pub struct Meta {
     /// Who may change configuration.
     #[serde(default)]
     pub writes: Writes,
-    /// Prometheus' address, for links.
+    /// Prometheus' address, for links; empty when none is configured, and for those who do not see every namespace.
     pub prometheus_url: String,
     /// Namespaces that are known.
     pub namespaces: Vec<String>,

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 pub struct SavedView {
     /// Names it in addresses.
     pub id: String,
-    /// Who saved it.
+    /// Who saved it; of others' only the name without the rest of an address, but for who administrates the console.
     pub owner: String,
     /// Its name, as its owner gave it.
     pub name: String,
     /// The page's address behind `#`, as it stands in the browser.
     pub location: String,
-    /// Whether everybody sees it.
+    /// Whether everybody sees it who sees the namespaces that it names.
     pub shared: bool,
     /// When it was saved last, milliseconds since the Unix epoch.
     pub created_ms: u64,

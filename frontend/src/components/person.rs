@@ -41,7 +41,7 @@ fn Menu(person: Person) -> impl IntoView {
     let problem = RwSignal::new(None::<Problem>);
     let until = person.expires_ms;
     let (how, details) = match person.how.as_str() {
-        "anonymous" => ("You may read everything and change nothing: nobody has signed in.", false),
+        "anonymous" => ("You may read everything but the audit, and change nothing: nobody has signed in.", false),
         "proxy" => ("The proxy in front of this console signed you in.", true),
         "token" => ("You came with a token.", true),
         _ => ("You are signed in.", true),

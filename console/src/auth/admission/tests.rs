@@ -64,6 +64,14 @@ async fn what_is_denied_to_viewers_is_denied_to_whoever_is_anonymous() {
     assert_eq!(*nobody.sight(), Sight::All);
 }
 
+#[tokio::test]
+async fn a_role_for_what_is_in_no_namespace_hides_the_namespaces() {
+    let dir = tempfile::tempdir().unwrap();
+    let auth = desk(&dir, "p, role:mesh, *, get, /*, allow\ng, ada@example.org, role:mesh\n").await;
+    let ada = auth.caller(&headers(&ADA), Some("10.1.0.1".parse().unwrap()), &namespaces()).await.unwrap();
+    assert_eq!(*ada.sight(), Sight::Only([String::new()].into()));
+}
+
 /// A proxy that only ends TLS passes on what a client says of itself.
 #[tokio::test]
 async fn a_proxy_that_only_forwards_tells_the_address_and_nothing_else() {

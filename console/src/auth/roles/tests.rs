@@ -55,6 +55,22 @@ fn a_deny_wins_and_nobody_has_anything_by_default() {
     assert!(stranger.sees("bank") && !stranger.may(Verb::Create, &route("shop", "x")));
 }
 
+/// What belongs to no namespace is not all that there is.
+#[test]
+fn who_sees_the_mesh_as_a_whole_does_not_see_every_namespace() {
+    let seen = |object: &str| {
+        let policy = Policy::new(&format!("p, role:x, *, get, {object}, allow"), None).unwrap();
+        let grants = policy.role("role:x");
+        (grants.sees(""), grants.sees("bank"), grants.sees_all())
+    };
+    assert_eq!(seen("/*"), (true, false, false));
+    assert_eq!(seen("*/bank"), (false, true, false));
+    assert_eq!(seen("b*/*"), (false, true, false));
+    for all in ["*", "*/*"] {
+        assert_eq!(seen(all), (true, true, true), "{all}");
+    }
+}
+
 #[test]
 fn a_name_at_the_provider_is_no_role() {
     let policy = Policy::new("g, role:admin, role:viewer", None).unwrap();

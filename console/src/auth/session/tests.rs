@@ -23,7 +23,7 @@ impl Desk {
         Self { audit: AuditLog::new(state.clone()), state, _dir: dir }
     }
 
-    fn keeper(&self, issuer: &str, links: bool) -> SessionKeeper {
+    fn keeper(&self, issuer: &str, links: bool) -> Arc<SessionKeeper> {
         let args = OidcArgs {
             oidc_issuer: Some(issuer.to_owned()),
             oidc_client_id: Some("weft".to_owned()),
@@ -31,7 +31,8 @@ impl Desk {
         };
         let provider = Provider::new(&args, &"https://weft.example/".parse().unwrap()).unwrap().unwrap();
         let seal = Seal::new(&[7; 32]).unwrap();
-        SessionKeeper::new(self.state.sessions.clone(), seal, Some(Arc::new(provider)), links, IDLE, LONGEST)
+        let sessions = self.state.sessions.clone();
+        Arc::new(SessionKeeper::new(sessions, seal, Some(Arc::new(provider)), links, IDLE, LONGEST))
     }
 
     /// Somebody whom `issuer` signed in, last seen and to end so long ago.

@@ -1,4 +1,4 @@
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::HashSet, future, net::IpAddr, sync::Arc};
 
 use axum::{
     Json,
@@ -6,13 +6,17 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use futures::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weft_model::audit::{Action, AuditEntry, AuditList};
+use weft_model::{
+    ObjectRef,
+    audit::{Action, AuditEntry, AuditList, How},
+};
 
 use crate::{
     app::App,
-    auth::Caller,
+    auth::{Caller, Verb},
     db::AuditFilter,
     http::{
         ApiError,
@@ -32,6 +36,10 @@ const MAX_EXPORT: usize = 10_000;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Entries looked at for one page; of many that the caller may not see a page may be short, and goes on with the next.
 const MAX_LOOKED_AT: usize = 20_000;
+/// Rights that are asked for at once.
+const AT_ONCE: usize = 16;
+/// Stands for what is not told of a change.
+const NOT_TOLD: &str = "What was changed is for those who may read the object.";
 
 /// `?who=&address=&namespace=shop,billing&action=&kind=&name=&fromMs=&toMs=&cursor=&limit=&format=`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -71,7 +79,8 @@ enum Format {
 }
 
 /// `GET /api/v1/audit`: for who administrates the console everything; for others what they did themselves, and what was
-/// done to objects of namespaces that they see, without the addresses that people came from. With `format` a file of up
+/// done to objects of namespaces that they see, without the addresses that people came from, and what was changed for those
+/// who may read the object; for whoever has not signed in nothing. With `format` a file of up
 /// to 10,000 entries; one that ends before the oldest says so, with the cursor of the next: in `next`, in the last line of
 /// CSV, and in the header Link.
 pub(super) async fn list(
@@ -81,6 +90,10 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Shaped<AuditList>, ApiError> {
     let Query(wanted) = wanted?;
+    if caller.how() == How::Anonymous {
+        let title = "Who did what is for people who have signed in.";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", title, "Sign in to see the audit."));
+    }
     if wanted.address.is_some() && !caller.is_admin() {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
@@ -143,9 +156,17 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
         let batch = app.audit.entries().list(&filter, before, MAX_PAGE).await?;
         let last = batch.len() < MAX_PAGE;
         looked_at += batch.len();
+        let shown = batch.iter().filter(|entry| in_scope(entry) && may_see(caller, entry) && !is_theirs(caller, entry));
+        let objects: HashSet<ObjectRef> = shown.filter_map(|entry| entry.object.clone()).collect();
+        let readable = readable(caller, objects).await;
         for mut entry in batch {
             let id = entry.id;
             if in_scope(&entry) && may_see(caller, &entry) {
+                let read = entry.object.as_ref().is_none_or(|object| readable.contains(object));
+                if !read && !is_theirs(caller, &entry) {
+                    entry.diff.clear();
+                    NOT_TOLD.clone_into(&mut entry.detail);
+                }
                 bytes += serde_json::to_vec(&entry).map_err(|error| ApiError::internal(&error))?.len();
                 // The first one fits always, so that whoever goes on gets to the end.
                 if list.entries.len() == limit || (bytes > MAX_BYTES && !list.entries.is_empty()) {
@@ -167,7 +188,20 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
 }
 
 fn may_see(caller: &Caller, entry: &AuditEntry) -> bool {
-    caller.is_admin()
-        || entry.who == caller.name()
-        || entry.object.as_ref().is_some_and(|object| caller.sees(&object.namespace))
+    is_theirs(caller, entry) || entry.object.as_ref().is_some_and(|object| caller.sees(&object.namespace))
+}
+
+/// Whether the whole of an entry is told without further questions.
+fn is_theirs(caller: &Caller, entry: &AuditEntry) -> bool {
+    caller.is_admin() || entry.who == caller.name()
+}
+
+/// Those of these objects that somebody may read.
+async fn readable(caller: &Caller, objects: HashSet<ObjectRef>) -> HashSet<ObjectRef> {
+    let asked = stream::iter(objects).map(|object| async move {
+        // In doubt the answer is no.
+        let may = caller.may(Verb::Get, &object).await.unwrap_or(false);
+        may.then_some(object)
+    });
+    asked.buffer_unordered(AT_ONCE).filter_map(future::ready).collect().await
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::{
     ObjectRef,
-    audit::{Action, WeightChange, WeightHistory},
+    audit::{WeightChange, WeightHistory},
     canary::{Canaries, Course, EditPreview, EditResult, WeightEdit},
 };
 
@@ -66,9 +66,7 @@ pub(super) async fn apply(
     let Json(edit) = edit?;
     caller.require(Verb::Patch, &edit.object).await?;
     app.audit.able().await?;
-    let done = app.editor.apply(&edit, caller.name(), caller.credential()).await?;
-    write_down(&app, &caller, &done).await;
-    Ok(Json(done))
+    Ok(Json(app.editor.apply(&edit, &caller).await?))
 }
 
 /// `POST /api/v1/edits/{id}/undo`.
@@ -84,24 +82,14 @@ pub(super) async fn undo(
     {
         caller.require(done.back(), &done.object).await?;
         app.audit.able().await?;
-        let revision = app.objects.undo(&id, &done, caller.credential()).await?;
-        app.audit.record(&caller, Action::Undo, Some(&done.object), "", "").await;
+        let revision = app.objects.undo(&id, &done, &caller).await?;
         return Ok(Json(EditResult { id, revision, undo_until_ms: 0 }));
     }
     if let Some(edit) = weights {
         caller.require(Verb::Patch, &edit.object).await?;
     }
     app.audit.able().await?;
-    let done = app.editor.undo(&id, caller.name(), caller.credential()).await?;
-    write_down(&app, &caller, &done).await;
-    Ok(Json(done))
-}
-
-async fn write_down(app: &App, caller: &Caller, done: &EditResult) {
-    match app.state.edits.get(&done.id).await {
-        Ok(Some(edit)) => app.audit.moved(caller, &edit).await,
-        other => tracing::error!(?other, edit = done.id, who = caller.name(), "the audit misses a move of weights"),
-    }
+    Ok(Json(app.editor.undo(&id, &caller).await?))
 }
 
 /// Which route.

@@ -5,7 +5,10 @@ use axum::{
     extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
 };
-use weft_model::views::{NewView, SavedView, SavedViews};
+use weft_model::{
+    audit::{Action, How},
+    views::{NewView, SavedView, SavedViews},
+};
 
 use crate::{
     app::App,
@@ -13,6 +16,7 @@ use crate::{
     clock,
     db::{MAX_OF_OWNER, ViewRecord},
     http::ApiError,
+    redact,
 };
 
 /// Characters of a name.
@@ -22,8 +26,14 @@ const MAX_LOCATION: usize = 4096;
 
 /// `GET /api/v1/views`.
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<SavedViews>, ApiError> {
-    let views = app.state.views.list(caller.name()).await?;
-    Ok(Json(SavedViews { views: views.into_iter().map(|view| shown(view, &caller)).collect() }))
+    // Whoever has no name owns nothing, whatever somebody else is called.
+    let owner = if caller.how() == How::Anonymous { "" } else { caller.name() };
+    let views = app.state.views.list(owner).await?;
+    let present = app.view();
+    let told = |view: &ViewRecord| {
+        is_own(view, &caller) || redact::views::shows(&view.location, &present.estate.namespaces, caller.sight())
+    };
+    Ok(Json(SavedViews { views: views.into_iter().filter(told).map(|view| shown(view, &caller)).collect() }))
 }
 
 /// `POST /api/v1/views`.
@@ -54,10 +64,17 @@ pub(super) async fn save(
         shared,
         created_ms: clock::now_ms(),
     };
+    app.audit.able().await?;
     let saved = app.state.views.save(&record).await?.ok_or_else(|| {
         let title = format!("{} has {MAX_OF_OWNER} saved views already.", caller.name());
         ApiError::conflict(title, "Delete one that is not needed any more, then save this one.")
     })?;
+    // What somebody keeps for themselves alone is written down only where it may have been others' before.
+    let replaced = saved.id != record.id;
+    if saved.shared || replaced {
+        let action = if replaced { Action::Update } else { Action::Create };
+        app.audit.record(&caller, action, None, "", &sentence(&saved)).await;
+    }
     Ok((StatusCode::CREATED, Json(shown(saved, &caller))))
 }
 
@@ -67,14 +84,30 @@ pub(super) async fn remove(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    if app.state.views.delete(&id, caller.name(), caller.is_admin()).await? {
-        return Ok(StatusCode::NO_CONTENT);
+    app.audit.able().await?;
+    let deleted = app.state.views.delete(&id, caller.name(), caller.is_admin()).await?.ok_or_else(|| {
+        ApiError::not_found("You have no such view.", "It may have been deleted already. Load the list again.")
+    })?;
+    if deleted.shared || !is_own(&deleted, &caller) {
+        app.audit.record(&caller, Action::Delete, None, "", &sentence(&deleted)).await;
     }
-    Err(ApiError::not_found("You have no such view.", "It may have been deleted already. Load the list again."))
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A view as the audit tells of it.
+fn sentence(view: &ViewRecord) -> String {
+    let ViewRecord { owner, name, location, .. } = view;
+    let whom = if view.shared { "shared with everybody" } else { "for its owner alone" };
+    format!("The saved view “{name}” of {owner}, {whom}: {location}")
+}
+
+fn is_own(view: &ViewRecord, caller: &Caller) -> bool {
+    view.owner == caller.name() && caller.how() != How::Anonymous
 }
 
 fn shown(view: ViewRecord, caller: &Caller) -> SavedView {
-    let ViewRecord { id, owner, name, location, shared, created_ms } = view;
-    let mine = owner == caller.name();
+    let mine = is_own(&view, caller);
+    let owner = if mine || caller.is_admin() { view.owner.clone() } else { redact::views::owner(&view).to_owned() };
+    let ViewRecord { id, name, location, shared, created_ms, .. } = view;
     SavedView { id, owner, name, location, shared, created_ms, mine }
 }

@@ -13,6 +13,35 @@ pub enum QueryError {
         /// What is wrong with it.
         why: String,
     },
+    /// A flag cannot be used.
+    #[error("{flag} cannot be used ({why})")]
+    Flag {
+        /// Which.
+        flag: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The token cannot be read.
+    #[error(
+        "The token for Prometheus cannot be read from {file} ({why}); write it there, or correct --prometheus-token-file"
+    )]
+    Token {
+        /// Where it should be.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// It does not let the console in.
+    #[error(
+        "Prometheus at {url} lets nobody in without a right token (it answered {status}); give the console one that it \
+         takes with --prometheus-token-file"
+    )]
+    Forbidden {
+        /// The server.
+        url: String,
+        /// 401 or 403.
+        status: u16,
+    },
     /// No console was told where Prometheus is.
     #[error("No Prometheus is configured; start the console with --prometheus http://HOST:9090")]
     NotConfigured,
@@ -88,6 +117,11 @@ impl QueryError {
         let url = url.to_owned();
         if error.is_timeout() {
             return Self::Late { url, deadline: super::DEADLINE };
+        }
+        if let Some(status) = error.status().map(|status| status.as_u16())
+            && matches!(status, 401 | 403)
+        {
+            return Self::Forbidden { url, status };
         }
         if error.is_decode() || error.is_status() {
             return Self::Shape { url };

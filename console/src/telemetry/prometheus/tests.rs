@@ -1,9 +1,18 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use axum::{Router, http::header::CONTENT_TYPE, routing::post};
+use axum::{
+    Json, Router,
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::{any, post},
+};
+use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{Prometheus, QueryError};
+use super::{Prometheus, PrometheusArgs, QueryError};
 
 /// A server that answers each query with `body`, for shapes that a real Prometheus gives too rarely to test with one.
 async fn answering(status: u16, media: &'static str, body: &'static str) -> Prometheus {
@@ -78,4 +87,70 @@ async fn a_server_that_never_answers_is_given_up() {
 #[test]
 fn a_bad_address_is_refused_at_once() {
     assert!(matches!(Prometheus::new("not a url"), Err(QueryError::Address { .. })));
+}
+
+/// A server that lets in whoever shows `wanted` in the name of a tenant, and what it was shown.
+async fn guarded(wanted: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let seen = shown.clone();
+    let answer = move |headers: HeaderMap| {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("none").to_owned();
+        let proof = header("authorization");
+        seen.lock().unwrap().push(format!("{proof} of {}", header("x-scope-orgid")));
+        let answer = if proof == wanted { whole() } else { (StatusCode::UNAUTHORIZED, "Unauthorized").into_response() };
+        async move { answer }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().route("/api/v1/{*rest}", any(answer));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (url, shown)
+}
+
+/// Nothing, in the shape that each question takes.
+fn whole() -> Response {
+    Json(json!({"status": "success", "data": {"resultType": "matrix", "result": []}})).into_response()
+}
+
+#[tokio::test]
+async fn every_question_shows_the_token_as_it_is_now() {
+    let (url, shown) = guarded("Bearer second").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let args = PrometheusArgs {
+        prometheus: Some(url),
+        prometheus_token_file: Some(file.path().to_owned()),
+        prometheus_tenant: Some("team".to_owned()),
+        ..PrometheusArgs::default()
+    };
+    let prometheus = Prometheus::open(&args).unwrap().unwrap();
+    let ask = async || {
+        [
+            prometheus.samples("x[1m]", 1.0).await.err(),
+            prometheus.range("x", 0.0, 60.0, 15.0).await.err(),
+            prometheus.label_values("a", &["x"], 0.0, 60.0).await.err(),
+            prometheus.fold("x", 1.0, (), |_, _, _| {}).await.err(),
+        ]
+    };
+    assert!(ask().await.iter().all(|error| matches!(error, Some(QueryError::Token { .. }))), "the file is empty");
+    assert!(shown.lock().unwrap().is_empty(), "nothing is asked without it");
+    std::fs::write(file.path(), "first").unwrap();
+    for error in ask().await {
+        assert!(matches!(&error, Some(QueryError::Forbidden { status: 401, .. })), "{error:?}");
+        assert!(!error.unwrap().to_string().contains("first"));
+    }
+    std::fs::write(file.path(), "second").unwrap();
+    assert!(ask().await.iter().all(|error| !matches!(error, Some(QueryError::Forbidden { .. }))));
+    let shown = shown.lock().unwrap();
+    assert_eq!(shown[..4], ["Bearer first of team"; 4]);
+    assert_eq!(shown[4..], ["Bearer second of team"; 4]);
+}
+
+/// It would stand in what pages tell of Prometheus.
+#[test]
+fn a_password_does_not_belong_in_the_address() {
+    let error = Prometheus::new("http://ada:secret@127.0.0.1:9090").err().unwrap();
+    assert!(matches!(&error, QueryError::Flag { flag: "--prometheus", .. }), "{error}");
+    assert!(!error.to_string().contains("secret") && error.to_string().contains("--prometheus-user"), "{error}");
+    assert!(Prometheus::open(&PrometheusArgs::default()).unwrap().is_none());
+    assert!(Prometheus::new("https://prometheus.example").is_ok());
 }

@@ -20,7 +20,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::token::{Draft, Key, Keys};
 
@@ -66,6 +66,11 @@ struct Shared {
     fetched: AtomicUsize,
     asked: AtomicUsize,
     silent: Mutex<bool>,
+    /// The refresh token that works now, if it gives any.
+    refresh: Mutex<Option<String>>,
+    renewals: AtomicUsize,
+    /// Renewals that may be answered.
+    answered: Semaphore,
 }
 
 impl Provider {
@@ -81,6 +86,9 @@ impl Provider {
             fetched: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
             silent: Mutex::new(false),
+            refresh: Mutex::default(),
+            renewals: AtomicUsize::new(0),
+            answered: Semaphore::new(0),
         };
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let provider = Self { issuer, shared: Arc::new(shared) };
@@ -112,6 +120,27 @@ impl Provider {
     /// It stops answering discovery, or begins again.
     pub fn silent(&self, silent: bool) {
         *self.shared.silent.lock() = silent;
+    }
+
+    /// Its tokens can be renewed from now on, once each; a renewal is answered after `let_go`.
+    pub fn renews(&self) {
+        *self.shared.refresh.lock() = Some(self.refresh_token(0));
+    }
+
+    /// How many renewals were asked for.
+    pub fn renewals(&self) -> usize {
+        self.shared.renewals.load(Ordering::SeqCst)
+    }
+
+    /// Answers one renewal.
+    pub fn let_go(&self) {
+        self.shared.answered.add_permits(1);
+    }
+
+    fn refresh_token(&self, number: usize) -> String {
+        let token = format!("refresh-token-{number}-that-works-once");
+        self.shared.secrets.lock().push(token.clone());
+        token
     }
 
     /// A token that is not of a sign-in, bent.
@@ -196,6 +225,9 @@ async fn authorize(State(provider): State<Provider>, Query(query): Query<HashMap
 }
 
 async fn token(State(provider): State<Provider>, Form(form): Form<HashMap<String, String>>) -> Response {
+    if let Some(used) = form.get("refresh_token") {
+        return renewed(&provider, used).await;
+    }
     let (code, verifier) = (&form["code"], &form["code_verifier"]);
     provider.shared.secrets.lock().push(verifier.clone());
     let (nonce, challenge) = provider.shared.codes.lock().remove(code).expect("a code is redeemed once");
@@ -205,8 +237,8 @@ async fn token(State(provider): State<Provider>, Form(form): Form<HashMap<String
         Answer::Token => {
             let bend = *provider.shared.bend.lock();
             let token = provider.made(Some(&nonce), bend);
-            Json(json!({"access_token": ACCESS, "token_type": "Bearer", "expires_in": 600, "id_token": token}))
-                .into_response()
+            let refresh = provider.shared.refresh.lock().clone();
+            tokens(&token, refresh.as_deref())
         }
         Answer::Text(status, media, body) => {
             let body = body.replace("CODE", code).replace("VERIFIER", verifier).replace("SECRET", CLIENT_SECRET);
@@ -219,4 +251,33 @@ async fn token(State(provider): State<Provider>, Form(form): Form<HashMap<String
         Answer::Never => std::future::pending().await,
         Answer::Elsewhere => Redirect::temporary("/elsewhere").into_response(),
     }
+}
+
+async fn renewed(provider: &Provider, used: &str) -> Response {
+    let number = provider.shared.renewals.fetch_add(1, Ordering::SeqCst) + 1;
+    let next = provider.refresh_token(number);
+    if !spend(provider, used, &next) {
+        return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
+    }
+    provider.shared.answered.acquire().await.unwrap().forget();
+    let bend = *provider.shared.bend.lock();
+    tokens(&provider.made(None, bend), Some(&next))
+}
+
+/// Puts `next` in the place of `used`, if that works still.
+fn spend(provider: &Provider, used: &str, next: &str) -> bool {
+    let mut present = provider.shared.refresh.lock();
+    let works = present.as_deref() == Some(used);
+    if works {
+        *present = Some(next.to_owned());
+    }
+    works
+}
+
+fn tokens(id_token: &str, refresh_token: Option<&str>) -> Response {
+    let mut tokens = json!({"access_token": ACCESS, "token_type": "Bearer", "expires_in": 600, "id_token": id_token});
+    if let Some(refresh_token) = refresh_token {
+        tokens["refresh_token"] = refresh_token.into();
+    }
+    Json(tokens).into_response()
 }

@@ -62,6 +62,26 @@ async fn edits_are_kept_and_undone_once() {
     .await;
 }
 
+/// Each edit of these takes the one before back.
+#[tokio::test]
+async fn the_oldest_edits_make_room() {
+    on_both(async |State { edits, .. }: State| {
+        let edits = edits.keeping(3);
+        for n in 1..=65 {
+            let id = format!("e{n}");
+            let undoes = (n > 1).then(|| format!("e{}", n - 1));
+            edits.intend(&Edit { undoes, ..edit(&id, n) }).await.unwrap();
+            edits.complete(&id, "r").await.unwrap();
+        }
+        assert_eq!(edits.get("e61").await.unwrap(), None);
+        assert_eq!(edits.get("e62").await.unwrap().unwrap().undoes, None, "what it took back is gone");
+        assert_eq!(edits.get("e63").await.unwrap().unwrap().undoes.as_deref(), Some("e62"));
+        let left = edits.of_route(&orders(), 1, 100).await.unwrap();
+        assert_eq!(left.iter().map(|edit| edit.at_ms).collect::<Vec<_>>(), [65, 64, 63, 62]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_routes_history_is_listed_newest_first() {
     on_both(async |State { edits, .. }: State| {
@@ -189,10 +209,10 @@ async fn views_are_saved_shared_and_bounded() {
         assert_eq!(ids("bob").await, ["v3", "v1"], "one's own come first, then what others share");
         assert_eq!(ids("ada").await, ["v1"]);
 
-        assert!(!views.delete("v1", "bob", false).await.unwrap(), "it is not bob's");
-        assert!(views.delete("v3", "root", true).await.unwrap(), "an administrator may");
-        assert!(views.delete("v1", "ada", false).await.unwrap());
-        assert!(!views.delete("v1", "ada", false).await.unwrap());
+        assert_eq!(views.delete("v1", "bob", false).await.unwrap(), None, "it is not bob's");
+        assert!(views.delete("v3", "root", true).await.unwrap().is_some(), "an administrator may");
+        assert_eq!(views.delete("v1", "ada", false).await.unwrap(), Some(again));
+        assert_eq!(views.delete("v1", "ada", false).await.unwrap(), None);
 
         for n in 0..100 {
             let saved = views.save(&view("eve", &format!("n{n}"), &format!("e{n}"), false)).await.unwrap();

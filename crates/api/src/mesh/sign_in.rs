@@ -18,7 +18,7 @@ pub struct SignIn {
     /// `X-Forwarded-For` is whom the audit names and whose attempts to sign in are limited; nothing else of what they send is
     /// believed.
     pub forwarded_for_from: Vec<String>,
-    /// Whoever does not sign in may read everything and change nothing.
+    /// Whoever does not sign in may read everything but the audit, and change nothing.
     pub anonymous: bool,
     /// Changes are made in the name of whoever signed in, by the console's right to impersonate, which the installation does
     /// not give: bind it as docs/sign-in.md says. Without it changes are made with the person's own token, which the API

@@ -10,10 +10,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_api::Kind;
-use weft_model::{
-    audit::Action,
-    edit::{ObjectEdit, ObjectPreview, ObjectResult, Schema},
-};
+use weft_model::edit::{ObjectEdit, ObjectPreview, ObjectResult, Schema};
 
 use crate::{
     app::App,
@@ -63,16 +60,7 @@ pub(in crate::http) async fn apply(
     let (verb, object) = app.objects.needs(&edit).await?;
     caller.require(verb, &object).await?;
     app.audit.able().await?;
-    // What was there before is gone afterwards, so the difference is worked out first.
-    let diff = app.objects.difference(&edit, caller.credential()).await;
-    let result = app.objects.apply(&edit, caller.name(), caller.credential()).await?;
-    let action = match verb {
-        Verb::Create => Action::Create,
-        Verb::Delete => Action::Delete,
-        _ => Action::Update,
-    };
-    app.audit.record(&caller, action, Some(&result.object), &diff, "").await;
-    Ok(Json(result))
+    Ok(Json(app.objects.apply(&edit, &caller).await?))
 }
 
 /// `?kind=VirtualService`.

@@ -35,6 +35,9 @@ pub struct TraceArgs {
     /// Tenant to ask for where there are several (X-Scope-OrgID).
     #[arg(long, env = "WEFT_TRACE_TENANT", value_name = "ID")]
     pub trace_tenant: Option<String>,
+    /// File with certificates to trust beside the system's, for https.
+    #[arg(long, env = "WEFT_TRACE_CA_FILE", value_name = "FILE")]
+    pub trace_ca_file: Option<PathBuf>,
     /// Page of another program that shows a trace, as NAME=URL with {trace} where its id goes; {fromMs} and {toMs} are the
     /// time around it. It may be given several times, in the environment with spaces between.
     #[arg(long, env = "WEFT_TRACE_LINK", value_name = "NAME=URL", value_delimiter = ' ')]

@@ -1,16 +1,25 @@
 //! Asking a store over HTTP.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use prometheus_http_query::reqwest::{
     self, Response, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE},
     redirect,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use super::{SourceError, TraceArgs};
+use crate::telemetry::access::{Access, AccessError, Flags, Given, TokenError};
+
+const FLAGS: Flags = Flags {
+    url: "--trace-url",
+    token_file: "--trace-token-file",
+    user: "--trace-user",
+    tenant: "--trace-tenant",
+    ca_file: "--trace-ca-file",
+};
 
 /// How long one request may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -29,9 +38,7 @@ pub(super) struct Http {
     what: &'static str,
     client: reqwest::Client,
     url: Arc<str>,
-    token_file: Option<PathBuf>,
-    user: Option<String>,
-    tenant: Option<HeaderValue>,
+    access: Access,
     places: Arc<Semaphore>,
 }
 
@@ -50,38 +57,26 @@ impl Http {
         if given.is_empty() {
             return Err(address("--trace-url is missing"));
         }
-        let parsed = url::Url::parse(given).map_err(|error| address(&error.to_string()))?;
-        if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
-            return Err(address("it must begin with http:// or https://"));
-        }
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            let why = "a name and a password do not belong in it: use --trace-user and --trace-token-file".to_owned();
-            return Err(SourceError::Flag { flag: "--trace-url", why });
-        }
-        let flag = |flag: &'static str, why: &str| SourceError::Flag { flag, why: why.to_owned() };
-        if let Some(user) = &args.trace_user {
-            if user.is_empty() || user.contains(':') || user.chars().any(char::is_control) {
-                return Err(flag("--trace-user", "a name is not empty and has no colon in it"));
-            }
-            if args.trace_token_file.is_none() {
-                return Err(flag("--trace-user", "its password is missing: name its file with --trace-token-file"));
-            }
-        }
-        let tenant = args.trace_tenant.as_deref().map(HeaderValue::from_str).transpose();
-        let tenant = tenant.map_err(|_| flag("--trace-tenant", "it has characters that a header cannot hold"))?;
-        let builder = reqwest::Client::builder()
+        let reached = Given {
+            url: given,
+            token_file: args.trace_token_file.as_deref(),
+            user: args.trace_user.as_deref(),
+            tenant: args.trace_tenant.as_deref(),
+            ca_file: args.trace_ca_file.as_deref(),
+        };
+        let (access, builder) = Access::open(&FLAGS, &reached).map_err(|error| match error {
+            AccessError::Address(why) => address(&why),
+            AccessError::Flag { flag, why } => SourceError::Flag { flag, why },
+        })?;
+        let builder = builder
             .redirect(redirect::Policy::none())
             .connect_timeout(DEADLINE.min(Duration::from_secs(3)))
             .timeout(DEADLINE);
-        // Spoken to without TLS, it needs no roots; an image need not have them.
-        let builder = if parsed.scheme() == "http" { builder.tls_certs_only(Vec::new()).no_proxy() } else { builder };
         Ok(Self {
             what,
             client: builder.build().map_err(|error| address(&error.to_string()))?,
             url: given.trim_end_matches('/').into(),
-            token_file: args.trace_token_file.clone(),
-            user: args.trace_user.clone(),
-            tenant,
+            access,
             places: Arc::new(Semaphore::new(CONCURRENCY)),
         })
     }
@@ -109,14 +104,9 @@ impl Http {
         let pairs: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let separator = if pairs.is_empty() { "" } else { "?" };
         let mut request = self.client.get(format!("{}{path}{separator}{pairs}", self.url)).header(ACCEPT, accept);
-        if let Some(token) = self.token()? {
-            request = match &self.user {
-                Some(user) => request.basic_auth(user, Some(token)),
-                None => request.bearer_auth(token),
-            };
-        }
-        if let Some(tenant) = &self.tenant {
-            request = request.header("x-scope-orgid", tenant);
+        let token = |error: TokenError| SourceError::Token { what: self.what, file: error.file, why: error.why };
+        for (name, value) in self.access.headers().map_err(token)? {
+            request = request.header(name, value);
         }
         let failed = |error: reqwest::Error| self.failed(&error);
         let _place = self.places.acquire().await;
@@ -158,14 +148,6 @@ impl Http {
     /// The error for an answer that is not of this API.
     pub(super) fn odd(&self, why: &str) -> SourceError {
         SourceError::Shape { what: self.what, url: self.url.to_string(), why: why.to_owned(), instead: None }
-    }
-
-    fn token(&self) -> Result<Option<String>, SourceError> {
-        let Some(file) = &self.token_file else { return Ok(None) };
-        let token = |why: String| SourceError::Token { what: self.what, file: file.display().to_string(), why };
-        let text = std::fs::read_to_string(file).map_err(|error| token(error.to_string()))?;
-        let text = text.trim();
-        if text.is_empty() { Err(token("it is empty".to_owned())) } else { Ok(Some(text.to_owned())) }
     }
 
     fn failed(&self, error: &reqwest::Error) -> SourceError {
