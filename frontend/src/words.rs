@@ -191,44 +191,6 @@ pub fn response_code(code: &str) -> &'static str {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_are_not_called_requests() {
-        let (requests, connections) = (Counted::REQUESTS, Counted::CONNECTIONS);
-        assert_eq!(counted_since(requests, Some("12:02")), "Requests since 12:02");
-        assert_eq!(counted_since(connections, None), "Connections");
-        assert_eq!(moved(requests, Some(8.0)), "About 8 req/s move to another destination.");
-        assert_eq!(moved(connections, Some(8.0)), "About 8 conn/s move to another destination.");
-        let unknown = moved(connections, None);
-        assert!(unknown.contains("How many connections move"), "{unknown}");
-    }
-
-    #[test]
-    fn flags_are_told_apart() {
-        let words = response_flags("URX,UF");
-        assert_eq!(words.len(), 2);
-        assert_eq!(words[0], ("URX".to_owned(), "All retries are used up."));
-        assert!(response_flags("-").is_empty());
-        assert!(response_flags("").is_empty());
-        assert_eq!(response_flags("XX")[0].1, "No explanation is known.");
-    }
-
-    #[test]
-    fn a_mixed_lock_says_how_much() {
-        assert_eq!(lock_sentence(Lock::Mixed, Some(0.25)), "25 % of requests are plaintext.");
-    }
-
-    #[test]
-    fn codes_have_words() {
-        assert_eq!(response_code("503"), "not available");
-        assert_eq!(response_code("418"), "caller's error");
-        assert_eq!(response_code("-"), "");
-    }
-}
-
 /// What somebody did, as a heading.
 pub fn action(action: Action) -> &'static str {
     match action {
@@ -287,5 +249,43 @@ pub fn tone(name: &str) -> &'static str {
         "network" => "Between two proxies, and their own work where they do not tell it apart",
         "application" => "The application, and the proxy beside it where it does not tell itself apart",
         _ => "Not known: the hop behind sent no span",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_not_called_requests() {
+        let (requests, connections) = (Counted::REQUESTS, Counted::CONNECTIONS);
+        assert_eq!(counted_since(requests, Some("12:02")), "Requests since 12:02");
+        assert_eq!(counted_since(connections, None), "Connections");
+        assert_eq!(moved(requests, Some(8.0)), "About 8 req/s move to another destination.");
+        assert_eq!(moved(connections, Some(8.0)), "About 8 conn/s move to another destination.");
+        let unknown = moved(connections, None);
+        assert!(unknown.contains("How many connections move"), "{unknown}");
+    }
+
+    #[test]
+    fn flags_are_told_apart() {
+        let words = response_flags("URX,UF");
+        assert_eq!(words.len(), 2);
+        assert_eq!(words[0], ("URX".to_owned(), "All retries are used up."));
+        assert!(response_flags("-").is_empty());
+        assert!(response_flags("").is_empty());
+        assert_eq!(response_flags("XX")[0].1, "No explanation is known.");
+    }
+
+    #[test]
+    fn a_mixed_lock_says_how_much() {
+        assert_eq!(lock_sentence(Lock::Mixed, Some(0.25)), "25 % of requests are plaintext.");
+    }
+
+    #[test]
+    fn codes_have_words() {
+        assert_eq!(response_code("503"), "not available");
+        assert_eq!(response_code("418"), "caller's error");
+        assert_eq!(response_code("-"), "");
     }
 }

@@ -68,7 +68,7 @@ impl Edits {
         let values: [Value; 2] = [(&edit.undoes).into(), edit.at_ms.saturating_sub(INTENTION_MS).into()];
         let stale = "DELETE FROM edits WHERE undoes = $1 AND revision_after = '' AND at_ms < $2";
         self.database.run(stale, values).await?;
-        if self.intended.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0 {
+        if self.intended.fetch_add(1, Ordering::Relaxed).is_multiple_of(PRUNE_EVERY) {
             self.prune().await?;
         }
         let values = [
