@@ -79,6 +79,7 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
     let secrets = ca_cluster::follow(&cluster.client, &options.namespace, ended);
     let (active, is_active) = watch::channel(false);
     let (spread, is_spread) = watch::channel(None);
+    let (unread, is_unread) = watch::channel(None);
     let settings = Settings {
         domain: options.domain.clone(),
         trust_domain: options.trust_domain.clone(),
@@ -93,9 +94,10 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
             secrets.clone(),
             active,
             is_spread,
+            is_unread,
         ),
         namespaces::keep(cluster.clone(), secrets, is_active, spread),
-        findings::run(cluster, recorder, settings),
+        findings::run(cluster, recorder, settings, unread),
     );
 }
 

@@ -6,7 +6,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
 use weft_install::names;
 
-use super::problem::{Problem, Reason};
+use super::{
+    findings::Unread,
+    problem::{Problem, Reason},
+};
 
 /// Everything that runs and is up to date.
 pub const READY: &str = "Ready";
@@ -18,6 +21,8 @@ pub const PROGRESSING: &str = "Progressing";
 pub const WEBHOOKS_READY: &str = "WebhooksReady";
 /// The certificate authority can sign, and how long.
 pub const CERTIFICATES_VALID: &str = "CertificatesValid";
+/// Every kind and every Secret that the mesh depends on can be read.
+pub const CONFIGURATION_READ: &str = "ConfigurationRead";
 /// The Mesh is being removed.
 pub const DELETING: &str = "Deleting";
 
@@ -44,6 +49,8 @@ pub struct Facts {
     pub control_plane_ready: Option<bool>,
     /// The certificate authority, if it was looked at.
     pub authority: Option<AuthorityFacts>,
+    /// What of the configuration cannot be read.
+    pub unread: Unread,
 }
 
 /// What was seen of the certificate authority.
@@ -114,12 +121,25 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
             }
         });
     }
+    if let Some(unread) = &facts.unread {
+        all.push(match unread.first() {
+            None => make(CONFIGURATION_READ, true, "Complete", "everything that the mesh depends on is read".into()),
+            Some(_) => make(CONFIGURATION_READ, false, "Incomplete", listed(unread)),
+        });
+    }
     // A rotation waits for a day for certificates to run out, which is no progress that anybody sees.
     let progressing = facts.problem.is_none() && !behind.is_empty();
     let message = if behind.is_empty() { "no pod is waited for".to_owned() } else { behind.join("; ") };
     all.push(make(PROGRESSING, progressing, if progressing { "Waiting" } else { "Settled" }, message));
     all.extend(ready(facts, &behind).map(|(status, reason, message)| make(READY, status, reason, message)));
     (all, waiting)
+}
+
+/// The first five, and how many more there are.
+fn listed(sentences: &[String]) -> String {
+    let first = sentences.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+    let more = if sentences.len() > 5 { format!("; and {} more", sentences.len() - 5) } else { String::new() };
+    format!("{first}{more}")
 }
 
 /// Nothing when a passing problem hides the state: what was told last is still the best guess.
@@ -208,6 +228,7 @@ mod tests {
                 spreading: None,
             }),
             problem: None,
+            unread: None,
         }
     }
 
@@ -296,6 +317,21 @@ mod tests {
         assert!(told.message.ends_with(words), "{}", told.message);
         assert_eq!(waiting, ["root rotation: the new root signs", "new root: another root signs"]);
         assert_eq!(of(&all, READY).status, ConditionStatus::True, "what is connected goes on");
+    }
+
+    #[test]
+    fn what_is_not_read_is_told_and_the_rest_runs_on() {
+        let (all, _) = conditions(&facts());
+        assert!(all.iter().all(|condition| condition.kind != CONFIGURATION_READ), "nobody has looked yet");
+        let (all, _) = conditions(&Facts { unread: Some(Vec::new()), ..facts() });
+        assert_eq!(of(&all, CONFIGURATION_READ).status, ConditionStatus::True);
+        let unread = (0..7).map(|n| format!("kind {n} cannot be read")).collect();
+        let (all, _) = conditions(&Facts { unread: Some(unread), ..facts() });
+        let told = of(&all, CONFIGURATION_READ);
+        assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::False, "Incomplete"));
+        assert!(told.message.starts_with("kind 0 cannot be read; kind 1"), "{}", told.message);
+        assert!(told.message.ends_with("kind 4 cannot be read; and 2 more"), "{}", told.message);
+        assert_eq!(of(&all, READY).status, ConditionStatus::True);
     }
 
     #[test]

@@ -21,7 +21,9 @@ use weft_install::names;
 
 use super::{
     cluster::{Cluster, KINDS, mesh_resource},
-    conditions, install,
+    conditions,
+    findings::Unread,
+    install,
     problem::Problem,
     removal, rotation, status,
 };
@@ -44,6 +46,8 @@ pub struct Context {
     pub active: watch::Sender<bool>,
     /// Version of the roots that every namespace has.
     pub spread: watch::Receiver<Option<String>>,
+    /// What of the configuration cannot be read.
+    pub unread: watch::Receiver<Unread>,
 }
 
 impl Context {
@@ -72,6 +76,7 @@ pub async fn run(
     secrets: watch::Receiver<Option<Secrets>>,
     active: watch::Sender<bool>,
     spread: watch::Receiver<Option<String>>,
+    unread: watch::Receiver<Unread>,
 ) {
     let meshes = cluster.api(&mesh_resource(), "");
     let mut controller = Controller::new_with(meshes, watcher::Config::default(), mesh_resource())
@@ -87,10 +92,13 @@ pub async fn run(
     }
     let changes = stream::select(
         WatchStream::from_changes(secrets).map(|_| ()),
-        WatchStream::from_changes(spread.clone()).map(|_| ()),
+        stream::select(
+            WatchStream::from_changes(spread.clone()).map(|_| ()),
+            WatchStream::from_changes(unread.clone()).map(|_| ()),
+        ),
     );
     let controller = controller.reconcile_all_on(changes);
-    let context = Context { cluster, recorder, namespace, meshes: controller.store(), active, spread };
+    let context = Context { cluster, recorder, namespace, meshes: controller.store(), active, spread, unread };
     controller
         .run(reconcile, |_, problem: &Problem, _| Action::requeue(problem.reason.retry()), Arc::new(context))
         .for_each(|done| async move {
@@ -109,7 +117,8 @@ async fn reconcile(mesh: Arc<DynamicObject>, context: Arc<Context>) -> Result<Ac
     if mesh.metadata.deletion_timestamp.is_some() {
         return removal::remove(&context, &mesh).await;
     }
-    let (facts, action) = install::install(&context, &mesh).await;
+    let (mut facts, action) = install::install(&context, &mesh).await;
+    facts.conditions.unread = context.unread.borrow().clone();
     let mut next = status::of(&mesh);
     let (all, waiting) = conditions::conditions(&facts.conditions);
     next.observed_generation = mesh.metadata.generation.unwrap_or(0);

@@ -15,7 +15,10 @@ use kube::{
     runtime::events::{Event, EventType, Recorder},
 };
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 use weft_api::{Kind, ObjectKey};
 use weft_mesh::{Settings, Snapshot, Store};
 use weft_model::{Diagnostic, Severity};
@@ -34,8 +37,11 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Time for one write.
 const WRITE: Duration = Duration::from_secs(5);
 
-/// Follows the cluster and tells findings until dropped.
-pub async fn run(cluster: Cluster, recorder: Recorder, settings: Settings) {
+/// What of the configuration cannot be read, a sentence each; `None` before the first look.
+pub type Unread = Option<Vec<String>>;
+
+/// Follows the cluster and tells findings until dropped. Those of no object go to `unread`.
+pub async fn run(cluster: Cluster, recorder: Recorder, settings: Settings, unread: watch::Sender<Unread>) {
     let options = KubernetesOptions { root_namespace: settings.root_namespace.clone(), ..KubernetesOptions::default() };
     let mut source = KubernetesSource::new(cluster.client.clone(), options);
     let mut store = Store::new(settings);
@@ -46,6 +52,8 @@ pub async fn run(cluster: Cluster, recorder: Recorder, settings: Settings) {
         let pause = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
             batch = source.next() => {
+                let now = of_no_object(&batch.diagnostics);
+                unread.send_if_modified(|told| told.replace(now.clone()) != Some(now));
                 objects = batch.diagnostics;
                 let applied = tokio::task::spawn_blocking(move || { store.apply(batch.changes); store }).await;
                 let Ok(applied) = applied else {
@@ -80,6 +88,12 @@ pub async fn run(cluster: Cluster, recorder: Recorder, settings: Settings) {
             due = Some(Instant::now() + SETTLE);
         }
     }
+}
+
+/// Kinds and Secrets that cannot be read have no object whose status could tell it.
+fn of_no_object(findings: &[Diagnostic]) -> Vec<String> {
+    let all = findings.iter().filter(|finding| finding.object.is_none() && finding.severity != Severity::Info);
+    all.map(sentence).collect()
 }
 
 /// Findings by object, of kinds whose status is ours to write.
@@ -269,5 +283,28 @@ mod tests {
         assert!(told[0]["message"].as_str().unwrap().contains("nowhere"), "{told}");
         assert!(["ERROR", "WARNING"].contains(&told[0]["level"].as_str().unwrap()));
         assert!(mentions(&told, &findings[0]) && !mentions(&json!([]), &findings[0]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_of_no_object() {
+        let finding = |object: Option<weft_model::ObjectRef>, severity| Diagnostic {
+            code: weft_api::code::FORBIDDEN.to_owned(),
+            aliases: Vec::new(),
+            severity,
+            message: "the API server does not let us read Gateway objects".to_owned(),
+            object,
+            field: String::new(),
+            file: None,
+            line: None,
+            column: None,
+            suggestion: Some("bind a ClusterRole".to_owned()),
+        };
+        let findings = [
+            finding(None, Severity::Error),
+            finding(None, Severity::Info),
+            finding(Some(weft_model::ObjectRef::default()), Severity::Error),
+        ];
+        let expected = "the API server does not let us read Gateway objects (bind a ClusterRole)";
+        assert_eq!(of_no_object(&findings), [expected]);
     }
 }
