@@ -12,6 +12,7 @@ mod outage;
 mod roots;
 mod sidecar;
 mod source;
+mod told;
 mod upgrade;
 mod vm;
 mod webhook;
