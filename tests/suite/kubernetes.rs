@@ -6,6 +6,7 @@ mod cluster;
 mod console;
 mod definitions;
 mod gateway;
+mod helm;
 mod install;
 mod load;
 mod outage;
