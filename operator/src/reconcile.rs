@@ -8,6 +8,7 @@ mod controller;
 mod definitions;
 mod findings;
 mod fleet;
+mod injected;
 mod install;
 pub mod lease;
 mod namespaces;

@@ -23,7 +23,7 @@ use super::{
     cluster::{Cluster, KINDS, mesh_resource},
     conditions, install,
     problem::Problem,
-    removal, rotation, status,
+    removal, rivals, rotation, status,
 };
 use crate::ca::cluster::Secrets;
 
@@ -54,6 +54,11 @@ impl Context {
             Some(format!("{}:{value}", mesh.uid()?))
         };
         self.meshes.state().iter().filter_map(|mesh| request(mesh)).collect()
+    }
+
+    /// Revisions of all Meshes.
+    pub fn revisions(&self) -> BTreeSet<String> {
+        self.meshes.state().iter().map(|mesh| rivals::revision(mesh)).collect()
     }
 
     /// Whether another Mesh than this one is there. Asked of the API server: what a watch knows may be a moment old.

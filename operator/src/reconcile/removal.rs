@@ -3,29 +3,23 @@
 
 use std::time::Duration;
 
-use k8s_openapi::{
-    api::core::v1::{Pod, Secret},
-    jiff::Timestamp,
-};
+use k8s_openapi::{api::core::v1::Secret, jiff::Timestamp};
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, ListParams, Patch, PatchParams},
+    api::{DynamicObject, Patch, PatchParams},
     core::PartialObjectMeta,
     runtime::controller::Action,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use time::OffsetDateTime;
-use weft_api::{
-    core::{INJECTED_ANNOTATION, TLS_MODE_LABEL},
-    mesh::{Condition, ConditionStatus, MeshSpec},
-};
+use weft_api::mesh::{Condition, ConditionStatus, MeshSpec};
 use weft_install::names;
 
 use super::{
     cluster::{Cluster, Name, Present, mesh_resource, resource},
     conditions::{self, DELETING, FORCE},
     controller::{Context, as_json},
-    install,
+    injected, install,
     problem::{Problem, Reason},
     status,
 };
@@ -54,7 +48,7 @@ pub async fn remove(context: &Context, mesh: &DynamicObject) -> Result<Action, P
         tracing::info!(object = %webhook.name, "removed a webhook");
     }
 
-    let pods = injected(cluster, spec.revision_label()).await?;
+    let pods = injected::alive(cluster, spec.revision_label()).await?;
     let forced = mesh.annotations().get(FORCE).is_some_and(|value| value == "true");
     if !pods.is_empty() && !forced {
         say(context, mesh, "WaitingForPods", conditions::pods_wait(&pods, ttl)).await?;
@@ -93,31 +87,6 @@ fn spec(mesh: &DynamicObject) -> MeshSpec {
             let revision = mesh.data["spec"]["revision"].as_str().unwrap_or_default().to_owned();
             MeshSpec { revision, ..MeshSpec::default() }
         }
-    }
-}
-
-/// Pods with a proxy of this revision that have not ended, as `namespace/name`.
-async fn injected(cluster: &Cluster, revision: &str) -> Result<Vec<String>, Problem> {
-    let pods: Api<Pod> = Api::all(cluster.client.clone());
-    let alive = "status.phase!=Succeeded,status.phase!=Failed";
-    let params = ListParams::default().labels(&format!("{TLS_MODE_LABEL}=istio")).fields(alive);
-    let found = cluster.ask("list injected pods", pods.list_metadata(&params)).await?;
-    let mut names: Vec<String> = found.items.iter().filter(|pod| has_proxy_of(pod, revision)).map(full_name).collect();
-    names.sort();
-    Ok(names)
-}
-
-fn full_name(pod: &PartialObjectMeta<Pod>) -> String {
-    format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
-}
-
-/// Whether a pod was injected by a revision, by the record that injection leaves.
-fn has_proxy_of(pod: &PartialObjectMeta<Pod>, revision: &str) -> bool {
-    let Some(record) = pod.annotations().get(INJECTED_ANNOTATION) else { return false };
-    let record: Value = serde_json::from_str(record).unwrap_or_default();
-    match record["revision"].as_str() {
-        None | Some("") => revision == weft_api::mesh::DEFAULT_REVISION,
-        Some(written) => written == revision,
     }
 }
 
@@ -185,24 +154,5 @@ async fn release(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem>
     match cluster.ask(&doing, api.patch(&name, &params, &Patch::Merge(patch))).await {
         Err(problem) if problem.reason == Reason::MissingKind => Ok(()),
         answer => answer.map(|_| ()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_record_of_injection_tells_the_revision() {
-        let pod = |record: Option<&str>| {
-            let mut pod = PartialObjectMeta::<Pod>::default();
-            pod.metadata.annotations = record.map(|text| [(INJECTED_ANNOTATION.to_owned(), text.to_owned())].into());
-            pod
-        };
-        assert!(has_proxy_of(&pod(Some(r#"{"revision":"v2"}"#)), "v2"));
-        assert!(!has_proxy_of(&pod(Some(r#"{"revision":"v2"}"#)), "default"));
-        assert!(has_proxy_of(&pod(Some("{}")), "default"));
-        assert!(has_proxy_of(&pod(Some("garbage")), "default"), "in doubt it counts");
-        assert!(!has_proxy_of(&pod(None), "default"));
     }
 }

@@ -19,13 +19,18 @@ impl Names {
     /// As written: a Mesh that is wrong in other ways has its names all the same.
     fn of(mesh: &DynamicObject) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let written = text(&mesh.data["spec"]["revision"]);
         Self {
             mesh: mesh.name_any(),
-            revision: if written.is_empty() { DEFAULT_REVISION.to_owned() } else { written },
+            revision: revision(mesh),
             tags: mesh.data["spec"]["tags"].as_array().into_iter().flatten().map(text).collect(),
         }
     }
+}
+
+/// The revision of a Mesh, as written.
+pub fn revision(mesh: &DynamicObject) -> String {
+    let written = mesh.data["spec"]["revision"].as_str().filter(|written| !written.is_empty());
+    written.unwrap_or(DEFAULT_REVISION).to_owned()
 }
 
 /// Refuses a Mesh that would answer to a name of an older one among `all`.

@@ -20,6 +20,19 @@ use super::workload::{client, injected};
 
 const SOON: Duration = Duration::from_secs(30);
 
+/// A gateway of somebody's own, which injection fills in.
+const EDGE: &str = "
+apiVersion: v1
+kind: Pod
+metadata:
+  name: edge
+  labels: {app: edge}
+  annotations: {inject.istio.io/templates: gateway}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: istio-proxy, image: auto}]
+";
+
 /// Everything that carries the Mesh's label, by `kind/name`.
 async fn installed(cluster: &'static Cluster) -> Vec<String> {
     const KINDS: &str = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,roles,rolebindings,\
@@ -127,7 +140,8 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     // Injected pods hold the removal up, and the Mesh says which.
     let namespace = injected(cluster, "holds").await;
     namespace.apply(&client("worker")).await;
-    namespace.kubectl(&["wait", "pod/worker", "--for=condition=Ready", "--timeout=60s"]).await;
+    namespace.apply(EDGE).await;
+    namespace.kubectl(&["wait", "pod/worker", "pod/edge", "--for=condition=Ready", "--timeout=60s"]).await;
     // As Helm does it: a Mesh that the chart did not make keeps the operator, and its own goes first.
     let refused = hook(cluster, "").await.ends("failed").await;
     assert!(refused.contains(&format!("there is {NAME} (kubectl delete mesh {NAME}")), "{refused}");
@@ -150,7 +164,16 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         "proxies are still served"
     );
 
+    // A gateway needs its certificates too.
     namespace.kubectl(&["delete", "pod/worker", "--wait=true"]).await;
+    let edge = format!("1 injected pods still run: {}/edge.", namespace.name);
+    cluster
+        .wait_for("the Mesh waits for the gateway", &["mesh", NAME], SOON, |mesh: &Value| {
+            let text = mesh["status"]["conditions"].to_string();
+            ensure(text.contains(&edge), || text)
+        })
+        .await;
+    namespace.kubectl(&["delete", "pod/edge", "--wait=true"]).await;
     cluster.wait_gone(&["mesh", NAME], SOON).await;
     let words = hook.ends("succeeded").await;
     assert!(words.contains(&wanted), "{words}");
