@@ -105,8 +105,7 @@ mod tests {
                 },
                 "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]},
             });
-            let namespace = weft_install::NamespaceInfo { name: "shop".into(), labels: None };
-            let injected = weft_install::inject(&plain, &namespace, &config).unwrap();
+            let injected = weft_install::inject(&plain, "shop", &config).unwrap();
             let weft_install::Injection::Patched(injected) = injected else { panic!("not injected: {plain}") };
             assert_eq!(injected["metadata"]["labels"][names::REVISION_LABEL], "v2", "the label that is listed by");
             let record = injected["metadata"]["annotations"][INJECTED_ANNOTATION].as_str();
