@@ -6,6 +6,8 @@ pub mod cluster;
 pub mod conditions;
 mod controller;
 mod definitions;
+#[cfg(test)]
+mod fake;
 mod findings;
 mod fleet;
 mod injected;
