@@ -82,6 +82,7 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
     let secrets = ca_cluster::follow(&cluster.client, &options.namespace, ended);
     let (active, is_active) = watch::channel(false);
     let (spread, is_spread) = watch::channel(None);
+    let (answering, names) = watch::channel(None);
     let settings = Settings {
         domain: options.domain.clone(),
         trust_domain: options.trust_domain.clone(),
@@ -95,10 +96,11 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
             options.namespace.clone(),
             secrets.clone(),
             active,
+            answering,
             is_spread,
         ),
         namespaces::keep(cluster.clone(), secrets, is_active, spread),
-        findings::run(cluster, recorder, settings),
+        findings::run(cluster, recorder, settings, names),
     );
 }
 

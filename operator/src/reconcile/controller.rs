@@ -21,7 +21,7 @@ use weft_install::names;
 
 use super::{
     cluster::{Cluster, KINDS, mesh_resource},
-    conditions, install,
+    conditions, findings, install,
     problem::Problem,
     removal, rivals, rotation, status,
 };
@@ -42,6 +42,8 @@ pub struct Context {
     pub meshes: Store<DynamicObject>,
     /// Whether there is a mesh whose roots belong into every namespace.
     pub active: watch::Sender<bool>,
+    /// What Meshes answer to, for findings.
+    pub answering: watch::Sender<findings::Names>,
     /// Version of the roots that every namespace has.
     pub spread: watch::Receiver<Option<String>>,
 }
@@ -61,6 +63,16 @@ impl Context {
         self.meshes.state().iter().map(|mesh| rivals::revision(mesh)).collect()
     }
 
+    /// Says which names Meshes answer to, where that is news.
+    fn answer(&self) {
+        let names = Some(rivals::installed(&self.meshes.state()));
+        self.answering.send_if_modified(|told| {
+            let news = *told != names;
+            *told = names;
+            news
+        });
+    }
+
     /// Whether another Mesh than this one is there. Asked of the API server: what a watch knows may be a moment old.
     pub async fn has_others(&self, mesh: &DynamicObject) -> Result<bool, Problem> {
         let api = self.cluster.api(&mesh_resource(), "");
@@ -76,6 +88,7 @@ pub async fn run(
     namespace: String,
     secrets: watch::Receiver<Option<Secrets>>,
     active: watch::Sender<bool>,
+    answering: watch::Sender<findings::Names>,
     spread: watch::Receiver<Option<String>>,
 ) {
     let meshes = cluster.api(&mesh_resource(), "");
@@ -95,7 +108,7 @@ pub async fn run(
         WatchStream::from_changes(spread.clone()).map(|_| ()),
     );
     let controller = controller.reconcile_all_on(changes);
-    let context = Context { cluster, recorder, namespace, meshes: controller.store(), active, spread };
+    let context = Context { cluster, recorder, namespace, meshes: controller.store(), active, answering, spread };
     controller
         .run(reconcile, |_, problem: &Problem, _| Action::requeue(problem.reason.retry()), Arc::new(context))
         .for_each(|done| async move {
@@ -111,6 +124,7 @@ pub async fn run(
 }
 
 async fn reconcile(mesh: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Problem> {
+    context.answer();
     if mesh.metadata.deletion_timestamp.is_some() {
         return removal::remove(&context, &mesh).await;
     }

@@ -19,7 +19,7 @@ use super::{
     cluster::{Cluster, Name, Present, mesh_resource, resource},
     conditions::{self, DELETING, FORCE},
     controller::{Context, as_json},
-    injected, install,
+    findings, injected, install,
     problem::{Problem, Reason},
     status,
 };
@@ -91,7 +91,7 @@ async fn steps(context: &Context, mesh: &DynamicObject) -> Result<Action, Proble
     if !context.has_others(mesh).await? {
         // First nobody makes them any more, then they go.
         context.active.send_replace(false);
-        if shared(cluster, &context.namespace).await? > 0 {
+        if findings::forget(cluster).await? + shared(cluster, &context.namespace).await? > 0 {
             return Ok(Action::requeue(GOING));
         }
     }
@@ -217,6 +217,7 @@ mod tests {
             namespace: "weft-system".into(),
             meshes: Writer::new(mesh_resource()).as_reader(),
             active: watch::channel(true).0,
+            answering: watch::channel(None).0,
             spread: watch::channel(None).1,
         }
     }

@@ -9,7 +9,7 @@ use weft_install::{
 };
 use weft_tests::{
     cluster::{
-        Cluster,
+        Cluster, TestNamespace,
         mesh::{NAME, READY, SYSTEM, mesh},
         object::condition,
     },
@@ -32,6 +32,26 @@ spec:
   terminationGracePeriodSeconds: 1
   containers: [{name: istio-proxy, image: auto}]
 ";
+
+/// Routes to what is not there: one for whoever reads it, one for a control plane that is not here.
+const LOST: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: lost}
+spec: {hosts: [lost], http: [{route: [{destination: {host: nowhere}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: another, labels: {istio.io/rev: elsewhere}}
+spec: {hosts: [another], http: [{route: [{destination: {host: nowhere}}]}]}
+";
+
+/// The status of a VirtualService of [`LOST`], and whether it says who wrote any.
+async fn lost(cluster: &'static Cluster, namespace: &TestNamespace, name: &str) -> (Value, String) {
+    let service = ["virtualservice", "-n", &namespace.name, name, "--show-managed-fields"];
+    let found = cluster.read(&service).await.unwrap_or_default();
+    (found["status"]["validationMessages"].clone(), found["metadata"]["managedFields"].to_string())
+}
 
 /// Everything that carries the Mesh's label, by `kind/name`.
 async fn installed(cluster: &'static Cluster) -> Vec<String> {
@@ -141,6 +161,13 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     let namespace = injected(cluster, "holds").await;
     namespace.apply(&client("worker")).await;
     namespace.apply(EDGE).await;
+    namespace.apply(LOST).await;
+    until("a route to nowhere is told where it stands", Duration::from_secs(60), async || {
+        let (messages, writers) = lost(cluster, &namespace, "lost").await;
+        let told = messages.to_string().contains("nowhere") && writers.contains("weft-operator-findings");
+        ensure(told, || format!("{messages} {writers}"))
+    })
+    .await;
     namespace.kubectl(&["wait", "pod/worker", "pod/edge", "--for=condition=Ready", "--timeout=60s"]).await;
     // As Helm does it: a Mesh that the chart did not make keeps the operator, and its own goes first.
     let refused = hook(cluster, "").await.ends("failed").await;
@@ -178,6 +205,11 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     let words = hook.ends("succeeded").await;
     assert!(words.contains(&wanted), "{words}");
     assert_eq!(installed(cluster).await, Vec::<String>::new());
+    for name in ["lost", "another"] {
+        let (messages, writers) = lost(cluster, &namespace, name).await;
+        assert!(messages.is_null() && writers.contains("kubectl"), "{name}: {messages} {writers}");
+        assert!(!writers.contains("weft-operator"), "nothing of ours stays in {name}: {writers}");
+    }
     let roots = cluster
         .kubectl(&["get", "configmaps", "-A", "--field-selector=metadata.name=weft-ca-root-cert", "-o", "name"])
         .await;
