@@ -6,8 +6,11 @@ pub mod cluster;
 pub mod conditions;
 mod controller;
 mod definitions;
+#[cfg(test)]
+mod fake;
 mod findings;
 mod fleet;
+mod injected;
 mod install;
 pub mod lease;
 mod namespaces;
@@ -30,7 +33,7 @@ use weft_runtime::{Shutdown, StartupError, admin};
 
 pub use options::ReconcileOptions;
 
-use self::{cluster::Cluster, definitions::There, lease::Candidate};
+use self::{cluster::Cluster, controller::Heard, definitions::There, lease::Candidate};
 use crate::ca::cluster as ca_cluster;
 
 /// Before trying again what leading needs.
@@ -80,6 +83,7 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
     let (active, is_active) = watch::channel(false);
     let (spread, is_spread) = watch::channel(None);
     let (unread, is_unread) = watch::channel(None);
+    let (answering, names) = watch::channel(None);
     let settings = Settings {
         domain: options.domain.clone(),
         trust_domain: options.trust_domain.clone(),
@@ -93,11 +97,11 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
             options.namespace.clone(),
             secrets.clone(),
             active,
-            is_spread,
-            is_unread,
+            answering,
+            Heard { spread: is_spread, unread: is_unread },
         ),
         namespaces::keep(cluster.clone(), secrets, is_active, spread),
-        findings::run(cluster, recorder, settings, unread),
+        findings::run(cluster, recorder, settings, names, unread),
     );
 }
 

@@ -6,10 +6,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
 use weft_install::names;
 
-use super::{
-    findings::Unread,
-    problem::{Problem, Reason},
-};
+use super::{findings::Unread, problem::Problem};
 
 /// Everything that runs and is up to date.
 pub const READY: &str = "Ready";
@@ -145,8 +142,7 @@ fn listed(sentences: &[String]) -> String {
 /// Nothing when a passing problem hides the state: what was told last is still the best guess.
 fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String)> {
     if let Some(problem) = &facts.problem {
-        let passing = matches!(problem.reason, Reason::ApiUnavailable | Reason::TooManyRequests | Reason::Conflict);
-        return (!passing).then(|| (false, problem.reason.as_str(), problem.message.clone()));
+        return (!problem.reason.passes()).then(|| (false, problem.reason.as_str(), problem.message.clone()));
     }
     if let Some(Err(why)) = facts.authority.as_ref().map(|authority| &authority.usable) {
         return Some((false, "InvalidAuthority", why.clone()));
@@ -209,6 +205,7 @@ pub const FORCE: &str = "weft.dev/force-delete";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::problem::Reason;
 
     fn component(ready: i32, replicas: i32) -> Option<BTreeMap<String, ComponentStatus>> {
         let status = ComponentStatus { ready, replicas, image: "weft/operator:1".into() };

@@ -125,7 +125,13 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     terms.max_ttl = longest(&context.meshes.state(), terms.max_ttl);
     let spread = context.spread.borrow().clone();
     let requests = context.rotation_requests();
-    let wish = authority::Wish { namespace: &context.namespace, terms: &terms, requests, spread };
+    let wish = authority::Wish {
+        namespace: &context.namespace,
+        terms: &terms,
+        requests,
+        spread,
+        revisions: context.revisions(),
+    };
     let authority = authority::ensure(cluster, &wish).await?;
     outcome.conditions.authority = Some(authority.facts);
     input.ca_bundle = Some(authority.roots).filter(|roots| !roots.is_empty());
