@@ -115,7 +115,7 @@ async fn an_api_server_that_asks_to_slow_down_costs_nothing() {
         // Ends when the API server gives the webhook up, after ten seconds.
         let held = namespace.try_kubectl(&hold).await;
         let count = refused().await;
-        if count >= 20.0 { Ok(()) } else { Err(format!("{count} refused so far; {held:?}")) }
+        if count >= 10.0 { Ok(()) } else { Err(format!("{count} refused so far; {held:?}")) }
     })
     .await;
     // Of ConfigMaps alone: the operator gets no further, and can say so.
