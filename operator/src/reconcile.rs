@@ -22,6 +22,7 @@ pub mod rollout;
 pub mod rotation;
 pub mod skew;
 pub(crate) mod status;
+mod window;
 
 use std::{path::Path, time::Duration};
 

@@ -1,17 +1,19 @@
 //! Pods with a proxy of ours: what injection made, and the gateways of Meshes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt, api::ListParams, core::PartialObjectMeta};
 use serde_json::Value;
 use weft_api::{core::INJECTED_ANNOTATION, mesh::DEFAULT_REVISION};
-use weft_install::names;
+use weft_install::{names, version::tag_of};
 
 use super::{cluster::Cluster, problem::Problem};
 
 /// Pods of one page: of a large cluster they are never all in memory.
 const PAGE: u32 = 500;
+/// Name of a proxy's container.
+const PROXY: &str = "istio-proxy";
 
 /// Injected pods of a revision that have not ended, as `namespace/name`, sorted.
 pub async fn alive(cluster: &Cluster, revision: &str) -> Result<Vec<String>, Problem> {
@@ -33,10 +35,39 @@ pub async fn running(cluster: &Cluster, revisions: &BTreeSet<String>) -> Result<
     Ok(count)
 }
 
-/// Every pod with a revision's label, which injection writes by whatever template; an author's `tlsMode` says nothing.
+/// Versions of the proxies in a revision's injected pods that have not ended, by their images' tags.
+pub async fn versions(cluster: &Cluster, revision: &str) -> Result<BTreeMap<String, usize>, Problem> {
+    let api: Api<Pod> = Api::all(cluster.client.clone());
+    let mut params = with_proxy("status.phase!=Succeeded,status.phase!=Failed");
+    let mut versions = BTreeMap::new();
+    loop {
+        let page = cluster.ask("list the pods with a proxy", api.list(&params)).await?;
+        for pod in page.items.iter().filter(|pod| revision_of(*pod).as_deref() == Some(revision)) {
+            if let Some(image) = proxy_image(pod) {
+                *versions.entry(tag_of(image).to_owned()).or_default() += 1;
+            }
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(versions),
+        }
+    }
+}
+
+fn proxy_image(pod: &Pod) -> Option<&str> {
+    let spec = pod.spec.as_ref()?;
+    let mut all = spec.init_containers.iter().flatten().chain(&spec.containers);
+    all.find(|container| container.name == PROXY)?.image.as_deref()
+}
+
+/// By the revision's label, which injection writes by whatever template; an author's `tlsMode` says nothing.
+fn with_proxy(fields: &str) -> ListParams {
+    ListParams::default().labels(names::REVISION_LABEL).fields(fields).limit(PAGE)
+}
+
 async fn each(cluster: &Cluster, fields: &str, mut seen: impl FnMut(&PartialObjectMeta<Pod>)) -> Result<(), Problem> {
     let pods: Api<Pod> = Api::all(cluster.client.clone());
-    let mut params = ListParams::default().labels(names::REVISION_LABEL).fields(fields).limit(PAGE);
+    let mut params = with_proxy(fields);
     loop {
         let page = cluster.ask("list the pods with a proxy", pods.list_metadata(&params)).await?;
         page.items.iter().for_each(&mut seen);
@@ -54,7 +85,7 @@ fn connects(pod: &PartialObjectMeta<Pod>, revisions: &BTreeSet<String>) -> bool 
 }
 
 /// The revision that injected a pod, by the record that injection leaves; nothing when none did.
-fn revision_of(pod: &PartialObjectMeta<Pod>) -> Option<String> {
+fn revision_of(pod: &impl ResourceExt) -> Option<String> {
     let record: Value = serde_json::from_str(pod.annotations().get(INJECTED_ANNOTATION)?).unwrap_or_default();
     let written = record["revision"].as_str().filter(|revision| !revision.is_empty());
     Some(written.unwrap_or(DEFAULT_REVISION).to_owned())
