@@ -19,7 +19,8 @@ use crate::{
     output::{self, Answer, OutputArgs, plural},
 };
 
-/// Collect what is needed to find out what is wrong, into a directory. Secrets are never read.
+/// Collect what is needed to find out what is wrong, into a directory. Secrets are never read; values of headers, plugins and
+/// environments are left out.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BugReportArgs {
     #[command(flatten)]

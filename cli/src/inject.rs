@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 use weft_install::{
-    Capabilities, InjectConfig, MeshInput, NamespaceInfo,
+    Capabilities, InjectConfig, MeshInput,
     inject::manifest::{inject_object, object_warnings},
     names,
 };
@@ -57,11 +57,10 @@ pub enum Output {
 /// Runs the command.
 pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
     let config = args.config()?;
-    let namespace = NamespaceInfo { name: args.namespace.clone(), labels: None };
     let mut objects = Vec::new();
     for path in &args.filenames {
         for object in read(path)? {
-            let injected = inject_object(&object, &namespace, &config).map_err(|error| {
+            let injected = inject_object(&object, &args.namespace, &config).map_err(|error| {
                 let what = format!(
                     "cannot inject {} {}",
                     object["kind"].as_str().unwrap_or("object"),

@@ -84,7 +84,7 @@ pub async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
         accounts: Some(Arc::new(accounts)),
     };
     let settings = webhook::follow_settings(&client, &options, stop.clone());
-    let webhooks = Webhooks::new(client, published.clone(), settings, control_plane.metrics.clone());
+    let webhooks = Webhooks::new(settings, control_plane.metrics.clone());
     let hooks = tokio::spawn(webhook::serve(hooks, hook_tls, webhooks, stop.clone()));
     let trust_domain = options.trust_domain.clone();
     let port = Port { listener, tls, authority, credentials, published, trust_domain, patience: PATIENCE };

@@ -45,6 +45,7 @@ enum Command {
 
 fn main() -> ExitCode {
     bound_arenas();
+    raise_open_files();
     let args = Args::parse();
     // One provider for everything; a second installation of the same one does no harm.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -80,6 +81,24 @@ fn bound_arenas() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn bound_arenas() {}
+
+/// Every proxy is a connection, and so is every Secret that is followed; container runtimes leave 1,024 open files where nobody
+/// asks for more.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn raise_open_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls take a pointer to a whole `rlimit` that outlives them, and no other thread runs yet.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn raise_open_files() {}
 
 async fn serve(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
     match options.source {

@@ -6,8 +6,11 @@ pub mod cluster;
 pub mod conditions;
 mod controller;
 mod definitions;
+#[cfg(test)]
+mod fake;
 mod findings;
 mod fleet;
+mod injected;
 mod install;
 pub mod lease;
 mod namespaces;
@@ -19,18 +22,23 @@ pub mod rollout;
 pub mod rotation;
 pub mod skew;
 pub(crate) mod status;
+mod window;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use kube::runtime::events::{Recorder, Reporter};
+use kube::{
+    Client,
+    runtime::events::{Recorder, Reporter},
+};
 use tokio::{sync::watch, time::sleep};
 use weft_install::names;
 use weft_mesh::Settings;
 use weft_runtime::{Shutdown, StartupError, admin};
+use weft_source::kubernetes as source;
 
 pub use options::ReconcileOptions;
 
-use self::{cluster::Cluster, definitions::There, lease::Candidate};
+use self::{cluster::Cluster, controller::Heard, definitions::There, lease::Candidate};
 use crate::ca::cluster as ca_cluster;
 
 /// Before trying again what leading needs.
@@ -39,7 +47,7 @@ const RETRY: Duration = Duration::from_secs(3);
 /// Stands for election and reconciles while elected, until shutdown.
 pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     let probes = admin::bind(options.admin, "--admin").await?;
-    let client = crate::kubernetes::client(options.kubeconfig.as_deref()).await?;
+    let client = client(options.kubeconfig.as_deref()).await?;
     let ready = axum::Router::new()
         .route("/healthz/live", axum::routing::get(async || "alive\n"))
         .route("/healthz/ready", axum::routing::get(async || "ready\n"));
@@ -58,6 +66,14 @@ pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Resul
     }
     candidate.release().await;
     Ok(())
+}
+
+/// A client that tells what it hears. Everybody here tries again by himself and says why; a client that asks a busy server up to
+/// fifteen times would keep "slow down" to itself until the request's time is over, and the Mesh would say that nobody answers.
+async fn client(kubeconfig: Option<&Path>) -> Result<Client, StartupError> {
+    let mut config = source::config(kubeconfig, None).await.map_err(|error| unreachable(&error))?;
+    config.default_retry = false;
+    source::client(config).map_err(|error| unreachable(&error))
 }
 
 async fn lead(cluster: Cluster, options: &ReconcileOptions) {
@@ -79,6 +95,8 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
     let secrets = ca_cluster::follow(&cluster.client, &options.namespace, ended);
     let (active, is_active) = watch::channel(false);
     let (spread, is_spread) = watch::channel(None);
+    let (unread, is_unread) = watch::channel(None);
+    let (answering, names) = watch::channel(None);
     let settings = Settings {
         domain: options.domain.clone(),
         trust_domain: options.trust_domain.clone(),
@@ -92,10 +110,11 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
             options.namespace.clone(),
             secrets.clone(),
             active,
-            is_spread,
+            answering,
+            Heard { spread: is_spread, unread: is_unread },
         ),
         namespaces::keep(cluster.clone(), secrets, is_active, spread),
-        findings::run(cluster, recorder, settings),
+        findings::run(cluster, recorder, settings, names, unread),
     );
 }
 
@@ -114,4 +133,50 @@ pub(crate) fn unreachable(error: &dyn std::fmt::Display) -> StartupError {
         error,
         "run in a pod with a service account, or name a kubeconfig by --kubeconfig or KUBECONFIG",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::{problem::Reason, *};
+
+    const REFUSAL: &str = r#"{"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 429,
+        "reason": "TooManyRequests", "message": "too many requests"}"#;
+
+    #[tokio::test]
+    async fn a_server_that_asks_to_slow_down_is_told_as_that() {
+        // Two crates could each have set one up already; either is the same.
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let busy = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                drop(stream.read(&mut head).await);
+                let answer = format!(
+                    "HTTP/1.1 429 Too Many Requests\r\nretry-after: 60\r\ncontent-type: application/json\r\n\
+                     content-length: {}\r\nconnection: close\r\n\r\n{REFUSAL}",
+                    REFUSAL.len()
+                );
+                drop(stream.write_all(answer.as_bytes()).await);
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        let text = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "one",
+            "clusters": [{"name": "a", "cluster": {"server": format!("http://{address}")}}],
+            "users": [{"name": "me", "user": {}}],
+            "contexts": [{"name": "one", "context": {"cluster": "a", "user": "me"}}],
+        });
+        std::fs::write(&path, text.to_string()).unwrap();
+        let cluster = Cluster { client: client(Some(path.as_path())).await.unwrap() };
+        let problem = cluster.ask("ask for the version", cluster.client.apiserver_version()).await.unwrap_err();
+        assert_eq!(problem.reason, Reason::TooManyRequests, "{problem}");
+        busy.abort();
+    }
 }

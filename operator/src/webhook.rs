@@ -21,7 +21,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use kube::Client;
 use tokio::time::timeout;
 
 pub use review::{Review, Verdict};
@@ -29,10 +28,7 @@ pub use server::serve;
 pub use settings::{SettingsWatch, follow as follow_settings};
 
 use self::room::Seat;
-use crate::{
-    ads::published::Watch,
-    metrics::{AdmissionLabels, Metrics},
-};
+use crate::metrics::{AdmissionLabels, Metrics};
 
 /// Largest review that is read; the API server's own limit for an object is 1.5 MiB, and an update carries two.
 const MAX_REVIEW: usize = 4 * 1024 * 1024;
@@ -45,16 +41,14 @@ const RECEIVE: Duration = Duration::from_secs(3);
 /// What the webhooks answer from.
 #[derive(Clone)]
 pub struct Webhooks {
-    client: Client,
-    published: Watch,
     settings: SettingsWatch,
     metrics: Metrics,
 }
 
 impl Webhooks {
-    /// Answers from what is published and from the settings of injection.
-    pub fn new(client: Client, published: Watch, settings: SettingsWatch, metrics: Metrics) -> Self {
-        Self { client, published, settings, metrics }
+    /// Answers from the settings of injection.
+    pub fn new(settings: SettingsWatch, metrics: Metrics) -> Self {
+        Self { settings, metrics }
     }
 
     /// The routes.
@@ -70,10 +64,8 @@ impl Webhooks {
 
 async fn inject(State(webhooks): State<Arc<Webhooks>>, request: Request) -> Response {
     let hooks = Arc::clone(&webhooks);
-    answer(&webhooks.metrics, "inject", request, async move |review: Review| {
-        inject::decide(&review, &hooks.client, &hooks.published, &hooks.settings).await
-    })
-    .await
+    answer(&webhooks.metrics, "inject", request, async move |review: Review| inject::decide(&review, &hooks.settings))
+        .await
 }
 
 async fn validate(State(webhooks): State<Arc<Webhooks>>, request: Request) -> Response {

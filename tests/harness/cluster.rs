@@ -51,10 +51,10 @@ static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
 
 impl Cluster {
     /// The run's cluster, started when nobody asked before. `None` on a machine that cannot run one, after saying so on
-    /// standard error; with `CI=true` that is a failure.
+    /// standard error; where `CI` is set that is a failure.
     pub async fn get() -> Option<&'static Cluster> {
         if let Some(reason) = unable() {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "no Kubernetes cluster here: {reason}");
+            assert!(std::env::var_os("CI").is_none(), "no Kubernetes cluster here: {reason}");
             slot::say(&format!("SKIPPED: no Kubernetes cluster here: {reason}"));
             return None;
         }

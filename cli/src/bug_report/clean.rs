@@ -1,7 +1,12 @@
 //! Objects without what is nobody's business and what only makes them long.
 
+mod configuration;
+mod dump;
+
 use serde_json::{Map, Value, json};
 use weft_install::names;
+
+pub use dump::clean_dump;
 
 /// Annotations that repeat the object or carry what tools put there.
 const LONG: [&str; 1] = ["kubectl.kubernetes.io/last-applied-configuration"];
@@ -17,7 +22,7 @@ const PROBES: &str = "WEFT_APP_PROBES";
 const LEFT_OUT: &str = "(left out)";
 
 /// Cuts an object down. Values of a pod's environment are left out, and so are the headers of its probes and the command lines
-/// of containers that are not ours: people put passwords there.
+/// of containers that are not ours, and values that configuration gives headers and plugins: people put passwords there.
 pub fn clean(object: &mut Value) {
     if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         meta.remove("managedFields");
@@ -27,6 +32,15 @@ pub fn clean(object: &mut Value) {
     }
     hide_environment(object);
     hide_commands(object);
+    configuration::hide(object);
+    // Settings in ConfigMaps are JSON as well.
+    for (_, value) in object.get_mut("data").and_then(Value::as_object_mut).into_iter().flatten() {
+        let inner = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        if let Some(mut inner) = inner.filter(Value::is_object) {
+            clean(&mut inner);
+            *value = format!("{inner:#}\n").into();
+        }
+    }
 }
 
 /// Whether a container runs a program of ours: all that its command line holds was rendered by us.
@@ -156,6 +170,16 @@ mod tests {
         for other in ["kube-root-ca.crt", "passwords", "weft-meshes"] {
             assert!(!is_our_config_map(&map(other, json!({"app.kubernetes.io/part-of": "shop"}))), "{other}");
         }
+    }
+
+    #[test]
+    fn settings_in_a_config_map_are_cleaned_too() {
+        let mesh = json!({"env": {"PASSWORD": "hunter2"}, "extensionProviders": [{"x": {"headers": [{"name": "key", "value": "hunter2"}]}}]});
+        let mut map = json!({"metadata": {"name": "weft-mesh"}, "data": {"mesh": mesh.to_string(), "root-cert.pem": "PEM", "n": "7"}});
+        clean(&mut map);
+        let text = map["data"]["mesh"].as_str().unwrap();
+        assert!(!text.contains("hunter2") && text.contains("PASSWORD") && text.contains("key"), "{text}");
+        assert_eq!((&map["data"]["root-cert.pem"], &map["data"]["n"]), (&json!("PEM"), &json!("7")));
     }
 
     #[test]

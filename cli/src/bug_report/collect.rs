@@ -17,7 +17,7 @@ use weft_source::kubernetes::forward;
 
 use super::{
     Bag, Limits,
-    clean::{clean, is_our_config_map},
+    clean::{clean, clean_dump, is_our_config_map},
 };
 use crate::{
     check,
@@ -28,6 +28,9 @@ use crate::{
     output::Answer,
     proxy_status, status,
 };
+
+/// The page of a proxy that holds values of headers.
+const CONFIG_DUMP: &str = "/config_dump";
 
 /// Fills the bag. What cannot be had is noted and not the end.
 pub async fn everything(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyhow::Result<()> {
@@ -136,7 +139,7 @@ async fn proxies(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyhow::Re
         let (namespace, name) = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
         put_all(std::slice::from_ref(proxy.pod), &format!("proxies/{namespace}/{name}/pod.json"), bag)?;
         log(&cluster.client, &namespace, &name, PROXY, limits, bag).await?;
-        for page in ["/config_dump", "/clusters", "/certs", "/stats"] {
+        for page in [CONFIG_DUMP, "/clusters", "/certs", "/stats"] {
             let file = format!("proxies/{namespace}/{name}{page}");
             fetch(&cluster.client, &namespace, &name, ports::PROXY_ADMIN, page, &file, bag).await?;
         }
@@ -220,6 +223,13 @@ async fn fetch(
     bag: &mut Bag,
 ) -> anyhow::Result<()> {
     match forward::get(client, namespace, pod, port, page).await {
+        Ok(content) if page == CONFIG_DUMP => match clean_dump(&content) {
+            Ok(cleaned) => bag.put(file, &cleaned),
+            Err(error) => {
+                bag.miss(&format!("{page} of {namespace}/{pod}"), &error);
+                Ok(())
+            }
+        },
         Ok(content) => bag.put(file, &content),
         Err(error) => {
             bag.miss(&format!("{page} of {namespace}/{pod}"), &error);

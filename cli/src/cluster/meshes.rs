@@ -10,7 +10,9 @@ use kube::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weft_api::mesh::{Condition, ConditionStatus, MeshSpec, MeshStatus};
-use weft_operator::reconcile::conditions::{CERTIFICATES_VALID, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY};
+use weft_operator::reconcile::conditions::{
+    CERTIFICATES_VALID, CONFIGURATION_READ, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY,
+};
 
 use super::{Cluster, explain};
 use crate::output::ago;
@@ -67,7 +69,9 @@ impl Installation {
         let warns = |condition: &&Condition| {
             let good = condition.status == ConditionStatus::True && condition.reason != ROOTS_KEPT;
             let told = not.is_some_and(|ready| ready.reason == condition.reason);
-            [RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID].contains(&condition.kind.as_str()) && !good && !told
+            [RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID, CONFIGURATION_READ].contains(&condition.kind.as_str())
+                && !good
+                && !told
         };
         let warning = |condition: &Condition| Warning {
             message: format!("{} ({}): {}", condition.kind, condition.reason, condition.message),

@@ -16,7 +16,7 @@ mod warn;
 use serde_json::Value;
 
 pub use config::InjectConfig;
-pub use decide::{NamespaceInfo, Skip};
+pub use decide::Skip;
 pub use warn::warnings;
 
 /// What became of a pod.
@@ -38,12 +38,12 @@ pub struct InjectError {
     pub message: String,
 }
 
-/// Injects `pod` (a Pod's JSON, or `{metadata, spec}` of a template). A pod that was injected before is first brought
+/// Injects `pod` (a Pod's JSON, or `{metadata, spec}` of a template), which is made in `namespace`. A pod that was injected before is first brought
 /// back to what its author wrote, so that another version or revision can inject it anew.
 ///
 /// # Errors
 /// An annotation that cannot be obeyed.
-pub fn inject(pod: &Value, namespace: &NamespaceInfo, config: &InjectConfig) -> Result<Injection, InjectError> {
+pub fn inject(pod: &Value, namespace: &str, config: &InjectConfig) -> Result<Injection, InjectError> {
     if let Some(skip) = decide::decide(pod, namespace, config) {
         return Ok(Injection::Skipped(skip));
     }

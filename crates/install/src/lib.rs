@@ -14,7 +14,7 @@ pub mod render;
 pub mod version;
 
 pub use error::RenderError;
-pub use inject::{InjectConfig, InjectError, Injection, NamespaceInfo, Skip, inject};
+pub use inject::{InjectConfig, InjectError, Injection, Skip, inject};
 pub use input::{Capabilities, MeshInput};
 pub use render::render;
 pub use weft_api::crd::Crd;

@@ -32,6 +32,8 @@ pub const PLUGGED_IN_CA_SECRET: &str = "cacerts";
 pub const CONTROL_PLANE: &str = "weft-control-plane";
 /// Service that leads to the control plane from outside of the cluster, before the revision; where the Mesh asks for one.
 pub const EXTERNAL_CONTROL_PLANE: &str = "weft-external-xds";
+/// Value of [`COMPONENT_LABEL`] on a Mesh's own gateway.
+pub const GATEWAY_COMPONENT: &str = "ingress-gateway";
 /// The gateway's, before the revision.
 pub const INGRESS_GATEWAY: &str = "weft-ingressgateway";
 /// The console's, before the revision.

@@ -47,8 +47,9 @@ use self::{
 const QUEUE: usize = 1024;
 /// How long the first batch waits for every kind's list.
 const FIRST_BATCH_WITHIN: Duration = Duration::from_secs(5);
-/// Secrets followed at once. Each is a watch of its own, so that nothing else of a namespace is ever read.
-const MAX_SECRETS: usize = 256;
+/// Secrets followed at once. Each is a watch of its own, and a connection with it, so that nothing else of a namespace is ever
+/// read.
+const MAX_SECRETS: usize = 1024;
 
 /// How an API server is followed.
 #[derive(Clone, Debug)]
@@ -98,7 +99,8 @@ pub struct KubernetesSource {
     /// The feeds of kinds that come and go with their CustomResourceDefinitions.
     custom: BTreeMap<Kind, (FeedId, &'static str)>,
     secrets: BTreeMap<Name, FeedId>,
-    too_many_secrets: bool,
+    /// Findings of Secrets that are wanted and for which there is no room.
+    refused_secrets: Vec<Diagnostic>,
     /// The feed that tells which custom kinds there are; `None` before the first call.
     definitions: Option<FeedId>,
     started: Instant,
@@ -124,7 +126,7 @@ impl KubernetesSource {
             next_feed: 0,
             custom: BTreeMap::new(),
             secrets: BTreeMap::new(),
-            too_many_secrets: false,
+            refused_secrets: Vec::new(),
             definitions: None,
             started: now,
             first_change: None,
@@ -232,9 +234,7 @@ impl KubernetesSource {
         self.synced |= newly_synced;
         let changes = self.ledger.drain();
         let mut diagnostics = self.ledger.diagnostics();
-        if self.too_many_secrets {
-            diagnostics.push(secrets::too_many(MAX_SECRETS));
-        }
+        diagnostics.extend(self.refused_secrets.iter().cloned());
         if self.first_batch_out && changes.is_empty() && !newly_synced && diagnostics == self.published {
             return None;
         }
@@ -302,23 +302,21 @@ impl KubernetesSource {
         }
     }
 
-    /// Follows the Secrets that gateways name, and no others.
+    /// Follows the Secrets that gateways name, as far as there is room, and no others.
     fn follow_secrets(&mut self) {
         if !self.options.secrets {
             return;
         }
-        let Some(mut wanted) = self.ledger.wanted_secrets() else { return };
-        self.too_many_secrets = wanted.len() > MAX_SECRETS;
-        while wanted.len() > MAX_SECRETS {
-            wanted.pop_last();
-        }
-        let ended: Vec<Name> = self.secrets.keys().filter(|name| !wanted.contains(*name)).cloned().collect();
+        let Some(wanted) = self.ledger.wanted_secrets() else { return };
+        let chosen = secrets::choose(&wanted, &self.secrets, MAX_SECRETS);
+        self.refused_secrets = secrets::refused(&wanted, &chosen, MAX_SECRETS);
+        let ended: Vec<Name> = self.secrets.keys().filter(|name| !chosen.contains(*name)).cloned().collect();
         for name in ended {
             if let Some(feed) = self.secrets.remove(&name) {
                 self.unfollow(feed);
             }
         }
-        for name in wanted {
+        for name in chosen {
             if !self.secrets.contains_key(&name) {
                 let feed = self.follow(Watched::secret(&name));
                 self.secrets.insert(name, feed);

@@ -27,6 +27,8 @@ pub struct NodeInfo {
     pub version: String,
     /// How connections get to it: `CAPTURE` of the node's metadata.
     pub capture: Capture,
+    /// Whether it runs in a pod: its metadata has `NODE_NAME`.
+    pub in_pod: bool,
 }
 
 /// Why a node is not understood.
@@ -72,10 +74,9 @@ impl NodeInfo {
                 .unwrap_or_default(),
             None => String::new(),
         };
-        let capture = node.metadata.as_ref().and_then(|metadata| metadata.fields.get("CAPTURE"));
-        let capture = match capture.and_then(|value| value.kind.as_ref()) {
-            Some(Value::StringValue(text)) => Capture::read(text),
-            _ => Capture::None,
+        let said = |key: &str| match node.metadata.as_ref()?.fields.get(key)?.kind.as_ref()? {
+            Value::StringValue(text) => Some(text.as_str()),
+            _ => None,
         };
         Ok(Self {
             id: node.id.clone(),
@@ -83,7 +84,8 @@ impl NodeInfo {
             workload: WorkloadRef::new(namespace, name),
             engine: if node.user_agent_name == WEFT_PROXY { Engine::Weft } else { Engine::Envoy },
             version,
-            capture,
+            capture: said("CAPTURE").map_or(Capture::None, Capture::read),
+            in_pod: said("NODE_NAME").is_some_and(|name| !name.is_empty()),
         })
     }
 }
@@ -113,6 +115,15 @@ mod tests {
         let value = envoy_types::pb::google::protobuf::Value { kind: Some(Value::StringValue("redirect".into())) };
         captured.metadata.get_or_insert_default().fields.insert("CAPTURE".into(), value);
         assert_eq!(NodeInfo::read(Some(&captured)).unwrap().capture, Capture::Redirect);
+    }
+
+    #[test]
+    fn who_names_its_node_runs_in_a_pod() {
+        let mut proxy = node("sidecar~10.0.0.9~a.b~b.svc.cluster.local", WEFT_PROXY);
+        assert!(!NodeInfo::read(Some(&proxy)).unwrap().in_pod);
+        let value = envoy_types::pb::google::protobuf::Value { kind: Some(Value::StringValue("node-1".into())) };
+        proxy.metadata.get_or_insert_default().fields.insert("NODE_NAME".into(), value);
+        assert!(NodeInfo::read(Some(&proxy)).unwrap().in_pod);
     }
 
     #[test]

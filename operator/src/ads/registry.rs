@@ -56,6 +56,9 @@ pub struct Connected {
 pub struct Fleet {
     /// How many there are.
     pub proxies: usize,
+    /// How many of them run in pods.
+    #[serde(default)]
+    pub in_pods: usize,
     /// How many of each version.
     pub versions: BTreeMap<String, usize>,
     /// Version of the mesh's roots that this replica tells.
@@ -81,6 +84,7 @@ impl Registry {
         let mut fleet = Fleet { roots, ..Fleet::default() };
         for proxy in proxies {
             fleet.proxies += 1;
+            fleet.in_pods += usize::from(proxy.node.in_pod);
             *fleet.versions.entry(proxy.node.version.clone()).or_default() += 1;
             if proxy.progress.lock().roots.as_ref() != Some(&fleet.roots) {
                 fleet.without_roots += 1;

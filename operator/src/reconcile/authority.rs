@@ -15,7 +15,7 @@ use self::secret::{create, secret_of, state_of, take};
 use super::{
     cluster::Cluster,
     conditions::{AuthorityFacts, date},
-    fleet, install,
+    fleet, injected, install,
     problem::{Problem, Reason},
     rotation::{self, Phase, State, Step},
 };
@@ -49,6 +49,8 @@ pub struct Wish<'w> {
     pub requests: BTreeSet<String>,
     /// Version of the roots that every namespace's ConfigMap has.
     pub spread: Option<String>,
+    /// Revisions of all Meshes, whose proxies have to know a root before it signs.
+    pub revisions: BTreeSet<String>,
 }
 
 /// Makes the authority when there is none, takes at most one step of a rotation, and keeps the ledger of roots.
@@ -85,22 +87,22 @@ pub async fn ensure(cluster: &Cluster, wish: &Wish<'_>) -> Result<Present, Probl
     let validity = authority.issuer_validity();
     let longest = all.remembered().longest(authority.roots()).unwrap_or_default().max(lifetime);
     let state = state_of(&secret);
-    let everybody = match state.phase {
-        Phase::Spreading => {
-            let told = all.authority(wish.terms).and_then(Result::ok).unwrap_or(authority);
-            everybody_trusts(cluster, wish, &told).await
-        }
-        _ => None,
+    let spreads = state.phase == Phase::Spreading;
+    let awaited = if spreads {
+        let told = all.authority(wish.terms).and_then(Result::ok).unwrap_or(authority);
+        awaited(cluster, wish, &told).await
+    } else {
+        None
     };
     let facts = rotation::Facts {
         requests: wish.requests.clone(),
         valid: validity,
         ttl: longest,
-        everybody_has_bundle: everybody,
+        everybody_has_bundle: spreads && awaited.is_none(),
     };
     let step = rotation::step(&state, &facts, OffsetDateTime::now_utc());
     let Some(changed) = take(&secret, &state, step.clone(), wish).map_err(|error| cannot_make(&error))? else {
-        return Ok(present(&all, wish.terms, waits_for(&state, everybody, longest)));
+        return Ok(present(&all, wish.terms, waits_for(&state, awaited.as_deref(), longest)));
     };
     let doing = format!("write Secret {}/{}", wish.namespace, names::CA_SECRET);
     // The resource version that was read: two that rotate at once cannot lose a key.
@@ -164,12 +166,25 @@ fn noted(
     ledger
 }
 
-async fn everybody_trusts(cluster: &Cluster, wish: &Wish<'_>, authority: &Authority) -> Option<bool> {
+/// What keeps the new root from signing: who has not confirmed the roots of `authority`, as half a sentence. Nothing when
+/// everybody has.
+async fn awaited(cluster: &Cluster, wish: &Wish<'_>, authority: &Authority) -> Option<String> {
     let wanted = roots::version(authority);
     if wish.spread.as_ref() != Some(&wanted) {
-        return Some(false);
+        return Some(format!("ConfigMap {} does not have both in every namespace yet", names::ROOT_CONFIG_MAP));
     }
-    fleet::survey(cluster, wish.namespace, None).await.ok()?.everybody_has(&wanted)
+    // Who is connected is asked before who runs: a pod that starts meanwhile is waited for.
+    let survey = match fleet::survey(cluster, wish.namespace, None).await {
+        Ok(survey) => survey,
+        Err(problem) => return Some(problem.message),
+    };
+    if let Some(why) = survey.awaits(&wanted, 0) {
+        return Some(why);
+    }
+    match injected::running(cluster, &wish.revisions).await {
+        Ok(pods) => survey.awaits(&wanted, pods),
+        Err(problem) => Some(problem.message),
+    }
 }
 
 fn cannot_make(error: &rcgen::Error) -> Problem {
@@ -217,11 +232,11 @@ fn kept_for(kept: Kept) -> String {
     )
 }
 
-fn waits_for(state: &State, everybody: Option<bool>, ttl: Duration) -> Option<String> {
+fn waits_for(state: &State, awaited: Option<&str>, ttl: Duration) -> Option<String> {
     let end = date(rotation::ends(state, ttl)?);
-    Some(match (state.phase, everybody) {
-        (Phase::Spreading, Some(false)) => {
-            format!("waiting until every proxy has confirmed both roots, at the latest at {end}")
+    Some(match (state.phase, awaited) {
+        (Phase::Spreading, Some(why)) => {
+            format!("waiting until every proxy has confirmed both roots, at the latest at {end}: {why}")
         }
         (Phase::Spreading, _) => format!("both roots are being told to every proxy, until {end} at the latest"),
         _ => format!("the new root signs; the old one is trusted until {end}, when its last certificate has run out"),
@@ -236,11 +251,14 @@ mod tests {
     };
     use crate::ca::ledger;
 
+    fn wish(terms: &Terms) -> Wish<'_> {
+        Wish { namespace: "weft-system", terms, requests: BTreeSet::new(), spread: None, revisions: BTreeSet::new() }
+    }
+
     #[test]
     fn every_step_trusts_what_the_step_before_signed_with() {
         let terms = Terms { trust_domain: "cluster.local".into(), max_ttl: Duration::from_secs(3600) };
-        let wish =
-            Wish { namespace: "weft-system", terms: &terms, requests: ["uid:1".to_owned()].into(), spread: None };
+        let wish = Wish { requests: ["uid:1".to_owned()].into(), ..wish(&terms) };
         let steady = create(&wish).unwrap();
         let read = |secret: &Secret| ca_cluster::read(secret, &terms).unwrap();
         let old = read(&steady);
@@ -259,6 +277,9 @@ mod tests {
         let dated = State { since: Some(OffsetDateTime::UNIX_EPOCH), ..state_of(&overlap) };
         let waits = waits_for(&dated, None, Duration::from_secs(3600)).unwrap();
         assert!(waits.contains("until 1970-01-01T01:02:00Z, when"), "{waits}");
+        let dated = State { since: Some(OffsetDateTime::UNIX_EPOCH), ..state_of(&spreading) };
+        let waits = waits_for(&dated, Some("1 of 2 pods"), Duration::from_secs(3600)).unwrap();
+        assert!(waits.ends_with("at the latest at 1970-01-01T01:00:00Z: 1 of 2 pods"), "{waits}");
         let done = take(&overlap, &state_of(&overlap), Step::Drop, &wish).unwrap().unwrap();
         assert_eq!((read(&done).roots().len(), read(&done).root_hash()), (1, new.root_hash()));
         assert_eq!(state_of(&done).phase, Phase::Steady);
@@ -274,7 +295,6 @@ mod tests {
         let hours = |hours| Duration::from_secs(hours * 3600);
         let terms = |hours_long| Terms { trust_domain: "cluster.local".into(), max_ttl: hours(hours_long) };
         let (day, short) = (terms(24), terms(1));
-        let wish = |terms| Wish { namespace: "weft-system", terms, requests: BTreeSet::new(), spread: None };
         let at = |hour: u64| OffsetDateTime::UNIX_EPOCH + hours(hour);
         let (start, noon, night) = (at(0), at(12), at(36) + ledger::SLACK);
         let first = create(&wish(&day)).unwrap();

@@ -6,7 +6,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
 use weft_install::names;
 
-use super::problem::{Problem, Reason};
+use super::{findings::Unread, problem::Problem};
 
 /// Everything that runs and is up to date.
 pub const READY: &str = "Ready";
@@ -18,6 +18,8 @@ pub const PROGRESSING: &str = "Progressing";
 pub const WEBHOOKS_READY: &str = "WebhooksReady";
 /// The certificate authority can sign, and how long.
 pub const CERTIFICATES_VALID: &str = "CertificatesValid";
+/// Every kind and every Secret that the mesh depends on can be read.
+pub const CONFIGURATION_READ: &str = "ConfigurationRead";
 /// The Mesh is being removed.
 pub const DELETING: &str = "Deleting";
 
@@ -44,6 +46,8 @@ pub struct Facts {
     pub control_plane_ready: Option<bool>,
     /// The certificate authority, if it was looked at.
     pub authority: Option<AuthorityFacts>,
+    /// What of the configuration cannot be read.
+    pub unread: Unread,
 }
 
 /// What was seen of the certificate authority.
@@ -123,6 +127,12 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
             }
         });
     }
+    if let Some(unread) = &facts.unread {
+        all.push(match unread.first() {
+            None => make(CONFIGURATION_READ, true, "Complete", "everything that the mesh depends on is read".into()),
+            Some(_) => make(CONFIGURATION_READ, false, "Incomplete", listed(unread)),
+        });
+    }
     // A rotation waits for a day for certificates to run out, which is no progress that anybody sees.
     let progressing = facts.problem.is_none() && !behind.is_empty();
     let message = if behind.is_empty() { "no pod is waited for".to_owned() } else { behind.join("; ") };
@@ -131,11 +141,17 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
     (all, waiting)
 }
 
+/// The first five, and how many more there are.
+fn listed(sentences: &[String]) -> String {
+    let first = sentences.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+    let more = if sentences.len() > 5 { format!("; and {} more", sentences.len() - 5) } else { String::new() };
+    format!("{first}{more}")
+}
+
 /// Nothing when a passing problem hides the state: what was told last is still the best guess.
 fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String)> {
     if let Some(problem) = &facts.problem {
-        let passing = matches!(problem.reason, Reason::ApiUnavailable | Reason::TooManyRequests | Reason::Conflict);
-        return (!passing).then(|| (false, problem.reason.as_str(), problem.message.clone()));
+        return (!problem.reason.passes()).then(|| (false, problem.reason.as_str(), problem.message.clone()));
     }
     if let Some(Err(why)) = facts.authority.as_ref().map(|authority| &authority.usable) {
         return Some((false, "InvalidAuthority", why.clone()));
@@ -198,6 +214,7 @@ pub const FORCE: &str = "weft.dev/force-delete";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::problem::Reason;
 
     fn component(ready: i32, replicas: i32) -> Option<BTreeMap<String, ComponentStatus>> {
         let status = ComponentStatus { ready, replicas, image: "weft/operator:1".into() };
@@ -217,6 +234,7 @@ mod tests {
                 spreading: None,
             }),
             problem: None,
+            unread: None,
         }
     }
 
@@ -305,6 +323,21 @@ mod tests {
         assert!(told.message.ends_with(words), "{}", told.message);
         assert_eq!(waiting, ["root rotation: the new root signs", "new root: another root signs"]);
         assert_eq!(of(&all, READY).status, ConditionStatus::True, "what is connected goes on");
+    }
+
+    #[test]
+    fn what_is_not_read_is_told_and_the_rest_runs_on() {
+        let (all, _) = conditions(&facts());
+        assert!(all.iter().all(|condition| condition.kind != CONFIGURATION_READ), "nobody has looked yet");
+        let (all, _) = conditions(&Facts { unread: Some(Vec::new()), ..facts() });
+        assert_eq!(of(&all, CONFIGURATION_READ).status, ConditionStatus::True);
+        let unread = (0..7).map(|n| format!("kind {n} cannot be read")).collect();
+        let (all, _) = conditions(&Facts { unread: Some(unread), ..facts() });
+        let told = of(&all, CONFIGURATION_READ);
+        assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::False, "Incomplete"));
+        assert!(told.message.starts_with("kind 0 cannot be read; kind 1"), "{}", told.message);
+        assert!(told.message.ends_with("kind 4 cannot be read; and 2 more"), "{}", told.message);
+        assert_eq!(of(&all, READY).status, ConditionStatus::True);
     }
 
     #[test]

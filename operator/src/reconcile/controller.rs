@@ -21,9 +21,9 @@ use weft_install::names;
 
 use super::{
     cluster::{Cluster, KINDS, mesh_resource},
-    conditions, install,
+    conditions, findings, install,
     problem::Problem,
-    removal, rotation, status,
+    removal, rivals, rotation, status,
 };
 use crate::ca::cluster::Secrets;
 
@@ -42,8 +42,20 @@ pub struct Context {
     pub meshes: Store<DynamicObject>,
     /// Whether there is a mesh whose roots belong into every namespace.
     pub active: watch::Sender<bool>,
+    /// What Meshes answer to, for findings.
+    pub answering: watch::Sender<findings::Names>,
     /// Version of the roots that every namespace has.
     pub spread: watch::Receiver<Option<String>>,
+    /// What of the configuration cannot be read.
+    pub unread: watch::Receiver<findings::Unread>,
+}
+
+/// What other tasks tell this one.
+pub struct Heard {
+    /// Version of the roots that every namespace has.
+    pub spread: watch::Receiver<Option<String>>,
+    /// What of the configuration cannot be read.
+    pub unread: watch::Receiver<findings::Unread>,
 }
 
 impl Context {
@@ -54,6 +66,21 @@ impl Context {
             Some(format!("{}:{value}", mesh.uid()?))
         };
         self.meshes.state().iter().filter_map(|mesh| request(mesh)).collect()
+    }
+
+    /// Revisions of all Meshes.
+    pub fn revisions(&self) -> BTreeSet<String> {
+        self.meshes.state().iter().map(|mesh| rivals::revision(mesh)).collect()
+    }
+
+    /// Says which names Meshes answer to, where that is news.
+    fn answer(&self) {
+        let names = Some(rivals::installed(&self.meshes.state()));
+        self.answering.send_if_modified(|told| {
+            let news = *told != names;
+            *told = names;
+            news
+        });
     }
 
     /// Whether another Mesh than this one is there. Asked of the API server: what a watch knows may be a moment old.
@@ -71,7 +98,8 @@ pub async fn run(
     namespace: String,
     secrets: watch::Receiver<Option<Secrets>>,
     active: watch::Sender<bool>,
-    spread: watch::Receiver<Option<String>>,
+    answering: watch::Sender<findings::Names>,
+    Heard { spread, unread }: Heard,
 ) {
     let meshes = cluster.api(&mesh_resource(), "");
     let mut controller = Controller::new_with(meshes, watcher::Config::default(), mesh_resource())
@@ -87,10 +115,14 @@ pub async fn run(
     }
     let changes = stream::select(
         WatchStream::from_changes(secrets).map(|_| ()),
-        WatchStream::from_changes(spread.clone()).map(|_| ()),
+        stream::select(
+            WatchStream::from_changes(spread.clone()).map(|_| ()),
+            WatchStream::from_changes(unread.clone()).map(|_| ()),
+        ),
     );
     let controller = controller.reconcile_all_on(changes);
-    let context = Context { cluster, recorder, namespace, meshes: controller.store(), active, spread };
+    let meshes = controller.store();
+    let context = Context { cluster, recorder, namespace, meshes, active, answering, spread, unread };
     controller
         .run(reconcile, |_, problem: &Problem, _| Action::requeue(problem.reason.retry()), Arc::new(context))
         .for_each(|done| async move {
@@ -106,10 +138,12 @@ pub async fn run(
 }
 
 async fn reconcile(mesh: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Problem> {
+    context.answer();
     if mesh.metadata.deletion_timestamp.is_some() {
         return removal::remove(&context, &mesh).await;
     }
-    let (facts, action) = install::install(&context, &mesh).await;
+    let (mut facts, action) = install::install(&context, &mesh).await;
+    facts.conditions.unread = context.unread.borrow().clone();
     let mut next = status::of(&mesh);
     let (all, waiting) = conditions::conditions(&facts.conditions);
     next.observed_generation = mesh.metadata.generation.unwrap_or(0);

@@ -25,9 +25,11 @@ const MAX_ANSWER: usize = 256 * 1024;
 pub struct Survey {
     /// Connected proxies.
     pub proxies: usize,
+    /// Connected proxies in pods.
+    pub in_pods: usize,
     /// Connected proxies by version.
     pub versions: BTreeMap<String, usize>,
-    /// Replicas that did not answer.
+    /// Replicas that run and did not answer, or are not ready: what their proxies have is not known.
     pub silent: usize,
     /// The roots that each replica tells, and how many of its proxies have not confirmed them.
     pub roots: Vec<(String, usize)>,
@@ -36,10 +38,25 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Whether every replica tells these roots and every proxy has confirmed them; `None` when some replica is silent.
-    pub fn everybody_has(&self, roots: &str) -> Option<bool> {
-        let all = self.roots.iter().all(|(told, without)| told == roots && *without == 0);
-        if all && self.silent > 0 { None } else { Some(all) }
+    /// Who has not confirmed these roots although `pods` run with a proxy, as half a sentence; nothing when everybody has.
+    /// Silence is no consent: neither of a replica, nor of a pod whose proxy is connected to none.
+    pub fn awaits(&self, roots: &str, pods: usize) -> Option<String> {
+        let without: usize = self.roots.iter().map(|(_, without)| without).sum();
+        let others = self.roots.iter().filter(|(told, _)| told != roots).count();
+        if self.silent > 0 {
+            return Some(format!("{} of the control plane's pods do not say what their proxies have", self.silent));
+        }
+        if self.roots.is_empty() {
+            return Some("no replica of the control plane runs that proxies could confirm them to".to_owned());
+        }
+        if others > 0 {
+            return Some(format!("{others} of the control plane's pods do not tell both yet"));
+        }
+        if without > 0 {
+            return Some(format!("{without} of {} connected proxies have not confirmed both", self.proxies));
+        }
+        let absent = pods.saturating_sub(self.in_pods);
+        (absent > 0).then(|| format!("{absent} of {pods} pods with a proxy are not connected to the control plane"))
     }
 
     fn add(&mut self, answer: Option<Fleet>) {
@@ -48,6 +65,7 @@ impl Survey {
             return;
         };
         self.proxies += fleet.proxies;
+        self.in_pods += fleet.in_pods;
         for (version, count) in fleet.versions {
             *self.versions.entry(version).or_default() += count;
         }
@@ -65,18 +83,25 @@ pub async fn survey(cluster: &Cluster, namespace: &str, mesh: Option<&str>) -> R
     }
     let params = ListParams::default().labels(&selector).fields("status.phase=Running");
     let found = cluster.ask("list the control plane's pods", pods.list(&params)).await?;
-    let ready = |pod: &Pod| {
-        let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-        conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
-    };
-    let address = |pod: &Pod| pod.status.as_ref()?.pod_ip.as_ref()?.parse::<IpAddr>().ok();
-    let addresses: Vec<_> = found.items.iter().filter(|pod| ready(pod)).filter_map(address).collect();
+    let (addresses, silent) = replicas(&found.items);
     let mut answers = stream::iter(addresses).map(ask).buffer_unordered(8);
-    let mut survey = Survey::default();
+    let mut survey = Survey { silent, ..Survey::default() };
     while let Some(answer) = answers.next().await {
         survey.add(answer);
     }
     Ok(survey)
+}
+
+/// Addresses of the replicas that can be asked, and how many others run: proxies may be connected to these too.
+fn replicas(running: &[Pod]) -> (Vec<IpAddr>, usize) {
+    let ready = |pod: &&Pod| {
+        let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+        conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+    };
+    let address = |pod: &Pod| pod.status.as_ref()?.pod_ip.as_ref()?.parse::<IpAddr>().ok();
+    let addresses: Vec<_> = running.iter().filter(ready).filter_map(address).collect();
+    let silent = running.len() - addresses.len();
+    (addresses, silent)
 }
 
 async fn ask(address: IpAddr) -> Option<Fleet> {
@@ -111,27 +136,61 @@ async fn get(address: IpAddr) -> Result<Fleet, Box<dyn std::error::Error + Send 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn fleet(roots: &str, without_roots: usize) -> Option<Fleet> {
         let versions = [("1.0.0".to_owned(), 2)].into();
-        Some(Fleet { proxies: 2, versions, roots: roots.into(), without_roots, ..Fleet::default() })
+        Some(Fleet { proxies: 2, in_pods: 1, versions, roots: roots.into(), without_roots, ..Fleet::default() })
+    }
+
+    fn survey(answers: impl IntoIterator<Item = Option<Fleet>>) -> Survey {
+        let mut survey = Survey::default();
+        answers.into_iter().for_each(|answer| survey.add(answer));
+        survey
     }
 
     #[test]
-    fn answers_are_summed_and_silence_is_not_consent() {
-        let mut survey = Survey::default();
-        assert_eq!(survey.everybody_has("b"), Some(true), "nobody is connected to nobody");
-        survey.add(fleet("b", 0));
-        survey.add(fleet("b", 0));
-        assert_eq!((survey.proxies, survey.versions["1.0.0"]), (4, 4));
-        assert_eq!(survey.everybody_has("b"), Some(true));
-        survey.add(None);
-        assert_eq!(survey.everybody_has("b"), None);
-        survey.add(fleet("b", 1));
-        assert_eq!(survey.everybody_has("b"), Some(false));
-        let mut other = Survey::default();
-        other.add(fleet("a", 0));
-        assert_eq!(other.everybody_has("b"), Some(false));
+    fn answers_are_summed() {
+        let both = survey([fleet("b", 0), fleet("b", 0)]);
+        assert_eq!((both.proxies, both.in_pods, both.versions["1.0.0"], both.silent), (4, 2, 4, 0));
+        assert_eq!(survey([None]).silent, 1);
+    }
+
+    #[test]
+    fn silence_is_not_consent() {
+        let awaits = |survey: Survey, pods: usize| survey.awaits("b", pods).unwrap_or_default();
+        assert_eq!(survey([fleet("b", 0), fleet("b", 0)]).awaits("b", 2), None);
+        let text = awaits(survey([]), 0);
+        assert!(text.contains("no replica"), "nobody is connected to nobody: {text}");
+        let text = awaits(survey([fleet("b", 0), None]), 1);
+        assert!(text.starts_with("1 of the control plane's pods do not say"), "{text}");
+        let text = awaits(survey([fleet("b", 0), fleet("b", 1)]), 2);
+        assert!(text.starts_with("1 of 4 connected proxies"), "{text}");
+        let text = awaits(survey([fleet("a", 0), fleet("b", 0)]), 2);
+        assert!(text.starts_with("1 of the control plane's pods do not tell both"), "{text}");
+        // A replica that has just started, to which its proxies have yet to come back.
+        let restarted = Fleet { roots: "b".into(), ..Fleet::default() };
+        let text = awaits(survey([Some(restarted)]), 3);
+        assert!(text.starts_with("3 of 3 pods with a proxy are not connected"), "{text}");
+        // A machine stands for no pod.
+        assert!(survey([fleet("b", 0)]).awaits("b", 2).is_some());
+    }
+
+    #[test]
+    fn who_runs_and_is_not_ready_is_silent() {
+        let pod = |ready: &str, ip: Option<&str>| -> Pod {
+            let conditions = json!([{"type": "Ready", "status": ready}]);
+            serde_json::from_value(json!({
+                "metadata": {"name": "a"}, "status": {"phase": "Running", "podIP": ip, "conditions": conditions},
+            }))
+            .unwrap()
+        };
+        let ready = pod("True", Some("10.0.0.1"));
+        assert_eq!(replicas(std::slice::from_ref(&ready)), (vec!["10.0.0.1".parse().unwrap()], 0));
+        let (addresses, silent) = replicas(&[ready, pod("False", Some("10.0.0.2")), pod("True", None)]);
+        assert_eq!((addresses.len(), silent), (1, 2));
+        assert_eq!(replicas(&[]), (vec![], 0));
     }
 }

@@ -15,7 +15,7 @@ use kube::{
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use weft_api::mesh::{ComponentStatus, MeshSpec, MeshStatus, Profile};
-use weft_install::{Capabilities, MeshInput, VERSION, names, version::tag_of};
+use weft_install::{Capabilities, MeshInput, names, version::tag_of};
 
 use super::{
     authority,
@@ -27,7 +27,7 @@ use super::{
     problem::{Problem, Reason},
     rivals,
     rollout::{self, Rollout},
-    skew, status,
+    status, window,
 };
 use crate::{ca::cluster::Terms, clock};
 
@@ -107,12 +107,10 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         Err(problem) if problem.reason == Reason::Forbidden => return Err(problem),
         Err(_) => None,
     };
-    let none = BTreeMap::new();
-    let versions = survey.as_ref().map_or(&none, |survey| &survey.versions);
-    let wanted = input.mesh.image.tag.clone().unwrap_or_else(|| VERSION.to_owned());
-    skew::check(VERSION, &status::of(mesh).version, &wanted, versions)
-        .map_err(|error| Problem::new(Reason::VersionSkew, error.to_string()))?;
+    let running = control_plane(cluster, &input).await?;
+    window::check(cluster, &input, &status::of(mesh).version, running.as_ref(), survey.as_ref()).await?;
     outcome.survey = survey;
+    input.ready = running.is_some_and(|found| serves(&found));
 
     claim(cluster, mesh).await?;
     context.active.send_if_modified(|active| !std::mem::replace(active, true));
@@ -125,7 +123,13 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     terms.max_ttl = longest(&context.meshes.state(), terms.max_ttl);
     let spread = context.spread.borrow().clone();
     let requests = context.rotation_requests();
-    let wish = authority::Wish { namespace: &context.namespace, terms: &terms, requests, spread };
+    let wish = authority::Wish {
+        namespace: &context.namespace,
+        terms: &terms,
+        requests,
+        spread,
+        revisions: context.revisions(),
+    };
     let authority = authority::ensure(cluster, &wish).await?;
     let mut facts = authority.facts;
     let off = outcome.survey.as_ref().and_then(|survey| survey.clock_ahead_s);
@@ -135,7 +139,6 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     }
     outcome.conditions.authority = Some(facts);
     input.ca_bundle = Some(authority.roots).filter(|roots| !roots.is_empty());
-    input.ready = control_plane(cluster, &input).await?.is_some_and(|found| serves(&found));
 
     let mut objects =
         weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
@@ -290,13 +293,7 @@ fn of_mesh(mesh: &str) -> ListParams {
 
 fn part(deployment: &Deployment) -> Part {
     let component = deployment.labels().get(names::COMPONENT_LABEL).cloned().unwrap_or_else(|| deployment.name_any());
-    let image = deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.template.spec.as_ref())
-        .and_then(|pod| pod.containers.first())
-        .and_then(|container| container.image.clone())
-        .unwrap_or_default();
+    let image = rollout::image(deployment).unwrap_or_default().to_owned();
     let rollout = Rollout::of(deployment);
     let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
     Part { component, status, serves: serves(deployment), paused: rollout::paused(deployment) }

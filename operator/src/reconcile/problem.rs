@@ -59,6 +59,11 @@ impl Reason {
         }
     }
 
+    /// Whether it may well be over at the next try, so that what was told before is still the best guess.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::ApiUnavailable | Self::TooManyRequests | Self::Conflict)
+    }
+
     /// When to try again. What only an edit can mend waits for that edit, and looks again now and then; the edit may be one
     /// of another Mesh.
     pub fn retry(self) -> Duration {

@@ -3,29 +3,23 @@
 
 use std::time::Duration;
 
-use k8s_openapi::{
-    api::core::v1::{Pod, Secret},
-    jiff::Timestamp,
-};
+use k8s_openapi::{api::core::v1::Secret, jiff::Timestamp};
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, ListParams, Patch, PatchParams},
+    api::{DynamicObject, Patch, PatchParams},
     core::PartialObjectMeta,
     runtime::controller::Action,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use time::OffsetDateTime;
-use weft_api::{
-    core::{INJECTED_ANNOTATION, TLS_MODE_LABEL},
-    mesh::{Condition, ConditionStatus, MeshSpec},
-};
+use weft_api::mesh::{Condition, ConditionStatus, MeshSpec};
 use weft_install::names;
 
 use super::{
     cluster::{Cluster, Name, Present, mesh_resource, resource},
     conditions::{self, DELETING, FORCE},
     controller::{Context, as_json},
-    install,
+    findings, injected, install,
     problem::{Problem, Reason},
     status,
 };
@@ -36,12 +30,33 @@ const PODS: Duration = Duration::from_secs(2);
 /// Looks again while objects are going.
 const GOING: Duration = Duration::from_millis(500);
 
-/// Removes what belongs to a Mesh that was deleted.
+/// Reason: injected pods run.
+const WAITING_FOR_PODS: &str = "WaitingForPods";
+/// Reason: injected pods run, and somebody wants it all the same.
+const FORCED: &str = "Forced";
+/// Reason: nothing is in the way.
+const REMOVING: &str = "Removing";
+
+/// Removes what belongs to a Mesh that was deleted. What keeps it from getting through is told by the Mesh, unless it passes.
 pub async fn remove(context: &Context, mesh: &DynamicObject) -> Result<Action, Problem> {
-    let cluster = &context.cluster;
     if !mesh.finalizers().iter().any(|finalizer| finalizer == names::FINALIZER) {
         return Ok(Action::await_change());
     }
+    let done = steps(context, mesh).await;
+    if let Err(problem) = &done
+        && !problem.reason.passes()
+    {
+        let text = format!("{problem}. The Mesh goes once that is put right");
+        if let Err(untold) = say(context, mesh, problem.reason.as_str(), text).await {
+            tracing::warn!(mesh = mesh.name_any(), problem = %untold, "cannot tell why the Mesh is not removed");
+        }
+    }
+    done
+}
+
+/// A step is told once it was done, so that one which fails again and again writes the same each time.
+async fn steps(context: &Context, mesh: &DynamicObject) -> Result<Action, Problem> {
+    let cluster = &context.cluster;
     let namespace = &context.namespace;
     let spec = spec(mesh);
     let ttl = install::terms(&spec).max_ttl;
@@ -54,35 +69,49 @@ pub async fn remove(context: &Context, mesh: &DynamicObject) -> Result<Action, P
         tracing::info!(object = %webhook.name, "removed a webhook");
     }
 
-    let pods = injected(cluster, spec.revision_label()).await?;
+    let pods = injected::alive(cluster, spec.revision_label()).await?;
     let forced = mesh.annotations().get(FORCE).is_some_and(|value| value == "true");
     if !pods.is_empty() && !forced {
-        say(context, mesh, "WaitingForPods", conditions::pods_wait(&pods, ttl)).await?;
+        say(context, mesh, WAITING_FOR_PODS, conditions::pods_wait(&pods, ttl)).await?;
         return Ok(Action::requeue(PODS));
     }
     if !present.is_empty() {
-        let said = status::of(mesh).condition(DELETING).is_some_and(|condition| condition.reason == "Forced");
-        if !pods.is_empty() && !said {
-            let text = conditions::pods_abandoned(&pods, OffsetDateTime::now_utc(), ttl);
-            say(context, mesh, "Forced", text).await?;
-        } else if pods.is_empty() {
-            say(context, mesh, "Removing", "every object of this Mesh is being removed".into()).await?;
-        }
         for object in present.iter().filter(|object| !object.terminating) {
             cluster.delete(object).await?;
+        }
+        let said = status::of(mesh).condition(DELETING).is_some_and(|condition| condition.reason == FORCED);
+        if !pods.is_empty() && !said {
+            let text = conditions::pods_abandoned(&pods, OffsetDateTime::now_utc(), ttl);
+            say(context, mesh, FORCED, text).await?;
+        } else if pods.is_empty() {
+            say(context, mesh, REMOVING, going(&present)).await?;
         }
         return Ok(Action::requeue(GOING));
     }
     if !context.has_others(mesh).await? {
         // First nobody makes them any more, then they go.
         context.active.send_replace(false);
-        if shared(cluster, &context.namespace).await? > 0 {
+        if findings::forget(cluster).await? + shared(cluster, &context.namespace).await? > 0 {
             return Ok(Action::requeue(GOING));
         }
     }
     release(cluster, mesh).await?;
     tracing::info!(mesh = mesh.name_any(), "removed");
     Ok(Action::await_change())
+}
+
+/// What is being removed; by name once nothing else is left to do than to wait for it.
+fn going(present: &[Present]) -> String {
+    if present.iter().any(|object| !object.terminating) {
+        return "every object of this Mesh is being removed".to_owned();
+    }
+    let first: Vec<String> = present.iter().take(3).map(|object| object.name.to_string()).collect();
+    let more = present.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "waiting until these are gone: {}{more}. Where one stays, its metadata.finalizers name who holds it",
+        first.join(", ")
+    )
 }
 
 /// The spec, as far as it can be read: a Mesh that never was valid goes too.
@@ -96,33 +125,9 @@ fn spec(mesh: &DynamicObject) -> MeshSpec {
     }
 }
 
-/// Pods with a proxy of this revision that have not ended, as `namespace/name`.
-async fn injected(cluster: &Cluster, revision: &str) -> Result<Vec<String>, Problem> {
-    let pods: Api<Pod> = Api::all(cluster.client.clone());
-    let alive = "status.phase!=Succeeded,status.phase!=Failed";
-    let params = ListParams::default().labels(&format!("{TLS_MODE_LABEL}=istio")).fields(alive);
-    let found = cluster.ask("list injected pods", pods.list_metadata(&params)).await?;
-    let mut names: Vec<String> = found.items.iter().filter(|pod| has_proxy_of(pod, revision)).map(full_name).collect();
-    names.sort();
-    Ok(names)
-}
-
-fn full_name(pod: &PartialObjectMeta<Pod>) -> String {
-    format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
-}
-
-/// Whether a pod was injected by a revision, by the record that injection leaves.
-fn has_proxy_of(pod: &PartialObjectMeta<Pod>, revision: &str) -> bool {
-    let Some(record) = pod.annotations().get(INJECTED_ANNOTATION) else { return false };
-    let record: Value = serde_json::from_str(record).unwrap_or_default();
-    match record["revision"].as_str() {
-        None | Some("") => revision == weft_api::mesh::DEFAULT_REVISION,
-        Some(written) => written == revision,
-    }
-}
-
 async fn say(context: &Context, mesh: &DynamicObject, reason: &str, message: String) -> Result<(), Problem> {
     let generation = mesh.metadata.generation.unwrap_or(0);
+    let steps = [WAITING_FOR_PODS, FORCED, REMOVING];
     let condition = |kind: &str, status| Condition {
         kind: kind.to_owned(),
         status,
@@ -133,15 +138,16 @@ async fn say(context: &Context, mesh: &DynamicObject, reason: &str, message: Str
     };
     let mut next = status::of(mesh);
     next.observed_generation = generation;
-    next.waiting_for = if reason == "WaitingForPods" { vec![message.clone()] } else { Vec::new() };
-    let all = vec![
-        condition(DELETING, ConditionStatus::True),
-        condition(conditions::READY, ConditionStatus::False),
-        Condition {
+    next.waiting_for = if reason == WAITING_FOR_PODS { vec![message.clone()] } else { Vec::new() };
+    let mut all =
+        vec![condition(DELETING, ConditionStatus::True), condition(conditions::READY, ConditionStatus::False)];
+    // A problem may be that these cannot be deleted.
+    if steps.contains(&reason) {
+        all.push(Condition {
             message: "this Mesh's webhooks went first: only those of other Meshes inject and check".to_owned(),
             ..condition(conditions::WEBHOOKS_READY, ConditionStatus::False)
-        },
-    ];
+        });
+    }
     let news = status::merge(&mut next, all);
     let news: Vec<_> = news.into_iter().filter(|condition| condition.kind == DELETING).collect();
     match status::write(&context.cluster, &context.recorder, mesh, &next, &news).await {
@@ -190,19 +196,97 @@ async fn release(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem>
 
 #[cfg(test)]
 mod tests {
+    use kube::runtime::{
+        events::{Recorder, Reporter},
+        reflector::store::Writer,
+    };
+    use serde_json::Value;
+    use tokio::sync::watch;
+
     use super::*;
+    use crate::reconcile::fake::FakeApi;
+
+    const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+    const STATUS: &str = "PATCH /apis/weft.dev/v1alpha1/meshes/weft/status";
+
+    fn context(api: &FakeApi) -> Context {
+        let reporter = Reporter { controller: "test".into(), instance: None };
+        Context {
+            cluster: Cluster { client: api.client() },
+            recorder: Recorder::new(api.client(), reporter),
+            namespace: "weft-system".into(),
+            meshes: Writer::new(mesh_resource()).as_reader(),
+            active: watch::channel(true).0,
+            answering: watch::channel(None).0,
+            spread: watch::channel(None).1,
+            unread: watch::channel(None).1,
+        }
+    }
+
+    fn mesh() -> DynamicObject {
+        serde_json::from_value(json!({
+            "apiVersion": "weft.dev/v1alpha1", "kind": "Mesh",
+            "metadata": {
+                "name": "weft", "uid": "u", "generation": 2, "resourceVersion": "7", "finalizers": [names::FINALIZER],
+                "deletionTimestamp": "2026-01-01T00:00:00Z",
+            },
+            "spec": {},
+        }))
+        .unwrap()
+    }
+
+    /// The conditions that were written last, by type.
+    fn told(api: &FakeApi, kind: &str) -> Option<Value> {
+        let written = api.asked(STATUS).pop()?;
+        let conditions = written[1]["value"]["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.into_iter().find(|condition| condition["type"] == kind)
+    }
+
+    #[tokio::test]
+    async fn what_keeps_a_mesh_is_told_by_it() {
+        let api = FakeApi::default();
+        let webhook = json!({"metadata": {"name": "weft-sidecar-injector", "ownerReferences":
+            [{"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh", "name": "weft", "uid": "u"}],
+            "labels": {"app.kubernetes.io/managed-by": names::FIELD_MANAGER}}});
+        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": [webhook]});
+        api.answer(&format!("GET {WEBHOOKS}"), list);
+        api.refuse(&format!("DELETE {WEBHOOKS}/weft-sidecar-injector"), 403);
+        let problem = remove(&context(&api), &mesh()).await.unwrap_err();
+        assert_eq!(problem.reason, Reason::Forbidden);
+        let deleting = told(&api, DELETING).unwrap();
+        assert_eq!((&deleting["status"], &deleting["reason"]), (&json!("True"), &json!("Forbidden")));
+        let message = deleting["message"].as_str().unwrap();
+        assert!(message.contains("weft-sidecar-injector") && message.contains("words of the server"), "{message}");
+        assert_eq!(told(&api, conditions::READY).unwrap()["reason"], "Forbidden");
+        assert_eq!(told(&api, conditions::WEBHOOKS_READY), None, "they are still there");
+        let events = api.asked("POST /apis/events.k8s.io/v1/namespaces/default/events");
+        assert_eq!(
+            (events.len(), &events[0]["type"], &events[0]["reason"]),
+            (1, &json!("Warning"), &json!("Forbidden"))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_not_told() {
+        let api = FakeApi::default();
+        api.refuse(&format!("GET {WEBHOOKS}"), 503);
+        assert_eq!(remove(&context(&api), &mesh()).await.unwrap_err().reason, Reason::ApiUnavailable);
+        assert_eq!(told(&api, DELETING), None);
+    }
 
     #[test]
-    fn the_record_of_injection_tells_the_revision() {
-        let pod = |record: Option<&str>| {
-            let mut pod = PartialObjectMeta::<Pod>::default();
-            pod.metadata.annotations = record.map(|text| [(INJECTED_ANNOTATION.to_owned(), text.to_owned())].into());
-            pod
+    fn who_is_waited_for_is_named() {
+        let object = |name: &str, terminating: bool| Present {
+            name: Name { kind: "Deployment".into(), namespace: "weft-system".into(), name: name.into() },
+            resource: resource(("apps", "v1", "Deployment")),
+            owners: Vec::new(),
+            managed: true,
+            terminating,
         };
-        assert!(has_proxy_of(&pod(Some(r#"{"revision":"v2"}"#)), "v2"));
-        assert!(!has_proxy_of(&pod(Some(r#"{"revision":"v2"}"#)), "default"));
-        assert!(has_proxy_of(&pod(Some("{}")), "default"));
-        assert!(has_proxy_of(&pod(Some("garbage")), "default"), "in doubt it counts");
-        assert!(!has_proxy_of(&pod(None), "default"));
+        assert_eq!(going(&[object("a", true), object("b", false)]), "every object of this Mesh is being removed");
+        let all = ["a", "b", "c", "d", "e"].map(|name| object(name, true));
+        let text = going(&all);
+        assert!(text.contains("Deployment weft-system/c and 2 more. Where one stays"), "{text}");
+        assert!(!going(&all[..3]).contains("more"));
     }
 }

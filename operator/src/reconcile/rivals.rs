@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 use weft_api::mesh::{DEFAULT_REVISION, MeshSpec};
+use weft_install::names;
 
 use super::problem::{Problem, Reason};
 
@@ -19,13 +20,27 @@ impl Names {
     /// As written: a Mesh that is wrong in other ways has its names all the same.
     fn of(mesh: &DynamicObject) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let written = text(&mesh.data["spec"]["revision"]);
         Self {
             mesh: mesh.name_any(),
-            revision: if written.is_empty() { DEFAULT_REVISION.to_owned() } else { written },
+            revision: revision(mesh),
             tags: mesh.data["spec"]["tags"].as_array().into_iter().flatten().map(text).collect(),
         }
     }
+}
+
+/// The revision of a Mesh, as written.
+pub fn revision(mesh: &DynamicObject) -> String {
+    let written = mesh.data["spec"]["revision"].as_str().filter(|written| !written.is_empty());
+    written.unwrap_or(DEFAULT_REVISION).to_owned()
+}
+
+/// Revisions and tags of the Meshes that are installed and not going.
+pub fn installed(all: &[Arc<DynamicObject>]) -> BTreeSet<String> {
+    let stays = |mesh: &&Arc<DynamicObject>| {
+        mesh.metadata.deletion_timestamp.is_none() && mesh.finalizers().iter().any(|one| one == names::FINALIZER)
+    };
+    let names = all.iter().filter(stays).map(|mesh| Names::of(mesh));
+    names.flat_map(|Names { revision, tags, .. }| std::iter::once(revision).chain(tags)).collect()
 }
 
 /// Refuses a Mesh that would answer to a name of an older one among `all`.
@@ -79,6 +94,19 @@ mod tests {
             "spec": {"revision": revision, "tags": tags},
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn who_is_not_installed_or_goes_answers_to_nothing() {
+        let installed = |metadata: Value| {
+            let spec = json!({"revision": "v2", "tags": ["prod"]});
+            let mesh = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+            super::installed(&[Arc::new(mesh)]).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(installed(json!({"name": "a", "finalizers": [names::FINALIZER]})), ["prod", "v2"]);
+        assert!(installed(json!({"name": "a"})).is_empty());
+        let going = json!({"name": "a", "finalizers": [names::FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"});
+        assert!(installed(going).is_empty());
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Rollout {
     }
 }
 
+/// The image of a Deployment's first container.
+pub fn image(deployment: &Deployment) -> Option<&str> {
+    deployment.spec.as_ref()?.template.spec.as_ref()?.containers.first()?.image.as_deref()
+}
+
 /// Why a rollout that somebody paused does not go on, with the remedy; nothing when it is done or goes on by itself.
 pub fn paused(deployment: &Deployment) -> Option<String> {
     let paused = deployment.spec.as_ref()?.paused.unwrap_or(false);

@@ -52,9 +52,8 @@ pub struct Facts {
     pub valid: (OffsetDateTime, OffsetDateTime),
     /// Longest lifetime of a leaf that was ever in force while one of the roots signed; a lower one of today shortens nothing.
     pub ttl: Duration,
-    /// Whether every replica tells the present bundle and every connected proxy has confirmed it; `None` when that is not
-    /// known.
-    pub everybody_has_bundle: Option<bool>,
+    /// Whether every replica tells the present bundle and every proxy has confirmed it, for sure.
+    pub everybody_has_bundle: bool,
 }
 
 /// What to do.
@@ -80,7 +79,7 @@ pub fn step(state: &State, facts: &Facts, now: OffsetDateTime) -> Step {
         }
         // Within a certificate's lifetime everybody has renewed, and every renewal brings the bundle. That bounds the wait
         // for proxies that do not say what they have.
-        Phase::Spreading if facts.everybody_has_bundle == Some(true) || waited >= facts.ttl => Step::Switch,
+        Phase::Spreading if facts.everybody_has_bundle || waited >= facts.ttl => Step::Switch,
         Phase::Overlap if waited >= facts.ttl + SLACK => Step::Drop,
         Phase::Spreading | Phase::Overlap => Step::Stay,
     }
@@ -106,7 +105,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn facts(request: &str, everybody: Option<bool>) -> Facts {
+    fn facts(request: &str, everybody: bool) -> Facts {
         let from = OffsetDateTime::UNIX_EPOCH;
         let requests = Some(request.to_owned()).filter(|r| !r.is_empty()).into_iter().collect();
         Facts { requests, valid: (from, from + 1000 * HOUR), ttl: HOUR, everybody_has_bundle: everybody }
@@ -119,29 +118,29 @@ mod tests {
     #[test]
     fn each_request_is_served_once() {
         let now = OffsetDateTime::UNIX_EPOCH + HOUR;
-        assert_eq!(step(&State::default(), &facts("", Some(true)), now), Step::Stay);
-        assert_eq!(step(&State::default(), &facts("1", Some(true)), now), Step::Spread);
-        assert_eq!(step(&at(Phase::Steady, 0), &facts("1", Some(true)), now), Step::Stay);
-        assert_eq!(step(&at(Phase::Steady, 0), &facts("2", Some(true)), now), Step::Spread);
-        assert_eq!(step(&at(Phase::Steady, 0), &facts("", Some(true)), now), Step::Stay, "the request was taken back");
+        assert_eq!(step(&State::default(), &facts("", true), now), Step::Stay);
+        assert_eq!(step(&State::default(), &facts("1", true), now), Step::Spread);
+        assert_eq!(step(&at(Phase::Steady, 0), &facts("1", true), now), Step::Stay);
+        assert_eq!(step(&at(Phase::Steady, 0), &facts("2", true), now), Step::Spread);
+        assert_eq!(step(&at(Phase::Steady, 0), &facts("", true), now), Step::Stay, "the request was taken back");
     }
 
     #[test]
     fn age_rotates_unasked() {
         let state = at(Phase::Steady, 0);
         let when = |hours: u32| OffsetDateTime::UNIX_EPOCH + hours * HOUR;
-        assert_eq!(step(&state, &facts("1", None), when(799)), Step::Stay);
-        assert_eq!(step(&state, &facts("1", None), when(800)), Step::Spread);
+        assert_eq!(step(&state, &facts("1", false), when(799)), Step::Stay);
+        assert_eq!(step(&state, &facts("1", false), when(800)), Step::Spread);
     }
 
     #[test]
     fn signing_changes_once_everybody_trusts_both_or_has_renewed() {
         let spreading = at(Phase::Spreading, 10);
         let when = OffsetDateTime::UNIX_EPOCH + 10 * HOUR;
-        assert_eq!(step(&spreading, &facts("2", Some(true)), when), Step::Switch);
-        assert_eq!(step(&spreading, &facts("2", Some(false)), when), Step::Stay);
-        assert_eq!(step(&spreading, &facts("2", None), when + HOUR / 2), Step::Stay, "nobody can be asked");
-        assert_eq!(step(&spreading, &facts("2", Some(false)), when + HOUR), Step::Switch);
+        assert_eq!(step(&spreading, &facts("2", true), when), Step::Switch);
+        assert_eq!(step(&spreading, &facts("2", false), when), Step::Stay);
+        assert_eq!(step(&spreading, &facts("2", false), when + HOUR / 2), Step::Stay);
+        assert_eq!(step(&spreading, &facts("2", false), when + HOUR), Step::Switch);
         assert_eq!(ends(&spreading, HOUR), Some(when + HOUR));
     }
 
@@ -149,10 +148,10 @@ mod tests {
     fn the_old_root_stays_until_its_last_certificate_has_run_out() {
         let overlap = at(Phase::Overlap, 10);
         let when = OffsetDateTime::UNIX_EPOCH + 11 * HOUR;
-        assert_eq!(step(&overlap, &facts("3", Some(true)), when), Step::Stay, "one rotation after the other");
-        assert_eq!(step(&overlap, &facts("2", Some(true)), when + SLACK), Step::Drop);
+        assert_eq!(step(&overlap, &facts("3", true), when), Step::Stay, "one rotation after the other");
+        assert_eq!(step(&overlap, &facts("2", true), when + SLACK), Step::Drop);
         // A clock that went back never shortens the wait.
-        assert_eq!(step(&overlap, &facts("2", Some(true)), OffsetDateTime::UNIX_EPOCH), Step::Stay);
+        assert_eq!(step(&overlap, &facts("2", true), OffsetDateTime::UNIX_EPOCH), Step::Stay);
     }
 
     #[test]

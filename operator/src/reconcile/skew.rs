@@ -23,8 +23,8 @@ impl Minor {
 pub enum SkewError {
     /// The operator cannot know what it would install.
     #[error(
-        "version {wanted} is newer than this operator ({operator}): upgrade the operator first (helm upgrade), or set \
-         spec.image.tag to {operator}"
+        "version {wanted} is newer than this operator ({operator}): upgrade the operator first (helm upgrade), or ask for \
+         {operator}"
     )]
     NewerThanOperator {
         /// Asked for.
@@ -34,8 +34,8 @@ pub enum SkewError {
     },
     /// Too old for this operator.
     #[error(
-        "version {wanted} is more than one minor version older than this operator ({operator}): set spec.image.tag to a \
-         version that is nearer, or install an older operator"
+        "version {wanted} is more than one minor version older than this operator ({operator}): ask for a version \
+         that is nearer, or install an older operator"
     )]
     TooOld {
         /// Asked for.
@@ -56,7 +56,7 @@ pub enum SkewError {
     },
     /// Proxies would be left behind.
     #[error(
-        "{count} connected proxies have version {version}, more than one minor version from {wanted}: restart their pods \
+        "{count} proxies have version {version}, more than one minor version from {wanted}: restart their pods \
          first (kubectl rollout restart), so that they get the present proxy"
     )]
     Proxies {
@@ -67,6 +67,12 @@ pub enum SkewError {
         /// How many.
         count: usize,
     },
+}
+
+/// Whether a control plane of tag `running` (none: there is none) comes to another minor version with `wanted`. Tags that are
+/// no versions move nowhere.
+pub fn moves(running: Option<&str>, wanted: &str) -> bool {
+    Minor::of(wanted).is_some_and(|new| running.and_then(Minor::of) != Some(new))
 }
 
 /// Whether `wanted` may be installed: by this operator, over `installed` (empty when nothing is), with these proxies
@@ -111,6 +117,12 @@ mod tests {
         assert!(matches!(check("1.4.2", "", "2.0.0", &none), Err(SkewError::NewerThanOperator { .. })));
         assert!(matches!(check("1.4.2", "", "v1.2.9", &none), Err(SkewError::TooOld { .. })));
         assert!(matches!(check("1.4.2", "1.2.0", "1.4.2", &none), Err(SkewError::Leap { .. })));
+    }
+
+    #[test]
+    fn a_change_of_the_minor_version_is_a_move() {
+        assert!(moves(None, "1.4.0") && moves(Some("1.3.9"), "1.4.0") && moves(Some("canary"), "1.4.0"));
+        assert!(!moves(Some("1.4.9"), "v1.4.0") && !moves(None, "canary"));
     }
 
     #[test]

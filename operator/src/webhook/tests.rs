@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
-use weft_install::{InjectConfig, Injection, NamespaceInfo};
+use tokio::sync::watch;
+use weft_install::{InjectConfig, Injection};
 
 use super::*;
 
@@ -58,10 +59,6 @@ fn a_patch_makes_of_the_pod_what_injection_made() {
         "metadata": {"generateName": "web-", "labels": {"app": "web"}},
         "spec": {"containers": [{"name": "web", "image": "web:1", "ports": [{"containerPort": 8080}]}]},
     });
-    let namespace = NamespaceInfo {
-        name: "shop".into(),
-        labels: Some([("istio-injection".to_owned(), "enabled".to_owned())].into()),
-    };
     let config = InjectConfig {
         revision: "default".into(),
         default_revision: true,
@@ -70,8 +67,9 @@ fn a_patch_makes_of_the_pod_what_injection_made() {
         native_sidecars: true,
         ..InjectConfig::default()
     };
-    let Ok(Injection::Patched(injected)) = weft_install::inject(&pod, &namespace, &config) else { panic!("injected") };
-    let verdict = Verdict { patch: Some(json_patch::diff(&pod, &injected)), ..Verdict::default() };
+    let Ok(Injection::Patched(injected)) = weft_install::inject(&pod, "shop", &config) else { panic!("injected") };
+    let (_settings, settings) = watch::channel(Some(Arc::new(config)));
+    let verdict = inject::decide(&review("CREATE", pod.clone()), &settings);
     let answer = verdict.answer("u");
     assert_eq!(answer["response"]["uid"], "u");
     let encoded = answer["response"]["patch"].as_str().unwrap();
@@ -80,4 +78,21 @@ fn a_patch_makes_of_the_pod_what_injection_made() {
     let mut patched = pod;
     json_patch::patch(&mut patched, &patch).unwrap();
     assert_eq!(patched, *injected);
+}
+
+#[test]
+fn what_the_api_server_selected_is_injected_whatever_was_known_before() {
+    let pod = |labels: Value, spec: Value| json!({"metadata": {"name": "web", "labels": labels}, "spec": spec});
+    let plain = || json!({"containers": [{"name": "web", "image": "web:1"}]});
+    let (sender, settings) = watch::channel(None);
+    let decide = |pod: Value| inject::decide(&review("CREATE", pod), &settings).word();
+    assert_eq!(decide(pod(json!({}), plain())), "failed", "no settings yet: never without a proxy");
+    // Settings from before the tag was made by which the API server has selected the pod.
+    let old = InjectConfig { revision: "v2".into(), never: vec!["kube-system".into()], ..InjectConfig::default() };
+    sender.send_replace(Some(Arc::new(old)));
+    for labels in [json!({}), json!({"istio.io/rev": "prod"}), json!({"sidecar.istio.io/inject": "true"})] {
+        assert_eq!(decide(pod(labels.clone(), plain())), "patched", "{labels}");
+    }
+    assert_eq!(decide(pod(json!({"sidecar.istio.io/inject": "false"}), plain())), "admitted");
+    assert_eq!(decide(pod(json!({}), json!({"hostNetwork": true, "containers": [{"name": "web"}]}))), "admitted");
 }

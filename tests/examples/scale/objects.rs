@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use weft_install::{InjectConfig, Injection, NamespaceInfo, inject};
+use weft_install::{InjectConfig, Injection, inject};
 
 /// How much there is.
 #[derive(Clone, Copy)]
@@ -138,8 +138,7 @@ impl Scale {
     pub fn running_pod(&self, service: usize, pod: usize, config: &InjectConfig) -> Result<Value> {
         let written = self.pod(service, pod);
         let namespace = self.namespace(service);
-        let info = NamespaceInfo { name: namespace, labels: Some(injected().into_iter().collect()) };
-        let mut running = match inject(&written, &info, config).context("injection")? {
+        let mut running = match inject(&written, &namespace, config).context("injection")? {
             Injection::Patched(pod) => *pod,
             Injection::Skipped(skip) => bail!("the pods get no proxy: {skip}"),
         };

@@ -3,37 +3,67 @@
 use std::time::Duration;
 
 use serde_json::json;
-use weft_tests::cluster::{Cluster, mesh::mesh, object::condition};
+use weft_install::names;
+use weft_tests::{
+    cluster::{
+        Cluster,
+        mesh::{NAME, SYSTEM, mesh},
+    },
+    wait::until,
+};
+
+use super::told::told;
 
 const SOON: Duration = Duration::from_secs(30);
 
+/// One that a schema takes and nobody can install.
+fn impossible() -> String {
+    let labels = json!({ "controlPlane": { "podLabels": { "app": "mine" } } });
+    mesh("odd", &json!({ "profile": "minimal", "revision": "odd", "components": labels }))
+}
+
 #[tokio::test]
-async fn a_mesh_that_cannot_be_is_refused_or_says_why() {
+async fn a_mesh_that_cannot_be_is_refused() {
     let Some(cluster) = Cluster::get().await else { return };
     let _mesh = cluster.mesh().await;
     let _odd = cluster.own_mesh("odd");
-    let unknown = cluster.try_apply(&mesh("odd", &json!({ "profile": "huge" }))).await.unwrap_err();
+    let refused = async |mesh: &str| cluster.try_apply(mesh).await.unwrap_err();
+    let unknown = refused(&mesh("odd", &json!({ "profile": "huge" }))).await;
     assert!(unknown.contains("minimal") && unknown.contains("profile"), "{unknown}");
-    let impossible = mesh(
-        "odd",
-        &json!({
-            "profile": "minimal", "revision": "odd", "components": { "controlPlane": { "replicas": -1 } },
-        }),
-    );
-    match cluster.try_apply(&impossible).await {
-        Err(refused) => assert!(refused.contains("replicas"), "{refused}"),
-        Ok(_) => {
-            cluster
-                .wait_for("the Mesh says what is wrong", &["mesh", "odd"], SOON, |mesh| {
-                    match condition(mesh, "Reconciled") {
-                        Some(("False", "InvalidSpec")) => Ok(()),
-                        other => Err(format!("{other:?}")),
-                    }
-                })
-                .await;
-            cluster.delete(&impossible).await;
-        }
-    }
+    let fewer =
+        json!({ "profile": "minimal", "revision": "odd", "components": { "controlPlane": { "replicas": -1 } } });
+    let negative = refused(&mesh("odd", &fewer)).await;
+    assert!(negative.contains("replicas"), "{negative}");
+    // What no schema sees is refused by the control plane that is there.
+    let label = refused(&impossible()).await;
+    assert!(label.contains("podLabels") && label.contains("selectors rely on this label"), "{label}");
+}
+
+/// Without a control plane nobody is asked: the first Mesh of a cluster comes to the operator as it is.
+#[tokio::test]
+async fn a_mesh_that_nobody_refused_says_what_is_wrong() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh_alone().await.install().await;
+    let _odd = cluster.own_mesh("odd");
+    let operator = cluster.read(&["deployment", "-n", SYSTEM, "weft-operator"]).await.unwrap();
+    let scale = async |replicas: &str| {
+        let replicas = format!("--replicas={replicas}");
+        cluster.kubectl(&["-n", SYSTEM, "scale", "deployment/weft-operator", &replicas]).await;
+    };
+    // It would put the webhook back.
+    scale("0").await;
+    cluster.wait_gone(&["pods", "-n", SYSTEM, "-l", "weft.dev/component=operator"], SOON).await;
+    let webhook = ["validatingwebhookconfiguration", names::VALIDATOR_WEBHOOK];
+    cluster.kubectl(&["delete", webhook[0], webhook[1]]).await;
+    let odd = impossible();
+    until("nobody is asked", SOON, || cluster.try_apply(&odd)).await;
+    scale(&operator["spec"]["replicas"].to_string()).await;
+    let message = told(cluster, "odd", "Reconciled", "False", "InvalidSpec").await;
+    assert!(message.contains("podLabels") && message.contains("selectors rely on this label"), "{message}");
+    assert!(cluster.read(&["deployment", "-n", SYSTEM, "weft-control-plane-odd"]).await.is_none());
+    cluster.wait_for("the webhook is back", &webhook, SOON, |_| Ok(())).await;
+    cluster.rolled_out(SYSTEM, "weft-operator", SOON).await;
+    cluster.mesh_ready(NAME).await;
 }
 
 /// The definition says it, also before any control plane answers.

@@ -9,7 +9,7 @@ use weft_install::{
 };
 use weft_tests::{
     cluster::{
-        Cluster,
+        Cluster, TestNamespace,
         mesh::{NAME, READY, SYSTEM, mesh},
         object::condition,
     },
@@ -19,6 +19,39 @@ use weft_tests::{
 use super::workload::{client, injected};
 
 const SOON: Duration = Duration::from_secs(30);
+
+/// A gateway of somebody's own, which injection fills in.
+const EDGE: &str = "
+apiVersion: v1
+kind: Pod
+metadata:
+  name: edge
+  labels: {app: edge}
+  annotations: {inject.istio.io/templates: gateway}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: istio-proxy, image: auto}]
+";
+
+/// Routes to what is not there: one for whoever reads it, one for a control plane that is not here.
+const LOST: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: lost}
+spec: {hosts: [lost], http: [{route: [{destination: {host: nowhere}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: another, labels: {istio.io/rev: elsewhere}}
+spec: {hosts: [another], http: [{route: [{destination: {host: nowhere}}]}]}
+";
+
+/// The status of a VirtualService of [`LOST`], and whether it says who wrote any.
+async fn lost(cluster: &'static Cluster, namespace: &TestNamespace, name: &str) -> (Value, String) {
+    let service = ["virtualservice", "-n", &namespace.name, name, "--show-managed-fields"];
+    let found = cluster.read(&service).await.unwrap_or_default();
+    (found["status"]["validationMessages"].clone(), found["metadata"]["managedFields"].to_string())
+}
 
 /// Everything that carries the Mesh's label, by `kind/name`.
 async fn installed(cluster: &'static Cluster) -> Vec<String> {
@@ -127,7 +160,15 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     // Injected pods hold the removal up, and the Mesh says which.
     let namespace = injected(cluster, "holds").await;
     namespace.apply(&client("worker")).await;
-    namespace.kubectl(&["wait", "pod/worker", "--for=condition=Ready", "--timeout=60s"]).await;
+    namespace.apply(EDGE).await;
+    namespace.apply(LOST).await;
+    until("a route to nowhere is told where it stands", Duration::from_secs(60), async || {
+        let (messages, writers) = lost(cluster, &namespace, "lost").await;
+        let told = messages.to_string().contains("nowhere") && writers.contains("weft-operator-findings");
+        ensure(told, || format!("{messages} {writers}"))
+    })
+    .await;
+    namespace.kubectl(&["wait", "pod/worker", "pod/edge", "--for=condition=Ready", "--timeout=60s"]).await;
     // As Helm does it: a Mesh that the chart did not make keeps the operator, and its own goes first.
     let refused = hook(cluster, "").await.ends("failed").await;
     assert!(refused.contains(&format!("there is {NAME} (kubectl delete mesh {NAME}")), "{refused}");
@@ -150,11 +191,25 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         "proxies are still served"
     );
 
+    // A gateway needs its certificates too.
     namespace.kubectl(&["delete", "pod/worker", "--wait=true"]).await;
+    let edge = format!("1 injected pods still run: {}/edge.", namespace.name);
+    cluster
+        .wait_for("the Mesh waits for the gateway", &["mesh", NAME], SOON, |mesh: &Value| {
+            let text = mesh["status"]["conditions"].to_string();
+            ensure(text.contains(&edge), || text)
+        })
+        .await;
+    namespace.kubectl(&["delete", "pod/edge", "--wait=true"]).await;
     cluster.wait_gone(&["mesh", NAME], SOON).await;
     let words = hook.ends("succeeded").await;
     assert!(words.contains(&wanted), "{words}");
     assert_eq!(installed(cluster).await, Vec::<String>::new());
+    for name in ["lost", "another"] {
+        let (messages, writers) = lost(cluster, &namespace, name).await;
+        assert!(messages.is_null() && writers.contains("kubectl"), "{name}: {messages} {writers}");
+        assert!(!writers.contains("weft-operator"), "nothing of ours stays in {name}: {writers}");
+    }
     let roots = cluster
         .kubectl(&["get", "configmaps", "-A", "--field-selector=metadata.name=weft-ca-root-cert", "-o", "name"])
         .await;

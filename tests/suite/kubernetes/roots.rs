@@ -16,6 +16,19 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Twenty-three hours, in seconds: nearly the default lifetime.
 const NEARLY_A_DAY: i64 = 23 * 3600;
 
+/// A pod that injection seems to have made, without any proxy.
+const MUTE: &str = "
+apiVersion: v1
+kind: Pod
+metadata:
+  name: mute
+  labels: {istio.io/rev: default, sidecar.istio.io/inject: 'false'}
+  annotations: {sidecar.istio.io/status: '{\"revision\":\"default\"}'}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: mute, image: 'weft/tools:0.1.0', imagePullPolicy: Never}]
+";
+
 /// `CertificatesValid` with this reason: its message.
 async fn certificates(cluster: &'static Cluster, reason: &str, part: &str) -> String {
     let what = format!("CertificatesValid is True, {reason}, and says {part:?}");
@@ -84,7 +97,17 @@ async fn a_root_is_trusted_as_long_as_what_it_signed() {
     cluster.mesh_ready(NAME).await;
     cluster.rolled_out(SYSTEM, "weft-control-plane", LIMIT).await;
     let first = signer(cluster).await;
+    namespace.apply(MUTE).await;
+    namespace.kubectl(&["wait", "--for=condition=Ready", "pod/mute", "--timeout=60s"]).await;
     cluster.kubectl(&["annotate", "--overwrite", "mesh", NAME, "weft.dev/rotate-root=lowered"]).await;
+    // Whose proxy is not connected may not trust the new root; a replica without any proxy does not say that all do.
+    let silent = "pods with a proxy are not connected";
+    certificates(cluster, "Rotating", silent).await;
+    cluster.kubectl(&["rollout", "restart", "deployment/weft-control-plane", "-n", SYSTEM]).await;
+    cluster.rolled_out(SYSTEM, "weft-control-plane", LIMIT).await;
+    certificates(cluster, "Rotating", silent).await;
+    assert_eq!(signer(cluster).await, first, "the old root signs until everybody knows the new one");
+    namespace.kubectl(&["delete", "pod", "mute"]).await;
     another_signs(cluster, &first).await;
     let words = "the old one is trusted until ";
     let message = certificates(cluster, "Rotating", words).await;

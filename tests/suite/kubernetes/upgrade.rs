@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use weft_tests::cluster::{
     Cluster,
     mesh::{NAME, SYSTEM, mesh},
-    object::condition,
 };
 
-use super::workload::{Load, app};
+use super::{
+    told::told,
+    workload::{Load, app},
+};
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// What no control plane takes.
@@ -63,15 +65,9 @@ async fn a_second_mesh_of_the_same_revision_is_told_no() {
     let own = cluster.own_mesh("twin");
     let twin = mesh("twin", &json!({ "profile": "minimal" }));
     cluster.apply(&twin).await;
-    let revision = cluster
-        .wait_for("the twin says who has its revision", &["mesh", "twin"], LIMIT, |mesh| {
-            match condition(mesh, "Reconciled") {
-                Some(("False", "RevisionTaken")) => Ok(mesh["status"]["revision"].clone()),
-                other => Err(format!("{other:?}")),
-            }
-        })
-        .await;
-    assert_eq!(revision, "default");
+    let message = told(cluster, "twin", "Reconciled", "False", "RevisionTaken").await;
+    assert!(message.contains(&format!("Mesh {NAME}")) && message.contains("spec.revision"), "{message}");
+    assert_eq!(cluster.read(&["mesh", "twin"]).await.unwrap()["status"]["revision"], "default");
     drop(own);
     assert!(cluster.read(&["mesh", "twin"]).await.is_none());
     cluster.mesh_ready(NAME).await;
@@ -131,12 +127,8 @@ async fn a_tag_moves_workloads_and_belongs_to_one_mesh() {
 
     // While blue has the tag, green is told no, and what runs stays.
     cluster.apply(&with("green", &["prod"])).await;
-    cluster
-        .wait_for("green says who has the tag", &["mesh", "green"], LIMIT, |mesh| match condition(mesh, "Reconciled") {
-            Some(("False", "TagTaken")) => Ok(()),
-            other => Err(format!("{other:?}")),
-        })
-        .await;
+    let message = told(cluster, "green", "Reconciled", "False", "TagTaken").await;
+    assert!(message.contains("blue") && message.contains("prod"), "{message}");
     cluster.apply(&with("blue", &[])).await;
     cluster.mesh_ready("blue").await;
     cluster.apply(&with("green", &["prod"])).await;
@@ -160,13 +152,7 @@ async fn a_version_outside_the_window_is_refused_and_nothing_changes() {
     let before = cluster.read(&image).await.unwrap()["spec"].clone();
     let far = json!({ "spec": { "image": { "tag": "0.9.0" } } }).to_string();
     cluster.kubectl(&["patch", "mesh", NAME, "--type=merge", "-p", &far]).await;
-    let message = cluster
-        .wait_for("the Mesh says why not", &["mesh", NAME], LIMIT, |mesh| {
-            let all = mesh["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let found = all.into_iter().find(|condition| condition["type"] == "Reconciled").unwrap_or_default();
-            if found["reason"] == "VersionSkew" { Ok(found["message"].to_string()) } else { Err(found.to_string()) }
-        })
-        .await;
+    let message = told(cluster, NAME, "Reconciled", "False", "VersionSkew").await;
     assert!(message.contains("0.9.0") && message.contains("upgrade the operator first"), "{message}");
     assert_eq!(cluster.read(&image).await.unwrap()["spec"], before);
     let back = json!([{ "op": "remove", "path": "/spec/image/tag" }]).to_string();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{InjectConfig, InjectError, Injection, NamespaceInfo, inject};
+use super::{InjectConfig, InjectError, Injection, inject};
 
 /// The path to the pod or the template in an object of this kind; nothing for kinds that have none.
 /// What the author of an injected object should know, by [`warnings`](super::warnings); of a List, of each in it.
@@ -27,16 +27,12 @@ fn template(kind: &str) -> Option<&'static str> {
     })
 }
 
-/// Injects the pod that `object` is or makes; of a `List`, those of each item. Nothing when there is none, or when it
+/// Injects the pod that `object` is or makes, in `namespace` where it names none; of a `List`, those of each item. Nothing when there is none, or when it
 /// gets no proxy.
 ///
 /// # Errors
 /// An annotation that cannot be obeyed; the field's path begins at `object`.
-pub fn inject_object(
-    object: &Value,
-    namespace: &NamespaceInfo,
-    config: &InjectConfig,
-) -> Result<Option<Value>, InjectError> {
+pub fn inject_object(object: &Value, namespace: &str, config: &InjectConfig) -> Result<Option<Value>, InjectError> {
     let kind = object["kind"].as_str().unwrap_or_default();
     if kind == "List" {
         return inject_list(object, namespace, config);
@@ -49,11 +45,8 @@ pub fn inject_object(
         // A template has no name, and the pods' canonical name may come from what makes them.
         pod["metadata"]["generateName"] = object["metadata"]["name"].clone();
     }
-    let namespace = match object["metadata"]["namespace"].as_str() {
-        Some(name) => NamespaceInfo { name: name.to_owned(), ..namespace.clone() },
-        None => namespace.clone(),
-    };
-    let injected = inject(&pod, &namespace, config).map_err(|error| InjectError {
+    let namespace = object["metadata"]["namespace"].as_str().unwrap_or(namespace);
+    let injected = inject(&pod, namespace, config).map_err(|error| InjectError {
         field: format!(
             "{}{}",
             pointer.trim_start_matches('/').replace('/', ".") + if named { "" } else { "." },
@@ -73,7 +66,7 @@ pub fn inject_object(
     Ok(Some(result))
 }
 
-fn inject_list(object: &Value, namespace: &NamespaceInfo, config: &InjectConfig) -> Result<Option<Value>, InjectError> {
+fn inject_list(object: &Value, namespace: &str, config: &InjectConfig) -> Result<Option<Value>, InjectError> {
     let mut changed = false;
     let mut items = Vec::new();
     for (index, item) in object["items"].as_array().into_iter().flatten().enumerate() {

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
@@ -17,12 +17,8 @@ pub(super) fn pod(metadata: Value, spec: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 }
 
-pub(super) fn anywhere() -> NamespaceInfo {
-    NamespaceInfo { name: "shop".into(), labels: None }
-}
-
 pub(super) fn patched(pod: &Value, config: &InjectConfig) -> Value {
-    match inject(pod, &anywhere(), config).unwrap() {
+    match inject(pod, "shop", config).unwrap() {
         Injection::Patched(pod) => *pod,
         Injection::Skipped(skip) => panic!("skipped: {skip}"),
     }
@@ -37,65 +33,24 @@ fn variable<'v>(container: &'v Value, name: &str) -> Option<&'v str> {
 }
 
 #[test]
-fn who_asks_for_a_proxy_and_who_does_not() {
-    let config = config(json!({"tags": ["prod"]}));
-    let canary = self::config(json!({"revision": "canary"}));
-    let ask = |namespace: &[(&str, &str)], labels: Value, config: &InjectConfig| {
-        let labels_of = namespace.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let namespace = NamespaceInfo { name: "shop".into(), labels: Some(labels_of.collect()) };
-        let pod = pod(json!({"name": "a", "labels": labels}), json!({"containers": [{"name": "a"}]}));
-        match inject(&pod, &namespace, config).unwrap() {
-            Injection::Patched(_) => None,
-            Injection::Skipped(skip) => Some(skip),
-        }
-    };
-    let (enabled, disabled) = (("istio-injection", "enabled"), ("istio-injection", "disabled"));
-    let none = || json!({});
-    // The namespace's word.
-    assert_eq!(ask(&[enabled], none(), &config), None);
-    assert_eq!(ask(&[disabled], none(), &config), Some(Skip::NotSelected));
-    assert_eq!(ask(&[], none(), &config), Some(Skip::NotSelected));
-    assert_eq!(ask(&[("istio.io/rev", "default")], none(), &config), None);
-    assert_eq!(ask(&[("istio.io/rev", "prod")], none(), &config), None);
-    assert_eq!(ask(&[("istio.io/rev", "canary")], none(), &config), Some(Skip::NotSelected));
-    assert_eq!(ask(&[("istio.io/rev", "canary")], none(), &canary), None);
-    // istio-injection goes before a revision.
-    assert_eq!(ask(&[enabled, ("istio.io/rev", "canary")], none(), &config), None);
-    assert_eq!(ask(&[enabled, ("istio.io/rev", "canary")], none(), &canary), Some(Skip::NotSelected));
-    assert_eq!(ask(&[disabled], json!({"sidecar.istio.io/inject": "true"}), &config), Some(Skip::NotSelected));
-    // The pod's word.
-    assert_eq!(ask(&[enabled], json!({"sidecar.istio.io/inject": "false"}), &config), Some(Skip::OptedOut));
-    assert_eq!(ask(&[], json!({"sidecar.istio.io/inject": "true"}), &config), None);
-    assert_eq!(ask(&[], json!({"sidecar.istio.io/inject": "true"}), &canary), Some(Skip::NotSelected));
-    assert_eq!(ask(&[], json!({"istio.io/rev": "canary"}), &canary), None);
-    assert_eq!(ask(&[], json!({"istio.io/rev": "canary"}), &config), Some(Skip::NotSelected));
-    // A namespace's revision goes before a pod's.
-    assert_eq!(
-        ask(&[("istio.io/rev", "default")], json!({"istio.io/rev": "canary"}), &canary),
-        Some(Skip::NotSelected)
-    );
-}
-
-#[test]
 fn some_pods_never_get_one() {
     let config = config(json!({}));
-    let enabled = |name: &str| NamespaceInfo {
-        name: name.into(),
-        labels: Some(BTreeMap::from([("istio-injection".to_owned(), "enabled".to_owned())])),
-    };
     let plain = pod(json!({}), json!({"containers": [{"name": "a"}]}));
     for namespace in ["kube-system", "kube-public", "kube-node-lease", "weft-system"] {
-        let found = inject(&plain, &enabled(namespace), &config).unwrap();
+        let found = inject(&plain, namespace, &config).unwrap();
         assert_eq!(found, Injection::Skipped(Skip::SystemNamespace));
     }
     let host = pod(json!({}), json!({"hostNetwork": true, "containers": [{"name": "a"}]}));
-    assert_eq!(inject(&host, &enabled("shop"), &config).unwrap(), Injection::Skipped(Skip::HostNetwork));
+    assert_eq!(inject(&host, "shop", &config).unwrap(), Injection::Skipped(Skip::HostNetwork));
     let out = pod(json!({"annotations": {"sidecar.istio.io/inject": "false"}}), json!({"containers": []}));
-    assert_eq!(inject(&out, &enabled("shop"), &config).unwrap(), Injection::Skipped(Skip::OptedOut));
+    assert_eq!(inject(&out, "shop", &config).unwrap(), Injection::Skipped(Skip::OptedOut));
+    let out = pod(json!({"labels": {"sidecar.istio.io/inject": "false"}}), json!({"containers": []}));
+    assert_eq!(inject(&out, "shop", &config).unwrap(), Injection::Skipped(Skip::OptedOut));
+    let out = pod(json!({"annotations": {"sidecar.istio.io/inject": "false"}}), json!({"containers": []}));
     // The label wins over the annotation.
     let mut both = out;
     both["metadata"]["labels"] = json!({"sidecar.istio.io/inject": "true"});
-    assert!(matches!(inject(&both, &enabled("shop"), &config).unwrap(), Injection::Patched(_)));
+    assert!(matches!(inject(&both, "shop", &config).unwrap(), Injection::Patched(_)));
 }
 
 #[test]
@@ -172,7 +127,7 @@ fn wrong_annotations_are_told_with_a_remedy() {
         ("sidecar.istio.io/nativeSidecar", "maybe", "neither"),
     ] {
         let pod = pod(json!({"annotations": {key: value}}), json!({"containers": [{"name": "a"}]}));
-        let error = inject(&pod, &anywhere(), &config(json!({}))).unwrap_err();
+        let error = inject(&pod, "shop", &config(json!({}))).unwrap_err();
         assert_eq!(error.field, format!("metadata.annotations[{key:?}]"));
         assert!(error.message.contains(words), "{error}");
     }

@@ -7,9 +7,7 @@ use super::{
     frame::Frame,
     pod::{Workload, env, service},
 };
-use crate::{InjectConfig, names, profile, proxy};
-
-const COMPONENT: &str = "ingress-gateway";
+use crate::{InjectConfig, names, names::GATEWAY_COMPONENT as COMPONENT, profile, proxy};
 
 pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     let mesh = &frame.input.mesh;

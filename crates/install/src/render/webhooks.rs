@@ -162,3 +162,6 @@ fn validator(frame: &Frame<'_>, bundle: &str) -> Value {
         "webhooks": webhooks,
     })
 }
+
+#[cfg(test)]
+mod tests;

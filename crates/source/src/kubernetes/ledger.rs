@@ -275,7 +275,7 @@ impl Ledger {
     }
 
     /// The Secrets that are wanted, when that may have changed since the last asking.
-    pub(super) fn wanted_secrets(&mut self) -> Option<BTreeSet<Name>> {
+    pub(super) fn wanted_secrets(&mut self) -> Option<secrets::Wanted> {
         if !std::mem::take(&mut self.secrets_dirty) {
             return None;
         }

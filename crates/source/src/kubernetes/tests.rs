@@ -203,3 +203,48 @@ async fn definitions_that_may_not_be_read_are_asked_for_another_way() {
     assert!(follower.source.synced());
     assert!(follower.diagnostics[0].message.contains("CustomResourceDefinition"));
 }
+
+/// Gateway `name` of namespace `name`, with a server for each credential.
+fn gateway(name: &str, credentials: impl Iterator<Item = String>) -> Value {
+    let servers: Vec<_> = credentials
+        .map(|credential| {
+            json!({"port": {"number": 443, "name": format!("https-{credential}"), "protocol": "HTTPS"},
+                "hosts": [format!("{credential}.test")], "tls": {"mode": "SIMPLE", "credentialName": credential}})
+        })
+        .collect();
+    json!({"metadata": {"name": name, "namespace": name, "resourceVersion": "5"},
+        "spec": {"selector": {"istio": "ingress"}, "servers": servers}})
+}
+
+/// Anyone who may create a Gateway can select the shared gateway. What others show stays in force.
+#[tokio::test]
+async fn a_secret_that_is_shown_outlives_a_flood_of_credentials() {
+    let api = FakeApi::new();
+    let pod = json!({"metadata": {"name": "gw", "namespace": "edge", "resourceVersion": "5", "labels": {"istio": "ingress"}},
+        "spec": {"containers": []}, "status": {"phase": "Running"}});
+    api.answer("pods", Answer::listed([pod]).hold());
+    api.answer("customresourcedefinitions", Answer::listed([definition(Kind::Gateway, &["v1"])]).hold());
+    let (gateways, listed) = Answer::listed([gateway("shop", ["shop-cert".to_owned()].into_iter())]).fed();
+    api.answer("gateways", listed);
+    let secret = json!({"metadata": {"name": "shop-cert", "namespace": "edge", "resourceVersion": "5"},
+        "data": {"tls.crt": "YQ==", "tls.key": "Yg=="}});
+    api.answer("secrets", Answer::listed([secret]).hold());
+    let mut follower = Follower::new(&api);
+    follower.until("the Secret", |f| f.names().contains(&"shop-cert")).await;
+
+    // As many as there is room for beside it.
+    let names = |count: usize| (0..count).map(|n| format!("{n:05}"));
+    gateways.send(Answer::line("ADDED", gateway("greedy", names(MAX_SECRETS - 1)))).unwrap();
+    follower.until("the other gateway", |f| f.names().contains(&"greedy")).await;
+    assert!(follower.diagnostics.is_empty(), "{:?}", follower.diagnostics);
+    gateways.send(Answer::line("MODIFIED", gateway("greedy", names(MAX_SECRETS + 1)))).unwrap();
+    follower.until("the finding", |f| !f.diagnostics.is_empty()).await;
+    let [finding] = &follower.diagnostics[..] else { panic!("{:?}", follower.diagnostics) };
+    assert_eq!(finding.object.as_ref().map(ToString::to_string).as_deref(), Some("Gateway greedy/greedy"));
+    assert!(finding.message.contains("(and 1 more that it names)"), "{}", finding.message);
+    assert!(follower.names().contains(&"shop-cert"));
+
+    gateways.send(Answer::line("DELETED", gateway("greedy", names(0)))).unwrap();
+    follower.until("room again", |f| f.diagnostics.is_empty() && !f.names().contains(&"greedy")).await;
+    assert!(follower.names().contains(&"shop-cert"));
+}

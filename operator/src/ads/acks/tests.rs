@@ -30,6 +30,7 @@ impl Bench {
             engine: weft_mesh::Engine::Weft,
             version: String::new(),
             capture: weft_mesh::proxy::Capture::None,
+            in_pod: false,
         };
         let id = self.registry.enter(node, weft_model::SpiffeId::new("cluster.local", "shop", name)).id;
         self.book.connected(id, name);

@@ -11,7 +11,7 @@ use weft_tests::{
     wait::{ensure, until},
 };
 
-use super::weft;
+use super::{super::helm, weft};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const KINDS: &str = "deployments,services,serviceaccounts,secrets,configmaps,poddisruptionbudgets,leases,roles,rolebindings,\
@@ -82,6 +82,8 @@ async fn nobody_is_there(cluster: &'static Cluster, install: &[&str]) {
 #[tokio::test]
 async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     let Some(cluster) = Cluster::get().await else { return };
+    // Before anybody waits for the mesh.
+    let program = tokio::task::spawn_blocking(helm::program).await.expect("Helm is built");
     let mut alone = cluster.mesh_alone().await.install().await;
     let _own = ["weft", "weft-cli"].map(|name| cluster.own_mesh(name));
     alone.spoil();
@@ -173,4 +175,12 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     assert!(nothing.err.contains(&format!("Namespace {SYSTEM} is not there")), "{nothing:?}");
     assert_eq!(nothing.json()["namespace"]["outcome"], "absent");
     nothing_left(cluster).await;
+
+    // The other way, while nothing is there: Helm's.
+    helm::installs_upgrades_and_removes(&program, cluster).await;
+    until("Helm leaves the kind alone", LIMIT, || async {
+        let left = ours(cluster).await;
+        ensure(left.iter().all(|name| name.starts_with("CustomResourceDefinition ")), || left.join(", "))
+    })
+    .await;
 }

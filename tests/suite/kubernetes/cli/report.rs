@@ -4,7 +4,10 @@ use std::{fs, path::Path, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use weft_tests::cluster::{Cluster, mesh::SYSTEM};
+use weft_tests::{
+    cluster::{Cluster, mesh::SYSTEM},
+    wait::{ensure, until},
+};
 
 use super::{super::workload, weft};
 
@@ -44,6 +47,43 @@ async fn secrets(cluster: &'static Cluster) -> Vec<(String, Vec<u8>)> {
     all
 }
 
+/// Configuration that holds a password wherever people put one.
+fn configuration() -> Value {
+    let object = |version: &str, kind: &str, spec: Value| {
+        let metadata = json!({ "name": "planted" });
+        json!({ "apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec })
+    };
+    let to_store = json!([{ "destination": { "host": "store" } }]);
+    let items = [
+        object(
+            "networking.istio.io/v1",
+            "VirtualService",
+            json!({ "hosts": ["store"], "http": [
+                { "match": [{ "headers": { "x-key": { "exact": PASSWORD } } }], "route": to_store },
+                { "route": to_store, "headers": {
+                    "request": { "set": { "authorization": format!("Bearer {PASSWORD}") } },
+                    "response": { "add": { "x-planted": PASSWORD } },
+                } },
+            ] }),
+        ),
+        object(
+            "extensions.istio.io/v1alpha1",
+            "WasmPlugin",
+            json!({ "selector": { "matchLabels": { "app": "nobody" } }, "url": "oci://registry.test/plugin:1",
+                "pluginConfig": { "key": PASSWORD } }),
+        ),
+        object(
+            "networking.istio.io/v1alpha3",
+            "EnvoyFilter",
+            json!({ "workloadSelector": { "labels": { "app": "nobody" } }, "configPatches": [
+                { "applyTo": "HTTP_FILTER", "match": { "context": "SIDECAR_INBOUND" },
+                    "patch": { "operation": "MERGE", "value": { "name": PASSWORD } } },
+            ] }),
+        ),
+    ];
+    json!({ "apiVersion": "v1", "kind": "List", "items": items })
+}
+
 #[tokio::test]
 async fn a_report_has_what_is_needed_and_no_secret() {
     let Some(cluster) = Cluster::get().await else { return };
@@ -68,6 +108,12 @@ async fn a_report_has_what_is_needed_and_no_secret() {
     cluster.rolled_out(name, "store-v1", Duration::from_secs(60)).await;
     namespace.kubectl(&["wait", "pod/caller", "--for=condition=Ready", "--timeout=60s"]).await;
     workload::answers(&namespace, "caller", "http://store/", 200).await;
+    namespace.apply(&configuration().to_string()).await;
+    until("the header is in force", Duration::from_secs(30), || async {
+        let (_, answer) = workload::curl(&namespace, "caller", &["-i", "http://store/"]).await?;
+        ensure(answer.contains("x-planted"), || answer.clone())
+    })
+    .await;
 
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("report").display().to_string();
@@ -97,7 +143,11 @@ async fn a_report_has_what_is_needed_and_no_secret() {
         ("nodes.json", "kubeletVersion"),
         (format!("proxies/{name}/caller/pod.json").as_str(), "istio-proxy"),
         (format!("proxies/{name}/caller/config_dump").as_str(), "virtualOutbound"),
+        (format!("proxies/{name}/caller/config_dump").as_str(), "x-planted"),
         (format!("proxies/{name}/caller/certs").as_str(), "spiffe://"),
+        ("configuration/VirtualService.json", "x-planted"),
+        ("configuration/WasmPlugin.json", "pluginConfig"),
+        ("configuration/EnvoyFilter.json", "configPatches"),
         (format!("logs/{name}/caller/istio-proxy.log").as_str(), ""),
     ] {
         assert!(text(file).contains(word), "{file} has no {word}");
@@ -118,7 +168,7 @@ async fn a_report_has_what_is_needed_and_no_secret() {
         ("a private key".to_owned(), b"PRIVATE KEY".to_vec()),
         ("a service account's token".to_owned(), issuer),
         ("a JSON web token".to_owned(), b"eyJhbGciOi".to_vec()),
-        ("a password of an environment".to_owned(), PASSWORD.as_bytes().to_vec()),
+        ("a password of an environment or of configuration".to_owned(), PASSWORD.as_bytes().to_vec()),
     ]);
     for (file, content) in &found {
         for (what, needle) in &forbidden {

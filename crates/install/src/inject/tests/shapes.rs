@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{config, golden, patched, pod};
-use crate::{InjectConfig, NamespaceInfo, inject::manifest::inject_object};
+use crate::{InjectConfig, inject::manifest::inject_object};
 
 #[test]
 fn pods_come_out_as_reviewed() {
@@ -53,7 +53,7 @@ fn pods_come_out_as_reviewed() {
         "spec": {"jobTemplate": {"spec": {"template": {"metadata": {}, "spec": {
             "restartPolicy": "Never", "containers": [{"name": "run", "image": "run:1"}]}}}}},
     });
-    let injected = inject_object(&job, &NamespaceInfo::default(), &plain).unwrap().unwrap();
+    let injected = inject_object(&job, "shop", &plain).unwrap().unwrap();
     golden("cron-job.json", &injected);
 }
 
@@ -61,14 +61,14 @@ fn pods_come_out_as_reviewed() {
 fn manifests_without_pods_stay() {
     let plain = config(json!({}));
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": []}});
-    assert_eq!(inject_object(&service, &NamespaceInfo::default(), &plain).unwrap(), None);
+    assert_eq!(inject_object(&service, "shop", &plain).unwrap(), None);
     let pod = pod(json!({"name": "a"}), json!({"containers": [{"name": "a"}]}));
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [service, pod]});
-    let injected = inject_object(&list, &NamespaceInfo::default(), &plain).unwrap().unwrap();
+    let injected = inject_object(&list, "shop", &plain).unwrap().unwrap();
     assert_eq!(injected["items"][0], service);
     assert!(injected["items"][1]["spec"]["initContainers"].is_array());
     let template = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template":
         {"metadata": {"annotations": {"sidecar.istio.io/proxyCPU": "x"}}, "spec": {"containers": []}}}});
-    let error = inject_object(&template, &NamespaceInfo::default(), &plain).unwrap_err();
+    let error = inject_object(&template, "shop", &plain).unwrap_err();
     assert!(error.field.starts_with("spec.template.metadata.annotations["), "{error}");
 }

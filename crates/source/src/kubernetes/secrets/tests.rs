@@ -1,0 +1,108 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn object(namespace: &str, name: &str) -> ObjectRef {
+    ObjectRef {
+        api_version: "networking.istio.io/v1".into(),
+        kind: "Gateway".into(),
+        namespace: namespace.into(),
+        name: name.into(),
+    }
+}
+
+/// What the only Gateway of a namespace wants, in namespace `edge`.
+fn want(wanted: &mut Wanted, namespace: &str, secrets: impl Iterator<Item = String>) {
+    for secret in secrets {
+        wanted.entry(Name::new("edge", &secret)).or_default().insert(object(namespace, "g"));
+    }
+}
+
+fn numbered(prefix: &str, count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(move |n| format!("{prefix}{n:04}"))
+}
+
+fn following(chosen: &BTreeSet<Name>) -> BTreeMap<Name, FeedId> {
+    chosen.iter().cloned().zip(0..).collect()
+}
+
+#[test]
+fn as_many_as_the_limit_are_followed_and_one_more_is_told() {
+    let mut wanted = Wanted::new();
+    want(&mut wanted, "shop", numbered("b", 8));
+    let all = choose(&wanted, &BTreeMap::new(), 8);
+    assert_eq!(all.len(), 8);
+    assert!(refused(&wanted, &all, 8).is_empty());
+
+    // By name it comes before all of them.
+    want(&mut wanted, "other", ["a".to_owned()].into_iter());
+    let chosen = choose(&wanted, &following(&all), 8);
+    assert_eq!(chosen, all, "what is followed stays");
+    let found = refused(&wanted, &chosen, 8);
+    let [finding] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(finding.object.as_ref(), Some(&object("other", "g")));
+    assert!(finding.message.contains("Secret \"a\" in namespace edge is not read"), "{}", finding.message);
+    assert!(finding.message.contains("at most 8 Secrets") && finding.severity == Severity::Error);
+
+    // Room goes to whoever waits for it.
+    wanted.remove(&Name::new("edge", "b0003"));
+    let chosen = choose(&wanted, &following(&chosen), 8);
+    assert!(chosen.contains(&Name::new("edge", "a")) && chosen.len() == 8);
+    assert!(refused(&wanted, &chosen, 8).is_empty());
+}
+
+#[test]
+fn nobody_takes_all_the_room_by_names_that_come_first() {
+    let mut wanted = Wanted::new();
+    want(&mut wanted, "greedy", numbered("0", 50));
+    want(&mut wanted, "shop", numbered("shop", 3));
+    want(&mut wanted, "bank", numbered("bank", 2));
+    // As after a restart: nothing is followed yet.
+    let chosen = choose(&wanted, &BTreeMap::new(), 8);
+    let of = |prefix: &str| chosen.iter().filter(|name| name.name.starts_with(prefix)).count();
+    assert_eq!((of("0"), of("shop"), of("bank")), (3, 3, 2));
+    let found = refused(&wanted, &chosen, 8);
+    assert_eq!(found.len(), 1, "one finding for each object: {found:?}");
+    assert!(found[0].message.contains("(and 46 more that it names)"), "{}", found[0].message);
+
+    // Who holds much waits for the others, also when room comes later.
+    want(&mut wanted, "late", numbered("z", 1));
+    wanted.remove(&Name::new("edge", "0000"));
+    let next = choose(&wanted, &following(&chosen), 8);
+    assert!(next.contains(&Name::new("edge", "z0000")), "{next:?}");
+}
+
+/// Names of the Secrets that an object wants.
+fn named(kind: &str, spec: &Value) -> Vec<String> {
+    let object = json!({"apiVersion": "networking.istio.io/v1", "kind": kind,
+        "metadata": {"name": "x", "namespace": "shop"}, "spec": spec});
+    let parsed = weft_api::parse(&object, "shop").unwrap().object;
+    credentials(&parsed).map(|(_, _, secrets)| secrets.into_iter().collect()).unwrap_or_default()
+}
+
+#[test]
+fn roots_are_wanted_by_those_who_verify() {
+    let gateway = |tls: Value| {
+        let server = json!({"port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": ["*"], "tls": tls});
+        named("Gateway", &json!({"selector": {"istio": "ingress"}, "servers": [server]}))
+    };
+    assert_eq!(gateway(json!({"mode": "SIMPLE", "credentialName": "c"})), ["c"]);
+    assert_eq!(gateway(json!({"mode": "SIMPLE", "credentialNames": ["c", "d"]})), ["c"], "the first is shown");
+    for mode in ["MUTUAL", "OPTIONAL_MUTUAL"] {
+        assert_eq!(gateway(json!({"mode": mode, "credentialName": "c"})), ["c", "c-cacert"], "{mode}");
+    }
+    for tls in [
+        json!({"mode": "SIMPLE", "credentialName": "../c"}),
+        json!({"mode": "SIMPLE", "serverCertificate": "/c", "privateKey": "/k"}),
+        json!({"mode": "PASSTHROUGH"}),
+        json!({"mode": "ISTIO_MUTUAL"}),
+    ] {
+        assert!(gateway(tls.clone()).is_empty(), "{tls}");
+    }
+    let rule = |tls: Value| named("DestinationRule", &json!({"host": "a.test", "trafficPolicy": {"tls": tls}}));
+    for mode in ["SIMPLE", "MUTUAL"] {
+        assert_eq!(rule(json!({"mode": mode, "credentialName": "c"})), ["c", "c-cacert"], "{mode}");
+    }
+    assert_eq!(rule(json!({"mode": "MUTUAL", "credentialName": "c", "insecureSkipVerify": true})), ["c"]);
+    assert!(rule(json!({"mode": "ISTIO_MUTUAL"})).is_empty());
+}

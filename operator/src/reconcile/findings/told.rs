@@ -1,0 +1,314 @@
+//! Findings in the status of objects, and as events.
+
+use std::{collections::HashMap, time::Duration};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
+    runtime::events::{Event, EventType, Recorder},
+};
+use serde_json::{Value, json};
+use tokio::{sync::watch, time::timeout};
+use weft_api::{Kind, ObjectKey};
+use weft_model::{Diagnostic, Severity};
+
+use super::{Found, Names};
+use crate::reconcile::{
+    cluster::Cluster,
+    problem::{Problem, Reason},
+};
+
+/// Field manager of what is written into others' status.
+const FIELD_MANAGER: &str = "weft-operator-findings";
+/// Findings that one object's status lists.
+const MAX_MESSAGES: usize = 20;
+/// Time for one event.
+const WRITE: Duration = Duration::from_secs(5);
+
+/// Tells findings, and takes back those that are mended.
+pub(super) struct Told {
+    pub(super) cluster: Cluster,
+    recorder: Recorder,
+    names: watch::Receiver<Names>,
+    /// What each object's status says, as the operator wrote it.
+    messages: HashMap<ObjectKey, Value>,
+    began: bool,
+}
+
+impl Told {
+    /// Has told nothing.
+    pub(super) fn new(cluster: Cluster, recorder: Recorder, names: watch::Receiver<Names>) -> Self {
+        Self { cluster, recorder, names, messages: HashMap::new(), began: false }
+    }
+
+    /// Whether everything could be written.
+    pub(super) async fn tell(&mut self, found: Found) -> bool {
+        let mut done = true;
+        if !self.began {
+            self.began = true;
+            self.recall().await;
+        }
+        let mended: Vec<_> = self.messages.keys().filter(|key| !found.contains_key(*key)).cloned().collect();
+        for key in mended {
+            if self.write(&key, None).await {
+                self.messages.remove(&key);
+            } else {
+                done = false;
+            }
+        }
+        for (key, findings) in found {
+            // The last Mesh goes, and takes along what stands in any status.
+            if self.names.borrow().as_ref().is_none_or(|names| names.is_empty()) {
+                return true;
+            }
+            let messages = messages(&findings);
+            if self.messages.get(&key) == Some(&messages) {
+                continue;
+            }
+            if self.write(&key, Some(&messages)).await {
+                let old = self.messages.insert(key, messages).unwrap_or_default();
+                for finding in findings.iter().filter(|finding| !mentions(&old, finding)).take(MAX_MESSAGES) {
+                    self.publish(finding).await;
+                }
+            } else {
+                done = false;
+            }
+        }
+        done
+    }
+
+    /// Finds what an earlier leader wrote, so that it is taken back when it is mended. What others wrote is theirs.
+    async fn recall(&mut self) {
+        for kind in kinds() {
+            for version in kind.versions() {
+                let api = self.cluster.api(&resource(kind, version), "");
+                let Ok(list) = self.cluster.ask("list objects", api.list(&ListParams::default())).await else {
+                    continue;
+                };
+                for object in list.items.iter().filter(|object| is_told(&object.metadata)) {
+                    let messages = object.data["status"]["validationMessages"].clone();
+                    self.messages.insert(key_of(kind, &object.metadata), messages);
+                }
+                break;
+            }
+        }
+    }
+
+    async fn write(&self, key: &ObjectKey, messages: Option<&Value>) -> bool {
+        let written = write(&self.cluster, key, messages).await;
+        if let Err(problem) = &written {
+            tracing::warn!(object = %key, %problem, "cannot write findings into the status");
+        }
+        written.is_ok()
+    }
+
+    async fn publish(&self, finding: &Diagnostic) {
+        let Some(object) = &finding.object else { return };
+        let reference = k8s_openapi::api::core::v1::ObjectReference {
+            api_version: Some(object.api_version.clone()),
+            kind: Some(object.kind.clone()),
+            namespace: Some(object.namespace.clone()),
+            name: Some(object.name.clone()),
+            ..Default::default()
+        };
+        let event = Event {
+            type_: EventType::Warning,
+            reason: finding.code.clone(),
+            note: Some(sentence(finding).chars().take(900).collect()),
+            action: "Lint".into(),
+            secondary: None,
+        };
+        if let Ok(Err(error)) = timeout(WRITE, self.recorder.publish(&event, &reference)).await {
+            tracing::warn!(%error, "cannot publish a finding as an event");
+        }
+    }
+}
+
+/// Takes back everything that was ever told, whoever led then. How much there was; what may not be written stays.
+pub(in crate::reconcile) async fn forget(cluster: &Cluster) -> Result<usize, Problem> {
+    let mut count = 0;
+    for kind in kinds() {
+        for version in kind.versions() {
+            let api = cluster.api(&resource(kind, version), "");
+            let doing = format!("list {}", kind.plural());
+            let list = match cluster.ask(&doing, api.list_metadata(&ListParams::default())).await {
+                Ok(list) => list,
+                Err(problem) if problem.reason.passes() => return Err(problem),
+                Err(_) => continue,
+            };
+            for object in list.items.iter().filter(|object| is_told(&object.metadata)) {
+                let key = key_of(kind, &object.metadata);
+                match write(cluster, &key, None).await {
+                    Ok(()) => count += 1,
+                    Err(problem) if problem.reason.passes() => return Err(problem),
+                    Err(problem) => tracing::warn!(object = %key, %problem, "findings stay in a status"),
+                }
+            }
+            break;
+        }
+    }
+    Ok(count)
+}
+
+/// Makes the status say so, or nothing of ours any more. An object that is gone, or has no status, is done with too.
+async fn write(cluster: &Cluster, key: &ObjectKey, messages: Option<&Value>) -> Result<(), Problem> {
+    let Some(kind) = Kind::of(&key.group, &key.kind) else { return Ok(()) };
+    for version in kind.versions() {
+        let resource = resource(kind, version);
+        let api = Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &key.namespace, &resource);
+        let status = json!({
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {"name": key.name},
+            // A field that an apply leaves out goes, unless others have it too.
+            "status": messages.map_or_else(|| json!({}), |messages| json!({"validationMessages": messages})),
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        // A patch by server-side apply would make an object that is gone; on a subresource it does not.
+        let doing = format!("write the status of {key}");
+        match cluster.ask(&doing, api.patch_status(&key.name, &params, &Patch::Apply(&status))).await {
+            Err(problem) if problem.reason == Reason::MissingKind => {}
+            written => return written.map(|_| ()),
+        }
+    }
+    Ok(())
+}
+
+/// Whether some of an object's status is ours, as the API server remembers.
+fn is_told(meta: &ObjectMeta) -> bool {
+    meta.managed_fields.iter().flatten().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER))
+}
+
+fn key_of(kind: Kind, meta: &ObjectMeta) -> ObjectKey {
+    ObjectKey::new(kind, meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}
+
+/// Kinds whose status is ours to write.
+fn kinds() -> impl Iterator<Item = Kind> {
+    Kind::ALL.iter().copied().filter(|kind| kind.group().ends_with(".istio.io"))
+}
+
+fn resource(kind: Kind, version: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(kind.group(), version, kind.name()), kind.plural())
+}
+
+pub(super) fn sentence(finding: &Diagnostic) -> String {
+    let place = if finding.field.is_empty() { String::new() } else { format!("{}: ", finding.field) };
+    let remedy = finding.suggestion.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
+    format!("{place}{}{remedy}", finding.message)
+}
+
+/// Istio's `status.validationMessages`, with the sentence beside the code.
+fn messages(findings: &[Diagnostic]) -> Value {
+    let one = |finding: &Diagnostic| {
+        let level = if finding.severity == Severity::Error { "ERROR" } else { "WARNING" };
+        let code = finding.aliases.first().unwrap_or(&finding.code);
+        json!({
+            "type": {"name": finding.code, "code": code},
+            "level": level,
+            "message": sentence(finding),
+        })
+    };
+    Value::Array(findings.iter().take(MAX_MESSAGES).map(one).collect())
+}
+
+fn mentions(messages: &Value, finding: &Diagnostic) -> bool {
+    let text = sentence(finding);
+    messages.as_array().is_some_and(|all| all.iter().any(|message| message["message"] == text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use kube::runtime::events::Reporter;
+    use weft_mesh::{Settings, Store};
+
+    use super::*;
+    use crate::reconcile::{
+        fake::FakeApi,
+        findings::{by_object, tests::virtual_service},
+    };
+
+    const SERVICES: &str = "/apis/networking.istio.io/v1/virtualservices";
+
+    fn found() -> Found {
+        let mut store = Store::new(Settings::default());
+        store.apply(vec![virtual_service("web", &json!({}))]);
+        by_object(&store.snapshot(), Vec::new())
+    }
+
+    fn status(name: &str) -> String {
+        format!("PATCH /apis/networking.istio.io/v1/namespaces/shop/virtualservices/{name}/status")
+    }
+
+    /// VirtualServices whose status others and we have written.
+    fn written() -> FakeApi {
+        let of = |name: &str, manager: &str| {
+            json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+                "metadata": {"name": name, "namespace": "shop", "managedFields": [
+                    {"manager": "kubectl", "operation": "Update"},
+                    {"manager": manager, "operation": "Apply", "subresource": "status"},
+                ]},
+                "status": {"validationMessages": [{"message": "something"}]},
+            })
+        };
+        let items = [of("ours", FIELD_MANAGER), of("theirs", "istiod")];
+        let api = FakeApi::default();
+        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items});
+        api.answer(&format!("GET {SERVICES}"), list);
+        api
+    }
+
+    fn told(api: &FakeApi, names: &watch::Receiver<Names>) -> Told {
+        let recorder = Recorder::new(api.client(), Reporter { controller: "test".into(), instance: None });
+        Told::new(Cluster { client: api.client() }, recorder, names.clone())
+    }
+
+    #[test]
+    fn findings_read_as_istios_messages() {
+        let found = found();
+        let (key, findings) = found.iter().next().unwrap();
+        assert_eq!(key.name, "web");
+        let told = messages(findings);
+        assert!(told[0]["message"].as_str().unwrap().contains("nowhere"), "{told}");
+        assert!(["ERROR", "WARNING"].contains(&told[0]["level"].as_str().unwrap()));
+        assert!(mentions(&told, &findings[0]) && !mentions(&json!([]), &findings[0]));
+    }
+
+    #[tokio::test]
+    async fn only_what_we_wrote_is_taken_back() {
+        let api = written();
+        let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+        assert!(told(&api, &names).tell(found()).await);
+        assert_eq!(api.asked(&status("ours")).len(), 1);
+        assert_eq!(api.asked(&status("ours"))[0]["status"], json!({}));
+        assert!(api.asked(&status("theirs")).is_empty(), "what others say is theirs");
+        let said = &api.asked(&status("web"))[0]["status"]["validationMessages"];
+        assert!(said[0]["message"].as_str().unwrap().contains("nowhere"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_once_the_last_mesh_goes() {
+        let api = FakeApi::default();
+        let (_names, names) = watch::channel(Some(BTreeSet::new()));
+        assert!(told(&api, &names).tell(found()).await);
+        assert!(api.asked(&status("web")).is_empty());
+    }
+
+    #[tokio::test]
+    async fn everything_is_forgotten_with_the_last_mesh() {
+        let api = written();
+        let cluster = Cluster { client: api.client() };
+        assert_eq!(forget(&cluster).await.unwrap(), 1);
+        assert_eq!(api.asked(&status("ours"))[0]["status"], json!({}));
+        assert!(api.asked(&status("theirs")).is_empty());
+        // One that may not be written holds nothing up, an API server that is away does.
+        api.refuse(&status("ours"), 403);
+        assert_eq!(forget(&cluster).await.unwrap(), 0);
+        api.refuse(&status("ours"), 503);
+        assert_eq!(forget(&cluster).await.unwrap_err().reason, Reason::ApiUnavailable);
+    }
+}
