@@ -16,6 +16,7 @@ pub mod lease;
 mod namespaces;
 mod options;
 pub mod problem;
+mod pulse;
 mod removal;
 mod rivals;
 pub mod rollout;
@@ -24,8 +25,12 @@ pub mod skew;
 pub(crate) mod status;
 mod window;
 
-use std::time::Duration;
+use std::{
+    future::ready,
+    time::{Duration, Instant},
+};
 
+use http::StatusCode;
 use kube::runtime::events::{Recorder, Reporter};
 use tokio::{sync::watch, time::sleep};
 use weft_install::names;
@@ -34,7 +39,7 @@ use weft_runtime::{Shutdown, StartupError, admin};
 
 pub use options::ReconcileOptions;
 
-use self::{cluster::Cluster, definitions::There, lease::Candidate};
+use self::{cluster::Cluster, definitions::There, lease::Candidate, pulse::Pulse};
 use crate::ca::cluster as ca_cluster;
 
 /// Before trying again what leading needs.
@@ -44,27 +49,43 @@ const RETRY: Duration = Duration::from_secs(3);
 pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     let probes = admin::bind(options.admin, "--admin").await?;
     let client = crate::kubernetes::client(options.kubeconfig.as_deref()).await?;
-    let ready = axum::Router::new()
-        .route("/healthz/live", axum::routing::get(async || "alive\n"))
-        .route("/healthz/ready", axum::routing::get(async || "ready\n"));
-    tokio::spawn(admin::serve(probes, ready, shutdown.clone()));
+    let pulse = Pulse::new(Instant::now());
+    tokio::spawn(admin::serve(probes, router(pulse.clone()), shutdown.clone()));
     let me = format!("{}_{:08x}", options.identity, rand::random::<u32>());
-    let mut candidate = Candidate::new(client.clone(), &options.namespace, names::FIELD_MANAGER, me.clone());
+    let mut candidate =
+        Candidate::new(client.clone(), &options.namespace, names::FIELD_MANAGER, me.clone(), pulse.clone());
     tracing::info!(me, namespace = options.namespace, "standing for election");
     while !shutdown.begun() && candidate.win(&shutdown).await {
         tracing::info!(me, "reconciling");
-        let leading = lead(Cluster { client: client.clone() }, &options);
+        let leading = lead(Cluster { client: client.clone() }, &options, &pulse);
         // Whatever is under way ends where it stands when the lease is lost: every step is safe to repeat.
         tokio::select! {
             () = leading => {}
             () = candidate.hold(&shutdown) => {}
         }
+        pulse.stopped();
     }
     candidate.release().await;
     Ok(())
 }
 
-async fn lead(cluster: Cluster, options: &ReconcileOptions) {
+/// Probes. Whoever waits for its turn is ready as well.
+fn router(pulse: Pulse) -> axum::Router {
+    let live = move || {
+        ready(match pulse.stuck(Instant::now()) {
+            None => (StatusCode::OK, "alive\n".to_owned()),
+            Some(why) => {
+                tracing::error!("not alive: {why}");
+                (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
+            }
+        })
+    };
+    axum::Router::new()
+        .route("/healthz/live", axum::routing::get(live))
+        .route("/healthz/ready", axum::routing::get(async || "ready\n"))
+}
+
+async fn lead(cluster: Cluster, options: &ReconcileOptions, pulse: &Pulse) {
     // The Mesh kind has to be there before it can be watched.
     while let Err(unmet) = definitions::ensure(&cluster).await {
         // Each Mesh tells of the others.
@@ -95,6 +116,7 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
             cluster.clone(),
             recorder.clone(),
             options.namespace.clone(),
+            pulse.clone(),
             secrets.clone(),
             active,
             answering,
