@@ -39,7 +39,7 @@ use weft_runtime::{Shutdown, StartupError, admin};
 
 pub use options::ReconcileOptions;
 
-use self::{cluster::Cluster, definitions::There, lease::Candidate, pulse::Pulse};
+use self::{cluster::Cluster, controller::Signals, definitions::There, lease::Candidate, pulse::Pulse};
 use crate::ca::cluster as ca_cluster;
 
 /// Before trying again what leading needs.
@@ -57,7 +57,7 @@ pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Resul
     tracing::info!(me, namespace = options.namespace, "standing for election");
     while !shutdown.begun() && candidate.win(&shutdown).await {
         tracing::info!(me, "reconciling");
-        let leading = lead(Cluster { client: client.clone() }, &options, &pulse);
+        let leading = lead(Cluster { client: client.clone() }, &options, pulse.lead());
         // Whatever is under way ends where it stands when the lease is lost: every step is safe to repeat.
         tokio::select! {
             () = leading => {}
@@ -85,7 +85,7 @@ fn router(pulse: Pulse) -> axum::Router {
         .route("/healthz/ready", axum::routing::get(async || "ready\n"))
 }
 
-async fn lead(cluster: Cluster, options: &ReconcileOptions, pulse: &Pulse) {
+async fn lead(cluster: Cluster, options: &ReconcileOptions, pulse: Pulse) {
     // The Mesh kind has to be there before it can be watched.
     while let Err(unmet) = definitions::ensure(&cluster).await {
         // Each Mesh tells of the others.
@@ -116,11 +116,8 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions, pulse: &Pulse) {
             cluster.clone(),
             recorder.clone(),
             options.namespace.clone(),
-            pulse.clone(),
             secrets.clone(),
-            active,
-            answering,
-            is_spread,
+            Signals { active, answering, spread: is_spread, pulse },
         ),
         namespaces::keep(cluster.clone(), secrets, is_active, spread),
         findings::run(cluster, recorder, settings, names),

@@ -90,17 +90,27 @@ impl Context {
     }
 }
 
+/// What the loop tells others, and hears from them.
+pub struct Signals {
+    /// [`Context::active`].
+    pub active: watch::Sender<bool>,
+    /// [`Context::answering`].
+    pub answering: watch::Sender<findings::Names>,
+    /// [`Context::spread`].
+    pub spread: watch::Receiver<Option<String>>,
+    /// [`Context::pulse`].
+    pub pulse: Pulse,
+}
+
 /// Reconciles until dropped.
 pub async fn run(
     cluster: Cluster,
     recorder: Recorder,
     namespace: String,
-    pulse: Pulse,
     secrets: watch::Receiver<Option<Secrets>>,
-    active: watch::Sender<bool>,
-    answering: watch::Sender<findings::Names>,
-    spread: watch::Receiver<Option<String>>,
+    signals: Signals,
 ) {
+    let Signals { active, answering, spread, pulse } = signals;
     let meshes = cluster.api(&mesh_resource(), "");
     let mut controller = Controller::new_with(meshes, watcher::Config::default(), mesh_resource())
         .with_config(Config::default().debounce(DEBOUNCE).concurrency(1));

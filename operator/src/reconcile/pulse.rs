@@ -15,14 +15,18 @@ const REST: Duration = Duration::from_secs(5 * 60);
 /// Longer than each request of a pass can take, one after the other.
 const PASS: Duration = Duration::from_secs(15 * 60);
 
-/// The loops' signs of life.
+/// The loops' signs of life, as one term of leading gives them: a pass of an earlier term, which may end late, says nothing.
 #[derive(Clone, Debug)]
-pub struct Pulse(Arc<Mutex<Beats>>);
+pub struct Pulse {
+    beats: Arc<Mutex<Beats>>,
+    term: u64,
+}
 
 #[derive(Debug)]
 struct Beats {
     /// The last look at the lease.
     election: Instant,
+    term: u64,
     work: Work,
 }
 
@@ -47,36 +51,47 @@ pub struct Pass {
 impl Pulse {
     /// One that begins now.
     pub fn new(now: Instant) -> Self {
-        Self(Arc::new(Mutex::new(Beats { election: now, work: Work::None })))
+        Self { beats: Arc::new(Mutex::new(Beats { election: now, term: 0, work: Work::None })), term: 0 }
     }
 
     /// The lease was looked at, or the API server did not answer in time.
     pub fn looked(&self, now: Instant) {
-        self.0.lock().election = now;
+        self.beats.lock().election = now;
+    }
+
+    /// That of another term, which begins. None before it counts any more.
+    pub fn lead(&self) -> Self {
+        let mut beats = self.beats.lock();
+        (beats.term, beats.work) = (beats.term + 1, Work::None);
+        Self { beats: Arc::clone(&self.beats), term: beats.term }
+    }
+
+    /// The term is over.
+    pub fn stopped(&self) {
+        self.lead();
     }
 
     /// A pass begins.
     pub fn pass(&self, now: Instant) -> Pass {
-        self.0.lock().work = Work::UnderWay(now);
+        self.work(|_| Work::UnderWay(now));
         Pass { pulse: self.clone(), again: true }
     }
 
     /// There is no Mesh to come back to, unless a pass is under way.
     pub fn idle(&self) {
-        let mut beats = self.0.lock();
-        if let Work::Between(_) = beats.work {
-            beats.work = Work::None;
-        }
+        self.work(|work| if let Work::Between(_) = work { Work::None } else { work });
     }
 
-    /// Another replica reconciles.
-    pub fn stopped(&self) {
-        self.0.lock().work = Work::None;
+    fn work(&self, next: impl FnOnce(Work) -> Work) {
+        let mut beats = self.beats.lock();
+        if beats.term == self.term {
+            beats.work = next(beats.work);
+        }
     }
 
     /// Why this process should begin anew; nothing while all is well.
     pub fn stuck(&self, now: Instant) -> Option<String> {
-        let beats = self.0.lock();
+        let beats = self.beats.lock();
         let (since, limit, what) = match beats.work {
             _ if now.saturating_duration_since(beats.election) > ELECTION => {
                 (beats.election, ELECTION, "the lease was not looked at")
@@ -92,7 +107,8 @@ impl Pulse {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.pulse.0.lock().work = if self.again { Work::Between(Instant::now()) } else { Work::None };
+        let after = if self.again { Work::Between(Instant::now()) } else { Work::None };
+        self.pulse.work(|_| after);
     }
 }
 
@@ -128,8 +144,21 @@ mod tests {
         last.again = false;
         drop(last);
         assert_eq!(stuck(at(86_400)), None);
-        drop(pulse.pass(at(0)));
+    }
+
+    #[test]
+    fn a_term_that_is_over_says_nothing() {
+        let start = Instant::now();
+        let pulse = Pulse::new(start);
+        let term = pulse.lead();
+        let late = term.pass(start);
         pulse.stopped();
-        assert_eq!(stuck(at(86_400)), None);
+        drop(late);
+        drop(term.pass(start));
+        let day = start + Duration::from_secs(86_400);
+        pulse.looked(day);
+        assert_eq!(pulse.stuck(day), None, "another replica reconciles");
+        drop(pulse.lead().pass(start));
+        assert!(pulse.stuck(day).is_some());
     }
 }
