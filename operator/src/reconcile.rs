@@ -16,6 +16,7 @@ pub mod lease;
 mod namespaces;
 mod options;
 pub mod problem;
+mod pulse;
 mod removal;
 mod rivals;
 pub mod rollout;
@@ -24,8 +25,13 @@ pub mod skew;
 pub(crate) mod status;
 mod window;
 
-use std::{path::Path, time::Duration};
+use std::{
+    future::ready,
+    path::Path,
+    time::{Duration, Instant},
+};
 
+use http::StatusCode;
 use kube::{
     Client,
     runtime::events::{Recorder, Reporter},
@@ -38,7 +44,7 @@ use weft_source::kubernetes as source;
 
 pub use options::ReconcileOptions;
 
-use self::{cluster::Cluster, controller::Heard, definitions::There, lease::Candidate};
+use self::{cluster::Cluster, controller::Signals, definitions::There, lease::Candidate, pulse::Pulse};
 use crate::ca::cluster as ca_cluster;
 
 /// Before trying again what leading needs.
@@ -48,21 +54,21 @@ const RETRY: Duration = Duration::from_secs(3);
 pub async fn run(options: ReconcileOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     let probes = admin::bind(options.admin, "--admin").await?;
     let client = client(options.kubeconfig.as_deref()).await?;
-    let ready = axum::Router::new()
-        .route("/healthz/live", axum::routing::get(async || "alive\n"))
-        .route("/healthz/ready", axum::routing::get(async || "ready\n"));
-    tokio::spawn(admin::serve(probes, ready, shutdown.clone()));
+    let pulse = Pulse::new(Instant::now());
+    tokio::spawn(admin::serve(probes, router(pulse.clone()), shutdown.clone()));
     let me = format!("{}_{:08x}", options.identity, rand::random::<u32>());
-    let mut candidate = Candidate::new(client.clone(), &options.namespace, names::FIELD_MANAGER, me.clone());
+    let mut candidate =
+        Candidate::new(client.clone(), &options.namespace, names::FIELD_MANAGER, me.clone(), pulse.clone());
     tracing::info!(me, namespace = options.namespace, "standing for election");
     while !shutdown.begun() && candidate.win(&shutdown).await {
         tracing::info!(me, "reconciling");
-        let leading = lead(Cluster { client: client.clone() }, &options);
+        let leading = lead(Cluster { client: client.clone() }, &options, pulse.lead());
         // Whatever is under way ends where it stands when the lease is lost: every step is safe to repeat.
         tokio::select! {
             () = leading => {}
             () = candidate.hold(&shutdown) => {}
         }
+        pulse.stopped();
     }
     candidate.release().await;
     Ok(())
@@ -76,7 +82,23 @@ async fn client(kubeconfig: Option<&Path>) -> Result<Client, StartupError> {
     source::client(config).map_err(|error| unreachable(&error))
 }
 
-async fn lead(cluster: Cluster, options: &ReconcileOptions) {
+/// Probes. Whoever waits for its turn is ready as well.
+fn router(pulse: Pulse) -> axum::Router {
+    let live = move || {
+        ready(match pulse.stuck(Instant::now()) {
+            None => (StatusCode::OK, "alive\n".to_owned()),
+            Some(why) => {
+                tracing::error!("not alive: {why}");
+                (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
+            }
+        })
+    };
+    axum::Router::new()
+        .route("/healthz/live", axum::routing::get(live))
+        .route("/healthz/ready", axum::routing::get(async || "ready\n"))
+}
+
+async fn lead(cluster: Cluster, options: &ReconcileOptions, pulse: Pulse) {
     // The Mesh kind has to be there before it can be watched.
     while let Err(unmet) = definitions::ensure(&cluster).await {
         // Each Mesh tells of the others.
@@ -109,9 +131,7 @@ async fn lead(cluster: Cluster, options: &ReconcileOptions) {
             recorder.clone(),
             options.namespace.clone(),
             secrets.clone(),
-            active,
-            answering,
-            Heard { spread: is_spread, unread: is_unread },
+            Signals { active, answering, spread: is_spread, unread: is_unread, pulse },
         ),
         namespaces::keep(cluster.clone(), secrets, is_active, spread),
         findings::run(cluster, recorder, settings, names, unread),

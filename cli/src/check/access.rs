@@ -34,12 +34,13 @@ fn version_finding(name: &str, major: &str, minor: u32, server: &str) -> Finding
 }
 
 /// What an installation creates: group, resource, namespaced.
-const NEEDED: [(&str, &str, bool); 10] = [
+const NEEDED: [(&str, &str, bool); 11] = [
     ("apiextensions.k8s.io", "customresourcedefinitions", false),
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", false),
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations", false),
     ("rbac.authorization.k8s.io", "clusterroles", false),
     ("rbac.authorization.k8s.io", "clusterrolebindings", false),
+    ("scheduling.k8s.io", "priorityclasses", false),
     ("", "namespaces", false),
     ("", "serviceaccounts", true),
     ("", "services", true),

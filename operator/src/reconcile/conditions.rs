@@ -325,6 +325,30 @@ mod tests {
         assert_eq!(of(&all, READY).status, ConditionStatus::True, "what is connected goes on");
     }
 
+    /// A type or reason that is never written would make the check say nothing for ever.
+    #[test]
+    fn the_health_check_for_argo_cd_knows_what_is_written() {
+        let page = include_str!("../../../docs/argo-cd.md");
+        let (_, script) = page.split_once("health.weft.dev_Mesh: |").unwrap();
+        let (script, _) = script.split_once("```").unwrap();
+        let types: Vec<&str> =
+            script.split("condition.type == \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(types, [READY, RECONCILED, CERTIFICATES_VALID]);
+        let (written, _) = conditions(&facts());
+        assert!(types.iter().all(|kind| written.iter().any(|condition| condition.kind == *kind)));
+        let passing = script.split("passing = {").nth(1).and_then(|rest| rest.split('}').next()).unwrap();
+        let mut named: Vec<&str> =
+            passing.split(',').filter_map(|entry| entry.split('=').next()).map(str::trim).collect();
+        let mut passes: Vec<&str> = Reason::ALL.iter().filter(|r| r.passes()).map(|r| r.as_str()).collect();
+        named.sort_unstable();
+        passes.sort_unstable();
+        assert_eq!(named, passes);
+        // What it calls degraded.
+        let broken = Facts { problem: Some(Problem::new(Reason::Forbidden, "no; remedy")), ..facts() };
+        let told = of(&conditions(&broken).0, RECONCILED).clone();
+        assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::False, "Forbidden"));
+    }
+
     #[test]
     fn what_is_not_read_is_told_and_the_rest_runs_on() {
         let (all, _) = conditions(&facts());

@@ -1,6 +1,10 @@
 //! The loop over Meshes: every change of a Mesh, or of anything that belongs to one, leads here.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, stream};
 use kube::{
@@ -15,7 +19,7 @@ use kube::{
     },
 };
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 use tokio_stream::wrappers::WatchStream;
 use weft_install::names;
 
@@ -23,10 +27,13 @@ use super::{
     cluster::{Cluster, KINDS, mesh_resource},
     conditions, findings, install,
     problem::Problem,
+    pulse::Pulse,
     removal, rivals, rotation, status,
 };
 use crate::ca::cluster::Secrets;
 
+/// Between two looks whether there is any Mesh.
+const ANY: Duration = Duration::from_secs(10);
 /// How long events about one Mesh may gather.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
@@ -48,14 +55,8 @@ pub struct Context {
     pub spread: watch::Receiver<Option<String>>,
     /// What of the configuration cannot be read.
     pub unread: watch::Receiver<findings::Unread>,
-}
-
-/// What other tasks tell this one.
-pub struct Heard {
-    /// Version of the roots that every namespace has.
-    pub spread: watch::Receiver<Option<String>>,
-    /// What of the configuration cannot be read.
-    pub unread: watch::Receiver<findings::Unread>,
+    /// Is told of each pass.
+    pub pulse: Pulse,
 }
 
 impl Context {
@@ -91,16 +92,29 @@ impl Context {
     }
 }
 
+/// What the loop tells others, and hears from them.
+pub struct Signals {
+    /// [`Context::active`].
+    pub active: watch::Sender<bool>,
+    /// [`Context::answering`].
+    pub answering: watch::Sender<findings::Names>,
+    /// [`Context::spread`].
+    pub spread: watch::Receiver<Option<String>>,
+    /// [`Context::unread`].
+    pub unread: watch::Receiver<findings::Unread>,
+    /// [`Context::pulse`].
+    pub pulse: Pulse,
+}
+
 /// Reconciles until dropped.
 pub async fn run(
     cluster: Cluster,
     recorder: Recorder,
     namespace: String,
     secrets: watch::Receiver<Option<Secrets>>,
-    active: watch::Sender<bool>,
-    answering: watch::Sender<findings::Names>,
-    Heard { spread, unread }: Heard,
+    signals: Signals,
 ) {
+    let Signals { active, answering, spread, unread, pulse } = signals;
     let meshes = cluster.api(&mesh_resource(), "");
     let mut controller = Controller::new_with(meshes, watcher::Config::default(), mesh_resource())
         .with_config(Config::default().debounce(DEBOUNCE).concurrency(1));
@@ -122,9 +136,11 @@ pub async fn run(
     );
     let controller = controller.reconcile_all_on(changes);
     let meshes = controller.store();
-    let context = Context { cluster, recorder, namespace, meshes, active, answering, spread, unread };
-    controller
-        .run(reconcile, |_, problem: &Problem, _| Action::requeue(problem.reason.retry()), Arc::new(context))
+    let context = Context { cluster, recorder, namespace, meshes, active, answering, spread, unread, pulse };
+    let context = Arc::new(context);
+    let (meshes, pulse) = (context.meshes.clone(), context.pulse.clone());
+    let work = controller
+        .run(reconcile, |_, problem: &Problem, _| Action::requeue(problem.reason.retry()), context)
         .for_each(|done| async move {
             match done {
                 Ok((mesh, _)) => tracing::debug!(mesh = mesh.name, "reconciled"),
@@ -133,13 +149,28 @@ pub async fn run(
                 }
                 Err(error) => tracing::warn!(%error, "cannot watch what belongs to meshes"),
             }
-        })
-        .await;
+        });
+    tokio::select! {
+        () = work => {}
+        () = rest(meshes, pulse) => {}
+    }
+}
+
+/// Expects no pass while there is no Mesh to come back to: one that never was installed goes without a word.
+async fn rest(meshes: Store<DynamicObject>, pulse: Pulse) {
+    loop {
+        sleep(ANY).await;
+        if meshes.state().iter().all(|mesh| mesh.metadata.deletion_timestamp.is_some()) {
+            pulse.idle();
+        }
+    }
 }
 
 async fn reconcile(mesh: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Problem> {
+    let mut pass = context.pulse.pass(Instant::now());
     context.answer();
     if mesh.metadata.deletion_timestamp.is_some() {
+        pass.again = false;
         return removal::remove(&context, &mesh).await;
     }
     let (mut facts, action) = install::install(&context, &mesh).await;

@@ -25,6 +25,8 @@ use tokio::time::{sleep, timeout};
 use weft_install::render::bootstrap::OPERATOR;
 use weft_runtime::Shutdown;
 
+use super::pulse::Pulse;
+
 /// How long others wait after the last renewal that they saw.
 const DURATION: Duration = Duration::from_secs(15);
 /// How long a holder that cannot renew goes on.
@@ -103,17 +105,19 @@ pub struct Candidate {
     election: Election,
     /// The operator's Deployment as last seen; nothing for an operator that none runs.
     owner: Option<OwnerReference>,
+    pulse: Pulse,
 }
 
 impl Candidate {
-    /// Stands for lease `name` in `namespace`.
-    pub fn new(client: Client, namespace: &str, name: &str, me: String) -> Self {
+    /// Stands for lease `name` in `namespace`, and gives a sign of life with each look at it.
+    pub fn new(client: Client, namespace: &str, name: &str, me: String, pulse: Pulse) -> Self {
         Self {
             leases: Api::namespaced(client.clone(), namespace),
             deployments: Api::namespaced(client, namespace),
             name: name.to_owned(),
             election: Election::new(me),
             owner: None,
+            pulse,
         }
     }
 
@@ -121,6 +125,7 @@ impl Candidate {
     pub async fn win(&mut self, shutdown: &Shutdown) -> bool {
         let mut told = false;
         loop {
+            self.pulse.looked(Instant::now());
             match timeout(REQUEST, self.round()).await {
                 Ok(Ok(true)) => return true,
                 Ok(Ok(false)) if !told => {
@@ -140,6 +145,7 @@ impl Candidate {
     pub async fn hold(&mut self, shutdown: &Shutdown) {
         let mut renewed = Instant::now();
         loop {
+            self.pulse.looked(Instant::now());
             tokio::select! { () = sleep(PERIOD) => {}, () = shutdown.wait() => return }
             let left = DEADLINE.saturating_sub(renewed.elapsed());
             match timeout(REQUEST.min(left), self.round()).await {

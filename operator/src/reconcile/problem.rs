@@ -42,6 +42,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    #[cfg(test)]
+    pub const ALL: &[Self] = &[
+        Self::InvalidSpec,
+        Self::RevisionTaken,
+        Self::TagTaken,
+        Self::VersionSkew,
+        Self::Forbidden,
+        Self::MissingKind,
+        Self::Rejected,
+        Self::TooManyRequests,
+        Self::ApiUnavailable,
+        Self::Conflict,
+        Self::InvalidAuthority,
+    ];
+
     /// The word in conditions and events.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -204,7 +204,7 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
-    use crate::reconcile::fake::FakeApi;
+    use crate::reconcile::{fake::FakeApi, pulse::Pulse};
 
     const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
     const STATUS: &str = "PATCH /apis/weft.dev/v1alpha1/meshes/weft/status";
@@ -220,6 +220,7 @@ mod tests {
             answering: watch::channel(None).0,
             spread: watch::channel(None).1,
             unread: watch::channel(None).1,
+            pulse: Pulse::new(std::time::Instant::now()),
         }
     }
 

@@ -21,7 +21,7 @@ pub struct MeshStatus {
     pub waiting_for: Vec<String>,
     /// State of each Deployment, by component.
     pub components: BTreeMap<String, ComponentStatus>,
-    /// `Ready`, `Progressing`, `Degraded` and others, one of each type.
+    /// `Ready`, `Reconciled`, `Progressing` and others, one of each type.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
 }

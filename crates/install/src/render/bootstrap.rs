@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    configuration::priority_class,
     control_plane::USER,
     pod::{env, env_field, restricted},
     rbac, reader,
@@ -55,7 +56,7 @@ impl Bootstrap {
         if !self.pull_secrets.is_empty() {
             account["imagePullSecrets"] = self.pull_secrets.iter().map(|name| json!({"name": name})).collect();
         }
-        let mut objects = vec![account];
+        let mut objects = vec![priority_class(cluster.clone()), account];
         let [role, binding] = rbac::bind_cluster(cluster, &rbac::operator(), OPERATOR, &self.namespace);
         let [own_role, own_binding] = rbac::bind(meta.clone(), &rbac::operator_namespace(), OPERATOR, &self.namespace);
         objects.extend([role, own_role, binding, own_binding]);
@@ -82,6 +83,8 @@ impl Bootstrap {
         };
         let mut pod = json!({
             "serviceAccountName": OPERATOR,
+            // Not the Mesh's class: that goes with the Mesh.
+            "priorityClassName": OPERATOR,
             "securityContext": {
                 "runAsNonRoot": true,
                 "runAsUser": USER,
@@ -118,7 +121,8 @@ impl Bootstrap {
                 "livenessProbe": probe("/healthz/live", 10),
                 "resources": {
                     "requests": {"cpu": "20m", "memory": "48Mi"},
-                    "limits": {"memory": "256Mi"},
+                    // It holds every object of the mesh a second time, to look for findings.
+                    "limits": {"memory": "512Mi"},
                 },
                 "securityContext": restricted(USER),
                 "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -149,5 +153,20 @@ impl Bootstrap {
                 },
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pods are refused while their class is not there.
+    #[test]
+    fn the_operators_class_is_its_own_and_comes_first() {
+        let objects = Bootstrap::default().objects();
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let class = &deployment["spec"]["template"]["spec"]["priorityClassName"];
+        assert_eq!((&objects[0]["kind"], &objects[0]["metadata"]["name"]), (&json!("PriorityClass"), class));
+        assert!(objects[0]["metadata"]["labels"][names::MESH_LABEL].is_null(), "no Mesh takes it along");
     }
 }

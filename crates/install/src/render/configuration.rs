@@ -19,17 +19,7 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     }
     let injection = json!(InjectConfig::new(frame.input));
     vec![
-        json!({
-            "apiVersion": "scheduling.k8s.io/v1",
-            "kind": "PriorityClass",
-            "metadata": frame.cluster_meta(COMPONENT, &frame.name(PRIORITY_CLASS)),
-            // The highest that is not reserved: system-cluster-critical is for kube-system by quota on many clusters.
-            "value": 1_000_000_000,
-            "globalDefault": false,
-            // First in the queue and last to be evicted; a second control plane on a full node waits and displaces nobody.
-            "preemptionPolicy": "Never",
-            "description": "Pods of Weft: applications need them to start and to be reached.",
-        }),
+        priority_class(frame.cluster_meta(COMPONENT, &frame.name(PRIORITY_CLASS))),
         json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -37,6 +27,21 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
             "data": {names::MESH_KEY: text(&mesh), names::INJECTION_KEY: text(&injection)},
         }),
     ]
+}
+
+/// A PriorityClass for pods of ours.
+pub(super) fn priority_class(meta: Value) -> Value {
+    json!({
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": meta,
+        // The highest that is not reserved: system-cluster-critical is for kube-system by quota on many clusters.
+        "value": 1_000_000_000,
+        "globalDefault": false,
+        // First in the queue and last to be evicted; a second control plane on a full node waits and displaces nobody.
+        "preemptionPolicy": "Never",
+        "description": "Pods of Weft: applications need them to start and to be reached.",
+    })
 }
 
 fn text(value: &Value) -> String {
