@@ -62,7 +62,7 @@ pub async fn run(
                 let now = of_no_object(&batch.diagnostics);
                 unread.send_if_modified(|told| told.replace(now.clone()) != Some(now));
                 let before = changes.len();
-                changes.extend(batch.changes.into_iter().filter(|change| matters(change)));
+                changes.extend(batch.changes.into_iter().filter(matters));
                 if changes.len() > before || batch.diagnostics != objects {
                     pace.changed(Instant::now());
                 }

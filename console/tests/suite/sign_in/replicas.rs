@@ -5,7 +5,7 @@ use std::io::Write;
 use prometheus_http_query::reqwest::header;
 use tempfile::NamedTempFile;
 
-use super::{Provider, Stage};
+use super::{Stage, provider::Provider};
 use crate::parts::Postgres;
 
 /// A file that is its owner's alone, as a flag.
