@@ -117,14 +117,14 @@ impl App {
 
     /// The state of what the console depends on.
     pub async fn status(&self) -> Status {
-        let (observed, _, database) =
-            tokio::join!(self.graphs.get(MTLS_WINDOW_S), self.canaries.evaluate(), self.database_problem());
+        let (observed, operator, database) =
+            tokio::join!(self.graphs.get(MTLS_WINDOW_S), self.canaries.operator_problem(), self.database_problem());
         let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
         let view = self.view();
         let count = |severity| view.findings().filter(|finding| finding.severity == severity).count();
         Status {
             prometheus: observed.prometheus(),
-            operator: dependency(self.canaries.operator_problem().await),
+            operator: dependency(operator),
             database: dependency(database),
             findings: (count(Severity::Error), count(Severity::Warning), count(Severity::Info)),
             mtls_share: mtls_share(&observed),

@@ -56,7 +56,7 @@ impl Editor {
     pub async fn preview(&self, edit: &WeightEdit, credential: Option<&Credential>) -> Result<EditPreview, EditError> {
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
-        let moved_rate = self.canaries.rate(&plan.key, edit.route_index).await.map(|rate| plan.moved_share() * rate);
+        let moved_rate = self.canaries.rate(&plan.key, edit.route_index).map(|rate| plan.moved_share() * rate);
         let command = plan.command();
         let access = Access { index: Some(&view.index), credential };
         let [numbers, words] = plan.forms();

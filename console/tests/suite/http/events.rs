@@ -62,3 +62,24 @@ async fn events_carry_the_whole_state_and_then_the_news() {
     .await;
     console.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_configured_is_told_while_prometheus_hangs() {
+    // It takes connections and never answers: the state of it is known after some seconds.
+    let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let console = Running::start(&[&format!("--prometheus=http://{}", hung.local_addr().unwrap())]).await;
+    let response = console.get("/api/v1/events").await;
+    let file = console.file("orders.yaml");
+    let configs = |events: &[(String, Value)]| events.iter().filter(|(name, _)| name == "config").count();
+    let mut written = 0;
+    let heard = events(response, |events| {
+        if configs(events) > written && written < 2 {
+            written += 1;
+            std::fs::write(&file, ORDERS.replace("weight: 90", &format!("weight: {}", 90 + written))).unwrap();
+        }
+        configs(events) == 3 || events.iter().any(|(name, _)| name == "status")
+    })
+    .await;
+    assert_eq!(configs(&heard), 3, "each edit is told before Prometheus is given up");
+    console.stop().await;
+}
