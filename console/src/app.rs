@@ -16,7 +16,7 @@ use crate::{
     canary::{CanaryService, edit::Editor},
     config::{View, edit::ObjectEditor},
     db,
-    graph::{Answers, GraphCache, mtls_share},
+    graph::{Answers, Drawings, GraphCache, mtls_share},
     live::Live,
     mesh::fleet::Fleet,
     metrics::Metrics,
@@ -54,6 +54,8 @@ pub struct App {
     pub graphs: Arc<GraphCache>,
     /// Graphs as they are sent.
     pub answers: Answers,
+    /// The graph as lists and pages read it.
+    pub drawings: Drawings,
     /// Weighted routes.
     pub canaries: Arc<CanaryService>,
     /// Changes of weights.

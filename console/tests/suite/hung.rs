@@ -5,6 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::{
+    Router,
+    http::header::CONTENT_TYPE,
+    routing::{get, post},
+};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch};
 use weft_api::ObjectKey;
@@ -14,7 +19,10 @@ use weft_console::{
 use weft_model::{canary::Verdict, sync::ObjectAck};
 use weft_source::Index;
 
-use crate::parts::{Acks, SOON, serve, snapshot};
+use crate::{
+    http::Running,
+    parts::{Acks, SOON, serve, snapshot},
+};
 
 /// More than one after the other could be asked in.
 const CANARIES: usize = 60;
@@ -87,4 +95,44 @@ async fn whoever_does_not_ask_prometheus_does_not_wait_for_it() {
     assert_eq!(problem, None);
     assert_eq!(stage.service.rate(&stage.first, 0), None);
     evaluation.abort();
+}
+
+/// Answers that there is nothing, but for what `hangs` says of a query.
+fn prometheus(hangs: fn(&str) -> bool) -> Router {
+    let json = [(CONTENT_TYPE, "application/json")];
+    let query = move |body: String| async move {
+        if hangs(&body) {
+            std::future::pending::<()>().await;
+        }
+        (json, r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#)
+    };
+    let names = move || async move { (json, r#"{"status":"success","data":[]}"#) };
+    Router::new().route("/api/v1/query", post(query)).route("/api/v1/label/{name}/values", get(names))
+}
+
+#[tokio::test]
+async fn lists_and_pages_come_without_quantiles_that_do_not() {
+    let address = serve(prometheus(|query| query.contains("edge_") || query.contains("histogram_quantile"))).await;
+    let console = Running::start(&[&format!("--prometheus=http://{address}")]).await;
+    for path in ["/api/v1/workloads", "/api/v1/workloads/shop/order-service-v1"] {
+        // The page gives up after 15 seconds, as does the query of the quantiles.
+        let answer = tokio::time::timeout(Duration::from_secs(10), console.json(path)).await.expect(path);
+        assert_eq!(answer["sources"]["problem"], Value::Null, "{path}: {answer}");
+    }
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn logs_do_not_ask_prometheus() {
+    let hung = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let console = Running::start(&[&format!("--prometheus=http://{}", hung.local_addr().unwrap())]).await;
+    for path in ["workloads/shop/order-service-v1", "services/shop/order-service", "namespaces/shop"] {
+        console.json(&format!("/api/v1/{path}/logs")).await;
+    }
+    assert_eq!(console.get("/api/v1/workloads/shop/nobody/logs").await.status(), 404);
+    // Nobody has asked for anything: what is accepted now is this test's own.
+    let own = tokio::net::TcpStream::connect(hung.local_addr().unwrap()).await.unwrap();
+    let (_, first) = tokio::time::timeout(SOON, hung.accept()).await.expect("a connection").unwrap();
+    assert_eq!(first, own.local_addr().unwrap());
+    console.stop().await;
 }
