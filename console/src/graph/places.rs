@@ -163,7 +163,8 @@ fn kind(known: Option<&Workload>) -> NodeKind {
 
 fn missing_sidecar(id: &str) -> Badge {
     let text = format!("{id} has no proxy: its calls are plaintext and nothing that it serves is counted");
-    Badge { kind: "missing-sidecar".into(), severity: None, text }
+    let namespace = id.split_once('/').map_or("", |(namespace, _)| namespace).to_owned();
+    Badge { kind: "missing-sidecar".into(), severity: None, text, namespace }
 }
 
 fn origin(host: &str, estate: &Estate) -> String {

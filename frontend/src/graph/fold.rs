@@ -146,6 +146,7 @@ fn stand_in(key: &str, members: &[&Node], edges: &[Edge]) -> Node {
             format::plural(count, "workload", "workloads"),
             words(key)
         ),
+        namespace: String::new(),
     });
     Node {
         kind: NodeKind::Workload,

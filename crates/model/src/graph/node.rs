@@ -57,6 +57,9 @@ pub struct Badge {
     pub severity: Option<Severity>,
     /// What hovering says.
     pub text: String,
+    /// Namespace of the object that it follows from, which decides who is shown the words. It is never sent.
+    #[serde(skip)]
+    pub namespace: String,
 }
 
 /// One node.
