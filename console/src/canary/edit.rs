@@ -68,8 +68,7 @@ impl Editor {
             other => other?,
         };
         let diff = preview.diff;
-        let effects = hypothetical::effects(view, Change::Put(preview.after)).await;
-        let effects = effects.map_err(|error| EditError::Broken(error.to_string()))?;
+        let effects = hypothetical::effects(view, Change::Put(preview.after)).await?;
         Ok(EditPreview { diff, new_findings: effects.new, mended_findings: effects.mended, moved_rate, command })
     }
 

@@ -181,18 +181,21 @@ async fn view(
         let (snapshot, index) = (snapshot.clone(), index.clone());
         tokio::task::spawn_blocking(move || findings::lint(&snapshot, &index))
     };
-    match lint.await {
-        // A check of one object alone may find what the reader found already.
-        Ok(found) => {
-            for finding in found {
-                if !problems.iter().any(|known| findings::same(known, &finding)) {
-                    problems.push(finding);
-                }
-            }
+    let linted: Option<Arc<[Diagnostic]>> = match lint.await {
+        Ok(found) => Some(found.into()),
+        Err(error) => {
+            tracing::error!(%error, "lint failed; its findings are missing");
+            None
         }
-        Err(error) => tracing::error!(%error, "lint failed; its findings are missing"),
+    };
+    // A check of one object alone may find what the reader found already.
+    for finding in linted.iter().flat_map(|found| found.iter()) {
+        if !problems.iter().any(|known| findings::same(known, finding)) {
+            problems.push(finding.clone());
+        }
     }
     let mut view = View::new(version, snapshot, index.clone(), problems);
+    view.linted = linted;
     view.estate.tolerances.mesh = thresholds.config.clone();
     view.estate.tolerances.findings.extend(thresholds.finding.clone());
     view
