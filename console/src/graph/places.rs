@@ -5,15 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use weft_model::graph::{Badge, Node, NodeKind, View};
+use weft_model::graph::{APP, Badge, EXTERNAL, Node, NodeKind, SERVICE, View};
 
-use super::links::{EXTERNAL, End, Link, UNKNOWN_ID};
+use super::links::{End, Link, UNKNOWN_ID};
 use crate::estate::{Estate, Workload};
-
-/// Prefix of the ids of service nodes.
-pub(super) const SERVICE: &str = "service/";
-/// Prefix of the ids of apps and their versions.
-pub(super) const APP: &str = "app/";
 
 /// Finds the node of each end.
 pub(super) struct Places<'a> {

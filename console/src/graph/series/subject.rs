@@ -1,12 +1,10 @@
 use std::fmt::Write;
 
+use weft_model::graph::{APP, EXTERNAL, SERVICE};
+
 use crate::{
     estate::Estate,
-    graph::{
-        HIDDEN_ID,
-        links::{EXTERNAL, UNKNOWN_ID},
-        places::{APP, SERVICE},
-    },
+    graph::{HIDDEN_ID, links::UNKNOWN_ID},
 };
 
 /// Before the name in the id of a namespace that a page draws as one node.

@@ -9,10 +9,10 @@ fn ids_become_matchers_and_nothing_else() {
     let matching = |id: &str| Subject::node(id, None).unwrap().matching();
     assert_eq!(matching("shop/pay"), "destination_workload_namespace=\"shop\",destination_workload=\"pay\"");
     assert_eq!(
-        matching("app/shop/pay/v1"),
+        matching("app:shop/pay/v1"),
         "destination_workload_namespace=\"shop\",destination_app=\"pay\",destination_version=\"v1\""
     );
-    assert_eq!(matching("service/pay.shop.svc.cluster.local"), "destination_service=\"pay.shop.svc.cluster.local\"");
+    assert_eq!(matching("service:pay.shop.svc.cluster.local"), "destination_service=\"pay.shop.svc.cluster.local\"");
     assert_eq!(matching("box:shop"), "destination_workload_namespace=\"shop\"");
     assert_eq!(
         matching("a/\"} or up{x=\"\\"),
@@ -30,9 +30,10 @@ fn ids_become_matchers_and_nothing_else() {
 fn rights_are_those_of_both_ends() {
     let of = |id: &str| Subject::edge(id, None).unwrap().namespaces(&Estate::default());
     assert_eq!(of("a/x->b/y"), ["a", "b"]);
-    assert_eq!(of("a/x->external/api.example.com"), ["a"]);
-    assert_eq!(of("unknown->external/api.example.com"), ["", ""]);
-    assert_eq!(of("a/x->service/pay.shop.svc.cluster.local"), ["a", "shop"]);
+    assert_eq!(of("a/x->external:api.example.com"), ["a"]);
+    assert_eq!(of("unknown->external:api.example.com"), ["", ""]);
+    assert_eq!(of("a/x->service:pay.shop.svc.cluster.local"), ["a", "shop"]);
+    assert_eq!(of("external/x->service/y"), ["external", "service"], "namespaces may be called so");
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn with_several_clusters_series_and_rights_are_of_one() {
     assert_eq!(node("shop/pay@unknown").matching(), format!("{workload},destination_cluster=~\"|unknown\""));
     assert_eq!(node("box:@west").matching(), "destination_cluster=\"west\"");
     assert_eq!(node("box:@west").outgoing().as_deref(), Some("source_cluster=\"west\""));
-    assert_eq!(Subject::node("external/api.example.com@west", Some("east")), None);
+    assert_eq!(Subject::node("external:api.example.com@west", Some("east")), None);
     // Without several clusters an `@` is a letter like others.
     assert!(Subject::node("shop/pay@west", None).unwrap().matching().ends_with("destination_workload=\"pay@west\""));
 
@@ -56,7 +57,7 @@ fn with_several_clusters_series_and_rights_are_of_one() {
     assert_eq!(node("shop/pay").namespaces(&estate), ["shop"]);
     assert_eq!(node("shop/pay@west").namespaces(&estate), ["shop", ""]);
     assert_eq!(edge("shop/web->shop/pay@west").namespaces(&estate), ["shop", "shop", ""]);
-    assert!(edge("shop/web@west->external/api.example.com").namespaces(&estate).contains(&String::new()));
+    assert!(edge("shop/web@west->external:api.example.com").namespaces(&estate).contains(&String::new()));
     for whole in ["box:@west", "box:@east"] {
         assert_eq!(node(whole).namespaces(&estate), [""], "{whole}");
     }

@@ -74,7 +74,7 @@ fn who_sees_all_sees_all() {
 fn a_host_outside_is_shown_to_those_whose_workload_calls_it() {
     let graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
     let shown = redact(graph, &|namespace| namespace == "vault");
-    assert_eq!(node(&shown, "external/secret.example.com").rate_in, 1.0);
+    assert_eq!(node(&shown, "external:secret.example.com").rate_in, 1.0);
 }
 
 /// Objects in `vault` that are about `shop/cart`, which the reader may see.
@@ -122,6 +122,28 @@ fn marks_do_not_name_what_is_hidden() {
         }
         assert!(marks.iter().any(|badge| badge.text.contains("VirtualService shop/ledger")), "{view}: {marks:?}");
         assert!(marks.iter().any(|badge| badge.text.contains("that you may not read splits")), "{view}: {marks:?}");
+    }
+}
+
+/// Ids of hosts, services, apps and boxes begin with words that namespaces may be called too.
+#[test]
+fn a_namespace_is_hidden_whatever_its_name() {
+    for namespace in ["external", "service", "app", "box"] {
+        let (till, safe) = (format!("{namespace}/till"), format!("{namespace}/safe"));
+        let seen = observed(vec![
+            between("shop/web", "shop/cart", "200", 5.0),
+            between("shop/web", &till, "200", 3.0),
+            between(&till, &safe, "200", 1.0),
+        ]);
+        for view in View::ALL {
+            let graph = draw_view(&seen, &Details::default(), &Estate::default(), view, None);
+            assert!(graph.nodes.iter().any(|node| node.namespace == namespace), "{view}: {:?}", graph.nodes);
+            assert!(graph.nodes.iter().all(|node| node.kind != NodeKind::External), "{view}: {:?}", graph.nodes);
+            let text = serde_json::to_string(&redact(graph.clone(), &|seen| seen == "shop")).unwrap();
+            assert!(!text.contains("till") && !text.contains("safe"), "{view}: {text}");
+            let text = serde_json::to_string(&redact(graph, &|seen| seen == namespace)).unwrap();
+            assert!(text.contains("till") && text.contains("safe"), "{view}: {text}");
+        }
     }
 }
 
