@@ -2,11 +2,15 @@
 
 mod refresh;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
-use weft_model::{audit::How, canary::Canaries, config::Status};
+use weft_model::{audit::How, canary::Canaries, config::Status, events::Renewed};
 
 pub use self::refresh::{present, refresh};
 use crate::{
@@ -31,7 +35,7 @@ const MAX_ANONYMOUS: usize = MAX_SUBSCRIBERS / 2;
 pub struct Message {
     /// What it tells.
     pub news: News,
-    /// The JSON of it for those who see everything; empty for a graph, which is made for whoever looks.
+    /// Its data for those who see everything.
     pub json: Arc<str>,
 }
 
@@ -70,7 +74,7 @@ impl Message {
             News::Status(status, view) => encode(&redact::status((**status).clone(), &view.list, sight)),
             News::Graph(_) => self.json.clone(),
             News::Canaries(list) => encode(&redact::canaries((**list).clone(), sight)),
-            News::Config(view) => encode(&redact::config(&view.list, sight)),
+            News::Config(view) => renewed(hash(&encode(&redact::config(&view.list, sight)))),
         }
     }
 
@@ -206,6 +210,17 @@ fn one_less<K: Ord>(counts: &mut BTreeMap<K, usize>, of: &K) {
             counts.remove(of);
         }
     }
+}
+
+/// What an event says of what is not in it.
+fn renewed(version: String) -> Arc<str> {
+    encode(&Renewed { version })
+}
+
+fn hash(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// The JSON of a resource as events carry it.

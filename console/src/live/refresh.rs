@@ -7,7 +7,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::MissedTickBehavior;
 
-use super::{Message, News, encode};
+use super::{Message, News, encode, hash, renewed};
 use crate::{app::App, graph::Ask};
 
 /// How often pages hear news.
@@ -35,7 +35,7 @@ impl Part {
         match self {
             Self::Config => {
                 let view = app.view();
-                let json = view.list_json.clone();
+                let json = renewed(hash(&view.list_json));
                 Message::everyone(News::Config(view), json)
             }
             Self::Status => {
@@ -49,8 +49,10 @@ impl Part {
                 Message::everyone(News::Canaries(list), json)
             }
             Self::Graph(graph) => {
-                app.graphs.seen(graph.moment(), false).await;
-                Message::everyone(News::Graph(graph), Arc::default())
+                let (observed, details) = app.graphs.seen(graph.moment(), false).await;
+                let took = [observed.took, details.took].map(|took| took.as_nanos().to_string()).join("-");
+                let version = format!("{}-{took}-{}", observed.at_ms, app.view().version);
+                Message::everyone(News::Graph(graph), renewed(version))
             }
         }
     }
@@ -141,7 +143,7 @@ pub async fn refresh(app: Arc<App>) {
             }
             Some((part, message)) = making.next() => {
                 making.made(&app, part);
-                // Whoever watches a graph looks whether theirs is new; the others are told only when they differ.
+                // Whoever watches a graph looks whether they know it; the others are told only when they differ.
                 if !matches!(message.news, News::Graph(_)) {
                     let name = message.news.name();
                     if sent.get(name) == Some(&message.json) {

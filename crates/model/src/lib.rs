@@ -7,6 +7,7 @@ pub mod config;
 pub mod details;
 pub mod diagnostic;
 pub mod edit;
+pub mod events;
 pub mod graph;
 pub mod hostname;
 pub mod mesh;

@@ -50,8 +50,14 @@ async fn events_carry_the_whole_state_and_then_the_news() {
     let first: BTreeSet<&str> = heard.iter().take(4).map(|(name, _)| name.as_str()).collect();
     assert_eq!(first, ["canaries", "config", "graph", "status"].into());
     assert_eq!(heard[0].0, "config", "what is configured waits for nobody");
-    let graphs = heard.iter().filter(|(name, _)| name == "graph");
-    assert!(graphs.clone().all(|(_, graph)| graph["windowS"] == 30));
+    // What is large is asked for, compressed and in scope; the stream says when.
+    for name in ["graph", "config"] {
+        let told: Vec<&Value> = heard.iter().filter(|(of, _)| of == name).map(|(_, data)| data).collect();
+        assert!(told.iter().all(|data| data.as_object().is_some_and(|data| data.len() == 1)), "{name}: {told:?}");
+        let versions: BTreeSet<&str> = told.iter().filter_map(|data| data["version"].as_str()).collect();
+        assert_eq!(versions.len(), told.len(), "{name} is told once a version: {told:?}");
+    }
+    assert!(heard.iter().filter(|(name, _)| name == "config").count() > 1, "the edit is told");
 
     let response = console.get("/api/v1/events").await;
     let shutdown = console.shutdown.clone();
