@@ -3,6 +3,7 @@
 pub mod edit;
 pub mod findings;
 pub mod help;
+pub mod hurry;
 pub mod hypothetical;
 pub mod owner;
 pub mod reload;
