@@ -116,7 +116,7 @@ impl From<EditError> for ApiError {
             EditError::Moved => Self::conflict(title, "Load the canaries again, and set the weights that you want."),
             EditError::Db(error) => error.into(),
             EditError::Effects(error) => effects_problem(&error, title),
-            error @ (EditError::Unrecorded(_) | EditError::Broken(_)) => Self::internal(&error),
+            error @ EditError::Unrecorded(_) => Self::internal(&error),
         }
     }
 }

@@ -51,7 +51,7 @@ impl Part {
             Self::Graph(graph) => {
                 let (observed, details) = app.graphs.seen(graph.moment(), false).await;
                 let took = [observed.took, details.took].map(|took| took.as_nanos().to_string()).join("-");
-                let version = format!("{}-{took}-{}", observed.at_ms, app.view().version);
+                let version = format!("{}-{took}-{}", observed.at_ms + observed.age_ms, app.view().version);
                 Message::everyone(News::Graph(graph), renewed(version))
             }
         }

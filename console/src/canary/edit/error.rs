@@ -44,7 +44,4 @@ pub enum EditError {
     /// What it would do is not known.
     #[error(transparent)]
     Effects(#[from] EffectsError),
-    /// The console itself failed.
-    #[error("the edit was interrupted: {0}")]
-    Broken(String),
 }
