@@ -8,6 +8,7 @@ use std::{
 use axum::{
     Router,
     http::header::CONTENT_TYPE,
+    response::IntoResponse,
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -97,16 +98,19 @@ async fn whoever_does_not_ask_prometheus_does_not_wait_for_it() {
     evaluation.abort();
 }
 
-/// Answers that there is nothing, but for what `hangs` says of a query.
+fn answer(body: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], body)
+}
+
+/// Answers that there is nothing, but for queries that `hangs` affirms: those it never answers.
 fn prometheus(hangs: fn(&str) -> bool) -> Router {
-    let json = [(CONTENT_TYPE, "application/json")];
     let query = move |body: String| async move {
         if hangs(&body) {
             std::future::pending::<()>().await;
         }
-        (json, r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#)
+        answer(r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#)
     };
-    let names = move || async move { (json, r#"{"status":"success","data":[]}"#) };
+    let names = || async { answer(r#"{"status":"success","data":[]}"#) };
     Router::new().route("/api/v1/query", post(query)).route("/api/v1/label/{name}/values", get(names))
 }
 
