@@ -113,7 +113,7 @@ fn strip(graph: &mut Graph, may: &mut dyn FnMut(&str) -> bool) {
 /// that is shown is told without their names.
 fn mark(badge: &mut Badge, may: &mut dyn FnMut(&str) -> bool) -> bool {
     if may(&badge.namespace) {
-        if let Some(text) = names::without(&badge.text, &mut |namespace: &str| !may(namespace)) {
+        if let Some(text) = names::message(&badge.text, &mut |namespace: &str| !may(namespace)) {
             badge.text = text;
         }
         return true;
