@@ -49,12 +49,13 @@ check: ## Formatting, clippy, layers
 	cargo clippy -p weft-frontend --target wasm32-unknown-unknown -- -D warnings
 	cargo xtask layers
 
-bench: ## Our proxy beside Envoy and HAProxy, the graph's frames beside Cytoscape.js, ratios; a large mesh's graph and the time to the first one; the operator at scale (as root)
+bench: ## Our proxy beside Envoy and HAProxy, the graph's frames beside Cytoscape.js, ratios; a large mesh's graph, the time to the first one and to an edit on another page; the operator at scale (as root)
 	@scripts/bootstrap bench
 	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app -p weft-console
 	cargo xtask bench $(ARGS)
 	@$(MAKE) --no-print-directory build page
 	cargo run --quiet --example first_graph
+	cargo run --quiet --example edit_shown
 	cargo run --quiet --example graph_frames
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
 	cargo run --quiet --example scale

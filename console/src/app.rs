@@ -16,7 +16,7 @@ use crate::{
     canary::{CanaryService, edit::Editor},
     config::{View, edit::ObjectEditor},
     db,
-    graph::{Answers, GraphCache, mtls_share},
+    graph::{Answers, Drawings, GraphCache, mtls_share},
     live::Live,
     mesh::fleet::Fleet,
     metrics::Metrics,
@@ -54,6 +54,8 @@ pub struct App {
     pub graphs: Arc<GraphCache>,
     /// Graphs as they are sent.
     pub answers: Answers,
+    /// The graph as lists and pages read it.
+    pub drawings: Drawings,
     /// Weighted routes.
     pub canaries: Arc<CanaryService>,
     /// Changes of weights.
@@ -117,14 +119,14 @@ impl App {
 
     /// The state of what the console depends on.
     pub async fn status(&self) -> Status {
-        let (observed, _, database) =
-            tokio::join!(self.graphs.get(MTLS_WINDOW_S), self.canaries.evaluate(), self.database_problem());
+        let (observed, operator, database) =
+            tokio::join!(self.graphs.get(MTLS_WINDOW_S), self.canaries.operator_problem(), self.database_problem());
         let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
         let view = self.view();
         let count = |severity| view.findings().filter(|finding| finding.severity == severity).count();
         Status {
             prometheus: observed.prometheus(),
-            operator: dependency(self.canaries.operator_problem().await),
+            operator: dependency(operator),
             database: dependency(database),
             findings: (count(Severity::Error), count(Severity::Warning), count(Severity::Info)),
             mtls_share: mtls_share(&observed),

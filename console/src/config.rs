@@ -3,6 +3,7 @@
 pub mod edit;
 pub mod findings;
 pub mod help;
+pub mod hurry;
 pub mod hypothetical;
 pub mod owner;
 pub mod reload;
@@ -34,6 +35,8 @@ pub struct View {
     pub estate: Estate,
     /// Weighted routes.
     pub splits: Vec<Split>,
+    /// What lint alone found in it; `None` where nobody linted.
+    pub linted: Option<Arc<[Diagnostic]>>,
     /// The list that the page shows.
     pub list: ConfigList,
     /// The same as JSON, for events.
@@ -55,6 +58,7 @@ impl View {
             version,
             estate,
             splits: splits(&snapshot),
+            linted: None,
             list_json: live::encode(&list),
             list,
             control_planes: control_planes(&snapshot),

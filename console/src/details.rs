@@ -12,12 +12,7 @@ use std::sync::Arc;
 
 use weft_model::graph::Graph;
 
-use crate::{
-    app::App,
-    config::View,
-    graph::{self, Observed, draw},
-    mesh::fleet::Seen,
-};
+use crate::{app::App, config::View, graph::Observed, mesh::fleet::Seen};
 
 /// One moment, as all lists and pages see it.
 pub struct Moment {
@@ -26,7 +21,7 @@ pub struct Moment {
     /// What was observed.
     pub observed: Arc<Observed>,
     /// The same as nodes and edges.
-    pub graph: Graph,
+    pub graph: Arc<Graph>,
     /// What control planes say of proxies.
     pub seen: Arc<Seen>,
 }
@@ -35,10 +30,13 @@ impl Moment {
     /// Takes the present one over `window_s` seconds.
     pub async fn take(app: &App, window_s: u64) -> Self {
         let view = app.view();
-        let moment = graph::Moment::last(window_s);
-        let ((observed, details), seen) =
-            tokio::join!(app.graphs.seen(moment, true), app.fleet.seen(&view.control_planes));
-        let graph = draw(&observed, &details, &view.estate, weft_model::graph::View::default(), None);
+        let ((observed, graph), seen) =
+            tokio::join!(app.drawings.get(window_s, &view), app.fleet.seen(&view.control_planes));
         Self { view, observed, graph, seen }
+    }
+
+    /// The present one as far as it is configured: nobody is asked.
+    pub fn configured(app: &App) -> Self {
+        Self { view: app.view(), observed: Arc::default(), graph: Arc::default(), seen: Arc::default() }
     }
 }

@@ -5,6 +5,7 @@ mod assemble;
 mod cache;
 mod clusters;
 mod details;
+mod drawings;
 mod flow;
 pub mod health;
 mod links;
@@ -20,6 +21,7 @@ pub use self::{
     cache::{GraphCache, Moment, OWN_CLUSTER},
     clusters::Clusters,
     details::{Details, Figures},
+    drawings::Drawings,
     flow::{Flow, Peer, Reporter},
     health::error_share,
     observed::{Observed, mtls_share, observe},

@@ -110,8 +110,8 @@ async fn no_spans_here() -> ApiError {
 
 /// What of the API asks who calls.
 fn guarded() -> Routes {
-    let events =
-        "Events status, config, graph and canaries, each with the JSON of the resource of that name, as they happen.";
+    let events = "Events as they happen: status and canaries with the JSON of the resource of that name; config and \
+        graph say that the resource of that name is another one.";
     api::routes().with(routes::get("/events", events, events::subscribe).answering(
         200,
         Some("text/event-stream"),

@@ -1,19 +1,19 @@
 //! Live updates: one refresher works for all pages that listen, and only while one does.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod refresh;
 
-use futures::{
-    FutureExt, StreamExt,
-    future::{self, BoxFuture},
-    stream::FuturesUnordered,
+use std::{
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    sync::Arc,
 };
+
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast};
+use weft_model::{audit::How, canary::Canaries, config::Status, events::Renewed};
 
-use weft_model::{audit::How, canary::Canaries, config::Status};
-
+pub use self::refresh::{present, refresh};
 use crate::{
-    app::App,
     auth::{Caller, Sight},
     config::View,
     graph::Ask,
@@ -21,8 +21,6 @@ use crate::{
     redact,
 };
 
-/// How often pages hear news.
-const INTERVAL: Duration = Duration::from_millis(1500);
 /// Messages that a slow page may be behind.
 const BACKLOG: usize = 64;
 /// Pages of one person that may listen at once; a browser opens six over HTTP/1.1.
@@ -33,7 +31,7 @@ const MAX_OF_PERSON: usize = 8;
 pub struct Message {
     /// What it tells.
     pub news: News,
-    /// The JSON of it for those who see everything; empty for a graph, which is made for whoever looks.
+    /// Its data for those who see everything.
     pub json: Arc<str>,
 }
 
@@ -72,7 +70,7 @@ impl Message {
             News::Status(status, view) => encode(&redact::status((**status).clone(), &view.list, sight)),
             News::Graph(_) => self.json.clone(),
             News::Canaries(list) => encode(&redact::canaries((**list).clone(), sight)),
-            News::Config(view) => encode(&redact::config(&view.list, sight)),
+            News::Config(view) => renewed(hash(&encode(&redact::config(&view.list, sight)))),
         }
     }
 
@@ -215,84 +213,20 @@ fn one_less<K: Ord>(counts: &mut BTreeMap<K, usize>, of: &K) {
     }
 }
 
+/// What an event says of what is not in it.
+fn renewed(version: String) -> Arc<str> {
+    encode(&Renewed { version })
+}
+
+fn hash(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 /// The JSON of a resource as events carry it.
 pub fn encode(value: &impl serde::Serialize) -> Arc<str> {
     serde_json::to_string(value).unwrap_or_default().into()
-}
-
-/// The present state of everything that a page shows, each part as soon as it is known: what is configured does not wait
-/// for Prometheus. Of a graph it is only told that there is a newer one: who asks for it gets what they may see.
-pub fn present(app: &Arc<App>, graphs: &[Arc<Ask>]) -> FuturesUnordered<BoxFuture<'static, Message>> {
-    let parts = FuturesUnordered::new();
-    let view = app.view();
-    parts.push(future::ready(Message::everyone(News::Config(view.clone()), view.list_json.clone())).boxed());
-    let own = app.clone();
-    parts.push(
-        async move {
-            let status = Arc::new(own.status().await);
-            let json = encode(&*status);
-            Message::everyone(News::Status(status, own.view()), json)
-        }
-        .boxed(),
-    );
-    let own = app.clone();
-    parts.push(
-        async move {
-            let list = own.canaries.evaluate().await;
-            let json = encode(&*list);
-            Message::everyone(News::Canaries(list), json)
-        }
-        .boxed(),
-    );
-    for graph in graphs {
-        let (own, graph) = (app.clone(), graph.clone());
-        let told = async move {
-            own.graphs.seen(graph.moment(), false).await;
-            Message::everyone(News::Graph(graph), Arc::default())
-        };
-        parts.push(told.boxed());
-    }
-    parts
-}
-
-/// Refreshes what pages show every second and a half, and at once when configuration changes; rests while nobody
-/// listens. Ends at shutdown.
-pub async fn refresh(app: Arc<App>) {
-    let mut config = app.config.clone();
-    let mut sent: BTreeMap<&'static str, Arc<str>> = BTreeMap::new();
-    loop {
-        if app.live.watched().is_empty() {
-            sent.clear();
-            tokio::select! {
-                () = app.live.arrived.notified() => {}
-                () = app.shutdown.wait() => return,
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            // Quantiles that were pending are here: pages need not wait for them any longer.
-            () = app.graphs.completed() => {}
-            changed = config.changed() => if changed.is_err() { return },
-            () = app.shutdown.wait() => return,
-        }
-        let mut parts = present(&app, &app.live.watched());
-        loop {
-            let message = tokio::select! {
-                message = parts.next() => message,
-                () = app.shutdown.wait() => return,
-            };
-            let Some(message) = message else { break };
-            // Whoever watches a graph looks whether theirs is new; the others are told only when they differ.
-            if !matches!(message.news, News::Graph(_)) {
-                let name = message.news.name();
-                if sent.get(name) == Some(&message.json) {
-                    continue;
-                }
-                sent.insert(name, message.json.clone());
-            }
-            app.live.send(message);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::config::hurry::Hurry;
+
 /// In the file.
 const WRITTEN: &str = "written";
 /// The write failed.
@@ -35,6 +37,7 @@ pub struct Metrics {
     subscribers: Gauge,
     reloads: Counter,
     edits: Counter,
+    hurry: Hurry,
 }
 
 impl Default for Metrics {
@@ -56,7 +59,7 @@ impl Metrics {
         registry.register("subscribers", "Pages that listen to live events", subscribers.clone());
         registry.register("config_reloads", "Times that changed configuration was taken up", reloads.clone());
         registry.register("edits", "Weight edits written, undone ones included", edits.clone());
-        Self { registry, spans, spans_held, requests, subscribers, reloads, edits }
+        Self { registry, spans, spans_held, requests, subscribers, reloads, edits, hurry: Hurry::default() }
     }
 
     fn count_spans(&self, outcome: &'static str, count: usize) {
@@ -103,9 +106,15 @@ impl Metrics {
         self.reloads.inc();
     }
 
-    /// An edit was written.
+    /// An edit was written; whoever follows the configuration hurries to show it.
     pub fn edited(&self) {
         self.edits.inc();
+        self.hurry.ask();
+    }
+
+    /// Whether edits are waited for.
+    pub fn hurry(&self) -> &Hurry {
+        &self.hurry
     }
 
     /// Prometheus' text format.

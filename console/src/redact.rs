@@ -1,11 +1,14 @@
 //! What somebody is shown of an answer: namespaces that they do not see are not in it.
 
+pub(crate) mod names;
 pub mod views;
+
+use std::collections::BTreeSet;
 
 use weft_model::{
     Diagnostic, Severity,
     canary::Canaries,
-    config::{ConfigList, Meta, Status},
+    config::{ConfigList, ConfigRow, Meta, Status},
     mesh::Drift,
     trace::{Span, Trace, TraceRow},
 };
@@ -14,16 +17,30 @@ use crate::auth::Sight;
 
 /// Objects and findings.
 pub fn config(list: &ConfigList, sight: &Sight) -> ConfigList {
-    ConfigList {
-        rows: list.rows.iter().filter(|row| sight.sees(&row.object.namespace)).cloned().collect(),
-        file_findings: file_findings(list, sight),
-        next: None,
+    let shown = list.rows.iter().filter(|row| sight.sees(&row.object.namespace));
+    let rows = rows(shown.cloned().collect(), list, sight);
+    ConfigList { rows, file_findings: file_findings(list, sight), next: None }
+}
+
+/// Rows of objects that are seen, with findings that name none that is not. `list` is the whole one.
+pub fn rows(mut rows: Vec<ConfigRow>, list: &ConfigList, sight: &Sight) -> Vec<ConfigRow> {
+    if *sight != Sight::All {
+        let all: BTreeSet<&str> = list.rows.iter().map(|row| row.object.namespace.as_str()).collect();
+        let mut hides = |namespace: &str| all.contains(namespace) && !sight.sees(namespace);
+        for finding in rows.iter_mut().flat_map(|row| &mut row.findings) {
+            names::finding(finding, &mut hides);
+        }
     }
+    rows
 }
 
 /// Findings that belong to no object.
 pub fn file_findings(list: &ConfigList, sight: &Sight) -> Vec<Diagnostic> {
-    list.file_findings.iter().filter(|finding| sees_finding(finding, sight)).cloned().collect()
+    let mut shown: Vec<Diagnostic> =
+        list.file_findings.iter().filter(|finding| sees_finding(finding, sight)).cloned().collect();
+    let mut hides = |namespace: &str| !namespace.is_empty() && !sight.sees(namespace);
+    shown.iter_mut().for_each(|finding| names::finding(finding, &mut hides));
+    shown
 }
 
 /// A finding about a file may quote anything that is in it, so it is for those who see the mesh as a whole.
@@ -31,9 +48,17 @@ fn sees_finding(finding: &Diagnostic, sight: &Sight) -> bool {
     sight.sees(finding.object.as_ref().map_or("", |object| object.namespace.as_str()))
 }
 
-/// What a draft of somebody's own brings with it; what is about no object is about the draft.
-pub fn findings(findings: &mut Vec<Diagnostic>, sight: &Sight) {
+/// What a draft of somebody's own brings with it; what is about no object is about the draft. `namespaces` are all that
+/// there are.
+pub fn findings(findings: &mut Vec<Diagnostic>, namespaces: &BTreeSet<String>, sight: &Sight) {
     findings.retain(|finding| finding.object.as_ref().is_none_or(|object| sight.sees(&object.namespace)));
+    named(findings, namespaces, sight);
+}
+
+/// The same of findings about the draft itself: all of them are shown, without the names of what is not seen.
+pub fn named(findings: &mut [Diagnostic], namespaces: &BTreeSet<String>, sight: &Sight) {
+    let mut hides = |namespace: &str| namespaces.contains(namespace) && !sight.sees(namespace);
+    findings.iter_mut().for_each(|finding| names::finding(finding, &mut hides));
 }
 
 /// Weighted routes.

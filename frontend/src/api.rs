@@ -37,6 +37,8 @@ const TIMEOUT_MS: u32 = 15_000;
 /// Rows of one page of a list, and pages of one list, that are asked for at most.
 const ROWS: usize = 5_000;
 const MAX_PAGES: usize = 20;
+/// Namespaces that a graph is narrowed to at most.
+const MAX_NAMESPACES: usize = 200;
 
 /// What an answer is, or what went wrong and what to do.
 pub type Answer<T> = Result<T, Problem>;
@@ -61,14 +63,21 @@ pub async fn status() -> Answer<Status> {
     get("/status").await
 }
 
-/// The graph as `view` wants it: its window, its kind of nodes, and the moment that it shows.
+/// The graph as `view` wants it: its window, its kind of nodes, the moment that it shows, and what is in scope.
 pub async fn graph(view: &View) -> Answer<Graph> {
     get(&graph_path(view)).await
 }
 
 fn graph_path(view: &View) -> String {
     let at = if view.graph.at_ms > 0 { format!("&at={}", view.graph.at_ms) } else { String::new() };
-    format!("/graph?window={}{}{at}", view.window_s, of(view.graph.nodes))
+    let names = &view.namespaces;
+    // More than the console takes are chosen from all that it has.
+    let scope = if names.is_empty() || names.len() > MAX_NAMESPACES {
+        String::new()
+    } else {
+        format!("&namespaces={}", encode(&names.join(",")))
+    };
+    format!("/graph?window={}{}{at}{scope}", view.window_s, of(view.graph.nodes))
 }
 
 /// The address of the graph as `view` wants it.

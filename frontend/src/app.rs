@@ -138,12 +138,14 @@ fn first_answers(app: App) {
     spawn_local(async move { app.status.update_with(api::status().await) });
     spawn_local(async move { app.canaries.update_with(api::canaries().await) });
     spawn_local(async move { app.config.update_with(api::config().await) });
-    let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes, view.graph.at_ms)));
+    let wanted = Memo::new(move |_| {
+        app.view.with(|view| (view.window_s, view.graph.nodes, view.graph.at_ms, view.namespaces.clone()))
+    });
     Effect::new(move |_| {
         // Read, not only tracked: a memo that nobody has read follows nothing yet.
         let _ = wanted.get();
         let view = app.view.get_untracked();
-        spawn_local(async move { app.take_graph(api::graph(&view).await) });
+        spawn_local(async move { app.take_graph_of(&view, api::graph(&view).await) });
     });
 }
 

@@ -18,6 +18,7 @@ pub mod queries;
 pub mod sign_in;
 pub mod sources;
 pub mod traces;
+pub mod turns;
 pub mod waterfall;
 pub mod weights;
 pub mod words;

@@ -1,5 +1,7 @@
 //! The event stream: connects, reconnects with backoff, and hands each event to the shared state.
 
+mod renewal;
+
 use std::{cell::RefCell, rc::Rc};
 
 use gloo_timers::callback::Timeout;
@@ -7,7 +9,9 @@ use leptos::{ev, prelude::*};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent};
+use weft_model::events::Renewed;
 
+use self::renewal::Renewal;
 use crate::{
     api, browser,
     state::{App, Link},
@@ -106,15 +110,13 @@ fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
         "status",
         Box::new(move |event| take(app, &event, |app, status| app.status.update(|load| load.settle(Ok(status))))),
     );
-    listen("graph", Box::new(move |event| take(app, &event, |app, graph| app.take_graph(Ok(graph)))));
+    let (graph, config) = (Renewal::default(), Renewal::default());
+    listen("graph", Box::new(move |event| take(app, &event, |app, _: Renewed| renewal::graph(app, &graph))));
     listen(
         "canaries",
         Box::new(move |event| take(app, &event, |app, list| app.canaries.update(|load| load.settle(Ok(list))))),
     );
-    listen(
-        "config",
-        Box::new(move |event| take(app, &event, |app, list| app.config.update(|load| load.settle(Ok(list))))),
-    );
+    listen("config", Box::new(move |event| take(app, &event, |app, _: Renewed| renewal::config(app, &config))));
     let mut connection = connection.borrow_mut();
     connection.retry = None;
     connection.stream = Some(Stream { source, _listeners: listeners });

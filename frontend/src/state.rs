@@ -278,6 +278,13 @@ impl App {
         self.graph.update(|load| load.settle(answer));
     }
 
+    /// The same of a graph that was asked for as `asked` says, unless other namespaces are in scope by now.
+    pub fn take_graph_of(self, asked: &View, answer: Result<Graph, Problem>) {
+        if self.view.with_untracked(|view| view.namespaces == asked.namespaces) {
+            self.take_graph(answer);
+        }
+    }
+
     /// Shows a message for a while.
     pub fn toast(self, text: impl Into<String>, failed: bool, undo: Option<(String, f64)>) {
         let now = browser::now();

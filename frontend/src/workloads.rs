@@ -4,7 +4,7 @@
 use weft_model::{
     Counted,
     details::{Detail, Row, Subject},
-    graph::{Health, View as NodeView},
+    graph::{APP, Health, SERVICE, View as NodeView},
 };
 
 use crate::{
@@ -34,9 +34,9 @@ pub fn graph_of(one: &Detail, view: &View) -> View {
     let (row, mut to) = (&one.row, view.enter(Room::Graph));
     (to.graph.nodes, to.graph.focus) = match row.subject {
         Subject::Namespace => (to.graph.nodes, fold::id(&row.name)),
-        Subject::App => (NodeView::App, format!("app/{}", place(row))),
+        Subject::App => (NodeView::App, format!("{APP}{}", place(row))),
         Subject::Workload => (NodeView::Workload, place(row)),
-        Subject::Service => (NodeView::Service, format!("service/{}", row.host)),
+        Subject::Service => (NodeView::Service, format!("{SERVICE}{}", row.host)),
     };
     if !view.shows(&row.namespace) {
         to.namespaces.clear();
@@ -101,9 +101,9 @@ mod tests {
         let to = |subject| graph_of(&detail(subject, &[], None), &view);
         let focus = |subject| to(subject).graph.focus;
         assert_eq!(focus(Subject::Namespace), "box:shop");
-        assert_eq!(focus(Subject::App), "app/shop/cart");
+        assert_eq!(focus(Subject::App), "app:shop/cart");
         assert_eq!(focus(Subject::Workload), "shop/cart");
-        assert_eq!(focus(Subject::Service), "service/cart.shop.svc.cluster.local");
+        assert_eq!(focus(Subject::Service), "service:cart.shop.svc.cluster.local");
         assert!(to(Subject::Workload).namespaces.is_empty(), "what is not in scope is not on the graph");
         assert_eq!(to(Subject::Service).graph.nodes, NodeView::Service);
     }

@@ -206,7 +206,12 @@ pub fn mesh(workloads: usize, calls: usize, namespaces: usize) -> Graph {
             let incoming = || edges.iter().filter(|edge| edge.destination == own);
             let rate_in: f64 = incoming().map(|edge| edge.rate).sum();
             let failed: f64 = incoming().filter_map(|edge| Some(edge.rate * edge.error_share?)).sum();
-            let badge = |kind: &str, text: &str| Badge { kind: kind.into(), severity: None, text: text.into() };
+            let badge = |kind: &str, text: &str| Badge {
+                kind: kind.into(),
+                severity: None,
+                text: text.into(),
+                namespace: String::new(),
+            };
             Node {
                 id: own.clone(),
                 kind: if index == 0 { NodeKind::Gateway } else { NodeKind::Workload },

@@ -194,9 +194,9 @@ async fn views_panel_charts_and_saved_views() {
 
     // The four views name their nodes each in its own way.
     for (view, id) in [
-        ("app", "app/shop/order-service"),
-        ("versioned-app", "app/shop/order-service/v2"),
-        ("service", "service/order-service.shop.svc.cluster.local"),
+        ("app", "app:shop/order-service"),
+        ("versioned-app", "app:shop/order-service/v2"),
+        ("service", "service:order-service.shop.svc.cluster.local"),
         ("workload", "shop/order-service-v2"),
     ] {
         choose(&browser, "[data-testid=graph-view]", view).await;

@@ -10,7 +10,7 @@ use weft_model::{
 };
 
 use super::{
-    Arm, Split, State, TrackerKey, connections,
+    Arm, Heard, Split, TrackerKey, connections,
     red::Red,
     stats::wilson,
     tracker::Tracker,
@@ -38,10 +38,10 @@ pub(super) enum Standing {
 }
 
 /// What is known about each split's way to the proxies.
-pub(super) fn settle(state: &State, splits: &[Split]) -> BTreeMap<TrackerKey, Settled> {
+pub(super) fn settle(heard: &Heard, splits: &[Split]) -> BTreeMap<TrackerKey, Settled> {
     let of = |split: &Split| {
-        let ack = state.acks.get(&ObjectKey::from(&split.object)).filter(|ack| ack.content == split.content);
-        match (ack, &state.operator) {
+        let ack = heard.acks.get(&ObjectKey::from(&split.object)).filter(|ack| ack.content == split.content);
+        match (ack, &heard.problem) {
             (Some(ObjectAck { acked_at_ms: Some(at), .. }), _) => Settled::At(*at),
             (_, Some(_)) => Settled::Unknown,
             (Some(ack), None) if !ack.pending.is_empty() => Settled::Waiting(format!(

@@ -60,7 +60,7 @@ impl Editor {
     pub async fn preview(&self, edit: &WeightEdit, credential: Option<&Credential>) -> Result<EditPreview, EditError> {
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
-        let moved_rate = self.canaries.rate(&plan.key, edit.route_index).await.map(|rate| plan.moved_share() * rate);
+        let moved_rate = self.canaries.rate(&plan.key, edit.route_index).map(|rate| plan.moved_share() * rate);
         let command = plan.command();
         let access = Access { index: Some(&view.index), credential };
         let [numbers, words] = plan.forms();
@@ -72,8 +72,7 @@ impl Editor {
             other => other?,
         };
         let diff = preview.diff;
-        let effects = hypothetical::effects(view, Change::Put(preview.after)).await;
-        let effects = effects.map_err(|error| EditError::Broken(error.to_string()))?;
+        let effects = hypothetical::effects(view, Change::Put(preview.after)).await?;
         Ok(EditPreview { diff, new_findings: effects.new, mended_findings: effects.mended, moved_rate, command })
     }
 

@@ -1,6 +1,9 @@
 //! Keeps the counts of one split up to date.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
 
 use weft_model::metrics::ROUTE_REQUESTS_TOTAL;
 
@@ -39,6 +42,8 @@ pub(super) struct Tracker {
     recent: VecDeque<(f64, u64)>,
     /// Up to when Prometheus was read.
     read_until: f64,
+    /// When its history was last asked for.
+    pub tried: Option<Instant>,
 }
 
 fn seconds(ms: u64) -> f64 {
@@ -62,6 +67,7 @@ impl Tracker {
             stickiness: Stickiness::new(split.shares(), spotlight(&split.shares()), since),
             recent: VecDeque::new(),
             read_until: since,
+            tried: None,
         }
     }
 

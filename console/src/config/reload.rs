@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
-use weft_api::Change;
+use weft_api::{Change, ObjectKey};
 use weft_mesh::{Settings, Snapshot, Store};
 use weft_model::Diagnostic;
 use weft_runtime::{Shutdown, StartupError};
@@ -19,6 +19,8 @@ use crate::metrics::Metrics;
 
 /// The least time between two views of a cluster, where something changes all the time; each view is linted as a whole.
 const CLUSTER_PACE: Duration = Duration::from_millis(500);
+/// Lint that takes longer than this is not waited for by whoever has written.
+const HASTE: Duration = Duration::from_millis(100);
 /// A view that takes long to make is made more seldom: this share of the time is left for everything else.
 const REST: u32 = 4;
 
@@ -111,9 +113,11 @@ async fn begin(
     store.apply(first.changes);
     let present = thresholds.borrow_and_update().clone();
     let known = (first.index, first.problems);
+    let began = Instant::now();
     let view = view(1, store.snapshot(), &known, &present).await;
+    let linting = began.elapsed();
     let (publish, views) = watch::channel(Arc::new(view));
-    let follower = Follower { source, store, known, thresholds, publish, metrics };
+    let follower = Follower { source, store, known, thresholds, publish, metrics, linting };
     let task = tokio::spawn(async move {
         tokio::select! {
             () = follower.follow() => {}
@@ -131,6 +135,8 @@ struct Follower {
     thresholds: watch::Receiver<Thresholds>,
     publish: watch::Sender<Arc<View>>,
     metrics: Arc<Metrics>,
+    /// How long the last view took to lint.
+    linting: Duration,
 }
 
 impl Follower {
@@ -141,18 +147,49 @@ impl Follower {
                 news = self.source.next() => self.take(news),
                 () = changed(&mut self.thresholds) => {}
             }
-            // What comes until the next view is due goes into it.
-            while let Ok(more) = timeout_at(due, self.source.next()).await {
-                self.take(more);
-            }
+            self.gather(due).await;
             let began = Instant::now();
-            let version = self.publish.borrow().version + 1;
             let thresholds = self.thresholds.borrow_and_update().clone();
-            let view = view(version, self.store.snapshot(), &self.known, &thresholds).await;
+            if self.metrics.hurry().is_on() && self.linting > HASTE {
+                let hasty = self.hasty(&thresholds);
+                self.publish.send_replace(Arc::new(hasty));
+            }
+            let linted = Instant::now();
+            let view = view(self.version(), self.store.snapshot(), &self.known, &thresholds).await;
+            self.linting = linted.elapsed();
             self.metrics.reloaded();
             self.publish.send_replace(Arc::new(view));
             due = self.source.due(began);
         }
+    }
+
+    /// Takes what comes until the next view is due, or until somebody waits for it.
+    async fn gather(&mut self, due: Instant) {
+        while !self.metrics.hurry().is_on() {
+            tokio::select! {
+                () = self.metrics.hurry().asked() => {}
+                more = timeout_at(due, self.source.next()) => match more {
+                    Ok(more) => self.take(more),
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    /// The number of the next view.
+    fn version(&self) -> u64 {
+        self.publish.borrow().version + 1
+    }
+
+    /// The present state with what lint found in the one before, as far as its objects are still there.
+    fn hasty(&self, thresholds: &Thresholds) -> View {
+        let snapshot = self.store.snapshot();
+        let last = self.publish.borrow().linted.clone();
+        let is_there = |finding: &&Diagnostic| {
+            finding.object.as_ref().is_none_or(|object| snapshot.object(&ObjectKey::from(object)).is_some())
+        };
+        let found: Vec<Diagnostic> = last.iter().flat_map(|found| found.iter()).filter(is_there).cloned().collect();
+        assemble(self.version(), snapshot.clone(), &self.known, thresholds, &found)
     }
 
     fn take(&mut self, news: News) {
@@ -172,25 +209,40 @@ async fn changed(thresholds: &mut watch::Receiver<Thresholds>) {
 async fn view(
     version: u64,
     snapshot: Arc<Snapshot>,
+    known: &(Index, Vec<Diagnostic>),
+    thresholds: &Thresholds,
+) -> View {
+    let lint = {
+        let (snapshot, index) = (snapshot.clone(), known.0.clone());
+        tokio::task::spawn_blocking(move || findings::lint(&snapshot, &index))
+    };
+    let linted: Option<Arc<[Diagnostic]>> = match lint.await {
+        Ok(found) => Some(found.into()),
+        Err(error) => {
+            tracing::error!(%error, "lint failed; its findings are missing");
+            None
+        }
+    };
+    let mut view = assemble(version, snapshot, known, thresholds, linted.as_deref().unwrap_or_default());
+    view.linted = linted;
+    view
+}
+
+/// Puts a view together from a state and what lint found in it.
+fn assemble(
+    version: u64,
+    snapshot: Arc<Snapshot>,
     (index, problems): &(Index, Vec<Diagnostic>),
     thresholds: &Thresholds,
+    found: &[Diagnostic],
 ) -> View {
     let mut problems = problems.clone();
     problems.extend(thresholds.finding.clone());
-    let lint = {
-        let (snapshot, index) = (snapshot.clone(), index.clone());
-        tokio::task::spawn_blocking(move || findings::lint(&snapshot, &index))
-    };
-    match lint.await {
-        // A check of one object alone may find what the reader found already.
-        Ok(found) => {
-            for finding in found {
-                if !problems.iter().any(|known| findings::same(known, &finding)) {
-                    problems.push(finding);
-                }
-            }
+    // A check of one object alone may find what the reader found already.
+    for finding in found {
+        if !problems.iter().any(|known| findings::same(known, finding)) {
+            problems.push(finding.clone());
         }
-        Err(error) => tracing::error!(%error, "lint failed; its findings are missing"),
     }
     let mut view = View::new(version, snapshot, index.clone(), problems);
     view.estate.tolerances.mesh = thresholds.config.clone();

@@ -222,9 +222,8 @@ impl<'a> Lists<'a> {
 
 /// Whether an id of the graph is a workload's.
 pub fn is_workload(id: &str) -> bool {
-    id.split_once('/').is_some_and(|(namespace, name)| {
-        !namespace.is_empty() && !name.contains('/') && !["external", "service", "app", "box"].contains(&namespace)
-    })
+    id.split_once('/')
+        .is_some_and(|(namespace, name)| !namespace.is_empty() && !namespace.contains(':') && !name.contains('/'))
 }
 
 fn count(findings: &mut Findings, row: &ConfigRow) {
@@ -233,6 +232,21 @@ fn count(findings: &mut Findings, row: &ConfigRow) {
             Severity::Error => findings.errors += 1,
             Severity::Warning => findings.warnings += 1,
             Severity::Info => findings.notes += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_workload;
+
+    #[test]
+    fn namespaces_of_any_name_have_workloads() {
+        for id in ["shop/cart", "external/web", "service/web", "app/web", "shop/cart@west"] {
+            assert!(is_workload(id), "{id}");
+        }
+        for id in ["unknown", "hidden", "external:a.example", "service:a.shop", "app:shop/cart", "box:shop", "a/b/c"] {
+            assert!(!is_workload(id), "{id}");
         }
     }
 }

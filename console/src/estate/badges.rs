@@ -11,6 +11,7 @@ use weft_mesh::{Snapshot, Typed, resolve::labels_match};
 use weft_model::{Diagnostic, Hostname, ObjectRef, graph::Badge};
 
 use super::Estate;
+use crate::graph::tamed;
 
 /// Puts every mark on the workloads of `estate`.
 pub(super) fn mark(estate: &mut Estate, snapshot: &Snapshot, findings: &[Diagnostic]) {
@@ -76,7 +77,7 @@ fn canaries(estate: &Estate, snapshot: &Snapshot, vs: &Typed<VirtualService>) ->
             .collect();
         let hosts = route.route.iter().map(|to| snapshot.resolve_host(&to.destination.host, vs.namespace()));
         let text = format!("{} splits requests by weight: {}", vs.reference(), split.join(", "));
-        (hosts.flat_map(|host| covered(estate, &host)).collect(), plain("canary", text))
+        (hosts.flat_map(|host| covered(estate, &host)).collect(), plain("canary", vs.namespace(), text))
     };
     weighted.map(badge).collect()
 }
@@ -95,7 +96,8 @@ fn faults(estate: &Estate, snapshot: &Snapshot, vs: &Typed<VirtualService>) -> O
     }
     let hosts = faulty.iter().flat_map(|route| &route.route).map(|to| to.destination.host.as_str());
     let ids = hosts.flat_map(|host| covered(estate, &snapshot.resolve_host(host, vs.namespace()))).collect();
-    Some((ids, plain("fault", format!("{} injects {} on purpose", vs.reference(), what.join(" and ")))))
+    let text = format!("{} injects {} on purpose", vs.reference(), what.join(" and "));
+    Some((ids, plain("fault", vs.namespace(), text)))
 }
 
 fn breakers(estate: &Estate, snapshot: &Snapshot, rule: &Typed<DestinationRule>) -> Vec<(BTreeSet<String>, Badge)> {
@@ -104,13 +106,13 @@ fn breakers(estate: &Estate, snapshot: &Snapshot, rule: &Typed<DestinationRule>)
     let breaks = |policy: &TrafficPolicy| policy.connection_pool.is_some() || policy.outlier_detection.is_some();
     let text = |part: &str| format!("{} limits connections or ejects failing endpoints{part}", rule.reference());
     if rule.traffic_policy.as_ref().is_some_and(breaks) {
-        return vec![(all, plain("circuit-breaker", text("")))];
+        return vec![(all, plain("circuit-breaker", rule.namespace(), text("")))];
     }
     let subsets = rule.subsets.iter().filter(|subset| subset.traffic_policy.as_ref().is_some_and(breaks));
     let badge = |subset: &weft_api::networking::destination_rule::Subset| {
         let labels = |id: &&String| estate.workloads.get(*id).is_some_and(|w| labels_match(&subset.labels, &w.labels));
         let ids = all.iter().filter(labels).cloned().collect();
-        (ids, plain("circuit-breaker", text(&format!(" of subset {}", subset.name))))
+        (ids, plain("circuit-breaker", rule.namespace(), text(&format!(" of subset {}", subset.name))))
     };
     subsets.map(badge).collect()
 }
@@ -139,14 +141,17 @@ fn of_other(estate: &Estate, snapshot: &Snapshot, reference: &ObjectRef, spec: &
     }
 }
 
+/// One mark for each workload and namespace that findings about it stand in: whoever may not read one of these namespaces
+/// is not shown its mark.
 fn lint(findings: &[Diagnostic], concerned: &BTreeMap<ObjectRef, BTreeSet<String>>) -> Vec<(BTreeSet<String>, Badge)> {
-    let mut by_workload: BTreeMap<&str, Vec<&Diagnostic>> = BTreeMap::new();
+    let mut by_workload: BTreeMap<(&str, &str), Vec<&Diagnostic>> = BTreeMap::new();
     for finding in findings {
-        for id in finding.object.as_ref().and_then(|object| concerned.get(object)).into_iter().flatten() {
-            by_workload.entry(id).or_default().push(finding);
+        let Some(object) = &finding.object else { continue };
+        for id in concerned.get(object).into_iter().flatten() {
+            by_workload.entry((id, &object.namespace)).or_default().push(finding);
         }
     }
-    let badge = |(id, found): (&str, Vec<&Diagnostic>)| {
+    let badge = |((id, namespace), found): ((&str, &str), Vec<&Diagnostic>)| {
         let worst = found.iter().max_by_key(|finding| finding.severity)?;
         let object = worst.object.as_ref().map(|object| format!("{object}: ")).unwrap_or_default();
         let more = match found.len() - 1 {
@@ -154,11 +159,12 @@ fn lint(findings: &[Diagnostic], concerned: &BTreeMap<ObjectRef, BTreeSet<String
             more => format!(" (and {more} more)"),
         };
         let text = format!("{object}{}{more}", worst.message);
-        Some(([id.to_owned()].into(), Badge { kind: "lint".into(), severity: Some(worst.severity), text }))
+        let badge = Badge { severity: Some(worst.severity), ..plain("lint", namespace, text) };
+        Some(([id.to_owned()].into(), badge))
     };
     by_workload.into_iter().filter_map(badge).collect()
 }
 
-fn plain(kind: &str, text: String) -> Badge {
-    Badge { kind: kind.into(), severity: None, text }
+fn plain(kind: &str, namespace: &str, text: String) -> Badge {
+    Badge { kind: kind.into(), severity: None, text, namespace: tamed(namespace).into_owned() }
 }

@@ -56,14 +56,14 @@ type Key = (Ask, Vec<String>);
 
 /// What an answer was made of. Holding on to it keeps its address from being used again.
 #[derive(Clone)]
-struct Made {
-    observed: Arc<Observed>,
-    details: Arc<Details>,
-    view: Arc<config::View>,
+pub(super) struct Made {
+    pub observed: Arc<Observed>,
+    pub details: Arc<Details>,
+    pub view: Arc<config::View>,
 }
 
 impl Made {
-    fn same(&self, other: &Self) -> bool {
+    pub(super) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.observed, &other.observed)
             && Arc::ptr_eq(&self.details, &other.details)
             && Arc::ptr_eq(&self.view, &other.view)

@@ -7,14 +7,14 @@ use std::{
     sync::Arc,
 };
 
-use weft_model::graph::{AppBox, CodeRate, Edge, Health, Node, View};
+use weft_model::graph::{APP, AppBox, CodeRate, EXTERNAL, Edge, Health, Node, SERVICE, View};
 
 use self::edge::Sum;
 use super::{
     Details, Observed,
     health::{Direction, Rules, client_error_share, error_share},
-    links::{EXTERNAL, End, Link, UNKNOWN_ID},
-    places::{APP, Places, SERVICE},
+    links::{End, Link, UNKNOWN_ID},
+    places::Places,
 };
 use crate::estate::Estate;
 

@@ -30,6 +30,8 @@ const SETTLED_MS: u64 = 60_000;
 const CLUSTERS: Duration = Duration::from_secs(60);
 /// How long a first answer is held back for its quantiles, so that a small mesh gets all at once.
 const TOGETHER: Duration = Duration::from_millis(60);
+/// How long a first list waits for them.
+const SOON: Duration = Duration::from_secs(2);
 /// Moments remembered at once, and flows in all of them: some 30 MiB.
 const MOMENTS: usize = 24;
 const MAX_FLOWS: usize = 150_000;
@@ -148,6 +150,16 @@ impl GraphCache {
     /// Rates, errors and locks of a moment, at most a few seconds old.
     pub async fn rates(&self, moment: Moment) -> Arc<Observed> {
         self.of(&self.slot(moment), moment).await
+    }
+
+    /// The same and what is known of quantiles and throughput; those of a first look are waited for, but not for long.
+    pub async fn seen_soon(&self, moment: Moment) -> (Arc<Observed>, Arc<Details>) {
+        // However long the rates take, they are not asked for twice.
+        self.rates(moment).await;
+        match tokio::time::timeout(SOON, self.seen(moment, true)).await {
+            Ok(seen) => seen,
+            Err(_) => self.seen(moment, false).await,
+        }
     }
 
     /// The same and what is known of quantiles and throughput. These may be pending; with `wait` they are waited for.

@@ -4,18 +4,18 @@ mod strays;
 
 use std::{collections::HashMap, sync::Arc};
 
+use weft_model::graph::EXTERNAL;
+
 use super::{Flow, Observed, Peer, Reporter};
 use crate::estate::Estate;
 
 /// Id of callers that cannot be told apart.
 pub(super) const UNKNOWN_ID: &str = "unknown";
-/// Prefix of the ids of hosts outside the mesh.
-pub(super) const EXTERNAL: &str = "external/";
 
 /// One end of a link.
 #[derive(Clone, Debug, Default)]
 pub(super) struct End {
-    /// Id of the workload, `external/HOST` or `unknown`.
+    /// Id of the workload, `external:HOST` or `unknown`.
     pub id: Arc<str>,
     /// What the labels say.
     pub peer: Arc<Peer>,

@@ -5,15 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use weft_model::graph::{Badge, Node, NodeKind, View};
+use weft_model::graph::{APP, Badge, EXTERNAL, Node, NodeKind, SERVICE, View};
 
-use super::links::{EXTERNAL, End, Link, UNKNOWN_ID};
+use super::links::{End, Link, UNKNOWN_ID};
 use crate::estate::{Estate, Workload};
-
-/// Prefix of the ids of service nodes.
-pub(super) const SERVICE: &str = "service/";
-/// Prefix of the ids of apps and their versions.
-pub(super) const APP: &str = "app/";
 
 /// Finds the node of each end.
 pub(super) struct Places<'a> {
@@ -163,7 +158,8 @@ fn kind(known: Option<&Workload>) -> NodeKind {
 
 fn missing_sidecar(id: &str) -> Badge {
     let text = format!("{id} has no proxy: its calls are plaintext and nothing that it serves is counted");
-    Badge { kind: "missing-sidecar".into(), severity: None, text }
+    let namespace = id.split_once('/').map_or("", |(namespace, _)| namespace).to_owned();
+    Badge { kind: "missing-sidecar".into(), severity: None, text, namespace }
 }
 
 fn origin(host: &str, estate: &Estate) -> String {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use weft_model::graph::{CodeRate, Edge, Graph, Health, Lock, Node, NodeKind};
+use weft_model::graph::{Badge, CodeRate, Edge, Graph, Health, Lock, Node, NodeKind};
 
 use super::assemble::round;
+use crate::redact::names;
 
 /// Id of the node that stands for everything hidden.
 pub const HIDDEN_ID: &str = "hidden";
@@ -89,6 +90,13 @@ fn strip(graph: &mut Graph, may: &mut dyn FnMut(&str) -> bool) {
     let everything = may("");
     for node in &mut graph.nodes {
         node.workloads.retain(|id| may(id.split_once('/').map_or("", |(namespace, _)| namespace)));
+        node.badges.retain_mut(|badge| mark(badge, may));
+        let badges = std::mem::take(&mut node.badges);
+        for badge in badges {
+            if !node.badges.contains(&badge) {
+                node.badges.push(badge);
+            }
+        }
     }
     graph.boxes.retain(|app| if app.is_foreign() { everything } else { may(&app.namespace) });
     graph.findings.retain(|finding| finding.object.as_ref().is_some_and(|object| may(&object.namespace)));
@@ -99,6 +107,26 @@ fn strip(graph: &mut Graph, may: &mut dyn FnMut(&str) -> bool) {
             node.origin = "configured by a ServiceEntry".to_owned();
         }
     }
+}
+
+/// Takes out of a mark what it says of objects that are hidden; `false` when nothing is left. What they do to a workload
+/// that is shown is told without their names.
+fn mark(badge: &mut Badge, may: &mut dyn FnMut(&str) -> bool) -> bool {
+    if may(&badge.namespace) {
+        if let Some(text) = names::message(&badge.text, &mut |namespace: &str| !may(namespace)) {
+            badge.text = text;
+        }
+        return true;
+    }
+    let does = match badge.kind.as_str() {
+        "canary" => "splits requests by weight",
+        "fault" => "injects delays or errors on purpose",
+        "circuit-breaker" => "limits connections or ejects failing endpoints",
+        _ => return false,
+    };
+    badge.text = format!("Something in a namespace that you may not read {does}");
+    badge.namespace.clear();
+    true
 }
 
 /// What is told of edges to or from hidden nodes.

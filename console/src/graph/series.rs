@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     clock::now_ms,
+    estate::Estate,
     telemetry::prometheus::{Grid, POINTS, Prometheus, Track},
 };
 
@@ -31,16 +32,21 @@ const MAX_POINTS: u64 = 300;
 pub async fn series(
     prometheus: Option<&Prometheus>,
     subject: &Subject,
+    estate: &Estate,
     window_s: u64,
     at_ms: Option<u64>,
     step_s: Option<u64>,
 ) -> SeriesAnswer {
     let grid = Grid::new(at_ms.unwrap_or_else(now_ms), window_s, step(window_s, step_s));
-    let queries = queries(subject, grid.rate_s());
+    let queries = queries(subject, estate, grid.rate_s());
     let answers = join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))).await;
     let mut sources = tally(&answers);
     if sources.answered < sources.asked {
         sources.words = Some(format!("Prometheus answered {} of {} queries.", sources.answered, sources.asked));
+    }
+    if subject.is_of_all_callers(estate) {
+        let note = "No workload of the calling service is known, so these are the calls of all callers.";
+        sources.note = Some(note.to_owned());
     }
     let mut lines = Vec::new();
     for ((name, _), answer) in queries.iter().zip(&answers) {
@@ -68,8 +74,8 @@ fn step(window_s: u64, asked_s: Option<u64>) -> u64 {
     asked_s.unwrap_or(window_s / POINTS).max(window_s.div_ceil(MAX_POINTS - 1))
 }
 
-fn queries(subject: &Subject, rate_s: u64) -> Vec<(&'static str, String)> {
-    let (matching, outgoing) = (subject.matching(), subject.outgoing());
+fn queries(subject: &Subject, estate: &Estate, rate_s: u64) -> Vec<(&'static str, String)> {
+    let (matching, outgoing) = (subject.matching(estate), subject.outgoing());
     let codes = |matching: &str| {
         let by = "reporter, response_code, grpc_response_status";
         format!("sum by ({by}) (rate({}{{{matching}}}[{rate_s}s]))", metrics::REQUESTS_TOTAL)

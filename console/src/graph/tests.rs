@@ -130,8 +130,8 @@ fn what_reached_no_workload_shows_on_the_edges_it_concerns() {
     assert!((rate("shop/bff->shop/order-v1") - 10.8).abs() < 1e-9);
     assert!((rate("shop/bff->shop/order-v2") - 1.2).abs() < 1e-9);
     assert_eq!((rate("shop/loader->shop/order-v1"), rate("shop/loader->shop/order-v2")), (2.0, 2.0));
-    assert_eq!(rate("shop/bff->external/api.example.com"), 3.0);
-    let external = graph.nodes.iter().find(|n| n.id == "external/api.example.com").unwrap();
+    assert_eq!(rate("shop/bff->external:api.example.com"), 3.0);
+    let external = graph.nodes.iter().find(|n| n.id == "external:api.example.com").unwrap();
     assert_eq!((external.kind, external.workload.as_str()), (NodeKind::External, "api.example.com"));
 }
 

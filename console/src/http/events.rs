@@ -1,7 +1,7 @@
-//! Server-sent events (`GET /api/v1/events?window=60&view=app`): `status`, `config`, `graph` and `canaries`, each with the JSON of
-//! the resource of that name.
+//! Server-sent events (`GET /api/v1/events?window=60&view=app`): `status` and `canaries` with the JSON of the resource of that
+//! name; `config` and `graph` say that the resource of that name is another one, to be asked for.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -48,8 +48,8 @@ struct Feed {
     first: FuturesUnordered<BoxFuture<'static, Message>>,
     subscription: Subscription,
     shutdown: Shutdown,
-    /// Which graph was sent last.
-    sent: String,
+    /// What was said last of what is not sent itself.
+    told: BTreeMap<&'static str, Arc<str>>,
     ended: bool,
 }
 
@@ -82,7 +82,8 @@ pub(super) async fn subscribe(
     let every = |period: Duration| tokio::time::interval_at(began + period, period);
     let (look, ask) = (every(LOOK_EVERY), every(ASK_EVERY));
     let shutdown = app.shutdown.clone();
-    let feed = Feed { caller, app, began, look, ask, first, subscription, shutdown, sent: String::new(), ended: false };
+    let feed =
+        Feed { caller, app, began, look, ask, first, subscription, shutdown, told: BTreeMap::new(), ended: false };
     let stream = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -105,22 +106,20 @@ impl Feed {
         self.app.auth.sees_the_same(&self.caller, &view.estate.namespaces).await
     }
 
-    /// What this page is to hear of a message; `None` for other pages' graphs, and for the graph that it has already.
-    async fn event(&mut self, message: &Message) -> Option<Event> {
-        let sight = self.caller.sight();
-        let json = match &message.news {
-            News::Graph(graph) if **graph != *self.subscription.graph => return None,
-            News::Graph(graph) => {
-                let answer = self.app.answers.get(graph, self.app.view(), &|name| sight.sees(name), false).await;
-                if answer.etag == self.sent {
-                    return None;
-                }
-                self.sent.clone_from(&answer.etag);
-                answer.json.clone()
+    /// What this page is to hear of a message; `None` for other pages' graphs, and for what it was told already.
+    fn event(&mut self, message: &Message) -> Option<Event> {
+        if matches!(&message.news, News::Graph(graph) if **graph != *self.subscription.graph) {
+            return None;
+        }
+        let name = message.news.name();
+        let json = message.json_for(self.caller.sight());
+        if matches!(message.news, News::Graph(_) | News::Config(_)) {
+            if self.told.get(name) == Some(&json) {
+                return None;
             }
-            _ => message.json_for(sight),
-        };
-        Some(Event::default().event(message.news.name()).data(&*json).retry(RETRY))
+            self.told.insert(name, json.clone());
+        }
+        Some(Event::default().event(name).data(&*json).retry(RETRY))
     }
 
     async fn next(&mut self) -> Option<Event> {
@@ -143,7 +142,7 @@ impl Feed {
             };
             match received {
                 Ok(message) => {
-                    if let Some(event) = self.event(&message).await {
+                    if let Some(event) = self.event(&message) {
                         return Some(event);
                     }
                 }

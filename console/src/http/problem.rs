@@ -8,7 +8,7 @@ use axum::{
 use weft_model::config::Problem;
 use weft_source::{ClusterError, StoreError, config_store::PatchError};
 
-use crate::{canary::edit::EditError, db::DbError};
+use crate::{canary::edit::EditError, config::hypothetical::EffectsError, db::DbError};
 
 /// An error of the API: what went wrong, and what to do (RFC 9457).
 #[derive(Clone, Debug, PartialEq)]
@@ -115,7 +115,8 @@ impl From<EditError> for ApiError {
             EditError::Undone => Self::conflict(title, "Load the canaries again to see the present weights."),
             EditError::Moved => Self::conflict(title, "Load the canaries again, and set the weights that you want."),
             EditError::Db(error) => error.into(),
-            error @ (EditError::Unrecorded(_) | EditError::Broken(_)) => Self::internal(&error),
+            EditError::Effects(error) => effects_problem(&error, title),
+            error @ EditError::Unrecorded(_) => Self::internal(&error),
         }
     }
 }
@@ -123,6 +124,18 @@ impl From<EditError> for ApiError {
 impl From<ClusterError> for ApiError {
     fn from(error: ClusterError) -> Self {
         Self::from(EditError::Store(error.into()))
+    }
+}
+
+fn effects_problem(error: &EffectsError, title: String) -> ApiError {
+    match error {
+        EffectsError::Busy => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            title,
+            "Nothing was written. Ask again in a few seconds.",
+        ),
+        EffectsError::Broken(_) => ApiError::internal(error),
     }
 }
 

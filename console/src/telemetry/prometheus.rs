@@ -105,6 +105,11 @@ impl Prometheus {
         Self { deadline: self.deadline.max(PATIENCE), ..self.clone() }
     }
 
+    /// How long one query may take.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// The server's address without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url

@@ -78,9 +78,9 @@ async fn odd_series_make_an_honest_graph() {
 
     // Every view comes from what is known already, and silence where it is asked for.
     for (view, id) in [
-        ("app", "app/shop/checkout->app/shop/order-service".to_owned()),
-        ("versioned-app", "app/shop/checkout/unknown->app/shop/order-service/v1".to_owned()),
-        ("service", format!("shop/checkout->service/{HOST}")),
+        ("app", "app:shop/checkout->app:shop/order-service".to_owned()),
+        ("versioned-app", "app:shop/checkout/unknown->app:shop/order-service/v1".to_owned()),
+        ("service", format!("shop/checkout->service:{HOST}")),
     ] {
         let graph = console.json(&format!("/api/v1/graph?window=10&view={view}")).await;
         assert!(find(&graph, "edges", &id).is_some(), "{view}: {graph}");

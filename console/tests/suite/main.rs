@@ -9,6 +9,7 @@ mod counted;
 mod details;
 mod graph;
 mod http;
+mod hung;
 mod parts;
 mod sign_in;
 mod state;

@@ -12,7 +12,7 @@ use crate::Diagnostic;
 
 pub use self::{
     edge::{CodeRate, Edge, Lock},
-    node::{AppBox, Badge, Health, Node, NodeKind, is_foreign},
+    node::{APP, AppBox, Badge, EXTERNAL, Health, Node, NodeKind, SERVICE, is_foreign},
     series::{Line, SeriesAnswer},
 };
 

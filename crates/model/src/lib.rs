@@ -8,6 +8,7 @@ pub mod counted;
 pub mod details;
 pub mod diagnostic;
 pub mod edit;
+pub mod events;
 pub mod graph;
 pub mod hostname;
 pub mod mesh;

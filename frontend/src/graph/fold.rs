@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_model::{
     Severity,
-    graph::{Badge, CodeRate, Edge, Graph, Health, Lock, Node, NodeKind},
+    graph::{Badge, CodeRate, EXTERNAL, Edge, Graph, Health, Lock, Node, NodeKind, SERVICE},
 };
 
 use crate::format;
@@ -74,7 +74,9 @@ pub fn short(id: &str) -> String {
         return words(key);
     }
     let (bare, cluster) = id.split_at(id.find(CLUSTER).unwrap_or(id.len()));
-    format!("{}{cluster}", bare.rsplit('/').next().unwrap_or_default())
+    let host = [EXTERNAL, SERVICE].into_iter().find_map(|prefix| bare.strip_prefix(prefix));
+    let name = host.or_else(|| bare.rsplit('/').next()).unwrap_or_default();
+    format!("{name}{cluster}")
 }
 
 /// `graph` with the boxes in `folded` as one node each. Quantiles cannot be summed: an edge has the slowest.
@@ -146,6 +148,7 @@ fn stand_in(key: &str, members: &[&Node], edges: &[Edge]) -> Node {
             format::plural(count, "workload", "workloads"),
             words(key)
         ),
+        namespace: String::new(),
     });
     Node {
         kind: NodeKind::Workload,
@@ -336,8 +339,9 @@ mod tests {
 
     #[test]
     fn nodes_have_short_names() {
-        let all = ["shop/a", "app/shop/a/v1", "shop/a@arn:aws/west", "box:shop@west", "unknown"].map(short);
+        let all = ["shop/a", "app:shop/a/v1", "shop/a@arn:aws/west", "box:shop@west", "unknown"].map(short);
         assert_eq!(all, ["a", "v1", "a@arn:aws/west", "shop in west", "unknown"]);
+        assert_eq!(["external:mail.example", "service:a.shop@west"].map(short), ["mail.example", "a.shop@west"]);
     }
 
     #[test]

@@ -55,16 +55,16 @@ mod tests {
         let of = page;
         let way = |subject, place: &str| Some((subject, place.to_owned()));
         assert_eq!(of(&node("shop/cart-v1", NodeKind::Workload, "cart-v1")), way(Subject::Workload, "shop/cart-v1"));
-        assert_eq!(of(&node("service/cart.shop", NodeKind::Service, "cart")), way(Subject::Service, "shop/cart"));
-        assert_eq!(of(&node("app/shop/cart", NodeKind::App, "cart")), way(Subject::App, "shop/cart"));
-        let version = node("app/shop/cart/v1", NodeKind::Workload, "cart-v1");
+        assert_eq!(of(&node("service:cart.shop", NodeKind::Service, "cart")), way(Subject::Service, "shop/cart"));
+        assert_eq!(of(&node("app:shop/cart", NodeKind::App, "cart")), way(Subject::App, "shop/cart"));
+        let version = node("app:shop/cart/v1", NodeKind::Workload, "cart-v1");
         let version = Node { workloads: vec!["shop/cart-main".into()], ..version };
         assert_eq!(of(&version), way(Subject::Workload, "shop/cart-main"));
         let folded = Node { namespace: String::new(), ..node("box:shop", NodeKind::Workload, "shop") };
         assert_eq!(of(&folded), way(Subject::Namespace, "shop"));
         let foreign = Node { cluster: "west".into(), ..node("shop/cart-v1@west", NodeKind::Workload, "cart-v1") };
         let elsewhere = ["box:@west", "box:shop@west"].map(|id| node(id, NodeKind::Workload, "shop"));
-        let outside = node("external/mail.example", NodeKind::External, "mail.example");
+        let outside = node("external:mail.example", NodeKind::External, "mail.example");
         for none in [foreign, outside].into_iter().chain(elsewhere) {
             assert_eq!((of(&none), forms(&none)), (None, vec![]), "{}", none.id);
         }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_service_has_all_forms_and_a_workload_those_of_its_own() {
-        let service = forms(&node("service/cart.shop", NodeKind::Service, "cart"));
+        let service = forms(&node("service:cart.shop", NodeKind::Service, "cart"));
         assert_eq!(service.len(), WizardKind::ALL.len());
         assert!(service.iter().all(|(_, of)| of == "shop/cart"));
         let workload = forms(&node("shop/cart-v1", NodeKind::Workload, "cart-v1"));

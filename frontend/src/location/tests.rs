@@ -171,9 +171,9 @@ fn a_call_is_searched_by_its_ends() {
         ..Node::default()
     };
     let web = node(NodeKind::Workload, "shop/web", &[]);
-    let cart = node(NodeKind::App, "app/shop/cart", &["shop/cart-v1"]);
+    let cart = node(NodeKind::App, "app:shop/cart", &["shop/cart-v1"]);
     let service =
-        Node { host: "cart.shop.svc".into(), ..node(NodeKind::Service, "service/cart.shop.svc", &["shop/cart-v1"]) };
+        Node { host: "cart.shop.svc".into(), ..node(NodeKind::Service, "service:cart.shop.svc", &["shop/cart-v1"]) };
     let search =
         |from: &Node, to: &Node| CallSearch::between(from, to).map(|found| (found.workload, found.tags.join(" ")));
     let found = |workload: &str, tags: &str| Some((workload.to_owned(), tags.to_owned()));

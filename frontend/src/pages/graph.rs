@@ -112,7 +112,7 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
     let loaded = Memo::new(move |_| shown.with(Option::is_some));
     let retry = Callback::new(move |()| {
         let view = app.view.get_untracked();
-        spawn_local(async move { app.take_graph(api::graph(&view).await) });
+        spawn_local(async move { app.take_graph_of(&view, api::graph(&view).await) });
     });
     let panel = Memo::new(move |_| app.view.with(|view| view.select.clone()));
     attention::follow(panel);

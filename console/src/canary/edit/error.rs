@@ -1,7 +1,7 @@
 use weft_model::ObjectRef;
 use weft_source::StoreError;
 
-use crate::db::DbError;
+use crate::{config::hypothetical::EffectsError, db::DbError};
 
 /// Why an edit was not made.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum EditError {
     /// The database failed before anything was written.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// The console itself failed.
-    #[error("the edit was interrupted: {0}")]
-    Broken(String),
+    /// What it would do is not known.
+    #[error(transparent)]
+    Effects(#[from] EffectsError),
 }

@@ -1,6 +1,6 @@
 use weft_source::StoreError;
 
-use crate::db::DbError;
+use crate::{config::hypothetical::EffectsError, db::DbError};
 
 /// Why an object was not edited.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum ObjectEditError {
     /// The database does not say which edits can be taken back.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// What it would do is not known.
+    #[error(transparent)]
+    Effects(#[from] EffectsError),
     /// The console itself failed.
     #[error("the edit was interrupted: {0}")]
     Broken(#[from] tokio::task::JoinError),

@@ -1,12 +1,10 @@
 use std::fmt::Write;
 
+use weft_model::graph::{APP, EXTERNAL, SERVICE};
+
 use crate::{
     estate::Estate,
-    graph::{
-        HIDDEN_ID,
-        links::{EXTERNAL, UNKNOWN_ID},
-        places::{APP, SERVICE},
-    },
+    graph::{HIDDEN_ID, links::UNKNOWN_ID},
 };
 
 /// Before the name in the id of a namespace that a page draws as one node.
@@ -73,12 +71,28 @@ impl Place {
     }
 
     fn matching(&self, side: &str) -> String {
+        self.with_cluster(self.point.matching(side), side)
+    }
+
+    fn with_cluster(&self, matching: String, side: &str) -> String {
         let cluster = self.cluster.as_deref().map(|cluster| match cluster {
             UNKNOWN_ID => format!("{side}_cluster=~\"|unknown\""),
             cluster => format!("{side}_cluster={}", quoted(cluster)),
         });
-        let parts = [Some(self.point.matching(side)).filter(|text| !text.is_empty()), cluster];
+        let parts = [Some(matching).filter(|text| !text.is_empty()), cluster];
         parts.into_iter().flatten().collect::<Vec<_>>().join(",")
+    }
+
+    /// The same as the one that calls. A service does by its workloads; `None` where none is known.
+    fn calling(&self, estate: &Estate) -> Option<String> {
+        let Point::Service { host } = &self.point else { return Some(self.matching("source")) };
+        let ids = estate.hosts.get(host).filter(|_| !self.foreign)?;
+        let workloads: Vec<(&str, &str)> = ids.iter().filter_map(|id| id.split_once('/')).collect();
+        // A service chooses among the workloads of its own namespace.
+        let (namespace, _) = workloads.first()?;
+        let names: Vec<String> = workloads.iter().map(|(_, name)| literally(name)).collect();
+        let (namespace, names) = (quoted(namespace), quoted(&names.join("|")));
+        Some(self.with_cluster(format!("source_workload_namespace={namespace},source_workload=~{names}"), "source"))
     }
 }
 
@@ -167,6 +181,12 @@ pub(crate) fn quoted(value: &str) -> String {
     text
 }
 
+/// A pattern of exactly this text.
+fn literally(text: &str) -> String {
+    let special = |c: char| !c.is_alphanumeric() && c != '-' && c != '_';
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 /// What series are of: a node, or an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -203,17 +223,15 @@ impl Subject {
     }
 
     /// Matchers of what it receives.
-    pub(super) fn matching(&self) -> String {
-        match (&self.source, &self.destination) {
-            (None, destination) => destination.matching("destination"),
-            // A service calls by its workloads, whose names the id does not tell.
-            (Some(source), destination) if matches!(source.point, Point::Service { .. }) => {
-                destination.matching("destination")
-            }
-            (Some(source), destination) => {
-                format!("{},{}", source.matching("source"), destination.matching("destination"))
-            }
-        }
+    pub(super) fn matching(&self, estate: &Estate) -> String {
+        let source = self.source.as_ref().and_then(|source| source.calling(estate));
+        let ends = source.into_iter().chain([self.destination.matching("destination")]);
+        ends.collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether it is of a call whose caller cannot be told from others: then it is what all of them call.
+    pub(super) fn is_of_all_callers(&self, estate: &Estate) -> bool {
+        self.source.as_ref().is_some_and(|source| source.calling(estate).is_none())
     }
 
     /// Matchers of what a node sends; `None` for an edge and for what cannot send.

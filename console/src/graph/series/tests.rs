@@ -6,20 +6,23 @@ use crate::{
 
 #[test]
 fn ids_become_matchers_and_nothing_else() {
-    let matching = |id: &str| Subject::node(id, None).unwrap().matching();
+    let matching = |id: &str| Subject::node(id, None).unwrap().matching(&Estate::default());
     assert_eq!(matching("shop/pay"), "destination_workload_namespace=\"shop\",destination_workload=\"pay\"");
     assert_eq!(
-        matching("app/shop/pay/v1"),
+        matching("app:shop/pay/v1"),
         "destination_workload_namespace=\"shop\",destination_app=\"pay\",destination_version=\"v1\""
     );
-    assert_eq!(matching("service/pay.shop.svc.cluster.local"), "destination_service=\"pay.shop.svc.cluster.local\"");
+    assert_eq!(matching("service:pay.shop.svc.cluster.local"), "destination_service=\"pay.shop.svc.cluster.local\"");
     assert_eq!(matching("box:shop"), "destination_workload_namespace=\"shop\"");
     assert_eq!(
         matching("a/\"} or up{x=\"\\"),
         r#"destination_workload_namespace="a",destination_workload="\"} or up{x=\"\\""#
     );
     let edge = Subject::edge("unknown->shop/pay", None).unwrap();
-    assert!(edge.matching().starts_with("source_workload=~\"|unknown\",destination_workload_namespace=\"shop\""));
+    assert!(
+        edge.matching(&Estate::default())
+            .starts_with("source_workload=~\"|unknown\",destination_workload_namespace=\"shop\"")
+    );
     for bad in ["", "hidden", "pay", &"x/y".repeat(1000)] {
         assert_eq!(Subject::node(bad, None), None, "{bad}");
     }
@@ -30,9 +33,30 @@ fn ids_become_matchers_and_nothing_else() {
 fn rights_are_those_of_both_ends() {
     let of = |id: &str| Subject::edge(id, None).unwrap().namespaces(&Estate::default());
     assert_eq!(of("a/x->b/y"), ["a", "b"]);
-    assert_eq!(of("a/x->external/api.example.com"), ["a"]);
-    assert_eq!(of("unknown->external/api.example.com"), ["", ""]);
-    assert_eq!(of("a/x->service/pay.shop.svc.cluster.local"), ["a", "shop"]);
+    assert_eq!(of("a/x->external:api.example.com"), ["a"]);
+    assert_eq!(of("unknown->external:api.example.com"), ["", ""]);
+    assert_eq!(of("a/x->service:pay.shop.svc.cluster.local"), ["a", "shop"]);
+    assert_eq!(of("external/x->service/y"), ["external", "service"], "namespaces may be called so");
+}
+
+#[test]
+fn a_service_calls_by_its_workloads() {
+    let behind = ["shop/web-v1".to_owned(), "shop/web.v2".to_owned()];
+    let estate = Estate { hosts: [("web.shop.svc".to_owned(), behind.to_vec())].into(), ..Estate::default() };
+    let call = |id: &str| Subject::edge(id, None).unwrap();
+    let known = call("service:web.shop.svc->service:pay.shop.svc");
+    assert_eq!(
+        known.matching(&estate),
+        r#"source_workload_namespace="shop",source_workload=~"web-v1|web\\.v2",destination_service="pay.shop.svc""#
+    );
+    assert!(!known.is_of_all_callers(&estate));
+    let other = call("service:gone.shop.svc->service:pay.shop.svc");
+    assert_eq!(other.matching(&estate), "destination_service=\"pay.shop.svc\"");
+    assert!(other.is_of_all_callers(&estate) && !call("shop/web->shop/pay").is_of_all_callers(&estate));
+    let east = Subject::edge("service:web.shop.svc->shop/pay", Some("east")).unwrap();
+    assert!(east.matching(&estate).contains("source_cluster=\"east\",destination_"), "{}", east.matching(&estate));
+    let west = Subject::edge("service:web.shop.svc@west->shop/pay", Some("east")).unwrap();
+    assert!(west.is_of_all_callers(&estate), "what is configured here says nothing of another cluster");
 }
 
 #[test]
@@ -40,23 +64,31 @@ fn with_several_clusters_series_and_rights_are_of_one() {
     let node = |id: &str| Subject::node(id, Some("east")).unwrap();
     let edge = |id: &str| Subject::edge(id, Some("east")).unwrap();
     let workload = "destination_workload_namespace=\"shop\",destination_workload=\"pay\"";
-    assert_eq!(node("shop/pay").matching(), format!("{workload},destination_cluster=\"east\""));
+    assert_eq!(node("shop/pay").matching(&Estate::default()), format!("{workload},destination_cluster=\"east\""));
     assert_eq!(
-        node("shop/pay@arn:aws/we\"st").matching(),
+        node("shop/pay@arn:aws/we\"st").matching(&Estate::default()),
         format!("{workload},destination_cluster=\"arn:aws/we\\\"st\"")
     );
-    assert_eq!(node("shop/pay@unknown").matching(), format!("{workload},destination_cluster=~\"|unknown\""));
-    assert_eq!(node("box:@west").matching(), "destination_cluster=\"west\"");
+    assert_eq!(
+        node("shop/pay@unknown").matching(&Estate::default()),
+        format!("{workload},destination_cluster=~\"|unknown\"")
+    );
+    assert_eq!(node("box:@west").matching(&Estate::default()), "destination_cluster=\"west\"");
     assert_eq!(node("box:@west").outgoing().as_deref(), Some("source_cluster=\"west\""));
-    assert_eq!(Subject::node("external/api.example.com@west", Some("east")), None);
+    assert_eq!(Subject::node("external:api.example.com@west", Some("east")), None);
     // Without several clusters an `@` is a letter like others.
-    assert!(Subject::node("shop/pay@west", None).unwrap().matching().ends_with("destination_workload=\"pay@west\""));
+    assert!(
+        Subject::node("shop/pay@west", None)
+            .unwrap()
+            .matching(&Estate::default())
+            .ends_with("destination_workload=\"pay@west\"")
+    );
 
     let estate = Estate::default();
     assert_eq!(node("shop/pay").namespaces(&estate), ["shop"]);
     assert_eq!(node("shop/pay@west").namespaces(&estate), ["shop", ""]);
     assert_eq!(edge("shop/web->shop/pay@west").namespaces(&estate), ["shop", "shop", ""]);
-    assert!(edge("shop/web@west->external/api.example.com").namespaces(&estate).contains(&String::new()));
+    assert!(edge("shop/web@west->external:api.example.com").namespaces(&estate).contains(&String::new()));
     for whole in ["box:@west", "box:@east"] {
         assert_eq!(node(whole).namespaces(&estate), [""], "{whole}");
     }

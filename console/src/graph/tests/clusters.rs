@@ -135,20 +135,20 @@ fn one_cluster_is_told_as_if_there_were_none() {
 fn each_view_tells_clusters_apart() {
     let view = |view| draw_view(&two(), &Details::default(), &Estate::default(), view, None);
     let services = view(View::Service);
-    let pay = node(&services, "service/pay.shop.svc.cluster.local@west");
+    let pay = node(&services, "service:pay.shop.svc.cluster.local@west");
     assert_eq!(
         (pay.kind, pay.workload.as_str(), pay.namespace.as_str(), pay.host.as_str(), pay.cluster.as_str()),
         (NodeKind::Service, "pay", "shop", "pay.shop.svc.cluster.local", "west")
     );
     assert_eq!(pay.workloads, ["shop/pay@west"]);
-    assert_eq!(edge(&services, "shop/web->service/pay.shop.svc.cluster.local@west").rate, 3.0);
-    assert_eq!(edge(&view(View::App), "app/shop/web->app/shop/pay@west").rate, 3.0);
+    assert_eq!(edge(&services, "shop/web->service:pay.shop.svc.cluster.local@west").rate, 3.0);
+    assert_eq!(edge(&view(View::App), "app:shop/web->app:shop/pay@west").rate, 3.0);
     let versions = view(View::VersionedApp);
-    let pay = node(&versions, "app/shop/pay/v1@west");
-    assert_eq!((pay.parent.as_deref(), pay.version.as_str()), (Some("app/shop/pay@west"), "v1"));
+    let pay = node(&versions, "app:shop/pay/v1@west");
+    assert_eq!((pay.parent.as_deref(), pay.version.as_str()), (Some("app:shop/pay@west"), "v1"));
     let of: Vec<(&str, &str, f64)> =
         versions.boxes.iter().map(|app| (app.id.as_str(), app.cluster.as_str(), app.rate_in)).collect();
-    assert!(of.contains(&("app/shop/pay", "east", 5.0)) && of.contains(&("app/shop/pay@west", "west", 5.0)), "{of:?}");
+    assert!(of.contains(&("app:shop/pay", "east", 5.0)) && of.contains(&("app:shop/pay@west", "west", 5.0)), "{of:?}");
 }
 
 #[test]

@@ -1,3 +1,8 @@
+use serde_json::json;
+use weft_api::Change;
+use weft_mesh::{Settings, Store};
+use weft_model::graph::Badge;
+
 use super::*;
 use crate::graph::{HIDDEN_ID, redact};
 
@@ -69,7 +74,77 @@ fn who_sees_all_sees_all() {
 fn a_host_outside_is_shown_to_those_whose_workload_calls_it() {
     let graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
     let shown = redact(graph, &|namespace| namespace == "vault");
-    assert_eq!(node(&shown, "external/secret.example.com").rate_in, 1.0);
+    assert_eq!(node(&shown, "external:secret.example.com").rate_in, 1.0);
+}
+
+/// Objects in `vault` that are about `shop/cart`, which the reader may see.
+#[test]
+fn marks_do_not_name_what_is_hidden() {
+    let networking = "networking.istio.io/v1";
+    let host = "cart.shop.svc.cluster.local";
+    let to = |subset: &str, weight: u32| json!({"destination": {"host": host, "subset": subset}, "weight": weight});
+    let entry = |name: &str, version: &str| {
+        json!({"apiVersion": networking, "kind": "WorkloadEntry", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"address": "127.0.0.1", "labels": {"app": "cart", "version": version, "security.istio.io/tlsMode": "istio"}}})
+    };
+    let route = |namespace: &str, subsets: [&str; 2]| {
+        json!({"apiVersion": networking, "kind": "VirtualService", "metadata": {"name": "ledger", "namespace": namespace},
+            "spec": {"hosts": [host], "http": [{"fault": {"delay": {"fixedDelay": "1s", "percentage": {"value": 1}}},
+                "route": [to(subsets[0], 90), to(subsets[1], 10)]}]}})
+    };
+    let objects = [
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cart", "namespace": "shop"},
+            "spec": {"selector": {"app": "cart"}, "ports": [{"name": "http", "port": 8080}]}}),
+        entry("cart", "v1"),
+        json!({"apiVersion": networking, "kind": "DestinationRule", "metadata": {"name": "keys", "namespace": "vault"},
+            "spec": {"host": host, "trafficPolicy": {"outlierDetection": {}}, "subsets": [{"name": "secret", "labels": {}}]}}),
+        route("vault", ["secret", "missing"]),
+        route("shop", ["v1", "v2"]),
+    ];
+    let mut store = Store::new(Settings::default());
+    store
+        .apply(objects.iter().map(|one| Change::Put(weft_api::parse(one, "default").unwrap().object.into())).collect());
+    let snapshot = store.snapshot();
+    let findings = weft_lint::analyze(&snapshot, &weft_lint::Options::default());
+    let estate = Estate::read(&snapshot, &findings);
+    for view in View::ALL {
+        let graph = draw_view(&bank(), &Details::default(), &estate, view, None);
+        let whole = serde_json::to_string(&graph).unwrap();
+        assert!(whole.contains("vault/keys") && whole.contains("vault/ledger"), "{view}: {whole}");
+        let shown = redact(graph, &|namespace| namespace == "shop");
+        let text = serde_json::to_string(&shown).unwrap();
+        for word in ["vault", "keys"] {
+            assert!(!text.contains(word), "{view}: {word} in {text}");
+        }
+        let marks: Vec<&Badge> = shown.nodes.iter().flat_map(|node| &node.badges).collect();
+        for kind in ["canary", "fault", "circuit-breaker", "lint"] {
+            assert!(marks.iter().any(|badge| badge.kind == kind), "{view}: {kind} in {marks:?}");
+        }
+        assert!(marks.iter().any(|badge| badge.text.contains("VirtualService shop/ledger")), "{view}: {marks:?}");
+        assert!(marks.iter().any(|badge| badge.text.contains("that you may not read splits")), "{view}: {marks:?}");
+    }
+}
+
+/// Ids of hosts, services, apps and boxes begin with words that namespaces may be called too.
+#[test]
+fn a_namespace_is_hidden_whatever_its_name() {
+    for namespace in ["external", "service", "app", "box"] {
+        let (till, safe) = (format!("{namespace}/till"), format!("{namespace}/safe"));
+        let seen = observed(vec![
+            between("shop/web", "shop/cart", "200", 5.0),
+            between("shop/web", &till, "200", 3.0),
+            between(&till, &safe, "200", 1.0),
+        ]);
+        for view in View::ALL {
+            let graph = draw_view(&seen, &Details::default(), &Estate::default(), view, None);
+            assert!(graph.nodes.iter().any(|node| node.namespace == namespace), "{view}: {:?}", graph.nodes);
+            assert!(graph.nodes.iter().all(|node| node.kind != NodeKind::External), "{view}: {:?}", graph.nodes);
+            let text = serde_json::to_string(&redact(graph.clone(), &|seen| seen == "shop")).unwrap();
+            assert!(!text.contains("till") && !text.contains("safe"), "{view}: {text}");
+            let text = serde_json::to_string(&redact(graph, &|seen| seen == namespace)).unwrap();
+            assert!(text.contains("till") && text.contains("safe"), "{view}: {text}");
+        }
+    }
 }
 
 /// Of a name that is too long the end was cut off, and with it the namespace that hides it.

@@ -46,10 +46,10 @@ fn view(of: View) -> Graph {
 #[test]
 fn apps_take_their_versions_together() {
     let graph = view(View::App);
-    let order = edge(&graph, "app/shop/bff->app/shop/order");
+    let order = edge(&graph, "app:shop/bff->app:shop/order");
     assert_eq!((order.rate, order.error_share, order.lock), (10.0, Some(0.1), Lock::Mtls));
-    assert_eq!(edge(&graph, "app/shop/order->app/shop/order").rate, 0.5);
-    let app = node(&graph, "app/shop/order");
+    assert_eq!(edge(&graph, "app:shop/order->app:shop/order").rate, 0.5);
+    let app = node(&graph, "app:shop/order");
     assert_eq!((app.kind, app.workload.as_str(), app.version.as_str()), (NodeKind::App, "order", ""));
     assert_eq!(app.workloads, ["shop/order-v1", "shop/order-v2"]);
     assert!(graph.boxes.is_empty());
@@ -58,13 +58,13 @@ fn apps_take_their_versions_together() {
 #[test]
 fn versions_stand_in_the_box_of_their_app() {
     let graph = view(View::VersionedApp);
-    assert_eq!(edge(&graph, "app/shop/bff/unknown->app/shop/order/v2").health, Health::Failing);
-    let v1 = node(&graph, "app/shop/order/v1");
+    assert_eq!(edge(&graph, "app:shop/bff/unknown->app:shop/order/v2").health, Health::Failing);
+    let v1 = node(&graph, "app:shop/order/v1");
     assert_eq!(
         (v1.parent.as_deref(), v1.version.as_str(), v1.kind),
-        (Some("app/shop/order"), "v1", NodeKind::Workload)
+        (Some("app:shop/order"), "v1", NodeKind::Workload)
     );
-    let order = graph.boxes.iter().find(|app| app.id == "app/shop/order").unwrap();
+    let order = graph.boxes.iter().find(|app| app.id == "app:shop/order").unwrap();
     // Ten from outside; the half between two versions stays inside.
     assert_eq!((order.rate_in, order.health, order.app.as_str()), (10.0, Health::Failing, "order"));
 }
@@ -72,14 +72,14 @@ fn versions_stand_in_the_box_of_their_app() {
 #[test]
 fn services_stand_for_the_workloads_behind_them() {
     let graph = view(View::Service);
-    let to_order = edge(&graph, &format!("shop/bff->service/{ORDER}"));
+    let to_order = edge(&graph, &format!("shop/bff->service:{ORDER}"));
     assert_eq!((to_order.rate, to_order.error_share), (10.0, Some(0.1)));
-    let order = node(&graph, &format!("service/{ORDER}"));
+    let order = node(&graph, &format!("service:{ORDER}"));
     assert_eq!((order.kind, order.workload.as_str(), order.namespace.as_str()), (NodeKind::Service, "order", "shop"));
     assert_eq!(order.workloads, ["shop/order-v1", "shop/order-v2"]);
     // Whoever is called as a service calls as it too.
-    assert_eq!(edge(&graph, &format!("service/{ORDER}->service/{PAY}")).rate, 4.0);
-    let outside = node(&graph, "external/api.example.com");
+    assert_eq!(edge(&graph, &format!("service:{ORDER}->service:{PAY}")).rate, 4.0);
+    let outside = node(&graph, "external:api.example.com");
     assert_eq!((outside.kind, outside.host.as_str()), (NodeKind::External, "api.example.com"));
     assert!(outside.origin.contains("no ServiceEntry"), "{}", outside.origin);
 }
@@ -152,8 +152,8 @@ fn an_annotation_judges_what_its_workload_receives() {
     let host = || ORDER.to_owned();
     estate.tolerances.hosts = [(host(), std::sync::Arc::new(rules))].into();
     let graph = draw_view(&seen, &Details::default(), &estate, View::App, None);
-    assert_eq!(node(&graph, "app/shop/order").health, Health::Healthy);
-    assert_eq!(edge(&graph, "app/shop/bff->app/shop/order").health, Health::Healthy);
+    assert_eq!(node(&graph, "app:shop/order").health, Health::Healthy);
+    assert_eq!(edge(&graph, "app:shop/bff->app:shop/order").health, Health::Healthy);
 }
 
 #[test]
@@ -163,10 +163,10 @@ fn the_mesh_says_what_it_tolerates_and_an_annotation_goes_before_it() {
     let lax = "rate:\n- {kind: app, name: ^order$, tolerance: [{code: 5XX, degraded: 50, failure: 60}]}\n";
     estate.tolerances.mesh = std::sync::Arc::new(HealthConfig::parse(lax).unwrap());
     let apps = |estate: &Estate| draw_view(&seen, &Details::default(), estate, View::App, None);
-    assert_eq!(node(&apps(&estate), "app/shop/order").health, Health::Healthy);
+    assert_eq!(node(&apps(&estate), "app:shop/order").health, Health::Healthy);
     let workloads = draw_view(&seen, &Details::default(), &estate, View::Workload, None);
     assert_eq!(node(&workloads, "shop/order-v2").health, Health::Failing, "the entry is about apps");
     let strict = Rules::parse("5XX,1,2,http,inbound").unwrap();
     estate.tolerances.hosts = [(ORDER.to_owned(), std::sync::Arc::new(strict))].into();
-    assert_eq!(node(&apps(&estate), "app/shop/order").health, Health::Failing);
+    assert_eq!(node(&apps(&estate), "app:shop/order").health, Health::Failing);
 }

@@ -52,8 +52,10 @@ pub(super) async fn preview(
     let Json(edit) = edit?;
     caller.require(Verb::Get, &edit.object).await?;
     let mut preview = app.editor.preview(&edit, caller.credential()).await?;
-    redact::findings(&mut preview.new_findings, caller.sight());
-    redact::findings(&mut preview.mended_findings, caller.sight());
+    let view = app.view();
+    for findings in [&mut preview.new_findings, &mut preview.mended_findings] {
+        redact::findings(findings, &view.estate.namespaces, caller.sight());
+    }
     Ok(Json(preview))
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn list(
     }
     // What belongs to no object stands on the first page.
     let findings = if paged.is_first() { redact::file_findings(&view.list, sight) } else { Vec::new() };
-    let rows = rows.into_iter().cloned().collect();
+    let rows = redact::rows(rows.into_iter().cloned().collect(), &view.list, sight);
     let page = ConfigList { rows, file_findings: findings, next: next.clone() };
     Ok(pages::linked(page, &uri, next.as_deref()))
 }
@@ -89,7 +89,8 @@ pub(super) async fn object(
         return Err(missing());
     }
     caller.require(Verb::Get, &wanted).await?;
-    let row = view.row(&key).ok_or_else(missing)?;
+    let row = view.row(&key).ok_or_else(missing)?.clone();
+    let row = redact::rows(vec![row], &view.list, caller.sight()).pop().ok_or_else(missing)?;
     let object = view.snapshot.object(&key).ok_or_else(missing)?;
     let (yaml, first_line) = match (&object.spec, view.index.document(&key)) {
         (Spec::Secret(_), document) => (without_values(object), document.map_or(1, |document| document.line)),
@@ -102,12 +103,12 @@ pub(super) async fn object(
         }
     };
     Ok(Json(ConfigObject {
-        row: row.clone(),
+        command: command(&row.object),
+        row,
         revision: weft_source::draft::text_revision(&yaml),
         sentences: weft_lint::meaning::of(object),
         yaml,
         first_line,
-        command: command(&row.object),
     }))
 }
 

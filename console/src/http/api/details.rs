@@ -128,6 +128,13 @@ fn missing(subject: Subject, named: &Named) -> ApiError {
     )
 }
 
+fn without_instances(subject: Subject, named: &Named) -> ApiError {
+    ApiError::not_found(
+        format!("No instances of {} {} are known that you may see.", subject.word(), named.name),
+        "Logs are those of pods and WorkloadEntries; what is known by its traffic alone has none here.",
+    )
+}
+
 fn find(subject: Subject, lists: &Lists<'_>, caller: &Caller, named: &Named) -> Result<Row, ApiError> {
     let namespace = named.namespace(subject);
     let row = if caller.sees(namespace) { lists.row(subject, namespace, &named.name) } else { None };
@@ -245,9 +252,10 @@ async fn written(
 ) -> Result<Json<Logs>, ApiError> {
     let Query(query) = query?;
     let instances: Vec<(String, String)> = {
-        let moment = Moment::take(&app, 60).await;
+        // What has instances is configured; no figure is needed to find them.
+        let moment = Moment::configured(&app);
         let lists = Lists::of(&moment);
-        let row = find(subject, &lists, &caller, &named)?;
+        let row = find(subject, &lists, &caller, &named).map_err(|_| without_instances(subject, &named))?;
         let all = row.workloads.iter().flat_map(|id| lists.instances(id).iter().enumerate());
         let mut chosen: Vec<_> =
             all.filter(|(_, one)| query.instance.is_empty() || one.reference.name == query.instance).collect();

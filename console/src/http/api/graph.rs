@@ -173,5 +173,5 @@ pub(super) async fn series(
     }
     let window_s = checked_window(query.window)?;
     let at_ms = query.at.map(checked_moment).transpose()?;
-    Ok(Json(series::series(app.graphs.prometheus(), &subject, window_s, at_ms, query.step).await))
+    Ok(Json(series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await))
 }

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::{ApiError, capitalized, store_problem};
+use super::{ApiError, capitalized, effects_problem, store_problem};
 use crate::config::edit::ObjectEditError;
 
 impl From<ObjectEditError> for ApiError {
@@ -24,6 +24,7 @@ impl From<ObjectEditError> for ApiError {
             ObjectEditError::Store(error) => store_problem(&error, title),
             ObjectEditError::TooLate => Self::new(StatusCode::GONE, "too-late", title, "Change the object by hand."),
             ObjectEditError::Db(error) => error.into(),
+            ObjectEditError::Effects(error) => effects_problem(&error, title),
             error @ ObjectEditError::Broken(_) => Self::internal(&error),
         }
     }

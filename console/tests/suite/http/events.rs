@@ -50,8 +50,14 @@ async fn events_carry_the_whole_state_and_then_the_news() {
     let first: BTreeSet<&str> = heard.iter().take(4).map(|(name, _)| name.as_str()).collect();
     assert_eq!(first, ["canaries", "config", "graph", "status"].into());
     assert_eq!(heard[0].0, "config", "what is configured waits for nobody");
-    let graphs = heard.iter().filter(|(name, _)| name == "graph");
-    assert!(graphs.clone().all(|(_, graph)| graph["windowS"] == 30));
+    // What is large is asked for, compressed and in scope; the stream says when.
+    for name in ["graph", "config"] {
+        let told: Vec<&Value> = heard.iter().filter(|(of, _)| of == name).map(|(_, data)| data).collect();
+        assert!(told.iter().all(|data| data.as_object().is_some_and(|data| data.len() == 1)), "{name}: {told:?}");
+        let versions: BTreeSet<&str> = told.iter().filter_map(|data| data["version"].as_str()).collect();
+        assert_eq!(versions.len(), told.len(), "{name} is told once a version: {told:?}");
+    }
+    assert!(heard.iter().filter(|(name, _)| name == "config").count() > 1, "the edit is told");
 
     let response = console.get("/api/v1/events").await;
     let shutdown = console.shutdown.clone();
@@ -60,5 +66,26 @@ async fn events_carry_the_whole_state_and_then_the_news() {
         false
     })
     .await;
+    console.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_configured_is_told_while_prometheus_hangs() {
+    // It takes connections and never answers: the state of it is known after some seconds.
+    let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let console = Running::start(&[&format!("--prometheus=http://{}", hung.local_addr().unwrap())]).await;
+    let response = console.get("/api/v1/events").await;
+    let file = console.file("orders.yaml");
+    let configs = |events: &[(String, Value)]| events.iter().filter(|(name, _)| name == "config").count();
+    let mut written = 0;
+    let heard = events(response, |events| {
+        if configs(events) > written && written < 2 {
+            written += 1;
+            std::fs::write(&file, ORDERS.replace("weight: 90", &format!("weight: {}", 90 + written))).unwrap();
+        }
+        configs(events) == 3 || events.iter().any(|(name, _)| name == "status")
+    })
+    .await;
+    assert_eq!(configs(&heard), 3, "each edit is told before Prometheus is given up");
     console.stop().await;
 }

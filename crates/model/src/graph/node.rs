@@ -57,15 +57,26 @@ pub struct Badge {
     pub severity: Option<Severity>,
     /// What hovering says.
     pub text: String,
+    /// Namespace of the object that it follows from, which decides who is shown the words. It is never sent.
+    #[serde(skip)]
+    pub namespace: String,
 }
+
+/// Begins the id of a host outside the mesh. Neither this nor what follows can begin the id of a workload: no namespace
+/// has a colon in its name.
+pub const EXTERNAL: &str = "external:";
+/// Begins the id of a service.
+pub const SERVICE: &str = "service:";
+/// Begins the id of an application, and of one of its versions.
+pub const APP: &str = "app:";
 
 /// One node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
-    /// Stable across refreshes: `namespace/workload`, `service/HOST`, `app/namespace/APP`, `app/namespace/APP/VERSION`,
-    /// `external/HOST`, `unknown` or `hidden`. Where several clusters are told apart, what is of another one than the
+    /// Stable across refreshes: `namespace/workload`, `service:HOST`, `app:namespace/APP`, `app:namespace/APP/VERSION`,
+    /// `external:HOST`, `unknown` or `hidden`. Where several clusters are told apart, what is of another one than the
     /// console's own has `@CLUSTER` behind it.
     pub id: String,
     /// What it stands for.
@@ -122,7 +133,7 @@ pub struct Node {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AppBox {
-    /// `app/namespace/APP`, with `@CLUSTER` behind it as of [`Node::id`].
+    /// `app:namespace/APP`, with `@CLUSTER` behind it as of [`Node::id`].
     pub id: String,
     /// Namespace.
     pub namespace: String,

@@ -19,7 +19,7 @@ fn shop() -> Graph {
     (idle.rate_in, idle.error_share) = (0.0, None);
     let order = graph.nodes.iter_mut().find(|node| node.id == "shop/order-v2").unwrap();
     order.error_share = Some(0.05);
-    order.badges.push(Badge { kind: "canary".into(), severity: None, text: "90/10".into() });
+    order.badges.push(Badge { kind: "canary".into(), severity: None, text: "90/10".into(), namespace: String::new() });
     let edge = &mut graph.edges[3];
     (edge.protocol, edge.rate, edge.error_share) = ("tcp".into(), 2.0, None);
     (edge.lock, edge.plaintext_share, edge.p95_ms) = (Lock::Mixed, Some(0.25), Some(800.0));

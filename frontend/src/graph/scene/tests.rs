@@ -35,7 +35,7 @@ fn node(id: &str) -> Node {
         rate_in: 12.4,
         rate_out: 0.0,
         error_share: Some(0.031),
-        badges: vec![Badge { kind: "canary".into(), severity: None, text: "90/10".into() }],
+        badges: vec![Badge { kind: "canary".into(), severity: None, text: "90/10".into(), namespace: String::new() }],
         ..Node::default()
     }
 }

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use weft_model::{
     Counted,
     details::{Applies, Call, Detail, Instance, Row, Subject},
+    graph::EXTERNAL,
 };
 
 use self::ways::Ways;
@@ -210,7 +211,7 @@ fn calls(title: &'static str, calls: &[Call], nothing: &'static str) -> impl Int
             let name = match peer.as_str() {
                 "hidden" => "Workloads that you may not see".to_owned(),
                 "unknown" => "Callers that cannot be told apart".to_owned(),
-                other => other.strip_prefix("external/").unwrap_or(other).to_owned(),
+                other => other.strip_prefix(EXTERNAL).unwrap_or(other).to_owned(),
             };
             let named = if call.known {
                 view! { <Linked subject=Subject::Workload place=peer words=name /> }.into_any()

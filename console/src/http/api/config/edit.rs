@@ -45,8 +45,11 @@ pub(in crate::http) async fn preview(
     {
         (preview.ready, preview.refusal) = (false, Some(format!("you may not {verb} {object}")));
     }
-    redact::findings(&mut preview.new_findings, caller.sight());
-    redact::findings(&mut preview.mended_findings, caller.sight());
+    let view = app.view();
+    redact::named(&mut preview.findings, &view.estate.namespaces, caller.sight());
+    for findings in [&mut preview.new_findings, &mut preview.mended_findings] {
+        redact::findings(findings, &view.estate.namespaces, caller.sight());
+    }
     Ok(Json(preview))
 }
 
