@@ -3,6 +3,7 @@
 
 use weft_model::{
     Counted,
+    canary::Canary,
     details::{Detail, Row, Subject},
     graph::{Health, View as NodeView},
 };
@@ -59,8 +60,29 @@ pub fn traces_of(one: &Detail, view: &View) -> View {
     to
 }
 
+/// Whether a weighted route leads to what is open: one of its destinations is a service with it behind.
+pub fn is_split(canary: &Canary, one: &Detail) -> bool {
+    let own = (one.row.subject == Subject::Service).then_some(&one.row);
+    let services = || own.into_iter().chain(&one.services);
+    canary.shares.iter().any(|share| services().any(|row| names(&share.host, &canary.object.namespace, row)))
+}
+
+/// Whether `host`, as somebody in `namespace` writes it, is the service's.
+fn names(host: &str, namespace: &str, service: &Row) -> bool {
+    let mut parts = host.splitn(3, '.');
+    let short = parts.next() == Some(service.name.as_str())
+        && parts.next().unwrap_or(namespace) == service.namespace
+        && parts.next().is_none_or(|rest| rest == "svc" || rest.starts_with("svc."));
+    short || host == service.host
+}
+
 #[cfg(test)]
 mod tests {
+    use weft_model::{
+        ObjectRef,
+        canary::{Share, Verdict},
+    };
+
     use super::*;
 
     #[test]
@@ -106,5 +128,59 @@ mod tests {
         assert_eq!(focus(Subject::Service), "service/cart.shop.svc.cluster.local");
         assert!(to(Subject::Workload).namespaces.is_empty(), "what is not in scope is not on the graph");
         assert_eq!(to(Subject::Service).graph.nodes, NodeView::Service);
+    }
+
+    #[test]
+    fn a_split_leads_to_what_is_behind_its_hosts() {
+        let service = |name: &str, host: &str| Row {
+            subject: Subject::Service,
+            namespace: "shop".into(),
+            name: name.into(),
+            host: host.into(),
+            ..Row::default()
+        };
+        let cart = service("cart", "cart.shop.svc.cluster.local");
+        for (host, namespace, whether) in [
+            ("cart", "shop", true),
+            ("cart", "bank", false),
+            ("cart.shop", "bank", true),
+            ("cart.shop.svc", "bank", true),
+            ("cart.shop.svc.cluster.local", "bank", true),
+            ("cart.shop.example.com", "shop", false),
+            ("cart-old", "shop", false),
+        ] {
+            assert_eq!(names(host, namespace, &cart), whether, "{host} in {namespace}");
+        }
+        assert!(names("pay.example.com", "bank", &service("pay", "pay.example.com")));
+
+        // The workload has a name of its own; its service says which routes lead to it.
+        let canary = |host: &str| Canary {
+            object: ObjectRef { namespace: "shop".into(), ..ObjectRef::default() },
+            shares: vec![Share {
+                host: host.into(),
+                subset: String::new(),
+                configured_percent: 100.0,
+                requests: 0,
+                observed_percent: None,
+                interval: None,
+                rate: 0.0,
+                error_share: None,
+                p95_ms: None,
+            }],
+            route_index: 0,
+            route: String::new(),
+            connections: false,
+            testers: Vec::new(),
+            verdict: Verdict::Unknown,
+            sentence: String::new(),
+            since_ms: None,
+            since_text: String::new(),
+            revision: String::new(),
+            query: String::new(),
+        };
+        let one = Detail { services: vec![cart.clone()], ..detail(Subject::Workload, &["shop/basket"], None) };
+        assert!(is_split(&canary("cart"), &one) && !is_split(&canary("order"), &one));
+        let one = Detail { row: cart, ..Detail::default() };
+        assert!(is_split(&canary("cart"), &one));
     }
 }

@@ -218,6 +218,17 @@ async fn views_panel_charts_and_saved_views() {
         .await;
     browser.script("document.querySelector('[data-testid=trends] .as-table summary').click()").await;
     browser.wait_for(&format!("{} td", chart("requests"))).await;
+    // What applies to it is told by selectors, hosts and scopes, whatever the objects are called.
+    let applies = |object: &str| format!("[data-testid=panel] [data-testid=node-applies] [data-applies=\"{object}\"]");
+    for object in [
+        "AuthorizationPolicy shop/order-service",
+        "PeerAuthentication shop/default",
+        "VirtualService shop/order-service",
+    ] {
+        browser.wait_for(&applies(object)).await;
+    }
+    let other = applies("PeerAuthentication shop/payment-service");
+    assert_eq!(browser.script(&format!("return !!document.querySelector('{other}')")).await, json!(false));
     assert!(fragment(&browser).await.contains("select=node"), "a link restores the panel");
     // The focus is in the panel, which leads to the workload's page; when it closes, the focus is back on the row.
     assert_eq!(browser.script("return document.activeElement.id").await, json!("panel-title"));
@@ -237,6 +248,9 @@ async fn views_panel_charts_and_saved_views() {
         ensure(back == json!("shop/order-service-v1"), || back.to_string())
     })
     .await;
+    // A gateway is opened by an object of another name.
+    browser.open(&format!("{console}/#/graph?list=1&select=node:istio-ingress/istio-ingressgateway")).await;
+    browser.wait_for(&applies("Gateway istio-ingress/public-gateway")).await;
     // A call's panel has its own.
     browser.open(&format!("{console}/#/graph?list=1&select=edge:shop/checkout-bff->shop/order-service-v1")).await;
     for key in ["requests", "duration"] {

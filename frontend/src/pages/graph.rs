@@ -1,5 +1,6 @@
 //! The graph's room: canvas, list, panel.
 
+mod applies;
 mod board;
 mod edge;
 mod export;
