@@ -126,7 +126,8 @@ pub fn mesh() -> Named {
 /// The audit.
 pub fn audit(query: &AuditQuery) -> Named {
     let line = Line::new("audit").flag("--who", &query.who).flag("--address", &query.address);
-    line.flag("--action", &query.action).number("--since", query.from_ms).namespaces(&query.namespaces).named()
+    let line = line.flag("--action", &query.action).flag("--about", &query.about);
+    line.number("--since", query.from_ms).number("--until", query.to_ms).namespaces(&query.namespaces).named()
 }
 
 /// Whether a command can be run: where configuration is a directory there is no cluster to ask.
@@ -176,6 +177,8 @@ mod tests {
         assert_eq!(of(traces(&query)), "weft console traces --service shop/cart --errors --min-ms 20.5 --since 7");
         let query = AuditQuery { who: "ada".into(), namespaces: shop(), ..AuditQuery::default() };
         assert_eq!(of(audit(&query)), "weft console audit --who ada -n shop");
+        let query = AuditQuery { about: "apps/shop/cart".into(), to_ms: Some(9), ..AuditQuery::default() };
+        assert_eq!(of(audit(&query)), "weft console audit --about apps/shop/cart --until 9");
         assert!(mesh().1.ends_with("--console $CONSOLE"));
     }
 

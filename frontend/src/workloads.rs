@@ -24,6 +24,20 @@ pub fn place(row: &Row) -> String {
     if row.subject == Subject::Namespace { row.name.clone() } else { format!("{}/{}", row.namespace, row.name) }
 }
 
+/// What the audit is asked about: `workloads/shop/cart-v1`, `namespaces/shop`.
+pub fn about(subject: Subject, place: &str) -> String {
+    format!("{}/{place}", subject.slug())
+}
+
+/// The same in words.
+pub fn about_words(about: &str) -> String {
+    let (slug, place) = about.split_once('/').unwrap_or(("", about));
+    match Subject::ALL.into_iter().find(|subject| subject.slug() == slug) {
+        Some(subject) => format!("{} {place}", subject.word()),
+        None => about.to_owned(),
+    }
+}
+
 /// Requests per second as they are shown; nothing where nobody could count them.
 pub fn known_rate(rate: f64, health: Health) -> String {
     let known = rate > 0.0 || health != Health::Unknown;
@@ -101,6 +115,13 @@ mod tests {
             services: service.map(|host| row(Subject::Service, host)).into_iter().collect(),
             ..Detail::default()
         }
+    }
+
+    #[test]
+    fn what_the_audit_is_about_has_words() {
+        assert_eq!(about_words(&about(Subject::Workload, "shop/cart-v1")), "workload shop/cart-v1");
+        assert_eq!(about_words("namespaces/shop"), "namespace shop");
+        assert_eq!((about_words("pods/x"), about_words("")), ("pods/x".to_owned(), String::new()));
     }
 
     #[test]

@@ -178,12 +178,13 @@ impl ViewCommand {
             }
             Self::Trace { id } => Ask::plain(format!("/traces/{}", segment(id)), Shape::Trace),
             Self::Mesh => Ask::plain("/mesh", Shape::Mesh),
-            Self::Audit { who, address, action, kind, name, since, page } => Ask::plain("/audit", Shape::Audit)
+            Self::Audit { who, address, action, kind, name, about, since, page } => Ask::plain("/audit", Shape::Audit)
                 .with("who", who.as_ref())
                 .with("address", *address)
                 .with("action", action.as_ref())
                 .with("kind", kind.as_ref())
                 .with("name", name.as_ref())
+                .with("about", about.as_ref())
                 .with("fromMs", since.since)
                 .with("toMs", since.until)
                 .with("namespace", joined)
@@ -278,6 +279,7 @@ mod tests {
             address("audit --who ada --action weights --since 7 --until 9"),
             "/api/v1/audit?who=ada&action=weights&fromMs=7&toMs=9"
         );
+        assert_eq!(address("audit --about workloads/shop/cart-v1"), "/api/v1/audit?about=workloads%2Fshop%2Fcart-v1");
         for (line, path) in [("mesh", "mesh"), ("status", "status"), ("session", "session")] {
             assert_eq!(address(line), format!("/api/v1/{path}"));
         }

@@ -100,6 +100,9 @@ pub enum ViewCommand {
         /// Name of the object.
         #[arg(long)]
         name: Option<String>,
+        /// About what configures one of the mesh's, such as workloads/NAMESPACE/NAME or namespaces/NAME.
+        #[arg(long, value_name = "workloads|services|apps|namespaces/…")]
+        about: Option<String>,
         #[command(flatten)]
         since: SinceArgs,
         #[command(flatten)]

@@ -8,6 +8,10 @@ use weft_model::{
 };
 
 use super::{Moment, inventory::Lists};
+use crate::{
+    config::View,
+    graph::{tamed, tamed_host},
+};
 
 /// Objects listed at most.
 const MOST: usize = 200;
@@ -16,7 +20,7 @@ const MOST: usize = 200;
 pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
     let ids: BTreeSet<&str> = row.workloads.iter().map(String::as_str).collect();
     let own = |object: &ObjectRef| match row.subject {
-        Subject::Namespace => object.namespace == row.name && DECISIVE.contains(&object.kind.as_str()),
+        Subject::Namespace => object.namespace == row.name && decides(&object.kind),
         Subject::Service => object.kind == row.kind && object.namespace == row.namespace && object.name == row.name,
         Subject::App | Subject::Workload => false,
     };
@@ -40,6 +44,40 @@ pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
     });
     all.truncate(MOST);
     all
+}
+
+/// The objects that are about one thing, by configuration alone: nobody is asked what was observed. Of a namespace
+/// everything in it is.
+pub fn objects<'a>(view: &'a View, subject: Subject, namespace: &str, name: &str) -> BTreeSet<&'a ObjectRef> {
+    let estate = &view.estate;
+    let service = match subject {
+        Subject::Service => view.snapshot.services_in(namespace).iter().find(|service| tamed(&service.name) == name),
+        Subject::Namespace | Subject::App | Subject::Workload => None,
+    };
+    let id = format!("{namespace}/{name}");
+    let known = || estate.workloads.iter().filter(move |(_, known)| known.namespace == namespace);
+    let ids: BTreeSet<&str> = match subject {
+        Subject::Workload => [id.as_str()].into(),
+        Subject::App => known().filter(|(_, known)| known.app == name).map(|(id, _)| id.as_str()).collect(),
+        Subject::Namespace => known().map(|(id, _)| id.as_str()).collect(),
+        Subject::Service => {
+            let behind = service.and_then(|service| estate.hosts.get(&*tamed_host(service.host.as_str())));
+            behind.into_iter().flatten().map(String::as_str).collect()
+        }
+    };
+    let own = |object: &ObjectRef| match subject {
+        Subject::Namespace => object.namespace == namespace,
+        Subject::Service => service.is_some_and(|service| service.object == *object),
+        Subject::App | Subject::Workload => false,
+    };
+    let concerned = estate.concerned.iter().filter(|(_, set)| set.iter().any(|id| ids.contains(id.as_str())));
+    let listed = view.list.rows.iter().map(|row| &row.object).filter(|object| own(object));
+    concerned.map(|(object, _)| object).chain(listed).collect()
+}
+
+/// Whether objects of a kind decide about requests or connections.
+pub fn decides(kind: &str) -> bool {
+    DECISIVE.contains(&kind)
 }
 
 /// Kinds that decide about requests or connections.

@@ -54,6 +54,7 @@ fn every_field_comes_back() {
             cell: Some(Cell { from_ms: 1_700_000_000_000, to_ms: 1_700_000_001_250, min_us: 0, max_us: 100 }),
         },
         action: "weights".into(),
+        about: "services/shop/cart & more".into(),
         hours: 24,
         tab: "proxy".into(),
         split: "response_code".into(),

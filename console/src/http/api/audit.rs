@@ -1,3 +1,5 @@
+mod about;
+
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
@@ -10,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::audit::{Action, AuditEntry, AuditList};
 
+use self::about::About;
 use crate::{
     app::App,
     auth::Caller,
@@ -33,7 +36,7 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Entries looked at for one page; of many that the caller may not see a page may be short, and goes on with the next.
 const MAX_LOOKED_AT: usize = 20_000;
 
-/// `?who=&address=&namespace=shop,billing&action=&kind=&name=&fromMs=&toMs=&cursor=&limit=&format=`
+/// `?who=&address=&namespace=shop,billing&action=&kind=&name=&about=&fromMs=&toMs=&cursor=&limit=&format=`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct Wanted {
@@ -49,6 +52,10 @@ pub(super) struct Wanted {
     kind: String,
     /// Name of the object.
     name: String,
+    /// About what configures one of these: `workloads/NAMESPACE/NAME`, `services/NAMESPACE/NAME`, `apps/NAMESPACE/NAME`,
+    /// `namespaces/NAME`. Of objects that are gone those count that stood in its namespace or in the mesh's root
+    /// namespace.
+    about: String,
     /// Not before, milliseconds since the Unix epoch.
     from_ms: Option<u64>,
     /// Not after, milliseconds since the Unix epoch.
@@ -137,6 +144,8 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
         Some(object) => namespaces.contains(&object.namespace.as_str()),
         None => false,
     };
+    let about = About::read(&app.view(), caller, &wanted.about)?;
+    let fits = |entry: &AuditEntry| in_scope(entry) && about.as_ref().is_none_or(|about| about.covers(entry));
     let mut list = AuditList::default();
     let (mut before, mut looked_at, mut bytes) = (wanted.cursor, 0, 0);
     loop {
@@ -145,7 +154,7 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
         looked_at += batch.len();
         for mut entry in batch {
             let id = entry.id;
-            if in_scope(&entry) && may_see(caller, &entry) {
+            if fits(&entry) && may_see(caller, &entry) {
                 bytes += serde_json::to_vec(&entry).map_err(|error| ApiError::internal(&error))?.len();
                 // The first one fits always, so that whoever goes on gets to the end.
                 if list.entries.len() == limit || (bytes > MAX_BYTES && !list.entries.is_empty()) {
