@@ -252,7 +252,7 @@ impl View {
             room,
             window_s: self.window_s,
             namespaces: self.namespaces.clone(),
-            graph: GraphView { list: false, focus: String::new(), at_ms: 0, ..self.graph.clone() },
+            graph: GraphView { list: false, explain: false, focus: String::new(), at_ms: 0, ..self.graph.clone() },
             ..Self::default()
         }
     }

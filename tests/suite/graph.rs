@@ -183,6 +183,20 @@ async fn choose(browser: &Browser, css: &str, value: &str) {
     element.select_by_value(value).await.unwrap_or_else(|error| panic!("{css}: {error}"));
 }
 
+/// Moves the weights of the demo's canary, as the page would.
+const MOVE: &str = r#"
+    (async () => {
+        const { canaries } = await (await fetch('/api/v1/canaries')).json();
+        const { object, routeIndex, revision } = canaries.find(one => one.object.name === 'order-service');
+        const answer = await fetch('/api/v1/canaries/apply', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', 'x-weft-request': '1' },
+            body: JSON.stringify({ object, routeIndex, revision, weights: [80, 20] }),
+        });
+        window.moved = answer.status;
+    })();
+"#;
+
 #[tokio::test]
 async fn views_panel_charts_and_saved_views() {
     let demo = Demo::start(&["--rate=40"]);
@@ -246,6 +260,40 @@ async fn views_panel_charts_and_saved_views() {
             "return document.activeElement.closest('[data-node]')?.dataset.node ?? document.activeElement.tagName";
         let back = browser.script(back).await;
         ensure(back == json!("shop/order-service-v1"), || back.to_string())
+    })
+    .await;
+    // Nothing was changed through the console so far; a move of weights appears, and leads to its entry.
+    browser.open(&format!("{console}/#/graph?list=1&select=node:shop/order-service-v1")).await;
+    let changes = "[data-testid=panel] [data-testid=node-changes]";
+    browser.text_where("nothing changed", changes, SOON, |text| text.contains("Nothing that applies here")).await;
+    // A key explains: what failed, and the policies that say who may call, in the address as well.
+    browser.page.active_element().await.unwrap().send_keys("e").await.unwrap();
+    browser.wait_for("[data-testid=explanation] [data-applies=\"AuthorizationPolicy shop/order-service\"]").await;
+    assert!(fragment(&browser).await.contains("explain=1"), "{}", fragment(&browser).await);
+    browser.page.active_element().await.unwrap().send_keys("e").await.unwrap();
+    until("it is put away", SOON, || async {
+        let shown = browser.script("return !!document.querySelector('[data-testid=explanation]')").await;
+        ensure(shown == json!(false), || "it stands there".to_owned())
+    })
+    .await;
+    browser.script(MOVE).await;
+    until("the weights are moved", SOON, || async {
+        let moved = browser.script("return window.moved").await;
+        ensure(moved == json!(200), || moved.to_string())
+    })
+    .await;
+    let change = format!("{changes} [data-testid=node-change][data-action=weights] a");
+    browser.wait_for(&change).await.click().await.unwrap();
+    browser.text_where("its entry", "[data-testid=audit-entry]", SOON, |text| text.contains("order-service")).await;
+    browser
+        .text_where("the filter", "[data-testid=audit-about]", SOON, |text| {
+            text.contains("workload shop/order-service-v1")
+        })
+        .await;
+    browser.wait_for("[data-testid=audit-about] button").await.click().await.unwrap();
+    until("the filter is gone", SOON, || async {
+        let address = fragment(&browser).await;
+        ensure(!address.contains("about="), || address)
     })
     .await;
     // A gateway is opened by an object of another name.

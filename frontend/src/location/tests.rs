@@ -43,6 +43,7 @@ fn every_field_comes_back() {
             hide: "rate < 1 or (kind = external)".into(),
             at_ms: 1_700_000_000_000,
             legend: true,
+            explain: true,
         },
         workload: "default/order-service-v1".into(),
         errors: true,

@@ -76,7 +76,10 @@ impl Applied {
 
 /// Weighted routes that lead to it, and the objects that apply to it.
 #[component]
-pub fn Configured(applied: Applied) -> impl IntoView {
+pub fn Configured(
+    applied: Applied,
+    #[prop(default = "Configuration that applies")] heading: &'static str,
+) -> impl IntoView {
     let Applied { way, load, again } = applied;
     let objects = applied.objects();
     let body = move || match objects.get() {
@@ -110,7 +113,7 @@ pub fn Configured(applied: Applied) -> impl IntoView {
         <Canaries load=load />
         <Show when=move || way.with(Option::is_some)>
             <section data-testid="node-applies">
-                <h3 title=title>"Configuration that applies"</h3>
+                <h3 title=title>{heading}</h3>
                 <Old load=load retry=again />
                 {body}
             </section>

@@ -12,7 +12,9 @@ use weft_model::{
 use super::{
     ClosePanel, Shown,
     applies::{Applied, Configured},
+    changes::Changes,
     commands,
+    explain::{Explain, ExplainButton},
     traffic::{Codes, Figure, Peers, sum_codes},
     trends::Trends,
 };
@@ -70,18 +72,20 @@ pub fn NodePanel(id: String) -> impl IntoView {
                     when=move || node.with(Option::is_some)
                     fallback=|| view! { <p class="quiet">"It is not in the graph: neither configured nor called within this window and scope."</p> }
                 >
-                    <Body node=node />
+                    <Body node=node applied=applied />
                 </Show>
                 <Trends id=id.clone() call=false />
                 <Show
                     when=move || own.get()
                     fallback=|| view! { <p class="quiet" data-testid="elsewhere">"Another cluster's: its traces and its configuration are with the console there."</p> }
                 >
+                    <Changes way=applied.way />
                     <Examples id=wanted.get_value() />
                     <Configured applied=applied />
                 </Show>
                 <footer>
                     <CopyLink />
+                    <ExplainButton />
                     <Page node=node />
                     <Show when=move || own.get()>
                         <button
@@ -116,7 +120,7 @@ fn Page(node: Memo<Option<Node>>) -> impl IntoView {
 }
 
 #[component]
-fn Body(node: Memo<Option<Node>>) -> impl IntoView {
+fn Body(node: Memo<Option<Node>>, applied: Applied) -> impl IntoView {
     let Shown(shown) = expect_context();
     let id = Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.id.clone()).unwrap_or_default()));
     let namespace =
@@ -153,6 +157,7 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
         {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
+        <Explain codes=codes applied=applied />
         {move || {
             let badges = badges.get();
             (!badges.is_empty()).then(|| view! { <Badges badges /> })

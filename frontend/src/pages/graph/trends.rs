@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The shortest time that is shown, in seconds: less says nothing about since when.
-const SHORTEST_S: u64 = 1_800;
+pub const SHORTEST_S: u64 = 1_800;
 
 /// The charts of `id`, which is a call's when `call`.
 #[component]
