@@ -86,6 +86,11 @@ pub struct Args {
     /// Spans kept of received traces; the oldest traces go first.
     #[arg(long, env = "WEFT_MAX_SPANS", default_value_t = 200_000)]
     pub max_spans: usize,
+    /// Page of another program that shows a node of the graph, as NAME=URL with {namespace}, {workload}, {app} or {service}
+    /// (a full host name) where these go; {fromMs} and {toMs} are the time that is shown. It may be given several times, in
+    /// the environment with spaces between.
+    #[arg(long, env = "WEFT_NODE_LINK", value_name = "NAME=URL", value_delimiter = ' ')]
+    pub node_link: Vec<crate::node_link::Template>,
     /// Where traces are read.
     #[command(flatten)]
     pub traces: crate::telemetry::traces::TraceArgs,

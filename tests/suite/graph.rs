@@ -160,6 +160,11 @@ async fn clusters_are_boxes_that_fold() {
     nodes_are(&browser, "six workloads are one node", 24 - 6 + 1).await;
     shop.send_keys(&Key::Enter.to_string()).await.unwrap();
     nodes_are(&browser, "open again", 24).await;
+    // A node's panel leads to its page of another program; that of a node elsewhere will not.
+    let own = "[data-testid=graph-nodes] [data-node^=\"shop/\"]:not([data-node*=\"@\"]) button";
+    browser.wait_for(own).await.send_keys(&Key::Enter.to_string()).await.unwrap();
+    let filled = |href: &str| href.starts_with("https://dash.example/shop/") && !href.contains('{');
+    browser.attribute_where("its page elsewhere", "[data-testid=node-link]", "href", SOON, filled).await;
     let find = browser.wait_for(FIND).await;
     find.send_keys("cluster = west").await.unwrap();
     browser
@@ -172,7 +177,8 @@ async fn clusters_are_boxes_that_fold() {
     let row = browser.wait_for("[data-testid=graph-nodes] [data-node$=\"@west\"] button").await;
     row.send_keys(&Key::Enter.to_string()).await.unwrap();
     browser.wait_for("[data-testid=panel] [data-testid=elsewhere]").await;
-    assert_eq!(browser.script("return !!document.querySelector('[data-testid=node-traces]')").await, json!(false));
+    let ways = "return !!document.querySelector('[data-testid=node-traces], [data-testid=node-link]')";
+    assert_eq!(browser.script(ways).await, json!(false));
     assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
     browser.close().await;
 }

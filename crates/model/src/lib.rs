@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod edit;
 pub mod graph;
 pub mod hostname;
+pub mod link;
 pub mod mesh;
 pub mod metrics;
 pub mod object;

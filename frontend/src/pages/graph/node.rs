@@ -87,6 +87,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
                     <CopyLink />
                     <ExplainButton />
                     <Page node=node />
+                    <Elsewhere node=node />
                     <Show when=move || own.get()>
                         <button
                             class="button quiet-button"
@@ -117,6 +118,29 @@ fn Page(node: Memo<Option<Node>>) -> impl IntoView {
             view! { <a class="button quiet-button" href=href data-testid="node-page"><Glyph icon=Icon::Workloads />{format!("Open the {}", subject.word())}</a> }
         })
     }
+}
+
+/// The ways to pages of other programs, over the time that the graph shows.
+#[component]
+fn Elsewhere(node: Memo<Option<Node>>) -> impl IntoView {
+    let app = app();
+    let Shown(shown) = expect_context();
+    let links = Memo::new(move |_| {
+        let time = |shown: &Option<Arc<Picture>>| shown.as_ref().map(|shown| (shown.whole.at_ms, shown.whole.window_s));
+        let (at_ms, window_s) = shown.with(time)?;
+        let links = app.meta.with(|load| load.part(|meta| meta.node_links.clone()));
+        node.with(|node| node.as_ref().map(|node| ways::elsewhere(node, &links, at_ms, window_s)))
+    });
+    let names = Memo::new(move |_| {
+        let name = |(name, _): &(String, String)| name.clone();
+        links.with(|links| links.iter().flatten().map(name).collect::<Vec<_>>())
+    });
+    // The link stays while its times move on.
+    let link = move |(nth, name): (usize, String)| {
+        let href = move || links.with(|links| links.as_ref()?.get(nth).map(|(_, address)| address.clone()));
+        view! { <a class="button quiet-button" data-testid="node-link" target="_blank" rel="external noopener" href=href>"Open in "{format::middle(&name, 40)}</a> }
+    };
+    move || names.get().into_iter().enumerate().map(link).collect_view()
 }
 
 #[component]
