@@ -78,7 +78,12 @@ async fn expressions_find_and_hide_and_the_address_restores_them() {
     browser.script(&format!("{row}.focus(); {row}.dispatchEvent(new MouseEvent('contextmenu', {{ bubbles: true, cancelable: true, clientX: 300, clientY: 300 }}))")).await;
     let menu =
         browser.text_where("the menu", "[data-testid=context-menu]", SOON, |text| text.contains("Hide this")).await;
-    assert!(menu.contains("Copy link") && menu.contains("Show its traces"), "{menu}");
+    assert!(
+        ["Copy link", "Show its traces", "Explain why calls", "Show the configuration that applies"]
+            .iter()
+            .all(|words| menu.contains(words)),
+        "{menu}"
+    );
     browser.page.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
     until("the menu is closed and its row has the focus", SOON, || async {
         let back = browser
