@@ -42,8 +42,15 @@ pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
         let order = |one: &Applies| (one.object.kind.clone(), one.object.namespace.clone(), one.object.name.clone());
         order(a).cmp(&order(b))
     });
-    all.truncate(MOST);
     all
+}
+
+/// What the reader may see of it, and how many objects are kept from them: that something applies is no secret to whoever
+/// sees what it does.
+pub fn shown(all: Vec<Applies>, sees: &dyn Fn(&str) -> bool) -> (Vec<Applies>, usize) {
+    let (mut shown, hidden): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| sees(&one.object.namespace));
+    shown.truncate(MOST);
+    (shown, hidden.len())
 }
 
 /// The objects that are about one thing, by configuration alone: nobody is asked what was observed. Of a namespace
@@ -105,5 +112,22 @@ fn why(kind: &str) -> &'static str {
         "ServiceEntry" => "Names a host outside",
         "WorkloadEntry" => "Declares an instance",
         _ => "Concerns it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_reader_may_not_see_is_counted() {
+        let one = |namespace: &str, name: &str| Applies {
+            object: ObjectRef { namespace: namespace.into(), name: name.into(), ..ObjectRef::default() },
+            ..Applies::default()
+        };
+        let all = vec![one("istio-system", "deny-all"), one("shop", "readers"), one("istio-system", "default")];
+        let (seen, hidden) = shown(all.clone(), &|namespace| namespace == "shop");
+        assert_eq!((seen, hidden), (vec![one("shop", "readers")], 2));
+        assert_eq!(shown(all.clone(), &|_| true), (all, 0));
     }
 }

@@ -72,6 +72,11 @@ impl Applied {
     pub fn objects(self) -> Memo<Option<Vec<Applies>>> {
         Memo::new(move |_| self.load.with(|load| load.value.as_ref().map(|detail| detail.config.clone())))
     }
+
+    /// That more applies than the reader may see.
+    pub fn hidden(self) -> Memo<Option<String>> {
+        Memo::new(move |_| words::hidden_objects(self.load.with(|load| load.part(|detail| detail.hidden_config))))
+    }
 }
 
 /// Weighted routes that lead to it, and the objects that apply to it.
@@ -81,7 +86,7 @@ pub fn Configured(
     #[prop(default = "Configuration that applies")] heading: &'static str,
 ) -> impl IntoView {
     let Applied { way, load, again } = applied;
-    let objects = applied.objects();
+    let (objects, hidden) = (applied.objects(), applied.hidden());
     let body = move || match objects.get() {
         Some(objects) if objects.is_empty() => {
             view! { <p class="quiet">"No object that you may read concerns it: defaults hold."</p> }.into_any()
@@ -116,6 +121,7 @@ pub fn Configured(
                 <h3 title=title>{heading}</h3>
                 <Old load=load retry=again />
                 {body}
+                {move || hidden.get().map(|words| view! { <p class="quiet" data-testid="applies-hidden">{words}</p> })}
             </section>
         </Show>
     }

@@ -62,7 +62,7 @@ pub fn Explain(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
 
 #[component]
 fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
-    let objects = applied.objects();
+    let (objects, hidden) = (applied.objects(), applied.hidden());
     // Without its numbers, which change with each refresh: links stay while the reasons do.
     let all = Memo::new(move |_| {
         let known = objects.get().unwrap_or_default();
@@ -129,6 +129,7 @@ fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
             <Logs way=applied.way />
         </Show>
         {whole}
+        {move || hidden.get().map(|words| view! { <p class="quiet">{words}</p> })}
     }
 }
 
