@@ -2,6 +2,7 @@
 
 mod ask;
 mod pages;
+mod past;
 mod place;
 mod session;
 mod text;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use self::{place::PlaceArgs, views::ViewCommand};
+use self::{past::Past, place::PlaceArgs, views::ViewCommand};
 use crate::{
     cluster::block_on,
     output::{self, Format, OutputArgs},
@@ -51,6 +52,13 @@ pub fn run(args: ConsoleArgs) -> anyhow::Result<ExitCode> {
         let mut place = args.place.open().await?;
         let answer = match &args.command {
             ViewCommand::Config { name: Some(name), .. } => pages::object(&mut place, &ask, name).await?,
+            ViewCommand::Canaries { history: true, route, page, .. } => {
+                past::past(&mut place, &ask, *route, Past::History(page.limit)).await?
+            }
+            ViewCommand::Canaries { course: true, route, window, .. } => {
+                let window_s = window.map(|window| window.as_secs());
+                past::past(&mut place, &ask, *route, Past::Course(window_s)).await?
+            }
             _ => pages::whole(&mut place, &ask).await?,
         };
         let text = match args.output.output {

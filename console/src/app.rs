@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use weft_model::{
     Severity,
     config::{Dependency, Meta, Status, Writes},
+    link::NodeLink,
 };
 use weft_runtime::Shutdown;
 use weft_source::{Documents, kubernetes::Clients};
@@ -72,6 +73,8 @@ pub struct App {
     pub state: db::State,
     /// Where traces are read.
     pub traces: TraceSource,
+    /// Pages elsewhere that show a node of the graph.
+    pub node_links: Vec<NodeLink>,
     /// Pages elsewhere that show a trace.
     pub trace_links: Vec<Link>,
     /// The queue in front of those that are received.
@@ -105,6 +108,7 @@ impl App {
             },
             prometheus_url: self.prometheus_url.clone(),
             namespaces: self.view().estate.namespaces.iter().cloned().collect(),
+            node_links: self.node_links.clone(),
         }
     }
 

@@ -105,6 +105,11 @@ pub struct Args {
         value_parser = clap::value_parser!(u16).range(1..=2048)
     )]
     pub live_pages: u16,
+    /// Page of another program that shows a node of the graph, as NAME=URL with {namespace}, {workload}, {app} or {service}
+    /// (a full host name) where these go; {fromMs} and {toMs} are the time that is shown. It may be given several times, in
+    /// the environment with spaces between.
+    #[arg(long, env = "WEFT_NODE_LINK", value_name = "NAME=URL", value_delimiter = ' ')]
+    pub node_link: Vec<crate::node_link::Template>,
     /// Where traces are read.
     #[command(flatten)]
     pub traces: crate::telemetry::traces::TraceArgs,

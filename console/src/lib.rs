@@ -16,6 +16,7 @@ pub mod http;
 pub mod live;
 pub mod mesh;
 pub mod metrics;
+pub mod node_link;
 pub mod operator;
 pub mod place;
 pub mod redact;

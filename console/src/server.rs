@@ -137,6 +137,7 @@ impl Console {
             audit,
             state,
             traces: backend.map_or(TraceSource::Embedded(traces), TraceSource::Backend),
+            node_links: args.node_link.into_iter().map(|template| template.0).collect(),
             trace_links: args.traces.trace_link,
             ingest,
             live: Live::new(metrics.clone(), args.live_pages.into()),

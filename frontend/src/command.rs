@@ -100,6 +100,27 @@ pub fn detail(subject: Subject, place: &str, window_s: u64) -> Named {
     Line::new(subject.slug()).word(place).window(window_s).named()
 }
 
+/// How something with a page fared over time; `split` is a label, or empty.
+pub fn charts(subject: Subject, place: &str, window_s: u64, outgoing: bool, split: &str) -> Named {
+    let line = Line::new("charts").word(subject.slug()).word(place).switch("--out", outgoing);
+    line.flag("--split", split).window(window_s).named()
+}
+
+/// How a node of the graph, or a call, fared over time.
+pub fn series(id: &str, call: bool, window_s: u64) -> Named {
+    Line::new("charts").word(if call { "call" } else { "node" }).word(id).window(window_s).named()
+}
+
+/// How a weighted route fared over time, and who moved it.
+pub fn past(object: &ObjectRef, route_index: usize, window_s: u64) -> [Named; 2] {
+    let line = |what: &str| {
+        let line = Line::new("canaries").word(&format!("{}/{}", object.namespace, object.name));
+        line.flag("--route", &route_index.to_string()).word(what)
+    };
+    let history = ("its history with weft".to_owned(), line("--history").0);
+    [line("--course").window(window_s).named(), history]
+}
+
 /// A search for traces.
 pub fn traces(query: &TraceQuery) -> Named {
     let millis = |micros: u64| (micros as f64 / 1000.0).to_string();
@@ -126,7 +147,8 @@ pub fn mesh() -> Named {
 /// The audit.
 pub fn audit(query: &AuditQuery) -> Named {
     let line = Line::new("audit").flag("--who", &query.who).flag("--address", &query.address);
-    line.flag("--action", &query.action).number("--since", query.from_ms).namespaces(&query.namespaces).named()
+    let line = line.flag("--action", &query.action).flag("--about", &query.about);
+    line.number("--since", query.from_ms).number("--until", query.to_ms).namespaces(&query.namespaces).named()
 }
 
 /// Whether a command can be run: where configuration is a directory there is no cluster to ask.
@@ -164,6 +186,14 @@ mod tests {
         assert_eq!(of(object(&one)), "weft console config Gateway shop/in");
         assert_eq!(of(inventory(Subject::Service, 3600, &[])), "weft console services --window 1h");
         assert_eq!(of(detail(Subject::App, "shop/cart", 90)), "weft console apps shop/cart --window 90s");
+        assert_eq!(
+            of(charts(Subject::Workload, "shop/cart", 300, true, "response_code")),
+            "weft console charts workloads shop/cart --out --split response_code --window 5m"
+        );
+        assert_eq!(of(series("a/b->c/d", true, 1800)), "weft console charts call 'a/b->c/d' --window 30m");
+        let [course, history] = past(&one, 1, 900);
+        assert_eq!(of(course), "weft console canaries shop/in --route 1 --course --window 15m");
+        assert_eq!(of(history), "weft console canaries shop/in --route 1 --history");
         assert_eq!(of(trace("ab12")), "weft console trace ab12");
         assert_eq!(of(mesh()), "weft console mesh");
         let query = TraceQuery {
@@ -176,6 +206,8 @@ mod tests {
         assert_eq!(of(traces(&query)), "weft console traces --service shop/cart --errors --min-ms 20.5 --since 7");
         let query = AuditQuery { who: "ada".into(), namespaces: shop(), ..AuditQuery::default() };
         assert_eq!(of(audit(&query)), "weft console audit --who ada -n shop");
+        let query = AuditQuery { about: "apps/shop/cart".into(), to_ms: Some(9), ..AuditQuery::default() };
+        assert_eq!(of(audit(&query)), "weft console audit --about apps/shop/cart --until 9");
         assert!(mesh().1.ends_with("--console $CONSOLE"));
     }
 

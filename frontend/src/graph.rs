@@ -9,6 +9,7 @@ pub mod geometry;
 pub mod layout;
 pub mod picture;
 pub mod query;
+pub mod reasons;
 #[cfg(test)]
 mod sample;
 pub mod scene;

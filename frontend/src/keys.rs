@@ -15,7 +15,7 @@ use crate::{
 const PATIENCE_MS: f64 = 1_200.0;
 
 /// Keys and what they do, as the help shows them.
-pub const HELP: [(&str, &str); 18] = [
+pub const HELP: [(&str, &str); 19] = [
     ("g g", "Graph"),
     ("g c", "Canaries"),
     ("g o", "Configuration"),
@@ -29,6 +29,7 @@ pub const HELP: [(&str, &str); 18] = [
     ("0", "Fit the graph"),
     ("Shift+←↑↓→", "Move the graph"),
     ("f", "Focus on the selected node, or show everything again"),
+    ("e", "Explain why the selected node or call fails"),
     ("Menu", "What can be done with the row that has the focus"),
     ("l", "Graph as a list"),
     ("↑  ↓", "Next row of a list"),
@@ -101,6 +102,10 @@ pub fn listen(app: App, zoom: WriteSignal<Option<Zoom>>) {
                 true
             }
             "f" => focus(app),
+            "e" if on_graph() => {
+                explain(app);
+                true
+            }
             "ArrowDown" | "j" => step(1),
             "ArrowUp" | "k" => step(-1),
             _ => false,
@@ -170,6 +175,23 @@ fn focus(app: App) -> bool {
         _ => view.graph.focus.clear(),
     });
     on_graph
+}
+
+/// Explains the node or the call whose row has the keyboard's focus, else the selected one; ends it when that is so.
+fn explain(app: App) {
+    let row = |kind: &str| {
+        let row = browser::find(&format!("[data-{kind}]:focus-within"))?;
+        Some(format!("{kind}:{}", row.get_attribute(&format!("data-{kind}"))?))
+    };
+    let selected = || Some(app.view.with_untracked(|view| view.select.clone())).filter(|select| !select.is_empty());
+    let Some(wanted) = row("node").or_else(|| row("edge")).or_else(selected) else {
+        app.toast("Select a node or a call first: it is what e explains.", false, None);
+        return;
+    };
+    app.change(|view| {
+        view.graph.explain = !(view.graph.explain && view.select == wanted);
+        view.select = wanted;
+    });
 }
 
 /// Moves the focus along elements marked as rows; without a focused one, to the first.

@@ -117,6 +117,8 @@ pub struct View {
     pub traces: TraceView,
     /// Audit: only this action; empty for all.
     pub action: String,
+    /// Audit: only what is about this, such as `workloads/shop/cart-v1`; empty for all.
+    pub about: String,
     /// Audit and traces: the last so many hours; 0 for all of the audit, and for the window of traces.
     pub hours: u64,
     /// Workloads: what is listed.
@@ -151,6 +153,7 @@ impl Default for View {
             errors: false,
             traces: TraceView::default(),
             action: String::new(),
+            about: String::new(),
             hours: 0,
             subject: Subject::Workload,
             place: String::new(),
@@ -191,6 +194,7 @@ impl View {
                 "workload" => view.workload = value,
                 "errors" => view.errors = value == "1",
                 "action" => view.action = value,
+                "about" => view.about = value,
                 "hours" => view.hours = value.parse().unwrap_or(0),
                 "tab" => view.tab = value,
                 "split" => view.split = value,
@@ -231,6 +235,7 @@ impl View {
         put("workload", &self.workload, !self.workload.is_empty());
         put("errors", "1", self.errors);
         put("action", &self.action, !self.action.is_empty());
+        put("about", &self.about, !self.about.is_empty());
         put("hours", &self.hours.to_string(), self.hours > 0);
         self.traces.put(|name, value| put(name, value, true));
         put("tab", &self.tab, !self.tab.is_empty());
@@ -247,7 +252,7 @@ impl View {
             room,
             window_s: self.window_s,
             namespaces: self.namespaces.clone(),
-            graph: GraphView { list: false, focus: String::new(), at_ms: 0, ..self.graph.clone() },
+            graph: GraphView { list: false, explain: false, focus: String::new(), at_ms: 0, ..self.graph.clone() },
             ..Self::default()
         }
     }

@@ -11,10 +11,16 @@ pub struct AuditQuery {
     pub namespaces: Vec<String>,
     /// What was done; empty for anything.
     pub action: String,
+    /// About what configures this, such as `workloads/shop/cart-v1`; empty for anything.
+    pub about: String,
     /// Not before, milliseconds since the Unix epoch.
     pub from_ms: Option<u64>,
+    /// Not after.
+    pub to_ms: Option<u64>,
     /// Where a page begins.
     pub cursor: Option<String>,
+    /// Entries of a page; the console's own number without one.
+    pub limit: Option<usize>,
 }
 
 /// A search for traces; what is empty is not looked at.

@@ -240,6 +240,7 @@ impl App {
         }
         self.change(|view| {
             view.select.clear();
+            view.graph.explain = false;
             view.configuration.close();
         });
     }

@@ -119,6 +119,12 @@ pub fn severity_health(severity: Severity) -> Health {
     }
 }
 
+/// That more applies than the reader may see; `None` where they see all of it.
+pub fn hidden_objects(count: usize) -> Option<String> {
+    let applies = if count == 1 { "more object applies" } else { "more objects apply" };
+    (count > 0).then(|| format!("{count} {applies} that you may not read: ask whoever administrates the mesh."))
+}
+
 /// The title of a node's mark.
 pub fn badge(kind: &str) -> &str {
     match kind {
@@ -275,6 +281,15 @@ mod tests {
         assert!(response_flags("-").is_empty());
         assert!(response_flags("").is_empty());
         assert_eq!(response_flags("XX")[0].1, "No explanation is known.");
+    }
+
+    #[test]
+    fn what_is_kept_from_the_reader_is_said() {
+        assert_eq!(hidden_objects(0), None);
+        assert!(
+            hidden_objects(1).is_some_and(|words| words.starts_with("1 more object applies that you may not read"))
+        );
+        assert!(hidden_objects(3).is_some_and(|words| words.starts_with("3 more objects apply")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use weft_model::{
     Counted,
+    canary::Canary,
     details::{Detail, Row, Subject},
     graph::{APP, Health, SERVICE, View as NodeView},
 };
@@ -21,6 +22,20 @@ pub fn link(view: &View, subject: Subject, place: &str) -> String {
 /// `namespace/name`; of a namespace its name.
 pub fn place(row: &Row) -> String {
     if row.subject == Subject::Namespace { row.name.clone() } else { format!("{}/{}", row.namespace, row.name) }
+}
+
+/// What the audit is asked about: `workloads/shop/cart-v1`, `namespaces/shop`.
+pub fn about(subject: Subject, place: &str) -> String {
+    format!("{}/{place}", subject.slug())
+}
+
+/// The same in words.
+pub fn about_words(about: &str) -> String {
+    let (slug, place) = about.split_once('/').unwrap_or(("", about));
+    match Subject::ALL.into_iter().find(|subject| subject.slug() == slug) {
+        Some(subject) => format!("{} {place}", subject.word()),
+        None => about.to_owned(),
+    }
 }
 
 /// Requests per second as they are shown; nothing where nobody could count them.
@@ -59,8 +74,29 @@ pub fn traces_of(one: &Detail, view: &View) -> View {
     to
 }
 
+/// Whether a weighted route leads to what is open: one of its destinations is a service with it behind.
+pub fn is_split(canary: &Canary, one: &Detail) -> bool {
+    let own = (one.row.subject == Subject::Service).then_some(&one.row);
+    let services = || own.into_iter().chain(&one.services);
+    canary.shares.iter().any(|share| services().any(|row| names(&share.host, &canary.object.namespace, row)))
+}
+
+/// Whether `host`, as somebody in `namespace` writes it, is the service's.
+fn names(host: &str, namespace: &str, service: &Row) -> bool {
+    let mut parts = host.splitn(3, '.');
+    let short = parts.next() == Some(service.name.as_str())
+        && parts.next().unwrap_or(namespace) == service.namespace
+        && parts.next().is_none_or(|rest| rest == "svc" || rest.starts_with("svc."));
+    short || host == service.host
+}
+
 #[cfg(test)]
 mod tests {
+    use weft_model::{
+        ObjectRef,
+        canary::{Share, Verdict},
+    };
+
     use super::*;
 
     #[test]
@@ -79,6 +115,13 @@ mod tests {
             services: service.map(|host| row(Subject::Service, host)).into_iter().collect(),
             ..Detail::default()
         }
+    }
+
+    #[test]
+    fn what_the_audit_is_about_has_words() {
+        assert_eq!(about_words(&about(Subject::Workload, "shop/cart-v1")), "workload shop/cart-v1");
+        assert_eq!(about_words("namespaces/shop"), "namespace shop");
+        assert_eq!((about_words("pods/x"), about_words("")), ("pods/x".to_owned(), String::new()));
     }
 
     #[test]
@@ -106,5 +149,59 @@ mod tests {
         assert_eq!(focus(Subject::Service), "service:cart.shop.svc.cluster.local");
         assert!(to(Subject::Workload).namespaces.is_empty(), "what is not in scope is not on the graph");
         assert_eq!(to(Subject::Service).graph.nodes, NodeView::Service);
+    }
+
+    #[test]
+    fn a_split_leads_to_what_is_behind_its_hosts() {
+        let service = |name: &str, host: &str| Row {
+            subject: Subject::Service,
+            namespace: "shop".into(),
+            name: name.into(),
+            host: host.into(),
+            ..Row::default()
+        };
+        let cart = service("cart", "cart.shop.svc.cluster.local");
+        for (host, namespace, whether) in [
+            ("cart", "shop", true),
+            ("cart", "bank", false),
+            ("cart.shop", "bank", true),
+            ("cart.shop.svc", "bank", true),
+            ("cart.shop.svc.cluster.local", "bank", true),
+            ("cart.shop.example.com", "shop", false),
+            ("cart-old", "shop", false),
+        ] {
+            assert_eq!(names(host, namespace, &cart), whether, "{host} in {namespace}");
+        }
+        assert!(names("pay.example.com", "bank", &service("pay", "pay.example.com")));
+
+        // The workload has a name of its own; its service says which routes lead to it.
+        let canary = |host: &str| Canary {
+            object: ObjectRef { namespace: "shop".into(), ..ObjectRef::default() },
+            shares: vec![Share {
+                host: host.into(),
+                subset: String::new(),
+                configured_percent: 100.0,
+                requests: 0,
+                observed_percent: None,
+                interval: None,
+                rate: 0.0,
+                error_share: None,
+                p95_ms: None,
+            }],
+            route_index: 0,
+            route: String::new(),
+            connections: false,
+            testers: Vec::new(),
+            verdict: Verdict::Unknown,
+            sentence: String::new(),
+            since_ms: None,
+            since_text: String::new(),
+            revision: String::new(),
+            query: String::new(),
+        };
+        let one = Detail { services: vec![cart.clone()], ..detail(Subject::Workload, &["shop/basket"], None) };
+        assert!(is_split(&canary("cart"), &one) && !is_split(&canary("order"), &one));
+        let one = Detail { row: cart, ..Detail::default() };
+        assert!(is_split(&canary("cart"), &one));
     }
 }

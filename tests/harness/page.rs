@@ -77,8 +77,15 @@ fn answer(path: &str, graph: &Graph) -> Response<UnsyncBoxBody<Bytes, Infallible
         Some("/meta") => {
             let names: std::collections::BTreeSet<&str> =
                 graph.nodes.iter().map(|node| node.namespace.as_str()).collect();
-            let meta =
-                json!({ "version": "0", "name": "made", "signIn": false, "prometheusUrl": "", "namespaces": names });
+            let link = json!({ "name": "Dash", "template": "https://dash.example/{namespace}/{workload}?to={toMs}" });
+            let meta = json!({
+                "version": "0",
+                "name": "made",
+                "signIn": false,
+                "prometheusUrl": "",
+                "namespaces": names,
+                "nodeLinks": [link],
+            });
             ("application/json", meta.to_string().into_bytes())
         }
         Some(_) => ("application/json", b"null".to_vec()),

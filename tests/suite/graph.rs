@@ -78,7 +78,12 @@ async fn expressions_find_and_hide_and_the_address_restores_them() {
     browser.script(&format!("{row}.focus(); {row}.dispatchEvent(new MouseEvent('contextmenu', {{ bubbles: true, cancelable: true, clientX: 300, clientY: 300 }}))")).await;
     let menu =
         browser.text_where("the menu", "[data-testid=context-menu]", SOON, |text| text.contains("Hide this")).await;
-    assert!(menu.contains("Copy link") && menu.contains("Show its traces"), "{menu}");
+    assert!(
+        ["Copy link", "Show its traces", "Explain why calls", "Show the configuration that applies"]
+            .iter()
+            .all(|words| menu.contains(words)),
+        "{menu}"
+    );
     browser.page.active_element().await.unwrap().send_keys(&Key::Escape.to_string()).await.unwrap();
     until("the menu is closed and its row has the focus", SOON, || async {
         let back = browser
@@ -160,6 +165,11 @@ async fn clusters_are_boxes_that_fold() {
     nodes_are(&browser, "six workloads are one node", 24 - 6 + 1).await;
     shop.send_keys(&Key::Enter.to_string()).await.unwrap();
     nodes_are(&browser, "open again", 24).await;
+    // A node's panel leads to its page of another program; that of a node elsewhere will not.
+    let own = "[data-testid=graph-nodes] [data-node^=\"shop/\"]:not([data-node*=\"@\"]) button";
+    browser.wait_for(own).await.send_keys(&Key::Enter.to_string()).await.unwrap();
+    let filled = |href: &str| href.starts_with("https://dash.example/shop/") && !href.contains('{');
+    browser.attribute_where("its page elsewhere", "[data-testid=node-link]", "href", SOON, filled).await;
     let find = browser.wait_for(FIND).await;
     find.send_keys("cluster = west").await.unwrap();
     browser
@@ -172,7 +182,8 @@ async fn clusters_are_boxes_that_fold() {
     let row = browser.wait_for("[data-testid=graph-nodes] [data-node$=\"@west\"] button").await;
     row.send_keys(&Key::Enter.to_string()).await.unwrap();
     browser.wait_for("[data-testid=panel] [data-testid=elsewhere]").await;
-    assert_eq!(browser.script("return !!document.querySelector('[data-testid=node-traces]')").await, json!(false));
+    let ways = "return !!document.querySelector('[data-testid=node-traces], [data-testid=node-link]')";
+    assert_eq!(browser.script(ways).await, json!(false));
     assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
     browser.close().await;
 }
@@ -182,6 +193,20 @@ async fn choose(browser: &Browser, css: &str, value: &str) {
     let element = browser.wait_for(css).await;
     element.select_by_value(value).await.unwrap_or_else(|error| panic!("{css}: {error}"));
 }
+
+/// Moves the weights of the demo's canary, as the page would.
+const MOVE: &str = r#"
+    (async () => {
+        const { canaries } = await (await fetch('/api/v1/canaries')).json();
+        const { object, routeIndex, revision } = canaries.find(one => one.object.name === 'order-service');
+        const answer = await fetch('/api/v1/canaries/apply', {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', 'x-weft-request': '1' },
+            body: JSON.stringify({ object, routeIndex, revision, weights: [80, 20] }),
+        });
+        window.moved = answer.status;
+    })();
+"#;
 
 #[tokio::test]
 async fn views_panel_charts_and_saved_views() {
@@ -218,6 +243,17 @@ async fn views_panel_charts_and_saved_views() {
         .await;
     browser.script("document.querySelector('[data-testid=trends] .as-table summary').click()").await;
     browser.wait_for(&format!("{} td", chart("requests"))).await;
+    // What applies to it is told by selectors, hosts and scopes, whatever the objects are called.
+    let applies = |object: &str| format!("[data-testid=panel] [data-testid=node-applies] [data-applies=\"{object}\"]");
+    for object in [
+        "AuthorizationPolicy shop/order-service",
+        "PeerAuthentication shop/default",
+        "VirtualService shop/order-service",
+    ] {
+        browser.wait_for(&applies(object)).await;
+    }
+    let other = applies("PeerAuthentication shop/payment-service");
+    assert_eq!(browser.script(&format!("return !!document.querySelector('{other}')")).await, json!(false));
     assert!(fragment(&browser).await.contains("select=node"), "a link restores the panel");
     // The focus is in the panel, which leads to the workload's page; when it closes, the focus is back on the row.
     assert_eq!(browser.script("return document.activeElement.id").await, json!("panel-title"));
@@ -237,6 +273,43 @@ async fn views_panel_charts_and_saved_views() {
         ensure(back == json!("shop/order-service-v1"), || back.to_string())
     })
     .await;
+    // Nothing was changed through the console so far; a move of weights appears, and leads to its entry.
+    browser.open(&format!("{console}/#/graph?list=1&select=node:shop/order-service-v1")).await;
+    let changes = "[data-testid=panel] [data-testid=node-changes]";
+    browser.text_where("nothing changed", changes, SOON, |text| text.contains("Nothing that applies here")).await;
+    // A key explains: what failed, and the policies that say who may call, in the address as well.
+    browser.page.active_element().await.unwrap().send_keys("e").await.unwrap();
+    browser.wait_for("[data-testid=explanation] [data-applies=\"AuthorizationPolicy shop/order-service\"]").await;
+    assert!(fragment(&browser).await.contains("explain=1"), "{}", fragment(&browser).await);
+    browser.page.active_element().await.unwrap().send_keys("e").await.unwrap();
+    until("it is put away", SOON, || async {
+        let shown = browser.script("return !!document.querySelector('[data-testid=explanation]')").await;
+        ensure(shown == json!(false), || "it stands there".to_owned())
+    })
+    .await;
+    browser.script(MOVE).await;
+    until("the weights are moved", SOON, || async {
+        let moved = browser.script("return window.moved").await;
+        ensure(moved == json!(200), || moved.to_string())
+    })
+    .await;
+    let change = format!("{changes} [data-testid=node-change][data-action=weights] a");
+    browser.wait_for(&change).await.click().await.unwrap();
+    browser.text_where("its entry", "[data-testid=audit-entry]", SOON, |text| text.contains("order-service")).await;
+    browser
+        .text_where("the filter", "[data-testid=audit-about]", SOON, |text| {
+            text.contains("workload shop/order-service-v1")
+        })
+        .await;
+    browser.wait_for("[data-testid=audit-about] button").await.click().await.unwrap();
+    until("the filter is gone", SOON, || async {
+        let address = fragment(&browser).await;
+        ensure(!address.contains("about="), || address)
+    })
+    .await;
+    // A gateway is opened by an object of another name.
+    browser.open(&format!("{console}/#/graph?list=1&select=node:istio-ingress/istio-ingressgateway")).await;
+    browser.wait_for(&applies("Gateway istio-ingress/public-gateway")).await;
     // A call's panel has its own.
     browser.open(&format!("{console}/#/graph?list=1&select=edge:shop/checkout-bff->shop/order-service-v1")).await;
     for key in ["requests", "duration"] {

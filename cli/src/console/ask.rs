@@ -5,7 +5,7 @@ use url::form_urlencoded;
 use weft_model::details::Subject;
 use weft_runtime::StartupError;
 
-use super::views::{PageArgs, SubjectArgs, ViewCommand, WindowArgs};
+use super::views::{Charted, PageArgs, SubjectArgs, ViewCommand, WindowArgs};
 
 /// Rows shown when nobody says how many.
 const ROWS: usize = 5_000;
@@ -19,6 +19,10 @@ pub enum Shape {
     Graph,
     /// `Canaries`.
     Canaries,
+    /// `WeightHistory`.
+    History,
+    /// `Course`.
+    Course,
     /// `ConfigList`.
     Config,
     /// `ConfigObject`.
@@ -27,8 +31,16 @@ pub enum Shape {
     Inventory,
     /// `Detail`.
     Detail,
+    /// `Charts`.
+    Charts,
+    /// `SeriesAnswer`.
+    Series,
+    /// `SavedViews`.
+    Views,
     /// `TraceList`.
     Traces,
+    /// `Heat`.
+    Heat,
     /// `Trace`.
     Trace,
     /// `MeshState`.
@@ -76,6 +88,8 @@ pub struct Keep {
     pub namespaces: Vec<String>,
     /// Of this kind.
     pub kind: Option<String>,
+    /// Of this name.
+    pub name: Option<String>,
     /// With findings.
     pub findings: bool,
 }
@@ -110,7 +124,7 @@ impl Ask {
 impl Keep {
     /// Whether everything is kept.
     pub fn all(&self) -> bool {
-        self.namespaces.is_empty() && self.kind.is_none() && !self.findings
+        self.namespaces.is_empty() && self.kind.is_none() && self.name.is_none() && !self.findings
     }
 
     /// Whether a row is kept.
@@ -120,6 +134,7 @@ impl Keep {
         let found = || row.get("findings").and_then(Value::as_array).is_some_and(|found| !found.is_empty());
         (self.namespaces.is_empty() || self.namespaces.iter().any(|name| name == text("namespace")))
             && self.kind.as_deref().is_none_or(|kind| is_kind(kind, text("kind")))
+            && self.name.as_deref().is_none_or(|name| name == text("name"))
             && (!self.findings || found())
     }
 }
@@ -139,7 +154,7 @@ impl ViewCommand {
     /// The question behind a view.
     ///
     /// # Errors
-    /// When one of several is meant, and it is not said of which namespace.
+    /// When one of several is meant, and it is not said of which namespace; when charts cannot be as they are wanted.
     pub fn ask(&self, namespaces: &[String]) -> Result<Ask, StartupError> {
         let joined = (!namespaces.is_empty()).then(|| namespaces.join(","));
         let keep = || Keep { namespaces: namespaces.to_vec(), ..Keep::default() };
@@ -152,8 +167,15 @@ impl ViewCommand {
                 .with("idle", busy.then_some(false))
                 // The quantiles come a moment after the rest, and nobody looks again.
                 .with("wait", Some(true)),
-            Self::Canaries { page } => {
-                Ask::plain("/canaries", Shape::Canaries).listed("canaries", ROWS, ROWS, page, keep())
+            Self::Canaries { name, page, .. } => {
+                let keep = match name.as_deref().map(|name| (name, name.split_once('/'))) {
+                    None => keep(),
+                    Some((_, Some((namespace, name)))) => {
+                        Keep { namespaces: vec![namespace.to_owned()], name: Some(name.to_owned()), ..Keep::default() }
+                    }
+                    Some((name, None)) => Keep { name: Some(name.to_owned()), ..keep() },
+                };
+                Ask::plain("/canaries", Shape::Canaries).listed("canaries", ROWS, ROWS, page, keep)
             }
             Self::Config { kind, findings, page, .. } => {
                 let keep = Keep { kind: kind.clone(), findings: *findings, ..keep() };
@@ -163,8 +185,24 @@ impl ViewCommand {
             Self::Services(args) => subject(Subject::Service, args, namespaces)?,
             Self::Apps(args) => subject(Subject::App, args, namespaces)?,
             Self::Namespaces(args) => subject(Subject::Namespace, args, namespaces)?,
-            Self::Traces { service, operation, tags, errors, min_ms, max_ms, since, page } => {
-                let mut ask = Ask::plain("/traces", Shape::Traces)
+            Self::Charts { of, name, out, split, window } => {
+                if !matches!(of, Charted::Page(_)) && (*out || split.is_some()) {
+                    return Err(StartupError::new(
+                        "cannot show the charts",
+                        "a node and a call have both directions at once, and are not split",
+                        "leave --out and --split away, or name a workload, service, app or namespace",
+                    ));
+                }
+                let window = window.map(|window| window.as_secs());
+                charts(*of, name, namespaces)?
+                    .with("window", window)
+                    .with("direction", out.then_some("out"))
+                    .with("split", split.as_ref())
+            }
+            Self::Views => Ask::plain("/views", Shape::Views),
+            Self::Traces { service, operation, tags, errors, heat, min_ms, max_ms, since, page } => {
+                let (path, shape) = if *heat { ("/traces/heat", Shape::Heat) } else { ("/traces", Shape::Traces) };
+                let mut ask = Ask::plain(path, shape)
                     .with("workload", service.as_ref())
                     .with("operation", operation.as_ref())
                     .with("errors", errors.then_some(true))
@@ -174,16 +212,17 @@ impl ViewCommand {
                     .with("toMs", since.until)
                     .with("namespace", joined);
                 ask.query.extend(tags.iter().map(|tag| ("tag", tag.clone())));
-                ask.listed("traces", 500, RECENT, page, Keep::default())
+                if *heat { ask } else { ask.listed("traces", 500, RECENT, page, Keep::default()) }
             }
             Self::Trace { id } => Ask::plain(format!("/traces/{}", segment(id)), Shape::Trace),
             Self::Mesh => Ask::plain("/mesh", Shape::Mesh),
-            Self::Audit { who, address, action, kind, name, since, page } => Ask::plain("/audit", Shape::Audit)
+            Self::Audit { who, address, action, kind, name, about, since, page } => Ask::plain("/audit", Shape::Audit)
                 .with("who", who.as_ref())
                 .with("address", *address)
                 .with("action", action.as_ref())
                 .with("kind", kind.as_ref())
                 .with("name", name.as_ref())
+                .with("about", about.as_ref())
                 .with("fromMs", since.since)
                 .with("toMs", since.until)
                 .with("namespace", joined)
@@ -205,13 +244,28 @@ fn subject(subject: Subject, args: &SubjectArgs, namespaces: &[String]) -> Resul
         let ask = Ask::plain(format!("/{slug}"), Shape::Inventory).with("window", seconds(args.window));
         return Ok(ask.listed("rows", ROWS, ROWS, &args.page, keep));
     };
-    let path = if subject == Subject::Namespace {
-        format!("/{slug}/{}", segment(name))
-    } else {
-        let (namespace, name) = placed(name, namespaces)?;
-        format!("/{slug}/{}/{}", segment(namespace), segment(name))
+    Ok(Ask::plain(path(subject, name, namespaces)?, Shape::Detail).with("window", seconds(args.window)))
+}
+
+/// The path of one of a list.
+fn path(subject: Subject, name: &str, namespaces: &[String]) -> Result<String, StartupError> {
+    let slug = subject.slug();
+    if subject == Subject::Namespace {
+        return Ok(format!("/{slug}/{}", segment(name)));
+    }
+    let (namespace, name) = placed(name, namespaces)?;
+    Ok(format!("/{slug}/{}/{}", segment(namespace), segment(name)))
+}
+
+fn charts(of: Charted, name: &str, namespaces: &[String]) -> Result<Ask, StartupError> {
+    let (what, id) = match of {
+        Charted::Page(subject) => {
+            return Ok(Ask::plain(format!("{}/charts", path(subject, name, namespaces)?), Shape::Charts));
+        }
+        Charted::Node => ("node", name),
+        Charted::Call => ("edge", name),
     };
-    Ok(Ask::plain(path, Shape::Detail).with("window", seconds(args.window)))
+    Ok(Ask::plain("/graph/series", Shape::Series).with(what, Some(id)))
 }
 
 /// Namespace and name of what is written as `NAMESPACE/NAME`, or as `NAME` beside one namespace.
@@ -270,6 +324,15 @@ mod tests {
         assert_eq!(address("apps cart -n shop"), "/api/v1/apps/shop/cart");
         assert_eq!(address("namespaces shop"), "/api/v1/namespaces/shop");
         assert_eq!(
+            address("charts workload cart -n shop --out --split response_code --window 1h"),
+            "/api/v1/workloads/shop/cart/charts?window=3600&direction=out&split=response_code"
+        );
+        assert_eq!(address("charts namespaces shop"), "/api/v1/namespaces/shop/charts");
+        assert_eq!(address("charts node shop/cart"), "/api/v1/graph/series?node=shop%2Fcart");
+        assert_eq!(address("charts call a/b->c/d"), "/api/v1/graph/series?edge=a%2Fb-%3Ec%2Fd");
+        assert_eq!(address("views"), "/api/v1/views");
+        assert_eq!(address("traces --heat --errors"), "/api/v1/traces/heat?errors=true");
+        assert_eq!(
             address("traces --service shop/cart --tag a=b&c --tag d=e --min-ms 20 --errors -n shop"),
             "/api/v1/traces?workload=shop%2Fcart&errors=true&minMs=20&namespace=shop&tag=a%3Db%26c&tag=d%3De"
         );
@@ -278,6 +341,7 @@ mod tests {
             address("audit --who ada --action weights --since 7 --until 9"),
             "/api/v1/audit?who=ada&action=weights&fromMs=7&toMs=9"
         );
+        assert_eq!(address("audit --about workloads/shop/cart-v1"), "/api/v1/audit?about=workloads%2Fshop%2Fcart-v1");
         for (line, path) in [("mesh", "mesh"), ("status", "status"), ("session", "session")] {
             assert_eq!(address(line), format!("/api/v1/{path}"));
         }
@@ -287,6 +351,17 @@ mod tests {
     fn one_of_many_needs_its_namespace() {
         for line in ["workloads cart", "services cart -n a -n b"] {
             assert!(ask(line).unwrap_err().contains("write NAMESPACE/cart"), "{line}");
+        }
+        for line in [
+            "charts pods shop/cart",
+            "charts node",
+            "charts node a --split response_code",
+            "traces --heat --limit 5",
+            "canaries --history",
+            "canaries x --history --course",
+            "canaries x --history --window 5m",
+        ] {
+            assert!(ask(line).is_err(), "{line}");
         }
         for line in ["graph --view pods", "traces --tag x", "canaries --limit 0", "graph --at noon", "trace", "login"] {
             assert!(ask(line).is_err(), "{line}");
@@ -302,6 +377,14 @@ mod tests {
         }
         for line in ["config gateways", "config -n bank", "config --findings"] {
             assert!(!keep(line).fits(&row), "{line}");
+        }
+        let canary =
+            json!({"object": {"kind": "VirtualService", "namespace": "shop", "name": "cart"}, "routeIndex": 1});
+        for line in ["canaries cart", "canaries cart -n shop", "canaries shop/cart -n bank"] {
+            assert!(keep(line).fits(&canary) && !keep(line).all(), "{line}");
+        }
+        for line in ["canaries order", "canaries bank/cart", "canaries cart -n bank"] {
+            assert!(!keep(line).fits(&canary), "{line}");
         }
         assert!(is_kind("authorizationpolicies", "AuthorizationPolicy") && is_kind("ingresses", "Ingress"));
         assert!(keep("workloads -n shop").fits(&json!({"namespace": "shop", "kind": "Gateway"})));

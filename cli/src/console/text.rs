@@ -3,6 +3,7 @@
 mod graph;
 mod lists;
 mod mesh;
+mod past;
 mod traces;
 
 use std::{
@@ -30,10 +31,16 @@ pub fn of(answer: &Answer, from: &str) -> Result<String, StartupError> {
     let mut text = match answer.shape {
         Shape::Graph => graph::graph(&typed(value, from)?),
         Shape::Canaries => graph::canaries(&typed(value, from)?),
+        Shape::History => past::history(&typed(value, from)?),
+        Shape::Course => past::course(&typed(value, from)?),
         Shape::Config => lists::config(&typed(value, from)?),
         Shape::Object => lists::object(&typed(value, from)?),
         Shape::Inventory => lists::inventory(&typed(value, from)?),
         Shape::Detail => lists::detail(&typed(value, from)?),
+        Shape::Charts => past::charts(&typed(value, from)?),
+        Shape::Series => past::series(&typed(value, from)?),
+        Shape::Views => past::views(&typed(value, from)?),
+        Shape::Heat => traces::heat(&typed(value, from)?),
         Shape::Traces => traces::list(&typed(value, from)?),
         Shape::Trace => traces::trace(&typed(value, from)?),
         Shape::Mesh => mesh::mesh(&typed(value, from)?),

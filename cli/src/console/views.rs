@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
-use weft_model::graph::View;
+use weft_model::{details::Subject, graph::View};
 
 /// What is shown.
 #[derive(Clone, Debug, Subcommand)]
@@ -22,9 +22,23 @@ pub enum ViewCommand {
         #[arg(long)]
         busy: bool,
     },
-    /// Every weighted route: configured and observed shares, and the verdict.
+    /// Every weighted route, or one: configured and observed shares, and the verdict; how one fared, and who moved it.
     #[command(visible_alias = "canary")]
     Canaries {
+        /// Only those of the object of that name, which may be NAMESPACE/NAME.
+        name: Option<String>,
+        /// Who moved its weights, the newest move first.
+        #[arg(long, requires = "name")]
+        history: bool,
+        /// How its destinations fared over time.
+        #[arg(long, requires = "name", conflicts_with = "history")]
+        course: bool,
+        /// Which of its routes, where it has several weighted ones.
+        #[arg(long, requires = "name", value_name = "INDEX")]
+        route: Option<usize>,
+        /// Over how long the course is; a quarter of an hour without it.
+        #[arg(long, requires = "course", value_parser = humantime::parse_duration, value_name = "DURATION")]
+        window: Option<Duration>,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -51,6 +65,25 @@ pub enum ViewCommand {
     Apps(SubjectArgs),
     /// Namespaces, or one of them.
     Namespaces(SubjectArgs),
+    /// How something fared over time.
+    Charts {
+        /// What it is: a workload, service, app or namespace; or a node or a call as the graph names it.
+        #[arg(value_parser = charted, value_name = "workload|service|app|namespace|node|call")]
+        of: Charted,
+        /// Which one: NAMESPACE/NAME, or NAME with -n; a node's id, or a call's as SOURCE->DESTINATION.
+        name: String,
+        /// What it sends instead of what it receives; of a node and a call both are shown.
+        #[arg(long)]
+        out: bool,
+        /// Label of Istio's metrics that lines are split by, such as response_code; not of a node or a call.
+        #[arg(long, value_name = "LABEL")]
+        split: Option<String>,
+        /// Over how long; the console's own choice without it.
+        #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
+        window: Option<Duration>,
+    },
+    /// Saved views: one's own and those that others share.
+    Views,
     /// Traces, the newest first.
     Traces {
         /// Workload that reports a span, NAMESPACE/NAME.
@@ -65,6 +98,9 @@ pub enum ViewCommand {
         /// Only those in which something failed.
         #[arg(long)]
         errors: bool,
+        /// Count them by time and duration instead.
+        #[arg(long, conflicts_with_all = ["limit", "cursor"])]
+        heat: bool,
         /// Shortest duration in milliseconds.
         #[arg(long, value_name = "MILLISECONDS")]
         min_ms: Option<f64>,
@@ -100,6 +136,9 @@ pub enum ViewCommand {
         /// Name of the object.
         #[arg(long)]
         name: Option<String>,
+        /// About what configures one of the mesh's, such as workloads/NAMESPACE/NAME or namespaces/NAME.
+        #[arg(long, value_name = "workloads|services|apps|namespaces/…")]
+        about: Option<String>,
         #[command(flatten)]
         since: SinceArgs,
         #[command(flatten)]
@@ -114,6 +153,17 @@ pub enum ViewCommand {
         /// The link, which works once; - reads it from standard input.
         link: String,
     },
+}
+
+/// What charts are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charted {
+    /// What has a page.
+    Page(Subject),
+    /// A node of the graph.
+    Node,
+    /// A call of the graph.
+    Call,
 }
 
 /// One subject's list, or one of it.
@@ -160,6 +210,19 @@ pub struct PageArgs {
 fn view(text: &str) -> Result<View, String> {
     let known = View::ALL.into_iter().find(|view| view.as_str() == text);
     known.ok_or_else(|| format!("choose {}", View::ALL.map(View::as_str).join(", ")))
+}
+
+fn charted(text: &str) -> Result<Charted, String> {
+    let short = |subject: &Subject| subject.slug().strip_suffix('s') == Some(text) || subject.slug() == text;
+    match text {
+        "node" => Ok(Charted::Node),
+        "call" => Ok(Charted::Call),
+        _ => Subject::ALL
+            .into_iter()
+            .find(short)
+            .map(Charted::Page)
+            .ok_or_else(|| "choose workload, service, app, namespace, node or call".to_owned()),
+    }
 }
 
 fn tag(text: &str) -> Result<String, String> {

@@ -8,6 +8,10 @@ use weft_model::{
 };
 
 use super::{Moment, inventory::Lists};
+use crate::{
+    config::View,
+    graph::{tamed, tamed_host},
+};
 
 /// Objects listed at most.
 const MOST: usize = 200;
@@ -16,7 +20,7 @@ const MOST: usize = 200;
 pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
     let ids: BTreeSet<&str> = row.workloads.iter().map(String::as_str).collect();
     let own = |object: &ObjectRef| match row.subject {
-        Subject::Namespace => object.namespace == row.name && DECISIVE.contains(&object.kind.as_str()),
+        Subject::Namespace => object.namespace == row.name && decides(&object.kind),
         Subject::Service => object.kind == row.kind && object.namespace == row.namespace && object.name == row.name,
         Subject::App | Subject::Workload => false,
     };
@@ -38,8 +42,49 @@ pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
         let order = |one: &Applies| (one.object.kind.clone(), one.object.namespace.clone(), one.object.name.clone());
         order(a).cmp(&order(b))
     });
-    all.truncate(MOST);
     all
+}
+
+/// What the reader may see of it, and how many objects are kept from them: that something applies is no secret to whoever
+/// sees what it does.
+pub fn shown(all: Vec<Applies>, sees: &dyn Fn(&str) -> bool) -> (Vec<Applies>, usize) {
+    let (mut shown, hidden): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| sees(&one.object.namespace));
+    shown.truncate(MOST);
+    (shown, hidden.len())
+}
+
+/// The objects that are about one thing, by configuration alone: nobody is asked what was observed. Of a namespace
+/// everything in it is.
+pub fn objects<'a>(view: &'a View, subject: Subject, namespace: &str, name: &str) -> BTreeSet<&'a ObjectRef> {
+    let estate = &view.estate;
+    let service = match subject {
+        Subject::Service => view.snapshot.services_in(namespace).iter().find(|service| tamed(&service.name) == name),
+        Subject::Namespace | Subject::App | Subject::Workload => None,
+    };
+    let id = format!("{namespace}/{name}");
+    let known = || estate.workloads.iter().filter(move |(_, known)| known.namespace == namespace);
+    let ids: BTreeSet<&str> = match subject {
+        Subject::Workload => [id.as_str()].into(),
+        Subject::App => known().filter(|(_, known)| known.app == name).map(|(id, _)| id.as_str()).collect(),
+        Subject::Namespace => known().map(|(id, _)| id.as_str()).collect(),
+        Subject::Service => {
+            let behind = service.and_then(|service| estate.hosts.get(&*tamed_host(service.host.as_str())));
+            behind.into_iter().flatten().map(String::as_str).collect()
+        }
+    };
+    let own = |object: &ObjectRef| match subject {
+        Subject::Namespace => object.namespace == namespace,
+        Subject::Service => service.is_some_and(|service| service.object == *object),
+        Subject::App | Subject::Workload => false,
+    };
+    let concerned = estate.concerned.iter().filter(|(_, set)| set.iter().any(|id| ids.contains(id.as_str())));
+    let listed = view.list.rows.iter().map(|row| &row.object).filter(|object| own(object));
+    concerned.map(|(object, _)| object).chain(listed).collect()
+}
+
+/// Whether objects of a kind decide about requests or connections.
+pub fn decides(kind: &str) -> bool {
+    DECISIVE.contains(&kind)
 }
 
 /// Kinds that decide about requests or connections.
@@ -67,5 +112,22 @@ fn why(kind: &str) -> &'static str {
         "ServiceEntry" => "Names a host outside",
         "WorkloadEntry" => "Declares an instance",
         _ => "Concerns it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_reader_may_not_see_is_counted() {
+        let one = |namespace: &str, name: &str| Applies {
+            object: ObjectRef { namespace: namespace.into(), name: name.into(), ..ObjectRef::default() },
+            ..Applies::default()
+        };
+        let all = vec![one("istio-system", "deny-all"), one("shop", "readers"), one("istio-system", "default")];
+        let (seen, hidden) = shown(all.clone(), &|namespace| namespace == "shop");
+        assert_eq!((seen, hidden), (vec![one("shop", "readers")], 2));
+        assert_eq!(shown(all.clone(), &|_| true), (all, 0));
     }
 }

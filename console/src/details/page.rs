@@ -50,6 +50,7 @@ pub fn page(moment: &Moment, lists: &Lists<'_>, row: Row, sees: &dyn Fn(&str) ->
         }
     };
     let services = services.iter().filter(|service| sees(&service.namespace));
+    let (config, hidden_config) = applies::shown(applies::to(moment, lists, &row), sees);
     Detail {
         at_ms: moment.observed.at_ms,
         instances,
@@ -58,7 +59,8 @@ pub fn page(moment: &Moment, lists: &Lists<'_>, row: Row, sees: &dyn Fn(&str) ->
         services: services.filter_map(|one| lists.row(Subject::Service, &one.namespace, &one.name)).collect(),
         callers: edges(true),
         called: if row.subject == Subject::Service { Vec::new() } else { edges(false) },
-        config: applies::to(moment, lists, &row).into_iter().filter(|one| sees(&one.object.namespace)).collect(),
+        config,
+        hidden_config,
         sources: moment.observed.sources.clone(),
         operator_problem: moment.seen.problem(),
         commands: commands(&row),

@@ -5,7 +5,7 @@ mod convert;
 mod heat;
 mod hops;
 mod ingest;
-mod link;
+pub(crate) mod link;
 mod source;
 mod tree;
 mod usual;

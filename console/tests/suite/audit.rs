@@ -59,11 +59,18 @@ async fn who_moved_a_canary_shows_on_every_console_of_one_postgres() {
         ("namespace=billing,shop", 2),
         ("namespace=billing", 0),
         ("kind=VirtualService&name=order-service", 2),
+        ("about=workloads/shop/order-service-v1", 2),
+        ("about=apps/shop/order-service", 2),
+        ("about=services/shop/order-service", 2),
+        ("about=namespaces/shop", 2),
+        ("about=workloads/shop/payment-service", 0),
+        ("about=workloads/shop/nowhere", 0),
         ("toMs=5", 0),
     ] {
         let list = two.json(&format!("/api/v1/audit?{query}")).await;
         assert_eq!(list["entries"].as_array().unwrap().len(), found, "{query}");
     }
+    assert_eq!(two.get("/api/v1/audit?about=pods/shop/x").await.status(), StatusCode::BAD_REQUEST);
 
     let first = two.get("/api/v1/audit?limit=1&who=local").await;
     let link = first.headers()[header::LINK].to_str().unwrap().to_owned();

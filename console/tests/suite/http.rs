@@ -347,3 +347,12 @@ async fn what_keeps_it_from_starting_is_said_in_one_line() {
     shutdown.begin();
     tokio::time::timeout(Duration::from_secs(10), task).await.unwrap().unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn pages_of_other_programs_are_told() {
+    let template = "https://jaeger.example.org/search?service={workload}.{namespace}";
+    let console = Running::start(&[&format!("--node-link=Jaeger={template}")]).await;
+    let meta = console.json("/api/v1/meta").await;
+    assert_eq!(meta["nodeLinks"], json!([{ "name": "Jaeger", "template": template }]));
+    console.stop().await;
+}

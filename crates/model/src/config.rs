@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Diagnostic, ObjectRef};
+use crate::{Diagnostic, ObjectRef, link::NodeLink};
 
 /// Answer of `GET /api/v1/meta`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Meta {
     pub prometheus_url: String,
     /// Namespaces that are known.
     pub namespaces: Vec<String>,
+    /// Pages of other programs that show a node of the graph.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_links: Vec<NodeLink>,
 }
 
 /// Who may change configuration on the page.

@@ -258,6 +258,9 @@ pub struct Detail {
     pub called: Vec<Call>,
     /// Objects that apply.
     pub config: Vec<Applies>,
+    /// How many more apply that the reader may not see.
+    #[serde(default)]
+    pub hidden_config: usize,
     /// Completeness of the figures.
     pub sources: Sources,
     /// Why the state of proxies is not known, when it is not.

@@ -11,6 +11,7 @@ pub mod edit;
 pub mod events;
 pub mod graph;
 pub mod hostname;
+pub mod link;
 pub mod mesh;
 pub mod metrics;
 pub mod object;

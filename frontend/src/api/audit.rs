@@ -8,15 +8,20 @@ use crate::{location::encode, queries::AuditQuery};
 impl AuditQuery {
     fn path(&self) -> String {
         let namespaces = self.namespaces.join(",");
-        let from = self.from_ms.map(|from| from.to_string()).unwrap_or_default();
+        let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
+        let (from, to) = (number(self.from_ms), number(self.to_ms));
+        let limit = self.limit.map(|limit| limit.to_string()).unwrap_or_default();
         let cursor = self.cursor.clone().unwrap_or_default();
         let fields = [
             ("who", &self.who),
             ("address", &self.address),
             ("namespace", &namespaces),
             ("action", &self.action),
+            ("about", &self.about),
             ("fromMs", &from),
+            ("toMs", &to),
             ("cursor", &cursor),
+            ("limit", &limit),
         ];
         let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
         let query = given.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");

@@ -3,6 +3,7 @@
 use weft_model::{
     details::Subject,
     graph::{Node, NodeKind},
+    link::{NodeLink, Shown},
     wizard::WizardKind,
 };
 
@@ -30,6 +31,22 @@ pub fn page(node: &Node) -> Option<(Subject, String)> {
     }
 }
 
+/// Pages of other programs that show what a node stands for, each with its name; over the `window_s` seconds until `at_ms`.
+pub fn elsewhere(node: &Node, links: &[NodeLink], at_ms: u64, window_s: u64) -> Vec<(String, String)> {
+    let Some((subject, place)) = page(node) else { return Vec::new() };
+    let (namespace, name) = place.split_once('/').unwrap_or((place.as_str(), ""));
+    let (workload, app, service) = match subject {
+        Subject::Workload => (name, node.app.as_str(), ""),
+        Subject::App => ("", name, ""),
+        Subject::Service => ("", "", node.host.as_str()),
+        Subject::Namespace => ("", "", ""),
+    };
+    let from_ms = at_ms.saturating_sub(window_s * 1000);
+    let shown = Shown { namespace, workload, app, service, from_ms, to_ms: at_ms };
+    let web = |address: &String| address.starts_with("https://") || address.starts_with("http://");
+    links.iter().filter_map(|link| Some((link.name.clone(), link.address(&shown).filter(web)?))).collect()
+}
+
 /// The forms about a node, each with what it is about, `namespace/name`: those about calls for a service, those about who
 /// may call for workloads, too.
 pub fn forms(node: &Node) -> Vec<(WizardKind, String)> {
@@ -48,6 +65,25 @@ mod tests {
 
     fn node(id: &str, kind: NodeKind, name: &str) -> Node {
         Node { id: id.into(), kind, namespace: "shop".into(), workload: name.into(), ..Node::default() }
+    }
+
+    #[test]
+    fn a_node_is_shown_elsewhere_as_far_as_it_is_known() {
+        let link = |name: &str, template: &str| NodeLink { name: name.into(), template: template.into() };
+        let links = [
+            link("Jaeger", "https://jaeger/search?service={workload}.{namespace}&start={fromMs}"),
+            link("Grafana", "https://grafana/d/s?var-service={service}"),
+            link("Bad", "javascript:{namespace}"),
+        ];
+        let of = |node: &Node| elsewhere(node, &links, 90_000, 60);
+        let pair = |name: &str, address: &str| vec![(name.to_owned(), address.to_owned())];
+        assert_eq!(
+            of(&node("shop/cart-v1", NodeKind::Workload, "cart-v1")),
+            pair("Jaeger", "https://jaeger/search?service=cart-v1.shop&start=30000")
+        );
+        let service = Node { host: "cart.shop.svc".into(), ..node("service/cart.shop.svc", NodeKind::Service, "cart") };
+        assert_eq!(of(&service), pair("Grafana", "https://grafana/d/s?var-service=cart.shop.svc"));
+        assert!(of(&node("hidden", NodeKind::Hidden, "")).is_empty());
     }
 
     #[test]

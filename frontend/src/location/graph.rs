@@ -91,6 +91,8 @@ pub struct GraphView {
     pub at_ms: u64,
     /// The legend is open.
     pub legend: bool,
+    /// Why what is selected fails is explained.
+    pub explain: bool,
 }
 
 impl Default for GraphView {
@@ -109,6 +111,7 @@ impl Default for GraphView {
             hide: String::new(),
             at_ms: 0,
             legend: false,
+            explain: false,
         }
     }
 }
@@ -140,6 +143,7 @@ impl GraphView {
             "hide" => value.clone_into(&mut self.hide),
             "at" => self.at_ms = value.parse().unwrap_or(0),
             "legend" => self.legend = value == "1",
+            "explain" => self.explain = value == "1",
             _ => {}
         }
     }
@@ -163,6 +167,7 @@ impl GraphView {
         flag("list", self.list, plain.list);
         flag("idle", self.idle, plain.idle);
         flag("legend", self.legend, plain.legend);
+        flag("explain", self.explain, plain.explain);
         for (name, list) in [("without", &self.without), ("fold", &self.folded), ("open", &self.open)] {
             if !list.is_empty() {
                 put(name, &list.join(","));

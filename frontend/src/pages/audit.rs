@@ -16,6 +16,7 @@ use crate::{
     queries::AuditQuery,
     state::app,
     words,
+    workloads::about_words,
 };
 use entry::Entry;
 use list::List;
@@ -31,12 +32,14 @@ fn query(view: &View, now: f64) -> AuditQuery {
     AuditQuery {
         who,
         address,
-        namespaces: view.namespaces.clone(),
+        // What it is about is a scope of its own: a mesh-wide policy stands in another namespace.
+        namespaces: if view.about.is_empty() { view.namespaces.clone() } else { Vec::new() },
         action: view.action.clone(),
         // To the minute, so that the address does not change each time it is written.
         from_ms: (view.hours > 0)
             .then(|| ((now / 60_000.0).floor() as u64 * 60_000).saturating_sub(view.hours * 3_600_000)),
-        cursor: None,
+        about: view.about.clone(),
+        ..AuditQuery::default()
     }
 }
 
@@ -113,9 +116,35 @@ pub fn Audit() -> impl IntoView {
                     <a class="button quiet-button" download="" href=export("json") data-testid="audit-json">"JSON"</a>
                     <CopyLink />
                 </div>
+                <About />
                 <List people=people chosen=chosen />
             </div>
             {move || chosen.get().map(|entry| view! { <Entry entry /> })}
         </div>
+    }
+}
+
+/// What the list is about, with a way to take that away.
+#[component]
+fn About() -> impl IntoView {
+    let app = app();
+    let about = Memo::new(move |_| app.view.with(|view| view.about.clone()));
+    let words = move || format!("What configures {}", about_words(&about.get()));
+    view! {
+        <Show when=move || !about.with(String::is_empty)>
+            <div class="chips">
+                <span class="chip" data-testid="audit-about">
+                    <span class="cut" title="Of objects that are gone those that could have held for it are listed, too">{words}</span>
+                    <button
+                        class="icon-button"
+                        title="Take away"
+                        aria-label=move || format!("Take away {}", words())
+                        on:click=move |_| app.change(|view| view.about.clear())
+                    >
+                        <Glyph icon=Icon::Close />
+                    </button>
+                </span>
+            </div>
+        </Show>
     }
 }

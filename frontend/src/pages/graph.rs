@@ -1,7 +1,10 @@
 //! The graph's room: canvas, list, panel.
 
+mod applies;
 mod board;
+mod changes;
 mod edge;
+mod explain;
 mod export;
 mod finder;
 mod legend;
@@ -76,7 +79,8 @@ fn asked(app: App, text: fn(&View) -> &String) -> Memo<Answer> {
 
 /// The part of the view that decides about what is drawn.
 fn wish(view: &View) -> View {
-    let plain = GraphView { locks: false, list: false, legend: false, labels: vec![], ..view.graph.clone() };
+    let plain =
+        GraphView { locks: false, list: false, legend: false, explain: false, labels: vec![], ..view.graph.clone() };
     View { namespaces: view.namespaces.clone(), graph: plain, ..View::default() }
 }
 
@@ -165,7 +169,7 @@ pub fn commands() -> Signal<Vec<(String, String)>> {
 pub fn ClosePanel() -> impl IntoView {
     let app = app();
     view! {
-        <button class="icon-button" title="Close (Esc)" aria-label="Close" on:click=move |_| app.change(|view| view.select.clear())>
+        <button class="icon-button" title="Close (Esc)" aria-label="Close" on:click=move |_| app.close_panel()>
             <Glyph icon=Icon::Close />
         </button>
     }

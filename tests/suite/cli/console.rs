@@ -133,6 +133,20 @@ async fn each_view_is_shown_to_people_and_to_programs() {
     let none = terminal.json(&["traces", "--tag", "http.response.status_code=799", "--min-ms", "60000"]);
     assert_eq!(none["traces"], serde_json::json!([]));
 
+    assert!(terminal.text(&["traces", "--heat"]).contains("DURATION"));
+
+    let history = terminal.text(&["canaries", "shop/order-service", "--history"]);
+    assert!(history.contains("Nobody moved it through this console."), "{history}");
+    let course = terminal.json(&["canaries", "order-service", "-n", "shop", "--course", "--window", "5m"]);
+    assert_eq!(course["arms"].as_array().map(Vec::len), Some(2), "{course}");
+    let charts = terminal.text(&["charts", "workload", "shop/order-service-v1", "--split", "response_code"]);
+    assert!(charts.contains("Counted by proxies at the destination."), "{charts}");
+    let series = terminal.json(&["charts", "node", "shop/order-service-v1", "--window", "5m"]);
+    assert!(series["timesMs"].as_array().is_some_and(|times| !times.is_empty()), "{series}");
+    assert!(terminal.text(&["views"]).contains("No view is saved."));
+    let about = terminal.json(&["audit", "--about", "workloads/shop/order-service-v1"]);
+    assert_eq!(about["entries"], serde_json::json!([]), "nothing of it was changed");
+
     assert!(terminal.text(&["mesh"]).contains("Control planes:"));
     assert!(terminal.json(&["mesh"])["controlPlanes"].as_array().is_some_and(|planes| !planes.is_empty()));
     assert!(terminal.text(&["status"]).contains("Prometheus"));

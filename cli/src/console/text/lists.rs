@@ -132,6 +132,9 @@ pub fn detail(detail: &Detail) -> String {
     let applies =
         detail.config.iter().map(|one| vec![one.object.to_string(), findings(&one.findings), one.why.clone()]);
     text.push_str(&section("Configuration:", &["OBJECT", "FINDINGS", "WHY"], applies.collect()));
+    if detail.hidden_config > 0 {
+        let _ = writeln!(text, "and {} that you may not read", detail.hidden_config);
+    }
     text.push_str(&gaps(&detail.sources));
     text.push_str(&note(detail.operator_problem.as_deref()));
     text

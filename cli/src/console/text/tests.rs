@@ -325,3 +325,68 @@ fn figures_have_three_digits_and_moments_an_end() {
     assert_eq!(figures, ["0", "0.012", "1.00", "9.99", "12.3", "100", "1235"]);
     assert_eq!((moment(0), moment(u64::MAX)), (String::new(), "9999-12-31T23:59:59Z".to_owned()));
 }
+
+#[test]
+fn what_was_is_told_moment_by_moment() {
+    let at = 1_700_000_000_000_u64;
+    let change = json!({"id": "m2", "atMs": at, "by": "ada", "from": [90, 10], "to": [50, 50], "undoes": "m1"});
+    let text = shown(Shape::History, json!({"changes": [change], "more": true}));
+    let row = line(&text, &["2023-11-14T22:13:20Z"]);
+    for word in ["ada", "90/10", "50/50", "m1", "m2"] {
+        assert!(row.contains(word), "{word}: {row}");
+    }
+    assert!(text.contains("older moves"), "{text}");
+    assert!(shown(Shape::History, json!({"changes": [], "more": false})).starts_with("Nobody moved it"));
+
+    let arm = json!({
+        "name": "v2", "configuredPercent": [10.0, 50.0], "observedPercent": [9.5, null], "rate": [4.0, 20.0],
+        "errorPercent": [0.0, 12.0], "p95Ms": [48.0, 61.0],
+        "whole": {"requests": 4812, "rate": 12.0, "errorShare": 0.031, "moreErrors": [0.02, 0.01, 0.03], "p95Ms": 55.0},
+    });
+    let moved = json!({"id": "m2", "atMs": at, "errorsBefore": 0.01, "errorsAfter": 0.12});
+    let course = json!({
+        "stepS": 15, "rateS": 60, "timesMs": [at, at + 15_000], "arms": [arm], "moves": [moved],
+        "sources": sources(Some("No p99.")), "commands": [],
+    });
+    let text = shown(Shape::Course, course);
+    assert!(line(&text, &["v2", "4812"]).contains("2.00 % (1.00 % to 3.00 %)"), "{text}");
+    assert!(line(&text, &["m2"]).contains("12.0 %"), "{text}");
+    assert!(line(&text, &["22:13:35Z"]).contains("50.0 %") && text.contains("\nv2:\n"), "{text}");
+    assert!(text.contains("No p99."), "{text}");
+
+    let lines = json!([{"name": "200", "unit": "req/s", "values": [1.5, null]}]);
+    let chart = json!({"key": "requests", "title": "Requests", "lines": lines, "more": 3});
+    let charts = json!({
+        "stepS": 15, "rateS": 60, "timesMs": [at, at + 15_000], "charts": [chart], "reporter": "destination",
+        "sources": sources(None), "commands": [],
+    });
+    let text = shown(Shape::Charts, charts);
+    assert!(
+        text.contains("\nRequests:\n") && text.contains("200 (req/s)") && text.contains("and 3 more lines"),
+        "{text}"
+    );
+    assert!(line(&text, &["22:13:20Z"]).contains("1.50"), "{text}");
+    let series = json!({"stepS": 15, "timesMs": [at], "lines": [], "sources": sources(None), "queries": []});
+    assert!(shown(Shape::Series, series).starts_with("Nothing was counted"));
+}
+
+#[test]
+fn a_heat_map_and_saved_views_are_tables() {
+    let at = 1_700_000_000_000_u64;
+    let cell = json!({"column": 1, "row": 0, "traces": 7, "errors": 2});
+    let heat = json!({
+        "fromMs": at, "toMs": at + 60_000, "columns": 4, "bordersUs": [1_000, 2_000], "cells": [cell], "counted": 7,
+        "cut": true,
+    });
+    let text = shown(Shape::Heat, heat);
+    let row = line(&text, &["22:13:35Z"]);
+    assert!(row.contains("1.00 ms to 2.00 ms") && row.contains('7') && row.contains('2'), "{text}");
+    assert!(text.contains("the newest 7"), "{text}");
+
+    let view = json!({
+        "id": "1", "owner": "ada", "name": "Shop", "location": "#/graph?ns=shop", "shared": true, "createdMs": at,
+        "mine": false,
+    });
+    let text = shown(Shape::Views, json!({"views": [view]}));
+    assert!(line(&text, &["Shop", "ada", "yes"]).contains("#/graph?ns=shop"), "{text}");
+}

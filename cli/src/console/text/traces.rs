@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use weft_model::trace::{Span, Trace, TraceList};
+use weft_model::trace::{Heat, Span, Trace, TraceList};
 
 use super::{figure, moment, note, table};
 
@@ -28,6 +28,30 @@ pub fn list(list: &TraceList) -> String {
         ]
     });
     table(&head, rows.collect(), "No trace fits.") + &note(list.note.as_deref())
+}
+
+/// How many there are by time and duration, where there are any.
+pub fn heat(heat: &Heat) -> String {
+    let step = heat.to_ms.saturating_sub(heat.from_ms) / (heat.columns as u64).max(1);
+    let border = |row: usize| heat.borders_us.get(row).copied().map(micros).unwrap_or_default();
+    let rows = heat.cells.iter().map(|cell| {
+        vec![
+            moment(heat.from_ms.saturating_add(step.saturating_mul(cell.column as u64))),
+            format!("{} to {}", border(cell.row), border(cell.row + 1)),
+            cell.traces.to_string(),
+            if cell.errors > 0 { cell.errors.to_string() } else { String::new() },
+        ]
+    });
+    let mut text = table(&["FROM", "DURATION", "TRACES", "FAILED"], rows.collect(), "No trace fits.");
+    if heat.cut {
+        let _ = write!(
+            text,
+            "
+These are the newest {}: there are more.\n",
+            heat.counted
+        );
+    }
+    text + &note(heat.note.as_deref())
 }
 
 /// Depth first, each span below the one that called it.

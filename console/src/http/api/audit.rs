@@ -1,3 +1,5 @@
+mod about;
+
 use std::{collections::HashSet, future, net::IpAddr, sync::Arc};
 
 use axum::{
@@ -14,6 +16,7 @@ use weft_model::{
     audit::{Action, AuditEntry, AuditList, How},
 };
 
+use self::about::About;
 use crate::{
     app::App,
     auth::{Caller, Verb},
@@ -41,7 +44,7 @@ const AT_ONCE: usize = 16;
 /// Stands for what is not told of a change.
 const NOT_TOLD: &str = "What was changed is for those who may read the object.";
 
-/// `?who=&address=&namespace=shop,billing&action=&kind=&name=&fromMs=&toMs=&cursor=&limit=&format=`
+/// `?who=&address=&namespace=shop,billing&action=&kind=&name=&about=&fromMs=&toMs=&cursor=&limit=&format=`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(super) struct Wanted {
@@ -57,6 +60,10 @@ pub(super) struct Wanted {
     kind: String,
     /// Name of the object.
     name: String,
+    /// About what configures one of these: `workloads/NAMESPACE/NAME`, `services/NAMESPACE/NAME`, `apps/NAMESPACE/NAME`,
+    /// `namespaces/NAME`. Of objects that are gone those count that stood in its namespace or in the mesh's root
+    /// namespace.
+    about: String,
     /// Not before, milliseconds since the Unix epoch.
     from_ms: Option<u64>,
     /// Not after, milliseconds since the Unix epoch.
@@ -150,18 +157,20 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
         Some(object) => namespaces.contains(&object.namespace.as_str()),
         None => false,
     };
+    let about = About::read(&app.view(), caller, &wanted.about)?;
+    let fits = |entry: &AuditEntry| in_scope(entry) && about.as_ref().is_none_or(|about| about.covers(entry));
     let mut list = AuditList::default();
     let (mut before, mut looked_at, mut bytes) = (wanted.cursor, 0, 0);
     loop {
         let batch = app.audit.entries().list(&filter, before, MAX_PAGE).await?;
         let last = batch.len() < MAX_PAGE;
         looked_at += batch.len();
-        let shown = batch.iter().filter(|entry| in_scope(entry) && may_see(caller, entry) && !is_theirs(caller, entry));
+        let shown = batch.iter().filter(|entry| fits(entry) && may_see(caller, entry) && !is_theirs(caller, entry));
         let objects: HashSet<ObjectRef> = shown.filter_map(|entry| entry.object.clone()).collect();
         let readable = readable(caller, objects).await;
         for mut entry in batch {
             let id = entry.id;
-            if in_scope(&entry) && may_see(caller, &entry) {
+            if fits(&entry) && may_see(caller, &entry) {
                 let read = entry.object.as_ref().is_none_or(|object| readable.contains(object));
                 if !read && !is_theirs(caller, &entry) {
                     entry.diff.clear();

@@ -28,17 +28,39 @@ pub struct Link {
 #[error("{0}; write it as Jaeger=https://jaeger.example.org/trace/{{trace}}")]
 pub struct LinkError(&'static str);
 
+/// Name and template of what is written `NAME=URL`.
+pub(crate) fn named(text: &str) -> Result<(String, String), &'static str> {
+    let (name, template) = text.split_once('=').ok_or("it has no name before its address")?;
+    let (name, template) = (name.trim(), template.trim());
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err("its name is missing, or longer than 40 characters");
+    }
+    if template.len() > MAX_URL {
+        return Err("its address has more than 4096 bytes");
+    }
+    Ok((name.to_owned(), template.to_owned()))
+}
+
+/// An address that a page may lead to.
+pub(crate) fn web(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "its address is none")?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err("its address must begin with http:// or https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("its address must not hold a password: everybody who sees the page would get it");
+    }
+    Ok(url)
+}
+
 impl FromStr for Link {
     type Err = LinkError;
 
     fn from_str(text: &str) -> Result<Self, LinkError> {
-        let (name, template) = text.split_once('=').ok_or(LinkError("it has no name before its address"))?;
-        let link = Self { name: name.trim().to_owned(), template: template.trim().to_owned() };
-        if link.name.is_empty() || link.name.chars().count() > MAX_NAME || link.name.chars().any(char::is_control) {
-            return Err(LinkError("its name is missing, or longer than 40 characters"));
-        }
-        if !link.template.contains(ID) || link.template.len() > MAX_URL {
-            return Err(LinkError("its address has no {trace} in it, or more than 4096 bytes"));
+        let (name, template) = named(text).map_err(LinkError)?;
+        let link = Self { name, template };
+        if !link.template.contains(ID) {
+            return Err(LinkError("its address has no {trace} in it"));
         }
         // Where it leads must be the same for each trace.
         let one = link.address(&"0".repeat(32), 0, 0)?;
@@ -54,14 +76,7 @@ impl Link {
     fn address(&self, trace_id: &str, from_ms: u64, to_ms: u64) -> Result<Url, LinkError> {
         let id: String = url::form_urlencoded::byte_serialize(trace_id.as_bytes()).collect();
         let text = self.template.replace(ID, &id).replace(FROM, &from_ms.to_string()).replace(TO, &to_ms.to_string());
-        let url = Url::parse(&text).map_err(|_| LinkError("its address is none"))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-            return Err(LinkError("its address must begin with http:// or https://"));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(LinkError("its address must not hold a password: everybody who sees traces would get it"));
-        }
-        Ok(url)
+        web(&text).map_err(LinkError)
     }
 
     /// The link for one trace; none for one that cannot be shown elsewhere.

@@ -29,7 +29,9 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
     let older: RwSignal<AuditList> = RwSignal::default();
     let busy = RwSignal::new(false);
     let filter = Memo::new(move |_| {
-        app.view.with(|view| (view.find.clone(), view.namespaces.clone(), view.action.clone(), view.hours))
+        app.view.with(|view| {
+            (view.find.clone(), view.namespaces.clone(), view.action.clone(), view.hours, view.about.clone())
+        })
     });
     let ask = move || async move {
         let Some(asked) = filter.try_get_untracked() else { return };
@@ -118,8 +120,8 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
     };
     let retry = Callback::new(move |()| spawn_local(ask()));
     let filtered = move || {
-        filter.with(|(who, spaces, action, hours)| {
-            !who.is_empty() || !spaces.is_empty() || !action.is_empty() || *hours > 0
+        filter.with(|(who, spaces, action, hours, about)| {
+            ![who, action, about].into_iter().all(String::is_empty) || !spaces.is_empty() || *hours > 0
         })
     };
     let commands = Signal::derive(move || {
@@ -146,7 +148,7 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
             Some(true) if filtered() => {
                 view! {
                     <Empty title="Nothing fits">
-                        <p>"Loosen the filters: person or address, action, time, and the namespaces in the top bar. Sign-ins belong to no namespace."</p>
+                        <p>"Loosen the filters: person or address, action, time, what it is about, and the namespaces in the top bar. Sign-ins belong to no namespace."</p>
                     </Empty>
                 }
                     .into_any()

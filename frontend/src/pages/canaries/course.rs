@@ -11,7 +11,7 @@ use weft_model::{
 };
 
 use crate::{
-    api,
+    api, command,
     components::{
         chart::Figures,
         copy::Commands,
@@ -42,7 +42,11 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
     let charts = Memo::new(move |_| load.with(|load| load.part(|course| charts(course, counted.get()))));
     let times = Signal::derive(move || load.with(|load| load.part(|course| course.times_ms.clone())));
     let sources = Signal::derive(move || load.with(|load| load.part(|course| course.sources.clone())));
-    let commands = Signal::derive(move || load.with(|load| load.part(|course| course.commands.clone())));
+    let commands = Signal::derive(move || {
+        let own = key.with(|(object, index, window_s)| command::past(object, *index, *window_s));
+        let queries = load.with(|load| load.part(|course| course.commands.clone()));
+        own.into_iter().chain(queries).collect::<Vec<_>>()
+    });
     let arms = Memo::new(move |_| load.with(|load| load.part(|course| course.arms.clone())));
     view! {
         <section class="course" aria-label="Over time" data-testid="canary-course">
@@ -75,7 +79,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
                 <Old load retry />
                 <Figures charts=charts times=times sources=sources />
                 {move || arms.with(|arms| compared(arms, counted.get()))}
-                <Commands commands=commands words="Show PromQL" />
+                <Commands commands=commands words="Show commands and PromQL" />
             </Show>
         </section>
     }

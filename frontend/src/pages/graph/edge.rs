@@ -7,7 +7,11 @@ use weft_model::{
 };
 
 use super::{
-    ClosePanel, Shown, commands,
+    ClosePanel, Shown,
+    applies::{Applied, Configured},
+    changes::Changes,
+    commands,
+    explain::{Explain, ExplainButton},
     traffic::{Codes, Figure},
     trends::Trends,
 };
@@ -32,6 +36,10 @@ pub fn EdgePanel(id: String) -> impl IntoView {
     let edge = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.edge(&wanted).cloned()));
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
     let commands = commands();
+    // What applies to a call applies to what is called.
+    let called = id.split_once("->").map(|(_, to)| to.to_owned()).unwrap_or_default();
+    let called = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&called).cloned()));
+    let applied = Applied::to(called);
     let (from, to) = id.split_once("->").map(|(from, to)| (from.to_owned(), to.to_owned())).unwrap_or_default();
     view! {
         <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
@@ -48,12 +56,15 @@ pub fn EdgePanel(id: String) -> impl IntoView {
                     when=move || edge.with(Option::is_some)
                     fallback=|| view! { <p class="quiet">"No such call was counted within this window and scope."</p> }
                 >
-                    <Body edge=edge />
+                    <Body edge=edge applied=applied />
                 </Show>
                 <Trends id=id.clone() call=true />
+                <Changes way=applied.way />
+                <Configured applied=applied heading="Configuration that applies to the called one" />
                 <Ends from=from to=to />
                 <footer>
                     <CopyLink />
+                    <ExplainButton />
                     <Traces id=id.clone() />
                 </footer>
                 <Commands commands=commands />
@@ -99,7 +110,7 @@ fn protocol(edge: &Edge) -> &'static str {
 }
 
 #[component]
-fn Body(edge: Memo<Option<Edge>>) -> impl IntoView {
+fn Body(edge: Memo<Option<Edge>>, applied: Applied) -> impl IntoView {
     let figure = move |part: fn(&Edge) -> String| {
         Signal::derive(move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default()))
     };
@@ -131,6 +142,7 @@ fn Body(edge: Memo<Option<Edge>>) -> impl IntoView {
             <Glyph icon=icon />
             {move || lock.get().map(|(lock, share)| words::lock_sentence(lock, share))}
         </p>
+        <Explain codes=codes applied=applied />
         <Codes codes=codes />
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     graph::{fold, query, ways},
     location::{Room, View},
     state::{App, app},
+    workloads::about,
 };
 
 /// What the menu is of (`node:…`, `edge:…`, `box:…`, empty for the canvas), and where it stands in the window.
@@ -44,6 +45,15 @@ fn enter(room: Room, act: impl Fn(&mut View) + Send + Sync + 'static) -> Act {
 fn link(app: App, what: &str) -> Act {
     let view = app.view.with_untracked(|view| View { select: what.to_owned(), ..view.clone() });
     Act::Copy(browser::link(&view.fragment()))
+}
+
+/// Selects what is given and explains it.
+fn explain(what: &str) -> Act {
+    let what = what.to_owned();
+    change(move |view| {
+        view.select.clone_from(&what);
+        view.graph.explain = true;
+    })
 }
 
 /// What a form does, as the menu says it.
@@ -96,23 +106,27 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
                 view.select.clear();
             }),
         ));
+        out.push(("Explain why calls to it fail", "e", explain(target)));
         if let Some((subject, place)) = ways::page(&node) {
+            let (own, changed) = (place.clone(), about(subject, &place));
             out.push((
                 "Open its page",
                 "",
-                enter(Room::Workloads, move |view| (view.subject, view.place) = (subject, place.clone())),
+                enter(Room::Workloads, move |view| (view.subject, view.place) = (subject, own.clone())),
             ));
+            out.push((
+                "Show the configuration that applies",
+                "",
+                enter(Room::Workloads, move |view| {
+                    (view.subject, view.place, view.tab) = (subject, place.clone(), "config".to_owned());
+                }),
+            ));
+            out.push(("Show what was changed", "", enter(Room::Audit, move |view| view.about.clone_from(&changed))));
         }
         // Of other clusters the console has neither traces nor configuration.
         if fold::folded(id).is_none() && !node.namespace.is_empty() && !node.is_foreign() {
             let workload = node.workloads.first().cloned().unwrap_or_else(|| node.id.clone());
-            let app_name = if node.app.is_empty() { node.workload.clone() } else { node.app.clone() };
             out.push(("Show its traces", "", enter(Room::Traces, move |view| view.workload.clone_from(&workload))));
-            out.push((
-                "Show its configuration",
-                "",
-                enter(Room::Configuration, move |view| view.find.clone_from(&app_name)),
-            ));
             for (kind, of) in ways::forms(&node) {
                 out.push((
                     form(kind),
@@ -130,6 +144,7 @@ fn items(app: App, target: &str, picture: &crate::graph::picture::Picture) -> Ve
         let edge = picture.graph.edges.iter().find(|edge| edge.id == id).cloned().unwrap_or_default();
         let (from, to, called) = (edge.source.clone(), edge.destination.clone(), edge.destination.clone());
         let (this, focus) = (query::call(&from, &to), edge.destination.clone());
+        out.push(("Explain why it fails", "e", explain(target)));
         out.push(("Focus on the called one", "", change(move |view| view.graph.focus.clone_from(&focus))));
         out.push((
             "Hide this call",

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     Counted,
-    canary::{Canary, Verdict},
-    config::ConfigRow,
     graph::{Badge, Edge, Health, Node, NodeKind},
     trace::TraceList,
 };
 
 use super::{
-    ClosePanel, Shown, commands,
+    ClosePanel, Shown,
+    applies::{Applied, Configured},
+    changes::Changes,
+    commands,
+    explain::{Explain, ExplainButton},
     traffic::{Codes, Figure, Peers, sum_codes},
     trends::Trends,
 };
 use crate::{
-    api,
-    app::Settle,
-    browser,
+    api, browser,
     components::{
         copy::{Commands, CopyButton, CopyLink},
         shape::{Glyph, HealthShape},
@@ -28,7 +28,6 @@ use crate::{
     graph::{fold, picture::Picture, ways},
     icons::Icon,
     location::{Room, View},
-    pages::configuration::key,
     queries::TraceQuery,
     state::{Load, app},
     words,
@@ -53,6 +52,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
     let place = move || node.with(|node| node.as_ref().map(place).unwrap_or_default());
     // Of other clusters the console has neither traces nor configuration.
     let own = Memo::new(move |_| node.with(|node| node.as_ref().is_none_or(|node| !node.is_foreign())));
+    let applied = Applied::to(node);
     view! {
         <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
             <header>
@@ -72,19 +72,22 @@ pub fn NodePanel(id: String) -> impl IntoView {
                     when=move || node.with(Option::is_some)
                     fallback=|| view! { <p class="quiet">"It is not in the graph: neither configured nor called within this window and scope."</p> }
                 >
-                    <Body node=node />
+                    <Body node=node applied=applied />
                 </Show>
                 <Trends id=id.clone() call=false />
                 <Show
                     when=move || own.get()
                     fallback=|| view! { <p class="quiet" data-testid="elsewhere">"Another cluster's: its traces and its configuration are with the console there."</p> }
                 >
+                    <Changes way=applied.way />
                     <Examples id=wanted.get_value() />
-                    <Related node=node />
+                    <Configured applied=applied />
                 </Show>
                 <footer>
                     <CopyLink />
+                    <ExplainButton />
                     <Page node=node />
+                    <Elsewhere node=node />
                     <Show when=move || own.get()>
                         <button
                             class="button quiet-button"
@@ -117,8 +120,31 @@ fn Page(node: Memo<Option<Node>>) -> impl IntoView {
     }
 }
 
+/// The ways to pages of other programs, over the time that the graph shows.
 #[component]
-fn Body(node: Memo<Option<Node>>) -> impl IntoView {
+fn Elsewhere(node: Memo<Option<Node>>) -> impl IntoView {
+    let app = app();
+    let Shown(shown) = expect_context();
+    let links = Memo::new(move |_| {
+        let time = |shown: &Option<Arc<Picture>>| shown.as_ref().map(|shown| (shown.whole.at_ms, shown.whole.window_s));
+        let (at_ms, window_s) = shown.with(time)?;
+        let links = app.meta.with(|load| load.part(|meta| meta.node_links.clone()));
+        node.with(|node| node.as_ref().map(|node| ways::elsewhere(node, &links, at_ms, window_s)))
+    });
+    let names = Memo::new(move |_| {
+        let name = |(name, _): &(String, String)| name.clone();
+        links.with(|links| links.iter().flatten().map(name).collect::<Vec<_>>())
+    });
+    // The link stays while its times move on.
+    let link = move |(nth, name): (usize, String)| {
+        let href = move || links.with(|links| links.as_ref()?.get(nth).map(|(_, address)| address.clone()));
+        view! { <a class="button quiet-button" data-testid="node-link" target="_blank" rel="external noopener" href=href>"Open in "{format::middle(&name, 40)}</a> }
+    };
+    move || names.get().into_iter().enumerate().map(link).collect_view()
+}
+
+#[component]
+fn Body(node: Memo<Option<Node>>, applied: Applied) -> impl IntoView {
     let Shown(shown) = expect_context();
     let id = Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.id.clone()).unwrap_or_default()));
     let namespace =
@@ -155,6 +181,7 @@ fn Body(node: Memo<Option<Node>>) -> impl IntoView {
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
         {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
+        <Explain codes=codes applied=applied />
         {move || {
             let badges = badges.get();
             (!badges.is_empty()).then(|| view! { <Badges badges /> })
@@ -275,117 +302,4 @@ fn Examples(id: String) -> impl IntoView {
             {rows}
         </section>
     }
-}
-
-/// Weighted routes and objects that concern the node.
-#[component]
-fn Related(node: Memo<Option<Node>>) -> impl IntoView {
-    let app = app();
-    // Only what is shown, so that links are not drawn anew at each refresh.
-    let canaries: Memo<Vec<(String, Verdict)>> = Memo::new(move |_| {
-        let Some(node) = node.get() else { return vec![] };
-        app.canaries.with(|load| {
-            let all = load.value.iter().flat_map(|list| &list.canaries).filter(|canary| concerns(canary, &node));
-            all.map(|canary| (canary.object.to_string(), canary.verdict)).collect()
-        })
-    });
-    let objects: Memo<Vec<ConfigRow>> = Memo::new(move |_| {
-        let Some(node) = node.get() else { return vec![] };
-        app.config.with(|load| {
-            load.value.iter().flat_map(|list| &list.rows).filter(|row| applies(row, &node)).cloned().collect()
-        })
-    });
-    view! {
-        {move || {
-            let list = canaries.get();
-            (!list.is_empty())
-                .then(|| {
-                    view! {
-                        <section>
-                            <h3>"Canary"</h3>
-                            <ul class="lines">
-                                {list
-                                    .into_iter()
-                                    .map(|(name, verdict)| {
-                                        view! {
-                                            <li>
-                                                <HealthShape health=words::verdict_health(verdict) silent=true />
-                                                <button class="link" on:click=move |_| app.enter(Room::Canaries, |_| {})>
-                                                    {name}
-                                                </button>
-                                                <span class="quiet">{words::verdict_title(verdict)}</span>
-                                            </li>
-                                        }
-                                    })
-                                    .collect_view()}
-                            </ul>
-                        </section>
-                    }
-                })
-        }}
-        {move || {
-            // Nothing there is another thing than not known.
-            app.config.with(|load| load.value.is_none().then(|| load.error.clone())).map(|problem| match problem {
-                None => view! { <p class="quiet">"Reading the configuration …"</p> }.into_any(),
-                Some(problem) => view! {
-                    <p class="fault" role="alert" data-testid="node-configuration-problem">
-                        "Which configuration concerns it is not known. "{problem.title}" "
-                        <button class="link" on:click=move |_| spawn_local(async move { app.config.update_with(api::config().await) })>"Try again"</button>
-                    </p>
-                }
-                .into_any(),
-            })
-        }}
-        {move || {
-            let list = objects.get();
-            (!list.is_empty())
-                .then(|| {
-                    view! {
-                        <section>
-                            <h3 title="Objects that carry its name, and those that hold for its whole namespace or mesh">"Configuration by name and scope"</h3>
-                            <ul class="lines">
-                                {list
-                                    .into_iter()
-                                    .map(|row| {
-                                        let target = key(&row.object);
-                                        view! {
-                                            <li>
-                                                <button class="link" on:click=move |_| app.enter(Room::Configuration, |view| view.select.clone_from(&target))>
-                                                    {row.object.to_string()}
-                                                </button>
-                                                {row.findings
-                                                    .first()
-                                                    .map(|finding| view! { <HealthShape health=words::severity_health(finding.severity) /> })}
-                                            </li>
-                                        }
-                                    })
-                                    .collect_view()}
-                            </ul>
-                        </section>
-                    }
-                })
-        }}
-    }
-}
-
-/// Whether one of the route's destinations is the node's service.
-fn concerns(canary: &Canary, node: &Node) -> bool {
-    let service = |host: &str| {
-        let mut parts = host.split('.');
-        let name = parts.next().unwrap_or_default();
-        let namespace = parts.next().unwrap_or(&canary.object.namespace);
-        name == node.app && namespace == node.namespace
-    };
-    !node.app.is_empty() && canary.shares.iter().any(|share| service(&share.host))
-}
-
-/// Objects named after the workload or its app, and policies that hold for the namespace.
-fn applies(row: &ConfigRow, node: &Node) -> bool {
-    if node.namespace.is_empty() || row.object.namespace != node.namespace {
-        return false;
-    }
-    let named = [&node.workload, &node.app].into_iter().any(|name| !name.is_empty() && row.object.name == *name);
-    let wide =
-        matches!(row.object.kind.as_str(), "PeerAuthentication" | "AuthorizationPolicy" | "RequestAuthentication");
-    named || (wide && row.object.name == "default")
 }

@@ -132,6 +132,7 @@ fn Views() -> impl IntoView {
                 at_ms: view.graph.at_ms,
                 list: view.graph.list,
                 legend: view.graph.legend,
+                explain: false,
                 focus: String::new(),
                 ..known
             };

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    api,
+    api, command,
     components::{
         chart::Figures,
         copy::Commands,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The shortest time that is shown, in seconds: less says nothing about since when.
-const SHORTEST_S: u64 = 1_800;
+pub const SHORTEST_S: u64 = 1_800;
 
 /// The charts of `id`, which is a call's when `call`.
 #[component]
@@ -32,7 +32,12 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
     let charts = Memo::new(move |_| load.with(|load| load.part(|answer| trend::charts(answer, call))));
     let times = Signal::derive(move || load.with(|load| load.part(|answer| answer.times_ms.clone())));
     let sources = Signal::derive(move || load.with(|load| load.part(|answer| answer.sources.clone())));
-    let commands = Signal::derive(move || load.with(|load| load.part(|answer| answer.queries.clone())));
+    let commands = Signal::derive(move || {
+        // The command shows the present alone.
+        let own = key.with(|(id, window_s, at_ms)| (*at_ms == 0).then(|| command::series(id, call, *window_s)));
+        let queries = load.with(|load| load.part(|answer| answer.queries.clone()));
+        own.into_iter().chain(queries).collect::<Vec<_>>()
+    });
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
     let none = Memo::new(move |_| there.get() && charts.with(Vec::is_empty));
     let span = move || format!("Last {}", format::span(key.get().1 as f64 * 1000.0));
@@ -52,7 +57,7 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
                     <p class="quiet">{move || sources.with(without_figures)}</p>
                 </Show>
                 <Figures charts=charts times=times sources=sources />
-                <Commands commands=commands words="Show PromQL" />
+                <Commands commands=commands words="Show commands and PromQL" />
             </Show>
         </section>
     }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use weft_model::details::Subject;
 
 use crate::{
-    api,
+    api, command,
     components::{
         chart::Figures,
         copy::Commands,
@@ -38,7 +38,13 @@ pub fn Charts() -> impl IntoView {
         api::charts(subject, &place, window_s, outgoing, &split).await
     });
     let sources = Signal::derive(move || load.with(|load| load.part(|answer| answer.sources.clone())));
-    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
+    let commands = Signal::derive(move || {
+        let own = key.with(|(subject, place, window_s, outgoing, split)| {
+            command::charts(*subject, place, *window_s, *outgoing, split)
+        });
+        let queries = load.with(|load| load.part(|one| one.commands.clone()));
+        std::iter::once(own).chain(queries).collect::<Vec<_>>()
+    });
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
     let direction = move |outgoing: bool, words: &'static str| {
         view! {
@@ -107,7 +113,7 @@ pub fn Charts() -> impl IntoView {
                     sources=sources
                 />
             </Show>
-            <Commands commands=commands words="Show PromQL" />
+            <Commands commands=commands words="Show commands and PromQL" />
         </section>
     }
 }

@@ -369,7 +369,7 @@ fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                     <section>
                         <h2>"Objects that apply here"</h2>
                         {if none {
-                            view! { <p class="quiet">"No object of the mesh's configuration concerns it: defaults hold."</p> }.into_any()
+                            view! { <p class="quiet">"No object that you may read concerns it: defaults hold."</p> }.into_any()
                         } else {
                             view! {
                                 <table class="list applies">
@@ -379,6 +379,7 @@ fn Related(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                             }
                                 .into_any()
                         }}
+                        {words::hidden_objects(one.hidden_config).map(|words| view! { <p class="quiet">{words}</p> })}
                     </section>
                     {rows("Workloads", &one.workloads, unasked)}
                     {rows("Services", &one.services, unasked)}

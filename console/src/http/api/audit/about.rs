@@ -1,0 +1,117 @@
+//! Which entries are about what configures one workload, service, application or namespace.
+
+use std::collections::BTreeSet;
+
+use weft_model::{
+    ObjectRef,
+    audit::{Action, AuditEntry},
+    details::Subject,
+};
+
+use crate::{auth::Caller, config::View, details::applies, http::ApiError};
+
+/// What entries are to be about.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    /// Kind, namespace and name: an edit may name another version of the API than the object is written in.
+    objects: BTreeSet<[String; 3]>,
+    /// Where an object that is gone may have been about it.
+    namespaces: BTreeSet<String>,
+}
+
+impl About {
+    /// Reads `workloads/NAMESPACE/NAME` and its sisters; `None` when nothing is said. What is not there and what the
+    /// caller may not see look the same: nothing is about it.
+    pub(super) fn read(view: &View, caller: &Caller, text: &str) -> Result<Option<Self>, ApiError> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let (subject, namespace, name) = named(text).ok_or_else(|| {
+            ApiError::bad_request(
+                "about: that is nothing that changes can be about.",
+                "Write workloads/NAMESPACE/NAME, services/NAMESPACE/NAME, apps/NAMESPACE/NAME or namespaces/NAME.",
+            )
+        })?;
+        if !caller.sees(namespace) {
+            return Ok(Some(Self::default()));
+        }
+        let objects = applies::objects(view, subject, namespace, name);
+        let root = view.snapshot.settings().root_namespace.clone();
+        Ok(Some(Self {
+            objects: objects.into_iter().map(key).collect(),
+            namespaces: [namespace.to_owned(), root].into(),
+        }))
+    }
+
+    /// Whether an entry is about it. Whom an object concerned that is gone is not known any more, so each counts that
+    /// could have: of a kind that decides, in its namespace or for the whole mesh.
+    pub(super) fn covers(&self, entry: &AuditEntry) -> bool {
+        entry.object.as_ref().is_some_and(|object| {
+            let gone = || entry.action == Action::Delete && applies::decides(&object.kind);
+            self.objects.contains(&key(object)) || (self.namespaces.contains(&object.namespace) && gone())
+        })
+    }
+}
+
+fn key(object: &ObjectRef) -> [String; 3] {
+    [&object.kind, &object.namespace, &object.name].map(Clone::clone)
+}
+
+fn named(text: &str) -> Option<(Subject, &str, &str)> {
+    let (slug, place) = text.split_once('/')?;
+    let subject = Subject::ALL.into_iter().find(|subject| subject.slug() == slug)?;
+    let (namespace, name) = if subject == Subject::Namespace { (place, place) } else { place.split_once('/')? };
+    (!namespace.is_empty() && !name.is_empty() && !name.contains('/')).then_some((subject, namespace, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_model::audit::How;
+
+    use super::*;
+
+    fn object(kind: &str, namespace: &str, name: &str) -> ObjectRef {
+        ObjectRef { kind: kind.into(), namespace: namespace.into(), name: name.into(), ..ObjectRef::default() }
+    }
+
+    fn entry(action: Action, object: Option<ObjectRef>) -> AuditEntry {
+        AuditEntry {
+            id: 1,
+            at_ms: 1,
+            who: "ada".into(),
+            how: How::Local,
+            address: None,
+            action,
+            object,
+            diff: String::new(),
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_it_is_about_is_named_as_in_addresses() {
+        assert_eq!(named("workloads/shop/cart-v1"), Some((Subject::Workload, "shop", "cart-v1")));
+        assert_eq!(named("services/shop/cart"), Some((Subject::Service, "shop", "cart")));
+        assert_eq!(named("namespaces/shop"), Some((Subject::Namespace, "shop", "shop")));
+        for bad in ["shop/cart", "workloads", "workloads/shop", "workloads//x", "apps/shop/", "namespaces/a/b"] {
+            assert_eq!(named(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_gone_counts_where_it_could_have_held() {
+        let about = About {
+            objects: [key(&object("VirtualService", "edge", "cart"))].into(),
+            namespaces: ["shop".to_owned(), "istio-system".to_owned()].into(),
+        };
+        let covers = |action, kind: &str, namespace: &str, name: &str| {
+            about.covers(&entry(action, Some(object(kind, namespace, name))))
+        };
+        assert!(covers(Action::Weights, "VirtualService", "edge", "cart"), "it applies");
+        assert!(!covers(Action::Update, "VirtualService", "shop", "other"), "it is there, and applies to others");
+        assert!(covers(Action::Delete, "AuthorizationPolicy", "istio-system", "deny"));
+        assert!(!covers(Action::Delete, "AuthorizationPolicy", "bank", "deny"));
+        assert!(!covers(Action::Delete, "ConfigMap", "shop", "x"));
+        assert!(!about.covers(&entry(Action::SignIn, None)));
+    }
+}

@@ -1,0 +1,107 @@
+//! What was changed about what a panel is about, by whom.
+
+use leptos::prelude::*;
+use weft_model::audit::AuditEntry;
+
+use super::{applies::Way, trends::SHORTEST_S};
+use crate::{
+    api, browser,
+    components::{placeholder::Old, shape::Glyph},
+    format,
+    location::{Room, View},
+    poll::poll,
+    queries::AuditQuery,
+    state::app,
+    words,
+    workloads::about,
+};
+
+/// Changes that are shown; the audit has the rest.
+const SHOWN: usize = 5;
+
+/// Changes of the objects that configure it, over the time of the charts.
+#[component]
+pub fn Changes(way: Memo<Option<Way>>) -> impl IntoView {
+    move || way.get().map(|(subject, place)| view! { <Changed about=about(subject, &place) /> })
+}
+
+#[component]
+fn Changed(about: String) -> impl IntoView {
+    let app = app();
+    let place = StoredValue::new(about.clone());
+    let key = Memo::new(move |_| {
+        let (window_s, at_ms) = app.view.with(|view| (view.window_s.max(SHORTEST_S), view.graph.at_ms));
+        (about.clone(), window_s, at_ms)
+    });
+    let (load, retry) = poll(key, |(about, window_s, at_ms)| async move {
+        let to_ms = (at_ms > 0).then_some(at_ms);
+        let from_ms = to_ms.unwrap_or_else(|| browser::now() as u64).saturating_sub(window_s * 1000);
+        let limit = Some(SHOWN + 1);
+        api::audit(&AuditQuery { about, from_ms: Some(from_ms), to_ms, limit, ..AuditQuery::default() }).await
+    });
+    // Only what is shown, so that links stay while nothing changes.
+    let entries = Memo::new(move |_| load.with(|load| load.value.as_ref().map(|list| list.entries.clone())));
+    let span = move || {
+        let (_, window_s, at_ms) = key.get();
+        let span = format::span(window_s as f64 * 1000.0);
+        if at_ms > 0 {
+            format!("What changed in the {span} before")
+        } else {
+            format!("What changed in the last {span}")
+        }
+    };
+    let all = move || app.view.with(|view| in_audit(view, place.get_value(), String::new()).fragment());
+    let line = move |entry: AuditEntry| {
+        let select = entry.id.to_string();
+        let href = move || app.view.with(|view| in_audit(view, place.get_value(), select.clone()).fragment());
+        let object = entry.object.as_ref().map(ToString::to_string).unwrap_or_default();
+        let name = entry.object.map(|object| object.name).unwrap_or_default();
+        let detail = if entry.detail.is_empty() { object } else { format!("{object}: {}", entry.detail) };
+        let who = if entry.who.is_empty() { "not known who".to_owned() } else { entry.who };
+        let at = entry.at_ms as f64;
+        view! {
+            <li data-testid="node-change" data-action=entry.action.as_str()>
+                <Glyph icon=words::action_icon(entry.action) />
+                <a class="link" href=href title=detail>
+                    {words::action(entry.action)} " " {format::middle(&name, 32)}
+                </a>
+                <span class="quiet cut grow"><bdi>{who}</bdi></span>
+                <span class="quiet numeral" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</span>
+            </li>
+        }
+    };
+    let body = move || {
+        match entries.get() {
+        Some(entries) if entries.is_empty() => view! {
+            <p class="quiet">"Nothing that applies here was changed through this console. What others apply, with kubectl or from a pipeline, is not in its audit."</p>
+        }
+        .into_any(),
+        Some(entries) => {
+            view! { <ul class="lines">{entries.into_iter().take(SHOWN).map(line).collect_view()}</ul> }.into_any()
+        }
+        None => match load.with(|load| load.error.clone()) {
+            None => view! { <p class="quiet">"Reading the audit …"</p> }.into_any(),
+            Some(problem) => view! {
+                <p class="fault" role="alert">
+                    "What changed is not known. "{problem.title}" "{problem.detail}" "
+                    <button class="link" on:click=move |_| retry.run(())>"Try again"</button>
+                </p>
+            }
+            .into_any(),
+        },
+    }
+    };
+    view! {
+        <section data-testid="node-changes">
+            <h3>{span}</h3>
+            <Old load retry />
+            {body}
+            <p><a class="link" href=all data-testid="node-audit">"All of its changes"</a></p>
+        </section>
+    }
+}
+
+/// The audit about what is selected; with `select` one entry is open.
+fn in_audit(view: &View, about: String, select: String) -> View {
+    View { about, select, ..view.enter(Room::Audit) }
+}

@@ -1,0 +1,156 @@
+//! Why what is selected fails: codes and flags in words, each with the objects that apply and can be behind it.
+
+use leptos::prelude::*;
+use weft_model::{details::Subject, graph::CodeRate};
+
+use super::applies::{Applied, Line, Way};
+use crate::{
+    browser,
+    components::shape::Glyph,
+    format,
+    graph::reasons::{POLICIES, Reason, of, reasons},
+    icons::Icon,
+    location::{Room, View},
+    state::app,
+};
+
+/// The heading, which takes the focus when the explanation is asked for.
+const HEADING: &str = "explain-title";
+
+/// The button that asks for the explanation, or puts it away.
+#[component]
+pub fn ExplainButton() -> impl IntoView {
+    let app = app();
+    view! {
+        <button
+            class="button quiet-button"
+            title="Why requests to it fail, and what decides about them (e)"
+            aria-pressed=move || app.view.with(|view| view.graph.explain).to_string()
+            data-testid="explain"
+            on:click=move |_| app.change(|view| view.graph.explain = !view.graph.explain)
+        >
+            <Glyph icon=Icon::Info />
+            "Explain"
+        </button>
+    }
+}
+
+/// The explanation, while it is asked for. `codes` are those of the calls, `applied` is what applies to what they called.
+#[component]
+pub fn Explain(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
+    let app = app();
+    let open = Memo::new(move |_| app.view.with(|view| view.graph.explain));
+    Effect::new(move |before: Option<bool>| {
+        let open = open.get();
+        // A link that opens it leaves the focus where the page puts it.
+        if open && before == Some(false) {
+            request_animation_frame(|| {
+                let _ = browser::find(&format!("#{HEADING}")).map(|heading| heading.focus());
+            });
+        }
+        open
+    });
+    view! {
+        <Show when=move || open.get()>
+            <section class="explain" data-testid="explanation">
+                <h3 id=HEADING tabindex="-1">"Explained"</h3>
+                <Explained codes=codes applied=applied />
+            </section>
+        </Show>
+    }
+}
+
+#[component]
+fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
+    let (objects, hidden) = (applied.objects(), applied.hidden());
+    // Without its numbers, which change with each refresh: links stay while the reasons do.
+    let all = Memo::new(move |_| {
+        let known = objects.get().unwrap_or_default();
+        let all = codes.with(|codes| reasons(codes, &known));
+        all.into_iter().map(|one| Reason { rate: 0.0, ..one }).collect::<Vec<_>>()
+    });
+    let rate = move |code: &str, flag: &str| {
+        codes.with(|codes| {
+            let own = |flags: &str| match flag {
+                "" => matches!(flags, "" | "-"),
+                flag => flags.split(',').any(|one| one.trim() == flag),
+            };
+            codes.iter().filter(|one| one.code == code && own(&one.flags)).map(|one| one.rate).sum::<f64>()
+        })
+    };
+    let known = Memo::new(move |_| objects.with(Option::is_some));
+    let denied = Memo::new(move |_| all.with(|all| all.iter().any(|one| one.kinds.contains(&"AuthorizationPolicy"))));
+    let reason = move |one: Reason| {
+        let (code, flag) = (one.code.clone(), one.flag.clone());
+        let heading = match (one.code.as_str(), one.flag.as_str()) {
+            ("0" | "", "") => "No answer".to_owned(),
+            ("0" | "", flag) => flag.to_owned(),
+            (code, "") => code.to_owned(),
+            (code, flag) => format!("{code} {flag}"),
+        };
+        let kinds = one.kinds.join(" and no ");
+        let none = (!one.kinds.is_empty() && one.objects.is_empty())
+            .then(|| format!("No {kinds} that you may read applies here."));
+        view! {
+            <li class="reason" data-testid="reason" data-flag=one.flag>
+                <p>
+                    <strong>{heading}</strong>
+                    " "
+                    {one.words}
+                    " "
+                    <span class="quiet numeral">{move || format!("{}/s", format::digits(rate(&code, &flag)))}</span>
+                </p>
+                <ul class="lines">{one.objects.into_iter().map(|one| view! { <Line one /> }).collect_view()}</ul>
+                {none.filter(|_| known.get()).map(|words| view! { <p class="quiet">{words}</p> })}
+            </li>
+        }
+    };
+    let policies = Memo::new(move |_| objects.with(|all| all.as_ref().map(|all| of(&POLICIES, all))));
+    let whole = move || {
+        policies.get().map(|policies| {
+            if policies.is_empty() {
+                let words = "No policy that you may read says who may call it.";
+                return view! { <p class="quiet">{words}</p> }.into_any();
+            }
+            view! {
+                <p>"Who may call it is decided by these, in this order:"</p>
+                <ul class="lines" data-testid="explain-policies">
+                    {policies.into_iter().map(|one| view! { <Line one /> }).collect_view()}
+                </ul>
+            }
+            .into_any()
+        })
+    };
+    view! {
+        <Show when=move || all.with(Vec::is_empty) fallback=move || view! { <ul>{move || all.get().into_iter().map(reason).collect_view()}</ul> }>
+            <p>"No call to it failed within this window."</p>
+        </Show>
+        <Show when=move || denied.get()>
+            <Logs way=applied.way />
+        </Show>
+        {whole}
+        {move || hidden.get().map(|words| view! { <p class="quiet">{words}</p> })}
+    }
+}
+
+/// The way to the logs, which name the policy behind each refusal.
+#[component]
+fn Logs(way: Memo<Option<Way>>) -> impl IntoView {
+    let app = app();
+    move || {
+        way.get().filter(|(subject, _)| *subject != Subject::Namespace).map(|(subject, place)| {
+            let href = move || {
+                app.view.with(|view| {
+                    let (place, tab) = (place.clone(), "logs".to_owned());
+                    View { subject, place, tab, ..view.enter(Room::Workloads) }.fragment()
+                })
+            };
+            view! {
+                <p>
+                    "The proxy's log names the policy of each refusal. "
+                    <a class="link" href=href data-testid="explain-logs">"Read its logs"</a>
+                </p>
+            }
+        })
+    }
+}
