@@ -14,6 +14,7 @@ pub mod reasons;
 mod sample;
 pub mod scene;
 pub mod scope;
+pub mod sheets;
 pub mod trend;
 pub mod viewport;
 pub mod ways;

@@ -2,8 +2,8 @@
 
 mod lies;
 mod provider;
-mod replicas;
 mod renewal;
+mod replicas;
 mod stage;
 mod strangers;
 mod token;

@@ -4,7 +4,6 @@
 //! do not redraw the rest, and while a large graph's view moves, the browser moves what is drawn already until the next
 //! drawing of it is ready.
 
-mod sheets;
 mod state;
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};

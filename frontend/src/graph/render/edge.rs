@@ -201,7 +201,11 @@ impl Painter<'_> {
     }
 
     /// Labels as large as they can be read, those that find room between each other and the nodes.
-    pub(super) fn far_labels<'a>(&self, labels: impl Iterator<Item = (&'a LabelShape, bool)>, nodes: impl Iterator<Item = Rect>) {
+    pub(super) fn far_labels<'a>(
+        &self,
+        labels: impl Iterator<Item = (&'a LabelShape, bool)>,
+        nodes: impl Iterator<Item = Rect>,
+    ) {
         let view = Viewport { scale: NUMBERS, ..self.view };
         let factor = self.scaled(NUMBERS);
         let mut taken = Taken::default();

@@ -14,12 +14,11 @@ use crate::{
         picture::Picture,
         render::{Emphasis, Painter, Ready, SPECKS},
         scene::{Choice, Hit, Path, Scene},
+        sheets::Sheets,
         viewport::Viewport,
         worker::Maker,
     },
 };
-
-use super::sheets::Sheets;
 
 /// Particles move at most this often, in milliseconds: even motion at half the cost.
 const FRAME_MS: f64 = 30.0;
@@ -316,6 +315,19 @@ impl State {
         true
     }
 
+    /// Has the browser show the sheet that is seen where the view says, and hide the other.
+    fn show_sheets(&self) {
+        let transform = match self.sheets.carried(self.view) {
+            (1.0, 0.0, 0.0) => "none".to_owned(),
+            (factor, right, down) => format!("matrix({factor},0,0,{factor},{right},{down})"),
+        };
+        // Fails only for sheets of style that are computed.
+        let _ = self.canvas[self.sheets.front()].style().set_property("transform", &transform);
+        for (layer, seen) in [self.sheets.front(), self.sheets.back()].into_iter().zip(SEEN) {
+            let _ = self.canvas[layer].style().set_property("visibility", seen);
+        }
+    }
+
     /// Draws what stands still: all of it at once if something in it changed, else what a frame has time for.
     fn draw_still(&mut self, path: Option<&Path>) {
         let mut sheets = std::mem::take(&mut self.sheets);
@@ -343,8 +355,8 @@ impl State {
                 }
             }
         }
-        sheets.show(&self.canvas, self.view);
         self.sheets = sheets;
+        self.show_sheets();
         // What a canvas shows cannot be read off the document; its scale tells how large names are.
         let _ = self.canvas[0].set_attribute("data-scale", &format!("{:.2}", self.view.scale));
         if !self.scene.nodes.is_empty() && !self.marked {
@@ -353,6 +365,9 @@ impl State {
         }
     }
 }
+
+/// How a canvas is told that it is seen, or not.
+const SEEN: [&str; 2] = ["visible", "hidden"];
 
 fn split(hit: Option<Hit>) -> (Option<usize>, Option<usize>) {
     match hit {

@@ -135,9 +135,9 @@ pub fn Line(one: Applies) -> impl IntoView {
     let href =
         move || app.view.with(|view| View { select: select.clone(), ..view.enter(Room::Configuration) }.fragment());
     let name = one.object.to_string();
-    let title = format!("{name}: {}", one.why);
+    let (title, place) = (format!("{name}: {}", one.why), name.clone());
     view! {
-        <li data-applies=name.clone()>
+        <li data-applies=place>
             <a class="link" href=href title=title>{name}</a>
             <span class="quiet cut">{one.why}</span>
             <FindingCount findings=one.findings />

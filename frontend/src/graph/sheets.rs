@@ -3,17 +3,14 @@
 //! While the view moves, the browser moves and stretches the sheet that is seen, which costs next to nothing however much is
 //! on it, and the other sheet is drawn for a newer view, a part in each frame. When it is whole, they change places.
 
-use wasm_bindgen::JsCast;
-use web_sys::{CssStyleDeclaration, HtmlCanvasElement, HtmlElement};
-
-use crate::graph::{geometry::Rect, viewport::Viewport};
+use super::{geometry::Rect, viewport::Viewport};
 
 /// Parts of a sheet, side by side and below each other.
 const PARTS: (u32, u32) = (4, 3);
 
 /// Which sheet is seen, of which view it is, and how far the other one is.
 #[derive(Default)]
-pub(super) struct Sheets {
+pub struct Sheets {
     second: bool,
     /// The view that the seen one was drawn for; `None` before it was.
     shown: Option<Viewport>,
@@ -23,27 +20,27 @@ pub(super) struct Sheets {
 
 impl Sheets {
     /// The index of the one that is seen.
-    pub(super) fn front(&self) -> usize {
+    pub fn front(&self) -> usize {
         usize::from(self.second)
     }
 
     /// The index of the other one.
-    pub(super) fn back(&self) -> usize {
+    pub fn back(&self) -> usize {
         usize::from(!self.second)
     }
 
     /// Whether what is seen was drawn for another view than `view`.
-    pub(super) fn is_stale(&self, view: Viewport) -> bool {
+    pub fn is_stale(&self, view: Viewport) -> bool {
         self.shown != Some(view)
     }
 
     /// The view that is drawn next, which is `view` unless the last one is not ready yet.
-    pub(super) fn next_view(&mut self, view: Viewport) -> Viewport {
+    pub fn next_view(&mut self, view: Viewport) -> Viewport {
         self.drawing.get_or_insert((view, 0)).0
     }
 
     /// The next part to be drawn on a sheet of so many device pixels; `None` when all are, and the sheet is seen.
-    pub(super) fn next_part(&mut self, (width, height): (f64, f64)) -> Option<Rect> {
+    pub fn next_part(&mut self, (width, height): (f64, f64)) -> Option<Rect> {
         let (view, done) = self.drawing.as_mut()?;
         if *done == PARTS.0 * PARTS.1 {
             (self.shown, self.second) = (Some(*view), !self.second);
@@ -59,32 +56,16 @@ impl Sheets {
     }
 
     /// Everything was drawn for `view` on the one that is seen.
-    pub(super) fn drew_all(&mut self, view: Viewport) {
+    pub fn drew_all(&mut self, view: Viewport) {
         (self.shown, self.drawing) = (Some(view), None);
     }
 
     /// How the sheet that is seen has to be moved and stretched to stand where `view` says: factor, right, down.
-    fn carried(&self, view: Viewport) -> (f64, f64, f64) {
+    pub fn carried(&self, view: Viewport) -> (f64, f64, f64) {
         let Some(shown) = self.shown else { return (1.0, 0.0, 0.0) };
         let factor = view.scale / shown.scale;
         let moved = view.offset - shown.offset * factor;
         (factor, moved.x, moved.y)
-    }
-
-    /// Has the browser show the one that is seen as `view` says, and hide the other.
-    pub(super) fn show(&self, canvas: &[HtmlCanvasElement], view: Viewport) {
-        let style = |index: usize| -> Option<CssStyleDeclaration> {
-            Some(canvas.get(index)?.unchecked_ref::<HtmlElement>().style())
-        };
-        let (Some(front), Some(back)) = (style(self.front()), style(self.back())) else { return };
-        let transform = match self.carried(view) {
-            (1.0, 0.0, 0.0) => "none".to_owned(),
-            (factor, right, down) => format!("matrix({factor},0,0,{factor},{right},{down})"),
-        };
-        // Fails only for sheets of style that are computed.
-        let _ = front.set_property("transform", &transform);
-        let _ = front.set_property("visibility", "visible");
-        let _ = back.set_property("visibility", "hidden");
     }
 }
 
