@@ -115,6 +115,8 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     // The suite's own way, the chart's, is removed all the same.
     let removed = weft(cluster, &["uninstall", "-o", "json"]).await.code(0).json();
     assert_eq!(removed["removed"][0], format!("Mesh {NAME}"), "{removed}");
+    // A namespace with pods that are about to end goes half of their grace later, which is half a minute for a gateway's.
+    cluster.wait_gone(&["pods", "-n", SYSTEM], LIMIT).await;
     cluster.kubectl(&["delete", "namespace", SYSTEM, "--ignore-not-found"]).await;
     nothing_left(cluster).await;
 
@@ -193,6 +195,7 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     assert!(cluster.read(&["secret", "-n", SYSTEM, "shop-tls"]).await.is_some());
     // The operator's rights went before its pods did: its Lease goes all the same.
     cluster.wait_gone(&["lease", "-n", SYSTEM, "weft-operator"], LIMIT).await;
+    cluster.wait_gone(&["pods", "-n", SYSTEM], LIMIT).await;
     let removed = weft(cluster, &["uninstall", "--delete-namespace", "-o", "json"]).await.code(0);
     assert!(removed.err.contains("goes with what is not Weft's: Secret shop-tls"), "{removed:?}");
     assert_eq!(removed.json()["removed"].as_array().unwrap().last(), Some(&json!(format!("Namespace {SYSTEM}"))));
