@@ -18,6 +18,8 @@ use crate::{
 
 /// How long a page has to show what a test waits for, where the test does not say.
 const SOON: Duration = Duration::from_secs(20);
+/// Between two looks for an element.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Bytes of a page's text that a failure shows at most.
 const SHOWN: usize = 3000;
 
@@ -105,7 +107,7 @@ impl Browser {
 
     /// Waits for an element.
     pub async fn wait_for(&self, css: &str) -> fantoccini::elements::Element {
-        match self.page.wait().at_most(SOON).for_element(Locator::Css(css)).await {
+        match self.page.wait().at_most(SOON).every(PAUSE).for_element(Locator::Css(css)).await {
             Ok(element) => element,
             Err(error) => {
                 let seen = self.seen().await;

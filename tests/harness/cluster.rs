@@ -9,6 +9,7 @@ mod credentials;
 mod daemon;
 pub mod forward;
 mod images;
+mod look;
 mod machine;
 pub mod mesh;
 mod namespace;

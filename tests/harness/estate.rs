@@ -270,7 +270,9 @@ impl Estate {
 
 impl Drop for Estate {
     fn drop(&mut self) {
-        // Proxies first: a proxy that drains while its application is gone would count errors nobody made.
+        // Nobody looks at it any more: proxies would drain for a second and more, one behind the other.
+        let running = self.proxies.values_mut().chain(self.apps.values_mut()).chain(&mut self.operator);
+        running.for_each(Process::kill);
         self.proxies.clear();
         self.apps.clear();
         self.operator = None;

@@ -41,6 +41,13 @@ impl Answer {
     }
 }
 
+/// Text as a part of a query.
+pub fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// `GET path` at `address` with a Host header and further headers.

@@ -94,6 +94,13 @@ impl Process {
         }
     }
 
+    /// Sends a signal, unless it has ended.
+    pub fn signal(&mut self, number: i32) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            signal(self.child.id(), number);
+        }
+    }
+
     /// Kills it at once, as a crash would.
     pub fn kill(&mut self) {
         self.child.kill().expect("kill");

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use serde_json::Value;
 
 use crate::{
-    http::get,
+    http::{encoded, get},
     process::{Process, tool},
     wait::{ensure, until},
 };
@@ -49,11 +49,8 @@ impl Prometheus {
 
 /// The first sample's value of an instant query at any Prometheus.
 pub async fn query_value(address: SocketAddr, query: &str) -> Option<f64> {
-    let encoded: String = query
-        .bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
-        .collect();
-    let answer = get(address, "prometheus", &format!("/api/v1/query?query={encoded}"), &[]).await.ok()?;
+    let path = format!("/api/v1/query?query={}", encoded(query));
+    let answer = get(address, "prometheus", &path, &[]).await.ok()?;
     let json: Value = answer.json();
     assert_eq!(json["status"], "success", "{query}: {json}");
     json["data"]["result"][0]["value"][1].as_str()?.parse().ok()

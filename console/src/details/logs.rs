@@ -2,6 +2,7 @@
 
 mod access;
 mod files;
+mod kubelet;
 mod merge;
 
 use std::{path::Path, time::Duration};
@@ -30,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const POD_WITHIN: Duration = Duration::from_secs(6);
 /// The longest line that is shown, in characters.
 const LONGEST: usize = 2_000;
+
+/// Lines of several logs, each log's by themselves, and what could not be read or is left out.
+type Found = (Vec<Vec<LogLine>>, Vec<String>);
 
 static TURNS: Semaphore = Semaphore::const_new(ANSWERS);
 
@@ -81,14 +85,15 @@ pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(Stri
         (Some(client), _) => {
             for some in instances.chunks(PODS_AT_ONCE) {
                 let asked = some.iter().map(|(namespace, name)| async move {
-                    (namespace, name, timeout(POD_WITHIN, pod(client, namespace, name, lines)).await)
+                    (namespace, name, timeout(POD_WITHIN, kubelet::read(client, namespace, name, lines)).await)
                 });
                 for (namespace, name, answer) in join_all(asked).await {
                     let command = format!("kubectl logs {name} -n {namespace} --all-containers --tail={lines}");
                     logs.commands.push((format!("The logs of {name}"), command));
                     let why = match answer {
-                        Ok(Ok(found)) => {
+                        Ok(Ok((found, problems))) => {
                             found.into_iter().for_each(|log| merge.add(log));
+                            logs.problems.extend(problems);
                             continue;
                         }
                         Ok(Err(error)) => refused(namespace, &error),
@@ -138,37 +143,6 @@ async fn object(client: &Client, namespace: &str, pod: &str) -> Result<Value, ku
     client.request(request.body(Vec::new()).map_err(kube::Error::HttpError)?).await
 }
 
-/// Lines of every container of a pod, proxies that start as init containers included; each container's by themselves.
-async fn pod(client: &Client, namespace: &str, pod: &str, lines: usize) -> Result<Vec<Vec<LogLine>>, kube::Error> {
-    let found = object(client, namespace, pod).await?;
-    let list = |path: &str| found.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
-    let sidecars = list("/spec/initContainers").into_iter().filter(|one| one["restartPolicy"] == "Always");
-    let containers: Vec<String> = list("/spec/containers")
-        .into_iter()
-        .chain(sidecars)
-        .filter_map(|one| one["name"].as_str().map(str::to_owned))
-        .collect();
-    let asked = containers.iter().map(|container| async move {
-        let uri = format!(
-            "/api/v1/namespaces/{}/pods/{}/log?container={}&tailLines={lines}&timestamps=true&limitBytes=1048576",
-            segment(namespace),
-            segment(pod),
-            segment(container)
-        );
-        let request = Request::get(uri).body(Vec::new()).map_err(kube::Error::HttpError)?;
-        client.request_text(request).await
-    });
-    let mut all = Vec::new();
-    for (container, text) in containers.iter().zip(join_all(asked).await) {
-        let read = |line: &str| {
-            let (at, rest) = line.split_once(' ').unwrap_or(("", line));
-            shown(moment(at), pod, container, if moment(at).is_some() { rest } else { line })
-        };
-        all.push(text?.lines().map(read).collect());
-    }
-    Ok(all)
-}
-
 /// A name as part of a path: a Kubernetes name needs no encoding, and anything else must not become another path.
 fn segment(name: &str) -> String {
     name.bytes()
@@ -177,6 +151,12 @@ fn segment(name: &str) -> String {
             other => format!("%{other:02X}"),
         })
         .collect()
+}
+
+/// The whole lines of a log's end, which lacks its beginning if it is `cut`. Of a line that is all of it, what there is.
+fn whole(end: &[u8], cut: bool) -> String {
+    let first = end.iter().position(|byte| *byte == b'\n').filter(|at| cut && at + 1 < end.len());
+    String::from_utf8_lossy(&end[first.map_or(0, |at| at + 1)..]).into_owned()
 }
 
 /// A line as it is shown, with its fields if it is one of an access log.

@@ -364,7 +364,7 @@ pub struct LogLine {
 pub struct Logs {
     /// Oldest first.
     pub lines: Vec<LogLine>,
-    /// What could not be read, each with its reason.
+    /// What could not be read or is left out, each with its reason.
     pub problems: Vec<String>,
     /// Whether there are logs to read here at all; if not, the problem says what would bring them.
     pub available: bool,

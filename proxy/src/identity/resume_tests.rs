@@ -1,6 +1,6 @@
 //! Starting again with what the identity file kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
     tests::{control_plane, token_file},
@@ -39,16 +39,30 @@ async fn certified(shared: &Arc<Shared>, keeper: Keeper, before: Option<&str>) -
     serial
 }
 
-#[tokio::test]
-async fn a_restart_costs_no_token() {
+/// A machine that has joined: its first certificate is kept, and its token was asked for.
+struct Joined {
+    operator: FakeOperator,
+    token: tempfile::NamedTempFile,
+    join: Credentials,
+    file: PathBuf,
+    serial: String,
+    _dir: tempfile::TempDir,
+}
+
+async fn joined() -> Joined {
     let mut operator = FakeOperator::start().await;
     let dir = tempfile::tempdir().unwrap();
     let (file, token) = (dir.path().join("identity.pem"), token_file(&operator.token()));
     let join = Credentials::Join(token.path().into());
     let (shared, keeper) = start(&operator, join.clone(), &file).unwrap();
-    let first = certified(&shared, keeper, None).await;
-    assert!(operator.asked.recv().await.unwrap().is_some());
+    let serial = certified(&shared, keeper, None).await;
+    assert_eq!(operator.asked.recv().await.unwrap(), Some(format!("Bearer {}", operator.token())));
+    Joined { operator, token, join, file, serial, _dir: dir }
+}
 
+#[tokio::test]
+async fn a_restart_costs_no_token() {
+    let Joined { mut operator, token, join, file, serial: first, _dir } = joined().await;
     // The token may be gone by then.
     drop(token);
     for credentials in [join, Credentials::Kept] {
@@ -104,14 +118,7 @@ async fn a_mesh_that_was_made_anew_is_joined_with_its_token() {
 
 #[tokio::test]
 async fn a_join_token_that_came_later_is_used_and_one_of_no_use_is_left() {
-    let mut operator = FakeOperator::start().await;
-    let dir = tempfile::tempdir().unwrap();
-    let (file, token) = (dir.path().join("identity.pem"), token_file(&operator.token()));
-    let join = Credentials::Join(token.path().into());
-    let (shared, keeper) = start(&operator, join.clone(), &file).unwrap();
-    certified(&shared, keeper, None).await;
-    assert_eq!(operator.asked.recv().await.unwrap(), Some(format!("Bearer {}", operator.token())));
-
+    let Joined { mut operator, token, join, file, serial: _, _dir } = joined().await;
     let later = operator.token().replace(".id.", ".later.");
     std::fs::write(token.path(), &later).unwrap();
     // The second start finds it used.
@@ -134,12 +141,7 @@ async fn a_join_token_that_came_later_is_used_and_one_of_no_use_is_left() {
 
 #[tokio::test]
 async fn a_join_token_of_another_account_is_tried_once() {
-    let mut operator = FakeOperator::start().await;
-    let dir = tempfile::tempdir().unwrap();
-    let (file, token) = (dir.path().join("identity.pem"), token_file(&operator.token()));
-    let join = Credentials::Join(token.path().into());
-    let (shared, keeper) = start(&operator, join.clone(), &file).unwrap();
-    certified(&shared, keeper, None).await;
+    let Joined { mut operator, token, join, file, serial: _, _dir } = joined().await;
     let own = std::mem::replace(
         &mut *operator.signs_for.lock().unwrap(),
         "spiffe://cluster.local/ns/shop/sa/other".to_owned(),

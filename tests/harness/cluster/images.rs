@@ -1,11 +1,13 @@
 //! Images for the node, of the programs that cargo has built.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result};
+use tokio::sync::Mutex;
 
 use super::{Cluster, node, sandbox::checked};
 use crate::process::{program, root, tool};
@@ -42,15 +44,21 @@ impl Cluster {
         samples.try_for_each(|archive| self.import(archive))
     }
 
-    /// Gives the node the product's images once more, as if they were of another version.
+    /// Gives the node the product's images once more, as if they were of another version. Nothing happens when it has them.
     pub async fn import_version(&'static self, tag: &str) {
+        static IMPORTED: Mutex<BTreeSet<String>> = Mutex::const_new(BTreeSet::new());
+        let mut imported = IMPORTED.lock().await;
+        if imported.contains(tag) {
+            return;
+        }
         let dir = tempfile::tempdir().expect("temporary directory");
-        let (tag, out) = (tag.to_owned(), dir.path().display().to_string());
+        let (wanted, out) = (tag.to_owned(), dir.path().display().to_string());
         let import = move || {
-            let archives = run(&["--tag", &tag, "--out", &out])?;
+            let archives = run(&["--tag", &wanted, "--out", &out])?;
             archives.iter().try_for_each(|archive| self.import(archive))
         };
         tokio::task::spawn_blocking(import).await.expect("no panic").expect("images of another version");
+        imported.insert(tag.to_owned());
     }
 
     /// Gives the node an archive's images.

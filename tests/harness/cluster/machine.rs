@@ -168,7 +168,8 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         for (_, daemon) in std::mem::take(&mut *self.running.lock().expect("machine")) {
-            daemon.stop(Duration::from_secs(20));
+            // Nobody is left to drain for.
+            daemon.stop(Duration::ZERO);
         }
         if std::thread::panicking() {
             let log = self.proxy_log();

@@ -10,7 +10,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::{Cluster, address::Addresses};
-use crate::wait::until;
+use crate::wait::{ensure, until};
 
 impl Cluster {
     /// A client with the administrator's rights. It belongs to the runtime that makes it, so each test makes its own.
@@ -34,8 +34,8 @@ impl Cluster {
 
     /// `kubectl get … -o json`; `None` when there is no such object.
     pub async fn read(&'static self, args: &[&str]) -> Option<Value> {
-        match self.try_kubectl(&[&["get", "-o", "json"], args].concat()).await {
-            Ok(text) => Some(serde_json::from_str(&text).expect("kubectl prints JSON")),
+        match self.look(args).await.get().await {
+            Ok(found) => Some(found),
             Err(error) if error.contains("NotFound") => None,
             Err(error) => panic!("{error}"),
         }
@@ -49,19 +49,21 @@ impl Cluster {
         limit: Duration,
         condition: impl Fn(&Value) -> Result<T, String>,
     ) -> T {
-        until(what, limit, || async {
-            let text = self.try_kubectl(&[&["get", "-o", "json"], args].concat()).await?;
-            condition(&serde_json::from_str(&text).map_err(|error| error.to_string())?)
-        })
-        .await
+        let look = self.look(args).await;
+        until(what, limit, || async { condition(&look.get().await?) }).await
     }
 
     /// Waits until an object is gone.
     pub async fn wait_gone(&'static self, args: &[&str], limit: Duration) {
+        let look = self.look(args).await;
         until(&format!("{} is gone", args.join(" ")), limit, || async {
-            match self.try_kubectl(&[&["get", "-o", "name", "--ignore-not-found"], args].concat()).await? {
-                left if left.trim().is_empty() => Ok(()),
-                left => Err(left),
+            match look.get().await {
+                Ok(found) => {
+                    let left = names(&found);
+                    ensure(left.is_empty(), || left.join(", "))
+                }
+                Err(error) if error.contains("NotFound") => Ok(()),
+                Err(error) => Err(error),
             }
         })
         .await;
@@ -85,6 +87,12 @@ impl Cluster {
         )
         .await;
     }
+}
+
+/// The name of an object, or those of a list.
+fn names(found: &Value) -> Vec<&str> {
+    let all = found.get("items").and_then(Value::as_array).map_or(std::slice::from_ref(found), Vec::as_slice);
+    all.iter().filter_map(|object| object["metadata"]["name"].as_str()).collect()
 }
 
 /// The condition of a type in an object's status: its status and reason.

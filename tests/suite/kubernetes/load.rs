@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
-use weft_tests::cluster::{Cluster, mesh::SYSTEM};
+use weft_tests::{
+    cluster::{
+        Cluster,
+        mesh::{NAME, SYSTEM},
+    },
+    wait::ensure,
+};
 
 use super::workload::{Load, app, injected};
 
@@ -51,8 +57,15 @@ async fn a_minute_without_any_control_plane_loses_nothing() {
     cluster.wait_gone(&gone, Duration::from_secs(60)).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     cluster.kubectl(&["-n", SYSTEM, "scale", "deployment/weft-operator", "--replicas=2"]).await;
-    cluster.mesh_ready(weft_tests::cluster::mesh::NAME).await;
+    // None is a rollout that is complete, as long as nobody has put it right.
+    let control_plane = ["deployment", "-n", SYSTEM, "weft-control-plane"];
+    cluster
+        .wait_for("the control plane is wanted again", &control_plane, ROLLOUT, |found| {
+            ensure(found["spec"]["replicas"].as_u64() > Some(0), || found["spec"]["replicas"].to_string())
+        })
+        .await;
     cluster.rolled_out(SYSTEM, "weft-control-plane", ROLLOUT).await;
+    cluster.mesh_ready(NAME).await;
     load.finish().await.assert_clean(2500);
     drop(mesh);
 }

@@ -143,6 +143,6 @@ async fn a_root_is_trusted_as_long_as_what_it_signed() {
     answers(&namespace, "curl", "http://store/", 200).await;
 
     alone.spoil();
-    cluster.kubectl(&["delete", "namespace", &namespace.name]).await;
+    drop(namespace);
     cluster.kubectl(&["delete", "mesh", NAME]).await;
 }

@@ -49,7 +49,7 @@ async fn workloads_move_to_a_second_revision_and_back_without_a_failed_request()
 
     // The first one goes: the second, which is not the default one, checks what it reads.
     alone.spoil();
-    cluster.kubectl(&["delete", "namespace", &namespace.name]).await;
+    drop(namespace);
     cluster.kubectl(&["delete", "mesh", NAME]).await;
     let validated = cluster.namespace("validated", &[]).await;
     let refused = validated.try_apply(NEGATIVE).await.unwrap_err();
@@ -137,7 +137,7 @@ async fn a_tag_moves_workloads_and_belongs_to_one_mesh() {
     cluster.rolled_out(&namespace.name, "store-v1", LIMIT).await;
     pods_have(cluster, &namespace.name, "green").await;
 
-    cluster.kubectl(&["delete", "namespace", &namespace.name]).await;
+    drop(namespace);
     for name in ["green", "blue"] {
         cluster.delete(&with(name, &[])).await;
     }

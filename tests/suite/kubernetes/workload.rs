@@ -158,25 +158,15 @@ spec:
     /// Waits until `more` requests were answered with 200 since this was called, as the load's own proxy counts.
     pub async fn until_served(&self, more: u64) {
         let limit = Duration::from_secs(60);
-        let before = until("the load's proxy counts", limit, || self.served()).await;
+        let address = self.namespace.kubectl(&["get", "pod", &self.name, "-o", "jsonpath={.status.podIP}"]).await;
+        let address: IpAddr = address.trim().parse().unwrap_or_else(|error| panic!("{address:?}: {error}"));
+        let proxy = SocketAddr::new(address, 15090);
+        let before = until("the load's proxy counts", limit, || served(proxy)).await;
         until(&format!("{more} more requests are served"), limit, || async {
-            let now = self.served().await?;
+            let now = served(proxy).await?;
             ensure(now >= before + more, || format!("{now}, and {before} before"))
         })
         .await;
-    }
-
-    /// How many of its requests were answered with 200 so far.
-    async fn served(&self) -> Result<u64, String> {
-        let address = self.namespace.try_kubectl(&["get", "pod", &self.name, "-o", "jsonpath={.status.podIP}"]).await?;
-        let address: IpAddr = address.trim().parse().map_err(|error| format!("{address:?}: {error}"))?;
-        let text = get(SocketAddr::new(address, 15090), "proxy", "/stats/prometheus", &[]).await?.text();
-        let counts = text.lines().filter(|line| {
-            line.starts_with("istio_requests_total{")
-                && line.contains("reporter=\"source\"")
-                && line.contains("response_code=\"200\"")
-        });
-        Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64)
     }
 
     /// Stops and tells what happened.
@@ -198,6 +188,17 @@ spec:
             by_status: statuses.iter().map(|(k, v)| (k.parse().expect("status"), v.as_u64().expect("count"))).collect(),
         }
     }
+}
+
+/// How many requests of a client were answered with 200 so far, as its proxy counts at this address.
+async fn served(proxy: SocketAddr) -> Result<u64, String> {
+    let text = get(proxy, "proxy", "/stats/prometheus", &[]).await?.text();
+    let counts = text.lines().filter(|line| {
+        line.starts_with("istio_requests_total{")
+            && line.contains("reporter=\"source\"")
+            && line.contains("response_code=\"200\"")
+    });
+    Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64)
 }
 
 impl Tally {

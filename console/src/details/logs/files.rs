@@ -6,15 +6,13 @@ use std::{
     path::Path,
 };
 
-use weft_model::details::LogLine;
-
-use super::shown;
+use super::{Found, shown, whole};
 
 /// How much of a file's end is read.
 const TAIL: u64 = 256 * 1024;
 
-/// Lines of one instance's files, each file's by themselves, and what could not be read.
-pub fn read(dir: &Path, namespace: &str, name: &str, lines: usize) -> (Vec<Vec<LogLine>>, Vec<String>) {
+/// Lines of one instance's files, each file's by themselves.
+pub fn read(dir: &Path, namespace: &str, name: &str, lines: usize) -> Found {
     // Names come from manifests that anybody may have written: they must not lead out of the directory.
     if [namespace, name].iter().any(|part| !is_plain(part)) {
         return (Vec::new(), vec!["The instance's name is no name of a file.".to_owned()]);
@@ -26,9 +24,19 @@ pub fn read(dir: &Path, namespace: &str, name: &str, lines: usize) -> (Vec<Vec<L
     ];
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for (container, file) in files {
-        match tail(&dir.join(&file)) {
-            Ok(text) => {
+        let path = dir.join(&file);
+        match tail(&path) {
+            Ok((text, cut)) => {
                 let found: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+                if cut && found.len() < lines {
+                    problems.push(format!(
+                        "Of {file} the newest lines are shown, {} of the {lines} asked for: they are the last {} KiB. \
+                         tail -n {lines} {} shows the others.",
+                        found.len(),
+                        TAIL / 1024,
+                        path.display()
+                    ));
+                }
                 let last = found.iter().skip(found.len().saturating_sub(lines));
                 all.push(last.map(|line| shown(None, name, container, line)).collect());
             }
@@ -45,14 +53,13 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 253 && !name.starts_with('.') && name.bytes().all(fits)
 }
 
-/// The last whole lines of a file.
-fn tail(path: &Path) -> io::Result<String> {
+/// The last whole lines of a file, and whether there are others before them.
+fn tail(path: &Path) -> io::Result<(String, bool)> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let from = length.saturating_sub(TAIL);
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(if from > 0 { text.split_once('\n').map_or(text.clone(), |(_, rest)| rest.to_owned()) } else { text })
+    Ok((whole(&bytes, from > 0), from > 0))
 }

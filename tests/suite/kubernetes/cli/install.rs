@@ -79,6 +79,33 @@ async fn nobody_is_there(cluster: &'static Cluster, install: &[&str]) {
     weft(cluster, install).await.code(0);
 }
 
+/// An operator that is ready and does nothing: its Lease says that another holds it, who never renews it.
+async fn nobody_renews_the_lease(cluster: &'static Cluster) {
+    let place = ["lease", "weft-operator", "-n", SYSTEM];
+    let gone = json!({ "spec": {
+        "holderIdentity": "gone_0a", "renewTime": "2026-01-01T00:00:00.000000Z", "leaseDurationSeconds": 86400,
+    } });
+    // Both replicas see it within two seconds, and would wait for the day that it is held for.
+    cluster.kubectl(&["-n", SYSTEM, "patch", "lease", "weft-operator", "--type=merge", "-p", &gone.to_string()]).await;
+    let (status, check) = tokio::join!(weft(cluster, &["status"]), weft(cluster, &["check"]));
+    let (status, check) = (status.code(0).out, check.code(1).out);
+    let told = "the operator is ready and reconciles nothing, because Lease weft-system/weft-operator was last renewed";
+    let remedy = "rollout restart deployment/weft-operator begins anew";
+    assert!(status.contains(&format!("Warning: {told}")) && status.contains("last written"), "{status}");
+    assert!(check.contains(&format!("FAILED   operator: {told}")), "{check}");
+    for text in [status, check] {
+        assert!(text.contains("by gone_0a") && text.contains(remedy), "{text}");
+    }
+    cluster.kubectl(&[&["delete"], &place[..]].concat()).await;
+    cluster
+        .wait_for("an operator reconciles again", &place, LIMIT, |lease| {
+            let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+            ensure(holder.starts_with("weft-operator-"), || holder.to_owned())
+        })
+        .await;
+    assert!(failed(&weft(cluster, &["check", "-o", "json"]).await.json()).is_empty());
+}
+
 #[tokio::test]
 async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     let Some(cluster) = Cluster::get().await else { return };
@@ -90,6 +117,8 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     // The suite's own way, the chart's, is removed all the same.
     let removed = weft(cluster, &["uninstall", "-o", "json"]).await.code(0).json();
     assert_eq!(removed["removed"][0], format!("Mesh {NAME}"), "{removed}");
+    // A namespace with pods that are about to end goes half of their grace later, which is half a minute for a gateway's.
+    cluster.wait_gone(&["pods", "-n", SYSTEM], LIMIT).await;
     cluster.kubectl(&["delete", "namespace", SYSTEM, "--ignore-not-found"]).await;
     nothing_left(cluster).await;
 
@@ -129,6 +158,7 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     let restored = weft(cluster, &install).await.code(0).json();
     assert_eq!(restored["changed"], json!(["ClusterRole weft-operator"]), "{restored}");
     assert!(failed(&weft(cluster, &["check", "-o", "json"]).await.json()).is_empty());
+    nobody_renews_the_lease(cluster).await;
 
     // One revision has one Mesh, whatever it is called: nothing is written of a second one.
     let refused = weft(cluster, &["install", "--name", "twin", "--profile", "minimal"]).await.code(2);
@@ -167,6 +197,7 @@ async fn a_mesh_is_installed_from_nothing_and_removed_to_nothing() {
     assert!(cluster.read(&["secret", "-n", SYSTEM, "shop-tls"]).await.is_some());
     // The operator's rights went before its pods did: its Lease goes all the same.
     cluster.wait_gone(&["lease", "-n", SYSTEM, "weft-operator"], LIMIT).await;
+    cluster.wait_gone(&["pods", "-n", SYSTEM], LIMIT).await;
     let removed = weft(cluster, &["uninstall", "--delete-namespace", "-o", "json"]).await.code(0);
     assert!(removed.err.contains("goes with what is not Weft's: Secret shop-tls"), "{removed:?}");
     assert_eq!(removed.json()["removed"].as_array().unwrap().last(), Some(&json!(format!("Namespace {SYSTEM}"))));
