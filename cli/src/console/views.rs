@@ -37,7 +37,14 @@ pub enum ViewCommand {
         #[arg(long, requires = "name", value_name = "INDEX")]
         route: Option<usize>,
         /// Over how long the course is; a quarter of an hour without it.
-        #[arg(long, requires = "course", value_parser = humantime::parse_duration, value_name = "DURATION")]
+        // What is required is not missed beside what it conflicts with.
+        #[arg(
+            long,
+            requires = "course",
+            conflicts_with = "history",
+            value_parser = humantime::parse_duration,
+            value_name = "DURATION"
+        )]
         window: Option<Duration>,
         #[command(flatten)]
         page: PageArgs,
