@@ -155,7 +155,22 @@ fn longest(events: &[Value]) -> f64 {
     events.iter().filter(own).map(|task| number(task, "tdur") / 1000.0).fold(0.0, f64::max)
 }
 
-/// What graphs of several sizes look like, folded and open, light and dark.
+/// Zooms out, a step in each frame, and is done while the view still moves.
+const MOVE: &str = r#"
+    const done = arguments[arguments.length - 1];
+    const board = document.querySelector("[data-testid=graph-canvas]");
+    const { x, y, width, height } = board.getBoundingClientRect();
+    const at = { bubbles: true, cancelable: true, clientX: x + width * 0.6, clientY: y + height * 0.5 };
+    let left = 34;
+    const step = () => {
+        board.dispatchEvent(new WheelEvent("wheel", { ...at, deltaY: left > 14 ? -40 : 40 }));
+        left -= 1;
+        if (left) requestAnimationFrame(step); else done();
+    };
+    requestAnimationFrame(step);
+"#;
+
+/// What graphs of several sizes look like, folded and open, light and dark, at rest and while they move.
 async fn look(dir: &std::path::Path) {
     std::fs::create_dir_all(dir).expect("a directory");
     for (nodes, edges, spaces) in [(20, 32, 3), (60, 120, 6), (300, 1_000, 12), (1_000, 3_000, 24)] {
@@ -166,11 +181,15 @@ async fn look(dir: &std::path::Path) {
                 ("start", ""),
                 ("open", "?open=*"),
                 ("found", "?open=*&find=error%20%3E%205%25&labels=rate,errors,p95&locks=1"),
+                ("moved", "?open=*&labels=rate"),
             ] {
                 browser.open("about:blank").await;
                 browser.open(&format!("{}/#/graph{query}", page.url)).await;
                 drawn(&browser).await;
                 tokio::time::sleep(Duration::from_secs(1)).await;
+                if name == "moved" {
+                    browser.page.execute_async(MOVE, vec![]).await.expect("the view moves");
+                }
                 let path = dir.join(format!("graph-{nodes}-{name}-{}.png", if dark { "dark" } else { "light" }));
                 browser.screenshot(&path).await;
                 println!("{}", path.display());

@@ -29,7 +29,7 @@ pub(super) const MOVING: usize = 2;
 /// From so many nodes and edges on, a view that moves is drawn in parts.
 const LARGE: usize = 250;
 /// So long, in milliseconds, parts are drawn in one frame; rasterizing them takes about twice as long again.
-const SLICE_MS: f64 = 1.0;
+const SLICE_MS: f64 = 1.5;
 /// Room around a fitted graph, in pixels.
 const MARGIN: f64 = 28.0;
 /// Room for the legend's strip below it.
