@@ -16,7 +16,7 @@ demo: ## Run the whole mesh on this machine (options: make demo ARGS="--port-bas
 	@exec $(BIN)/weft demo --assets frontend/dist $(ARGS)
 
 build:
-	cargo build --workspace --exclude weft-frontend --bins
+	cargo build --workspace --bins
 
 page:
 	cargo xtask frontend
@@ -28,14 +28,13 @@ test: ## Everything: unit tests, the page, the whole mesh with real Prometheus, 
 	@scripts/npm-folder >/dev/null
 	@scripts/trace-servers >/dev/null
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
-	cargo test --workspace --exclude weft-tests
-	cargo test -p weft-tests
+	cargo test --workspace
 
 cluster: ## Start a Kubernetes of one node with Weft's images; it goes with Ctrl-C (as root)
 	@scripts/bootstrap cluster
 	@$(MAKE) --no-print-directory build page
 	@scripts/cluster-programs >/dev/null
-	@cargo build --quiet -p weft-tests --example cluster
+	@cargo build --quiet --workspace --example cluster
 	@exec $(BIN)/examples/cluster
 
 image: ## Container images of the programs, without a container engine (options: make image ARGS="--tag dev")
@@ -46,7 +45,7 @@ image: ## Container images of the programs, without a container engine (options:
 check: ## Formatting, clippy, layers
 	@scripts/bootstrap
 	cargo fmt --all --check
-	cargo clippy --workspace --exclude weft-frontend --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p weft-frontend --target wasm32-unknown-unknown -- -D warnings
 	cargo xtask layers
 
@@ -55,14 +54,14 @@ bench: ## Our proxy beside Envoy and HAProxy, the graph's frames beside Cytoscap
 	cargo build --release -p weft-proxy -p weft-operator -p weft -p weft-demo-app -p weft-console
 	cargo xtask bench $(ARGS)
 	@$(MAKE) --no-print-directory build page
-	cargo run --quiet -p weft-tests --example first_graph
-	cargo run --quiet -p weft-tests --example graph_frames
+	cargo run --quiet --example first_graph
+	cargo run --quiet --example graph_frames
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
-	cargo run --quiet -p weft-tests --example scale
+	cargo run --quiet --example scale
 
 screenshots: ## Draw docs/screenshots anew from a running demo and (as root) a cluster
 	@scripts/bootstrap screenshots
 	@$(MAKE) --no-print-directory build page
-	cargo run -p weft-tests --example screenshots
+	cargo run --example screenshots
 	@[ "$$(id -u)" != 0 ] || scripts/cluster-programs >/dev/null
-	@[ "$$(id -u)" != 0 ] || cargo run -p weft-tests --example cluster_graph
+	@[ "$$(id -u)" != 0 ] || cargo run --example cluster_graph
