@@ -1,15 +1,16 @@
 //! The files of a build: names by content, compressed twins, sizes.
 
-use std::{fs, io::Write, path::Path};
+use std::{fs, io::Write, num::NonZeroU64, path::Path};
 
 use anyhow::{Context, Result};
-use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
 use super::inputs::hex;
 
 /// Brotli: quality, and log2 of the window. Slower settings gain under one percent here.
 const BROTLI: (u32, u32) = (10, 22);
+/// How often zopfli tries again. More gain under a tenth of a percent here.
+const ZOPFLI: NonZeroU64 = NonZeroU64::new(3).expect("not 0");
 
 #[derive(Default)]
 pub struct Assets {
@@ -43,9 +44,9 @@ impl Assets {
             let mut encoder = brotli::CompressorWriter::new(Vec::new(), 64 * 1024, BROTLI.0, BROTLI.1);
             encoder.write_all(&file.bytes).context("brotli failed")?;
             file.brotli = encoder.into_inner();
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-            encoder.write_all(&file.bytes).context("gzip failed")?;
-            file.gzip = encoder.finish().context("gzip failed")?;
+            // Four percent smaller than zlib's best, for a few seconds of each build.
+            let options = zopfli::Options { iteration_count: ZOPFLI, ..zopfli::Options::default() };
+            zopfli::compress(options, zopfli::Format::Gzip, &*file.bytes, &mut file.gzip).context("gzip failed")?;
         }
         Ok(())
     }
