@@ -13,6 +13,7 @@ pub mod query;
 mod sample;
 pub mod scene;
 pub mod scope;
+pub mod sheets;
 pub mod trend;
 pub mod viewport;
 pub mod ways;

@@ -15,7 +15,7 @@ use web_sys::{CanvasRenderingContext2d, Path2d};
 use super::{
     geometry::{Point, Rect},
     palette::Palette,
-    scene::{BoxKind, BoxShape, EdgeShape, LabelShape, Path, Scene, Taken},
+    scene::{BoxKind, BoxShape, EdgeShape, LabelShape, Path, Scene},
     viewport::Viewport,
 };
 use crate::icons::Icon;
@@ -90,15 +90,17 @@ pub struct Painter<'a> {
     /// Device pixels for one CSS pixel.
     pub ratio: f64,
     pub view: Viewport,
+    /// What of the canvas is drawn, in whole device pixels; all of it by default.
+    pub part: Option<Rect>,
 }
 
 impl Painter<'_> {
-    /// Empties the canvas and sets the scene's coordinates.
+    /// Empties the canvas, or the part of it that is drawn, and sets the scene's coordinates.
     pub fn clear(&self) {
-        let pen = self.pen;
+        let (pen, part) = (self.pen, self.place());
         // Fails only for numbers that are none.
-        let _ = pen.set_transform(self.ratio, 0.0, 0.0, self.ratio, 0.0, 0.0);
-        pen.clear_rect(0.0, 0.0, self.size.0, self.size.1);
+        let _ = pen.set_transform(1.0, 0.0, 0.0, 1.0, 0.0, 0.0);
+        pen.clear_rect(part.x, part.y, part.w, part.h);
         self.scaled(self.view.scale);
         pen.set_global_alpha(1.0);
         pen.set_text_baseline("middle");
@@ -120,16 +122,36 @@ impl Painter<'_> {
         self.scaled(self.view.scale);
     }
 
-    /// The part of the scene that the canvas shows.
+    /// What is drawn of the canvas, in device pixels.
+    fn place(&self) -> Rect {
+        self.part.unwrap_or(Rect { x: 0.0, y: 0.0, w: self.size.0 * self.ratio, h: self.size.1 * self.ratio })
+    }
+
+    /// The part of the scene that is drawn.
     fn window(&self) -> Rect {
-        let corner = self.view.scene(Point::default());
-        Rect { x: corner.x, y: corner.y, w: self.size.0 / self.view.scale, h: self.size.1 / self.view.scale }
+        let place = self.place().scaled(1.0 / self.ratio);
+        let corner = self.view.scene(Point::new(place.x, place.y));
+        Rect { x: corner.x, y: corner.y, w: place.w / self.view.scale, h: place.h / self.view.scale }
     }
 
     /// Draws everything that stands still. From afar, `ready` of the same scene spares saying each line and each name again.
     pub fn scene(&self, scene: &Scene, emphasis: &Emphasis, ready: &Ready, background: bool) {
+        let Some(part) = self.part else { return self.everything(scene, emphasis, ready, background) };
+        let pen = self.pen;
+        pen.save();
+        let _ = pen.set_transform(1.0, 0.0, 0.0, 1.0, 0.0, 0.0);
+        pen.begin_path();
+        pen.rect(part.x, part.y, part.w, part.h);
+        pen.clip();
+        self.everything(scene, emphasis, ready, background);
+        pen.restore();
+    }
+
+    fn everything(&self, scene: &Scene, emphasis: &Emphasis, ready: &Ready, background: bool) {
         self.clear();
         let window = self.window();
+        // What has one size on every screen reaches further into the scene the smaller that is drawn.
+        let reach = window.grow(REACH / self.view.scale);
         if background {
             self.pen.set_fill_style_str(&self.palette.background);
             self.pen.fill_rect(window.x, window.y, window.w, window.h);
@@ -142,7 +164,7 @@ impl Painter<'_> {
             emphasis.path.is_none_or(|path| part(path).contains(&index))
         };
         let seen: Vec<(usize, &EdgeShape)> =
-            scene.edges.iter().enumerate().filter(|(_, edge)| edge.area.meets(window)).collect();
+            scene.edges.iter().enumerate().filter(|(_, edge)| edge.area.meets(reach)).collect();
         for lit in [false, true] {
             self.pen.set_global_alpha(if lit { 1.0 } else { DIM });
             let here = || seen.iter().filter(|(index, _)| on_path(|path| &path.edges, *index) == lit);
@@ -165,9 +187,10 @@ impl Painter<'_> {
         if detail == Detail::Dots {
             self.dots(scene.nodes.iter().enumerate(), |index| on_path(|path| &path.nodes, index));
         }
-        self.names(scene.boxes.iter().filter(|shape| shape.folds() && shape.rect.meets(window)));
+        let named = |shape: &&BoxShape| shape.folds() && shape.rect.union(shape.handle(self.view.scale)).meets(window);
+        self.names(scene.boxes.iter().filter(named));
         let marked = |index: usize| emphasis.node == Some(index) || emphasis.selected_node == Some(index);
-        let near = scene.nodes.iter().enumerate().filter(|(_, node)| node.rect.grow(24.0).meets(window));
+        let near = scene.nodes.iter().enumerate().filter(|(_, node)| node.rect.grow(24.0).meets(reach));
         let near: Vec<_> = near.filter(|(index, _)| detail != Detail::Dots || marked(*index)).collect();
         for lit in [false, true] {
             self.pen.set_global_alpha(if lit { 1.0 } else { DIM * 2.0 });
@@ -175,48 +198,27 @@ impl Painter<'_> {
             self.nodes(here.copied().collect(), detail, emphasis, ready.short.as_ref());
         }
         self.pen.set_global_alpha(1.0);
-        if detail != Detail::Full {
-            let broken: Vec<Point> = seen
-                .iter()
-                .filter(|(index, _)| on_path(|path| &path.edges, *index))
-                .filter_map(|(_, edge)| edge.broken)
-                .collect();
-            // As small as dots are, more than a few would cover them.
-            if detail == Detail::Names || broken.len() <= FEW {
-                self.open_locks(&broken);
-            }
+        if detail == Detail::Full {
+            self.labels(labels(emphasis, seen.iter().copied()));
+            return;
+        }
+        // What finds room, and how much is too much, is the same in each part of a canvas.
+        let all = Painter { part: None, ..*self }.window();
+        let edges = || {
+            let edges = scene.edges.iter().enumerate().filter(|(_, edge)| edge.area.meets(all));
+            edges.filter(|(index, _)| on_path(|path| &path.edges, *index))
+        };
+        let broken: Vec<Point> = edges().filter_map(|(_, edge)| edge.broken).collect();
+        // As small as dots are, more than a few would cover them.
+        if detail == Detail::Names || broken.len() <= FEW {
+            self.open_locks(&broken);
         }
         // From afar only what stands out is labelled: the path that is looked at.
-        if detail == Detail::Dots || (detail == Detail::Names && emphasis.path.is_none()) {
-            return;
+        if detail == Detail::Names && emphasis.path.is_some() {
+            let nodes = scene.nodes.iter().enumerate().filter(|(_, node)| node.rect.grow(24.0).meets(all));
+            let nodes = nodes.filter(|(index, _)| on_path(|path| &path.nodes, *index));
+            self.far_labels(labels(emphasis, edges()), nodes.map(|(_, node)| node.rect));
         }
-        let lit = seen.iter().filter(|(index, _)| on_path(|path| &path.edges, *index));
-        let labels =
-            lit.filter_map(|(index, edge)| Some((edge.label.as_ref()?, emphasis.selected_edge == Some(*index))));
-        if detail == Detail::Full {
-            self.labels(labels);
-            return;
-        }
-        let nodes = near.iter().filter(|(index, _)| on_path(|path| &path.nodes, *index));
-        self.far_labels(labels, nodes.map(|(_, node)| node.rect));
-    }
-
-    /// Labels as large as they can be read, those that find room between each other and the nodes.
-    fn far_labels<'a>(&self, labels: impl Iterator<Item = (&'a LabelShape, bool)>, nodes: impl Iterator<Item = Rect>) {
-        let view = Viewport { scale: NUMBERS, ..self.view };
-        let factor = self.scaled(NUMBERS);
-        let mut taken = Taken::default();
-        nodes.for_each(|rect| taken.add(rect.scaled(factor)));
-        let mut larger = Vec::new();
-        for (label, selected) in labels {
-            let rect = Rect::around(label.rect.centre() * factor, label.rect.w, label.rect.h);
-            if selected || taken.overlap(rect) == 0.0 {
-                taken.add(rect.grow(2.0));
-                larger.push((LabelShape { rect, ..label.clone() }, selected));
-            }
-        }
-        Painter { view, ..*self }.labels(larger.iter().map(|(label, selected)| (label, *selected)));
-        self.scaled(self.view.scale);
     }
 
     /// Draws the particles of every edge that has travelled so far; none where something covers the line, none on a dimmed
@@ -353,10 +355,21 @@ impl Painter<'_> {
     }
 }
 
+/// The labels of edges on the path, each with whether its edge is selected.
+fn labels<'a>(
+    emphasis: &Emphasis,
+    edges: impl Iterator<Item = (usize, &'a EdgeShape)>,
+) -> impl Iterator<Item = (&'a LabelShape, bool)> {
+    let lit = edges.filter(|(index, _)| emphasis.path.is_none_or(|path| path.edges.contains(index)));
+    lit.filter_map(|(index, edge)| Some((edge.label.as_ref()?, emphasis.selected_edge == Some(index))))
+}
+
 /// The scale that numbers on calls are read at from afar.
 const NUMBERS: f64 = 0.85;
 /// From one scale of letters to the next.
 const LETTERS: f64 = 1.1;
+/// How far text and locks reach beyond what they belong to, in pixels of the screen.
+const REACH: f64 = 16.0;
 /// So many broken locks are drawn between dots.
 const FEW: usize = 40;
 /// Below this scale particles are specks that say nothing, and none are drawn.

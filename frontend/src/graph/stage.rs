@@ -1,7 +1,8 @@
 //! The canvas between data and pointer: keeps layout, view and animation, and draws when something changed.
 //!
-//! It is not reactive: a room tells it what changed, and it asks for one frame. Two canvases lie on each other, so that
-//! moving particles do not redraw the rest.
+//! It is not reactive: a room tells it what changed, and it asks for one frame. Canvases lie on each other: moving particles
+//! do not redraw the rest, and while a large graph's view moves, the browser moves what is drawn already until the next
+//! drawing of it is ready.
 
 mod state;
 
@@ -24,7 +25,7 @@ use super::{
     worker::Maker,
 };
 use crate::browser;
-use state::State;
+use state::{MOVING, State};
 
 /// How far from an edge the pointer may be, in pixels.
 const SLACK: f64 = 8.0;
@@ -38,11 +39,12 @@ fn pen(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
 }
 
 impl Stage {
-    /// A stage on two canvases, the lower for what stands still. `None` when the browser gives no 2D context.
-    pub fn new(still: HtmlCanvasElement, moving: HtmlCanvasElement) -> Option<Self> {
-        let pen = [pen(&still)?, pen(&moving)?];
-        let palette = Palette::read(&still);
-        Some(Self(Rc::new(RefCell::new(State::new([still, moving], pen, palette)))))
+    /// A stage on canvases, the lower two for what stands still. `None` when the browser gives no 2D context.
+    pub fn new(still: [HtmlCanvasElement; 2], moving: HtmlCanvasElement) -> Option<Self> {
+        let [first, second] = still;
+        let pen = [pen(&first)?, pen(&second)?, pen(&moving)?];
+        let palette = Palette::read(&first);
+        Some(Self(Rc::new(RefCell::new(State::new([first, second, moving], pen, palette)))))
     }
 
     /// Runs `change` and asks for a frame.
@@ -201,7 +203,7 @@ impl Stage {
     /// Takes the size of the canvases from their place in the page.
     pub fn resize(&self) {
         self.with(|state| {
-            let rect = state.canvas[0].get_bounding_client_rect();
+            let rect = state.canvas[MOVING].get_bounding_client_rect();
             let ratio = window().device_pixel_ratio().max(1.0);
             if (rect.width(), rect.height()) == state.size && ratio == state.ratio {
                 return;
@@ -226,20 +228,25 @@ impl Stage {
         });
     }
 
-    /// Moves the view by so many pixels.
-    pub fn pan(&self, by: Point) {
-        self.with(|state| {
+    /// Has `change` move the view, and asks for a frame.
+    fn shift(&self, change: impl FnOnce(&mut State)) {
+        {
+            let mut state = self.0.borrow_mut();
             state.touched = true;
             state.moved_ms = browser::now();
-            state.view.pan(by);
-        });
+            change(&mut state);
+        }
+        self.wake();
+    }
+
+    /// Moves the view by so many pixels.
+    pub fn pan(&self, by: Point) {
+        self.shift(|state| state.view.pan(by));
     }
 
     /// Zooms around a point of the canvas, its middle by default.
     pub fn zoom(&self, factor: f64, anchor: Option<Point>) {
-        self.with(|state| {
-            state.touched = true;
-            state.moved_ms = browser::now();
+        self.shift(|state| {
             let middle = Point::new(state.size.0 / 2.0, state.size.1 / 2.0);
             state.view.zoom(factor, anchor.unwrap_or(middle));
         });

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use web_sys::Path2d;
 use weft_model::graph::{Health, Lock};
 
-use super::Painter;
+use super::{NUMBERS, Painter};
 use crate::{
     graph::{
         geometry::{Cubic, Point, Rect, Step},
-        scene::{EdgeShape, LOCK, LabelShape, Scene},
+        scene::{EdgeShape, LOCK, LabelShape, Scene, Taken},
+        viewport::Viewport,
     },
     icons::Icon,
 };
@@ -197,6 +198,28 @@ impl Painter<'_> {
         pen.set_stroke_style_str(&self.palette.degraded);
         pen.set_line_width(1.5 * unit);
         pen.stroke();
+    }
+
+    /// Labels as large as they can be read, those that find room between each other and the nodes.
+    pub(super) fn far_labels<'a>(
+        &self,
+        labels: impl Iterator<Item = (&'a LabelShape, bool)>,
+        nodes: impl Iterator<Item = Rect>,
+    ) {
+        let view = Viewport { scale: NUMBERS, ..self.view };
+        let factor = self.scaled(NUMBERS);
+        let mut taken = Taken::default();
+        nodes.for_each(|rect| taken.add(rect.scaled(factor)));
+        let mut larger = Vec::new();
+        for (label, selected) in labels {
+            let rect = Rect::around(label.rect.centre() * factor, label.rect.w, label.rect.h);
+            if selected || taken.overlap(rect) == 0.0 {
+                taken.add(rect.grow(2.0));
+                larger.push((LabelShape { rect, ..label.clone() }, selected));
+            }
+        }
+        Painter { view, ..*self }.labels(larger.iter().map(|(label, selected)| (label, *selected)));
+        self.scaled(self.view.scale);
     }
 
     /// Labels, each with whether its edge is selected.

@@ -14,6 +14,7 @@ use crate::{
         picture::Picture,
         render::{Emphasis, Painter, Ready, SPECKS},
         scene::{Choice, Hit, Path, Scene},
+        sheets::Sheets,
         viewport::Viewport,
         worker::Maker,
     },
@@ -23,6 +24,12 @@ use crate::{
 const FRAME_MS: f64 = 30.0;
 /// So long after the view moved last, in milliseconds, particles stay away: they would not be seen in what rushes by.
 const REST_MS: f64 = 160.0;
+/// The canvas of the particles.
+pub(super) const MOVING: usize = 2;
+/// From so many nodes and edges on, a view that moves is drawn in parts.
+const LARGE: usize = 250;
+/// So long, in milliseconds, parts are drawn in one frame; rasterizing them takes about twice as long again.
+const SLICE_MS: f64 = 1.0;
 /// Room around a fitted graph, in pixels.
 const MARGIN: f64 = 28.0;
 /// Room for the legend's strip below it.
@@ -37,8 +44,9 @@ pub(super) struct Awaited {
 
 /// Data, choices, view and animation of a stage.
 pub(super) struct State {
-    pub(super) canvas: [HtmlCanvasElement; 2],
-    pub(super) pen: [CanvasRenderingContext2d; 2],
+    /// Two for what stands still, of which one is seen, and the one for particles.
+    pub(super) canvas: [HtmlCanvasElement; 3],
+    pub(super) pen: [CanvasRenderingContext2d; 3],
     pub(super) size: (f64, f64),
     /// Size of the window when the view was fitted last.
     pub(super) window: (f64, f64),
@@ -72,7 +80,10 @@ pub(super) struct State {
     pub(super) moving: bool,
     /// Whether particles are on their canvas.
     pub(super) particles: bool,
+    /// Something in the scene or about it changed.
     pub(super) dirty: bool,
+    /// Which of the still canvases is seen, and what is drawn on the other.
+    pub(super) sheets: Sheets,
     pub(super) asked: bool,
     pub(super) drawn_ms: f64,
     /// When the reader moved the view last.
@@ -82,8 +93,8 @@ pub(super) struct State {
 }
 
 impl State {
-    /// An empty stage on two canvases with their pens.
-    pub(super) fn new(canvas: [HtmlCanvasElement; 2], pen: [CanvasRenderingContext2d; 2], palette: Palette) -> Self {
+    /// An empty stage on its canvases with their pens.
+    pub(super) fn new(canvas: [HtmlCanvasElement; 3], pen: [CanvasRenderingContext2d; 3], palette: Palette) -> Self {
         Self {
             canvas,
             pen,
@@ -111,6 +122,7 @@ impl State {
             moving: true,
             particles: false,
             dirty: true,
+            sheets: Sheets::default(),
             asked: false,
             drawn_ms: 0.0,
             moved_ms: f64::NEG_INFINITY,
@@ -126,7 +138,7 @@ impl State {
     /// Draws everything, as large as `ratio` says, on another canvas.
     pub(super) fn portrait(&self, pen: &CanvasRenderingContext2d, bounds: Rect, ratio: f64) {
         let view = Viewport { scale: 1.0, offset: Point::new(-bounds.x, -bounds.y) };
-        let painter = Painter { pen, palette: &self.palette, size: (bounds.w, bounds.h), ratio, view };
+        let painter = Painter { pen, palette: &self.palette, size: (bounds.w, bounds.h), ratio, view, part: None };
         painter.scene(&self.scene, &Emphasis::default(), &Ready::default(), true);
     }
 
@@ -159,7 +171,7 @@ impl State {
         let board = self.canvas[0].parent_element();
         let card = board.and_then(|board| board.query_selector(".legend-card").ok().flatten());
         card.map_or(0.0, |card| {
-            card.get_bounding_client_rect().right() - self.canvas[0].get_bounding_client_rect().left()
+            card.get_bounding_client_rect().right() - self.canvas[MOVING].get_bounding_client_rect().left()
         })
     }
 
@@ -263,7 +275,8 @@ impl State {
     }
 
     pub(super) fn painter(&self, layer: usize) -> Painter<'_> {
-        Painter { pen: &self.pen[layer], palette: &self.palette, size: self.size, ratio: self.ratio, view: self.view }
+        let (pen, palette) = (&self.pen[layer], &self.palette);
+        Painter { pen, palette, size: self.size, ratio: self.ratio, view: self.view, part: None }
     }
 
     /// Draws what is due; the answer says whether another frame is wanted.
@@ -272,31 +285,22 @@ impl State {
         let flows = self.moving && self.view.scale >= SPECKS && self.scene.edges.iter().any(|edge| edge.flow.is_some());
         let rests = now - self.moved_ms < REST_MS;
         let due = now - self.drawn_ms >= FRAME_MS && !rests;
-        if !self.dirty && !due {
+        let stale = self.sheets.is_stale(self.view);
+        if !self.dirty && !due && !stale {
             return flows;
         }
         let path = self.path();
-        if self.dirty {
-            let (node, edge) = split(self.lit());
-            let (selected_node, selected_edge) = split(self.named(&self.selected));
-            let emphasis = Emphasis { path: path.as_ref(), node, edge, selected_node, selected_edge };
-            self.ready.prepare(&self.scene, self.view.scale);
-            self.painter(0).scene(&self.scene, &emphasis, &self.ready, false);
-            self.dirty = false;
-            // What a canvas shows cannot be read off the document; its scale tells how large names are.
-            let _ = self.canvas[0].set_attribute("data-scale", &format!("{:.2}", self.view.scale));
-            if !self.scene.nodes.is_empty() && !self.marked {
-                self.marked = true;
-                browser::mark("weft.graph");
-            }
+        if self.dirty || stale {
+            self.draw_still(path.as_ref());
         }
+        let again = self.sheets.is_stale(self.view);
         if !flows || rests {
             // A canvas that is touched is painted, even when nothing is on it.
             if self.particles {
-                self.painter(1).clear();
+                self.painter(MOVING).clear();
                 self.particles = false;
             }
-            return flows;
+            return flows || again;
         }
         self.particles = true;
         // A tab that was hidden goes on where it was.
@@ -307,10 +311,63 @@ impl State {
                 *way += flow.speed * seconds;
             }
         }
-        self.painter(1).particles(&self.scene, path.as_ref(), &self.travelled);
+        self.painter(MOVING).particles(&self.scene, path.as_ref(), &self.travelled);
         true
     }
+
+    /// Has the browser show the sheet that is seen where the view says, and hide the other.
+    fn show_sheets(&self) {
+        let transform = match self.sheets.carried(self.view) {
+            (1.0, 0.0, 0.0) => "none".to_owned(),
+            (factor, right, down) => format!("matrix({factor},0,0,{factor},{right},{down})"),
+        };
+        // Fails only for sheets of style that are computed.
+        let _ = self.canvas[self.sheets.front()].style().set_property("transform", &transform);
+        for (layer, seen) in [self.sheets.front(), self.sheets.back()].into_iter().zip(SEEN) {
+            let _ = self.canvas[layer].style().set_property("visibility", seen);
+        }
+    }
+
+    /// Draws what stands still: all of it at once if something in it changed, else what a frame has time for.
+    fn draw_still(&mut self, path: Option<&Path>) {
+        let mut sheets = std::mem::take(&mut self.sheets);
+        let whole = self.dirty || self.scene.nodes.len() + self.scene.edges.len() < LARGE;
+        self.dirty = false;
+        let view = if whole { self.view } else { sheets.next_view(self.view) };
+        let (node, edge) = split(self.lit());
+        let (selected_node, selected_edge) = split(self.named(&self.selected));
+        let emphasis = Emphasis { path, node, edge, selected_node, selected_edge };
+        self.ready.prepare(&self.scene, view.scale);
+        let draw = |layer: usize, part: Option<Rect>| {
+            let painter = Painter { view, part, ..self.painter(layer) };
+            painter.scene(&self.scene, &emphasis, &self.ready, false);
+        };
+        if whole {
+            draw(sheets.front(), None);
+            sheets.drew_all(view);
+        } else {
+            let size = (f64::from(self.canvas[0].width()), f64::from(self.canvas[0].height()));
+            let begun = browser::now();
+            while let Some(part) = sheets.next_part(size) {
+                draw(sheets.back(), Some(part));
+                if browser::now() - begun >= SLICE_MS {
+                    break;
+                }
+            }
+        }
+        self.sheets = sheets;
+        self.show_sheets();
+        // What a canvas shows cannot be read off the document; its scale tells how large names are.
+        let _ = self.canvas[0].set_attribute("data-scale", &format!("{:.2}", self.view.scale));
+        if !self.scene.nodes.is_empty() && !self.marked {
+            self.marked = true;
+            browser::mark("weft.graph");
+        }
+    }
 }
+
+/// How a canvas is told that it is seen, or not.
+const SEEN: [&str; 2] = ["visible", "hidden"];
 
 fn split(hit: Option<Hit>) -> (Option<usize>, Option<usize>) {
     match hit {

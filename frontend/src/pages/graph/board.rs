@@ -37,7 +37,7 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     let app = app();
     let Shown(shown) = expect_context();
     let place = NodeRef::<Div>::new();
-    let (still, moving) = (NodeRef::<Canvas>::new(), NodeRef::<Canvas>::new());
+    let [still, spare, moving] = [NodeRef::<Canvas>::new(), NodeRef::new(), NodeRef::new()];
     let OnStage(stage) = expect_context();
     let Opened(opened) = expect_context();
     let ready = RwSignal::new(false);
@@ -48,8 +48,12 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     };
 
     Effect::new(move |_| {
-        let (Some(place), Some(still), Some(moving)) = (place.get(), still.get(), moving.get()) else { return };
-        stage.set_value(Stage::new(still, moving));
+        let (Some(place), Some(still), Some(spare), Some(moving)) =
+            (place.get(), still.get(), spare.get(), moving.get())
+        else {
+            return;
+        };
+        stage.set_value(Stage::new([still, spare], moving));
         on(&Stage::resize);
         watch_size(&place, stage);
         ready.set(true);
@@ -238,6 +242,7 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             on:dblclick=twice
         >
             <canvas node_ref=still aria-hidden="true"></canvas>
+            <canvas node_ref=spare aria-hidden="true"></canvas>
             <canvas node_ref=moving class="moving" aria-hidden="true"></canvas>
             <Show when=empty>
                 <div class="board-empty">
