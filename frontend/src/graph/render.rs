@@ -199,7 +199,9 @@ impl Painter<'_> {
         }
         self.pen.set_global_alpha(1.0);
         if detail == Detail::Full {
-            self.labels(labels(emphasis, seen.iter().copied()));
+            // A label may stand further from its line than the line is seen.
+            let near = |label: &LabelShape| label.rect.meets(reach);
+            self.labels(labels(emphasis, scene.edges.iter().enumerate()).filter(|(label, _)| near(label)));
             return;
         }
         // What finds room, and how much is too much, is the same in each part of a canvas.

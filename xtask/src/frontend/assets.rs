@@ -9,7 +9,7 @@ use super::inputs::hex;
 
 /// Brotli: quality, and log2 of the window. Slower settings gain under one percent here.
 const BROTLI: (u32, u32) = (10, 22);
-/// How often zopfli tries again. More gain under a tenth of a percent here.
+/// How often zopfli tries again.
 const ZOPFLI: NonZeroU64 = NonZeroU64::new(3).expect("not 0");
 
 #[derive(Default)]

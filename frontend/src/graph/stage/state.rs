@@ -28,8 +28,8 @@ const REST_MS: f64 = 160.0;
 pub(super) const MOVING: usize = 2;
 /// From so many nodes and edges on, a view that moves is drawn in parts.
 const LARGE: usize = 250;
-/// So long, in milliseconds, parts are drawn in one frame; rasterizing them takes about twice as long again.
-const SLICE_MS: f64 = 1.5;
+/// So long, in milliseconds, parts are drawn in one frame at least; rasterizing them comes on top.
+const SLICE_MS: f64 = 1.0;
 /// Room around a fitted graph, in pixels.
 const MARGIN: f64 = 28.0;
 /// Room for the legend's strip below it.
@@ -331,7 +331,8 @@ impl State {
     /// Draws what stands still: all of it at once if something in it changed, else what a frame has time for.
     fn draw_still(&mut self, path: Option<&Path>) {
         let mut sheets = std::mem::take(&mut self.sheets);
-        let whole = self.dirty || self.scene.nodes.len() + self.scene.edges.len() < LARGE;
+        let small = self.scene.nodes.len() + self.scene.edges.len() < LARGE;
+        let whole = self.dirty || small || !sheets.covers(self.view, self.size);
         self.dirty = false;
         let view = if whole { self.view } else { sheets.next_view(self.view) };
         let (node, edge) = split(self.lit());
@@ -354,6 +355,7 @@ impl State {
                     break;
                 }
             }
+            sheets.turn();
         }
         self.sheets = sheets;
         self.show_sheets();
