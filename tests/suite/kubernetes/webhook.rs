@@ -11,6 +11,8 @@ use weft_tests::{
 use super::workload::injected;
 
 const ROLLOUT: Duration = Duration::from_secs(120);
+/// Longer than a replica that stops may still be asked: its lame-duck time, and what kube-proxy takes.
+const STOPPING: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn objects_that_cannot_work_are_refused_with_a_reason() {
@@ -51,12 +53,9 @@ async fn a_rollout_of_the_control_plane_refuses_nothing() {
     .await;
     let deployment = "deployment/weft-control-plane";
     let name = |items: &Value| {
-        items["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|pod| pod["metadata"]["name"].to_string())
-            .collect::<Vec<_>>()
+        let all = items["items"].as_array().into_iter().flatten();
+        let stays = all.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        stays.map(|pod| pod["metadata"]["name"].to_string()).collect::<Vec<_>>()
     };
     let pods = ["pods", "-n", SYSTEM, "-l", "weft.dev/component=control-plane"];
     let before = name(&cluster.read(&pods).await.expect("the control plane's pods"));
@@ -64,16 +63,17 @@ async fn a_rollout_of_the_control_plane_refuses_nothing() {
     cluster.kubectl(&["rollout", "restart", "-n", SYSTEM, deployment]).await;
     let mut asked = 0;
     let start = Instant::now();
-    // Until the old ones are gone, which is after the new ones serve.
-    loop {
+    let mut last = None;
+    // Until the last of the old ones was told to stop, and longer than it may still be asked.
+    while last.is_none_or(|told: Instant| told.elapsed() < STOPPING) {
         let pod = namespace.try_kubectl(&ask).await.unwrap_or_else(|error| panic!("after {asked} pods: {error}"));
         assert!(pod.contains("istio-proxy"), "pod {asked} was admitted without a proxy: {pod}");
         asked += 1;
         let now = cluster.read(&pods).await.map(|items| name(&items)).unwrap_or_default();
-        if !now.is_empty() && now.iter().all(|pod| !before.contains(pod)) {
-            break;
+        if last.is_none() && !now.is_empty() && now.iter().all(|pod| !before.contains(pod)) {
+            last = Some(Instant::now());
         }
-        assert!(start.elapsed() < ROLLOUT, "the old pods are still there: {now:?}");
+        assert!(last.is_some() || start.elapsed() < ROLLOUT, "the old pods were not told to stop: {now:?}");
     }
     cluster.rolled_out(SYSTEM, "weft-control-plane", ROLLOUT).await;
     drop(mesh);

@@ -45,11 +45,15 @@ pub(super) fn take_over(pod: &mut Value, container: &mut Value) -> Option<Value>
         let own: Vec<Value> = own;
         for written in &own {
             let mut over = written.clone();
-            // `auto` stands for our image where the API server demands one.
+            // `auto` stands for our image where the API server demands one. To an image without a tag it has added a policy
+            // of its own by then.
             if over["image"] == "auto"
                 && let Some(map) = over.as_object_mut()
             {
                 map.shift_remove("image");
+                if map.get("imagePullPolicy").is_some_and(|policy| policy == "Always") {
+                    map.shift_remove("imagePullPolicy");
+                }
             }
             merge(container, over);
         }

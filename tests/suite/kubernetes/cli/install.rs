@@ -31,7 +31,8 @@ async fn ours(cluster: &'static Cluster) -> Vec<String> {
             || name.starts_with("weft-")
             || name.ends_with(".weft.dev")
     };
-    let shown = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let shown = |object: &Value| format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]));
     all.filter(is_ours).map(shown).collect()
 }
 

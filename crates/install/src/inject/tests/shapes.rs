@@ -57,6 +57,20 @@ fn pods_come_out_as_reviewed() {
     golden("cron-job.json", &injected);
 }
 
+/// The API server sets a policy before it asks for an injection: `Always`, where an image has no tag.
+#[test]
+fn the_policy_of_an_image_that_stands_for_ours_is_ours() {
+    let config = config(json!({"image": {"pullPolicy": "Never"}}));
+    let policy = |image: &str, written: &str| {
+        let container = json!({"name": "istio-proxy", "image": image, "imagePullPolicy": written});
+        let meta = json!({"name": "edge", "annotations": {"inject.istio.io/templates": "gateway"}});
+        patched(&pod(meta, json!({"containers": [container]})), &config)["spec"]["containers"][0]["imagePullPolicy"].clone()
+    };
+    assert_eq!(policy("auto", "Always"), "Never");
+    assert_eq!(policy("auto", "IfNotPresent"), "IfNotPresent");
+    assert_eq!(policy("hub/proxy:1", "Always"), "Always");
+}
+
 #[test]
 fn manifests_without_pods_stay() {
     let plain = config(json!({}));
