@@ -33,22 +33,19 @@ pub(super) struct Told {
     names: watch::Receiver<Names>,
     /// What each object's status says, as the operator wrote it.
     messages: HashMap<ObjectKey, Value>,
-    began: bool,
+    /// Kinds in which what an earlier leader wrote has still to be found.
+    unlisted: Vec<Kind>,
 }
 
 impl Told {
     /// Has told nothing.
     pub(super) fn new(cluster: Cluster, recorder: Recorder, names: watch::Receiver<Names>) -> Self {
-        Self { cluster, recorder, names, messages: HashMap::new(), began: false }
+        Self { cluster, recorder, names, messages: HashMap::new(), unlisted: kinds().collect() }
     }
 
     /// Whether everything could be written.
     pub(super) async fn tell(&mut self, found: Found) -> bool {
-        let mut done = true;
-        if !self.began {
-            self.began = true;
-            self.recall().await;
-        }
+        let mut done = self.recall().await;
         let mended: Vec<_> = self.messages.keys().filter(|key| !found.contains_key(*key)).cloned().collect();
         for key in mended {
             if self.write(&key, None).await {
@@ -78,21 +75,37 @@ impl Told {
         done
     }
 
-    /// Finds what an earlier leader wrote, so that it is taken back when it is mended. What others wrote is theirs.
-    async fn recall(&mut self) {
-        for kind in kinds() {
-            for version in kind.versions() {
-                let api = self.cluster.api(&resource(kind, version), "");
-                let Ok(list) = self.cluster.ask("list objects", api.list(&ListParams::default())).await else {
-                    continue;
-                };
-                for object in list.items.iter().filter(|object| is_told(&object.metadata)) {
-                    let messages = object.data["status"]["validationMessages"].clone();
-                    self.messages.insert(key_of(kind, &object.metadata), messages);
-                }
-                break;
+    /// Finds what an earlier leader wrote, so that it is taken back when it is mended. What others wrote is theirs. A kind that
+    /// cannot be listed is looked at again with the next findings; whether none waits for an API server that is away.
+    async fn recall(&mut self) -> bool {
+        let mut done = true;
+        for kind in std::mem::take(&mut self.unlisted) {
+            if let Err(problem) = self.recall_kind(kind).await {
+                tracing::debug!(%problem, "cannot look for findings of an earlier leader");
+                done &= !problem.reason.passes();
+                self.unlisted.push(kind);
             }
         }
+        done
+    }
+
+    /// In one kind. One that is not served has nothing.
+    async fn recall_kind(&mut self, kind: Kind) -> Result<(), Problem> {
+        let doing = format!("list {}", kind.plural());
+        for version in kind.versions() {
+            let api = self.cluster.api(&resource(kind, version), "");
+            let list = match self.cluster.ask(&doing, api.list(&ListParams::default())).await {
+                Ok(list) => list,
+                Err(problem) if problem.reason == Reason::MissingKind => continue,
+                Err(problem) => return Err(problem),
+            };
+            for object in list.items.iter().filter(|object| is_told(&object.metadata)) {
+                let messages = object.data["status"]["validationMessages"].clone();
+                self.messages.insert(key_of(kind, &object.metadata), messages);
+            }
+            break;
+        }
+        Ok(())
     }
 
     async fn write(&self, key: &ObjectKey, messages: Option<&Value>) -> bool {
@@ -288,6 +301,33 @@ mod tests {
         assert!(api.asked(&status("theirs")).is_empty(), "what others say is theirs");
         let said = &api.asked(&status("web"))[0]["status"]["validationMessages"];
         assert!(said[0]["message"].as_str().unwrap().contains("nowhere"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_listed_at_first_is_taken_back_later() {
+        let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+        let away = FakeApi::default();
+        away.refuse(&format!("GET {SERVICES}"), 503);
+        let mut told = told(&away, &names);
+        assert!(!told.tell(Found::new()).await, "it is to be tried again");
+        let api = written();
+        told.cluster = Cluster { client: api.client() };
+        assert!(told.tell(Found::new()).await);
+        assert_eq!(api.asked(&status("ours")).len(), 1);
+        assert!(told.tell(found()).await);
+        assert_eq!(api.asked(&format!("GET {SERVICES}")).len(), 1, "once is enough");
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_is_not_there_is_not_waited_for() {
+        let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+        let api = FakeApi::default();
+        for version in Kind::VirtualService.versions() {
+            api.refuse(&format!("GET /apis/networking.istio.io/{version}/virtualservices"), 404);
+        }
+        let mut told = told(&api, &names);
+        assert!(told.tell(Found::new()).await && told.tell(Found::new()).await);
+        assert_eq!(api.asked(&format!("GET {SERVICES}")).len(), 1);
     }
 
     #[tokio::test]
