@@ -6,7 +6,11 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
 use weft_install::names;
 
-use super::{findings::Unread, problem::Problem};
+use super::{
+    findings::Unread,
+    problem::{Problem, Reason},
+};
+use crate::clock;
 
 /// Everything that runs and is up to date.
 pub const READY: &str = "Ready";
@@ -20,6 +24,8 @@ pub const WEBHOOKS_READY: &str = "WebhooksReady";
 pub const CERTIFICATES_VALID: &str = "CertificatesValid";
 /// Every kind and every Secret that the mesh depends on can be read.
 pub const CONFIGURATION_READ: &str = "ConfigurationRead";
+/// The clocks of the control plane's replicas go with the API server's.
+pub const CLOCKS_AGREE: &str = "ClocksAgree";
 /// The Mesh is being removed.
 pub const DELETING: &str = "Deleting";
 
@@ -48,6 +54,8 @@ pub struct Facts {
     pub authority: Option<AuthorityFacts>,
     /// What of the configuration cannot be read.
     pub unread: Unread,
+    /// Of the replica whose clock is furthest off, how many seconds it is ahead of the API server's, where that is known.
+    pub clock_ahead_s: Option<i64>,
 }
 
 /// What was seen of the certificate authority.
@@ -127,6 +135,12 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
             }
         });
     }
+    if facts.clock_ahead_s.is_some() {
+        all.push(match clock_off(facts, clock::LIMIT) {
+            None => make(CLOCKS_AGREE, true, "Agree", "every replica's clock goes with the API server's".into()),
+            Some(why) => make(CLOCKS_AGREE, false, Reason::ClockOff.as_str(), why),
+        });
+    }
     if let Some(unread) = &facts.unread {
         all.push(match unread.first() {
             None => make(CONFIGURATION_READ, true, "Complete", "everything that the mesh depends on is read".into()),
@@ -139,6 +153,11 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
     all.push(make(PROGRESSING, progressing, if progressing { "Waiting" } else { "Settled" }, message));
     all.extend(ready(facts, &behind).map(|(status, reason, message)| make(READY, status, reason, message)));
     (all, waiting)
+}
+
+/// What to tell of the replica whose clock is furthest off, if by more than this.
+fn clock_off(facts: &Facts, limit: Duration) -> Option<String> {
+    clock::complaint("a replica of the control plane", facts.clock_ahead_s, limit)
 }
 
 /// The first five, and how many more there are.
@@ -155,6 +174,10 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
     }
     if let Some(Err(why)) = facts.authority.as_ref().map(|authority| &authority.usable) {
         return Some((false, "InvalidAuthority", why.clone()));
+    }
+    // What keeps everybody from signing is told before what keeps one.
+    if let Some(why) = clock_off(facts, clock::SEVERE) {
+        return Some((false, Reason::ClockOff.as_str(), why));
     }
     if !behind.is_empty() {
         return Some((false, COMPONENTS_NOT_READY, behind.join("; ")));
@@ -214,7 +237,6 @@ pub const FORCE: &str = "weft.dev/force-delete";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::problem::Reason;
 
     fn component(ready: i32, replicas: i32) -> Option<BTreeMap<String, ComponentStatus>> {
         let status = ComponentStatus { ready, replicas, image: "weft/operator:1".into() };
@@ -235,6 +257,7 @@ mod tests {
             }),
             problem: None,
             unread: None,
+            clock_ahead_s: None,
         }
     }
 
@@ -292,6 +315,29 @@ mod tests {
         let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::False);
         assert_eq!(of(&all, READY).reason, "InvalidAuthority");
+    }
+
+    /// A node whose clock drifts is worth a word long before it is worth an alarm.
+    #[test]
+    fn a_clock_that_is_off_is_told_and_one_that_is_far_off_is_not_ready() {
+        let told = |seconds: i64| {
+            let (all, _) = conditions(&Facts { clock_ahead_s: Some(seconds), ..facts() });
+            assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::True, "the authority is well: {seconds}");
+            let word = |kind: &str| of(&all, kind).reason.clone();
+            (word(CLOCKS_AGREE), word(READY))
+        };
+        for (seconds, clocks, ready) in [
+            (0, "Agree", "Ready"),
+            (60, "Agree", "Ready"),
+            (61, "ClockOff", "Ready"),
+            (-300, "ClockOff", "Ready"),
+            (301, "ClockOff", "ClockOff"),
+            (-301, "ClockOff", "ClockOff"),
+        ] {
+            assert_eq!(told(seconds), (clocks.to_owned(), ready.to_owned()), "{seconds}");
+        }
+        let (all, _) = conditions(&facts());
+        assert!(all.iter().all(|condition| condition.kind != CLOCKS_AGREE), "nobody told");
     }
 
     #[test]

@@ -41,8 +41,6 @@ const SETTLED: Duration = Duration::from_secs(30);
 const WAITING: Duration = Duration::from_secs(2);
 /// How long a Mesh is looked at often.
 const YOUNG: Duration = Duration::from_secs(120);
-/// How far this machine's clock may be from the API server's.
-const CLOCK: Duration = Duration::from_secs(300);
 
 /// What a reconciliation saw.
 #[derive(Default)]
@@ -131,13 +129,8 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         revisions: context.revisions(),
     };
     let authority = authority::ensure(cluster, &wish).await?;
-    let mut facts = authority.facts;
-    let off = outcome.survey.as_ref().and_then(|survey| survey.clock_ahead_s);
-    if let Some(complaint) = clock::complaint("a replica of the control plane", off, clock::LIMIT) {
-        // What keeps everybody from signing is told before what keeps one.
-        facts.usable = facts.usable.and(Err(complaint));
-    }
-    outcome.conditions.authority = Some(facts);
+    outcome.conditions.authority = Some(authority.facts);
+    outcome.conditions.clock_ahead_s = outcome.survey.as_ref().and_then(|survey| survey.clock_ahead_s);
     input.ca_bundle = Some(authority.roots).filter(|roots| !roots.is_empty());
 
     let mut objects =
@@ -185,8 +178,8 @@ fn age(mesh: &DynamicObject) -> Option<i64> {
 
 /// An authority that is made by a clock that is far off would be refused by everybody.
 async fn check_clock(cluster: &Cluster) -> Result<(), Problem> {
-    match clock::complaint("the operator", clock::ahead(&cluster.client).await, CLOCK) {
-        Some(complaint) => Err(Problem::new(Reason::InvalidAuthority, complaint)),
+    match clock::complaint("the operator", clock::ahead(&cluster.client).await, clock::SEVERE) {
+        Some(complaint) => Err(Problem::new(Reason::ClockOff, complaint)),
         None => Ok(()),
     }
 }
