@@ -48,6 +48,8 @@ pub struct Facts {
     pub components: Option<BTreeMap<String, ComponentStatus>>,
     /// By component that is behind, what keeps a pod of it from starting, where that is known.
     pub hindrances: BTreeMap<String, String>,
+    /// Deployments that are not asked for any more and not gone yet, a sentence each.
+    pub going: Vec<String>,
     /// Whether a replica of the control plane is ready; `None` in profile `remote`, which has none.
     pub control_plane_ready: Option<bool>,
     /// The certificate authority, if it was looked at.
@@ -110,7 +112,8 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
     let components = facts.components.iter().flatten();
     let behind: Vec<String> =
         components.filter_map(|(name, found)| lag(name, found, facts.hindrances.get(name))).collect();
-    waiting.extend(behind.iter().cloned());
+    let pending: Vec<String> = behind.iter().chain(&facts.going).cloned().collect();
+    waiting.extend(pending.iter().cloned());
     if facts.components.is_some() {
         all.push(match facts.control_plane_ready {
             None => {
@@ -148,8 +151,8 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         });
     }
     // A rotation waits for a day for certificates to run out, which is no progress that anybody sees.
-    let progressing = facts.problem.is_none() && !behind.is_empty();
-    let message = if behind.is_empty() { "no pod is waited for".to_owned() } else { behind.join("; ") };
+    let progressing = facts.problem.is_none() && !pending.is_empty();
+    let message = if pending.is_empty() { "no pod is waited for".to_owned() } else { pending.join("; ") };
     all.push(make(PROGRESSING, progressing, if progressing { "Waiting" } else { "Settled" }, message));
     all.extend(ready(facts, &behind).map(|(status, reason, message)| make(READY, status, reason, message)));
     (all, waiting)
@@ -248,6 +251,7 @@ mod tests {
             generation: 4,
             components: component(3, 3),
             hindrances: BTreeMap::new(),
+            going: Vec::new(),
             control_plane_ready: Some(true),
             authority: Some(AuthorityFacts {
                 usable: Ok(OffsetDateTime::UNIX_EPOCH),
@@ -292,6 +296,15 @@ mod tests {
             "control-plane: 0 of 1 pods are ready (image weft/operator:1), pod weft-control-plane-1: ImagePullBackOff";
         assert_eq!((of(&all, READY).message.as_str(), of(&all, PROGRESSING).message.as_str()), (expected, expected));
         assert_eq!(of(&all, WEBHOOKS_READY).status, ConditionStatus::True);
+    }
+
+    #[test]
+    fn what_is_still_going_keeps_a_mesh_from_being_settled() {
+        let going = vec!["Deployment weft-console is being removed".to_owned()];
+        let (all, waiting) = conditions(&Facts { going: going.clone(), ..facts() });
+        let told = of(&all, PROGRESSING);
+        assert_eq!((told.status, told.message.as_str()), (ConditionStatus::True, going[0].as_str()));
+        assert_eq!((waiting, of(&all, READY).status), (going, ConditionStatus::True), "what is asked for runs");
     }
 
     #[test]
