@@ -60,6 +60,8 @@ pub struct KubernetesOptions {
     pub reader: Option<Reader>,
     /// Whether the Secrets that gateways name are followed. Who only shows configuration needs no right to read them.
     pub secrets: bool,
+    /// Whether EndpointSlices are followed, which change most often of all. Who only looks at configuration needs none.
+    pub endpoints: bool,
     /// How long changes must have rested before they are handed on. A batch of EndpointSlices alone does not wait.
     pub settle: Duration,
     /// The longest that a change waits for others.
@@ -72,6 +74,7 @@ impl Default for KubernetesOptions {
             root_namespace: "istio-system".to_owned(),
             reader: None,
             secrets: true,
+            endpoints: true,
             settle: Duration::from_millis(20),
             limit: Duration::from_millis(100),
         }
@@ -151,7 +154,7 @@ impl KubernetesSource {
         if self.definitions.is_none() {
             self.started = Instant::now();
             self.definitions = Some(self.follow(Watched::definitions()));
-            for watched in Watched::always(&self.options.root_namespace) {
+            for watched in Watched::always(&self.options.root_namespace, self.options.endpoints) {
                 self.follow(watched);
             }
         }

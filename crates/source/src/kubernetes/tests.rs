@@ -204,6 +204,18 @@ async fn definitions_that_may_not_be_read_are_asked_for_another_way() {
     assert!(follower.diagnostics[0].message.contains("CustomResourceDefinition"));
 }
 
+#[tokio::test]
+async fn endpoints_are_not_asked_for_by_who_needs_none() {
+    let api = FakeApi::new();
+    api.answer("services", Answer::listed([service("a")]).hold());
+    let mut follower = Follower::new(&api);
+    let options = KubernetesOptions { endpoints: false, ..KubernetesOptions::default() };
+    follower.source = KubernetesSource::new(api.client(), options);
+    follower.until("the Service", |f| f.names() == ["a"]).await;
+    assert!(follower.source.synced());
+    assert!(api.asked("endpointslices").is_empty() && !api.asked("pods").is_empty());
+}
+
 /// Gateway `name` of namespace `name`, with a server for each credential.
 fn gateway(name: &str, credentials: impl Iterator<Item = String>) -> Value {
     let servers: Vec<_> = credentials
