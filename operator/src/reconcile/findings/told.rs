@@ -23,6 +23,8 @@ use crate::reconcile::{
 const FIELD_MANAGER: &str = "weft-operator-findings";
 /// Findings that one object's status lists.
 const MAX_MESSAGES: usize = 20;
+/// Objects of one page of a list: of a large cluster they are never all in memory, with all that others note in them.
+const PAGE: u32 = 500;
 /// Statuses that may fail to be written before a try is given up: an API server that is away refuses all of them.
 const MAX_FAILURES: usize = 5;
 /// Time for one event.
@@ -82,32 +84,15 @@ impl Told {
     async fn recall(&mut self) -> bool {
         let mut done = true;
         for kind in std::mem::take(&mut self.unlisted) {
-            if let Err(problem) = self.recall_kind(kind).await {
+            let messages = &mut self.messages;
+            let listed = each_told(&self.cluster, kind, |key, told| drop(messages.insert(key, told))).await;
+            if let Err(problem) = listed {
                 tracing::debug!(%problem, "cannot look for findings of an earlier leader");
                 done &= !problem.reason.passes();
                 self.unlisted.push(kind);
             }
         }
         done
-    }
-
-    /// In one kind. One that is not served has nothing.
-    async fn recall_kind(&mut self, kind: Kind) -> Result<(), Problem> {
-        let doing = format!("list {}", kind.plural());
-        for version in kind.versions() {
-            let api = self.cluster.api(&resource(kind, version), "");
-            let list = match self.cluster.ask(&doing, api.list(&ListParams::default())).await {
-                Ok(list) => list,
-                Err(problem) if problem.reason == Reason::MissingKind => continue,
-                Err(problem) => return Err(problem),
-            };
-            for object in list.items.iter().filter(|object| is_told(&object.metadata)) {
-                let messages = object.data["status"]["validationMessages"].clone();
-                self.messages.insert(key_of(kind, &object.metadata), messages);
-            }
-            break;
-        }
-        Ok(())
     }
 
     async fn write(&self, key: &ObjectKey, messages: Option<&Value>) -> bool {
@@ -176,21 +161,36 @@ pub(in crate::reconcile) async fn kept(cluster: &Cluster) -> Vec<String> {
     kept
 }
 
-/// Objects of a kind whose status tells something of ours. A kind that is not served has none.
+/// Objects of a kind whose status tells something of ours.
 async fn told_of(cluster: &Cluster, kind: Kind) -> Result<Vec<ObjectKey>, Problem> {
+    let mut keys = Vec::new();
+    each_told(cluster, kind, |key, _| keys.push(key)).await?;
+    Ok(keys)
+}
+
+/// Shows each object of a kind whose status tells something of ours, with what it tells; page by page. A kind that is not
+/// served has none.
+async fn each_told(cluster: &Cluster, kind: Kind, mut seen: impl FnMut(ObjectKey, Value)) -> Result<(), Problem> {
     let doing = format!("list {}", kind.plural());
-    for version in kind.versions() {
+    'versions: for version in kind.versions() {
         let api = cluster.api(&resource(kind, version), "");
-        match cluster.ask(&doing, api.list_metadata(&ListParams::default())).await {
-            Ok(list) => {
-                let told = list.items.iter().filter(|object| is_told(&object.metadata));
-                return Ok(told.map(|object| key_of(kind, &object.metadata)).collect());
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let page = match cluster.ask(&doing, api.list(&params)).await {
+                Ok(page) => page,
+                Err(problem) if problem.reason == Reason::MissingKind => continue 'versions,
+                Err(problem) => return Err(problem),
+            };
+            for object in page.items.iter().filter(|object| is_told(&object.metadata)) {
+                seen(key_of(kind, &object.metadata), object.data["status"]["validationMessages"].clone());
             }
-            Err(problem) if problem.reason == Reason::MissingKind => {}
-            Err(problem) => return Err(problem),
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(()),
+            }
         }
     }
-    Ok(Vec::new())
+    Ok(())
 }
 
 /// Makes the status say so, or nothing of ours any more. An object that is gone, or has no status, is done with too.
