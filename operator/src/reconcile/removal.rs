@@ -342,8 +342,8 @@ mod tests {
     }
 
     /// The time of one Mesh is not another's.
-    #[test]
-    fn each_mesh_has_its_own_time_to_forget() {
+    #[tokio::test]
+    async fn each_mesh_has_its_own_time_to_forget() {
         let context = context(&FakeApi::default());
         let long_ago = Instant::now().checked_sub(FORGETTING).unwrap();
         *context.forgetting.lock() = Some(("another".to_owned(), long_ago));
