@@ -98,9 +98,9 @@ impl Operator {
 
     /// When each tracked object's content had reached every proxy (`GET /debug/acks`). Of several replicas each knows
     /// its own proxies, so all are asked; with none named, the configured address is.
-    pub async fn acks(&self, replicas: &[IpAddr]) -> Result<Vec<ObjectAck>, OperatorError> {
+    pub async fn acks(&self, replicas: &[IpAddr]) -> Acks {
         let answers = self.ask(replicas, "/debug/acks").await;
-        Ok(merge(answers.into_iter().map(|(_, answer)| answer).collect::<Result<Vec<_>, _>>()?))
+        Acks::of(answers.into_iter().map(|(_, answer)| answer))
     }
 
     /// What each replica answers to one path, by its address; with no replica named, the configured address is asked.
@@ -164,6 +164,30 @@ impl Operator {
     }
 }
 
+/// What those replicas say that answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Acks {
+    /// By object.
+    pub acks: Vec<ObjectAck>,
+    /// Why each other one has no answer.
+    pub problems: Vec<OperatorError>,
+}
+
+impl Acks {
+    /// Puts the answers together. One that is missing, as of a control plane that does not know this console, takes
+    /// nothing away from the others.
+    fn of(answers: impl Iterator<Item = Result<Vec<ObjectAck>, OperatorError>>) -> Self {
+        let (mut told, mut problems) = (Vec::new(), Vec::new());
+        for answer in answers {
+            match answer {
+                Ok(acks) => told.push(acks),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        Self { acks: merge(told), problems }
+    }
+}
+
 /// One answer out of several replicas'. Content that one of them has not taken up yet has not reached its proxies; one that
 /// has no proxies has nobody to wait for.
 fn merge(answers: Vec<Vec<ObjectAck>>) -> Vec<ObjectAck> {
@@ -217,8 +241,8 @@ mod tests {
     #[tokio::test]
     async fn an_operator_that_is_away_is_said_to_be() {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let error = Operator::new(&format!("http://{free}/")).unwrap().acks(&[]).await.unwrap_err();
-        assert!(matches!(error, OperatorError::Unreachable { .. }), "{error}");
+        let error = Operator::new(&format!("http://{free}/")).unwrap().acks(&[]).await.problems;
+        assert!(matches!(error[..], [OperatorError::Unreachable { .. }]), "{error:?}");
     }
 
     #[tokio::test]
@@ -237,12 +261,26 @@ mod tests {
         let operator = Operator::new(&url).unwrap().with_token_file(Some(&file));
         for token in [None, Some("first\n")] {
             token.into_iter().for_each(|token| std::fs::write(&file, token).unwrap());
-            let refused = operator.acks(&[]).await.unwrap_err();
-            assert!(refused.to_string().contains("--operator-token-file"), "{refused}");
+            let refused = operator.acks(&[]).await.problems;
+            assert!(refused[0].to_string().contains("--operator-token-file"), "{refused:?}");
         }
         std::fs::write(&file, "second\n").unwrap();
-        assert!(operator.acks(&[]).await.unwrap().is_empty());
+        assert_eq!(operator.acks(&[]).await, Acks::default());
         served.abort();
+    }
+
+    #[test]
+    fn who_refuses_takes_nothing_away_from_the_others() {
+        let ack = ObjectAck {
+            object: ObjectRef { kind: "VirtualService".into(), name: "web".into(), ..ObjectRef::default() },
+            content: "a".into(),
+            changed_at_ms: 5,
+            acked_at_ms: Some(9),
+            pending: Vec::new(),
+        };
+        let refused = OperatorError::Refused { url: "http://10.0.0.2:15014".into(), why: "status 401".into() };
+        let heard = Acks::of([Err(refused.clone()), Ok(vec![ack.clone()])].into_iter());
+        assert_eq!(heard, Acks { acks: vec![ack], problems: vec![refused] });
     }
 
     #[test]

@@ -12,6 +12,10 @@ use weft_runtime::Shutdown;
 
 /// How far apart the clocks of who signs and of the API server may be: certificates are dated back by as much.
 pub const LIMIT: Duration = Duration::from_secs(60);
+/// From when on nothing that is signed counts as usable. Up to it, a certificate of a clock that is ahead begins to count at
+/// others within four minutes (this less [`LIMIT`]), and one of a clock that is behind lacks as little of its day at its end:
+/// new pods wait for a moment, and nothing that runs is touched. What is further off is no matter of waiting.
+pub const SEVERE: Duration = Duration::from_secs(300);
 /// How often it is asked.
 const PERIOD: Duration = Duration::from_secs(60);
 /// Time for an answer.

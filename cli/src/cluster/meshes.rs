@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weft_api::mesh::{Condition, ConditionStatus, MeshSpec, MeshStatus};
 use weft_operator::reconcile::conditions::{
-    CERTIFICATES_VALID, CONFIGURATION_READ, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY,
+    CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY,
 };
 
 use super::{Cluster, explain};
@@ -69,7 +69,8 @@ impl Installation {
         let warns = |condition: &&Condition| {
             let good = condition.status == ConditionStatus::True && condition.reason != ROOTS_KEPT;
             let told = not.is_some_and(|ready| ready.reason == condition.reason);
-            [RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID, CONFIGURATION_READ].contains(&condition.kind.as_str())
+            [RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ]
+                .contains(&condition.kind.as_str())
                 && !good
                 && !told
         };
@@ -151,6 +152,8 @@ pub mod testing {
         let kept = told(&[ready.clone(), condition("CertificatesValid", "True", "RootsKept")]);
         assert_eq!(kept[0].message, "CertificatesValid (RootsKept): CertificatesValid says");
         assert!(kept.len() == 1 && kept[0].remedy.contains("put it back"), "{kept:?}");
+        let off = told(&[ready.clone(), condition("ClocksAgree", "False", "ClockOff")]);
+        assert_eq!(off[0].message, "ClocksAgree (ClockOff): ClocksAgree says");
         let busy = told(&[ready, condition("Reconciled", "False", "TooManyRequests")]);
         assert!(busy[0].remedy.contains("kubectl describe mesh main"), "{busy:?}");
         let same = condition("WebhooksReady", "False", "NoReplicaReady");

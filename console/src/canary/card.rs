@@ -41,14 +41,14 @@ pub(super) enum Standing {
 pub(super) fn settle(heard: &Heard, splits: &[Split]) -> BTreeMap<TrackerKey, Settled> {
     let of = |split: &Split| {
         let ack = heard.acks.get(&ObjectKey::from(&split.object)).filter(|ack| ack.content == split.content);
-        match (ack, &heard.problem) {
+        match (ack, heard.problems.is_empty()) {
             (Some(ObjectAck { acked_at_ms: Some(at), .. }), _) => Settled::At(*at),
-            (_, Some(_)) => Settled::Unknown,
-            (Some(ack), None) if !ack.pending.is_empty() => Settled::Waiting(format!(
+            (Some(ack), _) if !ack.pending.is_empty() => Settled::Waiting(format!(
                 "The present weights have not reached every proxy yet: waiting for {}",
                 words::names(&ack.pending.iter().map(|node| words::workload(node)).collect::<Vec<_>>())
             )),
-            (_, None) => Settled::Waiting("The present weights have not reached the proxies yet".to_owned()),
+            (_, false) => Settled::Unknown,
+            (_, true) => Settled::Waiting("The present weights have not reached the proxies yet".to_owned()),
         }
     };
     splits.iter().map(|split| (tracker_key(split), of(split))).collect()

@@ -50,6 +50,8 @@ pub const INJECTOR_WEBHOOK: &str = "weft-sidecar-injector";
 pub const VALIDATOR_WEBHOOK: &str = "weft-validator";
 /// Audience of the proxies' tokens.
 pub const TOKEN_AUDIENCE: &str = "weft-ca";
+/// Volume with the proxies' token, which injection adds to a pod.
+pub const TOKEN_VOLUME: &str = "weft-token";
 /// Audience of the tokens that open a control plane's debug pages.
 pub const READER_AUDIENCE: &str = "weft-debug";
 /// Where the operator and the console have theirs.

@@ -15,7 +15,6 @@ pub(crate) const CONTAINER: &str = "istio-proxy";
 pub(crate) const INIT_CONTAINER: &str = "istio-init";
 /// Where the program lies in its image.
 pub(crate) const PROGRAM: &str = "/usr/local/bin/weft-proxy";
-const TOKEN_VOLUME: &str = "weft-token";
 
 /// What a proxy does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +83,7 @@ pub(crate) fn container(config: &InjectConfig, role: Role) -> Value {
         "securityContext": restricted(USER),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
-            {"name": TOKEN_VOLUME, "mountPath": "/var/run/secrets/tokens", "readOnly": true},
+            {"name": names::TOKEN_VOLUME, "mountPath": "/var/run/secrets/tokens", "readOnly": true},
             {"name": names::ROOT_CONFIG_MAP, "mountPath": "/var/run/secrets/weft", "readOnly": true},
         ],
     })
@@ -93,7 +92,7 @@ pub(crate) fn container(config: &InjectConfig, role: Role) -> Value {
 /// The volumes that [`container`] mounts.
 pub(crate) fn volumes() -> Vec<Value> {
     vec![
-        json!({"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": {
+        json!({"name": names::TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": {
             "audience": names::TOKEN_AUDIENCE,
             "expirationSeconds": 43200,
             "path": "weft-token",

@@ -60,6 +60,8 @@ pub struct KubernetesOptions {
     pub reader: Option<Reader>,
     /// Whether the Secrets that gateways name are followed. Who only shows configuration needs no right to read them.
     pub secrets: bool,
+    /// Whether EndpointSlices are followed, which change most often of all. Who only looks at configuration needs none.
+    pub endpoints: bool,
     /// How long changes must have rested before they are handed on. A batch of EndpointSlices alone does not wait.
     pub settle: Duration,
     /// The longest that a change waits for others.
@@ -72,6 +74,7 @@ impl Default for KubernetesOptions {
             root_namespace: "istio-system".to_owned(),
             reader: None,
             secrets: true,
+            endpoints: true,
             settle: Duration::from_millis(20),
             limit: Duration::from_millis(100),
         }
@@ -98,7 +101,12 @@ pub struct KubernetesSource {
     next_feed: FeedId,
     /// The feeds of kinds that come and go with their CustomResourceDefinitions.
     custom: BTreeMap<Kind, (FeedId, &'static str)>,
+    /// The Secrets that are wanted, as of the last asking.
+    wanted_secrets: secrets::Wanted,
     secrets: BTreeMap<Name, FeedId>,
+    missed_secrets: secrets::Missed,
+    /// When another Secret that is not there is to be looked for.
+    next_look: Option<Instant>,
     /// Findings of Secrets that are wanted and for which there is no room.
     refused_secrets: Vec<Diagnostic>,
     /// The feed that tells which custom kinds there are; `None` before the first call.
@@ -125,7 +133,10 @@ impl KubernetesSource {
             running: HashMap::new(),
             next_feed: 0,
             custom: BTreeMap::new(),
+            wanted_secrets: secrets::Wanted::new(),
             secrets: BTreeMap::new(),
+            missed_secrets: secrets::Missed::new(),
+            next_look: None,
             refused_secrets: Vec::new(),
             definitions: None,
             started: now,
@@ -143,7 +154,7 @@ impl KubernetesSource {
         if self.definitions.is_none() {
             self.started = Instant::now();
             self.definitions = Some(self.follow(Watched::definitions()));
-            for watched in Watched::always(&self.options.root_namespace) {
+            for watched in Watched::always(&self.options.root_namespace, self.options.endpoints) {
                 self.follow(watched);
             }
         }
@@ -154,6 +165,9 @@ impl KubernetesSource {
                     break;
                 }
             }
+            if self.next_look.is_some_and(|at| at <= Instant::now()) {
+                self.follow_secrets();
+            }
             let due = self.due();
             if due.is_some_and(|due| due <= Instant::now())
                 && let Some(batch) = self.publish()
@@ -161,6 +175,7 @@ impl KubernetesSource {
                 return batch;
             }
             // Without anything to wait for, only a report can make a difference.
+            let due = due.into_iter().chain(self.next_look).min();
             let due = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
             tokio::select! {
                 report = self.reports.recv() => if let Some(report) = report { self.take(report) },
@@ -307,9 +322,26 @@ impl KubernetesSource {
         if !self.options.secrets {
             return;
         }
-        let Some(wanted) = self.ledger.wanted_secrets() else { return };
-        let chosen = secrets::choose(&wanted, &self.secrets, MAX_SECRETS);
-        self.refused_secrets = secrets::refused(&wanted, &chosen, MAX_SECRETS);
+        match self.ledger.wanted_secrets() {
+            Some(wanted) => self.wanted_secrets = wanted,
+            // While there is room for all, it does not matter which of them are there.
+            None if self.wanted_secrets.len() <= MAX_SECRETS => return,
+            None => {}
+        }
+        let now = Instant::now();
+        let (wanted, missed) = (&self.wanted_secrets, &mut self.missed_secrets);
+        let standing = |(name, feed): (&Name, &FeedId)| (name.clone(), self.ledger.standing(*feed));
+        let followed: secrets::Followed = self.secrets.iter().map(standing).collect();
+        secrets::note(missed, wanted, &followed, now);
+        let chosen = secrets::choose(wanted, &followed, missed, now, MAX_SECRETS);
+        for name in chosen.iter().filter(|name| !followed.contains_key(*name)) {
+            if let Some(since) = missed.get_mut(name) {
+                *since = now;
+            }
+        }
+        self.refused_secrets = secrets::refused(wanted, &chosen, missed, MAX_SECRETS);
+        // One whose look takes long is waited for, and not asked after all the time.
+        self.next_look = secrets::next_look(&chosen, missed).map(|at| at.max(now + Duration::from_secs(1)));
         let ended: Vec<Name> = self.secrets.keys().filter(|name| !chosen.contains(*name)).cloned().collect();
         for name in ended {
             if let Some(feed) = self.secrets.remove(&name) {

@@ -20,13 +20,20 @@ use weft_install::{names, render::bootstrap::OPERATOR};
 
 use crate::ca::{
     accounts::Refusal,
-    reviews::{Reviews, service_account},
+    reviews::{Reviews, Terms, service_account},
 };
 
 /// Longest token that is looked at.
 const MAX_TOKEN: usize = 8 * 1024;
-/// How long an answer counts for the same token: a console shows the mesh on while the API server is away.
-const REMEMBERED: Duration = Duration::from_secs(600);
+/// Readers are the operator and a few consoles, and anybody may knock. Who is no longer one is let in for a minute, and while
+/// the API server is away, which could not say so, for ten: a console shows the mesh on meanwhile.
+const TERMS: Terms = Terms {
+    at_once: 4,
+    remembered: 64,
+    accepted: Duration::from_secs(60),
+    refused: Duration::from_secs(5),
+    while_away: Duration::from_secs(600),
+};
 
 /// Who may read the debug pages.
 #[derive(Clone)]
@@ -40,7 +47,7 @@ pub enum Readers {
 impl Readers {
     /// The readers of a control plane in `namespace`.
     pub fn of_cluster(client: Client, namespace: &str) -> Self {
-        let reviews = Reviews::new(client, names::READER_AUDIENCE, account, REMEMBERED);
+        let reviews = Reviews::new(client, names::READER_AUDIENCE, account, TERMS);
         Self::Known(Arc::new(ReaderTokens { reviews, namespace: namespace.to_owned() }))
     }
 }

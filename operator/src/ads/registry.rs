@@ -56,9 +56,8 @@ pub struct Connected {
 pub struct Fleet {
     /// How many there are.
     pub proxies: usize,
-    /// How many of them run in pods.
-    #[serde(default)]
-    pub in_pods: usize,
+    /// How many of them run in pods; absent where a replica of an older version does not tell.
+    pub in_pods: Option<usize>,
     /// How many of each version.
     pub versions: BTreeMap<String, usize>,
     /// Version of the mesh's roots that this replica tells.
@@ -81,10 +80,10 @@ impl Registry {
     /// What the reconciler needs to know of everybody at once.
     pub fn fleet(&self, roots: String) -> Fleet {
         let proxies: Vec<_> = self.proxies.read().values().cloned().collect();
-        let mut fleet = Fleet { roots, ..Fleet::default() };
+        let in_pods = proxies.iter().filter(|proxy| proxy.node.in_pod).count();
+        let mut fleet = Fleet { roots, in_pods: Some(in_pods), ..Fleet::default() };
         for proxy in proxies {
             fleet.proxies += 1;
-            fleet.in_pods += usize::from(proxy.node.in_pod);
             *fleet.versions.entry(proxy.node.version.clone()).or_default() += 1;
             if proxy.progress.lock().roots.as_ref() != Some(&fleet.roots) {
                 fleet.without_roots += 1;

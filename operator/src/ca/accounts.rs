@@ -11,14 +11,20 @@ use weft_install::names::TOKEN_AUDIENCE;
 use weft_mesh::Snapshot;
 use weft_model::SpiffeId;
 
-use super::reviews::{Reviews, service_account};
+use super::reviews::{Reviews, Terms, service_account};
 use crate::ads::published::Watch;
 
 /// How long a pod may be unknown while its event is on its way here.
 const POD_ARRIVES: Duration = Duration::from_secs(5);
 
-/// How long an answer counts for the same token. Short: a deleted account must not get certificates for long.
-const REMEMBERED: Duration = Duration::from_secs(10);
+/// Whole nodes come at once. Answers count shortly: a deleted account must not get certificates for long.
+const TERMS: Terms = Terms {
+    at_once: 16,
+    remembered: 4096,
+    accepted: Duration::from_secs(10),
+    refused: Duration::from_secs(10),
+    while_away: Duration::ZERO,
+};
 
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
@@ -83,7 +89,7 @@ pub struct AccountTokens {
 impl AccountTokens {
     /// Asks through `client`, and looks pods up in what is published.
     pub fn new(client: Client, published: Watch) -> Self {
-        Self { reviews: Reviews::new(client, TOKEN_AUDIENCE, verdict, REMEMBERED), published }
+        Self { reviews: Reviews::new(client, TOKEN_AUDIENCE, verdict, TERMS), published }
     }
 
     /// The identity that a token proves.

@@ -15,38 +15,54 @@ use super::accounts::Refusal;
 
 /// Time for one review, waiting for a turn included.
 const REVIEW: Duration = Duration::from_secs(5);
-/// Reviews at once.
-const REVIEWS_AT_ONCE: usize = 16;
-/// Answers that are remembered.
-const MAX_REMEMBERED: usize = 4096;
+
+/// How much is asked and remembered for one audience. Each has its own, so that whoever throws tokens at one port takes
+/// nothing from the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// Reviews at once.
+    pub at_once: usize,
+    /// Answers that are remembered, of accepted tokens and of refused ones each.
+    pub remembered: usize,
+    /// How long an accepted token counts: a deleted account is let in for as long.
+    pub accepted: Duration,
+    /// How long a refused one does.
+    pub refused: Duration,
+    /// How long an accepted token counts while the API server does not answer.
+    pub while_away: Duration,
+}
 
 /// Reviews of tokens for one audience. `T` is what an accepted token comes to.
 pub(crate) struct Reviews<T> {
     api: Api<TokenReview>,
     audience: &'static str,
     verdict: fn(&TokenReviewStatus) -> Result<T, Refusal>,
-    counts: Duration,
     turns: Semaphore,
-    remembered: Mutex<Remembered<Result<T, Refusal>>>,
+    remembered: Mutex<Remembered<T>>,
 }
 
 impl<T: Clone> Reviews<T> {
-    /// Asks through `client`; `verdict` reads the answers, each of which counts for a while: a deleted account is let in for
-    /// as long.
+    /// Asks through `client`; `verdict` reads the answers.
     pub(crate) fn new(
         client: Client,
         audience: &'static str,
         verdict: fn(&TokenReviewStatus) -> Result<T, Refusal>,
-        counts: Duration,
+        terms: Terms,
     ) -> Self {
-        let turns = Semaphore::new(REVIEWS_AT_ONCE);
-        Self { api: Api::all(client), audience, verdict, counts, turns, remembered: Mutex::default() }
+        let turns = Semaphore::new(terms.at_once);
+        let remembered = Mutex::new(Remembered::new(terms));
+        Self { api: Api::all(client), audience, verdict, turns, remembered }
     }
 
     /// What a token comes to, by the API server's word or what it said a moment ago.
     pub(crate) async fn of(&self, token: &str) -> Result<T, Refusal> {
+        self.of_at(token, Instant::now()).await
+    }
+
+    /// The same as of a moment.
+    pub(crate) async fn of_at(&self, token: &str, now: Instant) -> Result<T, Refusal> {
         let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(known) = self.remembered.lock().get(&digest, self.counts, Instant::now()) {
+        if let Some(known) = self.remembered.lock().get(&digest, now) {
             return known;
         }
         let answer = match timeout(REVIEW, self.ask(token)).await {
@@ -54,10 +70,7 @@ impl<T: Clone> Reviews<T> {
             Ok(Err(error)) => Err(Refusal::Away(error.to_string())),
             Err(_) => Err(Refusal::Away("it did not answer in time".into())),
         };
-        if !matches!(answer, Err(Refusal::Away(_))) {
-            self.remembered.lock().put(digest, answer.clone(), Instant::now());
-        }
-        answer
+        self.remembered.lock().take(digest, answer, now)
     }
 
     async fn ask(&self, token: &str) -> kube::Result<TokenReviewStatus> {
@@ -97,32 +110,72 @@ pub(crate) fn service_account<'s>(
     }
 }
 
-/// Answers by the token's hash, oldest first out.
-struct Remembered<A> {
-    answers: HashMap<[u8; 32], (Instant, A)>,
-    order: VecDeque<[u8; 32]>,
+/// What the API server said of tokens. Refusals are kept by themselves: anybody can make as many as he likes.
+struct Remembered<T> {
+    terms: Terms,
+    accepted: Answers<T>,
+    refused: Answers<Refusal>,
 }
 
-impl<A> Default for Remembered<A> {
-    fn default() -> Self {
-        Self { answers: HashMap::new(), order: VecDeque::new() }
+impl<T: Clone> Remembered<T> {
+    fn new(terms: Terms) -> Self {
+        Self { terms, accepted: Answers::new(terms.remembered), refused: Answers::new(terms.remembered) }
+    }
+
+    fn get(&self, digest: &[u8; 32], now: Instant) -> Option<Result<T, Refusal>> {
+        let accepted = self.accepted.get(digest, self.terms.accepted, now).map(Ok);
+        accepted.or_else(|| self.refused.get(digest, self.terms.refused, now).map(Err))
+    }
+
+    /// Remembers an answer; says what counts, which is what was said before while there is no new one.
+    fn take(&mut self, digest: [u8; 32], answer: Result<T, Refusal>, now: Instant) -> Result<T, Refusal> {
+        match answer {
+            Ok(accepted) => {
+                self.refused.remove(&digest);
+                self.accepted.put(digest, accepted.clone(), now);
+                Ok(accepted)
+            }
+            Err(Refusal::Away(why)) => self.accepted.get(&digest, self.terms.while_away, now).ok_or(Refusal::Away(why)),
+            Err(refusal) => {
+                self.accepted.remove(&digest);
+                self.refused.put(digest, refusal.clone(), now);
+                Err(refusal)
+            }
+        }
     }
 }
 
-impl<A: Clone> Remembered<A> {
+/// Answers by the token's hash, oldest first out.
+struct Answers<A> {
+    answers: HashMap<[u8; 32], (Instant, A)>,
+    order: VecDeque<[u8; 32]>,
+    most: usize,
+}
+
+impl<A: Clone> Answers<A> {
+    fn new(most: usize) -> Self {
+        Self { answers: HashMap::new(), order: VecDeque::new(), most }
+    }
+
     fn get(&self, digest: &[u8; 32], counts: Duration, now: Instant) -> Option<A> {
         let (since, answer) = self.answers.get(digest)?;
         (now.saturating_duration_since(*since) < counts).then(|| answer.clone())
     }
 
     fn put(&mut self, digest: [u8; 32], answer: A, now: Instant) {
-        if self.answers.insert(digest, (now, answer)).is_none() {
-            self.order.push_back(digest);
-        }
-        while self.order.len() > MAX_REMEMBERED {
+        self.remove(&digest);
+        self.answers.insert(digest, (now, answer));
+        self.order.push_back(digest);
+        while self.order.len() > self.most {
             if let Some(oldest) = self.order.pop_front() {
                 self.answers.remove(&oldest);
             }
+        }
+    }
+
+    fn remove(&mut self, digest: &[u8; 32]) {
+        if self.answers.remove(digest).is_some() {
+            self.order.retain(|known| known != digest);
         }
     }
 }
@@ -131,19 +184,55 @@ impl<A: Clone> Remembered<A> {
 mod tests {
     use super::*;
 
+    const TERMS: Terms = Terms {
+        at_once: 2,
+        remembered: 8,
+        accepted: Duration::from_secs(10),
+        refused: Duration::from_secs(2),
+        while_away: Duration::from_secs(60),
+    };
+
+    fn numbered(n: u64) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&n.to_be_bytes());
+        digest
+    }
+
     #[test]
-    fn answers_are_remembered_briefly_and_boundedly() {
-        let mut remembered = Remembered::default();
-        let (now, counts) = (Instant::now(), Duration::from_secs(10));
-        remembered.put([1; 32], Ok("web"), now);
-        assert_eq!(remembered.get(&[1; 32], counts, now), Some(Ok("web")));
-        assert_eq!(remembered.get(&[1; 32], counts, now + counts), None);
-        for n in 0..=MAX_REMEMBERED {
-            let mut digest = [0; 32];
-            digest[..8].copy_from_slice(&(n as u64).to_be_bytes());
-            remembered.put(digest, Err(Refusal::NoPod), now);
+    fn answers_are_remembered_briefly() {
+        let mut remembered = Remembered::new(TERMS);
+        let (start, web, other) = (Instant::now(), numbered(1), numbered(2));
+        assert_eq!(remembered.take(web, Ok("web"), start), Ok("web"));
+        assert_eq!(remembered.take(other, Err(Refusal::NoPod), start), Err(Refusal::NoPod));
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        assert_eq!(remembered.get(&web, at(9)), Some(Ok("web")));
+        assert_eq!(remembered.get(&web, at(10)), None);
+        assert_eq!((remembered.get(&other, at(1)), remembered.get(&other, at(2))), (Some(Err(Refusal::NoPod)), None));
+
+        // While nobody answers the last word counts, for a while; a refusal is one.
+        let away = || Err(Refusal::Away("away".into()));
+        assert_eq!(remembered.take(web, away(), at(59)), Ok("web"));
+        assert_eq!(remembered.take(web, away(), at(60)), away());
+        assert_eq!(remembered.take(web, Err(Refusal::NoPod), at(20)), Err(Refusal::NoPod));
+        assert_eq!(remembered.take(web, away(), at(23)), away());
+    }
+
+    #[test]
+    fn refusals_are_bounded_and_push_out_nobody_who_was_accepted() {
+        let mut remembered = Remembered::new(TERMS);
+        let now = Instant::now();
+        remembered.take(numbered(0), Ok("web"), now).unwrap();
+        for n in 1..100 {
+            remembered.take(numbered(n), Err(Refusal::NoPod), now).unwrap_err();
         }
-        assert_eq!((remembered.answers.len(), remembered.order.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
-        assert_eq!(remembered.get(&[1; 32], counts, now), None);
+        assert_eq!(remembered.get(&numbered(0), now), Some(Ok("web")));
+        assert_eq!((remembered.refused.answers.len(), remembered.refused.order.len()), (8, 8));
+        // Who comes again stays.
+        for n in 100..200 {
+            remembered.take(numbered(n), Ok("other"), now).unwrap();
+            remembered.take(numbered(0), Ok("web"), now).unwrap();
+        }
+        assert_eq!(remembered.get(&numbered(0), now), Some(Ok("web")));
+        assert_eq!((remembered.accepted.answers.len(), remembered.accepted.order.len()), (8, 8));
     }
 }

@@ -6,7 +6,11 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
 use weft_install::names;
 
-use super::{findings::Unread, problem::Problem};
+use super::{
+    findings::Unread,
+    problem::{Problem, Reason},
+};
+use crate::clock;
 
 /// Everything that runs and is up to date.
 pub const READY: &str = "Ready";
@@ -20,6 +24,8 @@ pub const WEBHOOKS_READY: &str = "WebhooksReady";
 pub const CERTIFICATES_VALID: &str = "CertificatesValid";
 /// Every kind and every Secret that the mesh depends on can be read.
 pub const CONFIGURATION_READ: &str = "ConfigurationRead";
+/// The clocks of the control plane's replicas go with the API server's.
+pub const CLOCKS_AGREE: &str = "ClocksAgree";
 /// The Mesh is being removed.
 pub const DELETING: &str = "Deleting";
 
@@ -42,12 +48,16 @@ pub struct Facts {
     pub components: Option<BTreeMap<String, ComponentStatus>>,
     /// By component that is behind, what keeps a pod of it from starting, where that is known.
     pub hindrances: BTreeMap<String, String>,
+    /// Deployments that are not asked for any more and not gone yet, a sentence each.
+    pub going: Vec<String>,
     /// Whether a replica of the control plane is ready; `None` in profile `remote`, which has none.
     pub control_plane_ready: Option<bool>,
     /// The certificate authority, if it was looked at.
     pub authority: Option<AuthorityFacts>,
     /// What of the configuration cannot be read.
     pub unread: Unread,
+    /// Of the replica whose clock is furthest off, how many seconds it is ahead of the API server's, where that is known.
+    pub clock_ahead_s: Option<i64>,
 }
 
 /// What was seen of the certificate authority.
@@ -102,7 +112,8 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
     let components = facts.components.iter().flatten();
     let behind: Vec<String> =
         components.filter_map(|(name, found)| lag(name, found, facts.hindrances.get(name))).collect();
-    waiting.extend(behind.iter().cloned());
+    let pending: Vec<String> = behind.iter().chain(&facts.going).cloned().collect();
+    waiting.extend(pending.iter().cloned());
     if facts.components.is_some() {
         all.push(match facts.control_plane_ready {
             None => {
@@ -127,6 +138,12 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
             }
         });
     }
+    if facts.clock_ahead_s.is_some() {
+        all.push(match clock_off(facts, clock::LIMIT) {
+            None => make(CLOCKS_AGREE, true, "Agree", "every replica's clock goes with the API server's".into()),
+            Some(why) => make(CLOCKS_AGREE, false, Reason::ClockOff.as_str(), why),
+        });
+    }
     if let Some(unread) = &facts.unread {
         all.push(match unread.first() {
             None => make(CONFIGURATION_READ, true, "Complete", "everything that the mesh depends on is read".into()),
@@ -134,11 +151,16 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         });
     }
     // A rotation waits for a day for certificates to run out, which is no progress that anybody sees.
-    let progressing = facts.problem.is_none() && !behind.is_empty();
-    let message = if behind.is_empty() { "no pod is waited for".to_owned() } else { behind.join("; ") };
+    let progressing = facts.problem.is_none() && !pending.is_empty();
+    let message = if pending.is_empty() { "no pod is waited for".to_owned() } else { pending.join("; ") };
     all.push(make(PROGRESSING, progressing, if progressing { "Waiting" } else { "Settled" }, message));
     all.extend(ready(facts, &behind).map(|(status, reason, message)| make(READY, status, reason, message)));
     (all, waiting)
+}
+
+/// What to tell of the replica whose clock is furthest off, if by more than this.
+fn clock_off(facts: &Facts, limit: Duration) -> Option<String> {
+    clock::complaint("a replica of the control plane", facts.clock_ahead_s, limit)
 }
 
 /// The first five, and how many more there are.
@@ -155,6 +177,10 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
     }
     if let Some(Err(why)) = facts.authority.as_ref().map(|authority| &authority.usable) {
         return Some((false, "InvalidAuthority", why.clone()));
+    }
+    // What keeps everybody from signing is told before what keeps one.
+    if let Some(why) = clock_off(facts, clock::SEVERE) {
+        return Some((false, Reason::ClockOff.as_str(), why));
     }
     if !behind.is_empty() {
         return Some((false, COMPONENTS_NOT_READY, behind.join("; ")));
@@ -214,7 +240,6 @@ pub const FORCE: &str = "weft.dev/force-delete";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::problem::Reason;
 
     fn component(ready: i32, replicas: i32) -> Option<BTreeMap<String, ComponentStatus>> {
         let status = ComponentStatus { ready, replicas, image: "weft/operator:1".into() };
@@ -226,6 +251,7 @@ mod tests {
             generation: 4,
             components: component(3, 3),
             hindrances: BTreeMap::new(),
+            going: Vec::new(),
             control_plane_ready: Some(true),
             authority: Some(AuthorityFacts {
                 usable: Ok(OffsetDateTime::UNIX_EPOCH),
@@ -235,6 +261,7 @@ mod tests {
             }),
             problem: None,
             unread: None,
+            clock_ahead_s: None,
         }
     }
 
@@ -272,6 +299,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_still_going_keeps_a_mesh_from_being_settled() {
+        let going = vec!["Deployment weft-console is being removed".to_owned()];
+        let (all, waiting) = conditions(&Facts { going: going.clone(), ..facts() });
+        let told = of(&all, PROGRESSING);
+        assert_eq!((told.status, told.message.as_str()), (ConditionStatus::True, going[0].as_str()));
+        assert_eq!((waiting, of(&all, READY).status), (going, ConditionStatus::True), "what is asked for runs");
+    }
+
+    #[test]
     fn a_lasting_problem_is_told_and_a_passing_one_does_not_cry_wolf() {
         let with = |reason| Facts { problem: Some(Problem::new(reason, "why; remedy")), components: None, ..facts() };
         let (all, _) = conditions(&with(Reason::RevisionTaken));
@@ -292,6 +328,29 @@ mod tests {
         let (all, _) = conditions(&Facts { authority: Some(authority), ..facts() });
         assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::False);
         assert_eq!(of(&all, READY).reason, "InvalidAuthority");
+    }
+
+    /// A node whose clock drifts is worth a word long before it is worth an alarm.
+    #[test]
+    fn a_clock_that_is_off_is_told_and_one_that_is_far_off_is_not_ready() {
+        let told = |seconds: i64| {
+            let (all, _) = conditions(&Facts { clock_ahead_s: Some(seconds), ..facts() });
+            assert_eq!(of(&all, CERTIFICATES_VALID).status, ConditionStatus::True, "the authority is well: {seconds}");
+            let word = |kind: &str| of(&all, kind).reason.clone();
+            (word(CLOCKS_AGREE), word(READY))
+        };
+        for (seconds, clocks, ready) in [
+            (0, "Agree", "Ready"),
+            (60, "Agree", "Ready"),
+            (61, "ClockOff", "Ready"),
+            (-300, "ClockOff", "Ready"),
+            (301, "ClockOff", "ClockOff"),
+            (-301, "ClockOff", "ClockOff"),
+        ] {
+            assert_eq!(told(seconds), (clocks.to_owned(), ready.to_owned()), "{seconds}");
+        }
+        let (all, _) = conditions(&facts());
+        assert!(all.iter().all(|condition| condition.kind != CLOCKS_AGREE), "nobody told");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use kube::{
         watcher,
     },
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::{sync::watch, time::sleep};
 use tokio_stream::wrappers::WatchStream;
@@ -57,9 +58,21 @@ pub struct Context {
     pub unread: watch::Receiver<findings::Unread>,
     /// Is told of each pass.
     pub pulse: Pulse,
+    /// Since when the findings of the last Mesh are being taken back, and that Mesh's UID.
+    pub forgetting: Mutex<Option<(String, Instant)>>,
 }
 
 impl Context {
+    /// How long it is that findings are being taken back for this Mesh.
+    pub fn forgets_since(&self, mesh: &DynamicObject) -> Duration {
+        let uid = mesh.uid().unwrap_or_default();
+        let mut slot = self.forgetting.lock();
+        let known = slot.as_ref().filter(|(known, _)| *known == uid).map(|(_, since)| *since);
+        let since = known.unwrap_or_else(Instant::now);
+        *slot = Some((uid, since));
+        since.elapsed()
+    }
+
     /// Requests of all Meshes for a rotation of the root.
     pub fn rotation_requests(&self) -> BTreeSet<String> {
         let request = |mesh: &DynamicObject| {
@@ -136,7 +149,18 @@ pub async fn run(
     );
     let controller = controller.reconcile_all_on(changes);
     let meshes = controller.store();
-    let context = Context { cluster, recorder, namespace, meshes, active, answering, spread, unread, pulse };
+    let context = Context {
+        cluster,
+        recorder,
+        namespace,
+        meshes,
+        active,
+        answering,
+        spread,
+        unread,
+        pulse,
+        forgetting: Mutex::default(),
+    };
     let context = Arc::new(context);
     let (meshes, pulse) = (context.meshes.clone(), context.pulse.clone());
     let work = controller

@@ -16,7 +16,7 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
-use weft_api::{Change, Kind, ObjectKey, core::REVISION_LABEL};
+use weft_api::{Change, ObjectKey, core::REVISION_LABEL};
 use weft_mesh::{Settings, Snapshot, Store};
 use weft_model::{Diagnostic, Severity};
 use weft_source::kubernetes::{KubernetesOptions, KubernetesSource};
@@ -24,7 +24,7 @@ use weft_source::kubernetes::{KubernetesOptions, KubernetesSource};
 use self::told::{Told, sentence};
 use super::cluster::Cluster;
 
-pub(super) use told::forget;
+pub(super) use told::{forget, kept};
 
 /// Changes rest this long before everything is looked at again: while pods come and go, that is the dearest of what this
 /// program does.
@@ -48,7 +48,12 @@ pub async fn run(
     mut names: watch::Receiver<Names>,
     unread: watch::Sender<Unread>,
 ) {
-    let options = KubernetesOptions { root_namespace: settings.root_namespace.clone(), ..KubernetesOptions::default() };
+    // No finding reads endpoints, which are a good part of a cluster and change most often.
+    let options = KubernetesOptions {
+        root_namespace: settings.root_namespace.clone(),
+        endpoints: false,
+        ..KubernetesOptions::default()
+    };
     let mut source = KubernetesSource::new(cluster.client.clone(), options);
     let mut store = Store::new(settings);
     let mut objects: Vec<Diagnostic> = Vec::new();
@@ -61,9 +66,9 @@ pub async fn run(
             batch = source.next() => {
                 let now = of_no_object(&batch.diagnostics);
                 unread.send_if_modified(|told| told.replace(now.clone()) != Some(now));
-                let before = changes.len();
-                changes.extend(batch.changes.into_iter().filter(matters));
-                if changes.len() > before || batch.diagnostics != objects {
+                let changed = !batch.changes.is_empty();
+                changes.extend(batch.changes);
+                if changed || batch.diagnostics != objects {
                     pace.changed(Instant::now());
                 }
                 objects = batch.diagnostics;
@@ -121,14 +126,6 @@ impl Pace {
 
     fn now(&mut self, now: Instant) {
         self.due = Some(now);
-    }
-}
-
-/// Whether a change can make a difference to any finding. Endpoints change most often and none reads them.
-fn matters(change: &Change) -> bool {
-    match change {
-        Change::Put(object) => object.kind() != Some(Kind::EndpointSlice),
-        Change::Delete(key) => key.kind != Kind::EndpointSlice.name(),
     }
 }
 
@@ -207,14 +204,6 @@ mod tests {
         assert_eq!(pace.due, Some(at(20)), "pods that come and go all the time hide nothing");
         pace.now(at(19));
         assert_eq!(pace.due, Some(at(19)));
-    }
-
-    #[test]
-    fn endpoints_make_no_difference() {
-        let slice = ObjectKey::new(Kind::EndpointSlice, "shop", "web-1");
-        assert!(!matters(&Change::Delete(slice)));
-        assert!(matters(&Change::Delete(ObjectKey::new(Kind::Pod, "shop", "web-1"))));
-        assert!(matters(&virtual_service("web", &json!({}))));
     }
 
     #[test]

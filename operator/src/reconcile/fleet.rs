@@ -25,8 +25,10 @@ const MAX_ANSWER: usize = 256 * 1024;
 pub struct Survey {
     /// Connected proxies.
     pub proxies: usize,
-    /// Connected proxies in pods.
+    /// Connected proxies in pods, as far as replicas tell.
     pub in_pods: usize,
+    /// Replicas that answered, but do not tell which of their proxies run in pods, as older ones do not.
+    pub uncounted: usize,
     /// Connected proxies by version.
     pub versions: BTreeMap<String, usize>,
     /// Replicas that run and did not answer, or are not ready: what their proxies have is not known.
@@ -56,6 +58,12 @@ impl Survey {
             return Some(format!("{without} of {} connected proxies have not confirmed both", self.proxies));
         }
         let absent = pods.saturating_sub(self.in_pods);
+        if absent > 0 && self.uncounted > 0 {
+            return Some(format!(
+                "{} of the control plane's pods do not say how many of their proxies run in pods: they are of an older version",
+                self.uncounted
+            ));
+        }
         (absent > 0).then(|| format!("{absent} of {pods} pods with a proxy are not connected to the control plane"))
     }
 
@@ -65,7 +73,10 @@ impl Survey {
             return;
         };
         self.proxies += fleet.proxies;
-        self.in_pods += fleet.in_pods;
+        match fleet.in_pods {
+            Some(count) => self.in_pods += count,
+            None => self.uncounted += 1,
+        }
         for (version, count) in fleet.versions {
             *self.versions.entry(version).or_default() += count;
         }
@@ -142,7 +153,7 @@ mod tests {
 
     fn fleet(roots: &str, without_roots: usize) -> Option<Fleet> {
         let versions = [("1.0.0".to_owned(), 2)].into();
-        Some(Fleet { proxies: 2, in_pods: 1, versions, roots: roots.into(), without_roots, ..Fleet::default() })
+        Some(Fleet { proxies: 2, in_pods: Some(1), versions, roots: roots.into(), without_roots, ..Fleet::default() })
     }
 
     fn survey(answers: impl IntoIterator<Item = Option<Fleet>>) -> Survey {
@@ -171,11 +182,23 @@ mod tests {
         let text = awaits(survey([fleet("a", 0), fleet("b", 0)]), 2);
         assert!(text.starts_with("1 of the control plane's pods do not tell both"), "{text}");
         // A replica that has just started, to which its proxies have yet to come back.
-        let restarted = Fleet { roots: "b".into(), ..Fleet::default() };
+        let restarted = Fleet { roots: "b".into(), in_pods: Some(0), ..Fleet::default() };
         let text = awaits(survey([Some(restarted)]), 3);
         assert!(text.starts_with("3 of 3 pods with a proxy are not connected"), "{text}");
         // A machine stands for no pod.
         assert!(survey([fleet("b", 0)]).awaits("b", 2).is_some());
+    }
+
+    /// During an upgrade a replica of the version before answers without the number.
+    #[test]
+    fn a_number_that_is_not_told_is_not_none() {
+        let older = r#"{"proxies": 2, "versions": {"1.0.0": 2}, "roots": "b", "withoutRoots": 0}"#;
+        let survey = survey([fleet("b", 0), Some(serde_json::from_str(older).unwrap())]);
+        assert_eq!((survey.proxies, survey.in_pods, survey.uncounted), (4, 1, 1));
+        let text = survey.awaits("b", 2).unwrap();
+        assert!(text.starts_with("1 of the control plane's pods do not say how many"), "{text}");
+        // As many as the others have counted by themselves are connected, whatever it would say.
+        assert_eq!((survey.awaits("b", 1), survey.awaits("b", 0)), (None, None));
     }
 
     #[test]

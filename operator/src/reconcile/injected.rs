@@ -84,11 +84,21 @@ fn connects(pod: &PartialObjectMeta<Pod>, revisions: &BTreeSet<String>) -> bool 
     pod.metadata.deletion_timestamp.is_none() && revision.is_some_and(|revision| revisions.contains(&revision))
 }
 
-/// The revision that injected a pod, by the record that injection leaves; nothing when none did.
+/// The revision of ours that injected a pod, by the record that injection leaves; nothing when none did.
 fn revision_of(pod: &impl ResourceExt) -> Option<String> {
     let record: Value = serde_json::from_str(pod.annotations().get(INJECTED_ANNOTATION)?).unwrap_or_default();
+    if !is_ours(&record) {
+        return None;
+    }
     let written = record["revision"].as_str().filter(|revision| !revision.is_empty());
     Some(written.unwrap_or(DEFAULT_REVISION).to_owned())
+}
+
+/// Whether a record is of our injection. Istio leaves its own under the same name, with the same revision; it has added other
+/// volumes. One that does not tell what was added counts.
+fn is_ours(record: &Value) -> bool {
+    let ours = |volume: &Value| volume == names::TOKEN_VOLUME || volume == names::ROOT_CONFIG_MAP;
+    record["volumes"].as_array().is_none_or(|added| added.is_empty() || added.iter().any(ours))
 }
 
 /// The revision of a Mesh's own gateway, which has its proxy without injection.
@@ -118,6 +128,25 @@ mod tests {
         assert_eq!(of(Some("{}")).as_deref(), Some("default"));
         assert_eq!(of(Some("garbage")).as_deref(), Some("default"), "in doubt it counts");
         assert_eq!(of(None), None);
+    }
+
+    /// While a cluster moves from Istio to us, pods of both run under one revision.
+    #[test]
+    fn what_istio_injected_is_not_ours() {
+        let istio = r#"{"initContainers":["istio-init"],"containers":["istio-proxy"],"volumes":["workload-socket",
+            "istio-envoy","istio-data","istio-podinfo","istio-token","istiod-ca-cert"],"revision":"default"}"#;
+        let labels = json!({"istio.io/rev": "default", "security.istio.io/tlsMode": "istio"});
+        let pod_of = |record| pod(&labels, Some(record));
+        assert_eq!(revision_of(&pod_of(istio)), None);
+        assert!(!connects(&pod_of(istio), &BTreeSet::from(["default".to_owned()])));
+        for ours in [
+            r#"{"volumes":["weft-token","weft-ca-root-cert"],"revision":"default"}"#,
+            // The author brought a volume along.
+            r#"{"volumes":["weft-ca-root-cert","extra"],"revision":"default"}"#,
+            r#"{"volumes":[],"revision":"default"}"#,
+        ] {
+            assert_eq!(revision_of(&pod_of(ours)).as_deref(), Some("default"), "{ours}");
+        }
     }
 
     #[test]

@@ -41,8 +41,6 @@ const SETTLED: Duration = Duration::from_secs(30);
 const WAITING: Duration = Duration::from_secs(2);
 /// How long a Mesh is looked at often.
 const YOUNG: Duration = Duration::from_secs(120);
-/// How far this machine's clock may be from the API server's.
-const CLOCK: Duration = Duration::from_secs(300);
 
 /// What a reconciliation saw.
 #[derive(Default)]
@@ -79,7 +77,8 @@ pub async fn install(context: &Context, mesh: &DynamicObject) -> (Outcome, Resul
     let result = steps(context, mesh, &mut outcome).await;
     let action = match result {
         Ok(()) => {
-            let behind = outcome.conditions.components.iter().flatten().any(|(_, c)| c.ready < c.replicas);
+            let behind = outcome.conditions.components.iter().flatten().any(|(_, c)| c.ready < c.replicas)
+                || !outcome.conditions.going.is_empty();
             let rotating = outcome.conditions.authority.as_ref().is_some_and(|a| a.rotation.is_some());
             // Right after an installation proxies come one by one, and people look at how many there are.
             let young = age(mesh).is_some_and(|seconds| (0..YOUNG.as_secs() as i64).contains(&seconds));
@@ -110,7 +109,8 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let running = control_plane(cluster, &input).await?;
     window::check(cluster, &input, &status::of(mesh).version, running.as_ref(), survey.as_ref()).await?;
     outcome.survey = survey;
-    input.ready = running.is_some_and(|found| serves(&found));
+    // One that is being removed, as of a Mesh of this name that was there before, answers for nothing.
+    input.ready = running.is_some_and(|found| rollout::leaving(&found).is_none() && serves(&found));
 
     claim(cluster, mesh).await?;
     context.active.send_if_modified(|active| !std::mem::replace(active, true));
@@ -131,13 +131,8 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         revisions: context.revisions(),
     };
     let authority = authority::ensure(cluster, &wish).await?;
-    let mut facts = authority.facts;
-    let off = outcome.survey.as_ref().and_then(|survey| survey.clock_ahead_s);
-    if let Some(complaint) = clock::complaint("a replica of the control plane", off, clock::LIMIT) {
-        // What keeps everybody from signing is told before what keeps one.
-        facts.usable = facts.usable.and(Err(complaint));
-    }
-    outcome.conditions.authority = Some(facts);
+    outcome.conditions.authority = Some(authority.facts);
+    outcome.conditions.clock_ahead_s = outcome.survey.as_ref().and_then(|survey| survey.clock_ahead_s);
     input.ca_bundle = Some(authority.roots).filter(|roots| !roots.is_empty());
 
     let mut objects =
@@ -149,7 +144,8 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let (classes, others): (Vec<_>, Vec<_>) = old.into_iter().partition(|object| object.name.kind == "PriorityClass");
     prune(cluster, &name, &others).await?;
 
-    let parts = parts(cluster, &context.namespace, &name).await?;
+    let Parts { asked: parts, going } = parts(cluster, &context.namespace, &name, &wanted).await?;
+    outcome.conditions.going = going;
     if input.mesh.profile() != Profile::Remote {
         let found = parts.iter().find(|part| part.component == "control-plane");
         outcome.conditions.control_plane_ready = Some(found.is_some_and(|part| part.serves));
@@ -161,8 +157,8 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     if parts.iter().any(|part| part.status.ready < part.status.replicas) {
         outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
         // It comes before any pod: while it lasts, no new one is even made.
-        let paused = parts.iter().filter_map(|part| Some((part.component.clone(), part.paused.clone()?)));
-        outcome.conditions.hindrances.extend(paused);
+        let held = parts.iter().filter_map(|part| Some((part.component.clone(), part.held.clone()?)));
+        outcome.conditions.hindrances.extend(held);
     } else {
         // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.
         prune(cluster, &name, &classes).await?;
@@ -185,8 +181,8 @@ fn age(mesh: &DynamicObject) -> Option<i64> {
 
 /// An authority that is made by a clock that is far off would be refused by everybody.
 async fn check_clock(cluster: &Cluster) -> Result<(), Problem> {
-    match clock::complaint("the operator", clock::ahead(&cluster.client).await, CLOCK) {
-        Some(complaint) => Err(Problem::new(Reason::InvalidAuthority, complaint)),
+    match clock::complaint("the operator", clock::ahead(&cluster.client).await, clock::SEVERE) {
+        Some(complaint) => Err(Problem::new(Reason::ClockOff, complaint)),
         None => Ok(()),
     }
 }
@@ -272,31 +268,57 @@ async fn prune(cluster: &Cluster, mesh: &str, old: &[&Present]) -> Result<(), Pr
     Ok(())
 }
 
-/// A Deployment of the Mesh.
+/// The Deployments of a Mesh.
+struct Parts {
+    /// Those that it asks for.
+    asked: Vec<Part>,
+    /// Those that it does not ask for any more and that are not gone yet, a sentence each.
+    going: Vec<String>,
+}
+
+/// A Deployment that the Mesh asks for.
 struct Part {
     component: String,
     status: ComponentStatus,
     serves: bool,
-    /// That somebody paused its rollout.
-    paused: Option<String>,
+    /// That somebody paused its rollout, or that it is being removed.
+    held: Option<String>,
 }
 
-async fn parts(cluster: &Cluster, namespace: &str, mesh: &str) -> Result<Vec<Part>, Problem> {
+async fn parts(cluster: &Cluster, namespace: &str, mesh: &str, wanted: &BTreeSet<Name>) -> Result<Parts, Problem> {
     let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
     let found = cluster.ask("list Deployments", api.list(&of_mesh(mesh))).await?;
-    Ok(found.items.iter().filter(|d| d.metadata.deletion_timestamp.is_none()).map(part).collect())
+    Ok(sorted(&found.items, wanted))
+}
+
+/// By whether they were rendered. Labels alone make no part: people copy them.
+fn sorted(found: &[Deployment], wanted: &BTreeSet<Name>) -> Parts {
+    let asks = |deployment: &&Deployment| {
+        let namespace = deployment.namespace().unwrap_or_default();
+        wanted.contains(&Name { kind: "Deployment".into(), namespace, name: deployment.name_any() })
+    };
+    let (asked, others): (Vec<&Deployment>, Vec<&Deployment>) = found.iter().partition(asks);
+    Parts {
+        asked: asked.into_iter().map(part).collect(),
+        going: others.into_iter().filter_map(rollout::leaving).collect(),
+    }
 }
 
 fn of_mesh(mesh: &str) -> ListParams {
     ListParams::default().labels(&format!("{}={mesh}", names::MESH_LABEL))
 }
 
+/// One that is being removed has no pod that is ready: what it has goes with it, and another is made once it is gone.
 fn part(deployment: &Deployment) -> Part {
     let component = deployment.labels().get(names::COMPONENT_LABEL).cloned().unwrap_or_else(|| deployment.name_any());
     let image = rollout::image(deployment).unwrap_or_default().to_owned();
     let rollout = Rollout::of(deployment);
+    if let Some(leaving) = rollout::leaving(deployment) {
+        let status = ComponentStatus { ready: 0, replicas: rollout.wanted.max(1), image };
+        return Part { component, status, serves: false, held: Some(leaving) };
+    }
     let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
-    Part { component, status, serves: serves(deployment), paused: rollout::paused(deployment) }
+    Part { component, status, serves: serves(deployment), held: rollout::paused(deployment) }
 }
 
 /// Why components wait, as far as their pods tell. Not knowing it changes nothing.
@@ -323,9 +345,34 @@ mod tests {
             "status": {"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1},
         }))
         .unwrap();
-        let Part { component, status, serves, paused } = part(&deployment);
+        let Part { component, status, serves, held } = part(&deployment);
         assert_eq!((component.as_str(), status.image.as_str()), ("console", "i:2"));
-        assert_eq!((status.ready, status.replicas, serves, paused), (0, 1, true, None));
+        assert_eq!((status.ready, status.replicas, serves, held), (0, 1, true, None));
+    }
+
+    /// As after a Mesh that was removed by force, when another of its name comes before everything of it is gone.
+    #[test]
+    fn what_is_being_removed_is_neither_ready_nor_forgotten() {
+        let deployment = |name: &str, leaves: bool| -> Deployment {
+            let deleted = if leaves { json!("2026-01-01T00:00:00Z") } else { Value::Null };
+            serde_json::from_value(json!({
+                "metadata": {"name": name, "namespace": "mesh", "generation": 1, "deletionTimestamp": deleted,
+                    "labels": {"weft.dev/component": name}},
+                "spec": {"replicas": 1, "selector": {}, "template": {}},
+                "status": {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "readyReplicas": 1,
+                    "availableReplicas": 1},
+            }))
+            .unwrap()
+        };
+        let asked = |name: &str| Name { kind: "Deployment".into(), namespace: "mesh".into(), name: name.into() };
+        let wanted = BTreeSet::from([asked("plane"), asked("console")]);
+        let found =
+            [("plane", true), ("console", false), ("gateway", true), ("copied", false)].map(|(n, l)| deployment(n, l));
+        let Parts { asked, going } = sorted(&found, &wanted);
+        let counted: Vec<_> = asked.iter().map(|p| (p.component.as_str(), p.status.ready, p.serves)).collect();
+        assert_eq!(counted, [("plane", 0, false), ("console", 1, true)]);
+        assert!(asked[0].status.replicas == 1 && asked[0].held.as_ref().unwrap().contains("is being removed"));
+        assert!(going.len() == 1 && going[0].starts_with("Deployment gateway is being removed"), "{going:?}");
     }
 
     #[test]

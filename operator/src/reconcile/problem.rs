@@ -39,6 +39,8 @@ pub enum Reason {
     Conflict,
     /// The certificate authority cannot be used.
     InvalidAuthority,
+    /// This machine's clock is far from the API server's.
+    ClockOff,
 }
 
 impl Reason {
@@ -56,6 +58,7 @@ impl Reason {
         Self::ApiUnavailable,
         Self::Conflict,
         Self::InvalidAuthority,
+        Self::ClockOff,
     ];
 
     /// The word in conditions and events.
@@ -72,6 +75,7 @@ impl Reason {
             Self::ApiUnavailable => "ApiUnavailable",
             Self::Conflict => "Conflict",
             Self::InvalidAuthority => "InvalidAuthority",
+            Self::ClockOff => "ClockOff",
         }
     }
 
@@ -91,6 +95,7 @@ impl Reason {
             | Self::MissingKind
             | Self::Rejected
             | Self::InvalidAuthority
+            | Self::ClockOff
             | Self::RevisionTaken
             | Self::TagTaken => 15,
             Self::InvalidSpec | Self::VersionSkew => 60,

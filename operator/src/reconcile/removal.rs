@@ -30,12 +30,17 @@ const PODS: Duration = Duration::from_secs(2);
 /// Looks again while objects are going.
 const GOING: Duration = Duration::from_millis(500);
 
+/// How long findings that cannot be taken back out of others' status may keep the last Mesh.
+const FORGETTING: Duration = Duration::from_secs(60);
+
 /// Reason: injected pods run.
 const WAITING_FOR_PODS: &str = "WaitingForPods";
 /// Reason: injected pods run, and somebody wants it all the same.
 const FORCED: &str = "Forced";
 /// Reason: nothing is in the way.
 const REMOVING: &str = "Removing";
+/// Reason: everything is gone but what some objects' status says.
+const FINDINGS_KEPT: &str = "FindingsKept";
 
 /// Removes what belongs to a Mesh that was deleted. What keeps it from getting through is told by the Mesh, unless it passes.
 pub async fn remove(context: &Context, mesh: &DynamicObject) -> Result<Action, Problem> {
@@ -91,13 +96,40 @@ async fn steps(context: &Context, mesh: &DynamicObject) -> Result<Action, Proble
     if !context.has_others(mesh).await? {
         // First nobody makes them any more, then they go.
         context.active.send_replace(false);
-        if findings::forget(cluster).await? + shared(cluster, &context.namespace).await? > 0 {
+        if shared(cluster, &context.namespace).await? > 0 || !forgotten(context, mesh).await? {
             return Ok(Action::requeue(GOING));
         }
     }
     release(cluster, mesh).await?;
     tracing::info!(mesh = mesh.name_any(), "removed");
     Ok(Action::await_change())
+}
+
+/// Whether no status tells findings any more, or that was tried for long enough: what one object refuses keeps no Mesh.
+async fn forgotten(context: &Context, mesh: &DynamicObject) -> Result<bool, Problem> {
+    let left = findings::forget(&context.cluster).await;
+    if !matches!(left, Ok(0)) && context.forgets_since(mesh) < FORGETTING {
+        return left.map(|_| false);
+    }
+    let kept = findings::kept(&context.cluster).await;
+    if !kept.is_empty() {
+        let text = findings_kept(&kept);
+        tracing::warn!(mesh = mesh.name_any(), "{text}");
+        if let Err(untold) = say(context, mesh, FINDINGS_KEPT, text).await {
+            tracing::warn!(mesh = mesh.name_any(), problem = %untold, "cannot tell which findings stay");
+        }
+    }
+    Ok(true)
+}
+
+fn findings_kept(kept: &[String]) -> String {
+    let more = kept.len().saturating_sub(10);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "the Mesh goes, and status.validationMessages still tells what it found in {}{more}: these could not be written. \
+         Remove the field there (kubectl edit --subresource=status)",
+        kept.iter().take(10).cloned().collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// What is being removed; by name once nothing else is left to do than to wait for it.
@@ -127,7 +159,7 @@ fn spec(mesh: &DynamicObject) -> MeshSpec {
 
 async fn say(context: &Context, mesh: &DynamicObject, reason: &str, message: String) -> Result<(), Problem> {
     let generation = mesh.metadata.generation.unwrap_or(0);
-    let steps = [WAITING_FOR_PODS, FORCED, REMOVING];
+    let steps = [WAITING_FOR_PODS, FORCED, REMOVING, FINDINGS_KEPT];
     let condition = |kind: &str, status| Condition {
         kind: kind.to_owned(),
         status,
@@ -196,10 +228,13 @@ async fn release(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem>
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use kube::runtime::{
         events::{Recorder, Reporter},
         reflector::store::Writer,
     };
+    use parking_lot::Mutex;
     use serde_json::Value;
     use tokio::sync::watch;
 
@@ -220,7 +255,8 @@ mod tests {
             answering: watch::channel(None).0,
             spread: watch::channel(None).1,
             unread: watch::channel(None).1,
-            pulse: Pulse::new(std::time::Instant::now()),
+            pulse: Pulse::new(Instant::now()),
+            forgetting: Mutex::default(),
         }
     }
 
@@ -273,6 +309,47 @@ mod tests {
         api.refuse(&format!("GET {WEBHOOKS}"), 503);
         assert_eq!(remove(&context(&api), &mesh()).await.unwrap_err().reason, Reason::ApiUnavailable);
         assert_eq!(told(&api, DELETING), None);
+    }
+
+    #[tokio::test]
+    async fn a_status_that_cannot_be_written_does_not_keep_the_last_mesh_for_ever() {
+        let release = "PATCH /apis/weft.dev/v1alpha1/meshes/weft";
+        let services = "/apis/networking.istio.io/v1";
+        let api = FakeApi::default();
+        let told_about = json!({"metadata": {"name": "web", "namespace": "shop", "managedFields": [
+            {"manager": "weft-operator-findings", "fieldsV1": {"f:status": {"f:validationMessages": {}}}}]}});
+        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": [told_about]});
+        api.answer(&format!("GET {services}/virtualservices"), list);
+        api.refuse(&format!("PATCH {services}/namespaces/shop/virtualservices/web/status"), 500);
+        let context = context(&api);
+        assert_eq!(remove(&context, &mesh()).await.unwrap_err().reason, Reason::ApiUnavailable, "it may pass");
+        assert!(api.asked(release).is_empty());
+
+        // Written, and there again: somebody else keeps it so.
+        api.answer(&format!("PATCH {services}/namespaces/shop/virtualservices/web/status"), json!({"metadata": {}}));
+        assert_eq!(remove(&context, &mesh()).await.unwrap(), Action::requeue(GOING));
+        assert!(api.asked(release).is_empty());
+
+        let long_ago = Instant::now().checked_sub(FORGETTING).unwrap();
+        *context.forgetting.lock() = Some(("u".to_owned(), long_ago));
+        assert_eq!(remove(&context, &mesh()).await.unwrap(), Action::await_change());
+        assert_eq!(api.asked(release).len(), 1);
+        let said = told(&api, DELETING).unwrap();
+        assert_eq!(said["reason"], FINDINGS_KEPT);
+        assert!(said["message"].as_str().unwrap().contains("VirtualService shop/web: these could not"), "{said}");
+        let events = api.asked("POST /apis/events.k8s.io/v1/namespaces/default/events");
+        assert_eq!((events.len(), &events[0]["reason"]), (1, &json!(FINDINGS_KEPT)));
+    }
+
+    /// The time of one Mesh is not another's.
+    #[tokio::test]
+    async fn each_mesh_has_its_own_time_to_forget() {
+        let context = context(&FakeApi::default());
+        let long_ago = Instant::now().checked_sub(FORGETTING).unwrap();
+        *context.forgetting.lock() = Some(("another".to_owned(), long_ago));
+        assert!(context.forgets_since(&mesh()) < FORGETTING);
+        *context.forgetting.lock() = Some(("u".to_owned(), long_ago));
+        assert!(context.forgets_since(&mesh()) >= FORGETTING);
     }
 
     #[test]

@@ -72,6 +72,16 @@ pub fn paused(deployment: &Deployment) -> Option<String> {
     })
 }
 
+/// That a Deployment is being removed, and what that waits for; nothing when it stays.
+pub fn leaving(deployment: &Deployment) -> Option<String> {
+    deployment.metadata.deletion_timestamp.as_ref()?;
+    let left = deployment.status.as_ref().and_then(|status| status.replicas).unwrap_or(0);
+    Some(format!(
+        "Deployment {} is being removed and {left} of its pods are left; where it stays, its metadata.finalizers name who holds it",
+        deployment.name_any()
+    ))
+}
+
 /// By component, one pod that does not start and what it says of itself; components without such a pod are not there.
 pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -145,6 +155,18 @@ mod tests {
             "{told}"
         );
         assert_eq!((paused(&deployment(false, 0)), paused(&deployment(true, 1))), (None, None));
+    }
+
+    #[test]
+    fn one_that_is_being_removed_says_so() {
+        let mut deployment: Deployment = serde_json::from_value(json!({
+            "metadata": {"name": "weft-console"}, "spec": {"selector": {}, "template": {}}, "status": {"replicas": 2},
+        }))
+        .unwrap();
+        assert_eq!(leaving(&deployment), None);
+        deployment.metadata.deletion_timestamp = Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());
+        let told = leaving(&deployment).unwrap();
+        assert!(told.starts_with("Deployment weft-console is being removed and 2 of its pods are left;"), "{told}");
     }
 
     fn pod(name: &str, status: &Value) -> Pod {

@@ -285,6 +285,11 @@ impl Ledger {
         Some(secrets::wanted(policies.map(|o| &**o), this.objects(Kind::Pod).map(|o| &**o)))
     }
 
+    /// How the Secret stands that a feed follows.
+    pub(super) fn standing(&self, feed: FeedId) -> secrets::Standing {
+        self.feeds.get(&feed).map_or(secrets::Standing::Asked, Held::standing)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.feeds.values().map(|held| held.objects.len()).sum()
     }

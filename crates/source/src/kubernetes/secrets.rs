@@ -1,8 +1,12 @@
 //! Which Secrets are wanted: those that Gateways and DestinationRules name, and those with their roots, in the namespaces where the
 //! pods run that they are for; and which of them are followed when they are too many.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use tokio::time::Instant;
 use weft_api::{
     Object, Spec, code,
     networking::{
@@ -13,7 +17,10 @@ use weft_api::{
 };
 use weft_model::{Diagnostic, ObjectRef, Severity};
 
-use super::{feed::FeedId, ledger::Name};
+use super::ledger::Name;
+
+/// How long a Secret that is not there is looked for before another one that is not there has its turn.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// Secrets, each with the objects that want it.
 pub(super) type Wanted = BTreeMap<Name, BTreeSet<ObjectRef>>;
@@ -43,22 +50,89 @@ pub(super) fn wanted<'o>(policies: impl Iterator<Item = &'o Object>, pods: impl 
     wanted
 }
 
-/// Which Secrets are to be followed from now on, at most `limit`. One that is followed and still wanted stays: somebody shows it.
+/// How a Secret stands that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// There is no answer yet.
+    Asked,
+    /// It is there.
+    Seen,
+    /// It is not there, or may not be read.
+    Unseen,
+}
+
+/// Those that are followed.
+pub(super) type Followed = BTreeMap<Name, Standing>;
+/// Those that were looked for and not there, each with when the last look began.
+pub(super) type Missed = BTreeMap<Name, Instant>;
+
+/// Why a Secret is in the queue for room; who comes first is served first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Nobody has looked for it yet.
+    New,
+    /// It is being looked for and is not there so far.
+    Looking,
+    /// It was not there at the last look.
+    Missed,
+    /// It was looked for long enough.
+    Looked,
+}
+
+/// Which Secrets are to be followed from now on, at most `limit`. One that is there and still wanted stays: somebody shows it.
 /// The room that is left goes to one namespace after the other, by where the objects are that want it, so that nobody takes
-/// it all, not even when everything is read anew.
-pub(super) fn choose(wanted: &Wanted, followed: &BTreeMap<Name, FeedId>, limit: usize) -> BTreeSet<Name> {
-    let (held, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|(name, _)| followed.contains_key(*name));
+/// it all, not even when everything is read anew. Those that are not there get what others leave, and take turns in it, so
+/// that names of nothing keep none out that is there.
+pub(super) fn choose(
+    wanted: &Wanted,
+    followed: &Followed,
+    missed: &Missed,
+    now: Instant,
+    limit: usize,
+) -> BTreeSet<Name> {
+    let holds = |name: &Name| matches!(followed.get(name), Some(Standing::Seen | Standing::Asked));
+    let (held, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|(name, _)| holds(name));
     let mut chosen: BTreeSet<Name> = held.iter().map(|(name, _)| (*name).clone()).collect();
     let mut taken = BTreeMap::new();
     for (_, objects) in held {
         turn(&mut taken, objects);
     }
-    let mut queue: Vec<(usize, &Name)> =
-        others.into_iter().map(|(name, objects)| (turn(&mut taken, objects), name)).collect();
+    let class = |name: &Name| match (followed.contains_key(name), missed.get(name)) {
+        (_, None) => Class::New,
+        (false, Some(_)) => Class::Missed,
+        (true, Some(since)) if now.saturating_duration_since(*since) < LOOK => Class::Looking,
+        (true, Some(_)) => Class::Looked,
+    };
+    let mut others: Vec<_> =
+        others.into_iter().map(|(name, objects)| (class(name), missed.get(name), name, objects)).collect();
+    others.sort();
+    let mut queue: Vec<_> = others
+        .into_iter()
+        .map(|(class, since, name, objects)| (class, turn(&mut taken, objects), since, name))
+        .collect();
     queue.sort();
     let room = limit.saturating_sub(chosen.len());
-    chosen.extend(queue.into_iter().take(room).map(|(_, name)| name.clone()));
+    chosen.extend(queue.into_iter().take(room).map(|(.., name)| name.clone()));
     chosen
+}
+
+/// Brings `missed` up to date.
+pub(super) fn note(missed: &mut Missed, wanted: &Wanted, followed: &Followed, now: Instant) {
+    missed.retain(|name, _| wanted.contains_key(name));
+    for (name, standing) in followed.iter().filter(|(name, _)| wanted.contains_key(*name)) {
+        if *standing == Standing::Seen {
+            missed.remove(name);
+        } else if *standing == Standing::Unseen {
+            missed.entry(name.clone()).or_insert(now);
+        }
+    }
+}
+
+/// When another one of those that are not there has its turn; `None` when none waits, or there is no room for any.
+pub(super) fn next_look(chosen: &BTreeSet<Name>, missed: &Missed) -> Option<Instant> {
+    let waits = missed.keys().any(|name| !chosen.contains(name));
+    let looks = missed.iter().filter(|(name, _)| chosen.contains(*name));
+    looks.map(|(_, since)| *since + LOOK).min().filter(|_| waits)
 }
 
 /// When it is the turn of one more Secret that these objects want: the earliest that one of their namespaces has.
@@ -73,10 +147,13 @@ fn turn<'w>(taken: &mut BTreeMap<&'w str, usize>, objects: &'w BTreeSet<ObjectRe
     earliest
 }
 
-/// A finding for each object that wants a Secret that was not chosen.
-pub(super) fn refused(wanted: &Wanted, chosen: &BTreeSet<Name>, limit: usize) -> Vec<Diagnostic> {
+/// A finding for each object that wants a Secret that was not chosen. One that is not there lacks nothing while it has its
+/// turns.
+pub(super) fn refused(wanted: &Wanted, chosen: &BTreeSet<Name>, missed: &Missed, limit: usize) -> Vec<Diagnostic> {
+    let full = chosen.iter().filter(|name| !missed.contains_key(*name)).count() >= limit;
+    let lacks = |name: &Name| !chosen.contains(name) && (full || !missed.contains_key(name));
     let mut lacking: BTreeMap<&ObjectRef, Vec<&Name>> = BTreeMap::new();
-    for (name, objects) in wanted.iter().filter(|(name, _)| !chosen.contains(*name)) {
+    for (name, objects) in wanted.iter().filter(|(name, _)| lacks(name)) {
         for object in objects {
             lacking.entry(object).or_default().push(name);
         }

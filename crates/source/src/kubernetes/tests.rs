@@ -204,6 +204,18 @@ async fn definitions_that_may_not_be_read_are_asked_for_another_way() {
     assert!(follower.diagnostics[0].message.contains("CustomResourceDefinition"));
 }
 
+#[tokio::test]
+async fn endpoints_are_not_asked_for_by_who_needs_none() {
+    let api = FakeApi::new();
+    api.answer("services", Answer::listed([service("a")]).hold());
+    let mut follower = Follower::new(&api);
+    let options = KubernetesOptions { endpoints: false, ..KubernetesOptions::default() };
+    follower.source = KubernetesSource::new(api.client(), options);
+    follower.until("the Service", |f| f.names() == ["a"]).await;
+    assert!(follower.source.synced());
+    assert!(api.asked("endpointslices").is_empty() && !api.asked("pods").is_empty());
+}
+
 /// Gateway `name` of namespace `name`, with a server for each credential.
 fn gateway(name: &str, credentials: impl Iterator<Item = String>) -> Value {
     let servers: Vec<_> = credentials
@@ -226,9 +238,7 @@ async fn a_secret_that_is_shown_outlives_a_flood_of_credentials() {
     api.answer("customresourcedefinitions", Answer::listed([definition(Kind::Gateway, &["v1"])]).hold());
     let (gateways, listed) = Answer::listed([gateway("shop", ["shop-cert".to_owned()].into_iter())]).fed();
     api.answer("gateways", listed);
-    let secret = json!({"metadata": {"name": "shop-cert", "namespace": "edge", "resourceVersion": "5"},
-        "data": {"tls.crt": "YQ==", "tls.key": "Yg=="}});
-    api.answer("secrets", Answer::listed([secret]).hold());
+    ["shop-cert", "0"].into_iter().for_each(|prefix| api.has_secrets(prefix));
     let mut follower = Follower::new(&api);
     follower.until("the Secret", |f| f.names().contains(&"shop-cert")).await;
 
@@ -247,4 +257,22 @@ async fn a_secret_that_is_shown_outlives_a_flood_of_credentials() {
     gateways.send(Answer::line("DELETED", gateway("greedy", names(0)))).unwrap();
     follower.until("room again", |f| f.diagnostics.is_empty() && !f.names().contains(&"greedy")).await;
     assert!(follower.names().contains(&"shop-cert"));
+}
+
+/// Names of Secrets that do not exist take no room from one that does.
+#[tokio::test]
+async fn a_secret_that_is_there_is_read_in_a_flood_of_names_of_nothing() {
+    let api = FakeApi::new();
+    let pod = json!({"metadata": {"name": "gw", "namespace": "edge", "resourceVersion": "5", "labels": {"istio": "ingress"}},
+        "spec": {"containers": []}, "status": {"phase": "Running"}});
+    api.answer("pods", Answer::listed([pod]).hold());
+    api.answer("customresourcedefinitions", Answer::listed([definition(Kind::Gateway, &["v1"])]).hold());
+    let nothing = (0..MAX_SECRETS + 1).map(|n| format!("nothing-{n:05}"));
+    let (gateways, listed) = Answer::listed([gateway("greedy", nothing)]).fed();
+    api.answer("gateways", listed);
+    api.has_secrets("shop-cert");
+    let mut follower = Follower::new(&api);
+    follower.until("the flood", |f| f.names().contains(&"greedy")).await;
+    gateways.send(Answer::line("ADDED", gateway("shop", ["shop-cert".to_owned()].into_iter()))).unwrap();
+    follower.until("the Secret", |f| f.names().contains(&"shop-cert")).await;
 }

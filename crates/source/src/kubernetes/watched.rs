@@ -35,14 +35,15 @@ impl Watched {
         Self { what: What::Definitions, version: "v1", namespace: None, name: None }
     }
 
-    /// What is followed whatever the cluster has.
-    pub(super) fn always(root_namespace: &str) -> Vec<Self> {
+    /// What is followed whatever the cluster has; `endpoints` says whether EndpointSlices belong to it.
+    pub(super) fn always(root_namespace: &str, endpoints: bool) -> Vec<Self> {
         let settings = Self {
             namespace: Some(root_namespace.to_owned()),
             name: Some("istio".to_owned()),
             ..Self::all(Kind::ConfigMap, "v1")
         };
-        CORE.map(|kind| Self::all(kind, kind.versions()[0])).into_iter().chain([settings]).collect()
+        let core = CORE.into_iter().filter(|kind| endpoints || *kind != Kind::EndpointSlice);
+        core.map(|kind| Self::all(kind, kind.versions()[0])).chain([settings]).collect()
     }
 
     /// All objects of a kind.

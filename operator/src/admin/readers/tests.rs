@@ -1,4 +1,8 @@
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Instant,
+};
 
 use axum::{Router, body::Body as Empty, middleware::from_fn_with_state, routing::get};
 use http_body_util::BodyExt;
@@ -69,4 +73,40 @@ async fn the_operator_and_consoles_of_the_namespace_read_and_nobody_else() {
     }
     let endless = "x".repeat(MAX_TOKEN + 1);
     assert_eq!(status(&readers, "10.0.0.7:4000", Some(&endless)).await, 401);
+}
+
+#[tokio::test]
+async fn who_reads_no_more_is_let_in_for_a_minute_whoever_else_knocks() {
+    const CONSOLE: &str = "weft-system:weft-console";
+    let state = Arc::new(AtomicU16::new(201));
+    let now_so = Arc::clone(&state);
+    let answer = move |_: http::Request<Body>| {
+        let code = now_so.load(Ordering::Relaxed);
+        let user = UserInfo { username: Some(format!("system:serviceaccount:{CONSOLE}")), ..UserInfo::default() };
+        let status = TokenReviewStatus {
+            authenticated: Some(code == 201),
+            audiences: Some(vec![names::READER_AUDIENCE.to_owned()]),
+            user: Some(user),
+            error: None,
+        };
+        let review = TokenReview { status: Some(status), ..TokenReview::default() };
+        let body = Body::from(serde_json::to_vec(&review).unwrap());
+        async move { Ok::<_, Infallible>(http::Response::builder().status(code).body(body).unwrap()) }
+    };
+    let client = Client::new(tower::service_fn(answer), "default");
+    let Readers::Known(tokens) = Readers::of_cluster(client, "weft-system") else { panic!("readers of a cluster") };
+    let start = Instant::now();
+    let at = async |token: &str, seconds: u64| tokens.reviews.of_at(token, start + Duration::from_secs(seconds)).await;
+    assert!(at("token", 0).await.is_ok());
+    // 200 is an answer that it is nobody's token.
+    state.store(200, Ordering::Relaxed);
+    for knock in 0..200 {
+        assert!(at(&format!("made up {knock}"), 1).await.is_err());
+    }
+    assert!(at("token", 59).await.is_ok(), "it is remembered whatever others show");
+    state.store(503, Ordering::Relaxed);
+    assert!(at("token", 599).await.is_ok(), "nobody can say otherwise");
+    assert!(at("token", 600).await.is_err());
+    state.store(200, Ordering::Relaxed);
+    assert!(at("token", 60).await.is_err());
 }

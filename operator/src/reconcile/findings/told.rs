@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::{
     Api,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
@@ -23,6 +23,10 @@ use crate::reconcile::{
 const FIELD_MANAGER: &str = "weft-operator-findings";
 /// Findings that one object's status lists.
 const MAX_MESSAGES: usize = 20;
+/// Objects of one page of a list: of a large cluster they are never all in memory, with all that others note in them.
+const PAGE: u32 = 500;
+/// Statuses that may fail to be written before a try is given up: an API server that is away refuses all of them.
+const MAX_FAILURES: usize = 5;
 /// Time for one event.
 const WRITE: Duration = Duration::from_secs(5);
 
@@ -33,22 +37,19 @@ pub(super) struct Told {
     names: watch::Receiver<Names>,
     /// What each object's status says, as the operator wrote it.
     messages: HashMap<ObjectKey, Value>,
-    began: bool,
+    /// Kinds in which what an earlier leader wrote has still to be found.
+    unlisted: Vec<Kind>,
 }
 
 impl Told {
     /// Has told nothing.
     pub(super) fn new(cluster: Cluster, recorder: Recorder, names: watch::Receiver<Names>) -> Self {
-        Self { cluster, recorder, names, messages: HashMap::new(), began: false }
+        Self { cluster, recorder, names, messages: HashMap::new(), unlisted: kinds().collect() }
     }
 
     /// Whether everything could be written.
     pub(super) async fn tell(&mut self, found: Found) -> bool {
-        let mut done = true;
-        if !self.began {
-            self.began = true;
-            self.recall().await;
-        }
+        let mut done = self.recall().await;
         let mended: Vec<_> = self.messages.keys().filter(|key| !found.contains_key(*key)).cloned().collect();
         for key in mended {
             if self.write(&key, None).await {
@@ -78,21 +79,20 @@ impl Told {
         done
     }
 
-    /// Finds what an earlier leader wrote, so that it is taken back when it is mended. What others wrote is theirs.
-    async fn recall(&mut self) {
-        for kind in kinds() {
-            for version in kind.versions() {
-                let api = self.cluster.api(&resource(kind, version), "");
-                let Ok(list) = self.cluster.ask("list objects", api.list(&ListParams::default())).await else {
-                    continue;
-                };
-                for object in list.items.iter().filter(|object| is_told(&object.metadata)) {
-                    let messages = object.data["status"]["validationMessages"].clone();
-                    self.messages.insert(key_of(kind, &object.metadata), messages);
-                }
-                break;
+    /// Finds what an earlier leader wrote, so that it is taken back when it is mended. What others wrote is theirs. A kind that
+    /// cannot be listed is looked at again with the next findings; whether none waits for an API server that is away.
+    async fn recall(&mut self) -> bool {
+        let mut done = true;
+        for kind in std::mem::take(&mut self.unlisted) {
+            let messages = &mut self.messages;
+            let listed = each_told(&self.cluster, kind, |key, told| drop(messages.insert(key, told))).await;
+            if let Err(problem) = listed {
+                tracing::debug!(%problem, "cannot look for findings of an earlier leader");
+                done &= !problem.reason.passes();
+                self.unlisted.push(kind);
             }
         }
+        done
     }
 
     async fn write(&self, key: &ObjectKey, messages: Option<&Value>) -> bool {
@@ -125,30 +125,72 @@ impl Told {
     }
 }
 
-/// Takes back everything that was ever told, whoever led then. How much there was; what may not be written stays.
+/// Takes back everything that was ever told, whoever led then. How much there was; what may not be written stays. One status
+/// that cannot be written now keeps no other.
 pub(in crate::reconcile) async fn forget(cluster: &Cluster) -> Result<usize, Problem> {
-    let mut count = 0;
+    let (mut count, mut failures) = (0, Vec::new());
     for kind in kinds() {
-        for version in kind.versions() {
-            let api = cluster.api(&resource(kind, version), "");
-            let doing = format!("list {}", kind.plural());
-            let list = match cluster.ask(&doing, api.list_metadata(&ListParams::default())).await {
-                Ok(list) => list,
-                Err(problem) if problem.reason.passes() => return Err(problem),
-                Err(_) => continue,
-            };
-            for object in list.items.iter().filter(|object| is_told(&object.metadata)) {
-                let key = key_of(kind, &object.metadata);
-                match write(cluster, &key, None).await {
-                    Ok(()) => count += 1,
-                    Err(problem) if problem.reason.passes() => return Err(problem),
-                    Err(problem) => tracing::warn!(object = %key, %problem, "findings stay in a status"),
-                }
+        let keys = match told_of(cluster, kind).await {
+            Ok(keys) => keys,
+            Err(problem) if problem.reason.passes() => return Err(problem),
+            Err(_) => continue,
+        };
+        for key in keys {
+            match write(cluster, &key, None).await {
+                Ok(()) => count += 1,
+                Err(problem) if problem.reason.passes() => failures.push(problem),
+                Err(problem) => tracing::warn!(object = %key, %problem, "findings stay in a status"),
             }
-            break;
+            if failures.len() >= MAX_FAILURES {
+                return Err(failures.swap_remove(0));
+            }
         }
     }
-    Ok(count)
+    failures.into_iter().next().map_or(Ok(count), Err)
+}
+
+/// Objects whose status still tells something of ours, as `Kind namespace/name`; of kinds that cannot be listed, their name.
+pub(in crate::reconcile) async fn kept(cluster: &Cluster) -> Vec<String> {
+    let mut kept = Vec::new();
+    for kind in kinds() {
+        match told_of(cluster, kind).await {
+            Ok(keys) => kept.extend(keys.iter().map(ToString::to_string)),
+            Err(_) => kept.push(format!("any of the {}, which cannot be listed", kind.plural())),
+        }
+    }
+    kept
+}
+
+/// Objects of a kind whose status tells something of ours.
+async fn told_of(cluster: &Cluster, kind: Kind) -> Result<Vec<ObjectKey>, Problem> {
+    let mut keys = Vec::new();
+    each_told(cluster, kind, |key, _| keys.push(key)).await?;
+    Ok(keys)
+}
+
+/// Shows each object of a kind whose status tells something of ours, with what it tells; page by page. A kind that is not
+/// served has none.
+async fn each_told(cluster: &Cluster, kind: Kind, mut seen: impl FnMut(ObjectKey, Value)) -> Result<(), Problem> {
+    let doing = format!("list {}", kind.plural());
+    'versions: for version in kind.versions() {
+        let api = cluster.api(&resource(kind, version), "");
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let page = match cluster.ask(&doing, api.list(&params)).await {
+                Ok(page) => page,
+                Err(problem) if problem.reason == Reason::MissingKind => continue 'versions,
+                Err(problem) => return Err(problem),
+            };
+            for object in page.items.iter().filter(|object| is_told(&object.metadata)) {
+                seen(key_of(kind, &object.metadata), object.data["status"]["validationMessages"].clone());
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(()),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the status say so, or nothing of ours any more. An object that is gone, or has no status, is done with too.
@@ -178,9 +220,13 @@ async fn write(cluster: &Cluster, key: &ObjectKey, messages: Option<&Value>) -> 
     Ok(())
 }
 
-/// Whether some of an object's status is ours, as the API server remembers.
+/// Whether an object's status tells something of ours, as the API server remembers. An entry of ours that owns no messages is
+/// what is left of one that was taken back.
 fn is_told(meta: &ObjectMeta) -> bool {
-    meta.managed_fields.iter().flatten().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER))
+    let owns = |entry: &ManagedFieldsEntry| {
+        entry.fields_v1.as_ref().is_some_and(|fields| !fields.0["f:status"]["f:validationMessages"].is_null())
+    };
+    meta.managed_fields.iter().flatten().any(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER) && owns(entry))
 }
 
 fn key_of(kind: Kind, meta: &ObjectMeta) -> ObjectKey {
@@ -253,7 +299,8 @@ mod tests {
                 "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
                 "metadata": {"name": name, "namespace": "shop", "managedFields": [
                     {"manager": "kubectl", "operation": "Update"},
-                    {"manager": manager, "operation": "Apply", "subresource": "status"},
+                    {"manager": manager, "operation": "Apply", "subresource": "status", "fieldsType": "FieldsV1",
+                        "fieldsV1": {"f:status": {"f:validationMessages": {}}}},
                 ]},
                 "status": {"validationMessages": [{"message": "something"}]},
             })
@@ -294,11 +341,70 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_cannot_be_listed_at_first_is_taken_back_later() {
+        let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+        let away = FakeApi::default();
+        away.refuse(&format!("GET {SERVICES}"), 503);
+        let mut told = told(&away, &names);
+        assert!(!told.tell(Found::new()).await, "it is to be tried again");
+        let api = written();
+        told.cluster = Cluster { client: api.client() };
+        assert!(told.tell(Found::new()).await);
+        assert_eq!(api.asked(&status("ours")).len(), 1);
+        assert!(told.tell(found()).await);
+        assert_eq!(api.asked(&format!("GET {SERVICES}")).len(), 1, "once is enough");
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_is_not_there_is_not_waited_for() {
+        let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+        let api = FakeApi::default();
+        for version in Kind::VirtualService.versions() {
+            api.refuse(&format!("GET /apis/networking.istio.io/{version}/virtualservices"), 404);
+        }
+        let mut told = told(&api, &names);
+        assert!(told.tell(Found::new()).await && told.tell(Found::new()).await);
+        assert_eq!(api.asked(&format!("GET {SERVICES}")).len(), 1);
+    }
+
+    #[tokio::test]
     async fn nothing_is_told_once_the_last_mesh_goes() {
         let api = FakeApi::default();
         let (_names, names) = watch::channel(Some(BTreeSet::new()));
         assert!(told(&api, &names).tell(found()).await);
         assert!(api.asked(&status("web")).is_empty());
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_told() {
+        let meta = |fields: Value| -> ObjectMeta {
+            let entry =
+                json!({"manager": FIELD_MANAGER, "operation": "Apply", "subresource": "status", "fieldsV1": fields});
+            serde_json::from_value(json!({"name": "web", "managedFields": [entry]})).unwrap()
+        };
+        assert!(is_told(&meta(json!({"f:status": {"f:validationMessages": {}}}))));
+        for left in [json!({}), json!({"f:status": {}}), json!({"f:status": {"f:conditions": {}}}), Value::Null] {
+            assert!(!is_told(&meta(left.clone())), "{left}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_status_that_cannot_be_written_keeps_no_other() {
+        let api = written();
+        let cluster = Cluster { client: api.client() };
+        let gateway = json!({"metadata": {"name": "edge", "namespace": "shop", "managedFields": [
+            {"manager": FIELD_MANAGER, "fieldsV1": {"f:status": {"f:validationMessages": {}}}}]}});
+        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": [gateway]});
+        api.answer("GET /apis/networking.istio.io/v1/gateways", list);
+        let edge = "PATCH /apis/networking.istio.io/v1/namespaces/shop/gateways/edge/status";
+        for refused in [status("ours"), edge.to_owned()] {
+            api.refuse(&refused, 500);
+        }
+        assert!(forget(&cluster).await.is_err());
+        assert_eq!((api.asked(&status("ours")).len(), api.asked(edge).len()), (1, 1), "whichever comes first");
+        let mut kept = kept(&cluster).await;
+        kept.sort();
+        assert_eq!(kept, ["Gateway shop/edge", "VirtualService shop/ours"]);
     }
 
     #[tokio::test]

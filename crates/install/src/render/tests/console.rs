@@ -67,6 +67,26 @@ fn the_files_of_a_volume_are_one_consoles_at_a_time() {
     assert_eq!(lost["spec"]["strategy"]["type"], "RollingUpdate");
 }
 
+/// An older console, or one of an unknown version, would fail the command for ever, and never become ready.
+#[test]
+fn only_a_console_that_knows_the_command_is_asked_by_it() {
+    let asked = |spec: Value| container(&deployment(spec))["startupProbe"]["exec"].is_object();
+    for (image, expected) in [
+        ("weft/console:0.1.0", true),
+        ("weft/console:v0.2.0@sha256:00", true),
+        ("weft/console:0.0.9", false),
+        ("weft/console:0.1.0-rc.1", false),
+        ("registry:5000/console", false),
+        ("mine/console:latest", false),
+    ] {
+        assert_eq!(asked(json!({"components": {"console": {"image": image}}})), expected, "{image}");
+    }
+    assert!(asked(json!({})) && !asked(json!({"image": {"tag": "0.0.9"}})));
+    // What every console answers is asked of all.
+    let open = deployment(json!({"signIn": {"anonymous": true}, "image": {"tag": "0.0.9"}}));
+    assert_eq!(container(&open)["startupProbe"]["httpGet"]["path"], "/healthz/ready");
+}
+
 #[test]
 fn the_kubelet_asks_where_the_console_listens() {
     let loopback = deployment(json!({}));

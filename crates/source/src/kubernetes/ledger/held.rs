@@ -11,6 +11,7 @@ use weft_model::Diagnostic;
 
 use super::{
     super::{
+        secrets::Standing,
         trouble::{Failure, Trouble, UNAVAILABLE_AFTER},
         watched::Watched,
     },
@@ -123,6 +124,17 @@ impl Held {
     /// All is well again: something came through a watch that goes on.
     pub(super) fn recovered(&mut self) -> bool {
         self.listing.is_none() && self.listed && self.trouble.take().is_some()
+    }
+
+    /// How the object stands that this feed follows by its name. One that does not parse is there too.
+    pub(super) fn standing(&self) -> Standing {
+        if !self.objects.is_empty() || !self.problems.is_empty() {
+            Standing::Seen
+        } else if self.listed || self.trouble.is_some() {
+            Standing::Unseen
+        } else {
+            Standing::Asked
+        }
     }
 
     pub(super) fn diagnostic(&self) -> Option<Diagnostic> {

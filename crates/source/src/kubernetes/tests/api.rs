@@ -109,6 +109,8 @@ struct State {
     once: HashMap<String, VecDeque<Answer>>,
     always: HashMap<String, Answer>,
     asked: Vec<(String, String)>,
+    /// Beginnings of the names of Secrets that are there.
+    secrets: Vec<String>,
 }
 
 impl FakeApi {
@@ -122,6 +124,11 @@ impl FakeApi {
 
     pub(super) fn always(&self, resource: &str, answer: Answer) {
         self.0.lock().unwrap().always.insert(resource.to_owned(), answer);
+    }
+
+    /// From now on Secrets are there whose names begin so, for whoever asks for one by its name.
+    pub(super) fn has_secrets(&self, prefix: &str) {
+        self.0.lock().unwrap().secrets.push(prefix.to_owned());
     }
 
     /// The URLs that were asked for.
@@ -149,6 +156,7 @@ impl FakeApi {
         state.asked.push((resource.clone(), request.uri().to_string()));
         let scripted = state.once.get_mut(&resource).and_then(VecDeque::pop_front);
         let answer = scripted
+            .or_else(|| state.secret(&resource, request).filter(|_| begins))
             .or_else(|| state.always.get(&resource).map(Answer::again))
             .unwrap_or_else(|| if begins { Answer::listed([]).hold() } else { Answer::new(200, Vec::new()).hold() });
         let lines = stream::iter(answer.lines);
@@ -164,5 +172,20 @@ impl FakeApi {
         let frames = lines.map(|line| Ok(Frame::data(Bytes::from(line))));
         let body = StreamBody::new(frames).boxed_unsync();
         Response::builder().status(answer.status).body(body).unwrap()
+    }
+}
+
+impl State {
+    /// The list with the Secret that is asked for by its name, where it is there.
+    fn secret(&self, resource: &str, request: &Request<Body>) -> Option<Answer> {
+        let (_, rest) = request.uri().query()?.split_once("metadata.name%3D")?;
+        let name = rest.split('&').next().unwrap_or(rest);
+        if resource != "secrets" || !self.secrets.iter().any(|prefix| name.starts_with(prefix)) {
+            return None;
+        }
+        let namespace = request.uri().path().strip_prefix("/api/v1/namespaces/")?.split('/').next()?;
+        let secret = json!({"metadata": {"name": name, "namespace": namespace, "resourceVersion": "5"},
+            "data": {"tls.crt": "YQ==", "tls.key": "Yg=="}});
+        Some(Answer::listed([secret]).hold())
     }
 }
