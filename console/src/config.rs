@@ -41,6 +41,8 @@ pub struct View {
     pub list: ConfigList,
     /// The same as JSON, for events.
     pub list_json: Arc<str>,
+    /// Tells it from others.
+    pub list_version: String,
     /// Where everything in force stands; empty for a cluster.
     pub index: Index,
     /// Addresses of a cluster's control planes that are ready. Each knows the proxies that are connected to it.
@@ -54,12 +56,14 @@ impl View {
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| position(a).cmp(&position(b))));
         let estate = Estate::read(&snapshot, &findings);
         let list = list(&snapshot, &index, &findings);
+        let list_json = live::encode(&list);
         Self {
             version,
             estate,
             splits: splits(&snapshot),
             linted: None,
-            list_json: live::encode(&list),
+            list_version: live::version(list_json.as_bytes()),
+            list_json,
             list,
             control_planes: control_planes(&snapshot),
             snapshot,

@@ -7,8 +7,11 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::MissedTickBehavior;
 
-use super::{Message, News, encode, hash, renewed};
-use crate::{app::App, graph::Ask};
+use super::{Message, News, encode, renewed};
+use crate::{
+    app::App,
+    graph::{self, Ask},
+};
 
 /// How often pages hear news.
 const INTERVAL: Duration = Duration::from_millis(1500);
@@ -35,7 +38,7 @@ impl Part {
         match self {
             Self::Config => {
                 let view = app.view();
-                let json = renewed(hash(&view.list_json));
+                let json = renewed(view.list_version.clone());
                 Message::everyone(News::Config(view), json)
             }
             Self::Status => {
@@ -50,8 +53,7 @@ impl Part {
             }
             Self::Graph(graph) => {
                 let (observed, details) = app.graphs.seen(graph.moment(), false).await;
-                let took = [observed.took, details.took].map(|took| took.as_nanos().to_string()).join("-");
-                let version = format!("{}-{took}-{}", observed.at_ms + observed.age_ms, app.view().version);
+                let version = graph::version(&observed, &details, &app.view());
                 Message::everyone(News::Graph(graph), renewed(version))
             }
         }

@@ -15,7 +15,7 @@ use weft_model::{
     details::{Charts, Detail, Inventory, Logs, Row, Subject},
 };
 
-use super::{Window, pages};
+use super::{Window, etag, pages};
 use crate::{
     app::App,
     auth::{Caller, Verb},
@@ -43,21 +43,27 @@ pub(super) fn routes() -> Routes {
         let (slug, word) = (subject.slug(), subject.word());
         let one = if subject == Subject::Namespace { "{name}" } else { "{namespace}/{name}" };
         routes = routes
-            .with(get(
-                format!("/{slug}"),
-                format!("{}s with health, traffic and proxies.", capitalized(word)),
-                move |app, caller, uri, window, paged| list(subject, app, caller, uri, window, paged),
-            ))
+            .with(
+                get(
+                    format!("/{slug}"),
+                    format!("{}s with health, traffic and proxies.", capitalized(word)),
+                    move |app, caller, uri, window, paged| list(subject, app, caller, uri, window, paged),
+                )
+                .behind(etag::kept),
+            )
             .with(get(
                 format!("/{slug}/{one}"),
                 format!("One {word}: what it is made of, and what applies to it."),
                 move |app, caller, path, query| detail(subject, app, caller, path, query),
             ))
-            .with(get(
-                format!("/{slug}/{one}/charts"),
-                format!("How one {word} fared over time."),
-                move |app, caller, path, query| drawn(subject, app, caller, path, query),
-            ))
+            .with(
+                get(
+                    format!("/{slug}/{one}/charts"),
+                    format!("How one {word} fared over time."),
+                    move |app, caller, path, query| drawn(subject, app, caller, path, query),
+                )
+                .behind(etag::kept),
+            )
             .with(get(
                 format!("/{slug}/{one}/logs"),
                 format!("What the instances of one {word} wrote last."),

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::graph::{Graph, SeriesAnswer, View};
 
-use super::{ApiError, a_minute, checked_window};
+use super::{ApiError, a_minute, checked_window, etag};
 use crate::{
     app::App,
     auth::Caller,
@@ -105,7 +105,7 @@ fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
             .flat_map(|value| value.split(','))
             .any(|value| value.split(';').next().unwrap_or_default().trim() == wanted)
     };
-    let etag = HeaderValue::from_str(&answer.etag).ok();
+    let tag = HeaderValue::from_str(&answer.etag).ok();
     let mut response = if has(header::IF_NONE_MATCH, &answer.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -118,8 +118,9 @@ fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
         response
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if let Some(etag) = etag {
-        response.headers_mut().insert(header::ETAG, etag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(etag::KEPT));
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
     }
     response
 }
