@@ -83,11 +83,16 @@ impl View {
 
     /// What an edit of an object must start from: of its file, or of the object on its cluster.
     pub fn revision(&self, object: &ObjectRef) -> String {
-        let key = ObjectKey::from(object);
-        match self.index.document(&key) {
-            Some(document) => document.revision.to_owned(),
-            None => self.snapshot.object(&key).map(|object| revision(&object.meta)).unwrap_or_default(),
-        }
+        revision_in(&self.snapshot, &self.index, object)
+    }
+}
+
+/// The same in a state that is no view yet.
+pub fn revision_in(snapshot: &Snapshot, index: &Index, object: &ObjectRef) -> String {
+    let key = ObjectKey::from(object);
+    match index.document(&key) {
+        Some(document) => document.revision.to_owned(),
+        None => snapshot.object(&key).map(|object| revision(&object.meta)).unwrap_or_default(),
     }
 }
 
