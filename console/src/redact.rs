@@ -6,7 +6,7 @@ pub mod views;
 use std::collections::BTreeSet;
 
 use weft_model::{
-    Diagnostic, Severity,
+    Diagnostic, ObjectRef, Severity,
     canary::Canaries,
     config::{ConfigList, ConfigRow, Meta, Status},
     mesh::Drift,
@@ -25,13 +25,18 @@ pub fn config(list: &ConfigList, sight: &Sight) -> ConfigList {
 /// Rows of objects that are seen, with findings that name none that is not. `list` is the whole one.
 pub fn rows(mut rows: Vec<ConfigRow>, list: &ConfigList, sight: &Sight) -> Vec<ConfigRow> {
     if *sight != Sight::All {
-        let all: BTreeSet<&str> = list.rows.iter().map(|row| row.object.namespace.as_str()).collect();
+        let all: BTreeSet<&str> = list.rows.iter().map(|row| home(&row.object)).collect();
         let mut hides = |namespace: &str| all.contains(namespace) && !sight.sees(namespace);
         for finding in rows.iter_mut().flat_map(|row| &mut row.findings) {
             names::finding(finding, &mut hides);
         }
     }
     rows
+}
+
+/// The namespace that an object is in, or is.
+fn home(object: &ObjectRef) -> &str {
+    if object.kind == "Namespace" { &object.name } else { &object.namespace }
 }
 
 /// Findings that belong to no object.
