@@ -1,5 +1,6 @@
 //! What somebody is shown of an answer: namespaces that they do not see are not in it.
 
+pub mod addresses;
 pub(crate) mod names;
 pub mod views;
 
@@ -9,7 +10,7 @@ use weft_model::{
     Diagnostic, ObjectRef, Severity,
     canary::Canaries,
     config::{ConfigList, ConfigRow, Meta, Status},
-    mesh::Drift,
+    mesh::{Drift, MeshState},
     trace::{Span, Trace, TraceRow},
 };
 
@@ -69,6 +70,8 @@ pub fn named(findings: &mut [Diagnostic], namespaces: &BTreeSet<String>, sight: 
 /// Weighted routes.
 pub fn canaries(mut list: Canaries, sight: &Sight) -> Canaries {
     list.canaries.retain(|canary| sight.sees(&canary.object.namespace));
+    addresses::sources(&mut list.sources, sight);
+    list.canaries.iter_mut().for_each(|canary| addresses::text(&mut canary.sentence, sight));
     list
 }
 
@@ -90,8 +93,21 @@ pub fn status(mut status: Status, list: &ConfigList, sight: &Sight) -> Status {
         status.findings = (count(Severity::Error), count(Severity::Warning), count(Severity::Info));
         // A share of everybody's traffic.
         status.mtls_share = None;
+        for dependency in [&mut status.prometheus, &mut status.operator, &mut status.database] {
+            addresses::note(&mut dependency.problem, sight);
+        }
     }
     status
+}
+
+/// The mesh's own state.
+pub fn mesh(mut state: MeshState, sight: &Sight) -> MeshState {
+    let problems = [&mut state.prometheus, &mut state.operator].map(|dependency| &mut dependency.problem);
+    let notes = [&mut state.certificates_note, &mut state.serving_note, &mut state.costs_note];
+    let planes = state.control_planes.iter_mut().map(|plane| &mut plane.problem);
+    planes.chain(problems).chain(notes).for_each(|note| addresses::note(note, sight));
+    state.verdicts.iter_mut().for_each(|verdict| addresses::text(&mut verdict.text, sight));
+    state
 }
 
 /// Whether a workload (`namespace/name`) is named.

@@ -146,7 +146,8 @@ fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>) -> An
     if !hidden.is_empty() {
         let is_hidden = |name: &str| hidden.iter().any(|hidden| hidden == name);
         // What nobody was asked about is shown to those only who see the mesh as a whole.
-        graph = redact(graph, &|name| !is_hidden(if known.contains(name) { name } else { "" }));
+        let knows = |name: &str| known.contains(name);
+        graph = redact(graph, &|name| !is_hidden(if knows(name) { name } else { "" }), &knows);
     }
     let graph = within(graph, &ask.namespaces);
     let json = serde_json::to_string(&graph).unwrap_or_default();

@@ -20,6 +20,7 @@ use crate::{
     clock::now_ms,
     graph::{Answer, Ask, series},
     http::routes::Shaped,
+    redact,
 };
 
 /// Most namespaces that one graph can be narrowed to.
@@ -164,7 +165,7 @@ pub(super) async fn series(
             "Give the id of one node as `node`, or of one edge as `edge`, as the graph has them.".to_owned(),
         ));
     };
-    let view = app.view();
+    let (view, sight) = (app.view(), caller.sight());
     // Whoever may not see it learns nothing, not even whether it is there.
     if !subject.namespaces(&view.estate).iter().all(|namespace| caller.sees(namespace)) {
         return Err(ApiError::not_found(
@@ -174,5 +175,7 @@ pub(super) async fn series(
     }
     let window_s = checked_window(query.window)?;
     let at_ms = query.at.map(checked_moment).transpose()?;
-    Ok(Json(series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await))
+    let mut drawn = series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await;
+    redact::addresses::sources(&mut drawn.sources, sight);
+    Ok(Json(drawn))
 }
