@@ -41,6 +41,8 @@ pub struct View {
     pub list: ConfigList,
     /// The same as JSON, for events.
     pub list_json: Arc<str>,
+    /// Tells it from others.
+    pub list_version: String,
     /// Where everything in force stands; empty for a cluster.
     pub index: Index,
     /// Addresses of a cluster's control planes that are ready. Each knows the proxies that are connected to it.
@@ -54,12 +56,14 @@ impl View {
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| position(a).cmp(&position(b))));
         let estate = Estate::read(&snapshot, &findings);
         let list = list(&snapshot, &index, &findings);
+        let list_json = live::encode(&list);
         Self {
             version,
             estate,
             splits: splits(&snapshot),
             linted: None,
-            list_json: live::encode(&list),
+            list_version: live::version(list_json.as_bytes()),
+            list_json,
             list,
             control_planes: control_planes(&snapshot),
             snapshot,
@@ -79,11 +83,16 @@ impl View {
 
     /// What an edit of an object must start from: of its file, or of the object on its cluster.
     pub fn revision(&self, object: &ObjectRef) -> String {
-        let key = ObjectKey::from(object);
-        match self.index.document(&key) {
-            Some(document) => document.revision.to_owned(),
-            None => self.snapshot.object(&key).map(|object| revision(&object.meta)).unwrap_or_default(),
-        }
+        revision_in(&self.snapshot, &self.index, object)
+    }
+}
+
+/// The same in a state that is no view yet.
+pub fn revision_in(snapshot: &Snapshot, index: &Index, object: &ObjectRef) -> String {
+    let key = ObjectKey::from(object);
+    match index.document(&key) {
+        Some(document) => document.revision.to_owned(),
+        None => snapshot.object(&key).map(|object| revision(&object.meta)).unwrap_or_default(),
     }
 }
 

@@ -17,7 +17,7 @@ mod redact;
 pub mod series;
 
 pub use self::{
-    answers::{Answer, Answers, Ask},
+    answers::{Answer, Answers, Ask, version},
     cache::{GraphCache, Moment, OWN_CLUSTER},
     clusters::Clusters,
     details::{Details, Figures},

@@ -2,13 +2,10 @@
 
 mod refresh;
 
-use std::{
-    collections::{BTreeMap, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, broadcast};
 use weft_model::{audit::How, canary::Canaries, config::Status, events::Renewed};
 
@@ -70,7 +67,7 @@ impl Message {
             News::Status(status, view) => encode(&redact::status((**status).clone(), &view.list, sight)),
             News::Graph(_) => self.json.clone(),
             News::Canaries(list) => encode(&redact::canaries((**list).clone(), sight)),
-            News::Config(view) => renewed(hash(&encode(&redact::config(&view.list, sight)))),
+            News::Config(view) => renewed(version(encode(&redact::config(&view.list, sight)).as_bytes())),
         }
     }
 
@@ -218,10 +215,10 @@ fn renewed(version: String) -> Arc<str> {
     encode(&Renewed { version })
 }
 
-fn hash(text: &str) -> String {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
+/// Tells an answer from others, in its tag and in the event that says that there is another one: a page that has the answer
+/// does not ask for it again.
+pub fn version(body: &[u8]) -> String {
+    Sha256::digest(body).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The JSON of a resource as events carry it.

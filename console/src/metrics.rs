@@ -5,6 +5,8 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+use weft_mesh::Snapshot;
+use weft_source::Index;
 
 use crate::config::hurry::Hurry;
 
@@ -106,13 +108,13 @@ impl Metrics {
         self.reloads.inc();
     }
 
-    /// An edit was written; whoever follows the configuration hurries to show it.
-    pub fn edited(&self) {
+    /// An edit was written; whoever follows the configuration hurries to show it. `has` says of a state whether it is in it.
+    pub fn edited(&self, has: impl Fn(&Snapshot, &Index) -> bool + Send + Sync + 'static) {
         self.edits.inc();
-        self.hurry.ask();
+        self.hurry.ask(has);
     }
 
-    /// Whether edits are waited for.
+    /// Edits that are waited for.
     pub fn hurry(&self) -> &Hurry {
         &self.hurry
     }

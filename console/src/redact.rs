@@ -1,15 +1,16 @@
 //! What somebody is shown of an answer: namespaces that they do not see are not in it.
 
+pub mod addresses;
 pub(crate) mod names;
 pub mod views;
 
 use std::collections::BTreeSet;
 
 use weft_model::{
-    Diagnostic, Severity,
+    Diagnostic, ObjectRef, Severity,
     canary::Canaries,
     config::{ConfigList, ConfigRow, Meta, Status},
-    mesh::Drift,
+    mesh::{Drift, MeshState},
     trace::{Span, Trace, TraceRow},
 };
 
@@ -25,13 +26,18 @@ pub fn config(list: &ConfigList, sight: &Sight) -> ConfigList {
 /// Rows of objects that are seen, with findings that name none that is not. `list` is the whole one.
 pub fn rows(mut rows: Vec<ConfigRow>, list: &ConfigList, sight: &Sight) -> Vec<ConfigRow> {
     if *sight != Sight::All {
-        let all: BTreeSet<&str> = list.rows.iter().map(|row| row.object.namespace.as_str()).collect();
+        let all: BTreeSet<&str> = list.rows.iter().map(|row| home(&row.object)).collect();
         let mut hides = |namespace: &str| all.contains(namespace) && !sight.sees(namespace);
         for finding in rows.iter_mut().flat_map(|row| &mut row.findings) {
             names::finding(finding, &mut hides);
         }
     }
     rows
+}
+
+/// The namespace that an object is in, or is.
+fn home(object: &ObjectRef) -> &str {
+    if object.kind == "Namespace" { &object.name } else { &object.namespace }
 }
 
 /// Findings that belong to no object.
@@ -64,6 +70,8 @@ pub fn named(findings: &mut [Diagnostic], namespaces: &BTreeSet<String>, sight: 
 /// Weighted routes.
 pub fn canaries(mut list: Canaries, sight: &Sight) -> Canaries {
     list.canaries.retain(|canary| sight.sees(&canary.object.namespace));
+    addresses::sources(&mut list.sources, sight);
+    list.canaries.iter_mut().for_each(|canary| addresses::text(&mut canary.sentence, sight));
     list
 }
 
@@ -85,8 +93,21 @@ pub fn status(mut status: Status, list: &ConfigList, sight: &Sight) -> Status {
         status.findings = (count(Severity::Error), count(Severity::Warning), count(Severity::Info));
         // A share of everybody's traffic.
         status.mtls_share = None;
+        for dependency in [&mut status.prometheus, &mut status.operator, &mut status.database] {
+            addresses::note(&mut dependency.problem, sight);
+        }
     }
     status
+}
+
+/// The mesh's own state.
+pub fn mesh(mut state: MeshState, sight: &Sight) -> MeshState {
+    let problems = [&mut state.prometheus, &mut state.operator].map(|dependency| &mut dependency.problem);
+    let notes = [&mut state.certificates_note, &mut state.serving_note, &mut state.costs_note];
+    let planes = state.control_planes.iter_mut().map(|plane| &mut plane.problem);
+    planes.chain(problems).chain(notes).for_each(|note| addresses::note(note, sight));
+    state.verdicts.iter_mut().for_each(|verdict| addresses::text(&mut verdict.text, sight));
+    state
 }
 
 /// Whether a workload (`namespace/name`) is named.

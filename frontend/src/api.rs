@@ -43,6 +43,14 @@ const MAX_NAMESPACES: usize = 200;
 /// What an answer is, or what went wrong and what to do.
 pub type Answer<T> = Result<T, Problem>;
 
+/// An answer with what tells it from others.
+pub struct Tagged<T> {
+    /// The answer.
+    pub value: T,
+    /// Its ETag; empty where it has none.
+    pub tag: String,
+}
+
 /// Address of the event stream for a window and a kind of nodes.
 pub fn events(window_s: u64, nodes: NodeView) -> String {
     format!("{ROOT}/events?window={window_s}{}", of(nodes))
@@ -64,8 +72,8 @@ pub async fn status() -> Answer<Status> {
 }
 
 /// The graph as `view` wants it: its window, its kind of nodes, the moment that it shows, and what is in scope.
-pub async fn graph(view: &View) -> Answer<Graph> {
-    get(&graph_path(view)).await
+pub async fn graph(view: &View) -> Answer<Tagged<Graph>> {
+    get_tagged(&graph_path(view)).await
 }
 
 fn graph_path(view: &View) -> String {
@@ -105,7 +113,7 @@ pub async fn save_view(view: &NewView) -> Answer<SavedView> {
 /// Forgets a view.
 pub async fn remove_view(id: &str) -> Answer<()> {
     let path = format!("{ROOT}/views/{}", encode(id));
-    send(&path, &change(&path, "DELETE")?).await
+    Ok(send(&path, &change(&path, "DELETE")?).await?.value)
 }
 
 /// The address of all weighted routes.
@@ -115,11 +123,20 @@ pub fn canaries_address() -> String {
 
 /// A list in all its pages; `next` takes where the following page begins, `join` adds that page.
 async fn whole<T: DeserializeOwned>(path: &str, next: fn(&mut T) -> Option<String>, join: fn(&mut T, T)) -> Answer<T> {
+    Ok(whole_tagged(path, next, join).await?.value)
+}
+
+/// The same with the tag of its first page: of a list of one page that is the list's own.
+async fn whole_tagged<T: DeserializeOwned>(
+    path: &str,
+    next: fn(&mut T) -> Option<String>,
+    join: fn(&mut T, T),
+) -> Answer<Tagged<T>> {
     let path = format!("{path}{}limit={ROWS}", if path.contains('?') { '&' } else { '?' });
-    let mut list: T = get(&path).await?;
+    let mut list: Tagged<T> = get_tagged(&path).await?;
     for _ in 1..MAX_PAGES {
-        let Some(cursor) = next(&mut list) else { break };
-        join(&mut list, get(&format!("{path}&cursor={}", encode(&cursor))).await?);
+        let Some(cursor) = next(&mut list.value) else { break };
+        join(&mut list.value, get(&format!("{path}&cursor={}", encode(&cursor))).await?);
     }
     Ok(list)
 }
@@ -138,8 +155,8 @@ pub async fn canaries() -> Answer<Canaries> {
 }
 
 /// All objects with their findings.
-pub async fn config() -> Answer<ConfigList> {
-    whole(
+pub async fn config() -> Answer<Tagged<ConfigList>> {
+    whole_tagged(
         "/config",
         |list: &mut ConfigList| list.next.take(),
         |list, page| {
@@ -304,6 +321,10 @@ fn sign(headers: &Headers, path: &str) -> Result<(), Problem> {
 }
 
 async fn get<T: DeserializeOwned>(path: &str) -> Answer<T> {
+    Ok(get_tagged(path).await?.value)
+}
+
+async fn get_tagged<T: DeserializeOwned>(path: &str) -> Answer<Tagged<T>> {
     let headers = Headers::new().map_err(|_| unreachable(path))?;
     sign(&headers, path)?;
     let init = RequestInit::new();
@@ -319,7 +340,7 @@ async fn post_to<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Answ
     let body = serde_json::to_string(body).map_err(|error| unexpected(path, &error.to_string()))?;
     let init = change(path, "POST")?;
     init.set_body(&JsValue::from_str(&body));
-    send(path, &init).await
+    Ok(send(path, &init).await?.value)
 }
 
 /// A request that changes something.
@@ -335,7 +356,7 @@ fn change(path: &str, method: &str) -> Answer<RequestInit> {
     Ok(init)
 }
 
-async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> {
+async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<Tagged<T>> {
     init.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT_MS)));
     let response = JsFuture::from(window().fetch_with_str_and_init(path, init)).await;
     let response: Response = response.ok().and_then(|value| value.dyn_into().ok()).ok_or_else(|| unreachable(path))?;
@@ -346,7 +367,9 @@ async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) -> Answer<T> 
     let text = text.ok_or_else(|| unreachable(path))?;
     if response.ok() {
         let text = if text.is_empty() { "null" } else { &text };
-        return serde_json::from_str(text).map_err(|error| unexpected(path, &error.to_string()));
+        let value = serde_json::from_str(text).map_err(|error| unexpected(path, &error.to_string()))?;
+        let tag = response.headers().get("etag").ok().flatten().unwrap_or_default();
+        return Ok(Tagged { value, tag });
     }
     Err(refused(path, response.status(), &text))
 }

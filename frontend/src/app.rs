@@ -17,7 +17,11 @@ use crate::{
         token::Token,
         topbar::Topbar,
     },
-    drafts, format, keys, live,
+    drafts, format, keys,
+    live::{
+        self,
+        renewal::{self, Resource},
+    },
     location::{Room, View},
     pages::{
         audit::Audit, canaries::Canaries, configuration::Configuration, graph::GraphRoom, mesh::Mesh, traces::Traces,
@@ -137,15 +141,14 @@ fn first_answers(app: App) {
     spawn_local(async move { app.meta.update_with(api::meta().await) });
     spawn_local(async move { app.status.update_with(api::status().await) });
     spawn_local(async move { app.canaries.update_with(api::canaries().await) });
-    spawn_local(async move { app.config.update_with(api::config().await) });
+    renewal::wish(app, Resource::Config);
     let wanted = Memo::new(move |_| {
         app.view.with(|view| (view.window_s, view.graph.nodes, view.graph.at_ms, view.namespaces.clone()))
     });
     Effect::new(move |_| {
         // Read, not only tracked: a memo that nobody has read follows nothing yet.
         let _ = wanted.get();
-        let view = app.view.get_untracked();
-        spawn_local(async move { app.take_graph_of(&view, api::graph(&view).await) });
+        renewal::wish(app, Resource::Graph);
     });
 }
 

@@ -1,17 +1,17 @@
 //! The event stream: connects, reconnects with backoff, and hands each event to the shared state.
 
-mod renewal;
+pub mod renewal;
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use gloo_timers::callback::Timeout;
 use leptos::{ev, prelude::*};
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, MessageEvent};
-use weft_model::events::Renewed;
+use weft_model::{canary::Canaries, config::Status, events::Renewed};
 
-use self::renewal::Renewal;
+use self::renewal::Resource;
 use crate::{
     api, browser,
     state::{App, Link},
@@ -39,6 +39,8 @@ struct Connection {
     failures: i32,
     /// Whether it was asked why the console refuses it.
     asked: bool,
+    /// By event, what takes in the last one that came while the page was paused: none is sent twice.
+    missed: BTreeMap<&'static str, Box<dyn FnOnce()>>,
 }
 
 /// Keeps a stream open for the window that is chosen, as long as the page is looked at. A browser gives all tabs of a
@@ -53,6 +55,11 @@ pub fn start(app: App) {
     on("visibilitychange", wake);
     on("pageshow", wake);
     on("pagehide", rest);
+    let resumed = connection.clone();
+    Effect::new(move |_| {
+        app.paused.track();
+        catch_up(app, &resumed);
+    });
     let wanted = Memo::new(move |_| app.view.with(|view| (view.window_s, view.graph.nodes)));
     Effect::new(move |_| {
         // Read, not only tracked: a memo that nobody has read follows nothing yet.
@@ -62,13 +69,28 @@ pub fn start(app: App) {
     });
 }
 
+/// Catches up with what came while the page was paused, or not looked at.
+fn catch_up(app: App, connection: &Rc<RefCell<Connection>>) {
+    if app.paused.get_untracked().is_some() {
+        return;
+    }
+    let missed = std::mem::take(&mut connection.borrow_mut().missed);
+    missed.into_values().for_each(|act| act());
+    for resource in [Resource::Graph, Resource::Config] {
+        renewal::go_on(app, resource);
+    }
+}
+
 /// Opens the stream if the page is looked at and has none, and closes it if it is not.
 fn wake(app: App, connection: &Rc<RefCell<Connection>>) {
     if document().hidden() {
         rest(app, connection);
-    } else if connection.borrow().stream.is_none() {
+        return;
+    }
+    if connection.borrow().stream.is_none() {
         connect(app, connection);
     }
+    catch_up(app, connection);
 }
 
 /// Closes the stream until somebody looks again.
@@ -106,34 +128,49 @@ fn connect(app: App, connection: &Rc<RefCell<Connection>>) {
     );
     let failed = connection.clone();
     listen("error", Box::new(move |_| retry(app, &failed)));
-    listen(
-        "status",
-        Box::new(move |event| take(app, &event, |app, status| app.status.update(|load| load.settle(Ok(status))))),
-    );
-    let (graph, config) = (Renewal::default(), Renewal::default());
-    listen("graph", Box::new(move |event| take(app, &event, |app, _: Renewed| renewal::graph(app, &graph))));
-    listen(
-        "canaries",
-        Box::new(move |event| take(app, &event, |app, list| app.canaries.update(|load| load.settle(Ok(list))))),
-    );
-    listen("config", Box::new(move |event| take(app, &event, |app, _: Renewed| renewal::config(app, &config))));
+    let state = connection.clone();
+    let mut hear = |name: &'static str, act: Take| {
+        let state = state.clone();
+        listen(name, Box::new(move |event| act(app, &state, name, &event)));
+    };
+    hear("status", |app, state, name, event| {
+        take(app, state, name, event, |app, status: Status| app.status.update(|load| load.settle(Ok(status))));
+    });
+    hear("graph", |app, state, name, event| {
+        take(app, state, name, event, |app, news: Renewed| renewal::told(app, Resource::Graph, &news.version));
+    });
+    hear("canaries", |app, state, name, event| {
+        take(app, state, name, event, |app, list: Canaries| app.canaries.update(|load| load.settle(Ok(list))));
+    });
+    hear("config", |app, state, name, event| {
+        take(app, state, name, event, |app, news: Renewed| renewal::told(app, Resource::Config, &news.version));
+    });
     let mut connection = connection.borrow_mut();
     connection.retry = None;
     connection.stream = Some(Stream { source, _listeners: listeners });
 }
 
-/// Hands an event's data on. While the page is paused nothing changes on it.
-fn take<T: DeserializeOwned>(app: App, event: &Event, act: impl FnOnce(App, T)) {
+/// Takes an event in.
+type Take = fn(App, &Rc<RefCell<Connection>>, &'static str, &Event);
+
+/// Hands an event's data on. While the page is paused nothing changes on it, and the last of each name is kept for later.
+fn take<T: DeserializeOwned + 'static>(
+    app: App,
+    connection: &Rc<RefCell<Connection>>,
+    name: &'static str,
+    event: &Event,
+    act: fn(App, T),
+) {
     if app.link.get_untracked() != Link::Live {
         app.link.set(Link::Live);
     }
-    if app.paused.get_untracked().is_some() {
-        return;
-    }
     let data = event.dyn_ref::<MessageEvent>().and_then(|message| message.data().as_string());
     match data.as_deref().map(serde_json::from_str) {
+        Some(Ok(value)) if app.paused.get_untracked().is_some() => {
+            connection.borrow_mut().missed.insert(name, Box::new(move || act(app, value)));
+        }
         Some(Ok(value)) => act(app, value),
-        Some(Err(error)) => leptos::logging::warn!("event {} cannot be read: {error}", event.type_()),
+        Some(Err(error)) => leptos::logging::warn!("event {name} cannot be read: {error}"),
         None => {}
     }
 }

@@ -14,6 +14,7 @@ use weft_model::{
 use crate::{
     browser,
     location::{Room, View},
+    turns::Turns,
     undo,
 };
 
@@ -166,6 +167,10 @@ pub struct App {
     pub ended: RwSignal<bool>,
     /// Whether something unfinished stands in the panel.
     pub unfinished: RwSignal<Unfinished>,
+    /// Where the questions about the graph stand.
+    pub graph_turns: StoredValue<Turns>,
+    /// Where those about objects stand.
+    pub config_turns: StoredValue<Turns>,
 }
 
 impl App {
@@ -194,6 +199,8 @@ impl App {
             methods: RwSignal::default(),
             ended: RwSignal::new(false),
             unfinished: RwSignal::default(),
+            graph_turns: StoredValue::default(),
+            config_turns: StoredValue::default(),
         }
     }
 

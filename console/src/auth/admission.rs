@@ -16,6 +16,7 @@ use super::{
     cookie,
     identity::User,
     link::ISSUER as LINK,
+    provider::ProviderError,
     roles::{self, Grants},
     secret::{hash, token_name},
     session::{Found, SessionError},
@@ -78,12 +79,12 @@ impl Auth {
         if let Some(token) = bearer(headers)? {
             let name = hash(token.header().as_bytes());
             let admitted = match self.attempts.begin(&name, from) {
-                Ok(()) => {
+                Ok(attempt) => {
                     let admitted = self.by_token(token, from, namespaces).await;
                     match &admitted {
-                        Ok(_) => self.attempts.accepted(name, from),
+                        Ok(_) => self.attempts.accepted(name, attempt),
                         Err(error) if error.status() == StatusCode::UNAUTHORIZED => self.attempts.refused(name, error),
-                        Err(_) => self.attempts.undecided(from),
+                        Err(_) => self.attempts.undecided(attempt),
                     }
                     admitted
                 }
@@ -165,11 +166,15 @@ impl Auth {
             return Err(bad("its owner has signed out".to_owned()));
         }
         if let Some(reviewer) = &self.reviewer {
-            let user = reviewer.owner(&token).await?;
+            let user = reviewer.owner(&token).await.map_err(undecided)?;
             return self.admit(user, How::Token, Some(token), None, namespaces).await;
         }
         let Some(provider) = &self.provider else { return Err(bad("this console takes none".to_owned())) };
-        let user = provider.bearer(text, from).await.map_err(|error| bad(error.to_string()))?;
+        let user = provider.bearer(text, from).await.map_err(|error| match error {
+            // A token is not bad because nobody can say that it is good.
+            ProviderError::Unusable { .. } => away("provider-away", format!("The token cannot be checked: {error}.")),
+            _ => bad(error.to_string()),
+        })?;
         self.admit(user, How::Token, None, None, namespaces).await
     }
 
@@ -187,8 +192,8 @@ impl Auth {
                     (Some(token), How::Token) => Whose::Token(token.clone()),
                     _ => Whose::User(user.clone()),
                 };
-                let sight = reviewed(reviewer, &whose, namespaces).await?;
-                let admin = reviewer.is_admin(&whose).await?;
+                let sight = reviewed(reviewer, &whose, namespaces).await.map_err(undecided)?;
+                let admin = reviewer.is_admin(&whose).await.map_err(undecided)?;
                 (Rights::Cluster(reviewer.clone(), whose), sight, admin)
             }
             None => {
@@ -249,6 +254,27 @@ fn sight(grants: &Grants, namespaces: &BTreeSet<String>) -> Sight {
     }
     let mesh = String::new();
     Sight::Only(namespaces.iter().chain([&mesh]).filter(|namespace| grants.sees(namespace)).cloned().collect())
+}
+
+/// Who somebody is, or what they may, cannot be told now.
+fn away(kind: &str, title: String) -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        kind,
+        title,
+        "Try again in a moment; nothing is wrong with the token.",
+    )
+}
+
+/// What an API server says of somebody who comes: one that does not answer refuses nobody.
+fn undecided(error: ClusterError) -> ApiError {
+    match error {
+        ClusterError::Unavailable { reason } => {
+            tracing::warn!(reason, "somebody who came cannot be checked");
+            away("cluster-away", "The API server, which says who may come in, does not answer.".to_owned())
+        }
+        other => other.into(),
+    }
 }
 
 fn storage(error: &SessionError) -> ApiError {

@@ -32,24 +32,34 @@ enum Outcome {
     Refused(ApiError),
 }
 
+/// What looking at a token took.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Nothing: it was accepted lately.
+    Free,
+    /// One of this address' attempts, which it gets back unless the token is bad.
+    Taken(IpAddr),
+}
+
 impl Attempts {
     /// Whether the token of this hash is looked at now: one that was refused a moment ago is not, and nothing more from an
-    /// address that has used up its attempts.
-    pub(super) fn begin(&self, token: &[u8; 32], from: IpAddr) -> Result<(), ApiError> {
+    /// address that has used up its attempts. One that was accepted lately is looked at whatever others show from there.
+    pub(super) fn begin(&self, token: &[u8; 32], from: IpAddr) -> Result<Attempt, ApiError> {
         self.begin_at(token, from, Instant::now())
     }
 
-    fn begin_at(&self, token: &[u8; 32], from: IpAddr, now: Instant) -> Result<(), ApiError> {
+    fn begin_at(&self, token: &[u8; 32], from: IpAddr, now: Instant) -> Result<Attempt, ApiError> {
         if let Some((at, outcome)) = self.lately.lock().get(token) {
             let age = now.saturating_duration_since(*at);
             match outcome {
-                Outcome::Accepted if age < ACCEPTED_FOR => return Ok(()),
+                Outcome::Accepted if age < ACCEPTED_FOR => return Ok(Attempt::Free),
                 Outcome::Refused(error) if age < REFUSED_FOR => return Err(error.clone()),
                 Outcome::Accepted | Outcome::Refused(_) => {}
             }
         }
         // Taken now, and not when it is known to be bad: whoever hangs up before has cost as much.
-        self.limit.take_at(from, now).map_err(|_| {
+        self.limit.take_at(from, now).map(|()| Attempt::Taken(from)).map_err(|_| {
             ApiError::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-tokens",
@@ -60,14 +70,9 @@ impl Attempts {
     }
 
     /// It says who somebody is.
-    pub(super) fn accepted(&self, token: [u8; 32], from: IpAddr) {
-        self.accepted_at(token, from, Instant::now());
-    }
-
-    fn accepted_at(&self, token: [u8; 32], from: IpAddr, now: Instant) {
-        if !self.remember(token, Outcome::Accepted, now) {
-            self.limit.put_back(from);
-        }
+    pub(super) fn accepted(&self, token: [u8; 32], attempt: Attempt) {
+        self.remember(token, Outcome::Accepted, Instant::now());
+        self.undecided(attempt);
     }
 
     /// It says nothing.
@@ -76,26 +81,28 @@ impl Attempts {
     }
 
     /// Nobody could say.
-    pub(super) fn undecided(&self, from: IpAddr) {
-        self.limit.put_back(from);
+    pub(super) fn undecided(&self, attempt: Attempt) {
+        if let Attempt::Taken(from) = attempt {
+            self.limit.put_back(from);
+        }
     }
 
-    /// Says whether it was an accepted one before, which took no attempt.
-    fn remember(&self, token: [u8; 32], outcome: Outcome, now: Instant) -> bool {
+    fn remember(&self, token: [u8; 32], outcome: Outcome, now: Instant) {
         let mut lately = self.lately.lock();
         if lately.len() >= TOKENS && !lately.contains_key(&token) {
             lately.retain(|_, (at, outcome)| {
                 let kept = if matches!(outcome, Outcome::Accepted) { ACCEPTED_FOR } else { REFUSED_FOR };
                 now.saturating_duration_since(*at) < kept
             });
+            // Bad ones, however many are shown, take no good one's place.
+            if lately.len() >= TOKENS && matches!(outcome, Outcome::Accepted) {
+                lately.retain(|_, (_, outcome)| matches!(outcome, Outcome::Accepted));
+            }
             if lately.len() >= TOKENS {
-                return false;
+                return;
             }
         }
-        let before = lately.insert(token, (now, outcome));
-        before.is_some_and(|(at, before)| {
-            matches!(before, Outcome::Accepted) && now.saturating_duration_since(at) < ACCEPTED_FOR
-        })
+        lately.insert(token, (now, outcome));
     }
 }
 
@@ -119,20 +126,38 @@ mod tests {
         let [one, two]: [IpAddr; 2] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
         // A good one costs its address nothing, however often it comes.
         for _ in 0..500 {
-            attempts.begin_at(&name(0), one, now).unwrap();
-            attempts.accepted_at(name(0), one, now);
+            let attempt = attempts.begin_at(&name(0), one, now).unwrap();
+            attempts.accepted(name(0), attempt);
         }
         for n in 1..=100 {
-            attempts.begin_at(&name(n), one, now).unwrap();
+            assert_eq!(attempts.begin_at(&name(n), one, now), Ok(Attempt::Taken(one)));
             attempts.remember(name(n), Outcome::Refused(bad()), now);
         }
         let waits = attempts.begin_at(&name(101), one, now).unwrap_err();
         assert_eq!(waits.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(attempts.begin_at(&name(7), one, now), Err(bad()), "it is told as before");
-        attempts.begin_at(&name(0), one, now).unwrap();
-        attempts.begin_at(&name(101), two, now).unwrap();
+        assert_eq!(attempts.begin_at(&name(0), one, now), Ok(Attempt::Free), "it was accepted here");
+        assert_eq!(attempts.begin_at(&name(101), two, now), Ok(Attempt::Taken(two)));
         let later = now + REFUSED_FOR;
-        attempts.begin_at(&name(7), one, later).expect("it is looked at again");
+        assert_eq!(attempts.begin_at(&name(7), one, later), Ok(Attempt::Taken(one)), "it is looked at again");
+    }
+
+    #[test]
+    fn what_took_an_attempt_gives_it_back_unless_it_is_bad() {
+        let (attempts, now) = (Attempts::default(), Instant::now());
+        let one: IpAddr = "10.0.0.1".parse().unwrap();
+        // A page that opens asks many things at once, each with the same new token.
+        let all: Vec<Attempt> = (0..100).map(|_| attempts.begin_at(&name(0), one, now).unwrap()).collect();
+        attempts.begin_at(&name(1), one, now).unwrap_err();
+        all.into_iter().for_each(|attempt| attempts.accepted(name(0), attempt));
+        // Nobody can say whether these are good.
+        for n in 1..=100 {
+            let attempt = attempts.begin_at(&name(n), one, now).unwrap();
+            attempts.undecided(attempt);
+        }
+        for n in 1..=100 {
+            assert_eq!(attempts.begin_at(&name(n), one, now), Ok(Attempt::Taken(one)), "all is back");
+        }
     }
 
     #[test]
@@ -142,7 +167,7 @@ mod tests {
             attempts.remember(name(n), Outcome::Refused(bad()), now);
         }
         assert!(attempts.lately.lock().len() <= TOKENS);
-        attempts.remember(name(40_000), Outcome::Accepted, now + REFUSED_FOR);
-        assert_eq!(attempts.lately.lock().len(), 1);
+        attempts.remember(name(40_000), Outcome::Accepted, now);
+        assert_eq!(attempts.lately.lock().len(), 1, "bad ones make room for a good one");
     }
 }

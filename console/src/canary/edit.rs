@@ -17,7 +17,7 @@ use crate::{
     audit::AuditLog,
     auth::Caller,
     clock::{millis, now_ms},
-    config::{View, edit::Undos, hypothetical},
+    config::{self, View, edit::Undos, hypothetical},
     db::{Edit, Edits},
     metrics::Metrics,
 };
@@ -201,7 +201,8 @@ impl Editor {
         self.audit.moved(caller, &edit).await;
         let Edit { id, at_ms, by, object, route_index, weights_before, weights_after, .. } = edit;
         tracing::info!(by, %object, route = route_index, from = ?weights_before, to = ?weights_after, "weights moved");
-        self.metrics.edited();
+        let wanted = (object.clone(), revision.clone());
+        self.metrics.edited(move |snapshot, index| config::revision_in(snapshot, index, &wanted.0) == wanted.1);
         if let Some(undo) = undo {
             self.undos.keep_weights(&id, &by, at_ms, &undo).await;
         }

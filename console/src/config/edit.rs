@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use weft_api::{Change, Kind, Object, ObjectKey};
 use weft_lint::meaning;
+use weft_mesh::Snapshot;
 use weft_model::{
     Diagnostic, ObjectRef, audit,
     edit::{Action, ObjectEdit, ObjectPreview, ObjectResult, Theirs},
@@ -157,7 +158,8 @@ impl ObjectEditor {
         let diff = self.difference(edit, credential).await;
         let applied = self.documents.apply_whole(Access { index: Some(&view.index), credential }, &whole).await?;
         tracing::info!(%object, %verb, "object edited");
-        self.metrics.edited();
+        let (key, after) = (ObjectKey::from(&object), applied.after.clone());
+        self.metrics.edited(move |snapshot, _| holds(snapshot, &key, after.as_deref()));
         let action = match edit.action {
             Action::Create => audit::Action::Create,
             Action::Update => audit::Action::Update,
@@ -179,13 +181,15 @@ impl ObjectEditor {
     /// Takes an edit back, as long as what it left is still there, and writes that down; gives the revision then.
     pub async fn undo(&self, id: &str, done: &Done, caller: &Caller) -> Result<String, ObjectEditError> {
         let access = Access { index: None, credential: caller.credential() };
-        let before = self.views.borrow().version;
+        let (before, key) = (self.views.borrow().clone(), ObjectKey::from(&done.object));
         let revision = self.documents.undo(access, &done.undo).await?;
         self.audit.record(caller, audit::Action::Undo, Some(&done.object), "", "").await;
         self.undos.forget(id).await;
-        self.metrics.edited();
+        let was = before.snapshot.object(&key).cloned();
+        let content = |object: Option<&Arc<Object>>| object.map(|object| object.content.clone());
+        self.metrics.edited(move |snapshot, _| content(snapshot.object(&key)) != content(was.as_ref()));
         let mut views = self.views.clone();
-        let shows = views.wait_for(|view| view.version > before);
+        let shows = views.wait_for(|view| view.version > before.version);
         let _ = tokio::time::timeout(VISIBLE_WITHIN, shows).await;
         Ok(revision)
     }
@@ -195,12 +199,17 @@ impl ObjectEditor {
     async fn wait(&self, object: &ObjectRef, after: Option<&Object>) {
         let key = ObjectKey::from(object);
         let mut views = self.views.clone();
-        let shows = views.wait_for(|view| match (view.snapshot.object(&key), after) {
-            (Some(now), Some(after)) => now.content == after.content,
-            (None, None) => true,
-            _ => false,
-        });
+        let shows = views.wait_for(|view| holds(&view.snapshot, &key, after));
         let _ = tokio::time::timeout(VISIBLE_WITHIN, shows).await;
+    }
+}
+
+/// Whether a state says what an edit left.
+fn holds(snapshot: &Snapshot, key: &ObjectKey, after: Option<&Object>) -> bool {
+    match (snapshot.object(key), after) {
+        (Some(now), Some(after)) => now.content == after.content,
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -1,34 +1,50 @@
-//! Whoever has written waits to see it: views are not paced then.
+//! Whoever has written waits to see it: the view that shows it is not paced.
 
-use std::time::Duration;
+use std::{collections::VecDeque, fmt, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
+use weft_mesh::Snapshot;
+use weft_source::Index;
 
-/// For how long after a write views are made without a pause: as long as its answer waits for them.
-const FOR: Duration = Duration::from_secs(2);
+/// For how long a write is expected. What another one overwrote at once never comes.
+const FOR: Duration = Duration::from_secs(30);
+/// Writes expected at once; more are made by programs, which do not look.
+const MAX: usize = 64;
 
-/// Whether somebody waits for a view.
-#[derive(Debug, Default)]
+/// Whether a state has what was written.
+type Has = Box<dyn Fn(&Snapshot, &Index) -> bool + Send + Sync>;
+
+/// Writes that were made and have not come back from their source.
+#[derive(Default)]
 pub struct Hurry {
-    until: Mutex<Option<Instant>>,
+    expected: Mutex<VecDeque<(Instant, Has)>>,
     asked: Notify,
 }
 
 impl Hurry {
-    /// Something was written just now.
-    pub fn ask(&self) {
-        *self.until.lock() = Some(Instant::now() + FOR);
+    /// Something was written just now; `has` says of a state whether it is in it.
+    pub fn ask(&self, has: impl Fn(&Snapshot, &Index) -> bool + Send + Sync + 'static) {
+        let mut expected = self.expected.lock();
+        if expected.len() >= MAX {
+            expected.pop_front();
+        }
+        expected.push_back((Instant::now() + FOR, Box::new(has)));
+        drop(expected);
         self.asked.notify_one();
     }
 
-    /// Whether something was written a moment ago.
-    pub fn is_on(&self) -> bool {
-        self.is_on_at(Instant::now())
+    /// Whether something that was written is in this state; that is no longer expected then.
+    pub fn has_come(&self, snapshot: &Snapshot, index: &Index) -> bool {
+        self.has_come_at(Instant::now(), snapshot, index)
     }
 
-    fn is_on_at(&self, now: Instant) -> bool {
-        self.until.lock().is_some_and(|until| now < until)
+    fn has_come_at(&self, now: Instant, snapshot: &Snapshot, index: &Index) -> bool {
+        let mut expected = self.expected.lock();
+        expected.retain(|(until, _)| now < *until);
+        let all = expected.len();
+        expected.retain(|(_, has)| !has(snapshot, index));
+        expected.len() < all
     }
 
     /// Waits until something is written. There is one who waits.
@@ -37,19 +53,31 @@ impl Hurry {
     }
 }
 
+impl fmt::Debug for Hurry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hurry").field("expected", &self.expected.lock().len()).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use weft_mesh::{Settings, Store};
+
     use super::*;
 
     #[tokio::test]
-    async fn a_write_hurries_for_a_while() {
+    async fn a_write_is_expected_until_it_comes_or_for_a_while() {
+        let (state, index) = (Store::new(Settings::default()).snapshot(), Index::default());
         let hurry = Hurry::default();
-        assert!(!hurry.is_on());
-        hurry.ask();
+        assert!(!hurry.has_come(&state, &index));
+        hurry.ask(|_, _| true);
         hurry.asked().await;
-        assert!(hurry.is_on());
-        assert!(!hurry.is_on_at(Instant::now() + FOR));
-        let once = tokio::time::timeout(Duration::from_millis(1), hurry.asked()).await;
-        assert!(once.is_err(), "each write wakes once");
+        assert!(hurry.has_come(&state, &index));
+        assert!(!hurry.has_come(&state, &index), "it came once");
+        hurry.ask(|_, _| false);
+        assert!(!hurry.has_come(&state, &index) && hurry.expected.lock().len() == 1, "it is still to come");
+        assert!(!hurry.has_come_at(Instant::now() + FOR, &state, &index) && hurry.expected.lock().is_empty());
+        (0..=MAX).for_each(|_| hurry.ask(|_, _| false));
+        assert_eq!(hurry.expected.lock().len(), MAX);
     }
 }

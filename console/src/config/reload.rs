@@ -35,6 +35,8 @@ pub struct Followed {
 enum Source {
     Directory(Box<DirectorySource>),
     Kubernetes(Box<KubernetesSource>),
+    #[cfg(test)]
+    Told(tokio::sync::mpsc::UnboundedReceiver<News>),
 }
 
 /// One state, as far as it differs from the one before.
@@ -56,6 +58,11 @@ impl Source {
                 let batch = source.next().await;
                 News { changes: batch.changes, problems: batch.diagnostics, index: Index::default() }
             }
+            #[cfg(test)]
+            Self::Told(news) => match news.recv().await {
+                Some(news) => news,
+                None => std::future::pending().await,
+            },
         }
     }
 
@@ -64,6 +71,8 @@ impl Source {
         match self {
             Self::Directory(_) => began,
             Self::Kubernetes(_) => began + CLUSTER_PACE.max(began.elapsed() * REST),
+            #[cfg(test)]
+            Self::Told(_) => began,
         }
     }
 }
@@ -147,10 +156,10 @@ impl Follower {
                 news = self.source.next() => self.take(news),
                 () = changed(&mut self.thresholds) => {}
             }
-            self.gather(due).await;
+            let hurry = self.gather(due).await;
             let began = Instant::now();
             let thresholds = self.thresholds.borrow_and_update().clone();
-            if self.metrics.hurry().is_on() && self.linting > HASTE {
+            if hurry && self.linting > HASTE {
                 let hasty = self.hasty(&thresholds);
                 self.publish.send_replace(Arc::new(hasty));
             }
@@ -163,14 +172,19 @@ impl Follower {
         }
     }
 
-    /// Takes what comes until the next view is due, or until somebody waits for it.
-    async fn gather(&mut self, due: Instant) {
-        while !self.metrics.hurry().is_on() {
+    /// Takes what comes until the next view is due, or until what somebody has written is there. Whether it is. The source
+    /// hands a write on only after a while: a view that were made at once would be without it, and the next one paced.
+    async fn gather(&mut self, due: Instant) -> bool {
+        loop {
+            if self.metrics.hurry().has_come(&self.store.snapshot(), &self.known.0) {
+                return true;
+            }
             tokio::select! {
+                // It may be there already.
                 () = self.metrics.hurry().asked() => {}
                 more = timeout_at(due, self.source.next()) => match more {
                     Ok(more) => self.take(more),
-                    Err(_) => return,
+                    Err(_) => return false,
                 },
             }
         }
@@ -248,4 +262,45 @@ fn assemble(
     view.estate.tolerances.mesh = thresholds.config.clone();
     view.estate.tolerances.findings.extend(thresholds.finding.clone());
     view
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use tokio::{sync::mpsc, time::timeout};
+
+    use super::*;
+
+    fn news(name: &str) -> News {
+        let yaml = serde_json::json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"hosts": ["cart"], "http": [{"route": [{"destination": {"host": "cart"}}]}]},
+        });
+        let object = weft_api::parse(&yaml, "default").unwrap().object;
+        News { changes: vec![Change::Put(Arc::new(object))], problems: Vec::new(), index: Index::default() }
+    }
+
+    #[tokio::test]
+    async fn a_write_hurries_when_the_source_hands_it_on() {
+        let (tell, source) = mpsc::unbounded_channel();
+        let (store, metrics) = (Store::new(Settings::default()), Arc::new(Metrics::new()));
+        let first = View::new(1, store.snapshot(), Index::default(), Vec::new());
+        let mut follower = Follower {
+            source: Source::Told(source),
+            store,
+            known: (Index::default(), Vec::new()),
+            thresholds: watch::channel(Thresholds::default()).1,
+            publish: watch::channel(Arc::new(first)).0,
+            metrics: metrics.clone(),
+            linting: Duration::ZERO,
+        };
+        let due = Instant::now() + Duration::from_secs(3600);
+        metrics.edited(|snapshot, _| snapshot.objects().any(|(_, object)| object.reference.name == "mine"));
+        tell.send(news("another")).ok().unwrap();
+        let mut gathering = Box::pin(follower.gather(due));
+        assert_eq!((&mut gathering).now_or_never(), None, "a view without it would be of no use");
+        tell.send(news("mine")).ok().unwrap();
+        assert_eq!(timeout(Duration::from_secs(10), gathering).await, Ok(true));
+    }
 }

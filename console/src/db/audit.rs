@@ -112,8 +112,11 @@ impl Audit {
             )
             .await?;
         let id = row.map_or(Ok(0), |row| row.number("id"))?;
-        if id % PRUNE_EVERY == 0 {
-            self.prune().await?;
+        if id % PRUNE_EVERY == 0
+            && let Err(error) = self.prune().await
+        {
+            // The entry is there; it is tried again after as many more.
+            tracing::warn!(%error, "old entries of the audit could not be deleted; look at the database");
         }
         Ok(id)
     }

@@ -134,13 +134,20 @@ fn namespaces<'a>(observed: &'a Observed, view: &'a config::View) -> BTreeSet<&'
     seen.chain(configured).chain([""]).collect()
 }
 
+/// Tells what graphs are made of from what they were made of before. Their tags begin with it, and events name it.
+pub fn version(observed: &Observed, details: &Details, view: &config::View) -> String {
+    let took = [observed.took, details.took].map(|took| took.as_nanos().to_string()).join("-");
+    format!("{}-{took}-{}", observed.at_ms + observed.age_ms, view.version)
+}
+
 fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>) -> Answer {
     let mut graph = draw(&of.observed, &of.details, &of.view.estate, ask.view, ask.idle);
     graph.replay = ask.at_ms.is_some();
     if !hidden.is_empty() {
         let is_hidden = |name: &str| hidden.iter().any(|hidden| hidden == name);
         // What nobody was asked about is shown to those only who see the mesh as a whole.
-        graph = redact(graph, &|name| !is_hidden(if known.contains(name) { name } else { "" }));
+        let knows = |name: &str| known.contains(name);
+        graph = redact(graph, &|name| !is_hidden(if knows(name) { name } else { "" }), &knows);
     }
     let graph = within(graph, &ask.namespaces);
     let json = serde_json::to_string(&graph).unwrap_or_default();
@@ -151,7 +158,7 @@ fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>) -> An
     let _ = gzip.write_all(json.as_bytes());
     Answer {
         gzip: gzip.finish().unwrap_or_default().into(),
-        etag: format!("\"{:016x}\"", hasher.finish()),
+        etag: format!("\"{}.{:016x}\"", version(&of.observed, &of.details, &of.view), hasher.finish()),
         json: json.into(),
     }
 }

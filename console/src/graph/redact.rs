@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use weft_model::graph::{Badge, CodeRate, Edge, Graph, Health, Lock, Node, NodeKind};
+use weft_model::graph::{Badge, CodeRate, Edge, Graph, Health, Lock, Node, NodeKind, Sources};
 
 use super::assemble::round;
-use crate::redact::names;
+use crate::redact::{addresses, names};
 
 /// Id of the node that stands for everything hidden.
 pub const HIDDEN_ID: &str = "hidden";
@@ -13,8 +13,9 @@ pub const HIDDEN_ID: &str = "hidden";
 /// Takes out of `graph` what belongs to namespaces that `sees` denies: their nodes become one, and their edges one for
 /// each neighbour, without names, labels, codes or latency. `sees("")` is about the mesh as a whole: hosts outside of it
 /// are shown to others only where a workload that they may see calls them. Rights are those of the console's own cluster
-/// and say nothing about others, so what is of another cluster is shown to those only who see the mesh as a whole.
-pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool) -> Graph {
+/// and say nothing about others, so what is of another cluster is shown to those only who see the mesh as a whole. `knows`
+/// says which words are names of namespaces: marks quote others, too, such as hosts, paths and what does not exist.
+pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool, knows: &dyn Fn(&str) -> bool) -> Graph {
     let mut answers: HashMap<String, bool> = HashMap::new();
     let mut may = |namespace: &str| *answers.entry(namespace.to_owned()).or_insert_with(|| sees(namespace));
     let everything = may("");
@@ -35,7 +36,7 @@ pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool) -> Graph {
     }
     if shown.values().all(|shown| *shown) {
         // A node that is shown may still stand for workloads of a namespace that is not.
-        strip(&mut graph, &mut may);
+        strip(&mut graph, &mut may, knows);
         return graph;
     }
     let shown: HashMap<String, bool> = shown.into_iter().map(|(id, shown)| (id.to_owned(), shown)).collect();
@@ -82,15 +83,19 @@ pub fn redact(mut graph: Graph, sees: &dyn Fn(&str) -> bool) -> Graph {
     graph.nodes.retain(|node| is_shown(&node.id));
     graph.nodes.push(hidden);
     graph.nodes.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    strip(&mut graph, &mut may);
+    strip(&mut graph, &mut may, knows);
     graph
 }
 
-fn strip(graph: &mut Graph, may: &mut dyn FnMut(&str) -> bool) {
+fn strip(graph: &mut Graph, may: &mut dyn FnMut(&str) -> bool, knows: &dyn Fn(&str) -> bool) {
     let everything = may("");
+    let Sources { problem, words, note, .. } = &mut graph.sources;
+    for text in [problem, words, note, &mut graph.quantiles.note].into_iter().flatten().filter(|_| !everything) {
+        *text = addresses::without(text);
+    }
     for node in &mut graph.nodes {
         node.workloads.retain(|id| may(id.split_once('/').map_or("", |(namespace, _)| namespace)));
-        node.badges.retain_mut(|badge| mark(badge, may));
+        node.badges.retain_mut(|badge| mark(badge, may, knows));
         let badges = std::mem::take(&mut node.badges);
         for badge in badges {
             if !node.badges.contains(&badge) {
@@ -111,9 +116,10 @@ fn strip(graph: &mut Graph, may: &mut dyn FnMut(&str) -> bool) {
 
 /// Takes out of a mark what it says of objects that are hidden; `false` when nothing is left. What they do to a workload
 /// that is shown is told without their names.
-fn mark(badge: &mut Badge, may: &mut dyn FnMut(&str) -> bool) -> bool {
+fn mark(badge: &mut Badge, may: &mut dyn FnMut(&str) -> bool, knows: &dyn Fn(&str) -> bool) -> bool {
     if may(&badge.namespace) {
-        if let Some(text) = names::message(&badge.text, &mut |namespace: &str| !may(namespace)) {
+        let mut hides = |word: &str| knows(word) && !may(word);
+        if let Some(text) = names::message(&badge.text, &mut hides) {
             badge.text = text;
         }
         return true;

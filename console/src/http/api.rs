@@ -37,17 +37,26 @@ const WINDOWS_S: std::ops::RangeInclusive<u64> = 10..=604_800;
 
 pub(super) fn routes() -> Routes {
     Routes::strict()
-        .with(get("/meta", "What is shown here, and who may change it.", meta))
-        .with(get("/status", "Whether what the console depends on answers, and how many findings there are.", status))
+        .with(get("/meta", "What is shown here, and who may change it.", meta).behind(etag::kept))
+        .with(
+            get("/status", "Whether what the console depends on answers, and how many findings there are.", status)
+                .behind(etag::kept),
+        )
         .with(get("/who", "Whose token it is, and in which namespaces it may move weights.", who::who))
-        .with(get("/graph/series", "How one node or one call of the graph fared over time.", graph::series))
-        .with(get("/canaries", "Weighted routes: configured and observed shares, and a verdict.", canaries::list))
+        .with(
+            get("/graph/series", "How one node or one call of the graph fared over time.", graph::series)
+                .behind(etag::kept),
+        )
+        .with(
+            get("/canaries", "Weighted routes: configured and observed shares, and a verdict.", canaries::list)
+                .behind(etag::kept),
+        )
         .with(post("/canaries/preview", "What moving weights would do; writes nothing.", canaries::preview).asking())
         .with(post("/canaries/apply", "Moves weights.", canaries::apply))
         .with(get("/canaries/history", "Who moved a route's weights, newest first.", canaries::history))
-        .with(get("/canaries/course", "How a weighted route fared over time.", canaries::course))
+        .with(get("/canaries/course", "How a weighted route fared over time.", canaries::course).behind(etag::kept))
         .with(post("/edits/{id}/undo", "Takes an edit of weights or of an object back.", canaries::undo))
-        .with(get("/config", "Configuration objects with their findings.", config::list))
+        .with(get("/config", "Configuration objects with their findings.", config::list).behind(etag::kept))
         .with(get("/config/object", "One object with its YAML.", config::object))
         .with(get("/config/schema", "Fields, words and names, for whoever writes an object.", config::edit::schema))
         .with(
@@ -61,7 +70,10 @@ pub(super) fn routes() -> Routes {
         )
         .and(details::routes())
         .with(get("/proxies/{namespace}/{name}", "The proxy of one pod or WorkloadEntry.", proxies::one))
-        .with(get("/mesh", "The mesh's own state: control planes, proxies, certificates, cost.", mesh::state))
+        .with(
+            get("/mesh", "The mesh's own state: control planes, proxies, certificates, cost.", mesh::state)
+                .behind(etag::kept),
+        )
         .with(get("/wizards/{kind}", "A form as it is configured now.", wizards::start))
         .with(
             post("/wizards/{kind}", "The YAML that a form comes to; writes nothing.", wizards::fill)

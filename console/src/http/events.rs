@@ -8,14 +8,11 @@ use axum::{
     http::StatusCode,
     response::sse::{Event, KeepAlive, Sse},
 };
-use futures::{
-    Stream, StreamExt,
-    future::BoxFuture,
-    stream::{self, FuturesUnordered},
-};
+use futures::{Stream, stream};
 use tokio::{
     sync::broadcast::error::RecvError,
-    time::{Instant, Interval},
+    task::JoinSet,
+    time::{Instant, Interval, MissedTickBehavior},
 };
 use weft_model::audit::How;
 use weft_runtime::Shutdown;
@@ -36,6 +33,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// How often it is asked whether they still see what they saw; on a cluster that is a question for each namespace.
 const ASK_EVERY: Duration = Duration::from_secs(60);
+/// Looks and questions that are on their way at once: one of each.
+const MAX_CHECKS: usize = 2;
 /// How long a proof counts that is shown with each request, a token or a proxy's word.
 const PROVEN_FOR: Duration = Duration::from_secs(600);
 
@@ -45,7 +44,11 @@ struct Feed {
     began: Instant,
     look: Interval,
     ask: Interval,
-    first: FuturesUnordered<BoxFuture<'static, Message>>,
+    /// The present state. It is made beside the stream, as the checks are: a reader who stops reading would hold what a half
+    /// made answer has locked, and all others wait for.
+    first: JoinSet<Message>,
+    /// Whether the reader may go on, each asked once.
+    checks: JoinSet<bool>,
     subscription: Subscription,
     shutdown: Shutdown,
     /// What was said last of what is not sent itself.
@@ -79,11 +82,15 @@ pub(super) async fn subscribe(
     })?;
     let first = present(&app, std::slice::from_ref(&subscription.graph));
     let began = Instant::now();
-    let every = |period: Duration| tokio::time::interval_at(began + period, period);
+    let every = |period: Duration| {
+        let mut every = tokio::time::interval_at(began + period, period);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        every
+    };
     let (look, ask) = (every(LOOK_EVERY), every(ASK_EVERY));
     let shutdown = app.shutdown.clone();
-    let feed =
-        Feed { caller, app, began, look, ask, first, subscription, shutdown, told: BTreeMap::new(), ended: false };
+    let (checks, told) = (JoinSet::new(), BTreeMap::new());
+    let feed = Feed { caller, app, began, look, ask, first, checks, subscription, shutdown, told, ended: false };
     let stream = stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
@@ -93,17 +100,27 @@ pub(super) async fn subscribe(
 
 impl Feed {
     /// A stream outlives no session and no proof: the page comes back, and is asked again.
-    async fn may_listen(&mut self) -> bool {
-        match self.caller.session() {
-            Some(session) => self.app.auth.holds(&session).await,
-            None => !matches!(self.caller.how(), How::Token | How::Proxy) || self.began.elapsed() < PROVEN_FOR,
+    fn may_listen(&self) -> impl Future<Output = bool> + Send + use<> {
+        let (app, session) = (self.app.clone(), self.caller.session());
+        let proven = !matches!(self.caller.how(), How::Token | How::Proxy) || self.began.elapsed() < PROVEN_FOR;
+        async move {
+            match session {
+                Some(session) => app.auth.holds(&session).await,
+                None => proven,
+            }
         }
     }
 
     /// Nor does it outlive the rights that it began with.
-    async fn sees_the_same(&mut self) -> bool {
-        let view = self.app.view();
-        self.app.auth.sees_the_same(&self.caller, &view.estate.namespaces).await
+    fn sees_the_same(&self) -> impl Future<Output = bool> + Send + use<> {
+        let (app, caller) = (self.app.clone(), self.caller.clone());
+        async move { app.auth.sees_the_same(&caller, &app.view().estate.namespaces).await }
+    }
+
+    fn check(&mut self, check: impl Future<Output = bool> + Send + 'static) {
+        if self.checks.len() < MAX_CHECKS {
+            self.checks.spawn(check);
+        }
     }
 
     /// What this page is to hear of a message; `None` for other pages' graphs, and for what it was told already.
@@ -128,15 +145,25 @@ impl Feed {
         }
         loop {
             let received = tokio::select! {
-                Some(message) = self.first.next() => Ok(message),
+                Some(made) = self.first.join_next() => match made {
+                    Ok(message) => Ok(message),
+                    // It panicked, which is in the log; the page hears of it when it changes.
+                    Err(_) => continue,
+                },
                 received = self.subscription.messages.recv() => received,
-                _ = self.look.tick() => {
-                    if self.may_listen().await { continue }
+                Some(may) = self.checks.join_next() => {
+                    if may.unwrap_or(false) { continue }
                     return None;
                 }
+                _ = self.look.tick() => {
+                    let check = self.may_listen();
+                    self.check(check);
+                    continue;
+                }
                 _ = self.ask.tick() => {
-                    if self.sees_the_same().await { continue }
-                    return None;
+                    let check = self.sees_the_same();
+                    self.check(check);
+                    continue;
                 }
                 () = self.shutdown.wait() => return None,
             };

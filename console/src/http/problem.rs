@@ -79,6 +79,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let again = match self.0.kind.as_str() {
             "busy" | "too-many-tokens" => Some("5"),
+            "provider-away" | "cluster-away" if self.0.status == 503 => Some("5"),
             "too-many-pages" | "too-many-own-pages" => Some("30"),
             _ => None,
         };

@@ -5,10 +5,13 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use tokio::time::MissedTickBehavior;
+use tokio::{task::JoinSet, time::MissedTickBehavior};
 
-use super::{Message, News, encode, hash, renewed};
-use crate::{app::App, graph::Ask};
+use super::{Message, News, encode, renewed};
+use crate::{
+    app::App,
+    graph::{self, Ask},
+};
 
 /// How often pages hear news.
 const INTERVAL: Duration = Duration::from_millis(1500);
@@ -35,7 +38,7 @@ impl Part {
         match self {
             Self::Config => {
                 let view = app.view();
-                let json = renewed(hash(&view.list_json));
+                let json = renewed(view.list_version.clone());
                 Message::everyone(News::Config(view), json)
             }
             Self::Status => {
@@ -50,17 +53,21 @@ impl Part {
             }
             Self::Graph(graph) => {
                 let (observed, details) = app.graphs.seen(graph.moment(), false).await;
-                let took = [observed.took, details.took].map(|took| took.as_nanos().to_string()).join("-");
-                let version = format!("{}-{took}-{}", observed.at_ms + observed.age_ms, app.view().version);
+                let version = graph::version(&observed, &details, &app.view());
                 Message::everyone(News::Graph(graph), renewed(version))
             }
         }
     }
 }
 
-/// The present state of everything that a page shows, each part as soon as it is known.
-pub fn present(app: &Arc<App>, graphs: &[Arc<Ask>]) -> FuturesUnordered<BoxFuture<'static, Message>> {
-    Part::all(graphs).into_iter().map(|part| part.message(app.clone()).boxed()).collect()
+/// The present state of everything that a page shows, each part as soon as it is known. The parts are made whether or not
+/// somebody takes them; those that nobody wants any more are given up.
+pub fn present(app: &Arc<App>, graphs: &[Arc<Ask>]) -> JoinSet<Message> {
+    apart(Part::all(graphs).into_iter().map(|part| part.message(app.clone())))
+}
+
+fn apart<T: Send + 'static>(parts: impl Iterator<Item = impl Future<Output = T> + Send + 'static>) -> JoinSet<T> {
+    parts.collect()
 }
 
 /// Parts that are being made. Each is made once at a time.
@@ -155,5 +162,31 @@ pub async fn refresh(app: Arc<App>) {
             }
             () = app.shutdown.wait() => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        sync::{Mutex, Notify},
+        time::timeout,
+    };
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn who_does_not_read_holds_nothing_up() {
+        let (lock, begun) = (Arc::new(Mutex::new(())), Arc::new(Notify::new()));
+        let part = |lock: Arc<Mutex<()>>, begun: Arc<Notify>| async move {
+            let _held = lock.lock().await;
+            begun.notify_one();
+            tokio::task::yield_now().await;
+        };
+        let mut parts = apart([part(lock.clone(), begun.clone())].into_iter());
+        timeout(SOON, begun.notified()).await.expect("a part is begun before it is asked for");
+        timeout(SOON, lock.lock()).await.expect("and goes on without being asked for");
+        assert!(parts.join_next().await.is_some_and(|made| made.is_ok()));
     }
 }

@@ -11,18 +11,17 @@ mod source;
 mod table;
 pub mod wizard;
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use weft_model::{Diagnostic, ObjectRef, wizard::WizardKind};
 
 use crate::{
-    api,
-    app::Settle,
     components::{
         copy::{Commands, CopyLink},
         placeholder::{Failure, Old, Skeleton},
         shape::{Glyph, SeverityMark},
     },
     icons::Icon,
+    live::renewal::{self, Resource},
     state::app,
 };
 use create::Create;
@@ -48,7 +47,7 @@ fn object(key: &str) -> Option<ObjectRef> {
 pub fn Configuration() -> impl IntoView {
     let app = app();
     let loaded = Memo::new(move |_| app.config.with(|load| load.value.is_some()));
-    let retry = Callback::new(move |()| spawn_local(async move { app.config.update_with(api::config().await) }));
+    let retry = Callback::new(move |()| renewal::wish(app, Resource::Config));
     let files = Memo::new(move |_| app.config.with(|load| load.part(|list| list.file_findings.clone())));
     let selected = Memo::new(move |_| app.view.with(|view| object(&view.select)));
     let wizard = Memo::new(move |_| app.view.with(|view| WizardKind::named(&view.configuration.wizard)));

@@ -19,7 +19,7 @@ mod trends;
 
 use std::sync::Arc;
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 
 use crate::{
     api, command,
@@ -36,6 +36,7 @@ use crate::{
     },
     icons::Icon,
     keys::Zoom,
+    live::renewal::{self, Resource},
     location::{View, graph::GraphView},
     state::{App, app},
 };
@@ -114,10 +115,7 @@ pub fn GraphRoom(zoom: ReadSignal<Option<Zoom>>) -> impl IntoView {
         shown.with(|shown| shown.as_ref().map(|shown| shown.whole.sources.clone()).unwrap_or_default())
     });
     let loaded = Memo::new(move |_| shown.with(Option::is_some));
-    let retry = Callback::new(move |()| {
-        let view = app.view.get_untracked();
-        spawn_local(async move { app.take_graph_of(&view, api::graph(&view).await) });
-    });
+    let retry = Callback::new(move |()| renewal::wish(app, Resource::Graph));
     let panel = Memo::new(move |_| app.view.with(|view| view.select.clone()));
     attention::follow(panel);
     view! {

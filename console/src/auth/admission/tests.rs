@@ -1,10 +1,17 @@
-use axum::http::HeaderValue;
+use axum::{
+    http::{
+        HeaderValue,
+        header::{AUTHORIZATION, RETRY_AFTER},
+    },
+    response::IntoResponse,
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use weft_runtime::StartupError;
 
 use super::*;
 use crate::{
     audit::AuditLog,
-    auth::args::AuthArgs,
+    auth::args::{AuthArgs, OidcArgs},
     db::{DatabaseUrl, State},
 };
 
@@ -98,4 +105,37 @@ async fn not_everybody_is_a_trusted_proxy() {
         let error = open(&dir, args(everybody)).await.err().unwrap().to_string();
         assert!(error.contains(everybody) && error.contains("name the proxies' own networks"), "{error}");
     }
+}
+
+/// A token of the right form, signed by nobody.
+fn signed() -> String {
+    let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims =
+        serde_json::json!({"iss": "http://127.0.0.1", "aud": "weft", "exp": 4_102_444_800_u64, "iat": 1, "sub": "17"});
+    format!("{}.{}.c2ln", part(serde_json::json!({"alg": "RS256"})), part(claims))
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_makes_no_token_bad() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody listens there any more.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let oidc = OidcArgs {
+        oidc_issuer: Some(format!("http://{closed}")),
+        oidc_client_id: Some("weft".to_owned()),
+        ..OidcArgs::default()
+    };
+    let auth = open(&dir, AuthArgs { oidc, anonymous: false, ..args("10.1.0.0/16") }).await.unwrap();
+    let peer = Some("192.0.2.1".parse().unwrap());
+    let ask = async |token: &str| {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())]);
+        auth.caller(&headers, peer, &namespaces()).await.err().unwrap()
+    };
+    // More than an address has attempts.
+    for _ in 0..150 {
+        let response = ask(&signed()).await.into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(response.headers().contains_key(RETRY_AFTER));
+    }
+    assert_eq!(ask("no-token").await.status(), StatusCode::UNAUTHORIZED, "what is no token is bad all the same");
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::{
-    graph::{Clusters, GraphCache, HIDDEN_ID, Moment, redact},
+    graph::{Clusters, GraphCache, HIDDEN_ID, Moment},
     telemetry::prometheus::Prometheus,
 };
 
@@ -155,13 +155,13 @@ fn each_view_tells_clusters_apart() {
 fn other_clusters_are_for_those_who_see_the_whole_mesh() {
     for view in View::ALL {
         let graph = draw_view(&two(), &Details::default(), &Estate::default(), view, None);
-        let shown = redact(graph.clone(), &|namespace| namespace == "shop");
+        let shown = redacted(graph.clone(), &|namespace| namespace == "shop");
         let text = serde_json::to_string(&shown).unwrap();
         assert!(!text.contains("west"), "{view}: {text}");
         let out = shown.edges.iter().find(|edge| edge.destination == HIDDEN_ID).unwrap();
         assert_eq!((out.rate, out.codes.len()), (3.0, 0), "{view}");
         assert_eq!(node(&shown, HIDDEN_ID).rate_in, 5.0, "{view}");
-        assert_eq!(redact(graph.clone(), &|_| true), graph, "{view}");
+        assert_eq!(redacted(graph.clone(), &|_| true), graph, "{view}");
     }
     // A host outside that only another cluster calls is nobody's business here.
     let mut calls = two().requests;
@@ -173,7 +173,7 @@ fn other_clusters_are_for_those_who_see_the_whole_mesh() {
     let mut all = two();
     all.clusters.settle(&mut calls[6..]);
     all.requests = calls;
-    let shown = redact(draw(&all, &Estate::default()), &|namespace| namespace == "shop");
+    let shown = redacted(draw(&all, &Estate::default()), &|namespace| namespace == "shop");
     assert!(shown.nodes.iter().all(|node| !node.id.contains("secret")), "{:?}", ids(&shown));
 }
 

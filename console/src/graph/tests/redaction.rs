@@ -4,7 +4,7 @@ use weft_mesh::{Settings, Store};
 use weft_model::graph::Badge;
 
 use super::*;
-use crate::graph::{HIDDEN_ID, redact};
+use crate::graph::HIDDEN_ID;
 
 /// `namespace/name` on both ends.
 fn between(source: &str, destination: &str, code: &str, rate: f64) -> Flow {
@@ -46,7 +46,7 @@ fn bank() -> Observed {
 fn what_is_hidden_leaves_totals_and_no_trace() {
     for view in View::ALL {
         let graph = draw_view(&bank(), &Details::default(), &Estate::default(), view, None);
-        let shown = redact(graph, &|namespace| namespace == "shop");
+        let shown = redacted(graph, &|namespace| namespace == "shop");
         let text = serde_json::to_string(&shown).unwrap();
         for word in ["vault", "ledger", "keys", "secret"] {
             assert!(!text.contains(word), "{view}: {word} in {text}");
@@ -65,15 +65,15 @@ fn what_is_hidden_leaves_totals_and_no_trace() {
 #[test]
 fn who_sees_all_sees_all() {
     let graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
-    assert_eq!(redact(graph.clone(), &|_| true), graph);
-    let nothing = redact(graph, &|_| false);
+    assert_eq!(redacted(graph.clone(), &|_| true), graph);
+    let nothing = redacted(graph, &|_| false);
     assert_eq!((nothing.nodes.len(), nothing.edges.len()), (1, 0));
 }
 
 #[test]
 fn a_host_outside_is_shown_to_those_whose_workload_calls_it() {
     let graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
-    let shown = redact(graph, &|namespace| namespace == "vault");
+    let shown = redacted(graph, &|namespace| namespace == "vault");
     assert_eq!(node(&shown, "external:secret.example.com").rate_in, 1.0);
 }
 
@@ -111,7 +111,7 @@ fn marks_do_not_name_what_is_hidden() {
         let graph = draw_view(&bank(), &Details::default(), &estate, view, None);
         let whole = serde_json::to_string(&graph).unwrap();
         assert!(whole.contains("vault/keys") && whole.contains("vault/ledger"), "{view}: {whole}");
-        let shown = redact(graph, &|namespace| namespace == "shop");
+        let shown = redacted(graph, &|namespace| namespace == "shop");
         let text = serde_json::to_string(&shown).unwrap();
         for word in ["vault", "keys"] {
             assert!(!text.contains(word), "{view}: {word} in {text}");
@@ -123,6 +123,21 @@ fn marks_do_not_name_what_is_hidden() {
         assert!(marks.iter().any(|badge| badge.text.contains("VirtualService shop/ledger")), "{view}: {marks:?}");
         assert!(marks.iter().any(|badge| badge.text.contains("that you may not read splits")), "{view}: {marks:?}");
     }
+}
+
+/// A mark may quote what looks like the name of an object and is none, and words that are namespaces elsewhere.
+#[test]
+fn marks_keep_what_names_nothing_hidden() {
+    let words = "VirtualService shop/cart: 90/10 of read/write, no Gateway \"edge/gate\", exported to every namespace";
+    let hidden = "proxies in shop and vault do not see DestinationRule vault/keys";
+    let mut graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
+    let badge = |text: &str| Badge { kind: "lint".into(), severity: None, text: text.into(), namespace: "shop".into() };
+    let cart = graph.nodes.iter_mut().find(|node| node.id == "shop/cart").unwrap();
+    cart.badges = vec![badge(words), badge(hidden)];
+    let shown = redact(graph, &|namespace| namespace == "shop", &|word| ["shop", "vault"].contains(&word));
+    let [kept, cut] = &node(&shown, "shop/cart").badges[..] else { panic!("a mark is missing") };
+    assert_eq!(kept.text, words);
+    assert!(cut.text.starts_with("proxies in shop and (") && !cut.text.contains("vault"), "{}", cut.text);
 }
 
 /// Ids of hosts, services, apps and boxes begin with words that namespaces may be called too.
@@ -139,9 +154,9 @@ fn a_namespace_is_hidden_whatever_its_name() {
             let graph = draw_view(&seen, &Details::default(), &Estate::default(), view, None);
             assert!(graph.nodes.iter().any(|node| node.namespace == namespace), "{view}: {:?}", graph.nodes);
             assert!(graph.nodes.iter().all(|node| node.kind != NodeKind::External), "{view}: {:?}", graph.nodes);
-            let text = serde_json::to_string(&redact(graph.clone(), &|seen| seen == "shop")).unwrap();
+            let text = serde_json::to_string(&redacted(graph.clone(), &|seen| seen == "shop")).unwrap();
             assert!(!text.contains("till") && !text.contains("safe"), "{view}: {text}");
-            let text = serde_json::to_string(&redact(graph, &|seen| seen == namespace)).unwrap();
+            let text = serde_json::to_string(&redacted(graph, &|seen| seen == namespace)).unwrap();
             assert!(text.contains("till") && text.contains("safe"), "{view}: {text}");
         }
     }
@@ -154,9 +169,9 @@ fn a_long_name_is_hidden_by_its_namespace_too() {
     let seen = observed(vec![between("shop/web", "shop/cart", "200", 5.0), between("shop/web", &long, "200", 3.0)]);
     for view in View::ALL {
         let graph = draw_view(&seen, &Details::default(), &Estate::default(), view, None);
-        let text = serde_json::to_string(&redact(graph.clone(), &|namespace| namespace == "shop")).unwrap();
+        let text = serde_json::to_string(&redacted(graph.clone(), &|namespace| namespace == "shop")).unwrap();
         assert!(!text.contains("vault") && !text.contains("nnn"), "{view}: {text}");
-        let text = serde_json::to_string(&redact(graph, &|namespace| namespace == "vault")).unwrap();
+        let text = serde_json::to_string(&redacted(graph, &|namespace| namespace == "vault")).unwrap();
         assert!(text.contains("nnn"), "{view}: {text}");
     }
 }

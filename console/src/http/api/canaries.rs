@@ -185,5 +185,7 @@ pub(super) async fn course(
             "It may have been changed or deleted. Load the canaries again.",
         )
     };
-    Ok(Json(course.ok_or_else(missing)?))
+    let mut course = course.ok_or_else(missing)?;
+    redact::addresses::sources(&mut course.sources, caller.sight());
+    Ok(Json(course))
 }

@@ -15,7 +15,7 @@ use weft_model::{
     details::{Charts, Detail, Inventory, Logs, Row, Subject},
 };
 
-use super::{Window, pages};
+use super::{Window, etag, pages};
 use crate::{
     app::App,
     auth::{Caller, Verb},
@@ -30,6 +30,7 @@ use crate::{
         ApiError,
         routes::{Routes, Shaped, get},
     },
+    redact,
 };
 
 /// Lines of a log that are asked for at most.
@@ -43,21 +44,27 @@ pub(super) fn routes() -> Routes {
         let (slug, word) = (subject.slug(), subject.word());
         let one = if subject == Subject::Namespace { "{name}" } else { "{namespace}/{name}" };
         routes = routes
-            .with(get(
-                format!("/{slug}"),
-                format!("{}s with health, traffic and proxies.", capitalized(word)),
-                move |app, caller, uri, window, paged| list(subject, app, caller, uri, window, paged),
-            ))
+            .with(
+                get(
+                    format!("/{slug}"),
+                    format!("{}s with health, traffic and proxies.", capitalized(word)),
+                    move |app, caller, uri, window, paged| list(subject, app, caller, uri, window, paged),
+                )
+                .behind(etag::kept),
+            )
             .with(get(
                 format!("/{slug}/{one}"),
                 format!("One {word}: what it is made of, and what applies to it."),
                 move |app, caller, path, query| detail(subject, app, caller, path, query),
             ))
-            .with(get(
-                format!("/{slug}/{one}/charts"),
-                format!("How one {word} fared over time."),
-                move |app, caller, path, query| drawn(subject, app, caller, path, query),
-            ))
+            .with(
+                get(
+                    format!("/{slug}/{one}/charts"),
+                    format!("How one {word} fared over time."),
+                    move |app, caller, path, query| drawn(subject, app, caller, path, query),
+                )
+                .behind(etag::kept),
+            )
             .with(get(
                 format!("/{slug}/{one}/logs"),
                 format!("What the instances of one {word} wrote last."),
@@ -106,7 +113,7 @@ async fn list(
     )];
     commands.push(("The state of proxies".to_owned(), "weft proxy-status".to_owned()));
     commands.extend(moment.observed.queries.iter().cloned());
-    let page = Inventory {
+    let mut page = Inventory {
         at_ms: moment.observed.at_ms,
         window_s,
         rows,
@@ -115,6 +122,8 @@ async fn list(
         commands,
         next: next.clone(),
     };
+    redact::addresses::sources(&mut page.sources, caller.sight());
+    redact::addresses::note(&mut page.operator_problem, caller.sight());
     Ok(pages::linked(page, &uri, next.as_deref()))
 }
 
@@ -154,6 +163,8 @@ async fn detail(
         let row = find(subject, &lists, &caller, &named)?;
         page(&moment, &lists, row, &|namespace| caller.sees(namespace))
     };
+    redact::addresses::sources(&mut detail.sources, caller.sight());
+    redact::addresses::note(&mut detail.operator_problem, caller.sight());
     if let Some(clients) = &app.cluster {
         let asked = detail.instances.iter().take(MOST_ASKED);
         let asked = asked.map(|one| logs::restarts(clients.own(), &one.namespace, &one.name));
@@ -225,7 +236,9 @@ async fn drawn(
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let sees = |namespace: &str| caller.sees(namespace);
-    Ok(Json(charts::charts(app.prometheus.as_ref(), &wanted, now.as_secs_f64(), &sees).await))
+    let mut drawn = charts::charts(app.prometheus.as_ref(), &wanted, now.as_secs_f64(), &sees).await;
+    redact::addresses::sources(&mut drawn.sources, caller.sight());
+    Ok(Json(drawn))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

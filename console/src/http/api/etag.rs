@@ -1,18 +1,38 @@
+use std::sync::Arc;
+
 use axum::{
     body::{Body, HttpBody, to_bytes},
     extract::Request,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
+    middleware,
     response::{IntoResponse, Response},
+    routing::MethodRouter,
 };
-use sha2::{Digest, Sha256};
+
+use crate::{app::App, live::version};
 
 /// Answers up to this size get a tag; a larger one would have to be held a second time.
 const MAX_TAGGED: u64 = 16 * 1024 * 1024;
+/// Lets the reader's own browser keep an answer, and show it only after it asked whether it still holds.
+pub(super) const KEPT: &str = "private, no-cache";
+
+/// Lets a browser keep what a route answers, so that it can be told that nothing changed. All other answers of the API are
+/// kept nowhere: what is about persons, and what objects, logs and traces quote.
+pub(super) fn kept(handler: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    handler.layer(middleware::from_fn(keep))
+}
+
+async fn keep(request: Request, next: middleware::Next) -> Response {
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::OK {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(KEPT));
+    }
+    response
+}
 
 /// Gives each answer that can be read whole a tag (RFC 9110, 8.8.3), and answers 304 to whoever has it already. The tag is
 /// weak: the bytes differ by compression.
-pub(super) async fn unless_known(request: Request, next: Next) -> Response {
+pub(super) async fn unless_known(request: Request, next: middleware::Next) -> Response {
     if request.method() != Method::GET {
         return next.run(request).await;
     }
@@ -31,20 +51,16 @@ pub(super) async fn unless_known(request: Request, next: Next) -> Response {
         parts.headers.insert(header::ETAG, value);
     }
     if known.is_some_and(|known| has(&known, &tag)) {
-        let headers: HeaderMap = parts
-            .headers
-            .into_iter()
-            .filter_map(|(name, value)| name.filter(|name| *name == header::ETAG).map(|name| (name, value)))
-            .collect();
-        return (StatusCode::NOT_MODIFIED, headers).into_response();
+        // What an answer without its body says as well (RFC 9110, 15.4.5).
+        let stays = [header::ETAG, header::CACHE_CONTROL];
+        let told = stays.into_iter().filter_map(|name| parts.headers.remove(&name).map(|value| (name, value)));
+        return (StatusCode::NOT_MODIFIED, HeaderMap::from_iter(told)).into_response();
     }
     Response::from_parts(parts, Body::from(body))
 }
 
 fn tag(body: &[u8]) -> String {
-    let hash = Sha256::digest(body);
-    let digits: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("W/\"{digits}\"")
+    format!("W/\"{}\"", version(body))
 }
 
 /// Whether `If-None-Match` names the tag, compared weakly.
@@ -55,7 +71,29 @@ fn has(known: &HeaderValue, tag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{HeaderValue, has, tag};
+    use axum::{Router, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_may_be_kept_is_asked_for_with_its_tag() {
+        let kept = get(|| async { "rows" }).layer(middleware::from_fn(keep));
+        let router: Router = Router::new()
+            .route("/list", kept)
+            .route("/secret", get(|| async { "rows" }))
+            .layer(middleware::from_fn(unless_known));
+        let ask = async |path: &str, known: &str| {
+            let request = Request::get(path).header(header::IF_NONE_MATCH, known).body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            let caching = response.headers().get(header::CACHE_CONTROL).map(|value| value.to_str().unwrap().to_owned());
+            (response.status().as_u16(), caching.unwrap_or_default())
+        };
+        let tag = tag(b"rows");
+        assert_eq!(ask("/list", "\"x\"").await, (200, KEPT.to_owned()));
+        assert_eq!(ask("/list", &tag).await, (304, KEPT.to_owned()), "or it would be kept nowhere the next time");
+        assert_eq!(ask("/secret", "\"x\"").await, (200, String::new()));
+    }
 
     #[test]
     fn a_tag_is_found_among_others() {

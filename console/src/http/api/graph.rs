@@ -13,13 +13,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use weft_model::graph::{Graph, SeriesAnswer, View};
 
-use super::{ApiError, a_minute, checked_window};
+use super::{ApiError, a_minute, checked_window, etag};
 use crate::{
     app::App,
     auth::Caller,
     clock::now_ms,
     graph::{Answer, Ask, series},
     http::routes::Shaped,
+    redact,
 };
 
 /// Most namespaces that one graph can be narrowed to.
@@ -105,7 +106,7 @@ fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
             .flat_map(|value| value.split(','))
             .any(|value| value.split(';').next().unwrap_or_default().trim() == wanted)
     };
-    let etag = HeaderValue::from_str(&answer.etag).ok();
+    let tag = HeaderValue::from_str(&answer.etag).ok();
     let mut response = if has(header::IF_NONE_MATCH, &answer.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -118,8 +119,9 @@ fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
         response
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if let Some(etag) = etag {
-        response.headers_mut().insert(header::ETAG, etag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(etag::KEPT));
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
     }
     response
 }
@@ -163,7 +165,7 @@ pub(super) async fn series(
             "Give the id of one node as `node`, or of one edge as `edge`, as the graph has them.".to_owned(),
         ));
     };
-    let view = app.view();
+    let (view, sight) = (app.view(), caller.sight());
     // Whoever may not see it learns nothing, not even whether it is there.
     if !subject.namespaces(&view.estate).iter().all(|namespace| caller.sees(namespace)) {
         return Err(ApiError::not_found(
@@ -173,5 +175,7 @@ pub(super) async fn series(
     }
     let window_s = checked_window(query.window)?;
     let at_ms = query.at.map(checked_moment).transpose()?;
-    Ok(Json(series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await))
+    let mut drawn = series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await;
+    redact::addresses::sources(&mut drawn.sources, sight);
+    Ok(Json(drawn))
 }

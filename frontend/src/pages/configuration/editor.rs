@@ -181,7 +181,7 @@ impl Draft {
                     let until = result.undo_until_ms as f64;
                     let text = format!("{} {} {word}", result.object.kind, result.object.name);
                     app.toast(text, false, (until > 0.0).then_some((result.id, until)));
-                    app.config.update_with(api::config().await);
+                    app.config.update_with(api::config().await.map(|list| list.value));
                     match edit.action {
                         Action::Delete => app.change(|view| view.select.clear()),
                         Action::Create => app.change(|view| view.select = super::key(&result.object)),
