@@ -201,8 +201,9 @@ fn forget_token(app: App) {
     }
 }
 
-/// Asks who came back, until there is an answer, or until they left again. Where nobody did, the page begins anew, with the way to sign in: unlike a
-/// session that ends under the eyes of whoever has it, what stands here waits for nobody. What they typed is kept as drafts.
+/// Asks who came back, until there is an answer, or until they left again. Where nobody did, the page begins anew, with the
+/// way to sign in: unlike a session that ends under the eyes of whoever has it, what stands here waits for nobody. What they
+/// typed is kept as drafts.
 fn ask(app: App, problem: RwSignal<Option<Problem>>, visits: StoredValue<Visits>, visit: Visits) {
     spawn_local(async move {
         let answer = api::session().await;
