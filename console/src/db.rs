@@ -19,7 +19,7 @@ use sqlx::migrate::Migrator;
 
 pub use self::{
     address::DatabaseUrl,
-    audit::{Audit, AuditFilter, AuditRecord},
+    audit::{Audit, AuditAbout, AuditFilter, AuditRecord, MAX_OBJECTS},
     edits::{Edit, Edits},
     error::DbError,
     logins::{LoginRecord, Logins},

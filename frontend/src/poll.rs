@@ -10,8 +10,7 @@ use crate::{
 /// How often, in milliseconds.
 const EVERY_MS: f64 = 5_000.0;
 
-/// Asks `ask` about `key` now, whenever it changes, and every five seconds unless the page is paused. What was known of
-/// another key is forgotten at once; an error keeps what was known of this one.
+/// Asks `ask` about `key` now, whenever it changes, and every five seconds unless the page is paused.
 pub fn poll<K, T, F>(
     key: Memo<K>,
     ask: impl Fn(K) -> F + Copy + Send + Sync + 'static,
@@ -21,13 +20,33 @@ where
     T: Send + Sync + 'static,
     F: Future<Output = Answer<T>> + 'static,
 {
+    let tick = every(EVERY_MS);
+    follow(key, move || _ = tick.get(), ask)
+}
+
+/// Changes every so many milliseconds, unless the page is paused.
+pub fn every(ms: f64) -> Memo<u64> {
     let app = app();
+    Memo::new(move |known: Option<&u64>| match (app.paused.get(), known) {
+        (Some(_), Some(known)) => *known,
+        _ => (app.now.get() / ms) as u64,
+    })
+}
+
+/// Asks `ask` about `key` now, whenever it changes, and whenever what `again` reads does. What was known of another key is
+/// forgotten at once; an error keeps what was known of this one.
+pub fn follow<K, T, F>(
+    key: Memo<K>,
+    again: impl Fn() + 'static,
+    ask: impl Fn(K) -> F + Copy + Send + Sync + 'static,
+) -> (RwSignal<Load<T>>, Callback<()>)
+where
+    K: Clone + PartialEq + Send + Sync + 'static,
+    T: Send + Sync + 'static,
+    F: Future<Output = Answer<T>> + 'static,
+{
     let load: RwSignal<Load<T>> = RwSignal::default();
     let current: StoredValue<Option<K>> = StoredValue::new(None);
-    let tick = Memo::new(move |known: Option<&u64>| match (app.paused.get(), known) {
-        (Some(_), Some(known)) => *known,
-        _ => (app.now.get() / EVERY_MS) as u64,
-    });
     let asked = move |key: K| {
         if current.with_value(|known| known.as_ref() != Some(&key)) {
             current.set_value(Some(key.clone()));
@@ -42,8 +61,8 @@ where
         });
     };
     Effect::new(move |_| {
-        // Read, not only tracked: a memo that nobody has read follows nothing yet.
-        let _ = tick.get();
+        // Reads, and does not only track: a memo that nobody has read follows nothing yet.
+        again();
         asked(key.get());
     });
     (load, Callback::new(move |()| asked(key.get_untracked())))

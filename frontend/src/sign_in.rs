@@ -32,6 +32,19 @@ pub fn looks(info: &SessionInfo, known: Option<&Person>, owner: Option<&str>) ->
     }
 }
 
+/// Comings and goings of whoever looks at a page that the browser keeps. A question of before, whose answer comes after the
+/// page was left and shown again, says who looked then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Visits(u64);
+
+impl Visits {
+    /// The page was left, or is shown again: no question of before counts any more.
+    pub fn turn(&mut self) -> Self {
+        self.0 += 1;
+        *self
+    }
+}
+
 /// What a code of `/auth` means, and what to do.
 pub fn words(code: &str) -> (&'static str, &'static str) {
     match code {
@@ -100,6 +113,18 @@ mod tests {
         assert_eq!(by("", &guest, Some("")), Looks::Same);
         assert_eq!(by("", &ada, Some("ada")), Looks::Nobody, "what is hers waits for her");
         assert_eq!(looks(&answer(None), Some(&ada), Some("ada")), Looks::Nobody);
+    }
+
+    #[test]
+    fn an_answer_of_before_says_nothing_of_who_came() {
+        let mut visits = Visits::default();
+        visits.turn();
+        let asked = visits.turn();
+        assert_eq!(asked, visits, "whoever came is asked about");
+        visits.turn();
+        assert_ne!(asked, visits, "they left before the answer");
+        visits.turn();
+        assert_ne!(asked, visits, "and somebody came");
     }
 
     #[test]

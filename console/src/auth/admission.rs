@@ -262,7 +262,7 @@ fn away(kind: &str, title: String) -> ApiError {
         StatusCode::SERVICE_UNAVAILABLE,
         kind,
         title,
-        "Try again in a moment; nothing is wrong with the token.",
+        "Try again in a moment; it is not known that anything is wrong with how you came.",
     )
 }
 

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
 
 use weft_model::{
     ObjectRef,
@@ -17,6 +17,8 @@ pub const MAX_ENTRIES: u64 = 100_000;
 const FEWER: [Action; 4] = [Action::SignIn, Action::SignOut, Action::SignInRefused, Action::Denied];
 /// Old entries are deleted after every so many new ones.
 const PRUNE_EVERY: u64 = 64;
+/// Objects that one statement can ask about.
+pub const MAX_OBJECTS: usize = 64;
 /// Entries given at once.
 const MAX_PAGE: usize = 200;
 /// Bytes kept of a diff; a longer one is cut, and says so.
@@ -64,7 +66,38 @@ pub struct AuditFilter {
     pub from_ms: Option<u64>,
     /// Not after.
     pub to_ms: Option<u64>,
+    /// About these objects.
+    pub about: Option<AuditAbout>,
 }
+
+/// What entries are about, of several objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditAbout {
+    /// Kind, namespace and name of each; at most [`MAX_OBJECTS`].
+    pub objects: Vec<[String; 3]>,
+    /// Whatever was deleted in one of these namespaces counts, too.
+    pub deleted_in: [String; 2],
+}
+
+const FITS: &str = "SELECT * FROM audit WHERE ($1 IS NULL OR who = $1) AND ($2 IS NULL OR namespace = $2) \
+    AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR kind = $4) AND ($5 IS NULL OR name = $5) \
+    AND ($6 IS NULL OR at_ms >= $6) AND ($7 IS NULL OR at_ms <= $7) AND ($8 IS NULL OR id < $8) \
+    AND ($10 IS NULL OR address = $10)";
+const NEWEST: &str = "ORDER BY id DESC LIMIT $9";
+
+/// Entries about anything.
+static ANY: LazyLock<String> = LazyLock::new(|| format!("{FITS} {NEWEST}"));
+/// Entries about some objects. Each part finds its entries by an index, so that long entries are not read to be left out.
+static ABOUT: LazyLock<String> = LazyLock::new(|| {
+    let triple = |nth: usize| format!("(${}, ${}, ${})", nth + 13, nth + 14, nth + 15);
+    let triples: Vec<String> = (0..MAX_OBJECTS).map(|object| triple(object * 3)).collect();
+    format!(
+        "{FITS} AND id IN (SELECT id FROM audit WHERE (kind, namespace, name) IN (VALUES {}) \
+         UNION SELECT id FROM audit WHERE action = '{}' AND namespace IN ($11, $12)) {NEWEST}",
+        triples.join(", "),
+        Action::Delete.as_str()
+    )
+});
 
 /// Who did what. Entries are added and grow old; nothing changes one.
 #[derive(Clone, Debug)]
@@ -142,7 +175,7 @@ impl Audit {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, DbError> {
         let action = filter.action.map(|action| action.as_str().to_owned());
-        let values: [Value; 10] = [
+        let mut values: Vec<Value> = vec![
             (&filter.who).into(),
             (&filter.namespace).into(),
             (&action).into(),
@@ -154,17 +187,14 @@ impl Audit {
             limit.min(MAX_PAGE).into(),
             Value::Text(filter.address.map(written)),
         ];
-        let rows = self
-            .database
-            .rows(
-                "SELECT * FROM audit WHERE ($1 IS NULL OR who = $1) AND ($2 IS NULL OR namespace = $2) \
-                 AND ($3 IS NULL OR action = $3) AND ($4 IS NULL OR kind = $4) AND ($5 IS NULL OR name = $5) \
-                 AND ($6 IS NULL OR at_ms >= $6) AND ($7 IS NULL OR at_ms <= $7) AND ($8 IS NULL OR id < $8) \
-                 AND ($10 IS NULL OR address = $10) \
-                 ORDER BY id DESC LIMIT $9",
-                values,
-            )
-            .await?;
+        let sql = match &filter.about {
+            None => ANY.as_str(),
+            Some(about) => {
+                values.extend(about.values());
+                ABOUT.as_str()
+            }
+        };
+        let rows = self.database.rows(sql, values).await?;
         rows.iter().map(read).collect()
     }
 
@@ -172,6 +202,15 @@ impl Audit {
     pub async fn count(&self) -> Result<u64, DbError> {
         let row = self.database.row("SELECT COUNT(*) AS held FROM audit", []).await?;
         row.map_or(Ok(0), |row| row.number("held"))
+    }
+}
+
+impl AuditAbout {
+    /// As many as the statement has places for; no object has an empty kind.
+    fn values(&self) -> impl Iterator<Item = Value> {
+        let named = self.objects.iter().flatten().map(|part| part.as_str());
+        let empty = std::iter::repeat_n("", MAX_OBJECTS * 3);
+        self.deleted_in.iter().map(String::as_str).chain(named.chain(empty).take(MAX_OBJECTS * 3)).map(Value::from)
     }
 }
 

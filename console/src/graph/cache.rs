@@ -5,7 +5,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use weft_model::graph::{Progress, Quantiles};
 
 use super::{Details, Observed, clusters, details::detail, observe, queries::WHOLE_S};
@@ -85,7 +85,7 @@ struct Slot {
 pub struct GraphCache {
     prometheus: Option<Prometheus>,
     slots: Mutex<BTreeMap<Moment, (Instant, Arc<Slot>)>>,
-    completed: Arc<Notify>,
+    completed: watch::Sender<()>,
     own_cluster: Arc<str>,
     /// Whether several clusters were ever told apart; `None` before anything was observed.
     told: Mutex<Option<bool>>,
@@ -100,7 +100,7 @@ impl GraphCache {
         Self {
             prometheus,
             slots: Mutex::default(),
-            completed: Arc::default(),
+            completed: watch::Sender::new(()),
             own_cluster: OWN_CLUSTER.into(),
             told: Mutex::default(),
         }
@@ -142,9 +142,9 @@ impl GraphCache {
         self.rates(Moment::last(window_s)).await
     }
 
-    /// Waits until quantiles have arrived that were pending.
-    pub async fn completed(&self) {
-        self.completed.notified().await;
+    /// Changes whenever quantiles arrive that were pending, also while whoever follows it is at something else.
+    pub fn completed(&self) -> watch::Receiver<()> {
+        self.completed.subscribe()
     }
 
     /// Rates, errors and locks of a moment, at most a few seconds old.
@@ -260,7 +260,7 @@ impl GraphCache {
                 late.asking = false;
                 drop(late);
                 slot.arrived.notify_waiters();
-                completed.notify_waiters();
+                completed.send_replace(());
             });
         }
         known.map(|(_, details)| details)
@@ -286,7 +286,20 @@ impl GraphCache {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
+
+    #[tokio::test]
+    async fn quantiles_that_arrive_between_two_looks_are_not_missed() {
+        let cache = GraphCache::new(None);
+        let mut followers = [cache.completed(), cache.completed()];
+        cache.completed.send_replace(());
+        for completed in &mut followers {
+            assert_eq!(completed.changed().now_or_never().map(|changed| changed.is_ok()), Some(true));
+            assert!(completed.changed().now_or_never().is_none(), "each is told once");
+        }
+    }
 
     #[test]
     fn whoever_did_not_answer_is_asked_again_soon() {

@@ -113,7 +113,7 @@ impl Making {
 /// Refreshes what pages show every second and a half, and at once when configuration changes; rests while nobody
 /// listens. Ends at shutdown.
 pub async fn refresh(app: Arc<App>) {
-    let mut config = app.config.clone();
+    let (mut config, mut completed) = (app.config.clone(), app.graphs.completed());
     let mut sent: BTreeMap<&'static str, Arc<str>> = BTreeMap::new();
     let mut making = Making::default();
     let mut tick = tokio::time::interval(INTERVAL);
@@ -135,7 +135,7 @@ pub async fn refresh(app: Arc<App>) {
                 }
             }
             // Quantiles that were pending are here: pages need not wait for them any longer.
-            () = app.graphs.completed() => {
+            Ok(()) = completed.changed() => {
                 for graph in app.live.watched() {
                     making.renew(&app, Part::Graph(graph));
                 }

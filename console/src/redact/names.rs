@@ -143,13 +143,13 @@ mod tests {
                 "spec": {"host": host, "exportTo": [".", "ledger"], "subsets": [{"name": "v1", "labels": {}}]}}),
             serde_json::json!({"apiVersion": networking, "kind": "VirtualService",
                 "metadata": {"name": "cart", "namespace": "shop"},
-                "spec": {"hosts": [host], "exportTo": [".", "till"],
+                "spec": {"hosts": [host], "exportTo": [".", "cashier"],
                     "http": [{"route": [{"destination": {"host": host, "subset": "v1"}}]}]}}),
         ];
         let mut store = weft_mesh::Store::new(weft_mesh::Settings::default());
         let put = |one| weft_api::Change::Put(weft_api::parse(one, "default").unwrap().object.into());
         store.apply(objects.iter().map(put).collect());
-        let names = ["vault", "ledger", "till"];
+        let names = ["vault", "ledger", "cashier"];
         let mut found = weft_lint::analyze(&store.snapshot(), &weft_lint::Options::default());
         found.retain(|finding| finding.object.as_ref().is_some_and(|object| object.namespace == "shop"));
         let text = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");

@@ -12,7 +12,7 @@ use weft_model::{
 use super::modal::Modal;
 use crate::{
     api, browser, drafts,
-    sign_in::{Looks, looks},
+    sign_in::{Looks, Visits, looks},
     state::{App, app},
 };
 
@@ -138,23 +138,36 @@ pub fn on_return(act: impl Fn() + 'static) {
     on_cleanup(move || back.remove());
 }
 
+/// Runs `act` whenever the page is left and kept for the browser's way back, for as long as the component that asks for it.
+pub fn on_leave(act: impl Fn() + 'static) {
+    let left = window_event_listener(ev::pagehide, move |event| {
+        if event.persisted() {
+            act();
+        }
+    });
+    on_cleanup(move || left.remove());
+}
+
 /// Lies over a page that was left and is shown again as it was, until it is known who came back to it: it may be somebody
 /// else. It is there before the page is left, so that not even the first picture shows what the last one saw.
 #[component]
 pub fn Cover() -> impl IntoView {
     let app = app();
     let problem = RwSignal::new(None::<Problem>);
+    let visits = StoredValue::new(Visits::default());
     let is_somebodys = move || app.person.with_untracked(Option::is_some);
-    let left = window_event_listener(ev::pagehide, move |event| {
-        if event.persisted() && is_somebodys() {
+    on_leave(move || {
+        visits.update_value(|visits| _ = visits.turn());
+        forget_token(app);
+        if is_somebodys() {
             cover(true);
         }
     });
-    on_cleanup(move || left.remove());
     on_return(move || {
-        if is_somebodys() {
+        let visit = visits.try_update_value(Visits::turn);
+        if let Some(visit) = visit.filter(|_| is_somebodys()) {
             cover(true);
-            ask(app, problem);
+            ask(app, problem, visits, visit);
         }
     });
     let words = move || match problem.get() {
@@ -178,11 +191,26 @@ fn cover(covered: bool) {
     let _ = if covered { body.set_attribute("data-covered", "") } else { body.remove_attribute("data-covered") };
 }
 
-/// Asks who came back, until there is an answer. Where nobody did, the page begins anew, with the way to sign in: unlike a
-/// session that ends under the eyes of whoever has it, what stands here waits for nobody. What they typed is kept as drafts.
-fn ask(app: App, problem: RwSignal<Option<Problem>>) {
+/// A token is for whoever gave it, for as long as they are there: a reload forgets it, and so does leaving.
+fn forget_token(app: App) {
+    api::give_token("");
+    // With what is typed there.
+    app.signing.set(false);
+    if app.who.with_untracked(Option::is_some) {
+        app.who.set(None);
+    }
+}
+
+/// Asks who came back, until there is an answer, or until they left again. Where nobody did, the page begins anew, with the
+/// way to sign in: unlike a session that ends under the eyes of whoever has it, what stands here waits for nobody. What they
+/// typed is kept as drafts.
+fn ask(app: App, problem: RwSignal<Option<Problem>>, visits: StoredValue<Visits>, visit: Visits) {
     spawn_local(async move {
-        match api::session().await {
+        let answer = api::session().await;
+        if visits.try_get_value() != Some(visit) {
+            return;
+        }
+        match answer {
             Ok(info) => match take(app, info) {
                 Looks::Same => {
                     problem.set(None);
@@ -194,7 +222,7 @@ fn ask(app: App, problem: RwSignal<Option<Problem>>) {
             },
             Err(refused) => {
                 problem.set(Some(refused));
-                set_timeout(move || ask(app, problem), LOOK_EVERY);
+                set_timeout(move || ask(app, problem, visits, visit), LOOK_EVERY);
             }
         }
     });

@@ -12,6 +12,10 @@ const PARTS: (u32, u32) = (4, 3);
 /// How much of the board the sheet that is seen covers at least, as a part of its area. Beside it there is nothing to see.
 const COVERED: f64 = 0.6;
 
+/// How (`visibility`) the sheet that is seen and the other one are styled. What is seen is so only together with all that it
+/// lies in: a page that is covered until it is known who came back to it hides everything.
+pub const SEEN: [&str; 2] = ["inherit", "hidden"];
+
 /// Which sheet is seen, of which view it is, and how far the other one is.
 #[derive(Default)]
 pub struct Sheets {
@@ -137,6 +141,11 @@ mod tests {
         for (scale, covers) in [(0.78, true), (0.77, false)] {
             assert_eq!(sheets.covers(view(scale, 50.0, 50.0), SIZE), covers, "{scale} as large");
         }
+    }
+
+    #[test]
+    fn a_page_that_is_hidden_hides_its_sheets() {
+        assert!(!SEEN.contains(&"visible"), "that would be seen through whatever hides the page");
     }
 
     #[test]

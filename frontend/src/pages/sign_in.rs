@@ -13,7 +13,7 @@ use crate::{
     components::{
         person,
         placeholder::{Failure, Skeleton},
-        session::{RIGHTS_EVERY, on_return},
+        session::{RIGHTS_EVERY, on_leave, on_return},
     },
     sign_in::{whom_to_ask, words},
 };
@@ -36,6 +36,23 @@ pub fn Gate() -> impl IntoView {
             }
         });
     };
+    // The page itself has a cover for this. Whoever has no rights is named here.
+    let names_somebody = move || {
+        session.with_untracked(|known| match known {
+            Some(Ok(info)) => info.person.as_ref().is_some_and(|person| !person.sees_any),
+            _ => false,
+        })
+    };
+    on_leave(move || {
+        if names_somebody() {
+            session.set(None);
+        }
+    });
+    on_return(move || {
+        if session.with_untracked(Option::is_none) {
+            ask();
+        }
+    });
     let place = browser::path();
     move || match (session.get(), place.as_str()) {
         (None, _) => view! { <Alone><Skeleton words="Asking who you are …" rows=3 /></Alone> }.into_any(),
@@ -159,7 +176,6 @@ fn Back() -> impl IntoView {
 #[component]
 fn NoRights(person: Person, by_cluster: bool, look: Callback<()>) -> impl IntoView {
     let remedy = whom_to_ask(&person.name, by_cluster);
-    on_return(move || look.run(()));
     let every = set_interval_with_handle(move || look.run(()), RIGHTS_EVERY).ok();
     on_cleanup(move || {
         if let Some(every) = every {

@@ -142,6 +142,7 @@ fn file(name: &'static str, body: impl IntoResponse, uri: &Uri, next: Option<&st
 async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Result<AuditList, ApiError> {
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let namespaces: Vec<&str> = wanted.namespace.split(',').filter(|name| !name.is_empty()).collect();
+    let about = About::read(&app.view(), caller, &wanted.about)?;
     let filter = AuditFilter {
         who: some(&wanted.who),
         address: wanted.address,
@@ -151,13 +152,13 @@ async fn page(app: &App, caller: &Caller, wanted: &Wanted, limit: usize) -> Resu
         name: some(&wanted.name),
         from_ms: wanted.from_ms,
         to_ms: wanted.to_ms,
+        about: about.as_ref().and_then(About::in_database),
     };
     let in_scope = |entry: &AuditEntry| match &entry.object {
         _ if namespaces.is_empty() => true,
         Some(object) => namespaces.contains(&object.namespace.as_str()),
         None => false,
     };
-    let about = About::read(&app.view(), caller, &wanted.about)?;
     let fits = |entry: &AuditEntry| in_scope(entry) && about.as_ref().is_none_or(|about| about.covers(entry));
     let mut list = AuditList::default();
     let (mut before, mut looked_at, mut bytes) = (wanted.cursor, 0, 0);

@@ -1,6 +1,6 @@
 //! Edits, audit, saved views.
 
-use weft_console::db::{AuditFilter, AuditRecord, Edit, State, ViewRecord};
+use weft_console::db::{self, AuditAbout, AuditFilter, AuditRecord, Edit, State, ViewRecord};
 use weft_model::{
     ObjectRef,
     audit::{Action, How},
@@ -151,6 +151,28 @@ async fn the_audit_is_filtered_and_paged() {
         assert_eq!(second[0].object.as_ref().unwrap().name, harmless, "Postgres has no NUL in texts");
         assert_eq!((second[0].how, second[0].diff.as_str()), (How::Session, "-a\n+b"));
         assert_eq!(audit.list(&any(), None, 1_000_000).await.unwrap().len(), 5);
+
+        let about = |objects: &[&ObjectRef], deleted_in: [&str; 2]| {
+            let key = |object: &&ObjectRef| [&object.kind, &object.namespace, &object.name].map(Clone::clone);
+            let objects = objects.iter().map(key).collect();
+            Some(AuditAbout { objects, deleted_in: deleted_in.map(str::to_owned) })
+        };
+        assert_eq!(times(AuditFilter { about: about(&[&orders()], ["", ""]), ..any() }).await, [50, 40, 20]);
+        assert_eq!(
+            times(AuditFilter { about: about(&[&orders(), &billing], ["", ""]), ..any() }).await,
+            [50, 40, 30, 20]
+        );
+        assert_eq!(
+            times(AuditFilter { about: about(&[], ["billing", ""]), ..any() }).await,
+            [0; 0],
+            "it was no deletion"
+        );
+        let adas = AuditFilter { who: Some("ada".into()), about: about(&[&orders()], ["", ""]), ..any() };
+        assert_eq!(times(adas).await, [50, 20]);
+        audit.record(&record(60, "ada", Action::Delete, Some(billing.clone()))).await.unwrap();
+        assert_eq!(times(AuditFilter { about: about(&[], ["", "billing"]), ..any() }).await, [60]);
+        let many = vec![&billing; db::MAX_OBJECTS];
+        assert_eq!(times(AuditFilter { about: about(&many, ["", ""]), ..any() }).await, [60, 30]);
     })
     .await;
 }

@@ -14,7 +14,7 @@ use crate::{
         picture::Picture,
         render::{Emphasis, Painter, Ready, SPECKS},
         scene::{Choice, Hit, Path, Scene},
-        sheets::Sheets,
+        sheets::{SEEN, Sheets},
         viewport::Viewport,
         worker::Maker,
     },
@@ -367,9 +367,6 @@ impl State {
         }
     }
 }
-
-/// How a canvas is told that it is seen, or not.
-const SEEN: [&str; 2] = ["visible", "hidden"];
 
 fn split(hit: Option<Hit>) -> (Option<usize>, Option<usize>) {
     match hit {

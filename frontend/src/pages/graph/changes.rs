@@ -9,13 +9,15 @@ use crate::{
     components::{placeholder::Old, shape::Glyph},
     format,
     location::{Room, View},
-    poll::poll,
+    poll::{every, follow},
     queries::AuditQuery,
     state::app,
     words,
     workloads::about,
 };
 
+/// How often they are asked for at least, in milliseconds.
+const EVERY_MS: f64 = 30_000.0;
 /// Changes that are shown; the audit has the rest.
 const SHOWN: usize = 5;
 
@@ -33,7 +35,10 @@ fn Changed(about: String) -> impl IntoView {
         let (window_s, at_ms) = app.view.with(|view| (view.window_s.max(SHORTEST_S), view.graph.at_ms));
         (about.clone(), window_s, at_ms)
     });
-    let (load, retry) = poll(key, |(about, window_s, at_ms)| async move {
+    // What was changed here changes the configuration; the rest is that changes grow old and leave the window.
+    let (slowly, config) = (every(EVERY_MS), Memo::new(move |_| app.config.with(|load| load.at_ms)));
+    let again = move || _ = (slowly.get(), config.get());
+    let (load, retry) = follow(key, again, |(about, window_s, at_ms)| async move {
         let to_ms = (at_ms > 0).then_some(at_ms);
         let from_ms = to_ms.unwrap_or_else(|| browser::now() as u64).saturating_sub(window_s * 1000);
         let limit = Some(SHOWN + 1);

@@ -8,7 +8,13 @@ use weft_model::{
     details::Subject,
 };
 
-use crate::{auth::Caller, config::View, details::applies, http::ApiError};
+use crate::{
+    auth::Caller,
+    config::View,
+    db::{AuditAbout, MAX_OBJECTS},
+    details::applies,
+    http::ApiError,
+};
 
 /// What entries are to be about.
 #[derive(Debug, Default)]
@@ -18,6 +24,9 @@ pub(super) struct About {
     /// Where an object that is gone may have been about it.
     namespaces: BTreeSet<String>,
 }
+
+/// Names no namespace.
+const NONE: &str = "";
 
 impl About {
     /// Reads `workloads/NAMESPACE/NAME` and its sisters; `None` when nothing is said. What is not there and what the
@@ -41,6 +50,16 @@ impl About {
             objects: objects.into_iter().map(key).collect(),
             namespaces: [namespace.to_owned(), root].into(),
         }))
+    }
+
+    /// The same as a question to the database, whose answer may have more in it; `None` where there are too many objects for
+    /// that.
+    pub(super) fn in_database(&self) -> Option<AuditAbout> {
+        let mut namespaces = self.namespaces.iter().cloned();
+        let mut next = || namespaces.next().unwrap_or_else(|| NONE.to_owned());
+        let deleted_in = [next(), next()];
+        (self.objects.len() <= MAX_OBJECTS && namespaces.next().is_none())
+            .then(|| AuditAbout { objects: self.objects.iter().cloned().collect(), deleted_in })
     }
 
     /// Whether an entry is about it. Whom an object concerned that is gone is not known any more, so each counts that
