@@ -1,0 +1,151 @@
+use std::collections::BTreeSet;
+
+use kube::runtime::events::Reporter;
+use weft_mesh::{Settings, Store};
+
+use super::*;
+use crate::reconcile::{
+    fake::FakeApi,
+    findings::{by_object, tests::virtual_service},
+};
+
+const SERVICES: &str = "/apis/networking.istio.io/v1/virtualservices";
+
+fn found() -> Found {
+    let mut store = Store::new(Settings::default());
+    store.apply(vec![virtual_service("web", &json!({}))]);
+    by_object(&store.snapshot(), Vec::new())
+}
+
+fn status(name: &str) -> String {
+    format!("PATCH /apis/networking.istio.io/v1/namespaces/shop/virtualservices/{name}/status")
+}
+
+/// VirtualServices whose status others and we have written.
+fn written() -> FakeApi {
+    let of = |name: &str, manager: &str| {
+        json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": name, "namespace": "shop", "managedFields": [
+                {"manager": "kubectl", "operation": "Update"},
+                {"manager": manager, "operation": "Apply", "subresource": "status", "fieldsType": "FieldsV1",
+                    "fieldsV1": {"f:status": {"f:validationMessages": {}}}},
+            ]},
+            "status": {"validationMessages": [{"message": "something"}]},
+        })
+    };
+    let items = [of("ours", FIELD_MANAGER), of("theirs", "istiod")];
+    let api = FakeApi::default();
+    let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items});
+    api.answer(&format!("GET {SERVICES}"), list);
+    api
+}
+
+fn told(api: &FakeApi, names: &watch::Receiver<Names>) -> Told {
+    let recorder = Recorder::new(api.client(), Reporter { controller: "test".into(), instance: None });
+    Told::new(Cluster { client: api.client() }, recorder, names.clone())
+}
+
+#[test]
+fn findings_read_as_istios_messages() {
+    let found = found();
+    let (key, findings) = found.iter().next().unwrap();
+    assert_eq!(key.name, "web");
+    let told = messages(findings);
+    assert!(told[0]["message"].as_str().unwrap().contains("nowhere"), "{told}");
+    assert!(["ERROR", "WARNING"].contains(&told[0]["level"].as_str().unwrap()));
+    assert!(mentions(&told, &findings[0]) && !mentions(&json!([]), &findings[0]));
+}
+
+#[tokio::test]
+async fn only_what_we_wrote_is_taken_back() {
+    let api = written();
+    let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+    assert!(told(&api, &names).tell(found()).await);
+    assert_eq!(api.asked(&status("ours")).len(), 1);
+    assert_eq!(api.asked(&status("ours"))[0].get("status"), None);
+    assert!(api.asked(&status("theirs")).is_empty(), "what others say is theirs");
+    let said = &api.asked(&status("web"))[0]["status"]["validationMessages"];
+    assert!(said[0]["message"].as_str().unwrap().contains("nowhere"), "{said}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_listed_at_first_is_taken_back_later() {
+    let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+    let away = FakeApi::default();
+    away.refuse(&format!("GET {SERVICES}"), 503);
+    let mut told = told(&away, &names);
+    assert!(!told.tell(Found::new()).await, "it is to be tried again");
+    let api = written();
+    told.cluster = Cluster { client: api.client() };
+    assert!(told.tell(Found::new()).await);
+    assert_eq!(api.asked(&status("ours")).len(), 1);
+    assert!(told.tell(found()).await);
+    assert_eq!(api.asked(&format!("GET {SERVICES}")).len(), 1, "once is enough");
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_there_is_not_waited_for() {
+    let (_names, names) = watch::channel(Some(["default".to_owned()].into()));
+    let api = FakeApi::default();
+    for version in Kind::VirtualService.versions() {
+        api.refuse(&format!("GET /apis/networking.istio.io/{version}/virtualservices"), 404);
+    }
+    let mut told = told(&api, &names);
+    assert!(told.tell(Found::new()).await && told.tell(Found::new()).await);
+    assert_eq!(api.asked(&format!("GET {SERVICES}")).len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_told_once_the_last_mesh_goes() {
+    let api = FakeApi::default();
+    let (_names, names) = watch::channel(Some(BTreeSet::new()));
+    assert!(told(&api, &names).tell(found()).await);
+    assert!(api.asked(&status("web")).is_empty());
+}
+
+#[test]
+fn what_was_taken_back_is_not_told() {
+    let meta = |fields: Value| -> ObjectMeta {
+        let entry =
+            json!({"manager": FIELD_MANAGER, "operation": "Apply", "subresource": "status", "fieldsV1": fields});
+        serde_json::from_value(json!({"name": "web", "managedFields": [entry]})).unwrap()
+    };
+    assert!(is_told(&meta(json!({"f:status": {"f:validationMessages": {}}}))));
+    for left in [json!({}), json!({"f:status": {}}), json!({"f:status": {"f:conditions": {}}}), Value::Null] {
+        assert!(!is_told(&meta(left.clone())), "{left}");
+    }
+}
+
+#[tokio::test]
+async fn one_status_that_cannot_be_written_keeps_no_other() {
+    let api = written();
+    let cluster = Cluster { client: api.client() };
+    let gateway = json!({"metadata": {"name": "edge", "namespace": "shop", "managedFields": [
+        {"manager": FIELD_MANAGER, "fieldsV1": {"f:status": {"f:validationMessages": {}}}}]}});
+    let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": [gateway]});
+    api.answer("GET /apis/networking.istio.io/v1/gateways", list);
+    let edge = "PATCH /apis/networking.istio.io/v1/namespaces/shop/gateways/edge/status";
+    for refused in [status("ours"), edge.to_owned()] {
+        api.refuse(&refused, 500);
+    }
+    assert!(forget(&cluster).await.is_err());
+    assert_eq!((api.asked(&status("ours")).len(), api.asked(edge).len()), (1, 1), "whichever comes first");
+    let mut kept = kept(&cluster).await;
+    kept.sort();
+    assert_eq!(kept, ["Gateway shop/edge", "VirtualService shop/ours"]);
+}
+
+#[tokio::test]
+async fn everything_is_forgotten_with_the_last_mesh() {
+    let api = written();
+    let cluster = Cluster { client: api.client() };
+    assert_eq!(forget(&cluster).await.unwrap(), 1);
+    assert_eq!(api.asked(&status("ours"))[0].get("status"), None);
+    assert!(api.asked(&status("theirs")).is_empty());
+    // One that may not be written holds nothing up, an API server that is away does.
+    api.refuse(&status("ours"), 403);
+    assert_eq!(forget(&cluster).await.unwrap(), 0);
+    api.refuse(&status("ours"), 503);
+    assert_eq!(forget(&cluster).await.unwrap_err().reason, Reason::ApiUnavailable);
+}
