@@ -10,7 +10,8 @@ use weft_model::{
     Diagnostic, ObjectRef, Severity,
     canary::Canaries,
     config::{ConfigList, ConfigRow, Meta, Status},
-    mesh::{Drift, MeshState},
+    details::{Detail, SyncState},
+    mesh::{Drift, MeshState, ProxyDetail, ProxyRow},
     trace::{Span, Trace, TraceRow},
 };
 
@@ -107,7 +108,37 @@ pub fn mesh(mut state: MeshState, sight: &Sight) -> MeshState {
     let planes = state.control_planes.iter_mut().map(|plane| &mut plane.problem);
     planes.chain(problems).chain(notes).for_each(|note| addresses::note(note, sight));
     state.verdicts.iter_mut().for_each(|verdict| addresses::text(&mut verdict.text, sight));
+    state.proxies.iter_mut().for_each(|row| proxy_row(row, sight));
     state
+}
+
+/// The page of a workload and its sisters.
+pub fn detail(detail: &mut Detail, sight: &Sight) {
+    addresses::sources(&mut detail.sources, sight);
+    addresses::note(&mut detail.operator_problem, sight);
+    for instance in detail.instances.iter_mut().filter(|instance| instance.sync == SyncState::Unknown) {
+        addresses::text(&mut instance.words, sight);
+    }
+}
+
+/// The page of one proxy.
+pub fn proxy(detail: &mut ProxyDetail, sight: &Sight) {
+    drift(&mut detail.drift, sight);
+    proxy_row(&mut detail.row, sight);
+    detail.notes.iter_mut().for_each(|note| addresses::text(note, sight));
+    for (_, command) in detail.commands.iter_mut().filter(|_| *sight != Sight::All) {
+        command.truncate(command.find(" --operator-admin ").unwrap_or(command.len()));
+    }
+}
+
+/// One that is not known is so because the operator has no answer; what a proxy refused is told in its own words.
+fn proxy_row(row: &mut ProxyRow, sight: &Sight) {
+    if row.sync == SyncState::Unknown {
+        addresses::text(&mut row.words, sight);
+    }
+    if *sight != Sight::All {
+        row.control_plane.clear();
+    }
 }
 
 /// Whether a workload (`namespace/name`) is named.
@@ -116,7 +147,7 @@ pub fn sees_workload(workload: &str, sight: &Sight) -> bool {
 }
 
 /// What a proxy's differences are made from; of objects that are not seen only how many they are.
-pub fn drift(drift: &mut [Drift], sight: &Sight) {
+fn drift(drift: &mut [Drift], sight: &Sight) {
     for one in drift {
         let all = one.origins.len();
         one.origins.retain(|object| sight.sees(&object.namespace));
@@ -162,6 +193,36 @@ mod tests {
 
     fn shop() -> Sight {
         Sight::Only(["shop".to_owned()].into())
+    }
+
+    #[test]
+    fn a_proxy_tells_where_its_control_plane_is_to_whoever_sees_the_mesh() {
+        let url = "http://10.0.0.2:15014";
+        let why = format!("The operator at {url} cannot be reached (refused)");
+        let row = ProxyRow {
+            sync: SyncState::Unknown,
+            words: why.clone(),
+            control_plane: url.to_owned(),
+            ..ProxyRow::default()
+        };
+        let command = format!("weft proxy-status cart.shop --operator-admin {url}");
+        let whole = ProxyDetail {
+            row: row.clone(),
+            notes: vec![why],
+            commands: vec![(String::new(), command)],
+            ..ProxyDetail::default()
+        };
+        let mut shown = whole.clone();
+        proxy(&mut shown, &shop());
+        assert!(!format!("{shown:?}").contains("10.0.0.2"), "{shown:?}");
+        assert_eq!(shown.notes, ["The operator cannot be reached (refused)"]);
+        assert_eq!(shown.commands[0].1, "weft proxy-status cart.shop");
+        let mut shown = whole.clone();
+        proxy(&mut shown, &Sight::All);
+        assert_eq!(shown, whole);
+        let mut refused = ProxyRow { sync: SyncState::Refused, words: "no https://keys".to_owned(), ..row };
+        proxy_row(&mut refused, &shop());
+        assert_eq!(refused.words, "no https://keys");
     }
 
     #[test]

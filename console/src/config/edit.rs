@@ -19,7 +19,7 @@ pub use self::{
     error::ObjectEditError,
     undos::{Done, Undos},
 };
-use super::{View, findings, hypothetical, owner};
+use super::{View, findings, hypothetical, owner, revision_in};
 use crate::{
     audit::AuditLog,
     auth::{Caller, Verb},
@@ -181,15 +181,13 @@ impl ObjectEditor {
     /// Takes an edit back, as long as what it left is still there, and writes that down; gives the revision then.
     pub async fn undo(&self, id: &str, done: &Done, caller: &Caller) -> Result<String, ObjectEditError> {
         let access = Access { index: None, credential: caller.credential() };
-        let (before, key) = (self.views.borrow().clone(), ObjectKey::from(&done.object));
         let revision = self.documents.undo(access, &done.undo).await?;
         self.audit.record(caller, audit::Action::Undo, Some(&done.object), "", "").await;
         self.undos.forget(id).await;
-        let was = before.snapshot.object(&key).cloned();
-        let content = |object: Option<&Arc<Object>>| object.map(|object| object.content.clone());
-        self.metrics.edited(move |snapshot, _| content(snapshot.object(&key)) != content(was.as_ref()));
+        let wanted = (done.object.clone(), revision.clone());
+        self.metrics.edited(move |snapshot, index| revision_in(snapshot, index, &wanted.0) == wanted.1);
         let mut views = self.views.clone();
-        let shows = views.wait_for(|view| view.version > before.version);
+        let shows = views.wait_for(|view| view.revision(&done.object) == revision);
         let _ = tokio::time::timeout(VISIBLE_WITHIN, shows).await;
         Ok(revision)
     }

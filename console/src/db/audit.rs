@@ -23,8 +23,11 @@ pub const MAX_OBJECTS: usize = 64;
 const MAX_PAGE: usize = 200;
 /// Bytes kept of a diff; a longer one is cut, and says so.
 const MAX_DIFF: usize = 64 * 1024;
-/// Bytes kept of a sentence or a name.
+/// Bytes kept of a sentence or of who somebody is.
 const MAX_TEXT: usize = 4 * 1024;
+/// Bytes kept of each part of an object's name. No object has longer ones, but whoever is refused may have asked for any, and
+/// an entry of an index takes no more than 2.7 kB in Postgres.
+const MAX_NAME: usize = 512;
 
 /// Something that somebody does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +124,7 @@ impl Audit {
     pub async fn record(&self, record: &AuditRecord) -> Result<u64, DbError> {
         let object = record.object.as_ref();
         let part = |part: fn(&ObjectRef) -> &String| {
-            object.map_or(Value::Text(None), |object| cut(part(object), MAX_TEXT).into())
+            object.map_or(Value::Text(None), |object| cut(part(object), MAX_NAME).into())
         };
         let values = [
             record.at_ms.into(),

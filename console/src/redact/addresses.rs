@@ -40,7 +40,8 @@ pub fn without(text: &str) -> String {
             said.push_str(word);
             continue;
         };
-        let start = word[..scheme].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+        let sign = word[..scheme].char_indices().rfind(|(_, c)| !c.is_ascii_alphanumeric());
+        let start = sign.map_or(0, |(at, c)| at + c.len_utf8());
         let end = word.trim_end_matches(['"', ')', ';', ',', ':', '.']).len();
         let spared = start == 0 && said.ends_with(" at");
         if spared {
@@ -54,7 +55,29 @@ pub fn without(text: &str) -> String {
         }
         said.push_str(&word[end.max(start)..]);
     }
-    said
+    // Whoever refuses a certificate names the host once more.
+    hosts(text).fold(said, |said, host| unnamed(&said, host))
+}
+
+/// Hosts of the addresses in a text, as far as they are no ordinary words.
+fn hosts(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let begins = text.split("://").skip(1).filter_map(move |rest| rest.split(|c: char| !is_part(c)).next());
+    begins.map(|host| host.trim_end_matches('.')).filter(|host| host.contains('.'))
+}
+
+/// The text with other words for a host wherever it stands by itself.
+fn unnamed(text: &str, host: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let (mut said, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(host) {
+        let (before, behind) = (&rest[..at], &rest[at + host.len()..]);
+        let alone = !before.ends_with(|c: char| is_part(c) || c == '.') && !behind.starts_with(is_part);
+        said.push_str(before);
+        said.push_str(if alone { SOME } else { host });
+        rest = behind;
+    }
+    said + rest
 }
 
 #[cfg(test)]
@@ -78,6 +101,11 @@ mod tests {
                 "answered 3 of 5 (Prometheus refused a query)",
             ),
             ("no address at all", "no address at all"),
+            ("it said \u{201c}http://a\u{201d}", "it said \u{201c}an address"),
+            (
+                "The operator at https://a.example:1/ refused (not valid for name \"a.example\", but b.a.example or a.example-2)",
+                "The operator refused (not valid for name \"an address\", but b.a.example or a.example-2)",
+            ),
         ] {
             assert_eq!(without(said), told);
         }

@@ -105,6 +105,8 @@ pub struct KubernetesSource {
     wanted_secrets: secrets::Wanted,
     secrets: BTreeMap<Name, FeedId>,
     missed_secrets: secrets::Missed,
+    /// How those that are followed stood when it was last decided who is.
+    stood_secrets: secrets::Followed,
     /// When another Secret that is not there is to be looked for.
     next_look: Option<Instant>,
     /// Findings of Secrets that are wanted and for which there is no room.
@@ -136,6 +138,7 @@ impl KubernetesSource {
             wanted_secrets: secrets::Wanted::new(),
             secrets: BTreeMap::new(),
             missed_secrets: secrets::Missed::new(),
+            stood_secrets: secrets::Followed::new(),
             next_look: None,
             refused_secrets: Vec::new(),
             definitions: None,
@@ -322,16 +325,21 @@ impl KubernetesSource {
         if !self.options.secrets {
             return;
         }
-        match self.ledger.wanted_secrets() {
-            Some(wanted) => self.wanted_secrets = wanted,
-            // While there is room for all, it does not matter which of them are there.
-            None if self.wanted_secrets.len() <= MAX_SECRETS => return,
-            None => {}
+        let wanted = self.ledger.wanted_secrets();
+        let as_before = wanted.is_none();
+        self.wanted_secrets = wanted.unwrap_or_else(|| std::mem::take(&mut self.wanted_secrets));
+        // While there is room for all, it does not matter which of them are there.
+        if as_before && self.wanted_secrets.len() <= MAX_SECRETS {
+            return;
         }
         let now = Instant::now();
-        let (wanted, missed) = (&self.wanted_secrets, &mut self.missed_secrets);
         let standing = |(name, feed): (&Name, &FeedId)| (name.clone(), self.ledger.standing(*feed));
         let followed: secrets::Followed = self.secrets.iter().map(standing).collect();
+        // Names may be many more than there is room for, and each batch asks.
+        if as_before && followed == self.stood_secrets && self.next_look.is_none_or(|at| now < at) {
+            return;
+        }
+        let (wanted, missed) = (&self.wanted_secrets, &mut self.missed_secrets);
         secrets::note(missed, wanted, &followed, now);
         let chosen = secrets::choose(wanted, &followed, missed, now, MAX_SECRETS);
         for name in chosen.iter().filter(|name| !followed.contains_key(*name)) {
@@ -342,6 +350,7 @@ impl KubernetesSource {
         self.refused_secrets = secrets::refused(wanted, &chosen, missed, MAX_SECRETS);
         // One whose look takes long is waited for, and not asked after all the time.
         self.next_look = secrets::next_look(&chosen, missed).map(|at| at.max(now + Duration::from_secs(1)));
+        self.stood_secrets = followed;
         let ended: Vec<Name> = self.secrets.keys().filter(|name| !chosen.contains(*name)).cloned().collect();
         for name in ended {
             if let Some(feed) = self.secrets.remove(&name) {

@@ -6,7 +6,7 @@ use leptos::prelude::window;
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, AbortSignal, Headers, RequestInit, Response};
+use web_sys::{AbortController, AbortSignal, Headers, RequestCache, RequestInit, Response};
 use weft_model::config::Problem;
 
 use super::ROOT;
@@ -66,6 +66,8 @@ pub(super) async fn get_tagged<T: DeserializeOwned>(path: &str) -> Answer<Tagged
     sign(&headers, path)?;
     let init = RequestInit::new();
     init.set_headers(&headers);
+    // On the way back a browser takes what it kept without asking, and somebody else may have signed in since.
+    init.set_cache(RequestCache::NoCache);
     send(&format!("{ROOT}{path}"), &init).await
 }
 

@@ -15,22 +15,34 @@ use crate::{
         placeholder::{Failure, Skeleton},
         session::{RIGHTS_EVERY, on_leave, on_return},
     },
-    sign_in::{whom_to_ask, words},
+    sign_in::{Visits, whom_to_ask, words},
 };
 
 /// The page, once it is known who looks at it.
 #[component]
 pub fn Gate() -> impl IntoView {
     let session = RwSignal::new(None::<api::Answer<SessionInfo>>);
+    let visits = StoredValue::new(Visits::default());
     let ask = move || {
         session.set(None);
-        spawn_local(async move { session.set(Some(api::session().await)) });
+        let visit = visits.get_value();
+        spawn_local(async move {
+            let answer = api::session().await;
+            if visits.try_get_value() == Some(visit) {
+                session.set(Some(answer));
+            }
+        });
     };
     ask();
     // Without a word: what is shown stays until the answer is another one.
     let look = move || {
+        let visit = visits.get_value();
         spawn_local(async move {
             let answer = api::session().await;
+            // One of before says who looked then.
+            if visits.try_get_value() != Some(visit) {
+                return;
+            }
             if answer.is_ok() && session.try_with_untracked(|known| known.as_ref() != Some(&answer)).unwrap_or(false) {
                 session.set(Some(answer));
             }
@@ -44,11 +56,13 @@ pub fn Gate() -> impl IntoView {
         })
     };
     on_leave(move || {
+        visits.update_value(|visits| _ = visits.turn());
         if names_somebody() {
             session.set(None);
         }
     });
     on_return(move || {
+        visits.update_value(|visits| _ = visits.turn());
         if session.with_untracked(Option::is_none) {
             ask();
         }

@@ -163,8 +163,7 @@ async fn detail(
         let row = find(subject, &lists, &caller, &named)?;
         page(&moment, &lists, row, &|namespace| caller.sees(namespace))
     };
-    redact::addresses::sources(&mut detail.sources, caller.sight());
-    redact::addresses::note(&mut detail.operator_problem, caller.sight());
+    redact::detail(&mut detail, caller.sight());
     if let Some(clients) = &app.cluster {
         let asked = detail.instances.iter().take(MOST_ASKED);
         let asked = asked.map(|one| logs::restarts(clients.own(), &one.namespace, &one.name));

@@ -15,6 +15,9 @@ use crate::{app::App, live::version};
 const MAX_TAGGED: u64 = 16 * 1024 * 1024;
 /// Lets the reader's own browser keep an answer, and show it only after it asked whether it still holds.
 pub(super) const KEPT: &str = "private, no-cache";
+/// What an answer depends on besides its address (RFC 9110, 12.5.5): who asks. On the way back a browser may show what it kept
+/// without asking, and then only what was kept for the same one.
+pub(super) const BY_WHOM: &str = "authorization, cookie";
 
 /// Lets a browser keep what a route answers, so that it can be told that nothing changed. All other answers of the API are
 /// kept nowhere: what is about persons, and what objects, logs and traces quote.
@@ -26,6 +29,7 @@ async fn keep(request: Request, next: middleware::Next) -> Response {
     let mut response = next.run(request).await;
     if response.status() == StatusCode::OK {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(KEPT));
+        response.headers_mut().append(header::VARY, HeaderValue::from_static(BY_WHOM));
     }
     response
 }
@@ -52,7 +56,7 @@ pub(super) async fn unless_known(request: Request, next: middleware::Next) -> Re
     }
     if known.is_some_and(|known| has(&known, &tag)) {
         // What an answer without its body says as well (RFC 9110, 15.4.5).
-        let stays = [header::ETAG, header::CACHE_CONTROL];
+        let stays = [header::ETAG, header::CACHE_CONTROL, header::VARY];
         let told = stays.into_iter().filter_map(|name| parts.headers.remove(&name).map(|value| (name, value)));
         return (StatusCode::NOT_MODIFIED, HeaderMap::from_iter(told)).into_response();
     }
@@ -86,13 +90,16 @@ mod tests {
         let ask = async |path: &str, known: &str| {
             let request = Request::get(path).header(header::IF_NONE_MATCH, known).body(Body::empty()).unwrap();
             let response = router.clone().oneshot(request).await.unwrap();
-            let caching = response.headers().get(header::CACHE_CONTROL).map(|value| value.to_str().unwrap().to_owned());
-            (response.status().as_u16(), caching.unwrap_or_default())
+            let said = |name: header::HeaderName| {
+                response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned()
+            };
+            (response.status().as_u16(), said(header::CACHE_CONTROL), said(header::VARY))
         };
         let tag = tag(b"rows");
-        assert_eq!(ask("/list", "\"x\"").await, (200, KEPT.to_owned()));
-        assert_eq!(ask("/list", &tag).await, (304, KEPT.to_owned()), "or it would be kept nowhere the next time");
-        assert_eq!(ask("/secret", "\"x\"").await, (200, String::new()));
+        let kept = |status: u16| (status, KEPT.to_owned(), BY_WHOM.to_owned());
+        assert_eq!(ask("/list", "\"x\"").await, kept(200));
+        assert_eq!(ask("/list", &tag).await, kept(304), "or it would be kept nowhere, or for everybody, the next time");
+        assert_eq!(ask("/secret", "\"x\"").await, (200, String::new(), String::new()));
     }
 
     #[test]

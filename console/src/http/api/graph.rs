@@ -119,6 +119,7 @@ fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
         response
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    response.headers_mut().append(header::VARY, HeaderValue::from_static(etag::BY_WHOM));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(etag::KEPT));
     if let Some(tag) = tag {
         response.headers_mut().insert(header::ETAG, tag);

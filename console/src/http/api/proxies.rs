@@ -30,6 +30,6 @@ pub(super) async fn one(
         .map(|clients| caller.client(clients).map_err(|error| error.to_string()));
     let seen = app.fleet.seen(&view.control_planes).await;
     let mut detail = proxy::detail(&app.fleet, &seen, instance, pod).await?;
-    redact::drift(&mut detail.drift, caller.sight());
+    redact::proxy(&mut detail, caller.sight());
     Ok(Json(detail))
 }
