@@ -1,5 +1,5 @@
 //! Codes of findings that several objects make together. Those of single files and objects, below WEFT0100, are in
-//! [`weft_api::code`]. A code keeps its meaning for ever.
+//! [`weft_api::code`]; WEFT0120 is the console's, about thresholds of health. A code keeps its meaning for ever.
 
 use weft_model::Severity;
 
@@ -98,17 +98,17 @@ pub const TELEMETRIES_SELECT_ALIKE: Code = Code {
 };
 /// A selector that no workload of its namespace fits.
 pub const SELECTS_NOBODY: Code = Code {
-    id: "WEFT0120",
+    id: "WEFT0121",
     aliases: &["IST0101", "KIA0004"],
     severity: Severity::Warning,
     title: "selector that fits no workload",
 };
 /// A Telemetry names a provider that the mesh's settings do not have.
 pub const PROVIDER_NOT_FOUND: Code =
-    Code { id: "WEFT0121", aliases: &[], severity: Severity::Warning, title: "provider not found" };
+    Code { id: "WEFT0122", aliases: &[], severity: Severity::Warning, title: "provider not found" };
 /// A field of Istio that is read and has no effect.
 pub const FIELD_NOT_APPLIED: Code =
-    Code { id: "WEFT0122", aliases: &[], severity: Severity::Warning, title: "field without effect" };
+    Code { id: "WEFT0123", aliases: &[], severity: Severity::Warning, title: "field without effect" };
 
 /// Every code of this crate.
 pub const ALL: [Code; 22] = [
