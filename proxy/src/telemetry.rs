@@ -8,6 +8,7 @@ mod record;
 mod recorder;
 mod series;
 mod stats;
+mod tags;
 #[cfg(test)]
 mod testing;
 mod trace;
@@ -19,6 +20,7 @@ pub use otlp::{Endpoint, Exporter, InvalidEndpoint, SpanSink};
 pub use record::{LogFields, Reporter, RequestRecord, Security, TcpRecord};
 pub use recorder::{Recorder, TcpSeries};
 pub use stats::Stats;
+pub use tags::of_request as span_tags;
 pub use trace::{SpanId, TraceContext, TraceId};
 
 pub use weft_policy::{

@@ -1,6 +1,6 @@
 //! Traces in a real browser, over a running demo: found, narrowed, opened, compared, and the way to the graph and back.
 
-use std::time::Duration;
+use std::{cell::Cell, net::SocketAddr, time::Duration};
 
 use fantoccini::key::Key;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use weft_tests::{
     browser::Browser,
     demo::Demo,
     http::get,
-    wait::{ensure, until},
+    wait::{ensure, until, within},
 };
 
 const SOON: Duration = Duration::from_secs(30);
@@ -149,4 +149,70 @@ async fn a_retry_is_found_and_leads_to_the_graph_and_back() {
     );
     assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
     browser.close().await;
+}
+
+/// Calls through the gateway, and says who calls.
+async fn call(gateway: SocketAddr, agent: &str, context: Option<&str>) -> Result<(), String> {
+    let mut headers = vec![("user-agent", agent)];
+    headers.extend(context.map(|context| ("traceparent", context)));
+    get(gateway, "shop.example.com", "/", &headers).await.map(drop)
+}
+
+/// Refused until the console holds a trace of a call by `agent`.
+async fn traced(console: SocketAddr, agent: &str) -> Result<(), String> {
+    let path = format!("/api/v1/traces?tag=user_agent%3D{agent}&limit=5");
+    let list = get(console, &console.to_string(), &path, &[]).await?.json();
+    let rows = list["traces"].as_array().ok_or_else(|| format!("no list: {list}"))?;
+    ensure(!rows.is_empty(), || format!("no trace of {agent}"))
+}
+
+/// Calls until one that begins a trace is found in the console.
+async fn until_traced(gateway: SocketAddr, console: SocketAddr, word: &str) {
+    let rounds = Cell::new(0_u32);
+    until(&format!("calls {word} are traced"), Duration::from_secs(60), || {
+        rounds.set(rounds.get() + 1);
+        let agent = format!("{word}-{}", rounds.get());
+        async move {
+            call(gateway, &agent, None).await?;
+            within(Duration::from_secs(5), || traced(console, &agent)).await
+        }
+    })
+    .await;
+}
+
+/// Calls until one that could have begun a trace did not. Spans leave a proxy in order: where a later call of a trace that is
+/// under way has come in, the earlier one would have.
+async fn until_silent(gateway: SocketAddr, console: SocketAddr) {
+    let rounds = Cell::new(0_u32);
+    until("no call begins a trace", Duration::from_secs(60), || {
+        rounds.set(rounds.get() + 1);
+        let round = rounds.get();
+        async move {
+            let (quiet, under_way) = (format!("quiet-{round}"), format!("under-way-{round}"));
+            call(gateway, &quiet, None).await?;
+            call(gateway, &under_way, Some(&format!("00-{round:032x}-00f067aa0ba902b7-01"))).await?;
+            within(SOON, || traced(console, &under_way)).await?;
+            ensure(traced(console, &quiet).await.is_err(), || format!("{quiet} began a trace"))
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_telemetry_stops_new_traces_and_brings_them_back() {
+    let demo = Demo::start(&[]);
+    let (gateway, console) = (demo.address("/gateways/0/http"), demo.address("/console"));
+    let file = demo.manifests().join("telemetry.yaml");
+    let write = |percent: u32| {
+        let text = format!(
+            "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {{name: mesh-default, namespace: istio-system}}\n\
+             spec:\n  tracing:\n  - randomSamplingPercentage: {percent}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    until_traced(gateway, console, "before").await;
+    write(0);
+    until_silent(gateway, console).await;
+    write(100);
+    until_traced(gateway, console, "after").await;
 }

@@ -67,6 +67,7 @@ fn template(kind: Kind, namespace: &str) -> String {
         Kind::RequestAuthentication => {
             "  jwtRules:\n  - issuer: https://issuer.example.com\n    jwksUri: https://issuer.example.com/keys\n"
         }
+        Kind::Telemetry => "  tracing:\n  - randomSamplingPercentage: 10\n",
         Kind::Service => "  selector: {app: my-service}\n  ports:\n  - {name: http, port: 80, targetPort: 8080}\n",
         Kind::Mesh => "  profile: default\n",
         _ => "  {}\n",

@@ -106,6 +106,7 @@ fn why(kind: &str) -> &'static str {
         "PeerAuthentication" => "Says whether plaintext is accepted",
         "AuthorizationPolicy" => "Allows or denies requests",
         "RequestAuthentication" => "Checks the tokens of requests",
+        "Telemetry" => "Says what is traced",
         "Gateway" => "Opens ports",
         "Sidecar" => "Says what the proxy listens on and sees",
         "Service" => "Leads callers here",

@@ -131,6 +131,8 @@ fn of_other(estate: &Estate, snapshot: &Snapshot, reference: &ObjectRef, spec: &
         Spec::PeerAuthentication(policy) => Some(by(policy.selector.as_ref())),
         Spec::AuthorizationPolicy(policy) => Some(by(policy.selector.as_ref())),
         Spec::RequestAuthentication(policy) => Some(by(policy.selector.as_ref())),
+        Spec::Telemetry(telemetry) if telemetry.is_attached() => None,
+        Spec::Telemetry(telemetry) => Some(by(telemetry.selector.as_ref())),
         Spec::Gateway(gateway) => Some(selected(Some(&gateway.selector).filter(|labels| !labels.is_empty()), true)),
         Spec::WorkloadEntry(_) => Some([super::id_of(&reference.namespace, &reference.name)].into()),
         Spec::Service(_) => Some(covered(estate, &snapshot.resolve_host(&reference.name, &reference.namespace))),

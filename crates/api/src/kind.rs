@@ -79,7 +79,7 @@ kinds! {
     AuthorizationPolicy: ISTIO_SECURITY, "authorizationpolicies", Namespaced, ["v1", "v1beta1"];
     /// Which JWTs are accepted.
     RequestAuthentication: ISTIO_SECURITY, "requestauthentications", Namespaced, ["v1", "v1beta1"];
-    /// What is measured, logged and traced. Kept as written.
+    /// What is traced; what it says of metrics and the access log is kept as written.
     Telemetry: ISTIO_TELEMETRY, "telemetries", Namespaced, ["v1", "v1alpha1"];
     /// WebAssembly filters. Kept as written and not applied.
     WasmPlugin: ISTIO_EXTENSIONS, "wasmplugins", Namespaced, ["v1alpha1"];

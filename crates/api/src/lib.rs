@@ -18,6 +18,7 @@ mod one_of;
 mod read;
 pub mod schema;
 pub mod security;
+pub mod telemetry;
 mod validate;
 
 pub use duration::Duration;

@@ -17,6 +17,7 @@ use crate::{
     mesh::{MeshConfig, MeshSpec},
     networking::{DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService, WorkloadEntry},
     security::{AuthorizationPolicy, PeerAuthentication, RequestAuthentication},
+    telemetry::Telemetry,
     validate,
 };
 
@@ -76,6 +77,8 @@ pub enum Spec {
     AuthorizationPolicy(Arc<AuthorizationPolicy>),
     /// Which JWTs are accepted.
     RequestAuthentication(Arc<RequestAuthentication>),
+    /// What is traced.
+    Telemetry(Arc<Telemetry>),
     /// An installation and its mesh-wide settings.
     Mesh(Arc<MeshSpec>),
     /// Istio's mesh-wide settings: a ConfigMap named `istio` whose key `mesh` was read.
@@ -94,7 +97,7 @@ pub enum Spec {
     ConfigMap(Arc<v1::ConfigMap>),
     /// A Kubernetes Secret.
     Secret(Arc<v1::Secret>),
-    /// A kind whose content is kept as written: Telemetry, EnvoyFilter and whatever else stands in a manifest.
+    /// A kind whose content is kept as written: EnvoyFilter and whatever else stands in a manifest.
     Other(Arc<serde_json::Value>),
 }
 
@@ -111,6 +114,7 @@ impl fmt::Debug for Spec {
             Self::PeerAuthentication(spec) => spec.fmt(f),
             Self::AuthorizationPolicy(spec) => spec.fmt(f),
             Self::RequestAuthentication(spec) => spec.fmt(f),
+            Self::Telemetry(spec) => spec.fmt(f),
             Self::Mesh(spec) => spec.fmt(f),
             Self::MeshConfig(spec) => spec.fmt(f),
             Self::Service(spec) => spec.fmt(f),

@@ -8,6 +8,7 @@ use crate::{
     mesh::MeshSpec,
     networking::{DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService, WorkloadEntry},
     security::{AuthorizationPolicy, PeerAuthentication, RequestAuthentication},
+    telemetry::Telemetry,
 };
 
 /// A field of a kind.
@@ -35,6 +36,7 @@ pub fn fields(kind: Kind) -> Vec<Field> {
         Kind::PeerAuthentication => structural::<PeerAuthentication>(),
         Kind::AuthorizationPolicy => structural::<AuthorizationPolicy>(),
         Kind::RequestAuthentication => structural::<RequestAuthentication>(),
+        Kind::Telemetry => structural::<Telemetry>(),
         Kind::Mesh => structural::<MeshSpec>(),
         _ => return Vec::new(),
     };

@@ -9,6 +9,7 @@ mod http_route;
 mod kubernetes;
 mod service_entry;
 mod sidecar;
+mod telemetry;
 mod virtual_service;
 
 use checks::Checks;
@@ -27,6 +28,7 @@ pub(crate) fn object(object: &Object) -> Vec<ObjectError> {
         Spec::PeerAuthentication(spec) => authorization::check_peer(spec, &mut checks),
         Spec::AuthorizationPolicy(spec) => authorization::check(spec, &mut checks),
         Spec::RequestAuthentication(spec) => authorization::check_request(spec, &mut checks),
+        Spec::Telemetry(spec) => telemetry::check(spec, &mut checks),
         Spec::Service(spec) => kubernetes::check_service(spec, &mut checks),
         Spec::Mesh(spec) => {
             kubernetes::check_mesh(&spec.mesh_config, "spec.meshConfig", &mut checks);

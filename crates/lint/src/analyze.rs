@@ -9,6 +9,7 @@ mod nobody;
 mod not_applied;
 mod object;
 mod subset;
+mod telemetry;
 mod visibility;
 mod weights;
 
@@ -31,6 +32,7 @@ pub(crate) fn all(snapshot: &Snapshot, options: &Options) -> Vec<Diagnostic> {
     names::check(snapshot, &mut findings);
     nobody::check(snapshot, &mut findings);
     visibility::check(snapshot, &mut findings);
+    telemetry::check(snapshot, options, &mut findings);
     findings.sort_by_cached_key(order);
     findings
 }

@@ -1,5 +1,5 @@
 //! Codes of findings that several objects make together. Those of single files and objects, below WEFT0100, are in
-//! [`weft_api::code`]. A code keeps its meaning for ever.
+//! [`weft_api::code`]; WEFT0120 is the console's, about thresholds of health. A code keeps its meaning for ever.
 
 use weft_model::Severity;
 
@@ -86,8 +86,32 @@ pub const CREDENTIAL_UNUSABLE: Code =
 pub const NOBODY: Code =
     Code { id: "WEFT0117", aliases: &[], severity: Severity::Warning, title: "source that is nobody" };
 
+/// Two Telemetries are for one whole namespace, or for the mesh; only the older one is applied.
+pub const TELEMETRIES_OF_ONE_SCOPE: Code =
+    Code { id: "WEFT0118", aliases: &["IST0160"], severity: Severity::Warning, title: "two Telemetries of one scope" };
+/// Two Telemetries select one workload; only the older one is applied to it.
+pub const TELEMETRIES_SELECT_ALIKE: Code = Code {
+    id: "WEFT0119",
+    aliases: &["IST0159"],
+    severity: Severity::Warning,
+    title: "workload selected by two Telemetries",
+};
+/// A selector that no workload of its namespace fits.
+pub const SELECTS_NOBODY: Code = Code {
+    id: "WEFT0121",
+    aliases: &["IST0101", "KIA0004"],
+    severity: Severity::Warning,
+    title: "selector that fits no workload",
+};
+/// A Telemetry names a provider that the mesh's settings do not have.
+pub const PROVIDER_NOT_FOUND: Code =
+    Code { id: "WEFT0122", aliases: &[], severity: Severity::Warning, title: "provider not found" };
+/// A field of Istio that is read and has no effect.
+pub const FIELD_NOT_APPLIED: Code =
+    Code { id: "WEFT0123", aliases: &[], severity: Severity::Warning, title: "field without effect" };
+
 /// Every code of this crate.
-pub const ALL: [Code; 17] = [
+pub const ALL: [Code; 22] = [
     SUBSET_NOT_FOUND,
     HOST_NOT_FOUND,
     GATEWAY_NOT_FOUND,
@@ -105,4 +129,9 @@ pub const ALL: [Code; 17] = [
     CREDENTIAL_NOT_FOUND,
     CREDENTIAL_UNUSABLE,
     NOBODY,
+    TELEMETRIES_OF_ONE_SCOPE,
+    TELEMETRIES_SELECT_ALIKE,
+    SELECTS_NOBODY,
+    PROVIDER_NOT_FOUND,
+    FIELD_NOT_APPLIED,
 ];

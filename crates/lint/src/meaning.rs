@@ -6,6 +6,7 @@ mod http;
 mod http_route;
 mod policy;
 mod security;
+mod telemetry;
 mod virtual_service;
 
 use weft_api::{Object, Spec, networking::virtual_service::HttpRoute};
@@ -22,6 +23,7 @@ pub fn of(object: &Object) -> Vec<String> {
         Spec::PeerAuthentication(spec) => security::peer(spec, &object.reference.namespace),
         Spec::AuthorizationPolicy(spec) => security::authorization(spec, &object.reference.namespace),
         Spec::RequestAuthentication(spec) => security::request(spec, &object.reference.namespace),
+        Spec::Telemetry(spec) => telemetry::sentences(spec, &object.reference.namespace),
         Spec::Gateway(spec) => gateway::gateway(spec),
         Spec::ServiceEntry(spec) => gateway::service_entry(spec),
         Spec::Sidecar(spec) => gateway::sidecar(spec, &object.reference.namespace),

@@ -1,3 +1,5 @@
+mod telemetry;
+
 use std::sync::Arc;
 
 use weft_api::Change;

@@ -1,11 +1,18 @@
 //! A proxy as a caller of others: all of it that decides what it is told about them. Proxies that are equal in this share
 //! what is made for it, and proxies that give the same answers share whatever depends on no more than those.
 
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, ops::Deref};
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, ops::Deref, sync::Arc};
 
-use crate::{Capture, Engine, Proxy, ProxyKind, Snapshot, resolve::labels_match, snapshot::Visibility};
+use crate::{
+    Capture, Engine, Proxy, ProxyKind, Snapshot, View,
+    resolve::{
+        labels_match,
+        telemetry::{self, Side, Tracing},
+    },
+    snapshot::Visibility,
+};
 
-/// What outbound configuration depends on. Namespace, labels and locality can only be asked about, by way of
+/// What outbound configuration depends on. Namespace, labels, locality and tracing can only be asked about, by way of
 /// [`Asked`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Client {
@@ -15,6 +22,8 @@ pub struct Client {
     labels: BTreeMap<String, String>,
     /// Where it stands, as far as that matters; else empty.
     locality: String,
+    /// What it does about traces of its own calls.
+    tracing: Arc<Tracing>,
 }
 
 /// What nearly everything depends on.
@@ -35,6 +44,8 @@ pub struct Class {
 impl Client {
     /// What is seen of a proxy.
     pub fn new(snapshot: &Snapshot, proxy: &Proxy) -> Self {
+        // What is read here is read again for each translation, so nobody has to remember it.
+        let tracing = telemetry::tracing(&View::new(snapshot), proxy.namespace(), &proxy.labels, Side::Client);
         Self {
             class: Class {
                 gateway: proxy.kind == ProxyKind::Gateway,
@@ -49,6 +60,7 @@ impl Client {
             namespace: proxy.workload.namespace.clone(),
             labels: snapshot.selecting_labels(&proxy.labels),
             locality: if snapshot.ejects() { proxy.locality.clone() } else { String::new() },
+            tracing: Arc::new(tracing),
         }
     }
 
@@ -64,6 +76,7 @@ impl Client {
             Ask::Among(namespaces) => namespaces.contains(&self.namespace),
             Ask::Labels(selector) => labels_match(selector, &self.labels),
             Ask::Locality(locality) => self.locality == *locality,
+            Ask::Tracing(tracing) => self.tracing == *tracing,
         }
     }
 }
@@ -79,6 +92,8 @@ pub(crate) enum Ask {
     Labels(BTreeMap<String, String>),
     /// Does it stand here?
     Locality(String),
+    /// Does it do this about traces of its own calls?
+    Tracing(Arc<Tracing>),
 }
 
 /// A client that writes down what it is asked, so that what was made for it can serve whoever answers alike.
@@ -135,6 +150,12 @@ impl<'c> Asked<'c> {
     pub fn locality(&self) -> &'c str {
         self.ask(Ask::Locality(self.client.locality.clone()));
         &self.client.locality
+    }
+
+    /// What it does about traces of its own calls. What asks this is for clients that do the same only.
+    pub fn tracing(&self) -> &'c Tracing {
+        self.ask(Ask::Tracing(Arc::clone(&self.client.tracing)));
+        &self.client.tracing
     }
 
     /// All questions so far, with the answers.

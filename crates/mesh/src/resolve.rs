@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod mutual_tls;
 pub mod protocol;
 pub mod scope;
+pub mod telemetry;
 pub mod virtual_service;
 
 use std::collections::BTreeMap;

@@ -19,6 +19,7 @@ use weft_api::{
     networking::{DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService},
     object::secret_value,
     security::{AuthorizationPolicy, PeerAuthentication, RequestAuthentication},
+    telemetry::Telemetry,
 };
 use weft_model::{Hostname, WorkloadRef};
 
@@ -59,6 +60,7 @@ pub struct Snapshot {
     peer_authentications: Arc<Table<PeerAuthentication>>,
     authorization_policies: Arc<Table<AuthorizationPolicy>>,
     request_authentications: Arc<Table<RequestAuthentication>>,
+    telemetries: Arc<Table<Telemetry>>,
 }
 
 impl Snapshot {
@@ -195,6 +197,11 @@ impl Snapshot {
     /// RequestAuthentications, oldest first.
     pub fn request_authentications(&self) -> &Table<RequestAuthentication> {
         &self.request_authentications
+    }
+
+    /// Telemetries, oldest first.
+    pub fn telemetries(&self) -> &Table<Telemetry> {
+        &self.telemetries
     }
 
     /// The bytes under one key of a Secret.

@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use weft_api::networking::{DestinationRule, Gateway, Sidecar, VirtualService};
 use weft_api::security::{AuthorizationPolicy, PeerAuthentication};
+use weft_api::telemetry::Telemetry;
 use weft_model::{Hostname, WorkloadRef};
 
 use crate::{
@@ -161,6 +162,11 @@ impl<'s> View<'s> {
     ) -> impl Iterator<Item = &'s Typed<AuthorizationPolicy>> {
         self.read(Key::AuthorizationIn(namespace));
         self.snapshot.authorization_policies().in_namespace(namespace)
+    }
+
+    pub(crate) fn telemetries_in(&self, namespace: &str) -> impl Iterator<Item = &'s Typed<Telemetry>> {
+        self.read(Key::TelemetriesIn(namespace));
+        self.snapshot.telemetries().in_namespace(namespace)
     }
 
     pub(crate) fn secret_value(&self, namespace: &str, name: &str, key: &str) -> Option<&'s [u8]> {

@@ -27,7 +27,7 @@ use crate::{
     inbound,
     listener::Downstream,
     state::Role,
-    telemetry::{SpanId, TraceContext},
+    telemetry::{SpanId, TraceContext, span_tags},
 };
 
 /// What a request head says, in one form for every protocol version. The authority stands in the `host` header.
@@ -217,16 +217,19 @@ fn scheme(downstream: &Downstream, chain: &HttpChain, parts: &mut Parts) -> &'st
     scheme
 }
 
-/// Continues the caller's trace, or begins one.
+/// Continues the caller's trace, or begins one. Where no spans are wanted, the caller's context goes on as it came.
 fn trace(downstream: &Downstream, chain: &HttpChain, parts: &mut Parts, exchange: &mut Exchange) {
+    exchange.record.log.requested_server_name = downstream.sni.clone();
     let Some(sampling) = chain.tracing else { return };
     let parts_of = |share: u16| f64::from(share.min(10_000)) / 10_000.0;
     let mut context = TraceContext::of(&parts.headers, parts_of(sampling.random));
     if context.sampled && sampling.overall < 10_000 && rand::rng().random_range(0..10_000) >= sampling.overall {
         context.sampled = false;
     }
+    if context.sampled {
+        exchange.record.log.tags = span_tags(&chain.span_tags, &parts.headers);
+    }
     let span = SpanId::random();
     context.inject(span, &mut parts.headers);
     exchange.record.trace = Some((context, span));
-    exchange.record.log.requested_server_name = downstream.sni.clone();
 }

@@ -11,3 +11,4 @@ mod opaque;
 mod pools;
 mod repeatable;
 mod resilience;
+mod tracing;

@@ -127,6 +127,8 @@ pub struct LogFields {
     pub requested_server_name: Option<Arc<str>>,
     /// The route's name.
     pub route_name: Option<Arc<str>>,
+    /// What the request's span says beside the proxy's own words; empty where there is none.
+    pub tags: Vec<(Arc<str>, String)>,
 }
 
 /// One finished opaque TCP connection, for the access log.

@@ -257,6 +257,7 @@ fn spec(
         Some(Kind::PeerAuthentication) => Spec::PeerAuthentication(typed(reference, value, unknown)?),
         Some(Kind::AuthorizationPolicy) => Spec::AuthorizationPolicy(typed(reference, value, unknown)?),
         Some(Kind::RequestAuthentication) => Spec::RequestAuthentication(typed(reference, value, unknown)?),
+        Some(Kind::Telemetry) => Spec::Telemetry(typed(reference, value, unknown)?),
         Some(Kind::Mesh) => Spec::Mesh(typed(reference, value, unknown)?),
         Some(Kind::Service) => {
             beside(value, &["spec"], unknown);
@@ -270,7 +271,7 @@ fn spec(
         Some(Kind::Secret) => Spec::Secret(whole::<v1::Secret>(reference, value, unknown)?.without_metadata()),
         // Read before.
         Some(Kind::Pod | Kind::Node | Kind::EndpointSlice)
-        | Some(Kind::WorkloadGroup | Kind::EnvoyFilter | Kind::ProxyConfig | Kind::Telemetry | Kind::WasmPlugin)
+        | Some(Kind::WorkloadGroup | Kind::EnvoyFilter | Kind::ProxyConfig | Kind::WasmPlugin)
         | None => Spec::Other(Arc::new(value.clone())),
     })
 }

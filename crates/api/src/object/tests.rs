@@ -115,3 +115,33 @@ fn what_is_not_an_object() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[test]
+fn a_telemetry_is_typed_where_it_has_an_effect() {
+    let telemetry = |spec| json!({"apiVersion": "telemetry.istio.io/v1alpha1", "kind": "Telemetry", "metadata": {"name": "t"}, "spec": spec});
+    let spec = json!({"tracing": [{"randomSamplingPercentage": 0, "match": {"mode": "CLIENT"}}, {}], "metrics": null});
+    let parsed = parse(&telemetry(spec), "default").unwrap();
+    assert!(parsed.unknown_fields.is_empty(), "{:?}", parsed.unknown_fields);
+    let Spec::Telemetry(spec) = &parsed.object.spec else { panic!("{:?}", parsed.object.spec) };
+    // Nothing at all is said by what is left out, and nothing is sampled by what says 0.
+    let shares: Vec<_> = spec.tracing.iter().map(|tracing| tracing.random_sampling_percentage).collect();
+    assert_eq!(shares, [Some(0.0), None]);
+    let modes: Vec<_> = spec.tracing.iter().map(|tracing| tracing.mode().as_str()).collect();
+    assert_eq!(modes, ["CLIENT", "CLIENT_AND_SERVER"]);
+
+    let mistaken = json!({"tracing": [{"randomSamplingPercent": 5}]});
+    let parsed = parse(&telemetry(mistaken), "default").unwrap();
+    assert_eq!(parsed.unknown_fields[0].field, "spec.tracing[0].randomSamplingPercent");
+    for (wrong, field) in [
+        (json!({"tracing": [{"match": {"mode": "CLIENTS"}}]}), "spec.tracing[0].match.mode"),
+        (json!({"tracing": [{"randomSamplingPercentage": "many"}]}), "spec.tracing[0].randomSamplingPercentage"),
+        (json!({"tracing": {"disableSpanReporting": true}}), "spec.tracing"),
+        (
+            json!({"tracing": [{"customTags": {"a": {"literal": {"value": 1}}}}]}),
+            "spec.tracing[0].customTags.a.literal.value",
+        ),
+        (json!({"accessLogging": 7}), "spec.accessLogging"),
+    ] {
+        assert_eq!(parse(&telemetry(wrong), "default").unwrap_err().field, field);
+    }
+}

@@ -196,7 +196,12 @@ fn lists(at: &str, lists: &[(&str, &Vec<String>)], checks: &mut Checks<'_>) {
     }
 }
 
-fn targets(selector: Option<&Selector>, target: Option<&TargetRef>, targets: &[TargetRef], checks: &mut Checks<'_>) {
+pub(super) fn targets(
+    selector: Option<&Selector>,
+    target: Option<&TargetRef>,
+    targets: &[TargetRef],
+    checks: &mut Checks<'_>,
+) {
     let given = [selector.is_some(), target.is_some(), !targets.is_empty()];
     if given.iter().filter(|given| **given).count() > 1 {
         checks.error("spec", "only one of selector and targetRefs may be given");

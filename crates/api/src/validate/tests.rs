@@ -134,3 +134,34 @@ fn standalone_kinds() {
     let spec = json!({"hosts": ["api.example.com"], "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}], "resolution": "STATIC"});
     assert_eq!(fields(Kind::ServiceEntry, spec), ["spec"]);
 }
+
+#[test]
+fn telemetry() {
+    let spec = json!({"selector": {"matchLabels": {"app": "web"}}, "metrics": [{"overrides": [{"disabled": true}]}],
+        "accessLogging": [{"providers": [{"name": "envoy"}]}], "tracing": [{"match": {"mode": "SERVER"},
+        "providers": [{"name": "otel"}], "randomSamplingPercentage": "12.5", "disableSpanReporting": null,
+        "customTags": {"a": {"literal": {"value": "x"}}, "b": {"environment": {"name": "HOME"}},
+            "c": {"header": {"name": ":path", "defaultValue": "-"}}, "d": {}}}, {"randomSamplingPercentage": 0}]});
+    assert_eq!(errors(Kind::Telemetry, spec), []);
+    assert_eq!(errors(Kind::Telemetry, json!({})), []);
+    let spec = json!({"selector": {"matchLabels": {"app": "*"}}, "tracing": [
+        {"randomSamplingPercentage": 100.5}, {"randomSamplingPercentage": "NaN"}, {"randomSamplingPercentage": -1},
+        {"providers": [{}], "customTags": {"": {"literal": {"value": "x"}}, "a.b": {"literal": {}},
+            "c": {"header": {"name": "x"}, "environment": {"name": ""}}}}]});
+    assert_eq!(
+        fields(Kind::Telemetry, spec),
+        [
+            "spec.selector.matchLabels.app",
+            "spec.tracing[0].randomSamplingPercentage",
+            "spec.tracing[1].randomSamplingPercentage",
+            "spec.tracing[2].randomSamplingPercentage",
+            "spec.tracing[3].providers[0]",
+            "spec.tracing[3].customTags",
+            "spec.tracing[3].customTags[\"a.b\"].literal",
+            "spec.tracing[3].customTags.c",
+            "spec.tracing[3].customTags.c.environment",
+        ]
+    );
+    let spec = json!({"selector": {"matchLabels": {"app": "a"}}, "targetRefs": [{"kind": "Gateway", "name": "g"}]});
+    assert_eq!(fields(Kind::Telemetry, spec), ["spec"]);
+}

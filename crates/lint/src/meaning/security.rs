@@ -9,7 +9,7 @@ use weft_api::security::{
 use super::{labels, list};
 
 /// Which workloads a policy is for.
-fn whom(selector: Option<&Selector>, targets: &[&TargetRef], namespace: &str) -> String {
+pub(super) fn whom(selector: Option<&Selector>, targets: &[&TargetRef], namespace: &str) -> String {
     if !targets.is_empty() {
         let names: Vec<String> = targets.iter().map(|target| format!("{} {}", target.kind, target.name)).collect();
         return list(&names, "and");

@@ -45,6 +45,7 @@ impl Snapshot {
             peer_authentications: table!(&objects, PeerAuthentication),
             authorization_policies: table!(&objects, AuthorizationPolicy),
             request_authentications: table!(&objects, RequestAuthentication),
+            telemetries: table!(&objects, Telemetry),
             objects,
             settings,
         }
@@ -134,6 +135,9 @@ impl Snapshot {
         if touched(Kind::RequestAuthentication) {
             next.request_authentications = table!(&objects, RequestAuthentication);
         }
+        if touched(Kind::Telemetry) {
+            next.telemetries = table!(&objects, Telemetry);
+        }
         for edit in edits {
             let (namespace, name) = (edit.key.namespace.as_str(), edit.key.name.as_str());
             for object in edit.both() {
@@ -141,6 +145,7 @@ impl Snapshot {
                     Spec::Sidecar(_) => changed.touch(Key::SidecarsIn(namespace)),
                     Spec::PeerAuthentication(_) => changed.touch(Key::PeerAuthenticationsIn(namespace)),
                     Spec::AuthorizationPolicy(_) => changed.touch(Key::AuthorizationIn(namespace)),
+                    Spec::Telemetry(_) => changed.touch(Key::TelemetriesIn(namespace)),
                     Spec::Secret(_) => changed.touch(Key::Secret(namespace, name)),
                     _ => {}
                 }

@@ -48,6 +48,8 @@ pub(crate) enum Key<'a> {
     PeerAuthenticationsIn(&'a str),
     /// The AuthorizationPolicies of a namespace.
     AuthorizationIn(&'a str),
+    /// The Telemetries of a namespace.
+    TelemetriesIn(&'a str),
     /// One Secret, by namespace and name.
     Secret(&'a str, &'a str),
 }

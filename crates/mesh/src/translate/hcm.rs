@@ -13,12 +13,14 @@ use envoy_types::pb::envoy::{
             http_filter,
         },
     },
+    r#type::tracing::v3::{CustomTag, custom_tag},
 };
 use envoy_types::pb::{envoy::config::listener::v3::filter, google::protobuf::Any};
 
 use super::proto::{ads, boolean, duration, percent};
 use crate::{
     canonical::{pack, pack_plain},
+    resolve::telemetry::{self, Tag},
     snapshot::{MeshSettings, PathNormalization},
 };
 
@@ -55,6 +57,7 @@ pub(super) fn connection_manager(
     routes: Routes,
     authz: Vec<HttpFilter>,
     mesh: &MeshSettings,
+    traced: &telemetry::Tracing,
 ) -> Filter {
     let mut http_filters = authz;
     if side != Side::Inbound {
@@ -80,12 +83,7 @@ pub(super) fn connection_manager(
         codec_type: CodecType::Auto as i32,
         stat_prefix,
         http_filters,
-        tracing: Some(Tracing {
-            client_sampling: Some(percent(100.0)),
-            random_sampling: Some(percent(mesh.trace_sampling)),
-            overall_sampling: Some(percent(100.0)),
-            ..Tracing::default()
-        }),
+        tracing: tracing(traced),
         common_http_protocol_options: mesh
             .idle_timeout
             .map(|idle| HttpProtocolOptions { idle_timeout: Some(duration(idle)), ..HttpProtocolOptions::default() }),
@@ -109,6 +107,28 @@ pub(super) fn connection_manager(
         ..HttpConnectionManager::default()
     };
     Filter { name: CONNECTION_MANAGER.into(), config_type: Some(filter::ConfigType::TypedConfig(pack(&manager))) }
+}
+
+/// Nothing where no spans are reported: the context of a trace is passed on as it came.
+fn tracing(traced: &telemetry::Tracing) -> Option<Tracing> {
+    let parts = traced.sampling?;
+    Some(Tracing {
+        client_sampling: Some(percent(100.0)),
+        random_sampling: Some(percent(f64::from(parts) / 100.0)),
+        overall_sampling: Some(percent(100.0)),
+        custom_tags: traced.tags.iter().map(|(name, tag)| custom_tag(name, tag)).collect(),
+        ..Tracing::default()
+    })
+}
+
+fn custom_tag(name: &str, tag: &Tag) -> CustomTag {
+    use custom_tag::{Environment, Header, Literal, Type};
+    let kind = match tag.clone() {
+        Tag::Literal(value) => Type::Literal(Literal { value }),
+        Tag::Environment { name, default } => Type::Environment(Environment { name, default_value: default }),
+        Tag::Header { name, default } => Type::RequestHeader(Header { name, default_value: default }),
+    };
+    CustomTag { tag: name.to_owned(), r#type: Some(kind) }
 }
 
 /// An HTTP filter.

@@ -14,3 +14,4 @@ mod listeners;
 mod remembering;
 mod routes;
 mod store;
+mod telemetry;

@@ -23,7 +23,7 @@ struct Edit {
 }
 
 fn edits() -> impl Strategy<Value = Vec<Vec<Edit>>> {
-    let edit = (0..12u8, 0..2usize, 0..3usize, 0..5u8).prop_map(|(kind, namespace, name, variant)| Edit {
+    let edit = (0..13u8, 0..2usize, 0..3usize, 0..5u8).prop_map(|(kind, namespace, name, variant)| Edit {
         kind,
         namespace,
         name,
@@ -76,6 +76,12 @@ fn document(edit: &Edit) -> String {
             _ => "spec: {egress: [{port: {number: 90, protocol: TCP, name: tcp}, hosts: ['*/*']}, {hosts: ['~/*']}], ingress: [{port: {number: 80, protocol: HTTP, name: http}, defaultEndpoint: '127.0.0.1:9080'}]}\n".to_owned(),
         },
         10 => head("security.istio.io/v1", "PeerAuthentication", "") + &format!("spec: {{selector: {{matchLabels: {{app: s{n}}}}}, mtls: {{mode: {}}}, portLevelMtls: {{8080: {{mode: DISABLE}}}}}}\n", if v % 2 == 0 { "STRICT" } else { "PERMISSIVE" }),
+        11 => head("telemetry.istio.io/v1", "Telemetry", "") + &match v {
+            1 => format!("spec: {{tracing: [{{randomSamplingPercentage: {n}}}]}}\n"),
+            2 => format!("spec: {{selector: {{matchLabels: {{app: s{n}}}}}, tracing: [{{disableSpanReporting: true}}]}}\n"),
+            3 => "spec: {selector: {matchLabels: {app: s1}}, tracing: [{match: {mode: CLIENT}, randomSamplingPercentage: 50, customTags: {a: {header: {name: x}}}}]}\n".to_owned(),
+            _ => "spec: {tracing: [{match: {mode: SERVER}, randomSamplingPercentage: 9}]}\n".to_owned(),
+        },
         _ => match v {
             1 => head("security.istio.io/v1", "AuthorizationPolicy", "") + "spec: {rules: [{from: [{source: {namespaces: [shop]}}]}]}\n",
             2 => head(networking, "Gateway", "") + "spec: {selector: {app: s0}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}\n",
@@ -174,6 +180,37 @@ fn what_does_not_differ_is_the_very_same() {
     // The virtual host; the plan may have been looked at again, since a VirtualService is new.
     let made = translator.made() - made;
     assert!(made <= 2, "{made} units were made again");
+}
+
+/// Who calls with another tracing gets listeners of its own, and shares all the rest.
+#[test]
+fn a_telemetry_is_made_for_those_that_it_selects() {
+    let edit = |kind, name, variant| Edit { kind, namespace: 0, name, variant };
+    let mut store = Store::new(Settings::default());
+    let all = (0..2).flat_map(|name| [edit(3, name, 1), edit(5, name, 1), edit(4, name, 1)]);
+    store.apply(all.collect::<Vec<_>>().iter().flat_map(change).collect());
+    let translator = Translator::default();
+    let of = |store: &Store, name: &str| {
+        let snapshot = store.snapshot();
+        let proxy = proxies(&snapshot).into_iter().find(|p| p.workload.name == name && p.is_captured()).unwrap();
+        let before = translator.made();
+        let resources = translator.translate(&snapshot, &proxy);
+        (resources, translator.made() - before)
+    };
+    let ((chosen, _), (other, _)) = (of(&store, "s0"), of(&store, "s1"));
+    store.apply(changes(
+        "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: t, namespace: shop}\n\
+         spec: {selector: {matchLabels: {app: s0}}, tracing: [{randomSamplingPercentage: 50}]}\n",
+    ));
+    let (after, made) = of(&store, "s1");
+    assert!(other == after, "{}", differences(&other, &after));
+    assert_eq!(made, 1, "only its inbound side: the object might have been for it");
+    let (after, made) = of(&store, "s0");
+    assert_ne!(chosen, after);
+    for kind in [type_url::CLUSTER, type_url::ENDPOINT, type_url::ROUTE, type_url::VIRTUAL_HOST] {
+        assert!(chosen.of(kind) == after.of(kind), "{kind}");
+    }
+    assert!(made <= 2, "{made} units were made: its inbound side, and the listener that has HTTP");
 }
 
 /// Two headless Services with one pod make a listener of one name, in one step.

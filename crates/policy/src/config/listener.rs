@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderName;
+
 use super::{DownstreamTls, Weighted};
 use crate::{authz::Rbac, route::RouteTable};
 
@@ -209,6 +211,36 @@ pub struct Sampling {
     pub overall: u16,
 }
 
+/// An attribute that spans have beside the proxy's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpanTag {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it says.
+    pub value: TagValue,
+}
+
+/// What an attribute of spans says. An empty default leaves the attribute out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagValue {
+    /// This.
+    Literal(Arc<str>),
+    /// A variable of the proxy's environment.
+    Environment {
+        /// Its name.
+        name: Arc<str>,
+        /// Where there is none.
+        default: Arc<str>,
+    },
+    /// A header of the request.
+    Header {
+        /// Its name; `None` for one that no request can have here.
+        name: Option<HeaderName>,
+        /// Where there is none.
+        default: Arc<str>,
+    },
+}
+
 /// Settings of an HTTP connection manager. A `None` timeout is switched off.
 #[derive(Debug)]
 pub struct HttpChain {
@@ -226,6 +258,8 @@ pub struct HttpChain {
     pub cors: bool,
     /// Tracing; `None` when spans are not wanted.
     pub tracing: Option<Sampling>,
+    /// What spans say beside the proxy's own words.
+    pub span_tags: Vec<SpanTag>,
     /// Codec.
     pub codec: Codec,
     /// Name for the `server` header and `via`.

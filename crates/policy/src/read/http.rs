@@ -15,8 +15,12 @@ use envoy_types::pb::envoy::{
             http_filter::ConfigType,
         },
     },
-    r#type::v3::Percent,
+    r#type::{
+        tracing::v3::{CustomTag, custom_tag::Type},
+        v3::Percent,
+    },
 };
+use http::HeaderName;
 use prost::Name;
 
 use super::{
@@ -28,7 +32,7 @@ use crate::{
     authz::Rbac,
     config::{
         ClientCertDetails, Codec, EscapedSlashes, ForwardClientCert, HttpChain, PathNormalization, RouteSource,
-        Sampling, ServerHeader,
+        Sampling, ServerHeader, SpanTag, TagValue,
     },
 };
 
@@ -54,6 +58,10 @@ pub(super) fn manager(m: HttpConnectionManager) -> Result<HttpChain> {
         fault: filters.fault,
         cors: filters.cors,
         tracing: m.tracing.as_ref().map(sampling).transpose().at("tracing")?,
+        span_tags: match &m.tracing {
+            Some(tracing) => each("tracing.custom_tags", &tracing.custom_tags, span_tag)?,
+            None => Vec::new(),
+        },
         codec: match choice("codec_type", m.codec_type)? {
             CodecType::Auto => Codec::Auto,
             CodecType::Http1 => Codec::Http1,
@@ -198,6 +206,24 @@ fn sampling(m: &Tracing) -> Result<Sampling> {
         client: parts(&m.client_sampling).at("client_sampling")?,
         overall: parts(&m.overall_sampling).at("overall_sampling")?,
     })
+}
+
+fn span_tag(m: &CustomTag) -> Result<SpanTag> {
+    if m.tag.is_empty() {
+        return Err(fail("is empty")).at("tag");
+    }
+    let value = match &m.r#type {
+        Some(Type::Literal(of)) => TagValue::Literal(of.value.as_str().into()),
+        Some(Type::Environment(of)) => {
+            TagValue::Environment { name: of.name.as_str().into(), default: of.default_value.as_str().into() }
+        }
+        Some(Type::RequestHeader(of)) => {
+            TagValue::Header { name: HeaderName::try_from(&of.name).ok(), default: of.default_value.as_str().into() }
+        }
+        Some(Type::Metadata(_) | Type::Value(_)) => return Err(fail("is not supported")).at("type"),
+        None => return Err(fail("is missing")).at("type"),
+    };
+    Ok(SpanTag { name: m.tag.as_str().into(), value })
 }
 
 /// Parts per ten thousand; a missing percentage is 100.

@@ -291,3 +291,48 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn tags_of_spans() {
+    use crate::config::{SpanTag, TagValue};
+    use envoy_types::pb::envoy::{
+        extensions::filters::{
+            http::router::v3::Router,
+            network::http_connection_manager::v3::{
+                HttpConnectionManager, HttpFilter, Rds,
+                http_connection_manager::{RouteSpecifier, Tracing},
+                http_filter::ConfigType,
+            },
+        },
+        r#type::tracing::v3::{CustomTag, custom_tag},
+    };
+    let tags = |kind: Option<custom_tag::Type>| {
+        let router = Any { type_url: Router::type_url(), value: Router::default().encode_to_vec() };
+        let filter = HttpFilter {
+            name: "router".into(),
+            config_type: Some(ConfigType::TypedConfig(router)),
+            ..HttpFilter::default()
+        };
+        let tag = CustomTag { tag: "t".into(), r#type: kind };
+        let message = HttpConnectionManager {
+            http_filters: vec![filter],
+            route_specifier: Some(RouteSpecifier::Rds(Rds { route_config_name: "r".into(), ..Rds::default() })),
+            tracing: Some(Tracing { custom_tags: vec![tag], ..Tracing::default() }),
+            ..HttpConnectionManager::default()
+        };
+        super::http::manager(message).map(|chain| chain.span_tags)
+    };
+    let header = |name: &str| {
+        let header = custom_tag::Header { name: name.into(), default_value: "-".into() };
+        tags(Some(custom_tag::Type::RequestHeader(header))).unwrap()
+    };
+    let expected = |name| vec![SpanTag { name: "t".into(), value: TagValue::Header { name, default: "-".into() } }];
+    assert_eq!(header("X-Tenant"), expected(Some(::http::HeaderName::from_static("x-tenant"))));
+    // No request has it as a header here: what is said is the default.
+    assert_eq!(header(":path"), expected(None));
+    let literal = custom_tag::Literal { value: "v".into() };
+    let expected = vec![SpanTag { name: "t".into(), value: TagValue::Literal("v".into()) }];
+    assert_eq!(tags(Some(custom_tag::Type::Literal(literal))).unwrap(), expected);
+    let refused = tags(Some(custom_tag::Type::Value("%PROTOCOL%".into()))).unwrap_err();
+    assert_eq!(refused.to_string(), "tracing.custom_tags[0].type: is not supported");
+}

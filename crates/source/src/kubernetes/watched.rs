@@ -72,15 +72,8 @@ impl Watched {
     /// Whether what a proxy is told depends on it: without a kind that this holds for, proxies had better keep what they
     /// have. Where nodes stand, which Secrets a gateway shows and kinds that are only kept do not count.
     pub(super) fn required(&self) -> bool {
-        let spared = [
-            Kind::Node,
-            Kind::Secret,
-            Kind::WorkloadGroup,
-            Kind::EnvoyFilter,
-            Kind::ProxyConfig,
-            Kind::Telemetry,
-            Kind::WasmPlugin,
-        ];
+        let spared =
+            [Kind::Node, Kind::Secret, Kind::WorkloadGroup, Kind::EnvoyFilter, Kind::ProxyConfig, Kind::WasmPlugin];
         self.kind().is_none_or(|kind| !spared.contains(&kind))
     }
 

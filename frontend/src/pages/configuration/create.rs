@@ -18,12 +18,13 @@ use crate::{
 };
 
 /// Kinds with a template.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "VirtualService",
     "DestinationRule",
     "PeerAuthentication",
     "AuthorizationPolicy",
     "RequestAuthentication",
+    "Telemetry",
     "Gateway",
     "ServiceEntry",
     "Sidecar",

@@ -101,6 +101,8 @@ fn http(http: &HttpChain) -> Value {
         "tracing": http.tracing.map(|sampling| json!({
             "random_percent": f64::from(sampling.random) / 100.0,
             "overall_percent": f64::from(sampling.overall) / 100.0,
+            // What they say may be nobody's business who looks at this.
+            "tags": http.span_tags.iter().map(|tag| &*tag.name).collect::<Vec<_>>(),
         })),
         "use_remote_address": http.use_remote_address,
         "xff_trusted_hops": http.xff_trusted_hops,

@@ -78,6 +78,12 @@ pub fn span_of(record: &RequestRecord, context: TraceContext, id: SpanId, node: 
     if failed {
         attributes.push(value_of("error", Value::BoolValue(true)));
     }
+    // The names of attributes are unique, and who reads them relies on the proxy's own.
+    for (name, value) in &log.tags {
+        if attributes.iter().all(|attribute| attribute.key != **name) {
+            attributes.push(text(name, value.as_str()));
+        }
+    }
     let code = if failed { StatusCode::Error } else { StatusCode::Unset };
     let kind = match edge.reporter {
         Reporter::Source => SpanKind::Client,

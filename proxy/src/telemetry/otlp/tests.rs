@@ -32,6 +32,7 @@ fn span() -> Span {
     let mut record = request(&Rc::new(edge()), 503, 12);
     record.log.upstream_cluster = Some("inbound|8080||".into());
     record.attempts = 3;
+    record.log.tags = vec![("tenant".into(), "acme".into()), ("destination.workload".into(), "lies".into())];
     let context = TraceContext::of(&http::HeaderMap::new(), 1.0);
     span_of(&record, context, SpanId::random(), &crate::state::testing::node())
 }
@@ -57,6 +58,11 @@ async fn spans_reach_the_collector_in_batches() {
     assert!(spans[0].parent_span_id.is_empty());
     let attribute = |key: &str| spans[0].attributes.iter().find(|attribute| attribute.key == key);
     assert!(attribute("error").is_some() && attribute("retry.attempts").is_some());
+    let said = |key: &str| attribute(key).and_then(|attribute| attribute.value.clone()?.value);
+    assert_eq!(said("tenant"), Some(Value::StringValue("acme".into())));
+    assert_eq!(said("destination.workload"), Some(Value::StringValue("api".into())), "its own word stands");
+    let of_workload = spans[0].attributes.iter().filter(|attribute| attribute.key == "destination.workload");
+    assert_eq!(of_workload.count(), 1);
     assert_eq!((sink.exported(), sink.dropped()), (2, 0));
 }
 

@@ -151,7 +151,8 @@ impl Edge<'_> {
         let stat_prefix = format!("outbound_{}_{}", self.proxy.address, self.port);
         let routes = Routes::Named(route_config.to_owned());
         let authz = authz::http_filters(scope, self.proxy);
-        let manager = connection_manager(Side::Edge, stat_prefix, routes, authz, scope.view.mesh());
+        let (mesh, tracing) = (scope.view.mesh(), scope.client.tracing());
+        let manager = connection_manager(Side::Edge, stat_prefix, routes, authz, mesh, tracing);
         Chain { name: route_config.to_owned(), filters: vec![manager], ..Chain::default() }
     }
 

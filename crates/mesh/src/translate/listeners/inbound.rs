@@ -18,6 +18,7 @@ use crate::{
         mutual_tls::{self, Mode},
         protocol,
         scope::Scope,
+        telemetry,
     },
     resource::Resource,
     snapshot::Service,
@@ -197,7 +198,9 @@ impl<'a> Port<'a> {
         let (kind, filters): (&str, Vec<Filter>) = if http {
             let routes = Routes::Inline(Box::new(self.routes()));
             let authz = authz::http_filters(scope, proxy);
-            ("http", vec![connection_manager(Side::Inbound, stat_prefix, routes, authz, scope.view.mesh())])
+            let tracing = telemetry::tracing(scope.view, proxy.namespace(), &proxy.labels, telemetry::Side::Server);
+            let mesh = scope.view.mesh();
+            ("http", vec![connection_manager(Side::Inbound, stat_prefix, routes, authz, mesh, &tracing)])
         } else {
             let mut filters = authz::network_filters(scope, proxy);
             filters.push(tcp_proxy(&stat_prefix, &[(self.cluster.clone(), 1)], None));

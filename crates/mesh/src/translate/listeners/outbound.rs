@@ -81,8 +81,8 @@ impl Outlet<'_> {
 
     fn http(&self, route_config: &str) -> Chain {
         let routes = Routes::Named(route_config.to_owned());
-        let mesh = self.scope.view.mesh();
-        let manager = connection_manager(Side::Outbound, self.stat_prefix(), routes, Vec::new(), mesh);
+        let (mesh, tracing) = (self.scope.view.mesh(), self.scope.client.tracing());
+        let manager = connection_manager(Side::Outbound, self.stat_prefix(), routes, Vec::new(), mesh, tracing);
         Chain { name: format!("outbound_{}_http", self.port), filters: vec![manager], ..Chain::default() }
     }
 
