@@ -49,6 +49,10 @@ pub struct DemoArgs {
     /// Lifetime of workload certificates, at least 60s.
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
     cert_ttl: Duration,
+    /// A Zipkin, such as http://127.0.0.1:9411, that proxies send their spans to and the console reads them from; without
+    /// one the console holds them itself.
+    #[arg(long, value_name = "URL")]
+    zipkin: Option<String>,
     /// Sign-in.
     #[command(flatten)]
     sign_in: sign_in::SignInArgs,
@@ -167,16 +171,17 @@ async fn start(
     supervisor.spawn(spec::prometheus(plan, directory), directory).await?;
     ready::http_ok(supervisor, &plan.operator_admin(), "/healthz/ready", "operator", say).await?;
     say("Starting    application and proxies");
+    let zipkin = args.zipkin.as_deref();
     for instance in &plan.instances {
         if let Some(app) = spec::app(plan, instance) {
             supervisor.spawn(app, directory).await?;
         }
         if instance.proxy.is_some() {
-            supervisor.spawn(spec::proxy(plan, directory, instance), directory).await?;
+            supervisor.spawn(spec::proxy(plan, directory, instance, zipkin), directory).await?;
         }
     }
     let sign_in = args.sign_in.console_flags(plan, directory);
-    supervisor.spawn(spec::console(plan, directory, &args.assets, sign_in), directory).await?;
+    supervisor.spawn(spec::console(plan, directory, &args.assets, zipkin, sign_in), directory).await?;
     for instance in plan.instances.iter().filter(|instance| instance.proxy.is_some()) {
         ready::http_ok(supervisor, &plan.readiness(instance), "/healthz/ready", instance.name, say).await?;
     }

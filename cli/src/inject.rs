@@ -10,7 +10,10 @@ use std::{
 use serde_json::{Value, json};
 use weft_install::{
     Capabilities, InjectConfig, MeshInput,
-    inject::manifest::{inject_object, object_warnings},
+    inject::{
+        manifest::{inject_object, object_warnings},
+        mesh_warnings,
+    },
     names,
 };
 use weft_runtime::StartupError;
@@ -89,6 +92,7 @@ impl InjectArgs {
         let capabilities = Capabilities { kubernetes_minor: self.kubernetes_minor, ..Capabilities::default() };
         let input = MeshInput::from_json(&mesh, &self.weft_namespace, capabilities)
             .map_err(|error| StartupError::new("cannot use the Mesh", error, "correct the fields that are named"))?;
+        mesh_warnings(&input.mesh.mesh_config).iter().for_each(|words| eprintln!("warning: {words}"));
         Ok(InjectConfig::new(&input))
     }
 }

@@ -10,6 +10,8 @@ pub mod wait;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use weft_install::inject::mesh_warnings;
+
 use crate::{
     cluster::{ClusterArgs, block_on},
     inject::{self, Output},
@@ -87,6 +89,7 @@ pub struct UninstallArgs {
 pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
     args.cluster.no_namespace("install")?;
     let plan = Plan::new(&args)?;
+    mesh_warnings(&plan.spec().mesh_config).iter().for_each(|words| eprintln!("warning: {words}"));
     if args.dry_run {
         inject::write(&plan.manifests(args.expand)?, args.output)?;
         return Ok(ExitCode::SUCCESS);

@@ -13,7 +13,7 @@ use crate::{
     admin::Application,
     identity::Credentials,
     state::{Capture, ConnectionLimits, NodeInfo, Role},
-    telemetry::{AccessLogTarget, Endpoint, Sampling},
+    telemetry::{AccessLogTarget, Encoding, Endpoint, Sampling},
 };
 
 /// The mesh's proxy: carries one workload's traffic, or a gateway's, as the operator says.
@@ -65,6 +65,12 @@ pub struct Flags {
     /// Collector that spans are posted to (OTLP/HTTP); none without it.
     #[arg(long, env = "WEFT_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+    /// Zipkin that spans are posted to instead (its API v2); without a path it is /api/v2/spans.
+    #[arg(long, env = "WEFT_ZIPKIN_ENDPOINT", value_name = "URL")]
+    pub zipkin_endpoint: Option<String>,
+    /// Characters that a span keeps of a request's path, and of whatever else the request says itself.
+    #[arg(long, env = "WEFT_MAX_TAG_LENGTH", value_name = "CHARACTERS", default_value_t = 256)]
+    pub max_tag_length: usize,
     /// Where the access log goes: a file, `-` for standard output, or `off`.
     #[arg(long, env = "WEFT_ACCESS_LOG", value_name = "PATH|-|off", default_value = "-")]
     pub access_log: String,
@@ -188,17 +194,37 @@ impl Flags {
 
     /// Where spans go.
     pub fn collector(&self) -> Result<Option<Endpoint>, StartupError> {
-        let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty()) else { return Ok(None) };
-        url.parse().map(Some).map_err(|error| {
-            let remedy = "name an OTLP/HTTP collector, such as http://127.0.0.1:4318";
-            StartupError::new("cannot use --otlp-endpoint", error, remedy)
-        })
+        let (flag, encoding, url, remedy) = match (given(&self.otlp_endpoint), given(&self.zipkin_endpoint)) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(StartupError::new(
+                    "cannot send spans",
+                    "both --otlp-endpoint and --zipkin-endpoint are given",
+                    "leave one of them out (or WEFT_OTLP_ENDPOINT or WEFT_ZIPKIN_ENDPOINT): a collector can hand spans on",
+                ));
+            }
+            (Some(url), None) => {
+                let remedy = "name an OTLP/HTTP collector, such as http://127.0.0.1:4318";
+                ("--otlp-endpoint", Encoding::Otlp, url, remedy)
+            }
+            (None, Some(url)) => {
+                let remedy = "name a Zipkin, such as http://127.0.0.1:9411";
+                ("--zipkin-endpoint", Encoding::Zipkin, url, remedy)
+            }
+        };
+        let endpoint = Endpoint::new(encoding, url);
+        endpoint.map(Some).map_err(|error| StartupError::new(format!("cannot use {flag}"), error, remedy))
     }
 
     /// Where the access log goes.
     pub fn access_log(&self) -> AccessLogTarget {
         AccessLogTarget::parse(&self.access_log)
     }
+}
+
+/// A flag's value; an empty variable is none.
+fn given(value: &Option<String>) -> Option<&str> {
+    value.as_deref().filter(|value| !value.is_empty())
 }
 
 fn is_dns_name(name: &str) -> bool {
@@ -255,5 +281,20 @@ mod tests {
             assert!(error.to_string().contains(more[0]), "{error}");
         }
         assert!(flags(&["--otlp-endpoint", "https://x"]).collector().is_err());
+        let error = flags(&["--zipkin-endpoint", "zipkin:9411"]).collector().unwrap_err().to_string();
+        assert!(error.contains("--zipkin-endpoint") && error.contains("http://127.0.0.1:9411"), "{error}");
+    }
+
+    #[test]
+    fn spans_go_to_one_collector() {
+        let shown = |more: &[&str]| flags(more).collector().map(|endpoint| endpoint.map(|it| it.to_string()));
+        let (otlp, zipkin) = ("--otlp-endpoint=http://otel:4318", "--zipkin-endpoint=http://zipkin:9411");
+        assert_eq!(shown(&[otlp]).unwrap().unwrap(), "http://otel:4318/v1/traces");
+        assert_eq!(shown(&[zipkin]).unwrap().unwrap(), "http://zipkin:9411/api/v2/spans");
+        // A variable that is set to nothing is not set.
+        assert_eq!(shown(&[zipkin, "--otlp-endpoint="]).unwrap().unwrap(), "http://zipkin:9411/api/v2/spans");
+        let error = shown(&[otlp, zipkin]).unwrap_err().to_string();
+        assert!(error.contains("both") && error.contains("leave one of them out"), "{error}");
+        assert_eq!((flags(&[]).max_tag_length, flags(&["--max-tag-length=60"]).max_tag_length), (256, 60));
     }
 }

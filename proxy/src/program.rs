@@ -25,7 +25,7 @@ pub async fn run(flags: Flags) -> anyhow::Result<()> {
     let control_plane = ControlPlane::new(flags.control_plane()?, Some(node.address));
     let (spans, exporter) = match flags.collector()? {
         Some(endpoint) => {
-            let (sink, exporter) = SpanSink::new(endpoint);
+            let (sink, exporter) = SpanSink::new(endpoint, flags.max_tag_length);
             (sink, Some(exporter))
         }
         None => (SpanSink::off(), None),

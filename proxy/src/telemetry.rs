@@ -3,10 +3,10 @@
 mod access_log;
 mod exposition;
 mod facts;
-mod otlp;
 mod record;
 mod recorder;
 mod series;
+mod spans;
 mod stats;
 mod tags;
 #[cfg(test)]
@@ -16,9 +16,9 @@ mod trace;
 pub use access_log::{AccessLog, AccessLogTarget, Sampling};
 pub use exposition::exposition;
 pub use facts::{Edge, Facts, Service};
-pub use otlp::{Endpoint, Exporter, InvalidEndpoint, SpanSink};
 pub use record::{LogFields, Reporter, RequestRecord, Security, TcpRecord};
 pub use recorder::{Recorder, TcpSeries};
+pub use spans::{Encoding, Endpoint, Exporter, InvalidEndpoint, SpanSink};
 pub use stats::Stats;
 pub use tags::of_request as span_tags;
 pub use trace::{SpanId, TraceContext, TraceId};

@@ -1,6 +1,6 @@
 //! A standalone mesh of a test's own: addresses, directory, operator, proxies, applications.
 
-mod address;
+pub(crate) mod address;
 mod manifest;
 mod observe;
 mod workload;

@@ -15,3 +15,4 @@ pub mod process;
 pub mod prometheus;
 pub mod relay;
 pub mod wait;
+pub mod zipkin;

@@ -105,9 +105,13 @@ pub fn app(plan: &Plan, instance: &Instance) -> Option<Spec> {
     Some(spec(format!("{}/{}", instance.namespace, instance.name), "app", Program::App, args))
 }
 
-/// One instance's proxy.
-pub fn proxy(plan: &Plan, directory: &Directory, instance: &Instance) -> Spec {
+/// One instance's proxy. Its spans go to the console, or to a Zipkin.
+pub fn proxy(plan: &Plan, directory: &Directory, instance: &Instance, zipkin: Option<&str>) -> Spec {
     let file = directory.tokens().join(instance.name);
+    let (collector, url) = match zipkin {
+        Some(url) => ("--zipkin-endpoint", format!("{}/api/v2/spans", url.trim_end_matches('/'))),
+        None => ("--otlp-endpoint", format!("http://{}", plan.console())),
+    };
     let role = if instance.proxy == Some(ProxyRole::Gateway) { "gateway" } else { "sidecar" };
     let args = args![
         "--control-plane",
@@ -124,8 +128,8 @@ pub fn proxy(plan: &Plan, directory: &Directory, instance: &Instance) -> Spec {
         role,
         "--join-token-file",
         file.as_os_str(),
-        "--otlp-endpoint",
-        format!("http://{}", plan.console()),
+        collector,
+        url,
         "--access-log",
         directory.logs().join(format!("{}.access.json", instance.name)).as_os_str(),
     ];
@@ -134,8 +138,14 @@ pub fn proxy(plan: &Plan, directory: &Directory, instance: &Instance) -> Spec {
     spec
 }
 
-/// The console.
-pub fn console(plan: &Plan, directory: &Directory, assets: &Path, sign_in: Vec<OsString>) -> Spec {
+/// The console. It holds spans itself, or reads them from a Zipkin.
+pub fn console(
+    plan: &Plan,
+    directory: &Directory,
+    assets: &Path,
+    zipkin: Option<&str>,
+    sign_in: Vec<OsString>,
+) -> Spec {
     let mut args = args![
         "--config-dir",
         directory.manifests().as_os_str(),
@@ -152,6 +162,9 @@ pub fn console(plan: &Plan, directory: &Directory, assets: &Path, sign_in: Vec<O
         "--assets",
         assets.as_os_str(),
     ];
+    if let Some(url) = zipkin {
+        args.extend(args!["--trace-source", "zipkin", "--trace-url", url]);
+    }
     args.extend(sign_in);
     spec("weft-console", "console", Program::Console, args)
 }

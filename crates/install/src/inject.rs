@@ -11,12 +11,14 @@ mod merge;
 mod probes;
 mod prometheus;
 mod restore;
+mod spans;
 mod warn;
 
 use serde_json::Value;
 
 pub use config::InjectConfig;
 pub use decide::Skip;
+pub use spans::mesh_warnings;
 pub use warn::warnings;
 
 /// What became of a pod.

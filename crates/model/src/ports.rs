@@ -20,5 +20,7 @@ pub const PROXY_READINESS: u16 = 15021;
 pub const PROXY_METRICS: u16 = 15090;
 /// Spans, by OTLP over HTTP: OpenTelemetry's own.
 pub const OTLP: u16 = 4318;
+/// Spans, by Zipkin's API v2: Zipkin's own.
+pub const ZIPKIN: u16 = 9411;
 /// The console.
 pub const CONSOLE: u16 = 20001;

@@ -43,6 +43,22 @@ fn an_object_that_cannot_work_is_refused_by_field_and_remedy() {
 }
 
 #[test]
+fn a_mesh_is_warned_of_collectors_that_get_no_spans() {
+    let provider = json!({"name": "dd", "datadog": {"service": "datadog.obs.svc", "port": 8126}});
+    let mesh = json!({
+        "apiVersion": "weft.dev/v1alpha1", "kind": "Mesh", "metadata": {"name": "weft"},
+        "spec": {"meshConfig": {"extensionProviders": [provider]}},
+    });
+    let verdict = validate::decide(&review("CREATE", mesh));
+    assert_eq!((verdict.refusal, verdict.warnings.len()), (None, 1));
+    assert!(
+        verdict.warnings[0].starts_with("spec.meshConfig.extensionProviders[0].datadog: "),
+        "{:?}",
+        verdict.warnings
+    );
+}
+
+#[test]
 fn what_has_no_effect_or_needs_others_is_admitted_and_the_first_is_warned_of() {
     let spec = json!({"hosts": ["web"], "http": [{"timeuot": "1s", "route": [{"destination": {"host": "nowhere"}}]}]});
     let verdict = validate::decide(&review("UPDATE", virtual_service(spec)));

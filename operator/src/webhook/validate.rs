@@ -1,6 +1,6 @@
 //! Checks that need only the object itself. What needs others never refuses: the other half may come next.
 
-use weft_api::ObjectError;
+use weft_api::{ObjectError, Spec};
 
 use super::{Review, Verdict};
 
@@ -30,7 +30,11 @@ pub fn decide(review: &Review) -> Verdict {
                     unknown.field, parsed.object.reference.kind
                 )
             };
-            Verdict { warnings: parsed.unknown_fields.iter().map(warning).collect(), ..Verdict::default() }
+            let mut warnings: Vec<String> = parsed.unknown_fields.iter().map(warning).collect();
+            if let Spec::Mesh(mesh) = &parsed.object.spec {
+                warnings.extend(weft_install::inject::mesh_warnings(&mesh.mesh_config));
+            }
+            Verdict { warnings, ..Verdict::default() }
         }
     }
 }

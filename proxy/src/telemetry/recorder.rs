@@ -14,8 +14,8 @@ use std::{
 
 use super::{
     Edge, RequestRecord, ResponseFlags, TcpRecord, exposition,
-    otlp::span_of,
     series::{Count, RequestValues, Table, TcpValues, WorkerSeries},
+    spans::span_of,
 };
 use crate::state::Shared;
 
@@ -117,7 +117,7 @@ impl Recorder {
         if let Some((context, span)) = record.trace
             && context.sampled
         {
-            self.shared.spans.push(|| span_of(record, context, span, &self.shared.node));
+            self.shared.spans.push(|tag_length| span_of(record, context, span, &self.shared.node, tag_length));
         }
     }
 

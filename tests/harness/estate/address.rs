@@ -1,4 +1,4 @@
-//! Addresses of an estate's own.
+//! Addresses of a test's own.
 
 use std::{
     net::{Ipv4Addr, TcpListener},
@@ -8,7 +8,7 @@ use std::{
 const CLAIM_PORT: u16 = 65_001;
 
 /// Claims a /24 of 127.0.0.0/8 that no other test and no demo uses.
-pub(super) fn claim() -> ([u8; 2], TcpListener) {
+pub(crate) fn claim() -> ([u8; 2], TcpListener) {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 8000) as u16;
     loop {

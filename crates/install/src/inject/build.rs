@@ -110,10 +110,9 @@ fn settings(container: &mut Value, config: &InjectConfig, proxy_config: &Map<Str
     if let Some(time) = proxy_config.get("terminationDrainDuration") {
         more.push(env("WEFT_DRAIN_TIME", text(time)));
     }
-    if !config.otlp_endpoint.is_empty() {
-        more.push(env("WEFT_OTLP_ENDPOINT", config.otlp_endpoint.as_str()));
-    }
-    for (name, value) in proxy_config.get("proxyMetadata").and_then(Value::as_object).into_iter().flatten() {
+    let metadata = proxy_config.get("proxyMetadata").and_then(Value::as_object);
+    more.extend(config.span_variables(proxy_config, |name| metadata.is_some_and(|all| all.contains_key(name))));
+    for (name, value) in metadata.into_iter().flatten() {
         let value = text(value);
         match name.as_str() {
             "MINIMUM_DRAIN_DURATION" => more.push(env("WEFT_MINIMUM_DRAIN_TIME", value)),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use weft_api::mesh::{PullPolicy, Resources};
 
+use super::spans::Spans;
 use crate::{MeshInput, names, profile::Settings};
 
 /// Settings of injection: rendered by the reconciler into a ConfigMap, read by every webhook.
@@ -48,6 +49,12 @@ pub struct InjectConfig {
     pub rewrite_probes: bool,
     /// Collector of spans, `http://host:port`; empty is none.
     pub otlp_endpoint: String,
+    /// Zipkin that takes spans instead, `http://host:port/path`; empty is none but the one of a ProxyConfig.
+    pub zipkin_endpoint: String,
+    /// Characters that spans keep of a request's path; 0 is what a ProxyConfig says, or the proxy's own default.
+    pub max_tag_length: u64,
+    /// Whether no spans are sent, whatever a ProxyConfig says.
+    pub tracing_off: bool,
     /// Istio's `defaultConfig` (ProxyConfig), as written.
     pub proxy_config: Map<String, Value>,
 }
@@ -58,6 +65,7 @@ impl InjectConfig {
         let settings = Settings::of(input);
         let mesh = &input.mesh;
         let config = &mesh.mesh_config;
+        let spans = Spans::of(config);
         let mut never: Vec<String> = names::SYSTEM_NAMESPACES.map(str::to_owned).to_vec();
         never.push(input.namespace.clone());
         Self {
@@ -83,24 +91,14 @@ impl InjectConfig {
             access_log: config.access_log_file.clone().unwrap_or_default(),
             prometheus_merge: config.enable_prometheus_merge.unwrap_or(true),
             rewrite_probes: true,
-            otlp_endpoint: if config.enable_tracing == Some(false) {
-                String::new()
-            } else {
-                config.extension_providers.iter().find_map(collector).unwrap_or_default()
-            },
+            otlp_endpoint: spans.otlp,
+            zipkin_endpoint: spans.zipkin,
+            max_tag_length: spans.max_tag_length,
+            tracing_off: spans.off,
             proxy_config: match &config.default_config {
                 Some(Value::Object(map)) => map.clone(),
                 _ => Map::new(),
             },
         }
     }
-}
-
-/// Where an OpenTelemetry provider takes spans over HTTP.
-fn collector(provider: &Value) -> Option<String> {
-    let provider = provider.get("opentelemetry").filter(|provider| provider["http"].is_object())?;
-    let port = provider["port"].as_u64().or_else(|| provider["port"].as_str()?.parse().ok())?;
-    // `namespace/host` says which namespace's view of the host is meant; all share one DNS.
-    let host = provider["service"].as_str()?.rsplit('/').next()?;
-    Some(format!("http://{host}:{port}"))
 }

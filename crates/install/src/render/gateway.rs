@@ -19,6 +19,8 @@ pub(super) fn objects(frame: &Frame<'_>) -> Vec<Value> {
     let mut container = proxy::container(&config, proxy::Role::Gateway);
     if let Some(list) = container["env"].as_array_mut() {
         list.push(env("WEFT_LOG_FORMAT", "json"));
+        // Traces begin here.
+        list.extend(config.span_variables(&config.proxy_config, |name| overrides.env.contains_key(name)));
     }
     let extra = overrides.service_ports.iter().map(|port| {
         let target = port.target_port.unwrap_or(port.port);

@@ -267,6 +267,22 @@ fn sign_in_opens_the_console_and_gives_it_one_right_more() {
 }
 
 #[test]
+fn the_gateways_spans_go_where_all_others_do() {
+    let provider = json!({"name": "zipkin", "zipkin": {"service": "zipkin.obs.svc", "port": 9411}});
+    let objects = render(&input(json!({"meshConfig": {"extensionProviders": [provider]}}))).unwrap();
+    let gateway = find(&objects, "Deployment", "weft-ingressgateway").unwrap();
+    let environment = gateway["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+    let told = json!({"name": "WEFT_ZIPKIN_ENDPOINT", "value": "http://zipkin.obs.svc:9411/api/v2/spans"});
+    assert!(environment.contains(&told), "{environment:#?}");
+
+    let own = json!({"ingressGateway": {"env": {"WEFT_OTLP_ENDPOINT": "http://mine:4318"}}});
+    let config = json!({"extensionProviders": [{"zipkin": {"service": "zipkin.obs.svc", "port": 9411}}]});
+    let objects = render(&input(json!({"meshConfig": config, "components": own}))).unwrap();
+    let gateway = find(&objects, "Deployment", "weft-ingressgateway").unwrap().to_string();
+    assert!(gateway.contains("http://mine:4318") && !gateway.contains("WEFT_ZIPKIN_ENDPOINT"), "{gateway}");
+}
+
+#[test]
 fn the_console_knows_what_its_cluster_is_called() {
     let value = |spec: Value| {
         let objects = render(&input(spec)).unwrap();

@@ -14,6 +14,16 @@ fn pods_come_out_as_reviewed() {
         &patched(&pod(json!({"name": "web", "labels": {"app": "web", "version": "v1"}}), app()), &plain),
     );
 
+    let traced = config(json!({"meshConfig": {
+        "extensionProviders": [{"name": "zipkin", "zipkin": {
+            "service": "istio-system/zipkin.istio-system.svc.cluster.local", "port": 9411, "maxTagLength": 128}}],
+        "defaultProviders": {"tracing": ["zipkin"]},
+    }}));
+    golden(
+        "traced.json",
+        &patched(&pod(json!({"name": "web", "labels": {"app": "web", "version": "v1"}}), app()), &traced),
+    );
+
     let classic = InjectConfig { native_sidecars: false, ..plain.clone() };
     golden("classic.json", &patched(&pod(json!({"name": "web"}), app()), &classic));
 

@@ -1,6 +1,6 @@
 //! One POST to the collector.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
@@ -8,12 +8,15 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::Encoding;
+
 /// Longest time for one batch, connecting included.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where spans are posted.
+/// Where spans are posted, and how they are written for it.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
+    encoding: Encoding,
     authority: String,
     host: String,
     path: String,
@@ -44,24 +47,6 @@ pub(super) enum PostError {
     Timeout,
 }
 
-impl FromStr for Endpoint {
-    type Err = InvalidEndpoint;
-    /// Takes the base URL of OTLP/HTTP, to which `/v1/traces` is added, or a URL that already ends so.
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = url.parse().map_err(|_| InvalidEndpoint::NotUrl(url.into()))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(InvalidEndpoint::Scheme(url.into()));
-        }
-        let authority = uri.authority().ok_or_else(|| InvalidEndpoint::NotUrl(url.into()))?;
-        let base = uri.path().trim_end_matches('/').trim_end_matches("/v1/traces");
-        Ok(Self {
-            authority: format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(4318)),
-            host: authority.as_str().to_owned(),
-            path: format!("{base}/v1/traces"),
-        })
-    }
-}
-
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}{}", self.host, self.path)
@@ -69,6 +54,29 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
+    /// Reads a collector's `http://` URL; [`Encoding`] says which port and path it has when it names none.
+    ///
+    /// # Errors
+    /// No such URL.
+    pub fn new(encoding: Encoding, url: &str) -> Result<Self, InvalidEndpoint> {
+        let uri: Uri = url.parse().map_err(|_| InvalidEndpoint::NotUrl(url.into()))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(InvalidEndpoint::Scheme(url.into()));
+        }
+        let authority = uri.authority().ok_or_else(|| InvalidEndpoint::NotUrl(url.into()))?;
+        Ok(Self {
+            encoding,
+            authority: format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(encoding.port())),
+            host: authority.as_str().to_owned(),
+            path: encoding.path(uri.path()),
+        })
+    }
+
+    /// How spans are written.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// Posts one message; any 2xx is success.
     pub(super) async fn post(&self, body: Vec<u8>) -> Result<(), PostError> {
         tokio::time::timeout(TIMEOUT, self.send(body)).await.map_err(|_| PostError::Timeout)?
@@ -79,7 +87,7 @@ impl Endpoint {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let request = Request::post(&self.path)
             .header(header::HOST, &self.host)
-            .header(header::CONTENT_TYPE, "application/x-protobuf")
+            .header(header::CONTENT_TYPE, self.encoding.content_type())
             .header(header::USER_AGENT, concat!("weft-proxy/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(Bytes::from(body)))?;
         let exchange = async {

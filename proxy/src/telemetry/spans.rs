@@ -1,8 +1,11 @@
-//! Finished spans, on their way to a collector as OTLP/HTTP protobuf
-//! (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). A collector that is slow or gone costs spans, never requests.
+//! Finished spans, on their way to a collector in the encoding that it takes. A collector that is slow or gone costs
+//! spans, never requests.
 
+mod encoding;
+mod otlp;
 mod post;
 mod span;
+mod zipkin;
 
 use std::{
     sync::{
@@ -12,16 +15,11 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::InstrumentationScope,
-    resource::v1::Resource,
-    trace::v1::{ResourceSpans, ScopeSpans, Span},
-};
-use prost::Message;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::sync::mpsc;
 use weft_runtime::Shutdown;
 
+pub use encoding::Encoding;
 pub use post::{Endpoint, InvalidEndpoint};
 pub(super) use span::span_of;
 
@@ -40,6 +38,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 #[derive(Clone, Default)]
 pub struct SpanSink {
     queue: Option<mpsc::Sender<Span>>,
+    tag_length: usize,
     counts: Arc<Counts>,
 }
 
@@ -50,11 +49,12 @@ struct Counts {
 }
 
 impl SpanSink {
-    /// A sink and what empties it.
-    pub fn new(endpoint: Endpoint) -> (Self, Exporter) {
+    /// A sink and what empties it. Of what a request says, such as its path, a span has `tag_length` characters.
+    pub fn new(endpoint: Endpoint, tag_length: usize) -> (Self, Exporter) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let counts = Arc::<Counts>::default();
-        (Self { queue: Some(sender), counts: counts.clone() }, Exporter { endpoint, queue: receiver, counts })
+        let sink = Self { queue: Some(sender), tag_length, counts: counts.clone() };
+        (sink, Exporter { endpoint, queue: receiver, counts })
     }
 
     /// A sink that swallows everything, for a proxy without a collector.
@@ -77,11 +77,12 @@ impl SpanSink {
         self.counts.exported.load(Ordering::Relaxed)
     }
 
-    /// Queues a span, or drops and counts it when the queue is full; `make` runs only when there is room.
-    pub(super) fn push(&self, make: impl FnOnce() -> Span) {
+    /// Queues a span, or drops and counts it when the queue is full; `make` runs only when there is room, and is told how
+    /// long a tag may be.
+    pub(super) fn push(&self, make: impl FnOnce(usize) -> Span) {
         let Some(queue) = &self.queue else { return };
         match queue.try_reserve() {
-            Ok(place) => place.send(make()),
+            Ok(place) => place.send(make(self.tag_length)),
             Err(_) => drop(self.counts.dropped.fetch_add(1, Ordering::Relaxed)),
         }
     }
@@ -100,7 +101,8 @@ impl Exporter {
         let mut backoff = BACKOFF.0;
         while let Some(spans) = self.batch(&shutdown).await {
             let count = spans.len() as u64;
-            let body = request(&shared, spans).encode_to_vec();
+            let resource = span::resource(&shared.node, &shared.facts.load());
+            let body = self.endpoint.encoding().encode(resource, spans);
             match self.endpoint.post(body).await {
                 Ok(()) => {
                     self.counts.exported.fetch_add(count, Ordering::Relaxed);
@@ -138,22 +140,6 @@ impl Exporter {
             }
         }
         Some(spans)
-    }
-}
-
-fn request(shared: &Shared, spans: Vec<Span>) -> ExportTraceServiceRequest {
-    let attributes = span::resource(&shared.node, &shared.facts.load());
-    let scope = InstrumentationScope {
-        name: "weft-proxy".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        ..InstrumentationScope::default()
-    };
-    ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans {
-            resource: Some(Resource { attributes, ..Resource::default() }),
-            scope_spans: vec![ScopeSpans { scope: Some(scope), spans, schema_url: String::new() }],
-            schema_url: String::new(),
-        }],
     }
 }
 
