@@ -59,6 +59,17 @@ pub struct Component {
     /// Key of a Secret with the token, or the password beside `WEFT_TRACE_USER`, for the trace store that the console's
     /// `WEFT_TRACE_URL` names. The console's only; a renewed Secret is taken without a restart.
     pub trace_token: Option<KeyOf>,
+    /// Key of a ConfigMap with certificates in PEM that are trusted beside the system's, for the trace store that the
+    /// console's `WEFT_TRACE_URL` names with https. The console's only; renewed ones count from its next start.
+    #[serde(rename = "traceCA")]
+    pub trace_ca: Option<KeyOf>,
+    /// Key of a Secret with the token, or the password beside `WEFT_PROMETHEUS_USER`, for the Prometheus that the console
+    /// asks: the one that its `WEFT_PROMETHEUS` names. The console's only; a renewed Secret is taken without a restart.
+    pub prometheus_token: Option<KeyOf>,
+    /// Key of a ConfigMap with certificates in PEM that are trusted beside the system's, for the Prometheus that the
+    /// console's `WEFT_PROMETHEUS` names with https. The console's only; renewed ones count from its next start.
+    #[serde(rename = "prometheusCA")]
+    pub prometheus_ca: Option<KeyOf>,
     /// Key of a Secret with the address of the Postgres that keeps what people do, as `postgres://USER:PASSWORD@HOST/NAME`.
     /// The console's only; several consoles share one. A renewed password is taken without a restart.
     pub database: Option<KeyOf>,

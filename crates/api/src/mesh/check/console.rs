@@ -1,4 +1,5 @@
-//! What only the console has: where it keeps things, how many there are, and for whom its Service is.
+//! What only the console has: what lets it in elsewhere, where it keeps things, how many there are, and for whom its
+//! Service is.
 
 use super::{Checks, key_of};
 use crate::mesh::{Component, MeshSpec, ServiceType};
@@ -12,7 +13,7 @@ pub(super) fn check(spec: &MeshSpec, checks: &mut Checks) {
         elsewhere(found, name, checks);
     }
     let console = &components.console;
-    trace_token(console, checks);
+    access(console, checks);
     kept(console, checks);
     several(console, checks);
     if console.service_type.is_some_and(|kind| kind != ServiceType::ClusterIP) && !spec.sign_in.guards() {
@@ -28,6 +29,9 @@ pub(super) fn check(spec: &MeshSpec, checks: &mut Checks) {
 fn elsewhere(found: &Component, name: &str, checks: &mut Checks) {
     for (field, written, message) in [
         ("traceToken", found.trace_token.is_some(), "only the console reads traces"),
+        ("traceCA", found.trace_ca.is_some(), "only the console reads traces"),
+        ("prometheusToken", found.prometheus_token.is_some(), "only the console asks Prometheus"),
+        ("prometheusCA", found.prometheus_ca.is_some(), "only the console asks Prometheus"),
         ("database", found.database.is_some(), "only the console has a database"),
         ("sessionKey", found.session_key.is_some(), "only the console has sessions"),
         ("persistentVolumeClaim", found.persistent_volume_claim.is_some(), "only the console keeps files"),
@@ -39,15 +43,45 @@ fn elsewhere(found: &Component, name: &str, checks: &mut Checks) {
     }
 }
 
-fn trace_token(console: &Component, checks: &mut Checks) {
-    let Some(key) = &console.trace_token else { return };
-    let at = format!("{AT}.traceToken");
-    key_of(Some(key), &at, checks);
-    if !console.env.contains_key("WEFT_TRACE_URL") {
-        let remedy = "write WEFT_TRACE_SOURCE and WEFT_TRACE_URL in spec.components.console.env".to_owned();
-        checks.error(at, "no trace store is named that it is for", Some(remedy));
+/// What lets it in at the trace store and at Prometheus, and whom it trusts there.
+fn access(console: &Component, checks: &mut Checks) {
+    let traces = console.env.get("WEFT_TRACE_URL");
+    for (field, key, variable) in [
+        ("traceToken", &console.trace_token, "WEFT_TRACE_TOKEN_FILE"),
+        ("traceCA", &console.trace_ca, "WEFT_TRACE_CA_FILE"),
+        ("prometheusToken", &console.prometheus_token, "WEFT_PROMETHEUS_TOKEN_FILE"),
+        ("prometheusCA", &console.prometheus_ca, "WEFT_PROMETHEUS_CA_FILE"),
+    ] {
+        let Some(key) = key else { continue };
+        let at = format!("{AT}.{field}");
+        key_of(Some(key), &at, checks);
+        set_once(console, variable, field, checks);
+        if traces.is_none() && field.starts_with("trace") {
+            let remedy = "write WEFT_TRACE_SOURCE and WEFT_TRACE_URL in spec.components.console.env".to_owned();
+            checks.error(at, "no trace store is named that it is for", Some(remedy));
+        }
     }
-    set_once(console, "WEFT_TRACE_TOKEN_FILE", "traceToken", checks);
+    // With such an address the console would not start.
+    let remedy = |variable: &str| {
+        format!("write an address with https in spec.components.console.env[{variable:?}], or leave this out")
+    };
+    if console.trace_ca.is_some() && traces.is_some_and(|url| is_plain(url)) {
+        let message = "WEFT_TRACE_URL begins with http://, so nobody shows a certificate";
+        checks.error(format!("{AT}.traceCA"), message, Some(remedy("WEFT_TRACE_URL")));
+    }
+    if console.prometheus_ca.is_some() {
+        let message = match console.env.get("WEFT_PROMETHEUS") {
+            None => "Prometheus is asked by http unless WEFT_PROMETHEUS says otherwise, so nobody shows a certificate",
+            Some(url) if is_plain(url) => "WEFT_PROMETHEUS begins with http://, so nobody shows a certificate",
+            Some(_) => return,
+        };
+        checks.error(format!("{AT}.prometheusCA"), message, Some(remedy("WEFT_PROMETHEUS")));
+    }
+}
+
+/// Whether what answers at `url` is spoken to without TLS.
+fn is_plain(url: &str) -> bool {
+    url.get(.."http://".len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
 }
 
 /// Where it keeps what must outlive its pod.
@@ -169,9 +203,67 @@ mod tests {
     }
 
     #[test]
-    fn other_components_keep_nothing() {
+    fn what_lets_it_in_is_named_whole_and_once() {
+        let key = json!({"name": "monitoring", "key": "it"});
+        let https = json!({
+            "WEFT_TRACE_SOURCE": "tempo",
+            "WEFT_TRACE_URL": "https://tempo:3200",
+            "WEFT_PROMETHEUS": "https://thanos:9091",
+        });
+        for (field, variable) in [
+            ("traceToken", "WEFT_TRACE_TOKEN_FILE"),
+            ("traceCA", "WEFT_TRACE_CA_FILE"),
+            ("prometheusToken", "WEFT_PROMETHEUS_TOKEN_FILE"),
+            ("prometheusCA", "WEFT_PROMETHEUS_CA_FILE"),
+        ] {
+            let fields =
+                |console: Value| -> Vec<String> { problems(console).into_iter().map(|[field, ..]| field).collect() };
+            let at = format!("spec.components.console.{field}");
+            assert_eq!(fields(json!({"env": https, field: key})), Vec::<String>::new(), "{field}");
+            for part in ["name", "key"] {
+                assert_eq!(fields(json!({"env": https, field: {part: "it"}})), [at.as_str()], "{part}");
+            }
+            let twice = with(https.clone(), json!({variable: "/tmp/it"}));
+            let at = format!("spec.components.console.env[{variable:?}]");
+            assert_eq!(fields(json!({"env": twice, field: key})), [at]);
+        }
+    }
+
+    /// The console refuses to start with certificates for an address without TLS.
+    #[test]
+    fn certificates_are_for_https() {
+        let key = json!({"name": "ca", "key": "ca.crt"});
+        let env = |name: &str, value: &str| json!({name: value});
+        for (field, variable, url) in [
+            ("traceCA", "WEFT_TRACE_URL", "http://tempo:3200"),
+            ("prometheusCA", "WEFT_PROMETHEUS", "HTTP://prometheus:9090"),
+            ("prometheusCA", "WEFT_CLUSTER_ID", "east"),
+        ] {
+            let found = problems(json!({"env": env(variable, url), field: key}));
+            assert_eq!((found.len(), &found[0][0]), (1, &format!("spec.components.console.{field}")), "{found:?}");
+            assert!(found[0][1].contains("nobody shows a certificate"), "{found:?}");
+            assert!(found[0][2].contains("https"), "{found:?}");
+        }
+        // A token goes to where Prometheus is looked for by itself, too.
+        assert_eq!(problems(json!({"prometheusToken": key})), Vec::<[String; 3]>::new());
+        for token_or_ca in ["traceToken", "traceCA"] {
+            let found = problems(json!({token_or_ca: key}));
+            assert_eq!((found.len(), found[0][1].as_str()), (1, "no trace store is named that it is for"));
+        }
+    }
+
+    #[test]
+    fn other_components_have_no_use_for_them() {
         let key = json!({"name": "a", "key": "b"});
-        for (field, value) in [("database", &key), ("sessionKey", &key), ("persistentVolumeClaim", &json!("a"))] {
+        for (field, value) in [
+            ("traceToken", &key),
+            ("traceCA", &key),
+            ("prometheusToken", &key),
+            ("prometheusCA", &key),
+            ("database", &key),
+            ("sessionKey", &key),
+            ("persistentVolumeClaim", &json!("a")),
+        ] {
             for name in ["controlPlane", "ingressGateway"] {
                 let spec = json!({"components": {name: {field: value}}});
                 let mesh = json!({"apiVersion": "weft.dev/v1alpha1", "kind": "Mesh", "metadata": {"name": "weft"},

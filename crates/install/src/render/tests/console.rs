@@ -1,4 +1,4 @@
-//! What the console keeps, and how the kubelet finds out how it is.
+//! What the console keeps, what lets it in at Prometheus and a trace store, and how the kubelet finds out how it is.
 
 use serde_json::{Value, json};
 
@@ -42,6 +42,48 @@ fn several_consoles_get_their_database_and_session_key_as_files() {
         assert_eq!(named(&container(&deployment)["env"], variable)["value"], format!("{dir}/{key}"));
     }
     assert_eq!(named(&container(&deployment)["env"], "WEFT_DATABASE"), Value::Null, "not in the clear");
+}
+
+#[test]
+fn prometheus_behind_a_token_and_a_private_authority() {
+    let ca = json!({"name": "openshift-service-ca.crt", "key": "service-ca.crt"});
+    let console = json!({
+        "env": {
+            "WEFT_PROMETHEUS": "https://thanos-querier.openshift-monitoring.svc:9091",
+            "WEFT_PROMETHEUS_TENANT": "shop",
+            "WEFT_TRACE_SOURCE": "tempo",
+            "WEFT_TRACE_URL": "https://tempo.observability.svc:3200",
+        },
+        "prometheusToken": {"name": "prometheus-reader", "key": "token"},
+        "prometheusCA": ca,
+        "traceCA": ca,
+    });
+    let deployment = deployment(json!({"components": {"console": console}}));
+    let volumes = &deployment["spec"]["template"]["spec"]["volumes"];
+    let (mounts, env) = (&container(&deployment)["volumeMounts"], &container(&deployment)["env"]);
+    for (volume, variable, key) in [
+        ("prometheus-token", "WEFT_PROMETHEUS_TOKEN_FILE", "token"),
+        ("prometheus-ca", "WEFT_PROMETHEUS_CA_FILE", "service-ca.crt"),
+        ("trace-ca", "WEFT_TRACE_CA_FILE", "service-ca.crt"),
+    ] {
+        let dir = format!("/etc/weft/{volume}");
+        assert_eq!(named(mounts, volume), json!({"name": volume, "mountPath": dir, "readOnly": true}));
+        assert_eq!(named(env, variable)["value"], format!("{dir}/{key}"));
+    }
+    // Without the token the graph says so, and the rest is there.
+    let items = json!([{"key": "token", "path": "token"}]);
+    assert_eq!(
+        named(volumes, "prometheus-token")["secret"],
+        json!({"secretName": "prometheus-reader", "items": items, "defaultMode": 0o440, "optional": true})
+    );
+    // The console does not start without certificates that it is told of: the pod waits for them.
+    let items = json!([{"key": "service-ca.crt", "path": "service-ca.crt"}]);
+    for volume in ["prometheus-ca", "trace-ca"] {
+        let expected = json!({"name": volume, "configMap": {"name": "openshift-service-ca.crt", "items": items}});
+        assert_eq!(named(volumes, volume), expected);
+    }
+    let addresses = env.as_array().unwrap().iter().filter(|one| one["name"] == "WEFT_PROMETHEUS").count();
+    assert_eq!((addresses, &named(env, "WEFT_PROMETHEUS_TENANT")["value"]), (1, &json!("shop")));
 }
 
 #[test]
