@@ -138,7 +138,7 @@ fn roots_that_are_kept_are_told_as_such() {
 /// A type or reason that is never written would make the check say nothing for ever.
 #[test]
 fn the_health_check_for_argo_cd_knows_what_is_written() {
-    let page = include_str!("../../../docs/argo-cd.md");
+    let page = include_str!("../../../../docs/argo-cd.md");
     let (_, script) = page.split_once("health.weft.dev_Mesh: |").unwrap();
     let (script, _) = script.split_once("```").unwrap();
     let types: Vec<&str> =
