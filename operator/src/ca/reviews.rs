@@ -280,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_refused_a_review_was_heard_and_who_is_not_answered_was_not() {
-        for (code, away) in [(400, false), (429, false), (500, true), (503, true)] {
+        for (code, away) in [(400_u16, false), (429, false), (500, true), (503, true)] {
             let refuses = tower::service_fn(move |_: http::Request<Body>| async move {
                 Ok::<_, Infallible>(http::Response::builder().status(code).body(Body::empty()).unwrap())
             });

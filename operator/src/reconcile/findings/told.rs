@@ -30,7 +30,7 @@ const MAX_MESSAGES: usize = 20;
 const PAGE: u32 = 500;
 /// Statuses of one kind that may fail to be written before a pass leaves the rest of that kind to the next one.
 const MAX_FAILURES: usize = 5;
-/// Time for one pass that takes findings back, and the request after which it is over: nothing else is reconciled meanwhile.
+/// Time for one pass that takes findings back, beside the request that is under way then: nothing else is reconciled meanwhile.
 const PASS: Duration = Duration::from_secs(10);
 /// Time for one event.
 const WRITE: Duration = Duration::from_secs(5);
