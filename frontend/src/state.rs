@@ -200,7 +200,7 @@ impl App {
             ended: RwSignal::new(false),
             unfinished: RwSignal::default(),
             graph_turns: StoredValue::default(),
-            config_turns: StoredValue::default(),
+            config_turns: StoredValue::new(Turns::by_content()),
         }
     }
 

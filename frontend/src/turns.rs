@@ -3,6 +3,9 @@
 
 /// First and longest wait after a question without an answer, in milliseconds.
 const WAIT_MS: (u32, u32) = (1_000, 30_000);
+/// Waits for a console that is behind the one which told, in milliseconds. A list of several pages, whose tag is never what is
+/// told, is asked for in vain as often, once.
+const LAGS_MS: [u32; 2] = [1_000, 4_000];
 /// Failures in a row that are told apart.
 const MAX_FAILURES: u32 = 8;
 
@@ -40,12 +43,23 @@ pub struct Turns {
     /// The tag of the newest answer.
     known: String,
     failures: u32,
+    /// Whether a version is made from the content alone, so that every console which has it says the same.
+    by_content: bool,
+    /// Answers in a row that were not what was told, and for which it was waited.
+    lags: usize,
 }
 
 impl Turns {
+    /// About what has the same version at every console: an answer that is not what was told comes from one that is behind.
+    pub fn by_content() -> Self {
+        Self { by_content: true, ..Self::default() }
+    }
+
     /// There is this version.
     pub fn told(&mut self, version: &str) {
-        if is_of(&self.known, version) {
+        // What is on its way may be of before.
+        if self.stage != Stage::Asking && is_of(&self.known, version) {
+            self.wanted = None;
             return;
         }
         self.wanted = Some(version.to_owned());
@@ -54,7 +68,8 @@ impl Turns {
 
     /// Something else is asked for from now on, or the same at the reader's wish: what is on its way no longer counts.
     pub fn anew(&mut self) {
-        *self = Self { turn: self.turn + 1, wanted: Some(String::new()), ..Self::default() };
+        let by_content = self.by_content;
+        *self = Self { turn: self.turn + 1, wanted: Some(String::new()), by_content, ..Self::default() };
     }
 
     /// Begins a question if there is anything to ask and none is on its way; the answer comes with its number.
@@ -82,10 +97,14 @@ impl Turns {
                 tag.clone_into(&mut self.known);
                 self.failures = 0;
                 self.stage = Stage::Rest;
-                // What was told before the question began is in the answer.
-                let wanted = self.wanted.take().filter(|version| self.again && !is_of(tag, version));
-                self.wanted = wanted;
-                if self.wanted.is_some() { Next::Ask } else { Next::Rest }
+                let Some(version) = self.wanted.take() else { return Next::Rest };
+                if is_of(tag, &version) {
+                    self.lags = 0;
+                    return Next::Rest;
+                }
+                let next = if self.again { Next::Ask } else { self.lag(&version) };
+                self.wanted = (next != Next::Rest).then_some(version);
+                next
             }
             Err(status) if may_change(status) => {
                 self.stage = Stage::Waiting;
@@ -98,6 +117,18 @@ impl Turns {
                 self.stage = Stage::Rest;
                 Next::Rest
             }
+        }
+    }
+
+    /// What was told before the question began is in the answer, unless another console gave it than the one that told. Whatever
+    /// is told meanwhile does not wait.
+    fn lag(&mut self, version: &str) -> Next {
+        match LAGS_MS.get(self.lags) {
+            Some(wait) if self.by_content && !version.is_empty() => {
+                self.lags += 1;
+                Next::AskIn(*wait)
+            }
+            _ => Next::Rest,
         }
     }
 
@@ -166,6 +197,64 @@ mod tests {
         turns.told("7-2");
         assert_eq!(turns.came(turn, Ok("\"7-2.c0ffee\"")), Next::Rest, "it is what was told meanwhile");
         assert!(!is_of("\"7-23\"", "7-2") && !is_of("", "") && !is_of("\"1\"", ""));
+    }
+
+    /// A question, and what is to be done after this answer.
+    fn asked(turns: &mut Turns, tag: &str) -> Next {
+        let turn = turns.begin().expect("there is something to ask");
+        turns.came(turn, Ok(tag))
+    }
+
+    #[test]
+    fn an_answer_of_a_console_that_is_behind_is_not_the_last_one() {
+        let mut turns = Turns::by_content();
+        turns.anew();
+        assert_eq!(asked(&mut turns, "\"1\""), Next::Rest, "nothing was told yet");
+        turns.told("2");
+        assert_eq!(asked(&mut turns, "\"1\""), Next::AskIn(1_000));
+        assert_eq!(asked(&mut turns, "\"2\""), Next::Rest, "the other one has it by now");
+        assert_eq!(turns.begin(), None);
+        // News do not wait for it, and it is asked for no more once it is over.
+        turns.told("3");
+        assert_eq!(asked(&mut turns, "\"2\""), Next::AskIn(1_000));
+        turns.told("4");
+        assert_eq!(asked(&mut turns, "\"4\""), Next::Rest);
+        turns.told("5");
+        assert_eq!(asked(&mut turns, "\"4\""), Next::AskIn(1_000));
+        turns.told("4");
+        assert_eq!(turns.begin(), None, "it was taken back");
+    }
+
+    #[test]
+    fn what_never_is_what_was_told_is_waited_for_only_so_often() {
+        let mut turns = Turns::by_content();
+        turns.anew();
+        assert_eq!(asked(&mut turns, "\"page 1\""), Next::Rest);
+        turns.told("2");
+        let waits = [(); 3].map(|()| asked(&mut turns, "\"page 2\""));
+        assert_eq!(waits, [Next::AskIn(1_000), Next::AskIn(4_000), Next::Rest]);
+        assert_eq!(turns.begin(), None);
+        turns.told("3");
+        assert_eq!(asked(&mut turns, "\"page 3\""), Next::Rest, "a long list is not asked for thrice at each change");
+        // Where it is known again, it is worth waiting again.
+        turns.told("4");
+        assert_eq!(asked(&mut turns, "\"4\""), Next::Rest);
+        turns.told("5");
+        assert_eq!(asked(&mut turns, "\"4\""), Next::AskIn(1_000));
+        // What each console counts for itself says nothing about who is behind.
+        let mut graph = settled();
+        graph.told("2");
+        assert_eq!(asked(&mut graph, "\"1\""), Next::Rest);
+    }
+
+    #[test]
+    fn what_is_taken_back_while_it_is_asked_for_is_asked_for_again() {
+        let mut turns = settled();
+        turns.told("2");
+        let turn = turns.begin().unwrap();
+        turns.told("1");
+        assert_eq!(turns.came(turn, Ok("\"2\"")), Next::Ask);
+        assert_eq!(asked(&mut turns, "\"1\""), Next::Rest);
     }
 
     #[test]

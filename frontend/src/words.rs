@@ -125,6 +125,15 @@ pub fn hidden_objects(count: usize) -> Option<String> {
     (count > 0).then(|| format!("{count} {applies} that you may not read: ask whoever administrates the mesh."))
 }
 
+/// Where a proxy's control plane is, and the title of that. An address is told to those only who see every namespace.
+pub fn control_plane(address: &str, sees_all: bool) -> (&str, Option<&'static str>) {
+    match (address.trim_start_matches("http://"), sees_all) {
+        ("", false) => ("–", Some("Not shown: you may not see every namespace")),
+        ("", true) => ("–", Some("No control plane has it on the line")),
+        (host, _) => (host, None),
+    }
+}
+
 /// The title of a node's mark.
 pub fn badge(kind: &str) -> &str {
     match kind {
@@ -261,6 +270,14 @@ pub fn tone(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_control_plane_that_is_not_shown_says_why() {
+        assert_eq!(control_plane("http://10.0.0.2:15014", true), ("10.0.0.2:15014", None));
+        let (shown, why) = control_plane("", false);
+        assert!(shown == "–" && why.is_some_and(|why| why.starts_with("Not shown")), "{why:?}");
+        assert_eq!(control_plane("", true), ("–", Some("No control plane has it on the line")));
+    }
 
     #[test]
     fn connections_are_not_called_requests() {

@@ -63,11 +63,7 @@ fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
         Some(ready) => {
             let words = if ready.message.is_empty() { &ready.reason } else { &ready.message };
             let waits = mesh.status.waiting_for.first().cloned();
-            Finding::failed(
-                CHECK,
-                format!("{name}: {words}"),
-                waits.unwrap_or_else(|| format!("kubectl describe mesh {name} says more")),
-            )
+            Finding::failed(CHECK, format!("{name}: {words}"), waits.unwrap_or_else(|| mesh.remedy(&ready.reason)))
         }
         None => Finding::failed(
             CHECK,

@@ -10,8 +10,9 @@ use kube::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weft_api::mesh::{Condition, ConditionStatus, MeshSpec, MeshStatus};
-use weft_operator::reconcile::conditions::{
-    CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY,
+use weft_operator::reconcile::{
+    conditions::{CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY},
+    problem::Reason,
 };
 
 use super::{Cluster, explain};
@@ -76,14 +77,23 @@ impl Installation {
         };
         let warning = |condition: &Condition| Warning {
             message: format!("{} ({}): {}", condition.kind, condition.reason, condition.message),
-            remedy: match condition.reason.as_str() {
-                ROOTS_KEPT => {
-                    "where a Secret of the authority went by mistake, put it back: its key signs again".to_owned()
-                }
-                _ => format!("kubectl describe mesh {} says more", self.name),
-            },
+            remedy: self.remedy(&condition.reason),
         };
         self.status.conditions.iter().filter(warns).map(warning).collect()
+    }
+
+    /// What to do about a condition of this reason.
+    pub fn remedy(&self, reason: &str) -> String {
+        match reason {
+            ROOTS_KEPT => {
+                "where a Secret of the authority went by mistake, put it back: its key signs again".to_owned()
+            }
+            off if off == Reason::ClockOff.as_str() => {
+                "set the clock of the node that it runs on: timedatectl there says whether it is synchronized"
+                    .to_owned()
+            }
+            _ => format!("kubectl describe mesh {} says more", self.name),
+        }
     }
 }
 
@@ -154,6 +164,7 @@ pub mod testing {
         assert!(kept.len() == 1 && kept[0].remedy.contains("put it back"), "{kept:?}");
         let off = told(&[ready.clone(), condition("ClocksAgree", "False", "ClockOff")]);
         assert_eq!(off[0].message, "ClocksAgree (ClockOff): ClocksAgree says");
+        assert!(off[0].remedy.starts_with("set the clock of the node"), "{off:?}");
         let busy = told(&[ready, condition("Reconciled", "False", "TooManyRequests")]);
         assert!(busy[0].remedy.contains("kubectl describe mesh main"), "{busy:?}");
         let same = condition("WebhooksReady", "False", "NoReplicaReady");

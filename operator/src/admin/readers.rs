@@ -29,6 +29,7 @@ const MAX_TOKEN: usize = 8 * 1024;
 /// the API server is away, which could not say so, for ten: a console shows the mesh on meanwhile.
 const TERMS: Terms = Terms {
     at_once: 4,
+    turn: Duration::from_secs(5),
     remembered: 64,
     accepted: Duration::from_secs(60),
     refused: Duration::from_secs(5),
@@ -47,14 +48,15 @@ pub enum Readers {
 impl Readers {
     /// The readers of a control plane in `namespace`.
     pub fn of_cluster(client: Client, namespace: &str) -> Self {
-        let reviews = Reviews::new(client, names::READER_AUDIENCE, account, TERMS);
+        let own = namespace.to_owned();
+        let reviews = Reviews::new(client, names::READER_AUDIENCE, move |status| verdict(status, &own), TERMS);
         Self::Known(Arc::new(ReaderTokens { reviews, namespace: namespace.to_owned() }))
     }
 }
 
 /// Tells readers by their tokens.
 pub struct ReaderTokens {
-    reviews: Reviews<(String, String)>,
+    reviews: Reviews<()>,
     namespace: String,
 }
 
@@ -66,22 +68,25 @@ impl ReaderTokens {
         let Some(token) = token else {
             return Err((StatusCode::UNAUTHORIZED, "debug pages are for the operator and the console".to_owned()));
         };
-        match self.reviews.of(&token).await {
-            Ok((namespace, name)) if namespace == self.namespace && reads(&name) => Ok(()),
-            Ok((namespace, name)) => {
-                let why = format!("service account {namespace}/{name} is neither the operator's nor a console's");
-                Err((StatusCode::FORBIDDEN, why))
-            }
-            Err(refusal) if refusal.is_passing() => Err((StatusCode::SERVICE_UNAVAILABLE, refusal.to_string())),
-            Err(refusal) => Err((StatusCode::UNAUTHORIZED, refusal.to_string())),
-        }
+        self.reviews.of(&token).await.map_err(|refusal| {
+            let status = match &refusal {
+                Refusal::NoReader(..) => StatusCode::FORBIDDEN,
+                refusal if refusal.is_passing() => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::UNAUTHORIZED,
+            };
+            (status, refusal.to_string())
+        })
     }
 }
 
-/// Namespace and name of the account that a reader's token is of.
-fn account(status: &TokenReviewStatus) -> Result<(String, String), Refusal> {
+/// Whether a token is of a reader of the control plane in `own`. Any pod may mount tokens of its own account for this audience,
+/// as many as it likes: they are refused here, so that they are remembered among those and push out no reader's.
+fn verdict(status: &TokenReviewStatus, own: &str) -> Result<(), Refusal> {
     let (_, namespace, name) = service_account(status, names::READER_AUDIENCE)?;
-    Ok((namespace.to_owned(), name.to_owned()))
+    match namespace == own && reads(name) {
+        true => Ok(()),
+        false => Err(Refusal::NoReader(namespace.to_owned(), name.to_owned())),
+    }
 }
 
 /// Consoles of other revisions ask every control plane of the namespace.

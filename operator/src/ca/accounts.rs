@@ -20,6 +20,8 @@ const POD_ARRIVES: Duration = Duration::from_secs(5);
 /// Whole nodes come at once. Answers count shortly: a deleted account must not get certificates for long.
 const TERMS: Terms = Terms {
     at_once: 16,
+    // A proxy waits for ten seconds, of which its pod may take five to be known.
+    turn: Duration::from_secs(3),
     remembered: 4096,
     accepted: Duration::from_secs(10),
     refused: Duration::from_secs(10),
@@ -56,6 +58,9 @@ pub enum Refusal {
     /// Not a service account's.
     #[error("{0:?} is no service account")]
     NotAnAccount(String),
+    /// Somebody else's than who may read the debug pages.
+    #[error("service account {0}/{1} is neither the operator's nor a console's")]
+    NoReader(String, String),
     /// Not bound to a pod.
     #[error("the token is not bound to a pod: mount a projected service account token")]
     NoPod,
@@ -71,12 +76,15 @@ pub enum Refusal {
     /// The API server could not be asked; worth another try.
     #[error("the API server cannot be asked about the token: {0}")]
     Away(String),
+    /// So many ask that this one got no turn; worth another try.
+    #[error("too many ask at once: the API server was not asked about the token")]
+    Busy,
 }
 
 impl Refusal {
     /// Whether the same token may be accepted later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::UnknownPod(..))
+        matches!(self, Self::Away(_) | Self::Busy | Self::UnknownPod(..))
     }
 }
 

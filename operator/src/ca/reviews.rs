@@ -2,18 +2,19 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus, UserInfo};
-use kube::{Api, Client, api::PostParams};
+use kube::{Api, Client, Error, api::PostParams};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::accounts::Refusal;
 
-/// Time for one review, waiting for a turn included.
+/// Time for one review, once it has its turn.
 const REVIEW: Duration = Duration::from_secs(5);
 
 /// How much is asked and remembered for one audience. Each has its own, so that whoever throws tokens at one port takes
@@ -22,6 +23,8 @@ const REVIEW: Duration = Duration::from_secs(5);
 pub(crate) struct Terms {
     /// Reviews at once.
     pub at_once: usize,
+    /// How long a token waits for its turn.
+    pub turn: Duration,
     /// Answers that are remembered, of accepted tokens and of refused ones each.
     pub remembered: usize,
     /// How long an accepted token counts: a deleted account is let in for as long.
@@ -32,26 +35,39 @@ pub(crate) struct Terms {
     pub while_away: Duration,
 }
 
+/// Reads the API server's answer about a token.
+type Verdict<T> = dyn Fn(&TokenReviewStatus) -> Result<T, Refusal> + Send + Sync;
+
 /// Reviews of tokens for one audience. `T` is what an accepted token comes to.
 pub(crate) struct Reviews<T> {
     api: Api<TokenReview>,
     audience: &'static str,
-    verdict: fn(&TokenReviewStatus) -> Result<T, Refusal>,
+    verdict: Box<Verdict<T>>,
     turns: Semaphore,
+    turn: Duration,
+    /// Whether the newest review had no answer.
+    away: AtomicBool,
     remembered: Mutex<Remembered<T>>,
 }
 
 impl<T: Clone> Reviews<T> {
-    /// Asks through `client`; `verdict` reads the answers.
+    /// Asks through `client`; `verdict` reads the answers. It refuses whoever is of no use here by himself: what it accepts
+    /// takes the place of another accepted token.
     pub(crate) fn new(
         client: Client,
         audience: &'static str,
-        verdict: fn(&TokenReviewStatus) -> Result<T, Refusal>,
+        verdict: impl Fn(&TokenReviewStatus) -> Result<T, Refusal> + Send + Sync + 'static,
         terms: Terms,
     ) -> Self {
-        let turns = Semaphore::new(terms.at_once);
-        let remembered = Mutex::new(Remembered::new(terms));
-        Self { api: Api::all(client), audience, verdict, turns, remembered }
+        Self {
+            api: Api::all(client),
+            audience,
+            verdict: Box::new(verdict),
+            turns: Semaphore::new(terms.at_once),
+            turn: terms.turn,
+            away: AtomicBool::new(false),
+            remembered: Mutex::new(Remembered::new(terms)),
+        }
     }
 
     /// What a token comes to, by the API server's word or what it said a moment ago.
@@ -65,17 +81,32 @@ impl<T: Clone> Reviews<T> {
         if let Some(known) = self.remembered.lock().get(&digest, now) {
             return known;
         }
-        let answer = match timeout(REVIEW, self.ask(token)).await {
-            Ok(Ok(status)) => (self.verdict)(&status),
-            Ok(Err(error)) => Err(Refusal::Away(error.to_string())),
-            Err(_) => Err(Refusal::Away("it did not answer in time".into())),
-        };
+        let answer = self.answer(token).await;
         self.remembered.lock().take(digest, answer, now)
     }
 
-    async fn ask(&self, token: &str) -> kube::Result<TokenReviewStatus> {
+    /// The API server's word. Who waits for a turn in vain hears that it is away only if those before him were not answered:
+    /// anybody can make a queue, and nobody is to be let in for longer by one.
+    async fn answer(&self, token: &str) -> Result<T, Refusal> {
         // Never closed; and when it were, reviewing without a turn harms nobody.
-        let _turn = self.turns.acquire().await.ok();
+        let Ok(_turn) = timeout(self.turn, self.turns.acquire()).await else {
+            return Err(match self.away.load(Ordering::Relaxed) {
+                true => Refusal::Away("it did not answer others".into()),
+                false => Refusal::Busy,
+            });
+        };
+        let answer = timeout(REVIEW, self.ask(token)).await;
+        // What it refuses to review, it has read.
+        let answered = matches!(&answer, Ok(Ok(_))) || matches!(&answer, Ok(Err(Error::Api(no))) if no.code < 500);
+        self.away.store(!answered, Ordering::Relaxed);
+        match answer {
+            Ok(Ok(status)) => (self.verdict)(&status),
+            Ok(Err(error)) => Err(Refusal::Away(error.to_string())),
+            Err(_) => Err(Refusal::Away("it did not answer in time".into())),
+        }
+    }
+
+    async fn ask(&self, token: &str) -> kube::Result<TokenReviewStatus> {
         let review = TokenReview {
             spec: TokenReviewSpec { token: Some(token.to_owned()), audiences: Some(vec![self.audience.to_owned()]) },
             ..TokenReview::default()
@@ -136,6 +167,8 @@ impl<T: Clone> Remembered<T> {
                 Ok(accepted)
             }
             Err(Refusal::Away(why)) => self.accepted.get(&digest, self.terms.while_away, now).ok_or(Refusal::Away(why)),
+            // Nothing was said: neither does what was said before count for longer, nor is it forgotten.
+            Err(Refusal::Busy) => Err(Refusal::Busy),
             Err(refusal) => {
                 self.accepted.remove(&digest);
                 self.refused.put(digest, refusal.clone(), now);
@@ -182,10 +215,15 @@ impl<A: Clone> Answers<A> {
 
 #[cfg(test)]
 mod tests {
+    use std::{convert::Infallible, future::pending};
+
+    use kube::client::Body;
+
     use super::*;
 
     const TERMS: Terms = Terms {
         at_once: 2,
+        turn: Duration::from_millis(50),
         remembered: 8,
         accepted: Duration::from_secs(10),
         refused: Duration::from_secs(2),
@@ -196,6 +234,10 @@ mod tests {
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&n.to_be_bytes());
         digest
+    }
+
+    fn away() -> Refusal {
+        Refusal::Away("away".into())
     }
 
     #[test]
@@ -210,11 +252,42 @@ mod tests {
         assert_eq!((remembered.get(&other, at(1)), remembered.get(&other, at(2))), (Some(Err(Refusal::NoPod)), None));
 
         // While nobody answers the last word counts, for a while; a refusal is one.
-        let away = || Err(Refusal::Away("away".into()));
-        assert_eq!(remembered.take(web, away(), at(59)), Ok("web"));
-        assert_eq!(remembered.take(web, away(), at(60)), away());
+        assert_eq!(remembered.take(web, Err(away()), at(59)), Ok("web"));
+        assert_eq!(remembered.take(web, Err(away()), at(60)), Err(away()));
         assert_eq!(remembered.take(web, Err(Refusal::NoPod), at(20)), Err(Refusal::NoPod));
-        assert_eq!(remembered.take(web, away(), at(23)), away());
+        assert_eq!(remembered.take(web, Err(away()), at(23)), Err(away()));
+    }
+
+    /// Whoever makes a queue of made-up tokens lets nobody in for longer.
+    #[tokio::test]
+    async fn who_gets_no_turn_is_let_in_no_longer_unless_nobody_is_answered() {
+        // An API server that takes its time.
+        let slow = tower::service_fn(|_: http::Request<Body>| pending::<Result<http::Response<Body>, Infallible>>());
+        let reviews = Reviews::new(Client::new(slow, "default"), "test", |_| Ok("web"), TERMS);
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let digest: [u8; 32] = Sha256::digest("token").into();
+        reviews.remembered.lock().take(digest, Ok("web"), start).unwrap();
+        let _others = reviews.turns.acquire_many(2).await.unwrap();
+        assert_eq!(reviews.of_at("token", at(9)).await, Ok("web"));
+        assert_eq!(reviews.of_at("token", at(10)).await, Err(Refusal::Busy));
+        assert_eq!(reviews.of_at("another", at(10)).await, Err(Refusal::Busy));
+        // They have no answer either: what was said counts on.
+        reviews.away.store(true, Ordering::Relaxed);
+        assert_eq!(reviews.of_at("token", at(59)).await, Ok("web"));
+        assert!(matches!(reviews.of_at("token", at(60)).await, Err(Refusal::Away(_))));
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_a_review_was_heard_and_who_is_not_answered_was_not() {
+        for (code, away) in [(400_u16, false), (429, false), (500, true), (503, true)] {
+            let refuses = tower::service_fn(move |_: http::Request<Body>| async move {
+                Ok::<_, Infallible>(http::Response::builder().status(code).body(Body::empty()).unwrap())
+            });
+            let reviews = Reviews::new(Client::new(refuses, "default"), "test", |_| Ok("web"), TERMS);
+            assert!(matches!(reviews.of("token").await, Err(Refusal::Away(_))), "{code}");
+            assert_eq!(reviews.away.load(Ordering::Relaxed), away, "{code}");
+        }
     }
 
     #[test]

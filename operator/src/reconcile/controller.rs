@@ -60,6 +60,8 @@ pub struct Context {
     pub pulse: Pulse,
     /// Since when the findings of the last Mesh are being taken back, and that Mesh's UID.
     pub forgetting: Mutex<Option<(String, Instant)>>,
+    /// Where that stands.
+    pub forgotten: Mutex<findings::Forgetting>,
 }
 
 impl Context {
@@ -160,6 +162,7 @@ pub async fn run(
         unread,
         pulse,
         forgetting: Mutex::default(),
+        forgotten: Mutex::default(),
     };
     let context = Arc::new(context);
     let (meshes, pulse) = (context.meshes.clone(), context.pulse.clone());

@@ -24,6 +24,7 @@ use weft_source::kubernetes::{KubernetesOptions, KubernetesSource};
 use self::told::{Told, sentence};
 use super::cluster::Cluster;
 
+pub use told::Forgetting;
 pub(super) use told::{forget, kept};
 
 /// Changes rest this long before everything is looked at again: while pods come and go, that is the dearest of what this

@@ -247,5 +247,41 @@ async fn what_one_person_typed_is_not_shown_to_the_next() {
     turn("pageshow").await;
     is_signed_in(&browser, "ada").await;
     anew().await;
+    the_way_back(&mut stage, &browser).await;
     browser.close().await;
+}
+
+/// The same by the browser's own way back, from another page to the one that it kept: whoever left it finds it as it was, and
+/// the next one nothing of theirs. The page is ada's.
+async fn the_way_back(stage: &mut Stage, browser: &Browser) {
+    const LEFT: &str = "sessionStorage.setItem('weft.draft.probe', 'typed'); window.__before = true";
+    let finds = async |expected: Value| {
+        browser
+            .until("the page that was left", PATIENCE, || async {
+                let script = "return [window.__before ?? null, sessionStorage.getItem('weft.draft.probe'), \
+                    !!document.querySelector('main') && getComputedStyle(document.querySelector('main')).visibility]";
+                let found = browser.script(script).await;
+                ensure(found == expected, || found.to_string())
+            })
+            .await;
+    };
+    browser.script(LEFT).await;
+    browser.open("about:blank").await;
+    browser.page.back().await.unwrap();
+    is_signed_in(browser, "ada").await;
+    finds(json!([true, "typed", "visible"])).await;
+
+    browser.open("about:blank").await;
+    let left = browser.page.window().await.unwrap();
+    stage.provider.rotate(stage.dir.path()).await;
+    let beside = browser.page.new_window(true).await.unwrap().handle;
+    browser.page.switch_to_window(beside).await.unwrap();
+    browser.open(&format!("http://{}/auth/login?return_to=/signed-in", stage.console.address)).await;
+    browser.sign_in("bob").await;
+    browser.wait_for("[data-testid=signed-in]").await;
+    browser.page.close_window().await.unwrap();
+    browser.page.switch_to_window(left).await.unwrap();
+    browser.page.back().await.unwrap();
+    is_signed_in(browser, "bob").await;
+    finds(json!([null, null, "visible"])).await;
 }

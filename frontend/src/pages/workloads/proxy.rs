@@ -20,6 +20,7 @@ use crate::{
     pages::{configuration::key as object_key, mesh::certificates},
     poll::poll,
     state::app,
+    words,
 };
 
 /// Rows of a table that are shown until more are asked for.
@@ -142,6 +143,9 @@ fn summary(proxy: &ProxyDetail) -> impl IntoView + use<> {
     });
     let drift = proxy.drift.iter().map(difference).collect_view();
     let (connected, version) = (row.connected_at_ms as f64, row.version.clone());
+    let sees_all = app().person.with(|person| person.as_ref().is_none_or(|person| person.sees_all));
+    let (host, why) = words::control_plane(&row.control_plane, sees_all);
+    let host = host.to_owned();
     view! {
         {notes}
         <div class="verdict-line" data-testid="proxy-sync">
@@ -150,7 +154,7 @@ fn summary(proxy: &ProxyDetail) -> impl IntoView + use<> {
         </div>
         <dl class="figures">
             <div class="figure"><dt>"version"</dt><dd>{if version.is_empty() { "–".to_owned() } else { version }}{row.skewed.then_some(" (too far from its control plane's)")}</dd></div>
-            <div class="figure"><dt>"control plane"</dt><dd>{row.control_plane.trim_start_matches("http://").to_owned()}</dd></div>
+            <div class="figure"><dt>"control plane"</dt><dd title=why data-testid="proxy-control-plane">{host}</dd></div>
             <div class="figure"><dt>"connected"</dt><dd title=browser::moment(connected)>{if connected > 0.0 { format::ago(browser::now() - connected) } else { "–".to_owned() }}</dd></div>
             <div class="figure"><dt>"identity"</dt><dd title=proxy.identity.clone()>{format::middle(&proxy.identity, 56)}</dd></div>
             <div class="figure"><dt>"resources wanted"</dt><dd>{format::count(proxy.wanted as u64)}</dd></div>

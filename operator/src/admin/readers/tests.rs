@@ -1,6 +1,6 @@
 use std::{
     convert::Infallible,
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, Ordering},
     time::Instant,
 };
 
@@ -14,22 +14,30 @@ use super::*;
 
 /// An API server for which a token is the name of its account, and one that says so is out of order.
 fn api_server() -> Client {
-    let answer = |request: http::Request<Body>| async move {
-        let asked = request.into_body().collect().await.unwrap().to_bytes();
-        let mut review: TokenReview = serde_json::from_slice(&asked).unwrap();
-        let token = review.spec.token.clone().unwrap();
-        if token == "away" {
-            return Ok::<_, Infallible>(http::Response::builder().status(503).body(Body::empty()).unwrap());
+    api_server_while(Arc::new(AtomicBool::new(true)))
+}
+
+/// The same, for as long as it is `up`.
+fn api_server_while(up: Arc<AtomicBool>) -> Client {
+    let answer = move |request: http::Request<Body>| {
+        let up = up.load(Ordering::Relaxed);
+        async move {
+            let asked = request.into_body().collect().await.unwrap().to_bytes();
+            let mut review: TokenReview = serde_json::from_slice(&asked).unwrap();
+            let token = review.spec.token.clone().unwrap();
+            if token == "away" || !up {
+                return Ok::<_, Infallible>(http::Response::builder().status(503).body(Body::empty()).unwrap());
+            }
+            let user = UserInfo { username: Some(format!("system:serviceaccount:{token}")), ..UserInfo::default() };
+            review.status = Some(TokenReviewStatus {
+                authenticated: Some(token != "forged"),
+                audiences: review.spec.audiences.clone(),
+                user: Some(user),
+                error: None,
+            });
+            let body = Body::from(serde_json::to_vec(&review).unwrap());
+            Ok(http::Response::builder().status(201).body(body).unwrap())
         }
-        let user = UserInfo { username: Some(format!("system:serviceaccount:{token}")), ..UserInfo::default() };
-        review.status = Some(TokenReviewStatus {
-            authenticated: Some(token != "forged"),
-            audiences: review.spec.audiences.clone(),
-            user: Some(user),
-            error: None,
-        });
-        let body = Body::from(serde_json::to_vec(&review).unwrap());
-        Ok(http::Response::builder().status(201).body(body).unwrap())
     };
     Client::new(tower::service_fn(answer), "default")
 }
@@ -73,6 +81,23 @@ async fn the_operator_and_consoles_of_the_namespace_read_and_nobody_else() {
     }
     let endless = "x".repeat(MAX_TOKEN + 1);
     assert_eq!(status(&readers, "10.0.0.7:4000", Some(&endless)).await, 401);
+}
+
+/// Any pod may mount tokens of its own account for this audience.
+#[tokio::test]
+async fn tokens_of_other_accounts_push_no_reader_out() {
+    let up = Arc::new(AtomicBool::new(true));
+    let readers = Readers::of_cluster(api_server_while(Arc::clone(&up)), "weft-system");
+    let Readers::Known(tokens) = readers else { panic!("readers of a cluster") };
+    assert_eq!(tokens.reviews.of("weft-system:weft-console").await, Ok(()));
+    for number in 0..2 * TERMS.remembered {
+        let minted = format!("shop:web-{number}");
+        let refused = Refusal::NoReader("shop".into(), format!("web-{number}"));
+        assert_eq!(tokens.reviews.of(&minted).await, Err(refused));
+    }
+    up.store(false, Ordering::Relaxed);
+    let later = Instant::now() + TERMS.accepted;
+    assert_eq!(tokens.reviews.of_at("weft-system:weft-console", later).await, Ok(()), "a reader is remembered");
 }
 
 #[tokio::test]

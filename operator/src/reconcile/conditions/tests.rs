@@ -156,6 +156,18 @@ fn the_health_check_for_argo_cd_knows_what_is_written() {
     let broken = Facts { problem: Some(Problem::new(Reason::Forbidden, "no; remedy")), ..facts() };
     let told = of(&conditions(&broken).0, RECONCILED).clone();
     assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::False, "Forbidden"));
+    // A clock that is far off is told by `Ready` alone, which otherwise only waits.
+    let (_, ready) = script.split_once("condition.type == \"Ready\" then").unwrap();
+    let (ready, _) = ready.split_once("local passing").unwrap();
+    let branches = ready.split("condition.reason == \"").skip(1).filter_map(|rest| rest.split_once("\" then"));
+    let branches: Vec<_> =
+        branches.map(|(reason, then)| (reason, then.split("end").next().unwrap_or_default().trim())).collect();
+    assert_eq!(branches, [(Reason::ClockOff.as_str(), "hs.status = \"Degraded\"")]);
+    let (off, _) = conditions(&Facts { clock_ahead_s: Some(301), ..facts() });
+    let told = of(&off, READY);
+    assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::False, Reason::ClockOff.as_str()));
+    let rest = [RECONCILED, CERTIFICATES_VALID].map(|kind| of(&off, kind).status);
+    assert_eq!(rest, [ConditionStatus::True; 2], "the second loop leaves it as it is");
 }
 
 #[test]

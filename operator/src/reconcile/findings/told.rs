@@ -1,6 +1,9 @@
 //! Findings in the status of objects, and as events.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::{
@@ -25,8 +28,10 @@ const FIELD_MANAGER: &str = "weft-operator-findings";
 const MAX_MESSAGES: usize = 20;
 /// Objects of one page of a list: of a large cluster they are never all in memory, with all that others note in them.
 const PAGE: u32 = 500;
-/// Statuses that may fail to be written before a try is given up: an API server that is away refuses all of them.
+/// Statuses of one kind that may fail to be written before a pass leaves the rest of that kind to the next one.
 const MAX_FAILURES: usize = 5;
+/// Time for one pass that takes findings back, beside the request that is under way then: nothing else is reconciled meanwhile.
+const PASS: Duration = Duration::from_secs(10);
 /// Time for one event.
 const WRITE: Duration = Duration::from_secs(5);
 
@@ -125,28 +130,80 @@ impl Told {
     }
 }
 
-/// Takes back everything that was ever told, whoever led then. How much there was; what may not be written stays. One status
-/// that cannot be written now keeps no other.
-pub(in crate::reconcile) async fn forget(cluster: &Cluster) -> Result<usize, Problem> {
-    let (mut count, mut failures) = (0, Vec::new());
-    for kind in kinds() {
-        let keys = match told_of(cluster, kind).await {
+/// What a pass that takes findings back leaves to the next one.
+#[derive(Debug, Default)]
+pub struct Forgetting {
+    /// Index of the kind to begin with.
+    from: usize,
+    /// How often each status could not be written: what failed least comes first.
+    failures: HashMap<ObjectKey, u32>,
+}
+
+/// What a pass that takes findings back came to.
+#[derive(Debug, Default)]
+pub(in crate::reconcile) struct Forgotten {
+    /// Statuses that were written.
+    pub(in crate::reconcile) count: usize,
+    /// Whether it ended before it had seen every kind.
+    pub(in crate::reconcile) more: bool,
+    /// The first problem that may pass. What may not be written at all stays, and is none.
+    pub(in crate::reconcile) problem: Option<Problem>,
+}
+
+impl Forgotten {
+    /// Whether there was nothing left.
+    pub(in crate::reconcile) fn is_all(&self) -> bool {
+        self.count == 0 && !self.more && self.problem.is_none()
+    }
+}
+
+/// Takes back everything that was ever told, whoever led then. One status that cannot be written now keeps no other, and no
+/// kind another kind.
+pub(in crate::reconcile) async fn forget(cluster: &Cluster, state: &mut Forgetting) -> Forgotten {
+    forget_within(cluster, state, PASS).await
+}
+
+/// The same for about so long. The next pass goes on with the kind after the last one.
+async fn forget_within(cluster: &Cluster, state: &mut Forgetting, time: Duration) -> Forgotten {
+    let began = Instant::now();
+    let mut done = Forgotten::default();
+    let kinds: Vec<Kind> = kinds().collect();
+    for _ in 0..kinds.len() {
+        if done.more {
+            return done;
+        }
+        let kind = kinds[state.from % kinds.len()];
+        state.from = (state.from + 1) % kinds.len();
+        let mut keys = match told_of(cluster, kind).await {
             Ok(keys) => keys,
-            Err(problem) if problem.reason.passes() => return Err(problem),
-            Err(_) => continue,
-        };
-        for key in keys {
-            match write(cluster, &key, None).await {
-                Ok(()) => count += 1,
-                Err(problem) if problem.reason.passes() => failures.push(problem),
-                Err(problem) => tracing::warn!(object = %key, %problem, "findings stay in a status"),
+            Err(problem) => {
+                if problem.reason.passes() {
+                    done.problem.get_or_insert(problem);
+                }
+                Vec::new()
             }
-            if failures.len() >= MAX_FAILURES {
-                return Err(failures.swap_remove(0));
+        };
+        keys.sort_by_key(|key| state.failures.get(key).copied().unwrap_or(0));
+        let mut failed = 0;
+        for key in keys {
+            if let Err(problem) = write(cluster, &key, None).await {
+                if problem.reason.passes() {
+                    failed += 1;
+                    done.problem.get_or_insert(problem);
+                } else {
+                    tracing::warn!(object = %key, %problem, "findings stay in a status");
+                }
+                *state.failures.entry(key).or_default() += 1;
+            } else {
+                done.count += 1;
+            }
+            if failed >= MAX_FAILURES || began.elapsed() >= time {
+                break;
             }
         }
+        done.more = began.elapsed() >= time;
     }
-    failures.into_iter().next().map_or(Ok(count), Err)
+    done
 }
 
 /// Objects whose status still tells something of ours, as `Kind namespace/name`; of kinds that cannot be listed, their name.

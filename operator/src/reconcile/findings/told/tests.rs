@@ -129,7 +129,7 @@ async fn one_status_that_cannot_be_written_keeps_no_other() {
     for refused in [status("ours"), edge.to_owned()] {
         api.refuse(&refused, 500);
     }
-    assert!(forget(&cluster).await.is_err());
+    assert!(forget(&cluster, &mut Forgetting::default()).await.problem.is_some());
     assert_eq!((api.asked(&status("ours")).len(), api.asked(edge).len()), (1, 1), "whichever comes first");
     let mut kept = kept(&cluster).await;
     kept.sort();
@@ -140,12 +140,78 @@ async fn one_status_that_cannot_be_written_keeps_no_other() {
 async fn everything_is_forgotten_with_the_last_mesh() {
     let api = written();
     let cluster = Cluster { client: api.client() };
-    assert_eq!(forget(&cluster).await.unwrap(), 1);
+    let mut state = Forgetting::default();
+    let pass = forget(&cluster, &mut state).await;
+    assert!(pass.count == 1 && pass.problem.is_none() && !pass.is_all(), "{pass:?}");
     assert_eq!(api.asked(&status("ours"))[0].get("status"), None);
     assert!(api.asked(&status("theirs")).is_empty());
     // One that may not be written holds nothing up, an API server that is away does.
     api.refuse(&status("ours"), 403);
-    assert_eq!(forget(&cluster).await.unwrap(), 0);
+    assert!(forget(&cluster, &mut state).await.is_all());
     api.refuse(&status("ours"), 503);
-    assert_eq!(forget(&cluster).await.unwrap_err().reason, Reason::ApiUnavailable);
+    let pass = forget(&cluster, &mut state).await;
+    assert_eq!(pass.problem.as_ref().map(|problem| problem.reason), Some(Reason::ApiUnavailable));
+    assert!(!pass.is_all());
+}
+
+const EDGES: &str = "/apis/networking.istio.io/v1/namespaces/shop/gateways";
+
+/// As many Gateways that we told of, none of which can be written.
+fn refused_gateways(api: &FakeApi, count: usize) {
+    let of = |name: &str| {
+        json!({"metadata": {"name": name, "namespace": "shop", "managedFields": [
+            {"manager": FIELD_MANAGER, "fieldsV1": {"f:status": {"f:validationMessages": {}}}}]}})
+    };
+    let names: Vec<String> = (0..count).map(|number| format!("edge-{number}")).collect();
+    let items: Vec<Value> = names.iter().map(|name| of(name)).collect();
+    let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items});
+    api.answer("GET /apis/networking.istio.io/v1/gateways", list);
+    for name in names {
+        api.refuse(&format!("PATCH {EDGES}/{name}/status"), 500);
+    }
+}
+
+fn tried(api: &FakeApi, number: usize) -> usize {
+    api.asked(&format!("PATCH {EDGES}/edge-{number}/status")).len()
+}
+
+#[tokio::test]
+async fn a_kind_that_cannot_be_written_keeps_no_other() {
+    // Whichever kind comes first.
+    for from in 0..kinds().count() {
+        let api = written();
+        refused_gateways(&api, MAX_FAILURES + 2);
+        let cluster = Cluster { client: api.client() };
+        let mut state = Forgetting { from, ..Forgetting::default() };
+        let pass = forget(&cluster, &mut state).await;
+        assert!(pass.count == 1 && pass.problem.is_some() && !pass.more, "{from}: {pass:?}");
+        let all = 0..MAX_FAILURES + 2;
+        assert_eq!(all.clone().map(|number| tried(&api, number)).sum::<usize>(), MAX_FAILURES, "{from}");
+        // Those that were not tried come first now.
+        forget(&cluster, &mut state).await;
+        assert!(all.clone().all(|number| tried(&api, number) > 0), "{from}");
+        // Nor does one that cannot be listed.
+        api.refuse("GET /apis/networking.istio.io/v1/gateways", 503);
+        let pass = forget(&cluster, &mut state).await;
+        assert!(pass.count == 1 && pass.problem.is_some(), "{from}: {pass:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_pass_that_ran_out_of_time_is_gone_on_with() {
+    let api = written();
+    refused_gateways(&api, 2);
+    let cluster = Cluster { client: api.client() };
+    let mut state = Forgetting::default();
+    let mut count = 0;
+    for _ in kinds() {
+        let pass = forget_within(&cluster, &mut state, Duration::ZERO).await;
+        assert!(pass.more && !pass.is_all(), "{pass:?}");
+        count += pass.count;
+    }
+    assert_eq!((count, tried(&api, 0), tried(&api, 1)), (1, 1, 0), "one of each kind");
+    for _ in kinds() {
+        forget_within(&cluster, &mut state, Duration::ZERO).await;
+    }
+    assert_eq!((tried(&api, 0), tried(&api, 1)), (1, 1), "each has its turn");
 }
