@@ -223,9 +223,14 @@ async fn shared(cluster: &Cluster, namespace: &str) -> Result<usize, Problem> {
 async fn release(cluster: &Cluster, mesh: &DynamicObject) -> Result<(), Problem> {
     let name = mesh.name_any();
     let api = cluster.api(&mesh_resource(), "");
-    let found = cluster.ask(&format!("read Mesh {name}"), api.get_metadata_opt(&name)).await?;
+    let now = match cluster.ask(&format!("read Mesh {name}"), api.get_metadata(&name)).await {
+        Err(problem) if problem.reason == Reason::MissingKind => return Ok(()),
+        found => found?,
+    };
     // Another one of its name is none of ours to let go.
-    let Some(now) = found.filter(|now| now.metadata.uid == mesh.metadata.uid) else { return Ok(()) };
+    if now.metadata.uid != mesh.metadata.uid {
+        return Ok(());
+    }
     let finalizers = now.metadata.finalizers.iter().flatten();
     let left: Vec<_> = finalizers.filter(|finalizer| *finalizer != names::FINALIZER).collect();
     // Whoever adds a finalizer at this moment keeps it.
