@@ -170,7 +170,8 @@ async fn what_the_page_offers_somebody_with_a_link_runs_at_a_terminal() {
     browser.wait_for("[data-testid=person-name]").await;
     browser.open(&format!("{}/#/canaries", demo.text("/console"))).await;
     browser.click(".scroll > .commands summary").await;
-    let note = "[data-testid=command-note]";
+    // The cards' own commands stand before these.
+    let note = ".scroll > .commands [data-testid=command-note]";
     browser
         .text_where("what else it takes", note, SOON, |text| text.contains("takes none") && text.contains("next link"))
         .await;
