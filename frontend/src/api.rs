@@ -96,7 +96,7 @@ pub async fn save_view(view: &NewView) -> Answer<SavedView> {
 /// Forgets a view.
 pub async fn remove_view(id: &str) -> Answer<()> {
     let path = format!("{ROOT}/views/{}", encode(id));
-    Ok(send(&path, &change(&path, "DELETE")?).await?.value)
+    send(&path, &change(&path, "DELETE")?).await.map(|_: Tagged<()>| ())
 }
 
 /// The address of all weighted routes.

@@ -64,7 +64,8 @@ fn the_policy_of_an_image_that_stands_for_ours_is_ours() {
     let policy = |image: &str, written: &str| {
         let container = json!({"name": "istio-proxy", "image": image, "imagePullPolicy": written});
         let meta = json!({"name": "edge", "annotations": {"inject.istio.io/templates": "gateway"}});
-        patched(&pod(meta, json!({"containers": [container]})), &config)["spec"]["containers"][0]["imagePullPolicy"].clone()
+        patched(&pod(meta, json!({"containers": [container]})), &config)["spec"]["containers"][0]["imagePullPolicy"]
+            .clone()
     };
     assert_eq!(policy("auto", "Always"), "Never");
     assert_eq!(policy("auto", "IfNotPresent"), "IfNotPresent");
