@@ -1,6 +1,7 @@
 //! `weft install` and `weft uninstall`.
 
 pub mod apply;
+mod ending;
 mod guard;
 mod namespace;
 mod plan;
@@ -23,7 +24,7 @@ use plan::Plan;
 ///
 /// What is there already is brought up to date, unless Helm or a GitOps tool keeps it or it is of a newer version. Exits with
 /// 1 when the Mesh is not ready in time or is being deleted, and says what it waits for; with 2 when what is wanted cannot be
-/// installed.
+/// installed. Where the namespace of the installation is still being removed, it waits for that first.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InstallArgs {
     #[command(flatten)]
@@ -96,6 +97,7 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
     }
     block_on(async {
         let cluster = args.cluster.connect().await?;
+        ending::before_install(&cluster, args.timeout).await?;
         guard::check(&cluster, &plan).await?;
         // The operator comes all the same: without one, nobody would remove that Mesh.
         let leaving = wait::leaves(&cluster, plan.mesh_name()).await?;

@@ -1,6 +1,6 @@
 //! What an API server's refusal means, and what to do about it.
 
-use kube::Error;
+use kube::{Error, core::Status};
 use weft_runtime::StartupError;
 
 use super::innermost;
@@ -15,6 +15,12 @@ pub fn explain(what: &str, error: &Error) -> StartupError {
                 401 => {
                     StartupError::new(what, why, "sign in again: the credentials in the kubeconfig are not accepted")
                 }
+                403 if of_ending_namespace(status) => StartupError::new(
+                    what,
+                    why,
+                    "nothing can be made in a namespace that is being removed: try again when it is gone; kubectl describe \
+                     namespace says what it waits for",
+                ),
                 403 => {
                     let may = right(&why).map_or_else(|| "allows it".to_owned(), |right| format!("may {right}"));
                     StartupError::new(what, why, format!("ask for a role that {may}, or choose another --context"))
@@ -36,6 +42,12 @@ pub fn explain(what: &str, error: &Error) -> StartupError {
             "check that the cluster runs, and that --context names the one that you mean",
         ),
     }
+}
+
+/// Whether a refusal means that the namespace is on its way out, and not that a right is missing.
+fn of_ending_namespace(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// For those that wait anyway: the words of an error that may be gone in a moment, because the API server is busy, restarts
@@ -68,7 +80,7 @@ fn right(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
+    use kube::core::response::{StatusCause, StatusDetails};
 
     use super::*;
 
@@ -83,6 +95,23 @@ mod tests {
         );
         assert!(explain("list meshes", &status(404)).to_string().contains("weft install"));
         assert!(explain("list pods", &status(503)).to_string().contains("try again"));
+    }
+
+    #[test]
+    fn a_namespace_on_its_way_out_is_no_missing_right() {
+        let cause = StatusCause { reason: "NamespaceTerminating".into(), message: String::new(), field: String::new() };
+        let details = StatusDetails {
+            name: "weft-operator".into(),
+            group: String::new(),
+            kind: "serviceaccounts".into(),
+            uid: String::new(),
+            causes: vec![cause],
+            retry_after_seconds: 0,
+        };
+        let message = "unable to create new content in namespace mesh because it is being terminated".to_owned();
+        let status = Status { code: 403, message, details: Some(details), ..Status::default() };
+        let told = explain("apply it", &Error::Api(Box::new(status))).to_string();
+        assert!(told.contains("try again when it is gone") && !told.contains("role"), "{told}");
     }
 
     #[test]

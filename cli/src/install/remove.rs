@@ -16,7 +16,7 @@ use weft_runtime::StartupError;
 use super::{
     UninstallArgs,
     apply::{api, shown},
-    namespace,
+    ending, namespace,
     report::{End, Removed},
     wait,
 };
@@ -80,13 +80,21 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
             spare(cluster, args, &mut objects, &mut report).await?;
         }
         for object in &objects {
-            if delete(cluster, object).await? {
-                report.removed.push(shown(object));
+            let deleted = delete(cluster, object).await?;
+            // What is put into it until it is gone would be refused, and a new installation with it.
+            let holds = if deleted && is_namespace(object) { ending::over(cluster, args.timeout).await? } else { None };
+            match holds {
+                Some(holds) => report.namespace = End::leaving(&cluster.system, holds),
+                None if deleted => {
+                    eprintln!("removed {}", shown(object));
+                    report.removed.push(shown(object));
+                }
+                None => {}
             }
         }
     }
     output::print(args.output.output, &report)?;
-    Ok(if report.left.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if report.done() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn is_namespace(object: &Value) -> bool {
@@ -201,11 +209,7 @@ async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<bool> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let api = api(cluster, object)?;
     let doing = format!("delete {}", shown(object));
-    let deleted = found(&doing, api.delete(name, &DeleteParams::background()).await)?.is_some();
-    if deleted {
-        eprintln!("removed {}", shown(object));
-    }
-    Ok(deleted)
+    Ok(found(&doing, api.delete(name, &DeleteParams::background()).await)?.is_some())
 }
 
 #[cfg(test)]

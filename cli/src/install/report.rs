@@ -43,18 +43,19 @@ pub(super) struct Removed {
 pub(super) struct End {
     name: String,
     outcome: Outcome,
-    /// Why it stays.
+    /// Why it stays, or is still there.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Outcome {
     Removed,
     #[default]
     Kept,
     Absent,
+    Leaving,
 }
 
 impl End {
@@ -68,19 +69,43 @@ impl End {
         Self { name: name.to_owned(), outcome: Outcome::Kept, why: Some(why.into()) }
     }
 
+    /// It is on its way out and was still there when the time was over.
+    pub(super) fn leaving(name: &str, why: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), outcome: Outcome::Leaving, why: Some(why.into()) }
+    }
+
     /// There is none.
     pub(super) fn absent(name: &str) -> Self {
         Self { name: name.to_owned(), outcome: Outcome::Absent, why: None }
     }
 }
 
+impl Removed {
+    /// Whether everything went that was to go.
+    pub(super) fn done(&self) -> bool {
+        self.left.is_none() && self.namespace.outcome != Outcome::Leaving
+    }
+
+    /// That the namespace is still there, and what to do.
+    fn lingers(&self) -> Option<String> {
+        let End { name, outcome: Outcome::Leaving, why } = &self.namespace else { return None };
+        let why = why.as_deref().unwrap_or_default();
+        Some(format!("{why}; kubectl wait --for=delete namespace/{name} --timeout=5m waits until it is gone"))
+    }
+}
+
 impl Answer for Removed {
     fn text(&self) -> String {
-        match (self.removed.is_empty(), self.dry_run, &self.left) {
+        let told = match (self.removed.is_empty(), self.dry_run, &self.left) {
             (true, _, Some(mesh)) => format!("Mesh {mesh} is still there, so nothing else was removed."),
             (true, _, None) => "There is nothing to remove.".to_owned(),
             (false, true, _) => self.removed.join("\n"),
             (false, false, _) => format!("Removed: {}", self.removed.join(", ")),
+        };
+        match self.lingers() {
+            Some(lingers) if self.removed.is_empty() => lingers,
+            Some(lingers) => format!("{told}\n{lingers}"),
+            None => told,
         }
     }
 }
@@ -94,5 +119,16 @@ mod tests {
         assert_eq!(Removed::default().text(), "There is nothing to remove.");
         let left = Removed { left: Some("main".into()), ..Removed::default() };
         assert!(left.text().starts_with("Mesh main is still there"));
+        assert!(Removed::default().done() && !left.done());
+    }
+
+    #[test]
+    fn a_namespace_that_is_still_there_is_not_removed() {
+        let namespace = End::leaving("mesh", "Namespace mesh is being removed: pods. has 1 resource instances");
+        let mut one = Removed { namespace, ..Removed::default() };
+        assert!(!one.done() && one.text().starts_with("Namespace mesh is being removed: pods."), "{}", one.text());
+        one.removed.push("Mesh main".into());
+        assert!(one.text().starts_with("Removed: Mesh main\nNamespace mesh is being removed"), "{}", one.text());
+        assert_eq!(serde_json::to_value(&one).unwrap()["namespace"]["outcome"], "leaving");
     }
 }
