@@ -122,7 +122,14 @@ impl Problem {
 }
 
 fn by_status(status: &Status) -> (Reason, &'static str) {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let ending = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
     match status.code {
+        403 if ending => (
+            Reason::Rejected,
+            "that namespace is being removed, and what waits in it is told by kubectl describe namespace; where it is the \
+             installation's own, run weft install when it is gone",
+        ),
         401 | 403 => (
             Reason::Forbidden,
             "give the operator's ServiceAccount that right: weft install or an upgrade of the Helm chart brings every rule",
@@ -155,6 +162,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn api(code: u16, message: &str) -> kube::Error {
@@ -179,6 +188,14 @@ mod tests {
             assert!(problem.message.starts_with("cannot apply Deployment weft-system/a: words of the server; "));
         }
         assert!(of(403).message.contains("Helm chart"));
+        let status = json!({
+            "code": 403, "message": "namespace mesh is being terminated",
+            "details": {"causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]},
+        });
+        let ending = kube::Error::Api(Box::new(serde_json::from_value(status).unwrap()));
+        let problem = Problem::of(&ending, "apply ConfigMap mesh/a");
+        assert_eq!(problem.reason, Reason::Rejected);
+        assert!(problem.message.contains("is being removed") && !problem.message.contains("right"), "{problem}");
         let away = kube::Error::Service(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
         let problem = Problem::of(&away, "read it");
         assert_eq!(problem.reason, Reason::ApiUnavailable);
