@@ -17,6 +17,8 @@ use crate::{
 pub use self::report::{Checks, Finding, Outcome};
 
 /// Check whether the cluster can run Weft and whether the installed one works.
+///
+/// Where nothing of Weft is there, it is --pre that is checked, and said so.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CheckArgs {
     #[command(flatten)]
@@ -50,12 +52,15 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
     if pre || installed == Some(false) {
         findings.extend(access::rights(cluster).await);
     }
-    if !pre {
+    // Who has not installed anything yet asks whether it can be done.
+    let nothing = !pre && matches!(meshes, Ok(None)) && matches!(operator::find(cluster).await, Ok(None));
+    if nothing {
+        findings.push(install::nothing(&cluster.system));
+    }
+    if !pre && !nothing {
         findings.extend(install::kinds(cluster).await);
         let idle = operator::idle(cluster).await;
-        if installed != Some(false) {
-            findings.push(install::operator(&idle));
-        }
+        findings.push(if installed == Some(false) { install::alone(&idle) } else { install::operator(&idle) });
         findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_))), &cluster.system));
         if installed == Some(true) {
             let meshes = meshes.ok().flatten().unwrap_or_default();

@@ -70,6 +70,25 @@ pub(crate) fn operator(idle: &anyhow::Result<Option<Idle>>) -> Finding {
     }
 }
 
+/// The same where there is no Mesh yet, so that nothing runs on.
+pub(super) fn alone(idle: &anyhow::Result<Option<Idle>>) -> Finding {
+    match idle {
+        Ok(Some(idle)) => Finding::failed("operator", &idle.why, &idle.remedy),
+        known => operator(known),
+    }
+}
+
+/// That nothing of Weft is there, neither its kind nor an operator in namespace `system`.
+pub(super) fn nothing(system: &str) -> Finding {
+    Finding::ok(
+        "installation",
+        format!(
+            "nothing of Weft is there (namespace {system}): only whether it can be installed was checked, as by --pre; weft \
+             install does it"
+        ),
+    )
+}
+
 /// Whether each installation has control planes that are ready.
 pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
     const CHECK: &str = "control plane";
@@ -191,8 +210,19 @@ mod tests {
         let told = operator(&Ok(Some(idle)));
         assert_eq!((told.outcome, told.hint.as_deref()), (Outcome::Warning, Some("weft install")));
         assert!(told.message.contains("last written"), "{told:?}");
+        let none = Idle { why: "there is no operator".into(), remedy: "weft install".into(), broken: false };
+        let told = alone(&Ok(Some(none)));
+        assert_eq!((told.outcome, told.hint.as_deref()), (Outcome::Failed, Some("weft install")));
+        assert_eq!((told.message.as_str(), alone(&Ok(None)).outcome), ("there is no operator", Outcome::Ok));
         let powerless = Idle { why: "it lost its rights".into(), remedy: "weft install".into(), broken: true };
         assert_eq!(operator(&Ok(Some(powerless))).outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn a_clean_cluster_is_no_failure() {
+        let told = nothing("mesh");
+        assert_eq!(told.outcome, Outcome::Ok);
+        assert!(told.message.contains("--pre") && told.message.contains("weft install"), "{told:?}");
     }
 
     #[test]

@@ -25,7 +25,12 @@ pub fn meshes(found: &anyhow::Result<Option<Vec<Installation>>>, idle: bool, sys
         Ok(Some(all)) if all.is_empty() => vec![Finding::failed(
             CHECK,
             "there is no Mesh",
-            "apply one: apiVersion: weft.dev/v1alpha1, kind: Mesh, metadata: {name: main}",
+            match idle {
+                true => "run weft install: it brings the operator and a Mesh",
+                false => {
+                    "run weft install, or apply one: apiVersion: weft.dev/v1alpha1, kind: Mesh, metadata: {name: main}"
+                }
+            },
         )],
         Ok(Some(all)) => all.iter().flat_map(|one| [vec![mesh(one, idle, system)], warnings(one)].concat()).collect(),
     }
@@ -207,7 +212,9 @@ mod tests {
             (Outcome::Ok, Outcome::Failed, Outcome::Failed)
         );
         assert!(meshes(&Ok(None), false, "mesh")[0].hint.as_ref().unwrap().contains("weft install"));
-        assert_eq!(meshes(&Ok(Some(vec![])), false, "mesh")[0].outcome, Outcome::Failed);
+        let none = |idle: bool| meshes(&Ok(Some(vec![])), idle, "mesh").remove(0);
+        assert_eq!(none(false).outcome, Outcome::Failed);
+        assert!(none(true).hint.unwrap().starts_with("run weft install: it brings the operator"));
         let old = installation(json!({}), json!({"observedGeneration": 2}));
         assert!(mesh(&old, false, "mesh").hint.unwrap().contains("get pods -n mesh"));
         let mut stuck = old;
