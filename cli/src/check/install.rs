@@ -96,8 +96,18 @@ pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<F
         Ok(pods) => pods,
         Err(error) => return vec![Finding::unchecked(CHECK, &error)],
     };
-    let own = meshes.iter().filter(|mesh| mesh.spec.profile() != Profile::Remote);
+    let own = holders(meshes).filter(|mesh| mesh.spec.profile() != Profile::Remote);
     own.map(|mesh| control_plane(mesh, &pods, &cluster.system)).collect()
+}
+
+/// The Meshes that have their revision: of several with the same the eldest, as the operator has it. The others are refused,
+/// and their own lines say so.
+fn holders(meshes: &[Installation]) -> impl Iterator<Item = &Installation> {
+    let age = |mesh: &Installation| (mesh.object.creation_timestamp().map(|time| time.0), mesh.name.clone());
+    meshes.iter().filter(move |mesh| {
+        let mut rivals = meshes.iter().filter(|other| other.spec.revision_label() == mesh.spec.revision_label());
+        rivals.all(|other| age(mesh) <= age(other))
+    })
 }
 
 fn control_plane(mesh: &Installation, pods: &[Pod], system: &str) -> Finding {
@@ -131,7 +141,7 @@ pub async fn webhooks(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(cluster.client.clone());
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(cluster.client.clone());
     let mut findings = Vec::new();
-    for mesh in meshes {
+    for mesh in holders(meshes) {
         let name = mesh.spec.revisioned(names::INJECTOR_WEBHOOK);
         let bundles = mutating.get_opt(&name).await.map(|found| {
             let hooks = |found: MutatingWebhookConfiguration| found.webhooks.into_iter().flatten();
@@ -216,6 +226,20 @@ mod tests {
         assert_eq!((told.message.as_str(), alone(&Ok(None)).outcome), ("there is no operator", Outcome::Ok));
         let powerless = Idle { why: "it lost its rights".into(), remedy: "weft install".into(), broken: true };
         assert_eq!(operator(&Ok(Some(powerless))).outcome, Outcome::Failed);
+    }
+
+    #[test]
+    fn a_revision_is_checked_once() {
+        let mesh = |name: &str, revision: &str, second: u32| {
+            let mut mesh = installation(json!({"revision": revision}), json!({}));
+            let time = json!(format!("2026-01-01T00:00:{second:02}Z"));
+            mesh.object.metadata.creation_timestamp = Some(serde_json::from_value(time).unwrap());
+            mesh.name = name.into();
+            mesh
+        };
+        let all = [mesh("twin", "default", 2), mesh("main", "", 1), mesh("next", "v2", 3)];
+        let found: Vec<&str> = holders(&all).map(|mesh| mesh.name.as_str()).collect();
+        assert_eq!(found, ["main", "next"]);
     }
 
     #[test]
