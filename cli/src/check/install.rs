@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt, api::ListParams};
 use weft_api::mesh::Profile;
 use weft_install::names;
 
-use super::Finding;
+use super::{Finding, mesh::deletion};
 use crate::{
     cluster::{Cluster, explain, meshes::Installation, pods},
     output::plural,
@@ -117,6 +117,11 @@ fn control_plane(mesh: &Installation, pods: &[Pod], system: &str) -> Finding {
     let ready = own.iter().filter(|pod| pods::is_ready(pod)).count();
     let message = format!("revision {revision}: {ready} of {} ready", plural(own.len(), "pod"));
     match (ready, own.len()) {
+        (0, 0) if mesh.leaving => Finding::warning(
+            CHECK,
+            format!("revision {revision} has no pod any more: Mesh {} is being deleted", mesh.name),
+            deletion(&mesh.name),
+        ),
         (0, 0) => Finding::failed(
             CHECK,
             format!("revision {revision} has no pod"),
@@ -147,21 +152,32 @@ pub async fn webhooks(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding
             let hooks = |found: MutatingWebhookConfiguration| found.webhooks.into_iter().flatten();
             found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
         });
-        findings.push(webhook("injection", &name, bundles));
+        findings.push(webhook("injection", &name, bundles, mesh));
         let name = mesh.spec.revisioned(names::VALIDATOR_WEBHOOK);
         let bundles = validating.get_opt(&name).await.map(|found| {
             let hooks = |found: ValidatingWebhookConfiguration| found.webhooks.into_iter().flatten();
             found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
         });
-        findings.push(webhook("validation", &name, bundles));
+        findings.push(webhook("validation", &name, bundles, mesh));
     }
     findings
 }
 
 /// `trusted`: whether the configuration is there and names whom the API server is to trust.
-fn webhook(check: &'static str, name: &str, trusted: Result<Option<bool>, kube::Error>) -> Finding {
+fn webhook(
+    check: &'static str,
+    name: &str,
+    trusted: Result<Option<bool>, kube::Error>,
+    mesh: &Installation,
+) -> Finding {
     match trusted {
         Err(error) => Finding::unchecked(check, &explain(&format!("read the webhook {name}"), &error)),
+        // The webhooks go first, and none comes back by waiting.
+        Ok(None) if mesh.leaving => Finding::warning(
+            check,
+            format!("the webhook {name} is gone: Mesh {} is being deleted", mesh.name),
+            deletion(&mesh.name),
+        ),
         Ok(None) => Finding::failed(
             check,
             format!("the webhook {name} is missing"),
@@ -251,8 +267,14 @@ mod tests {
 
     #[test]
     fn webhooks_need_a_bundle() {
-        assert_eq!(webhook("injection", "x", Ok(Some(true))).outcome, Outcome::Ok);
-        assert!(webhook("injection", "x", Ok(Some(false))).message.contains("caBundle"));
-        assert!(webhook("injection", "x", Ok(None)).message.contains("missing"));
+        let mut mesh = installation(json!({}), json!({}));
+        let told = |trusted, mesh: &Installation| webhook("injection", "x", Ok(trusted), mesh);
+        assert_eq!(told(Some(true), &mesh).outcome, Outcome::Ok);
+        assert!(told(Some(false), &mesh).message.contains("caBundle"));
+        assert!(told(None, &mesh).message.contains("missing"));
+        mesh.leaving = true;
+        assert_eq!(told(None, &mesh).outcome, Outcome::Warning);
+        assert!(told(None, &mesh).message.contains("Mesh main is being deleted"));
+        assert_eq!(control_plane(&mesh, &[], "weft-system").outcome, Outcome::Warning);
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, ResourceExt, api::ListParams};
 use weft_api::mesh::ConditionStatus;
 use weft_install::{names, render::bootstrap::OPERATOR};
+use weft_operator::reconcile::conditions::DELETING;
 
 use super::Finding;
 use crate::{
@@ -60,6 +61,11 @@ fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
             format!("look whether the operator runs: kubectl get pods -n {system}{look}"),
         );
     }
+    if mesh.leaving {
+        let told = mesh.status.condition(DELETING).map(|deleting| deleting.message.as_str());
+        let words = told.filter(|words| !words.is_empty()).unwrap_or("the operator cleans up");
+        return Finding::failed(CHECK, format!("{name} is being deleted: {words}"), deletion(name));
+    }
     match mesh.status.condition("Ready") {
         Some(ready) if ready.status == ConditionStatus::True => {
             let is = if idle { "was, when its status was last written," } else { "is" };
@@ -67,7 +73,8 @@ fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
         }
         Some(ready) => {
             let words = if ready.message.is_empty() { &ready.reason } else { &ready.message };
-            let waits = mesh.status.waiting_for.first().cloned();
+            // What the message says already is no hint.
+            let waits = mesh.status.waiting_for.iter().find(|waits| !words.contains(waits.as_str())).cloned();
             Finding::failed(CHECK, format!("{name}: {words}"), waits.unwrap_or_else(|| mesh.remedy(&ready.reason)))
         }
         None => Finding::failed(
@@ -76,6 +83,11 @@ fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
             "look whether the operator runs, and at its log",
         ),
     }
+}
+
+/// How one waits for the end of a Mesh.
+pub(super) fn deletion(name: &str) -> String {
+    format!("kubectl wait --for=delete mesh/{name} --timeout=5m waits until it is gone")
 }
 
 /// Whether every namespace asks for a revision that exists.
@@ -224,6 +236,23 @@ mod tests {
         let told = mesh(&stuck, false, "mesh");
         assert!(told.message.contains("newest change, made ") && told.message.contains(" ago, has not"), "{told:?}");
         assert!(told.hint.unwrap().contains("logs -n mesh deployment/weft-operator"));
+    }
+
+    #[test]
+    fn a_hint_does_not_repeat_the_message() {
+        let condition = |kind: &str, status: &str| {
+            json!({"type": kind, "status": status, "reason": "WaitingForPods", "message": "1 injected pods still run: a",
+                "lastTransitionTime": "2026-11-23T20:00:00Z"})
+        };
+        let conditions = json!([condition("Ready", "False"), condition("Deleting", "True")]);
+        let status =
+            json!({"observedGeneration": 3, "conditions": conditions, "waitingFor": ["1 injected pods still run: a"]});
+        let mut one = installation(json!({}), status);
+        assert!(mesh(&one, false, "mesh").hint.unwrap().starts_with("kubectl describe mesh main"));
+        one.leaving = true;
+        let told = mesh(&one, false, "mesh");
+        assert_eq!(told.message, "main is being deleted: 1 injected pods still run: a");
+        assert!(told.hint.unwrap().contains("kubectl wait --for=delete mesh/main"));
     }
 
     #[test]
