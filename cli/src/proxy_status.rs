@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, process::ExitCode};
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::ResourceExt;
 use serde::Serialize;
 use weft_model::{
@@ -74,6 +74,9 @@ pub struct ProxyState {
     pub name: String,
     /// Whether a control plane has it on the line.
     pub connected: bool,
+    /// Whether its pod started a moment ago, so that nobody expects a connection yet.
+    #[serde(skip)]
+    pub starting: bool,
     /// The control plane's pod.
     pub control_plane: String,
     /// The proxy's version.
@@ -128,9 +131,13 @@ impl ProxyStatus {
                 }
             }
         }
+        let now = Timestamp::now();
         for proxy in pods::proxied(pods).filter(|proxy| !proxy.over()) {
             let key = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
-            newest.entry(key).or_insert_with_key(|(namespace, name)| (0, ProxyState::missing(namespace, name)));
+            let starting = proxy.starts(now);
+            newest.entry(key).or_insert_with_key(|(namespace, name)| {
+                (0, ProxyState { starting, ..ProxyState::missing(namespace, name) })
+            });
         }
         status.proxies = newest.into_values().map(|(_, proxy)| proxy).collect();
         status
@@ -169,6 +176,7 @@ impl ProxyState {
             namespace: proxy.workload.namespace,
             name: proxy.workload.name,
             connected: true,
+            starting: false,
             control_plane: control_plane.to_owned(),
             version: proxy.version,
             identity: proxy.identity,
@@ -176,11 +184,13 @@ impl ProxyState {
         }
     }
 
-    fn missing(namespace: &str, name: &str) -> Self {
+    /// One that no control plane knows.
+    pub(crate) fn missing(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             connected: false,
+            starting: false,
             control_plane: String::new(),
             version: String::new(),
             identity: String::new(),

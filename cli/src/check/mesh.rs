@@ -165,7 +165,7 @@ fn in_step(status: &ProxyStatus) -> Finding {
             .map(|proxy| format!("{}.{}", proxy.name, proxy.namespace))
             .collect()
     };
-    let away = names(&|proxy| !proxy.connected);
+    let away = names(&|proxy| !proxy.connected && !proxy.starting);
     if !away.is_empty() {
         let hint = "look at the log of the container istio-proxy of these pods";
         return Finding::failed(CHECK, format!("not connected: {}", away.join(", ")), hint);
@@ -173,15 +173,19 @@ fn in_step(status: &ProxyStatus) -> Finding {
     if let Some(words) = status.unread.first() {
         return Finding::unchecked(CHECK, words);
     }
-    let behind = names(&|proxy| !proxy.good());
+    let behind = names(&|proxy| proxy.connected && !proxy.good());
     if !behind.is_empty() {
         let hint = "weft proxy-status POD shows what they refused, or what they wait for";
         return Finding::failed(CHECK, format!("not in step: {}", behind.join(", ")), hint);
     }
-    Finding::ok(
-        CHECK,
-        format!("{} connected and in step", plural(status.proxies.len(), "proxy").replace("proxys", "proxies")),
-    )
+    let proxies = |count| plural(count, "proxy").replace("proxys", "proxies");
+    let starting = names(&|proxy| !proxy.connected);
+    let rest = match starting.len() {
+        0 => String::new(),
+        count => format!("; {} just started and not connected yet: {}", proxies(count), starting.join(", ")),
+    };
+    let good = proxies(status.proxies.len() - starting.len());
+    Finding::ok(CHECK, format!("{good} connected and in step{rest}"))
 }
 
 #[cfg(test)]
@@ -189,7 +193,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{check::Outcome, cluster::meshes::testing::installation};
+    use crate::{check::Outcome, cluster::meshes::testing::installation, proxy_status::ProxyState};
 
     fn namespace(labels: serde_json::Value) -> Namespace {
         serde_json::from_value(json!({"metadata": {"name": "shop", "labels": labels}})).unwrap()
@@ -275,6 +279,15 @@ mod tests {
         let mut status = ProxyStatus::default();
         status.unreachable.insert("cp".into(), "slow".into());
         assert_eq!(in_step(&status).outcome, Outcome::Failed);
+        let lost = |starting| {
+            let mut status = ProxyStatus::default();
+            status.proxies.push(ProxyState { starting, ..ProxyState::missing("shop", "web") });
+            in_step(&status)
+        };
+        assert_eq!(lost(false).outcome, Outcome::Failed);
+        let told = lost(true);
+        assert_eq!(told.outcome, Outcome::Ok);
+        assert!(told.message.ends_with("1 proxy just started and not connected yet: web.shop"), "{told:?}");
         let mut blind = ProxyStatus::default();
         blind.unread.push("cannot list pods: no (ask)".into());
         assert_eq!((in_step(&blind).outcome, in_step(&blind).hint.as_deref()), (Outcome::Failed, Some("ask")));

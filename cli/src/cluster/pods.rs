@@ -1,6 +1,11 @@
 //! The pods that commands look for: control planes and everything that has a proxy.
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use std::time::Duration;
+
+use k8s_openapi::{
+    api::core::v1::{Container, Pod},
+    jiff::Timestamp,
+};
 use kube::{Api, ResourceExt, api::ListParams};
 use weft_install::names;
 
@@ -8,6 +13,9 @@ use super::{Cluster, explain};
 
 /// Name of the proxy's container.
 pub const PROXY: &str = "istio-proxy";
+
+/// How long a proxy may take from its pod's start until it is connected.
+const STARTS: Duration = Duration::from_secs(30);
 
 /// A pod with a proxy.
 pub struct Proxied<'a> {
@@ -62,6 +70,14 @@ impl Proxied<'_> {
     pub fn over(&self) -> bool {
         let phase = self.pod.status.as_ref().and_then(|status| status.phase.as_deref());
         matches!(phase, Some("Succeeded" | "Failed"))
+    }
+
+    /// Whether the pod started a moment ago, by this machine's clock. A container that starts again and again makes it no
+    /// younger.
+    pub fn starts(&self, now: Timestamp) -> bool {
+        let started = self.pod.status.as_ref().and_then(|status| status.start_time.as_ref());
+        let since = started.or(self.pod.metadata.creation_timestamp.as_ref());
+        since.is_some_and(|since| now.duration_since(since.0).as_secs().unsigned_abs() < STARTS.as_secs())
     }
 
     /// Whether it is a gateway of an installation, which the operator looks after.
@@ -133,5 +149,21 @@ pub mod testing {
             ("shop/web-7d9f-x1", "canary", true)
         );
         assert_eq!(found[0].workload(), "Deployment shop/web");
+    }
+
+    #[test]
+    fn a_pod_is_young_for_half_a_minute() {
+        let mut one = pod("shop", "web-7d9f-x1", "weft/proxy:1", "canary");
+        let started = |pod: &mut Pod, at: &str| {
+            let time = serde_json::from_value(serde_json::json!(at)).unwrap();
+            pod.status.as_mut().unwrap().start_time = time;
+        };
+        let now: Timestamp = "2026-01-01T00:01:00Z".parse().unwrap();
+        let young = |pods: &[Pod]| proxied(pods).next().unwrap().starts(now);
+        assert!(!young(std::slice::from_ref(&one)), "nobody knows");
+        started(&mut one, "2026-01-01T00:00:40Z");
+        assert!(young(std::slice::from_ref(&one)));
+        started(&mut one, "2026-01-01T00:00:20Z");
+        assert!(!young(std::slice::from_ref(&one)));
     }
 }
