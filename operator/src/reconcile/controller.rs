@@ -142,6 +142,10 @@ pub async fn run(
             mesh.map(|name| ObjectRef::new_with(&name, mesh_resource()))
         });
     }
+    let known = controller.store();
+    let gives_up = move |changed: DynamicObject| rivals::waiting(&known.state(), &changed);
+    let all = cluster.api(&mesh_resource(), "");
+    controller = controller.watches_with(all, mesh_resource(), watcher::Config::default(), gives_up);
     let changes = stream::select(
         WatchStream::from_changes(secrets).map(|_| ()),
         stream::select(

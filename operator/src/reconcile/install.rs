@@ -100,7 +100,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let mut input = MeshInput::from_json(&as_json(mesh), &context.namespace, capabilities)
         .map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
     outcome.revision = input.mesh.revision_label().to_owned();
-    rivals::check(context.meshes.state(), mesh, &input.mesh)?;
+    rivals::ask(cluster, context.meshes.state(), mesh, &input.mesh).await?;
     check_clock(cluster).await?;
     let survey = match fleet::survey(cluster, &context.namespace, Some(&name)).await {
         Ok(survey) => Some(survey),

@@ -2,12 +2,20 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use kube::{ResourceExt, api::DynamicObject};
+use kube::{
+    ResourceExt,
+    api::{DynamicObject, ListParams},
+    runtime::reflector::ObjectRef,
+};
 use serde_json::Value;
 use weft_api::mesh::{DEFAULT_REVISION, MeshSpec};
 use weft_install::names;
 
-use super::problem::{Problem, Reason};
+use super::{
+    cluster::{Cluster, mesh_resource},
+    problem::{Problem, Reason},
+    status,
+};
 
 /// What a Mesh answers to.
 struct Names {
@@ -41,6 +49,32 @@ pub fn installed(all: &[Arc<DynamicObject>]) -> BTreeSet<String> {
     };
     let names = all.iter().filter(stays).map(|mesh| Names::of(mesh));
     names.flat_map(|Names { revision, tags, .. }| std::iter::once(revision).chain(tags)).collect()
+}
+
+/// Those of `all` that were refused for a name of another Mesh, and may have it now that `changed` is another or gone.
+pub fn waiting(all: &[Arc<DynamicObject>], changed: &DynamicObject) -> Vec<ObjectRef<DynamicObject>> {
+    let taken = [Reason::RevisionTaken, Reason::TagTaken].map(Reason::as_str);
+    let refused = |mesh: &DynamicObject| {
+        status::of(mesh).conditions.iter().any(|condition| taken.contains(&condition.reason.as_str()))
+    };
+    let waits = all.iter().filter(|mesh| mesh.uid() != changed.uid() && refused(mesh));
+    waits.map(|mesh| ObjectRef::new_with(&mesh.name_any(), mesh_resource())).collect()
+}
+
+/// As [`check`], by the Meshes that are `known`. Before one is refused the API server is asked: what a watch knows may be a
+/// moment old, and who has just moved a tag from one Mesh to another would wait for the next try.
+pub async fn ask(
+    cluster: &Cluster,
+    known: Vec<Arc<DynamicObject>>,
+    mesh: &DynamicObject,
+    spec: &MeshSpec,
+) -> Result<(), Problem> {
+    if check(known, mesh, spec).is_ok() {
+        return Ok(());
+    }
+    let api = cluster.api(&mesh_resource(), "");
+    let all = cluster.ask("list Meshes", api.list(&ListParams::default())).await?;
+    check(all.items.into_iter().map(Arc::new).collect(), mesh, spec)
 }
 
 /// Refuses a Mesh that would answer to a name of an older one among `all`.
@@ -81,6 +115,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::reconcile::fake::FakeApi;
 
     fn spec(revision: &str, tags: &[&str]) -> MeshSpec {
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
@@ -107,6 +142,36 @@ mod tests {
         assert!(installed(json!({"name": "a"})).is_empty());
         let going = json!({"name": "a", "finalizers": [names::FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"});
         assert!(installed(going).is_empty());
+    }
+
+    #[test]
+    fn who_was_refused_for_another_waits_for_it() {
+        let refused = |name: &str, reason: &str| {
+            let mut mesh = mesh(name, 0, name, &[]);
+            mesh.data["status"] = json!({"conditions": [{"type": "Ready", "status": "False", "reason": reason,
+                "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
+            Arc::new(mesh)
+        };
+        let all = [refused("a", "RevisionTaken"), refused("b", "TagTaken"), refused("c", "ComponentsNotReady")];
+        let told = |changed: &DynamicObject| -> Vec<String> {
+            waiting(&all, changed).into_iter().map(|mesh| mesh.name).collect()
+        };
+        assert_eq!(told(&mesh("gone", 0, "v1", &[])), ["a", "b"]);
+        assert_eq!(told(&all[0]), ["b"], "what a Mesh says of itself wakes it not");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_not_made_from_what_a_watch_knew_before() {
+        let api = FakeApi::default();
+        let cluster = Cluster { client: api.client() };
+        let (old, new) = (mesh("old", 0, "v1", &["prod"]), mesh("new", 1, "v2", &["prod"]));
+        let known = || vec![Arc::new(old.clone()), Arc::new(new.clone())];
+        let wish = spec("v2", &["prod"]);
+        let list = |items: &[&DynamicObject]| json!({"apiVersion": "weft.dev/v1alpha1", "kind": "MeshList", "metadata": {}, "items": items});
+        api.answer("GET /apis/weft.dev/v1alpha1/meshes", list(&[&old, &new]));
+        assert_eq!(ask(&cluster, known(), &new, &wish).await.unwrap_err().reason, Reason::TagTaken);
+        api.answer("GET /apis/weft.dev/v1alpha1/meshes", list(&[&mesh("old", 0, "v1", &[]), &new]));
+        assert_eq!(ask(&cluster, known(), &new, &wish).await, Ok(()));
     }
 
     #[test]
