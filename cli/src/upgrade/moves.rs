@@ -120,12 +120,10 @@ fn restart(pods: &[Pod], namespaces: &BTreeSet<String>, due: impl Fn(&str) -> bo
     restarts::commands(&proxies)
 }
 
-/// Waits until a Mesh has its tags: a pod that starts before would get no proxy.
+/// Waits until a Mesh has its tags: a pod that starts before would get no proxy. A condition counts for kubectl only when it is
+/// of the newest generation; one that was seen and refused, such as for a tag that another Mesh still had, is not enough.
 fn taken_up(mesh: &str) -> String {
-    format!(
-        "kubectl wait mesh {mesh} --timeout=2m --for=jsonpath='{{.status.observedGeneration}}'=$(kubectl get mesh {mesh} -o \
-         jsonpath='{{.metadata.generation}}')"
-    )
+    format!("kubectl wait mesh {mesh} --timeout=2m --for=condition=Reconciled")
 }
 
 #[cfg(test)]
@@ -160,7 +158,7 @@ mod tests {
                 "kubectl label --overwrite namespace pay istio.io/rev=v2",
                 "kubectl patch mesh main --type=merge -p '{\"spec\":{\"tags\":[]}}'",
                 "kubectl patch mesh main-v2 --type=merge -p '{\"spec\":{\"tags\":[\"prod\"]}}'",
-                "kubectl wait mesh main-v2 --timeout=2m --for=jsonpath='{.status.observedGeneration}'=$(kubectl get mesh main-v2 -o jsonpath='{.metadata.generation}')",
+                "kubectl wait mesh main-v2 --timeout=2m --for=condition=Reconciled",
                 "kubectl -n ship rollout restart deployment/track",
                 "kubectl -n shop rollout restart deployment/web",
             ]
