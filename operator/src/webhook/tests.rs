@@ -110,5 +110,9 @@ fn what_the_api_server_selected_is_injected_whatever_was_known_before() {
         assert_eq!(decide(pod(labels.clone(), plain())), "patched", "{labels}");
     }
     assert_eq!(decide(pod(json!({"sidecar.istio.io/inject": "false"}), plain())), "admitted");
+    let typo = review("CREATE", pod(json!({"sidecar.istio.io/inject": "maybe"}), plain()));
+    let verdict = inject::decide(&typo, &settings);
+    assert_eq!(verdict.word(), "patched");
+    assert!(verdict.warnings[0].contains("\"maybe\" is neither"), "{:?}", verdict.warnings);
     assert_eq!(decide(pod(json!({}), json!({"hostNetwork": true, "containers": [{"name": "web"}]}))), "admitted");
 }

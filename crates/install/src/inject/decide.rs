@@ -28,7 +28,7 @@ impl fmt::Display for Skip {
     }
 }
 
-const INJECT: &str = "sidecar.istio.io/inject";
+pub(super) const INJECT: &str = "sidecar.istio.io/inject";
 
 pub(super) fn decide(pod: &Value, namespace: &str, config: &InjectConfig) -> Option<Skip> {
     if pod["spec"]["hostNetwork"] == Value::Bool(true) {
@@ -37,10 +37,33 @@ pub(super) fn decide(pod: &Value, namespace: &str, config: &InjectConfig) -> Opt
     if config.never.iter().any(|never| never == namespace) {
         return Some(Skip::SystemNamespace);
     }
-    let said = |map: &str, key: &str| pod["metadata"][map][key].as_str();
+    (word(pod) == Word::No).then_some(Skip::OptedOut)
+}
+
+/// What a pod says of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word<'p> {
+    Yes,
+    No,
+    /// Nothing, or what is neither: its namespace's word counts, as in Istio.
+    Else(&'p str),
+}
+
+fn word(pod: &Value) -> Word<'_> {
+    let said = |map: &str| pod["metadata"][map][INJECT].as_str();
     // The label is the newer way and wins; the words are YAML's.
-    match said("labels", INJECT).or_else(|| said("annotations", INJECT)).unwrap_or_default().to_lowercase().as_str() {
-        "" | "y" | "yes" | "true" | "on" => None,
-        _ => Some(Skip::OptedOut),
+    let said = said("labels").or_else(|| said("annotations")).unwrap_or_default().trim();
+    match said.to_lowercase().as_str() {
+        "y" | "yes" | "true" | "on" => Word::Yes,
+        "n" | "no" | "false" | "off" => Word::No,
+        _ => Word::Else(said),
+    }
+}
+
+/// What a pod says that is neither yes nor no.
+pub(super) fn unclear(pod: &Value) -> Option<&str> {
+    match word(pod) {
+        Word::Else(said) if !said.is_empty() => Some(said),
+        _ => None,
     }
 }

@@ -46,6 +46,11 @@ fn some_pods_never_get_one() {
     assert_eq!(inject(&out, "shop", &config).unwrap(), Injection::Skipped(Skip::OptedOut));
     let out = pod(json!({"labels": {"sidecar.istio.io/inject": "false"}}), json!({"containers": []}));
     assert_eq!(inject(&out, "shop", &config).unwrap(), Injection::Skipped(Skip::OptedOut));
+    for (said, skips) in [("no", true), ("Off", true), ("maybe", false), ("flase", false), ("yes", false)] {
+        let one = pod(json!({"labels": {"sidecar.istio.io/inject": said}}), json!({"containers": [{"name": "a"}]}));
+        let found = inject(&one, "shop", &config).unwrap();
+        assert_eq!(found == Injection::Skipped(Skip::OptedOut), skips, "{said}");
+    }
     let out = pod(json!({"annotations": {"sidecar.istio.io/inject": "false"}}), json!({"containers": []}));
     // The label wins over the annotation.
     let mut both = out;
