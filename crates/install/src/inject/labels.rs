@@ -41,7 +41,11 @@ pub(super) fn add(pod: &mut Value, config: &InjectConfig, gateway: bool) {
     }
     if let (Some(first), Some(annotations)) = (first, table(pod, "annotations")) {
         for key in ["kubectl.kubernetes.io/default-container", "kubectl.kubernetes.io/default-logs-container"] {
-            annotations.entry(key).or_insert_with(|| first.as_str().into());
+            // At the end also where an earlier injection wrote it, so that the same pod comes out letter by letter.
+            if annotations.get(key).is_none_or(|written| *written == first) {
+                annotations.shift_remove(key);
+                annotations.insert(key.to_owned(), first.as_str().into());
+            }
         }
     }
 }

@@ -34,7 +34,10 @@ pub(super) fn take_over(pod: &mut Value, merge: bool) -> Result<Option<Prometheu
     let written: Map<String, Value> =
         KEYS.into_iter().filter_map(|key| Some((key.to_owned(), annotations.get(key)?.into()))).collect();
     if let Some(map) = table(pod, "annotations") {
-        map.shift_remove("prometheus.io/scheme");
+        // All of them at the end, wherever they stood: a second injection does not know that any more.
+        for key in KEYS {
+            map.shift_remove(key);
+        }
         for (key, value) in KEYS.into_iter().zip(["true", "15020", "/stats/prometheus"]) {
             map.insert(key.to_owned(), value.into());
         }

@@ -171,6 +171,25 @@ fn the_canonical_name_is_that_of_the_workload() {
 }
 
 #[test]
+fn a_second_injection_changes_no_letter() {
+    let twice = |annotations: Value| {
+        let spec =
+            json!({"containers": [{"name": "a", "readinessProbe": {"httpGet": {"port": 80}, "periodSeconds": 2}}]});
+        let once = patched(&pod(json!({"name": "a", "annotations": annotations}), spec), &config(json!({})));
+        (patched(&once, &config(json!({}))).to_string(), once.to_string())
+    };
+    for annotations in [
+        json!({}),
+        json!({"prometheus.io/scrape": "true", "mine": "x"}),
+        json!({"kubectl.kubernetes.io/default-container": "a", "mine": "x"}),
+        json!({"kubectl.kubernetes.io/default-container": "b", "prometheus.io/port": "9102"}),
+    ] {
+        let (again, once) = twice(annotations);
+        assert_eq!(again, once);
+    }
+}
+
+#[test]
 fn another_version_injects_anew() {
     let spec = json!({"containers": [{"name": "a", "readinessProbe": {"tcpSocket": {"port": 80}}}],
         "volumes": [{"name": "data", "emptyDir": {}}]});
