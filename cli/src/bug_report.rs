@@ -4,6 +4,7 @@ mod clean;
 mod collect;
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -69,6 +70,7 @@ pub struct Bag {
     dir: PathBuf,
     files: Vec<String>,
     missing: Vec<String>,
+    tried: BTreeSet<String>,
 }
 
 impl Bag {
@@ -81,7 +83,7 @@ impl Bag {
                 "name a directory that does not exist yet with --dir",
             )
         })?;
-        Ok(Self { dir: dir.to_path_buf(), files: Vec::new(), missing: Vec::new() })
+        Ok(Self { dir: dir.to_path_buf(), files: Vec::new(), missing: Vec::new(), tried: BTreeSet::new() })
     }
 
     /// Puts a file in. Names come from the cluster, so only harmless letters stay.
@@ -99,6 +101,11 @@ impl Bag {
             self.files.push(name);
         }
         Ok(())
+    }
+
+    /// Whether `what` is asked for the first time. A gateway belongs to the installation and is a proxy: it comes by twice.
+    pub fn first(&mut self, what: String) -> bool {
+        self.tried.insert(what)
     }
 
     /// Notes what could not be had.

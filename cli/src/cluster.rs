@@ -11,7 +11,7 @@ use kube::Client;
 use weft_runtime::StartupError;
 use weft_source::kubernetes;
 
-pub use self::error::{explain, passing};
+pub use self::error::{explain, passing, words};
 
 /// Flags of every command that speaks to a cluster, named as kubectl's.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
-    core::v1::{ConfigMap, Event, Node, Pod, Service},
+    core::v1::{ConfigMap, ContainerState, ContainerStatus, Event, Node, Pod, Service},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -24,6 +24,7 @@ use crate::{
     cluster::{
         Cluster,
         pods::{PROXY, is_ready, proxied},
+        words,
     },
     output::Answer,
     proxy_status, status,
@@ -47,7 +48,7 @@ async fn overview(cluster: &Cluster, bag: &mut Bag) -> anyhow::Result<()> {
                 format!("weft {}\n{}\nKubernetes {}\n", env!("CARGO_PKG_VERSION"), cluster.server, version.git_version);
             bag.put("version.txt", text.as_bytes())?;
         }
-        Err(error) => bag.miss("version of the API server", &error),
+        Err(error) => bag.miss("version of the API server", &words(&error)),
     }
     match status::gather(cluster, true).await {
         Ok(status) => bag.put("status.txt", status.text().as_bytes())?,
@@ -73,14 +74,15 @@ async fn installation(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyho
     let found = match pods.list(&ListParams::default()).await {
         Ok(found) => found.items,
         Err(error) => {
-            bag.miss("pods of the installation", &error);
+            bag.miss("pods of the installation", &words(&error));
             return Ok(());
         }
     };
     for pod in &found {
         let name = pod.name_any();
-        for container in pod.spec.iter().flat_map(|spec| &spec.containers) {
-            log(client, system, &name, &container.name, limits, bag).await?;
+        let all = pod.spec.iter().flat_map(|spec| spec.containers.iter().map(|container| container.name.as_str()));
+        for container in begun(pod, all, bag) {
+            log(client, system, &name, container, limits, bag).await?;
         }
         let is_control_plane = pod.labels().get(names::COMPONENT_LABEL).is_some_and(|part| part == "control-plane");
         if is_control_plane && is_ready(pod) {
@@ -103,7 +105,7 @@ async fn configuration(cluster: &Cluster, bag: &mut Bag) -> anyhow::Result<()> {
         match api.list(&ListParams::default()).await {
             Ok(found) if found.items.is_empty() => {}
             Ok(found) => put_all(&found.items, &format!("configuration/{kind}.json"), bag)?,
-            Err(error) => bag.miss(&format!("objects of kind {kind}"), &error),
+            Err(error) => bag.miss(&format!("objects of kind {kind}"), &words(&error)),
         }
     }
     Ok(())
@@ -138,13 +140,61 @@ async fn proxies(cluster: &Cluster, limits: Limits, bag: &mut Bag) -> anyhow::Re
     for proxy in found.into_iter().take(limits.proxies) {
         let (namespace, name) = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
         put_all(std::slice::from_ref(proxy.pod), &format!("proxies/{namespace}/{name}/pod.json"), bag)?;
+        if begun(proxy.pod, [PROXY], bag).is_empty() {
+            continue;
+        }
         log(&cluster.client, &namespace, &name, PROXY, limits, bag).await?;
+        if !is(proxy.pod, PROXY, |status| status.state.as_ref().is_some_and(|state| state.running.is_some())) {
+            bag.miss(&format!("configuration of {namespace}/{name}"), &"its proxy does not run");
+            continue;
+        }
         for page in [CONFIG_DUMP, "/clusters", "/certs", "/stats"] {
             let file = format!("proxies/{namespace}/{name}{page}");
             fetch(&cluster.client, &namespace, &name, ports::PROXY_ADMIN, page, &file, bag).await?;
         }
     }
     Ok(())
+}
+
+/// Those of `containers` that have a log, because they run or ran. One line tells of the pod where there are others.
+fn begun<'c>(pod: &Pod, containers: impl IntoIterator<Item = &'c str>, bag: &mut Bag) -> Vec<&'c str> {
+    let ended = |state: Option<&ContainerState>| state.is_some_and(|state| state.terminated.is_some());
+    let ran = |status: &ContainerStatus| {
+        let state = status.state.as_ref();
+        state.is_some_and(|state| state.running.is_some()) || ended(state) || ended(status.last_state.as_ref())
+    };
+    let (begun, others): (Vec<_>, Vec<_>) = containers.into_iter().partition(|name| is(pod, name, ran));
+    let place = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
+    if !others.is_empty() && bag.first(format!("pod {place}")) {
+        bag.miss(&format!("pod {place}"), &format!("{} not started yet: {}", others.join(", "), state(pod)));
+    }
+    begun
+}
+
+/// Whether the status of a container is so.
+fn is(pod: &Pod, container: &str, so: impl Fn(&ContainerStatus) -> bool) -> bool {
+    statuses(pod).any(|status| status.name == container && so(status))
+}
+
+fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    let all = pod.status.iter().flat_map(|status| [&status.container_statuses, &status.init_container_statuses]);
+    all.flatten().flatten()
+}
+
+/// The phase of a pod, and what it waits for where it says so.
+fn state(pod: &Pod) -> String {
+    let status = pod.status.as_ref();
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
+    let waiting = statuses(pod).find_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.as_deref());
+    let conditions = status.into_iter().flat_map(|status| status.conditions.iter().flatten());
+    let lacks = || {
+        let unscheduled = conditions.into_iter().find(|one| one.type_ == "PodScheduled" && one.status == "False")?;
+        unscheduled.message.as_deref().or(unscheduled.reason.as_deref())
+    };
+    match waiting.or_else(lacks) {
+        Some(why) => format!("it is {phase} ({why})"),
+        None => format!("it is {phase}"),
+    }
 }
 
 async fn list<K>(api: Api<K>, file: &str, bag: &mut Bag) -> anyhow::Result<()>
@@ -154,7 +204,7 @@ where
     match api.list(&ListParams::default()).await {
         Ok(found) => put_all(&found.items, file, bag),
         Err(error) => {
-            bag.miss(file, &error);
+            bag.miss(file, &words(&error));
             Ok(())
         }
     }
@@ -169,7 +219,7 @@ async fn config_maps(api: Api<ConfigMap>, bag: &mut Bag) -> anyhow::Result<()> {
             put_all(&maps.into_iter().filter(is_our_config_map).collect::<Vec<_>>(), file, bag)
         }
         Err(error) => {
-            bag.miss(file, &error);
+            bag.miss(file, &words(&error));
             Ok(())
         }
     }
@@ -193,6 +243,9 @@ async fn log(
     limits: Limits,
     bag: &mut Bag,
 ) -> anyhow::Result<()> {
+    if !bag.first(format!("log {namespace}/{pod}/{container}")) {
+        return Ok(());
+    }
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     for previous in [false, true] {
         let parameters = LogParams {
@@ -207,7 +260,7 @@ async fn log(
             Ok(text) => bag.put(&format!("logs/{namespace}/{pod}/{container}.{which}"), text.as_bytes())?,
             // Most containers have no life before this one.
             Err(_) if previous => {}
-            Err(error) => bag.miss(&format!("log of {namespace}/{pod} {container}"), &error),
+            Err(error) => bag.miss(&format!("log of {namespace}/{pod} {container}"), &words(&error)),
         }
     }
     Ok(())
@@ -240,7 +293,29 @@ async fn fetch(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_pod_that_does_not_run_is_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bag = Bag::create(&dir.path().join("report")).unwrap();
+        let pod = |statuses: Value| -> Pod {
+            let status = json!({"phase": "Pending", "containerStatuses": statuses});
+            serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "shop"}, "status": status})).unwrap()
+        };
+        let status = |name: &str, state: Value| json!({"name": name, "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let waiting = |name: &str| status(name, json!({"waiting": {"reason": "ImagePullBackOff"}}));
+        let stuck = pod(json!([waiting("a"), waiting("istio-proxy")]));
+        assert!(begun(&stuck, ["a", "istio-proxy"], &mut bag).is_empty());
+        assert!(begun(&stuck, [PROXY], &mut bag).is_empty(), "it comes by again as a proxy");
+        assert_eq!(bag.missing, ["pod shop/web: a, istio-proxy not started yet: it is Pending (ImagePullBackOff)"]);
+        let half = pod(json!([status("a", json!({"running": {}})), waiting("istio-proxy")]));
+        assert_eq!(begun(&half, ["a", "istio-proxy"], &mut bag), ["a"]);
+        assert!(bag.first("log shop/web/a".into()) && !bag.first("log shop/web/a".into()));
+        assert_eq!(state(&Pod::default()), "it is Pending");
+    }
 
     #[test]
     fn every_definition_is_understood() {

@@ -44,6 +44,15 @@ pub fn explain(what: &str, error: &Error) -> StartupError {
     }
 }
 
+/// An error in the API server's own words, or else the cause at the bottom: what the client prints of an answer is its fields.
+pub fn words(error: &Error) -> String {
+    match error {
+        Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        Error::Api(status) => format!("the API server answers {} {}", status.code, status.reason).trim_end().to_owned(),
+        _ => innermost(error),
+    }
+}
+
 /// Whether a refusal means that the namespace is on its way out, and not that a right is missing.
 fn of_ending_namespace(status: &Status) -> bool {
     let causes = status.details.iter().flat_map(|details| &details.causes);
@@ -128,6 +137,15 @@ mod tests {
         assert!(
             text.ends_with("(ask for a role that may list pods in the whole cluster, or choose another --context)")
         );
+    }
+
+    #[test]
+    fn an_answer_is_told_by_its_message() {
+        let told = |message: &str| {
+            words(&Error::Api(Box::new(Status { code: 400, message: message.into(), ..Status::default() })))
+        };
+        assert_eq!(told("container \"a\" is waiting to start"), "container \"a\" is waiting to start");
+        assert_eq!(told(""), "the API server answers 400");
     }
 
     #[test]

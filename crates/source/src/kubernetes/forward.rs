@@ -149,7 +149,14 @@ fn refused(name: &str, namespace: &str, error: &kube::Error) -> ForwardError {
         401 => ForwardError::Unauthorized,
         403 => ForwardError::Forbidden(namespace.to_owned()),
         404 => ForwardError::Connect(name.to_owned(), "there is no such pod".to_owned()),
-        _ => ForwardError::Connect(name.to_owned(), error.to_string()),
+        _ => {
+            // What the client prints of an answer is its fields.
+            let why = match error {
+                kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+                _ => error.to_string(),
+            };
+            ForwardError::Connect(name.to_owned(), why)
+        }
     }
 }
 
