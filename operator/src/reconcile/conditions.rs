@@ -48,6 +48,8 @@ pub struct Facts {
     pub components: Option<BTreeMap<String, ComponentStatus>>,
     /// By component that is behind, what keeps a pod of it from starting, where that is known.
     pub hindrances: BTreeMap<String, String>,
+    /// By component, how many pods of an older template serve until those of the present one do.
+    pub old: BTreeMap<String, i32>,
     /// Deployments that are not asked for any more and not gone yet, a sentence each.
     pub going: Vec<String>,
     /// Whether a replica of the control plane is ready; `None` in profile `remote`, which has none.
@@ -110,8 +112,9 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         waiting.extend(authority.spreading.iter().map(|note| format!("new root: {note}")));
     }
     let components = facts.components.iter().flatten();
+    let old = |name: &String| facts.old.get(name).copied().unwrap_or(0);
     let behind: Vec<String> =
-        components.filter_map(|(name, found)| lag(name, found, facts.hindrances.get(name))).collect();
+        components.filter_map(|(name, found)| lag(name, found, old(name), facts.hindrances.get(name))).collect();
     let pending: Vec<String> = behind.iter().chain(&facts.going).cloned().collect();
     waiting.extend(pending.iter().cloned());
     if facts.components.is_some() {
@@ -191,10 +194,12 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
     Some((true, "Ready", "every component runs".into()))
 }
 
-fn lag(name: &str, found: &ComponentStatus, why: Option<&String>) -> Option<String> {
+/// With `old` pods that serve meanwhile, those that are not ready are new ones, and nobody misses them.
+fn lag(name: &str, found: &ComponentStatus, old: i32, why: Option<&String>) -> Option<String> {
     let ComponentStatus { ready, replicas, image } = found;
     let why = why.map_or_else(String::new, |why| format!(", {why}"));
-    (ready < replicas).then(|| format!("{name}: {ready} of {replicas} pods are ready (image {image}){why}"))
+    let (new, serve) = if old > 0 { ("new ", format!(", {old} of the old serve")) } else { ("", String::new()) };
+    (ready < replicas).then(|| format!("{name}: {ready} of {replicas} {new}pods are ready (image {image}){serve}{why}"))
 }
 
 /// The first ten pods and how many more there are.

@@ -164,6 +164,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.
         prune(cluster, &name, &classes).await?;
     }
+    outcome.conditions.old = parts.iter().map(|part| (part.component.clone(), part.old)).collect();
     outcome.conditions.components = Some(parts.into_iter().map(|part| (part.component, part.status)).collect());
     Ok(())
 }

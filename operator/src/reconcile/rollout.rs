@@ -54,6 +54,11 @@ impl Rollout {
         let old = self.all - self.updated;
         (self.available - old).min(self.updated).min(self.wanted - 1).max(0)
     }
+
+    /// How many pods of an older template serve meanwhile, at most.
+    pub fn old(&self) -> i32 {
+        (self.all - self.updated).min(self.available - self.ready()).max(0)
+    }
 }
 
 /// The image of a Deployment's first container.
@@ -137,6 +142,16 @@ mod tests {
         assert_eq!(ready(rollout(3, false, 3, 3, 3)), (false, 0), "the change was not seen yet");
         assert_eq!(ready(rollout(0, true, 0, 0, 0)), (true, 0));
         assert_eq!(ready(Rollout::of(&Deployment::default())), (false, 0));
+    }
+
+    #[test]
+    fn pods_that_serve_meanwhile_are_counted() {
+        let old = |rollout: Rollout| rollout.old();
+        assert_eq!(old(rollout(3, true, 3, 3, 3)), 0);
+        assert_eq!(old(rollout(3, true, 1, 4, 3)), 3);
+        assert_eq!(old(rollout(3, true, 2, 4, 3)), 2);
+        assert_eq!(old(rollout(3, true, 3, 3, 1)), 0, "the first pods of all");
+        assert_eq!(old(rollout(3, false, 3, 3, 3)), 3, "the change was not seen yet");
     }
 
     #[test]

@@ -128,7 +128,7 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         .wait_for("the Mesh names the console", &["mesh", NAME], SOON, |mesh| {
             let text = mesh["status"]["conditions"].to_string();
             match condition(mesh, "Ready") {
-                Some(("False", "ComponentsNotReady")) if text.contains("console: 0 of 1 pods are ready") => {
+                Some(("False", "ComponentsNotReady")) if text.contains("console: 0 of 1 new pods are ready") => {
                     ensure(text.contains("ErrImageNeverPull"), || text)
                 }
                 _ => Err(text),

@@ -10,6 +10,7 @@ fn facts() -> Facts {
         generation: 4,
         components: component(3, 3),
         hindrances: BTreeMap::new(),
+        old: BTreeMap::new(),
         going: Vec::new(),
         control_plane_ready: Some(true),
         authority: Some(AuthorityFacts {
@@ -50,9 +51,10 @@ fn what_is_waited_for_is_said() {
     assert_eq!(of(&all, WEBHOOKS_READY).reason, "NoReplicaReady");
     // While the new image cannot be had, the old pod serves on.
     let hindrances = [("control-plane".to_owned(), "pod weft-control-plane-1: ImagePullBackOff".to_owned())].into();
-    let (all, _) = conditions(&Facts { components: component(0, 1), hindrances, ..facts() });
-    let expected =
-        "control-plane: 0 of 1 pods are ready (image weft/operator:1), pod weft-control-plane-1: ImagePullBackOff";
+    let old = [("control-plane".to_owned(), 1)].into();
+    let (all, _) = conditions(&Facts { components: component(0, 1), hindrances, old, ..facts() });
+    let expected = "control-plane: 0 of 1 new pods are ready (image weft/operator:1), 1 of the old serve, pod \
+                    weft-control-plane-1: ImagePullBackOff";
     assert_eq!((of(&all, READY).message.as_str(), of(&all, PROGRESSING).message.as_str()), (expected, expected));
     assert_eq!(of(&all, WEBHOOKS_READY).status, ConditionStatus::True);
 }

@@ -26,6 +26,8 @@ pub(super) struct Part {
     pub(super) component: String,
     pub(super) status: ComponentStatus,
     pub(super) serves: bool,
+    /// How many pods of an older template serve until its own do.
+    pub(super) old: i32,
     /// That somebody paused its rollout, or that it is being removed.
     pub(super) held: Option<String>,
 }
@@ -65,10 +67,10 @@ fn part(deployment: &Deployment) -> Part {
     let rollout = Rollout::of(deployment);
     if let Some(leaving) = rollout::leaving(deployment) {
         let status = ComponentStatus { ready: 0, replicas: rollout.wanted.max(1), image };
-        return Part { component, status, serves: false, held: Some(leaving) };
+        return Part { component, status, serves: false, old: 0, held: Some(leaving) };
     }
     let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
-    Part { component, status, serves: serves(deployment), held: rollout::paused(deployment) }
+    Part { component, status, serves: serves(deployment), old: rollout.old(), held: rollout::paused(deployment) }
 }
 
 /// Why components wait, as far as their pods tell. Not knowing it changes nothing.
@@ -102,9 +104,10 @@ mod tests {
             "status": {"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1},
         }))
         .unwrap();
-        let Part { component, status, serves, held } = part(&deployment);
+        let Part { component, status, serves, old, held } = part(&deployment);
         assert_eq!((component.as_str(), status.image.as_str()), ("console", "i:2"));
         assert_eq!((status.ready, status.replicas, serves, held), (0, 1, true, None));
+        assert_eq!(old, 1);
     }
 
     /// As after a Mesh that was removed by force, when another of its name comes before everything of it is gone.
