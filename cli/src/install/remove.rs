@@ -54,7 +54,7 @@ pub(super) async fn remove(cluster: &Cluster, args: &UninstallArgs) -> anyhow::R
     }
     if args.dry_run {
         report.removed.extend(chosen.iter().map(|mesh| format!("Mesh {}", mesh.name)));
-        report.removed.extend(objects.iter().map(shown));
+        report.removed.extend(present(&objects, async |object: &Value| exists(cluster, object).await).await?);
         output::print(args.output.output, &report)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -204,6 +204,26 @@ fn state(status: &MeshStatus, idle: Option<&Idle>) -> String {
     }
 }
 
+/// Those of `objects` that are there.
+async fn present(
+    objects: &[Value],
+    exists: impl AsyncFn(&Value) -> anyhow::Result<bool>,
+) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for object in objects {
+        if exists(object).await? {
+            found.push(shown(object));
+        }
+    }
+    Ok(found)
+}
+
+async fn exists(cluster: &Cluster, object: &Value) -> anyhow::Result<bool> {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let found = api(cluster, object)?.get_metadata_opt(name).await;
+    Ok(found.map_err(|error| explain(&format!("look at {}", shown(object)), &error))?.is_some())
+}
+
 /// Whether it was there.
 async fn delete(cluster: &Cluster, object: &Value) -> anyhow::Result<bool> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -256,6 +276,14 @@ mod tests {
             Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into(), broken: false };
         let told = state(&status, Some(&idle));
         assert_eq!(told, "there is no operator, and only an operator can clean up (weft install brings it back)");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_not_announced() {
+        let objects = bootstrap("mesh");
+        let found = present(&objects, async |object: &Value| anyhow::Ok(is_namespace(object))).await.unwrap();
+        assert_eq!(found, ["Namespace mesh"]);
+        assert!(present(&objects, async |_: &Value| anyhow::Ok(false)).await.unwrap().is_empty());
     }
 
     #[test]
