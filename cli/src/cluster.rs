@@ -114,6 +114,8 @@ fn no_cluster(error: kubernetes::ConnectError) -> StartupError {
         }
         kubernetes::ConnectError::Client(error) => innermost(error),
     };
+    // The client quotes a path twice.
+    let why = why.replace("'\"", "'").replace("\"'", "'");
     let remedy = match error {
         kubernetes::ConnectError::Kubeconfig(_) => {
             "check --kubeconfig, --context and KUBECONFIG; kubectl config get-contexts lists contexts"
@@ -186,6 +188,6 @@ mod tests {
         assert!(wrong.is::<StartupError>() && wrong.to_string().contains("--context"), "{wrong}");
         let missing = args(std::path::Path::new("/does/not/exist"), None).connect().await.err().unwrap();
         assert!(missing.is::<StartupError>() && missing.to_string().contains("KUBECONFIG"), "{missing}");
-        assert!(missing.to_string().contains("/does/not/exist"), "{missing}");
+        assert!(missing.to_string().contains("'/does/not/exist'"), "{missing}");
     }
 }
