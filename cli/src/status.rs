@@ -7,6 +7,8 @@ mod usage;
 
 use std::process::ExitCode;
 
+use weft_runtime::StartupError;
+
 use crate::{
     cluster::{ClusterArgs, block_on, pods},
     output::{self, OutputArgs},
@@ -53,7 +55,7 @@ pub async fn gather(cluster: &crate::cluster::Cluster, cost: bool) -> anyhow::Re
         pods: known(pods, &mut unread),
     };
     if unread.len() == Seen::READS {
-        return Err(unread.swap_remove(0));
+        return Err(placed(unread.swap_remove(0), &cluster.server));
     }
     let mut status = Status::new(&cluster.server, &cluster.system, &seen);
     status.unread = unread.iter().map(ToString::to_string).collect();
@@ -64,7 +66,28 @@ pub async fn gather(cluster: &crate::cluster::Cluster, cost: bool) -> anyhow::Re
     Ok(status)
 }
 
+/// An error with the API server that it is of: where nothing at all could be read, it is the first thing to look at.
+fn placed(error: anyhow::Error, server: &str) -> anyhow::Error {
+    match error.downcast::<StartupError>() {
+        Ok(told) => StartupError { what: format!("{} of {server}", told.what), ..told }.into(),
+        Err(error) => error,
+    }
+}
+
 /// What was read; an error is kept for the answer.
 fn known<T>(read: anyhow::Result<T>, unread: &mut Vec<anyhow::Error>) -> Option<T> {
     read.map_err(|error| unread.push(error)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_not_reached_is_named() {
+        let error = StartupError::new("cannot list meshes", "Connection refused", "check that the cluster runs");
+        let told = placed(error.into(), "https://127.0.0.1:6443").to_string();
+        assert!(told.starts_with("cannot list meshes of https://127.0.0.1:6443: Connection refused ("), "{told}");
+        assert_eq!(placed(anyhow::anyhow!("odd"), "x").to_string(), "odd");
+    }
 }
