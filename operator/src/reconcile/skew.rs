@@ -23,8 +23,8 @@ impl Minor {
 pub enum SkewError {
     /// The operator cannot know what it would install.
     #[error(
-        "version {wanted} is newer than this operator ({operator}): upgrade the operator first (helm upgrade), or ask for \
-         {operator}"
+        "version {wanted} is newer than this operator ({operator}): upgrade the operator first (the weft command of that \
+         version with weft upgrade; helm upgrade where Helm installed it), or ask for {operator}"
     )]
     NewerThanOperator {
         /// Asked for.
@@ -114,6 +114,8 @@ mod tests {
         assert_eq!(check("1.4.2", "1.4.0", "1.3.1", &none), Ok(()), "back again");
         assert_eq!(check("1.4.2", "", "canary-a1b2", &none), Ok(()), "no version, nothing to check");
         assert!(matches!(check("1.4.2", "", "1.5.0", &none), Err(SkewError::NewerThanOperator { .. })));
+        let newer = check("1.4.2", "", "1.5.0", &none).unwrap_err().to_string();
+        assert!(newer.contains("weft upgrade") && newer.contains("helm upgrade"), "{newer}");
         assert!(matches!(check("1.4.2", "", "2.0.0", &none), Err(SkewError::NewerThanOperator { .. })));
         assert!(matches!(check("1.4.2", "", "v1.2.9", &none), Err(SkewError::TooOld { .. })));
         assert!(matches!(check("1.4.2", "1.2.0", "1.4.2", &none), Err(SkewError::Leap { .. })));
