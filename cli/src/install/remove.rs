@@ -188,7 +188,9 @@ async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &Un
                 Some(_) => eprintln!(
                     "weft: run it again with an operator; weft install --name {name} brings one where there is none"
                 ),
-                None => eprintln!("weft: remove or restart those pods without a proxy, or run weft uninstall --force"),
+                None => eprintln!(
+                    "weft: remove those pods, restart them without a proxy or onto another revision, or run weft uninstall --force"
+                ),
             }
             return Ok(false);
         }

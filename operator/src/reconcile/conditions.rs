@@ -212,8 +212,8 @@ pub fn named(pods: &[String]) -> String {
 /// Text of a Mesh that waits to be removed: which injected pods still need it, and how long they would run without it.
 pub fn pods_wait(pods: &[String], ttl: Duration) -> String {
     format!(
-        "{}. Delete them, or restart them without injection; or annotate the Mesh with {FORCE}=true, and they stop \
-         reaching each other when their certificates run out, at the latest {} after that",
+        "{}. Delete them, or restart them without injection or onto another revision; or annotate the Mesh with \
+         {FORCE}=true, and they stop reaching each other when their certificates run out, at the latest {} after that",
         named(pods),
         span(ttl)
     )

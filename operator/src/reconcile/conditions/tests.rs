@@ -199,4 +199,5 @@ fn ten_pods_are_named_and_the_rest_counted() {
     let text = pods_wait(&pods, Duration::from_secs(3600));
     assert!(text.starts_with("12 injected pods still run: shop/web-0, "), "{text}");
     assert!(text.contains("shop/web-9 and 2 more") && text.contains(FORCE) && !text.contains("web-10"));
+    assert!(text.contains("without injection or onto another revision; or annotate the Mesh with weft.dev/"), "{text}");
 }
