@@ -14,6 +14,8 @@ use weft_tests::{
 
 use super::{SESSION, Stage};
 
+/// Goes to another room, also where the page has noticed by itself that nobody is signed in, and covered what is clicked on.
+const ROOM: &str = "document.querySelector('[data-testid=room-traces]').click()";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// In a browser, at a real provider: in, to the place that a link named, what one may, out, and what an old cookie is
@@ -60,7 +62,7 @@ async fn a_person_signs_in_and_out() {
     let write = [("cookie", own.as_str()), ("content-type", "application/json"), ("x-weft-request", "1")];
     let out = weft_tests::http::send(at, "POST", &at.to_string(), "/auth/logout", &write, "{}".into()).await.unwrap();
     assert_eq!(out.status, 200);
-    browser.page.find(Locator::Css("[data-testid=room-traces]")).await.unwrap().click().await.unwrap();
+    browser.script(ROOM).await;
     let again = browser.wait_for("[data-testid=sign-in-again]").await;
     assert_eq!(again.attr("target").await.unwrap().as_deref(), Some("_blank"));
     let first = browser.page.window().await.unwrap();
@@ -115,8 +117,7 @@ async fn the_demos_link_signs_in_once() {
     let write = [("cookie", own.as_str()), ("content-type", "application/json"), ("x-weft-request", "1")];
     let out = weft_tests::http::send(console, "POST", &host, "/auth/logout", &write, "{}".into()).await.unwrap();
     assert_eq!(out.status, 200);
-    // The page may have noticed by itself, and covered what is clicked on.
-    browser.script("document.querySelector('[data-testid=room-traces]').click()").await;
+    browser.script(ROOM).await;
     browser.wait_for("[data-testid=sign-in-again-link]").await;
     let ways = browser.page.find_all(Locator::Css("[data-testid=sign-in-again]")).await.unwrap();
     assert!(ways.is_empty(), "a way to sign in that this console has not");
@@ -175,7 +176,7 @@ async fn what_one_person_typed_is_not_shown_to_the_next() {
     // The page stays open. What lies over it holds the focus, whatever is pressed.
     browser.script(type_it).await;
     end(&mut stage, &browser).await;
-    browser.page.find(Locator::Css("[data-testid=room-traces]")).await.unwrap().click().await.unwrap();
+    browser.script(ROOM).await;
     let again = browser.wait_for("[data-testid=sign-in-again]").await;
     let inside = "return !!document.activeElement.closest('[data-testid=ended]')";
     until("the dialog has the focus", PATIENCE, || async {
