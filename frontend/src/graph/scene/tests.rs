@@ -294,6 +294,21 @@ fn the_pointer_meets_nodes_marks_labels_and_edges() {
 }
 
 #[test]
+fn badges_leave_room_for_what_is_counted() {
+    let mut graph = shop();
+    let badge = |kind: &str| Badge { kind: kind.into(), severity: None, text: kind.into(), namespace: String::new() };
+    graph.nodes[1].badges =
+        ["canary", "circuit-breaker", "fault", "other", "missing-sidecar"].into_iter().map(badge).collect();
+    let scene = scene(&graph, &Choice::default());
+    let node = &scene.nodes[1];
+    let kinds: Vec<&str> = node.marks.iter().map(|mark| mark.kind.as_str()).collect();
+    assert_eq!(kinds, ["missing-sidecar", "canary", "more"], "what is wrong is not among the rest");
+    assert_eq!(node.marks[2].text, "circuit-breaker\nfault\nother");
+    assert_eq!(node.subtitle, "12.4 req/s");
+    assert!(node.rect.x + 28.0 + Even.small(&node.subtitle) <= node.marks[0].rect.x);
+}
+
+#[test]
 fn a_path_goes_both_ways() {
     let scene = scene(&shop(), &Choice::default());
     let path = scene.through_node(1);
