@@ -9,6 +9,11 @@ pub fn is_configured(dependency: &Dependency) -> bool {
     !(problem.starts_with("No ") && problem.contains(" is configured"))
 }
 
+/// Whether it should answer and does not: what depends on it grows old from now on.
+pub fn is_away(dependency: &Dependency) -> bool {
+    !dependency.up && is_configured(dependency)
+}
+
 /// What to tell of the queries behind an answer: how many failed and what is missing for it, or what is odd about what
 /// came. `said` is whether the page has told already that Prometheus is away. The first part stands out.
 pub fn told(sources: &Sources, said: bool) -> Option<(String, String)> {
@@ -49,6 +54,9 @@ mod tests {
         assert!(!is_configured(&away("No Prometheus is configured; start the console with --prometheus")));
         assert!(!is_configured(&away("No operator is configured; start the console with --operator-admin")));
         assert!(is_configured(&away("Prometheus at http://127.0.0.1:9090 cannot be reached (refused); start it")));
+        assert!(!is_away(&away("No Prometheus is configured; start the console with --prometheus")));
+        assert!(is_away(&away("It cannot be reached")));
+        assert!(!is_away(&Dependency { up: true, problem: Some("one of two queries failed".into()) }));
     }
 
     #[test]
