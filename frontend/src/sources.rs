@@ -30,13 +30,14 @@ pub fn told(sources: &Sources, said: bool) -> Option<(String, String)> {
     Some((count, rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")))
 }
 
+/// Whether all that was asked was answered.
+pub fn is_whole(sources: &Sources) -> bool {
+    sources.problem.is_none() && sources.answered >= sources.asked
+}
+
 /// What stands where a chart has no figures: nothing was counted, or nobody could say.
 pub fn without_figures(sources: &Sources) -> &'static str {
-    if sources.problem.is_some() || sources.answered < sources.asked {
-        "Not known: Prometheus did not answer."
-    } else {
-        "Nothing was counted in this time."
-    }
+    if is_whole(sources) { "Nothing was counted in this time." } else { "Not known: Prometheus did not answer." }
 }
 
 /// How many proxies are in step. While no control plane answers, none of them is known to be out of it either.
