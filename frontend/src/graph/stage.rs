@@ -20,7 +20,7 @@ use super::{
     memory,
     palette::Palette,
     picture::Picture,
-    scene::{Choice, Hit, Scene},
+    scene::{Choice, Hit, Mark, Scene, numbers},
     viewport::STEP,
     worker::Maker,
 };
@@ -300,9 +300,14 @@ impl Stage {
                     }
                     None => node.id.clone(),
                 }];
+                let told = |mark: &Mark| mark.text.lines().map(str::to_owned).collect::<Vec<_>>();
                 match mark.and_then(|mark| node.marks.get(mark)) {
-                    Some(mark) => lines = vec![mark.text.clone()],
-                    None => lines.extend(node.marks.iter().map(|mark| mark.text.clone())),
+                    Some(mark) => lines = told(mark),
+                    None => {
+                        let picture = state.picture.as_ref();
+                        lines.extend(picture.and_then(|all| Some(numbers(all.node(&node.id)?, &all.graph.edges))));
+                        lines.extend(node.marks.iter().flat_map(told));
+                    }
                 }
                 Some((format!("node:{}", node.id), lines))
             }

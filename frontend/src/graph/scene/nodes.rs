@@ -128,6 +128,19 @@ pub fn traffic(node: &Node) -> String {
     }
 }
 
+/// What hovering says of a node's traffic; `edges` are all calls. Of those that it gets the slowest says how long they take.
+pub fn numbers(node: &Node, edges: &[Edge]) -> String {
+    let mut out = traffic(node);
+    if let Some(errors) = node.error_share {
+        out.push_str(&format!(" · {} errors", format::share(errors)));
+    }
+    let incoming = edges.iter().filter(|edge| edge.destination == node.id);
+    if let Some(p95) = incoming.filter_map(|edge| edge.p95_ms).reduce(f64::max) {
+        out.push_str(&format!(" · {} p95", format::millis(p95)));
+    }
+    out
+}
+
 /// The rate of a call, unless it is not known.
 pub fn call_rate(edge: &Edge) -> String {
     if edge.rate == 0.0 && edge.health == Health::Unknown {

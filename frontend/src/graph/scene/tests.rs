@@ -309,6 +309,14 @@ fn badges_leave_room_for_what_is_counted() {
 }
 
 #[test]
+fn hovering_says_what_a_node_gets() {
+    let graph = shop();
+    assert_eq!(numbers(&graph.nodes[3], &graph.edges), "12.4 req/s · 3.1 % errors · 48 ms p95");
+    let sender = Node { rate_in: 0.0, rate_out: 3.0, error_share: None, ..node("shop/legacy") };
+    assert_eq!(numbers(&sender, &graph.edges), "sends 3/s");
+}
+
+#[test]
 fn a_path_goes_both_ways() {
     let scene = scene(&shop(), &Choice::default());
     let path = scene.through_node(1);
