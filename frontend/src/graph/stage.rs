@@ -62,7 +62,7 @@ impl Stage {
     /// another filter leaves nodes where they are.
     pub fn show(&self, picture: Arc<Picture>, memory: &str, filter: &str) {
         self.with(|state| {
-            let mut refit = false;
+            let (mut refit, mut moved) = (false, false);
             let (other, filtered) = (state.memory.0 != memory, state.memory.1 != filter);
             if other {
                 state.layout = Layout::default();
@@ -103,10 +103,12 @@ impl Stage {
                     refit = true;
                 }
                 state.topology = topology;
+                moved = true;
             }
             state.picture = Some(picture);
             state.rebuild();
-            if refit {
+            // What comes back, or is new, may stand where nobody looks.
+            if refit || (moved && state.is_outside()) {
                 state.fit_unless_touched();
             }
         });
@@ -185,6 +187,11 @@ impl Stage {
                 state.show_selected();
             }
         });
+    }
+
+    /// Moves the view as little as is needed to see what is selected beside the panel, which has come by now.
+    pub fn reveal(&self) {
+        self.with(State::show_selected);
     }
 
     /// Lights up what the keyboard's focus is on.

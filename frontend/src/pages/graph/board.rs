@@ -113,6 +113,8 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     Effect::new(move |_| {
         ready.track();
         selected.with(|select| on(&|stage| stage.select(select)));
+        // The panel is in the document by then.
+        request_animation_frame(move || on(&Stage::reveal));
     });
     Effect::new(move |_| {
         let name = focus.get();
