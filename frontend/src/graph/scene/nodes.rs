@@ -150,35 +150,22 @@ pub fn call_rate(edge: &Edge) -> String {
 }
 
 /// The most that fits: of how many, rate and errors; without the words; only the rate; and where even that does not fit, the
-/// rate cut in its middle.
+/// rate cut in its middle. On a node all requests are "/s", so that rates of two nodes are read alike; hovering has the unit
+/// in full.
 fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
-    let rate = traffic(node);
-    let mut forms = Vec::new();
+    let rate = if node.rate_in > 0.0 { format!("{}/s", format::digits(node.rate_in)) } else { traffic(node) };
+    let errors = node.error_share.filter(|share| *share > 0.0).map(format::share);
     let members = (fold::folded(&node.id).is_some() && node.rate_in > 0.0).then(|| node.workloads.len());
-    let bare = format!("{}/s", format::digits(node.rate_in));
-    if let Some(errors) = node.error_share.filter(|share| *share > 0.0) {
-        let errors = format::share(errors);
-        if let Some(members) = members {
-            forms.push(format!("{members} · {rate} · {errors} errors"));
-            forms.push(format!("{members} · {rate} · {errors}"));
-        }
-        forms.push(format!("{rate} · {errors} errors"));
-        forms.push(format!("{rate} · {errors}"));
-        if node.rate_in > 0.0 {
-            forms.push(format!("{bare} · {errors}"));
+    let mut forms = Vec::new();
+    for head in members.map(|members| format!("{members} · {rate}")).into_iter().chain([rate.clone()]) {
+        if let Some(errors) = &errors {
+            forms.extend([format!("{head} · {errors} errors"), format!("{head} · {errors}")]);
         }
     }
-    if let Some(members) = members {
-        forms.push(format!("{members} · {rate}"));
-        forms.push(format!("{members} · {bare}"));
-    }
-    forms.push(rate);
-    if node.rate_in > 0.0 {
-        forms.push(bare);
-    }
-    let last = forms.last().cloned().unwrap_or_default();
+    forms.extend(members.map(|members| format!("{members} · {rate}")));
+    forms.push(rate.clone());
     let fitting = forms.into_iter().find(|text| measure.small(text) <= width);
-    fitting.unwrap_or_else(|| fit(&last, width, |text| measure.small(text)))
+    fitting.unwrap_or_else(|| fit(&rate, width, |text| measure.small(text)))
 }
 
 /// Shortens `text` in its middle until it is at most `width` wide.

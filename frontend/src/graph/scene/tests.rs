@@ -186,7 +186,7 @@ fn names_leave_their_version_to_the_tab() {
     let order = &scene.nodes[1];
     assert_eq!((order.title.as_str(), order.name.as_str()), ("order", "order-v1"));
     assert_eq!(order.version.as_ref().map(|(version, _)| version.as_str()), Some("v1"));
-    assert_eq!(order.subtitle, "12.4 req/s · 3.1 %");
+    assert_eq!(order.subtitle, "12.4/s · 3.1 %");
     assert!(scene.nodes[0].version.is_none());
     assert_eq!(nodes::fit("a-very-long-name-of-a-workload-v1", 70.0, |text| Even.title(text)), "a-ver…d-v1");
 }
@@ -304,7 +304,7 @@ fn badges_leave_room_for_what_is_counted() {
     let kinds: Vec<&str> = node.marks.iter().map(|mark| mark.kind.as_str()).collect();
     assert_eq!(kinds, ["missing-sidecar", "canary", "more"], "what is wrong is not among the rest");
     assert_eq!(node.marks[2].text, "circuit-breaker\nfault\nother");
-    assert_eq!(node.subtitle, "12.4 req/s");
+    assert_eq!(node.subtitle, "12.4/s");
     assert!(node.rect.x + 28.0 + Even.small(&node.subtitle) <= node.marks[0].rect.x);
 }
 
