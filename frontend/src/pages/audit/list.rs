@@ -76,10 +76,9 @@ pub fn List(
             if load.is_disposed() {
                 return;
             }
-            if app.paused.get_untracked().is_none() && !document().hidden() {
-                if patience.try_update_value(Patience::is_due).unwrap_or(false) {
-                    ask().await;
-                }
+            let looked_at = app.paused.get_untracked().is_none() && !document().hidden();
+            if looked_at && patience.try_update_value(Patience::is_due).unwrap_or(false) {
+                ask().await;
             }
         }
     });
