@@ -108,8 +108,11 @@ impl Stage {
             state.picture = Some(picture);
             state.rebuild();
             // What comes back, or is new, may stand where nobody looks.
-            if refit || (moved && state.is_outside()) {
+            if refit {
                 state.fit_unless_touched();
+            } else if moved && state.is_outside() {
+                state.fit_unless_touched();
+                state.show_selected();
             }
         });
     }
