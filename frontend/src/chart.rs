@@ -1,6 +1,6 @@
 //! Lines over time as SVG paths, and the figures beside their axes. Nothing here touches the browser.
 
-use weft_model::graph::Line;
+use weft_model::{details::Chart, graph::Line};
 
 use crate::format;
 
@@ -17,6 +17,29 @@ pub fn top(lines: &[Line]) -> f64 {
     let prefix = if lines.iter().any(|line| line.unit == "B/s") { prefix(largest).0 } else { 1.0 };
     let unit = prefix * 10f64.powf((largest / prefix).log10().floor());
     [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * unit).find(|step| *step >= largest).unwrap_or(largest)
+}
+
+/// Charts of which that of failures says that none was counted: Prometheus has no series of what never happened. `whole`
+/// is whether it answered all that was asked.
+pub fn with_zero(mut charts: Vec<Chart>, whole: bool) -> Vec<Chart> {
+    let counted = charts.iter().find(|chart| whole && chart.key == "requests" && is_known(chart));
+    let zero = counted.and_then(|chart| {
+        let at = |index: usize| chart.lines.iter().any(|line| line.values.get(index).is_some_and(Option::is_some));
+        let first = chart.lines.first()?;
+        let values = (0..first.values.len()).map(|index| at(index).then_some(0.0)).collect();
+        Some(Line { name: "failed".to_owned(), unit: first.unit.clone(), values })
+    });
+    if let (Some(zero), Some(errors)) =
+        (zero, charts.iter_mut().find(|chart| chart.key == "errors" && !is_known(chart)))
+    {
+        errors.lines = vec![zero];
+    }
+    charts
+}
+
+/// Whether anything is known of what a chart shows.
+pub fn is_known(chart: &Chart) -> bool {
+    chart.lines.iter().any(|line| line.values.iter().any(Option::is_some))
 }
 
 /// The path of one line. Where nothing is known it has a gap; a lonely point is a short dash, so that it shows.
@@ -91,6 +114,18 @@ mod tests {
         assert_eq!(top(&[]), 1.0);
         let bytes = Line { unit: "B/s".into(), ..line(&[Some(15_700.0)]) };
         assert_eq!(value(top(&[bytes]), "B/s"), "20 KiB/s");
+    }
+
+    #[test]
+    fn none_failed_is_not_nothing_counted() {
+        let chart = |key: &str, lines: Vec<Line>| Chart { key: key.into(), title: String::new(), lines, more: 0 };
+        let counted = || vec![chart("requests", vec![line(&[None, Some(3.0)])]), chart("errors", vec![])];
+        assert_eq!(with_zero(counted(), true)[1].lines[0].values, [None, Some(0.0)]);
+        assert!(with_zero(counted(), false)[1].lines.is_empty(), "the one that failed may be that of failures");
+        let idle = vec![chart("requests", vec![line(&[None, None])]), chart("errors", vec![])];
+        assert!(with_zero(idle, true)[1].lines.is_empty());
+        let failing = vec![chart("requests", vec![line(&[Some(3.0)])]), chart("errors", vec![line(&[Some(1.0)])])];
+        assert_eq!(with_zero(failing, true)[1].lines[0].values, [Some(1.0)]);
     }
 
     #[test]

@@ -1,6 +1,33 @@
-//! Which objects come first in a list: those with something to mend.
+//! What findings mean for what is shown: which objects come first in a list, and what keeps a text from being applied.
 
-use weft_model::{Severity, config::ConfigRow};
+use weft_model::{Severity, config::ConfigRow, edit::ObjectPreview};
+
+/// A field that is not known: an API server refuses it, and so does the console. Other findings are no hindrance.
+const UNKNOWN_FIELD: &str = "WEFT0003";
+
+/// Why a text cannot be applied as it is, where nothing else on the page says so.
+pub fn hindrance(preview: &ObjectPreview) -> Option<String> {
+    let said = preview.refusal.is_some() || preview.conflict.is_some() || preview.owner.is_some();
+    if preview.ready || said {
+        return None;
+    }
+    // What could not be read as an object has neither a difference nor a command.
+    let unread = preview.diff.is_empty() && preview.command.is_empty();
+    let own = || preview.findings.iter().filter(|finding| finding.file.is_none());
+    let blocks = own()
+        .find(|finding| finding.code == UNKNOWN_FIELD)
+        .or_else(|| own().find(|finding| unread && finding.severity == Severity::Error));
+    match blocks {
+        Some(finding) => {
+            let place = finding.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            Some(format!("It can be applied once {} is mended: {place}{}.", finding.code, finding.message))
+        }
+        None if preview.diff.is_empty() && !unread && !preview.findings.is_empty() => {
+            Some("Nothing would change.".to_owned())
+        }
+        None => None,
+    }
+}
 
 /// Objects with errors, then with warnings, then with notes, then the rest; each in the order that they came in.
 pub fn worst_first<'a>(rows: impl Iterator<Item = &'a ConfigRow>) -> Vec<&'a ConfigRow> {
@@ -44,6 +71,29 @@ mod tests {
             findings: severities.iter().map(finding).collect(),
             ..ConfigRow::default()
         }
+    }
+
+    #[test]
+    fn what_keeps_a_text_from_being_applied_is_named() {
+        let finding = |code: &str| Diagnostic {
+            code: code.into(),
+            message: "there is no field \"x\"".into(),
+            line: Some(8),
+            ..row("a", &[Severity::Error]).findings.remove(0)
+        };
+        let preview = |codes: &[&str], diff: &str, command: &str| ObjectPreview {
+            findings: codes.iter().map(|code| finding(code)).collect(),
+            diff: diff.into(),
+            command: command.into(),
+            ..ObjectPreview::default()
+        };
+        let words = hindrance(&preview(&["WEFT0101", "WEFT0003"], "+x", "kubectl")).unwrap();
+        assert_eq!(words, "It can be applied once WEFT0003 is mended: line 8: there is no field \"x\".");
+        assert!(hindrance(&preview(&["WEFT0004"], "", "")).unwrap().contains("WEFT0004"), "it could not be read");
+        assert_eq!(hindrance(&preview(&["WEFT0101"], "", "kubectl")).unwrap(), "Nothing would change.");
+        assert_eq!(hindrance(&ObjectPreview { ready: true, ..preview(&["WEFT0101"], "+x", "kubectl") }), None);
+        let refused = ObjectPreview { refusal: Some("no".into()), ..preview(&["WEFT0003"], "+x", "kubectl") };
+        assert_eq!(hindrance(&refused), None, "that is said already");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub enum Icon {
     Lock,
     Mesh,
     Minus,
+    More,
     NoProxy,
     Pause,
     Person,
@@ -62,6 +63,7 @@ impl Icon {
             Self::List => "M5.5 4h8M5.5 8h8M5.5 12h8M2.4 4h.6M2.4 8h.6M2.4 12h.6",
             Self::Lock => "M4 7.5h8v6H4zM5.8 7.5V5a2.2 2.2 0 0 1 4.4 0v2.5",
             Self::Mesh => "M8 1.8l5.4 3.1v6.2L8 14.2l-5.4-3.1V4.9zM8 8V1.8M8 8l5.4 3.1M8 8l-5.4 3.1",
+            Self::More => "M2.6 8H4M7.3 8h1.4M12 8h1.4",
             Self::Minus => "M3.5 8h9",
             Self::NoProxy => "M8 1.8l5 1.8v4c0 3.2-2.2 5.4-5 6.6c-2.8-1.2-5-3.4-5-6.6v-4zM2.5 14L13.5 2",
             Self::Pause => "M5.5 3.5v9M10.5 3.5v9",
@@ -89,6 +91,7 @@ impl Icon {
             "circuit-breaker" => Self::Breaker,
             "missing-sidecar" => Self::NoProxy,
             "lint" => Self::Alert,
+            "more" => Self::More,
             _ => Self::Info,
         }
     }

@@ -13,6 +13,7 @@ pub mod graph;
 pub mod icons;
 pub mod location;
 pub mod objects;
+pub mod patience;
 pub mod proof;
 pub mod queries;
 pub mod sign_in;

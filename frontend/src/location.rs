@@ -130,8 +130,8 @@ pub struct View {
     pub tab: String,
     /// Workloads: the label that charts are split by.
     pub split: String,
-    /// Workloads: whether charts show what goes out.
-    pub outgoing: bool,
+    /// Workloads: whether charts show what goes out; the page chooses while the reader has not.
+    pub outgoing: Option<bool>,
     /// Workloads: the column that rows are sorted by; the worst come first without one.
     pub sort: String,
     /// Workloads: the instance whose proxy or logs are shown.
@@ -159,7 +159,7 @@ impl Default for View {
             place: String::new(),
             tab: String::new(),
             split: String::new(),
-            outgoing: false,
+            outgoing: None,
             sort: String::new(),
             instance: String::new(),
         }
@@ -198,7 +198,7 @@ impl View {
                 "hours" => view.hours = value.parse().unwrap_or(0),
                 "tab" => view.tab = value,
                 "split" => view.split = value,
-                "out" => view.outgoing = value == "1",
+                "out" => view.outgoing = Some(value == "1"),
                 "sort" => view.sort = value,
                 "instance" => view.instance = value,
                 name if view.room == Room::Configuration && view.configuration.take(name, &value) => {}
@@ -240,7 +240,7 @@ impl View {
         self.traces.put(|name, value| put(name, value, true));
         put("tab", &self.tab, !self.tab.is_empty());
         put("split", &self.split, !self.split.is_empty());
-        put("out", "1", self.outgoing);
+        put("out", if self.outgoing == Some(true) { "1" } else { "0" }, self.outgoing.is_some());
         put("sort", &self.sort, !self.sort.is_empty());
         put("instance", &self.instance, !self.instance.is_empty());
         out

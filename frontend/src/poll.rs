@@ -4,6 +4,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use crate::{
     api::Answer,
+    patience::Patience,
     state::{Load, app},
 };
 
@@ -34,7 +35,7 @@ pub fn every(ms: f64) -> Memo<u64> {
 }
 
 /// Asks `ask` about `key` now, whenever it changes, and whenever what `again` reads does. What was known of another key is
-/// forgotten at once; an error keeps what was known of this one.
+/// forgotten at once; an error keeps what was known of this one. What is refused is asked again less often, or not at all.
 pub fn follow<K, T, F>(
     key: Memo<K>,
     again: impl Fn() + 'static,
@@ -47,15 +48,23 @@ where
 {
     let load: RwSignal<Load<T>> = RwSignal::default();
     let current: StoredValue<Option<K>> = StoredValue::new(None);
-    let asked = move |key: K| {
+    let patience = StoredValue::new(Patience::default());
+    let asked = move |key: K, wished: bool| {
         if current.with_value(|known| known.as_ref() != Some(&key)) {
             current.set_value(Some(key.clone()));
+            patience.set_value(Patience::default());
             load.set(Load::default());
+        }
+        let due = patience.try_update_value(Patience::is_due).unwrap_or(true);
+        if !due && !wished {
+            return;
         }
         spawn_local(async move {
             let answer = ask(key.clone()).await;
             // The page may have gone elsewhere meanwhile, or be gone.
             if current.try_with_value(|known| known.as_ref() == Some(&key)).unwrap_or(false) {
+                let status = answer.as_ref().err().map_or(0, |problem| problem.status);
+                let _ = patience.try_update_value(|patience| patience.settle(status));
                 let _ = load.try_update(|load| load.settle(answer));
             }
         });
@@ -63,7 +72,7 @@ where
     Effect::new(move |_| {
         // Reads, and does not only track: a memo that nobody has read follows nothing yet.
         again();
-        asked(key.get());
+        asked(key.get(), false);
     });
-    (load, Callback::new(move |()| asked(key.get_untracked())))
+    (load, Callback::new(move |()| asked(key.get_untracked(), true)))
 }

@@ -9,6 +9,11 @@ pub fn is_configured(dependency: &Dependency) -> bool {
     !(problem.starts_with("No ") && problem.contains(" is configured"))
 }
 
+/// Whether it should answer and does not: what depends on it grows old from now on.
+pub fn is_away(dependency: &Dependency) -> bool {
+    !dependency.up && is_configured(dependency)
+}
+
 /// What to tell of the queries behind an answer: how many failed and what is missing for it, or what is odd about what
 /// came. `said` is whether the page has told already that Prometheus is away. The first part stands out.
 pub fn told(sources: &Sources, said: bool) -> Option<(String, String)> {
@@ -25,13 +30,14 @@ pub fn told(sources: &Sources, said: bool) -> Option<(String, String)> {
     Some((count, rest.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")))
 }
 
+/// Whether all that was asked was answered.
+pub fn is_whole(sources: &Sources) -> bool {
+    sources.problem.is_none() && sources.answered >= sources.asked
+}
+
 /// What stands where a chart has no figures: nothing was counted, or nobody could say.
 pub fn without_figures(sources: &Sources) -> &'static str {
-    if sources.problem.is_some() || sources.answered < sources.asked {
-        "Not known: Prometheus did not answer."
-    } else {
-        "Nothing was counted in this time."
-    }
+    if is_whole(sources) { "Nothing was counted in this time." } else { "Not known: Prometheus did not answer." }
 }
 
 /// How many proxies are in step. While no control plane answers, none of them is known to be out of it either.
@@ -49,6 +55,9 @@ mod tests {
         assert!(!is_configured(&away("No Prometheus is configured; start the console with --prometheus")));
         assert!(!is_configured(&away("No operator is configured; start the console with --operator-admin")));
         assert!(is_configured(&away("Prometheus at http://127.0.0.1:9090 cannot be reached (refused); start it")));
+        assert!(!is_away(&away("No Prometheus is configured; start the console with --prometheus")));
+        assert!(is_away(&away("It cannot be reached")));
+        assert!(!is_away(&Dependency { up: true, problem: Some("one of two queries failed".into()) }));
     }
 
     #[test]

@@ -44,6 +44,22 @@ pub fn known_rate(rate: f64, health: Health) -> String {
     format::maybe(known.then_some(rate), |rate| format::rate(rate, Counted::REQUESTS))
 }
 
+/// Whether nothing comes in to it that anybody counts, and something goes out: a gateway, or who only calls others.
+pub fn only_sends(row: &Row) -> bool {
+    matches!(row.subject, Subject::App | Subject::Workload) && row.rate <= 0.0 && row.rate_out > 0.0
+}
+
+/// The rate that a row is known by: what comes in, or what is sent by one that only sends.
+pub fn main_rate(row: &Row) -> f64 {
+    if only_sends(row) { row.rate_out } else { row.rate }
+}
+
+/// The same in words.
+pub fn rate_words(row: &Row) -> String {
+    let rate = known_rate(main_rate(row), row.health);
+    if only_sends(row) { format!("sends {rate}") } else { rate }
+}
+
 /// The graph with what is open in its middle.
 pub fn graph_of(one: &Detail, view: &View) -> View {
     let (row, mut to) = (&one.row, view.enter(Room::Graph));
@@ -104,6 +120,17 @@ mod tests {
         assert_eq!(known_rate(0.0, Health::Unknown), "–");
         assert_eq!(known_rate(0.0, Health::Idle), format::rate(0.0, Counted::REQUESTS));
         assert_eq!(known_rate(3.0, Health::Unknown), format::rate(3.0, Counted::REQUESTS));
+    }
+
+    #[test]
+    fn who_only_sends_is_known_by_that() {
+        let row = |subject, rate, rate_out| Row { subject, rate, rate_out, health: Health::Healthy, ..Row::default() };
+        let gateway = row(Subject::Workload, 0.0, 30.0);
+        assert!(only_sends(&gateway));
+        assert_eq!(rate_words(&gateway), "sends 30 req/s");
+        assert_eq!(rate_words(&row(Subject::Workload, 3.0, 30.0)), "3 req/s");
+        assert_eq!(rate_words(&row(Subject::Workload, 0.0, 0.0)), "0 req/s");
+        assert!(!only_sends(&row(Subject::Namespace, 0.0, 30.0)), "its charts count every call inside of it");
     }
 
     fn detail(subject: Subject, workloads: &[&str], service: Option<&str>) -> Detail {

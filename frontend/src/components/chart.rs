@@ -41,17 +41,13 @@ fn nothing() -> Chart {
     Chart { key: String::new(), title: String::new(), lines: Vec::new(), more: 0 }
 }
 
-fn is_known(chart: &Chart) -> bool {
-    chart.lines.iter().any(|line| line.values.iter().any(Option::is_some))
-}
-
 #[component]
 fn Figure(key: String, chart: Memo<Chart>, times: Signal<Vec<u64>>, sources: Signal<Sources>) -> impl IntoView {
-    let known = Memo::new(move |_| chart.with(is_known));
+    let known = Memo::new(move |_| chart.with(chart::is_known));
     let most = move || {
         chart.with(|chart| {
             let unit = chart.lines.first().map_or("", |line| line.unit.as_str());
-            is_known(chart).then(|| format!("up to {}", chart::value(chart::top(&chart.lines), unit)))
+            chart::is_known(chart).then(|| format!("up to {}", chart::value(chart::top(&chart.lines), unit)))
         })
     };
     view! {

@@ -14,6 +14,7 @@ use crate::{
     icons::Icon,
     keys,
     location::{Room, WINDOWS},
+    sources::is_away,
     state::{Link, app},
 };
 
@@ -97,10 +98,14 @@ fn Freshness() -> impl IntoView {
     let past = Memo::new(move |_| {
         app.view.with(|view| (view.room == Room::Graph).then_some(view.graph.at_ms).filter(|at| *at > 0))
     });
+    // What the banner says, and what is shown grows old meanwhile, holds here, too.
+    let away = Memo::new(move |_| {
+        app.status.with(|load| load.value.as_ref().is_some_and(|status| is_away(&status.prometheus)))
+    });
     let state = move || match (app.paused.get(), app.link.get(), age()) {
         _ if past.get().is_some() => ("stale", format!("Past: {}", browser::minute(past.get().unwrap_or(0) as f64))),
         (Some(since), ..) => ("paused", format!("Paused at {}", browser::clock(since))),
-        (None, _, Some(age)) if age > STALE_MS => ("stale", format!("Data is {} old", format::span(age))),
+        (None, _, Some(age)) if age > STALE_MS || away.get() => ("stale", format!("Data is {} old", format::span(age))),
         (None, Link::Live, Some(_)) => ("live", "Live".to_owned()),
         (None, Link::Lost(_), Some(age)) => ("stale", format!("Data is {} old", format::span(age))),
         (None, Link::Lost(_), None) => ("stale", "No connection".to_owned()),

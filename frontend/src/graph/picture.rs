@@ -41,6 +41,16 @@ impl Picture {
         self.graph.nodes.get(*self.places.0.get(id)?)
     }
 
+    /// Why a node of this id is not drawn.
+    pub fn absence(&self, id: &str) -> &'static str {
+        if self.whole.nodes.iter().any(|node| node.id == id) {
+            "It is not drawn: what is hidden, left out or folded, or the focus, leaves it out."
+        } else {
+            "It is not in this view of the graph: another view, window or scope may have it. Here it is neither configured \
+             nor called."
+        }
+    }
+
     /// The drawn edge of this id.
     pub fn edge(&self, id: &str) -> Option<&Edge> {
         self.graph.edges.get(*self.places.1.get(id)?)
@@ -176,6 +186,15 @@ mod tests {
         assert!(!picture(&many(55), &View::default(), None, None, false).large);
         assert!(picture(&many(55), &View::default(), None, None, true).large);
         assert!(!picture(&many(50), &View::default(), None, None, true).large);
+    }
+
+    #[test]
+    fn what_is_not_drawn_says_why() {
+        let hide = query("ns = ns1");
+        let shown = picture(&many(5), &View::default(), None, hide.as_ref(), false);
+        assert!(shown.node("ns1/w001").is_none());
+        assert!(shown.absence("ns1/w001").starts_with("It is not drawn"));
+        assert!(shown.absence("app:ns1/w001").contains("another view"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::{
 use crate::location::graph::Label;
 
 pub use letters::Letters;
-pub use nodes::{FAR_MARGIN, bare_name, call_rate, traffic};
+pub use nodes::{FAR_MARGIN, bare_name, call_rate, numbers, traffic};
 pub use taken::Taken;
 
 /// Height of a label of one line on an edge.

@@ -20,7 +20,7 @@ use super::{
     memory,
     palette::Palette,
     picture::Picture,
-    scene::{Choice, Hit, Scene},
+    scene::{Choice, Hit, Mark, Scene, numbers},
     viewport::STEP,
     worker::Maker,
 };
@@ -62,7 +62,7 @@ impl Stage {
     /// another filter leaves nodes where they are.
     pub fn show(&self, picture: Arc<Picture>, memory: &str, filter: &str) {
         self.with(|state| {
-            let mut refit = false;
+            let (mut refit, mut moved) = (false, false);
             let (other, filtered) = (state.memory.0 != memory, state.memory.1 != filter);
             if other {
                 state.layout = Layout::default();
@@ -103,11 +103,16 @@ impl Stage {
                     refit = true;
                 }
                 state.topology = topology;
+                moved = true;
             }
             state.picture = Some(picture);
             state.rebuild();
+            // What comes back, or is new, may stand where nobody looks.
             if refit {
                 state.fit_unless_touched();
+            } else if moved && state.is_outside() {
+                state.fit_unless_touched();
+                state.show_selected();
             }
         });
     }
@@ -185,6 +190,11 @@ impl Stage {
                 state.show_selected();
             }
         });
+    }
+
+    /// Moves the view as little as is needed to see what is selected beside the panel, which has come by now.
+    pub fn reveal(&self) {
+        self.with(State::show_selected);
     }
 
     /// Lights up what the keyboard's focus is on.
@@ -300,9 +310,14 @@ impl Stage {
                     }
                     None => node.id.clone(),
                 }];
+                let told = |mark: &Mark| mark.text.lines().map(str::to_owned).collect::<Vec<_>>();
                 match mark.and_then(|mark| node.marks.get(mark)) {
-                    Some(mark) => lines = vec![mark.text.clone()],
-                    None => lines.extend(node.marks.iter().map(|mark| mark.text.clone())),
+                    Some(mark) => lines = told(mark),
+                    None => {
+                        let picture = state.picture.as_ref();
+                        lines.extend(picture.and_then(|all| Some(numbers(all.node(&node.id)?, &all.graph.edges))));
+                        lines.extend(node.marks.iter().flat_map(told));
+                    }
                 }
                 Some((format!("node:{}", node.id), lines))
             }

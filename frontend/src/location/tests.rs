@@ -59,7 +59,7 @@ fn every_field_comes_back() {
         hours: 24,
         tab: "proxy".into(),
         split: "response_code".into(),
-        outgoing: true,
+        outgoing: Some(true),
         sort: "-rate".into(),
         instance: "order-service-v1".into(),
         ..View::default()

@@ -49,6 +49,7 @@ pub fn Audit() -> impl IntoView {
     let app = app();
     let chosen: RwSignal<Option<AuditEntry>> = RwSignal::default();
     let people: RwSignal<Vec<String>> = RwSignal::default();
+    let denied = RwSignal::new(false);
     attention::follow(Memo::new(move |_| app.view.with(|view| view.select.clone())));
     let export =
         move |format: &'static str| move || app.view.with(|view| api::audit_file(&query(view, browser::now()), format));
@@ -112,12 +113,14 @@ pub fn Audit() -> impl IntoView {
                             .collect_view()}
                     </div>
                     <span class="spring"></span>
-                    <a class="button quiet-button" download="" href=export("csv") data-testid="audit-csv">"CSV"</a>
-                    <a class="button quiet-button" download="" href=export("json") data-testid="audit-json">"JSON"</a>
+                    <Show when=move || !denied.get()>
+                        <a class="button quiet-button" download="" href=export("csv") data-testid="audit-csv">"CSV"</a>
+                        <a class="button quiet-button" download="" href=export("json") data-testid="audit-json">"JSON"</a>
+                    </Show>
                     <CopyLink />
                 </div>
                 <About />
-                <List people=people chosen=chosen />
+                <List people=people chosen=chosen denied=denied />
             </div>
             {move || chosen.get().map(|entry| view! { <Entry entry /> })}
         </div>

@@ -75,7 +75,7 @@ impl Field {
         (Self::Protocol, &["protocol"], "of a call: http, grpc, tcp"),
         (Self::Code, &["code", "status"], "of a call: an answer it got"),
         (Self::Flags, &["flags", "flag"], "of a call: a response flag"),
-        (Self::Rate, &["rate", "rps", "in"], "requests per second"),
+        (Self::Rate, &["rate", "rps", "in"], "requests per second; of what only sends, those"),
         (Self::Out, &["out"], "of a node: requests sent per second"),
         (Self::Share, &["share"], "of a call: part of what its caller sends"),
         (Self::Error, &["error", "errors", "%error"], "share of failed requests"),

@@ -199,6 +199,8 @@ impl<'a> Subject<'a> {
         // A quantile of several calls cannot be had from theirs; the slowest is what a reader looks for.
         let slowest = |part: fn(&Edge) -> Option<f64>| incoming().filter_map(|edge| part(edge)).reduce(f64::max);
         match field {
+            // Of one that only sends, what it sends: so do the words on it, and its health.
+            Field::Rate if node.rate_in <= 0.0 && node.connections_in <= 0.0 => Some(node.rate_out),
             Field::Rate => Some(node.rate_in),
             Field::Out => Some(node.rate_out),
             Field::Error => node.error_share,

@@ -64,6 +64,21 @@ fn comparisons_find_nodes_and_calls() {
 }
 
 #[test]
+fn what_only_sends_has_the_rate_that_it_sends() {
+    let mut graph = shop();
+    let gateway = &mut graph.nodes[0];
+    (gateway.rate_in, gateway.rate_out) = (0.0, 30.0);
+    let index = Index::new(&graph);
+    let matches = |text: &str| {
+        let query = Query::parse(text).unwrap().unwrap();
+        query.matches(Subject::Node(index.node("ingress/gateway").unwrap(), &index))
+    };
+    assert!(!matches("rate < 5"), "hiding what is idle leaves the entrance");
+    assert!(matches("rate >= 10"));
+    assert!(!matches("rate = 0"));
+}
+
+#[test]
 fn words_are_looked_for_in_names() {
     assert_eq!(found("ORDER v2"), ["shop/order-v2", "shop/front-v1->shop/order-v2"]);
     assert_eq!(found("\"smtp\""), ["mail/smtp", "shop/order-v2->mail/smtp"]);

@@ -2,7 +2,7 @@
 
 use weft_model::{
     Counted,
-    graph::{Edge, Health, Node, NodeKind},
+    graph::{Badge, Edge, Health, Node, NodeKind},
 };
 
 use super::{MARK, Mark, Measure, NodeShape};
@@ -11,6 +11,10 @@ use crate::{
     graph::{fold, geometry::Rect},
 };
 
+/// Badges that have room on a node, with the one that stands for the rest.
+const MOST: usize = 3;
+/// The kind of the badge that stands for several.
+const MORE: &str = "more";
 /// Left of the text: the health shape and its margins.
 const INDENT: f64 = 28.0;
 const MARGIN: f64 = 10.0;
@@ -21,6 +25,21 @@ const LEGIBLE: f64 = 10.5;
 /// From one room for them to the next: most letters are about half as wide as high.
 const STEP: f64 = 0.5;
 
+/// The badges that have room beside what is counted: the first ones, and one that stands for the rest. Among the first are
+/// those that say that something is wrong.
+fn badges(node: &Node) -> Vec<Badge> {
+    let mut all = node.badges.clone();
+    if all.len() <= MOST {
+        return all;
+    }
+    all.sort_by_key(|badge| badge.severity.is_none() && badge.kind != "missing-sidecar");
+    let rest = all.split_off(MOST - 1);
+    let severity = rest.iter().filter_map(|badge| badge.severity).max();
+    let text = rest.into_iter().map(|badge| badge.text).collect::<Vec<_>>().join("\n");
+    all.push(Badge { kind: MORE.to_owned(), severity, text, namespace: String::new() });
+    all
+}
+
 /// A node's shape within `rect`.
 pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
     let (name, version) = name(node);
@@ -30,15 +49,14 @@ pub fn shape(node: &Node, rect: Rect, measure: &dyn Measure) -> NodeShape {
         (version, Rect { x: rect.x + rect.w - MARGIN - w, y: rect.y - 15.0, w, h: 21.0 })
     });
     let right = rect.x + rect.w - MARGIN;
-    let marks: Vec<Mark> = node
-        .badges
-        .iter()
+    let marks: Vec<Mark> = badges(node)
+        .into_iter()
         .rev()
         .enumerate()
         .map(|(index, badge)| Mark {
-            kind: badge.kind.clone(),
+            kind: badge.kind,
             severity: badge.severity,
-            text: badge.text.clone(),
+            text: badge.text,
             rect: Rect {
                 x: right - MARK - index as f64 * (MARK + 4.0),
                 y: rect.y + rect.h - MARK - 8.0,
@@ -110,6 +128,19 @@ pub fn traffic(node: &Node) -> String {
     }
 }
 
+/// What hovering says of a node's traffic; `edges` are all calls. Of those that it gets the slowest says how long they take.
+pub fn numbers(node: &Node, edges: &[Edge]) -> String {
+    let mut out = traffic(node);
+    if let Some(errors) = node.error_share {
+        out.push_str(&format!(" · {} errors", format::share(errors)));
+    }
+    let incoming = edges.iter().filter(|edge| edge.destination == node.id);
+    if let Some(p95) = incoming.filter_map(|edge| edge.p95_ms).reduce(f64::max) {
+        out.push_str(&format!(" · {} p95", format::millis(p95)));
+    }
+    out
+}
+
 /// The rate of a call, unless it is not known.
 pub fn call_rate(edge: &Edge) -> String {
     if edge.rate == 0.0 && edge.health == Health::Unknown {
@@ -118,18 +149,23 @@ pub fn call_rate(edge: &Edge) -> String {
     format::rate(edge.rate, edge.counted())
 }
 
-/// The most that fits: rate and errors, or only the rate.
+/// The most that fits: of how many, rate and errors; without the words; only the rate; and where even that does not fit, the
+/// rate cut in its middle. On a node all requests are "/s", so that rates of two nodes are read alike; hovering has the unit
+/// in full.
 fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
-    let rate = if node.rate_in > 0.0 && fold::folded(&node.id).is_some() {
-        format!("{} · {}", node.workloads.len(), format::rate(node.rate_in, Counted::REQUESTS))
-    } else {
-        traffic(node)
-    };
-    let Some(errors) = node.error_share.filter(|share| *share > 0.0) else { return rate };
-    let both = format!("{rate} · {} errors", format::share(errors));
-    let short = format!("{rate} · {}", format::share(errors));
-    let tight = format!("{}/s · {}", format::digits(node.rate_in), format::share(errors));
-    [both, short, tight].into_iter().find(|text| measure.small(text) <= width).unwrap_or(rate)
+    let rate = if node.rate_in > 0.0 { format!("{}/s", format::digits(node.rate_in)) } else { traffic(node) };
+    let errors = node.error_share.filter(|share| *share > 0.0).map(format::share);
+    let members = (fold::folded(&node.id).is_some() && node.rate_in > 0.0).then(|| node.workloads.len());
+    let mut forms = Vec::new();
+    for head in members.map(|members| format!("{members} · {rate}")).into_iter().chain([rate.clone()]) {
+        if let Some(errors) = &errors {
+            forms.extend([format!("{head} · {errors} errors"), format!("{head} · {errors}")]);
+        }
+    }
+    forms.extend(members.map(|members| format!("{members} · {rate}")));
+    forms.push(rate.clone());
+    let fitting = forms.into_iter().find(|text| measure.small(text) <= width);
+    fitting.unwrap_or_else(|| fit(&rate, width, |text| measure.small(text)))
 }
 
 /// Shortens `text` in its middle until it is at most `width` wide.

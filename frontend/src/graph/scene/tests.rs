@@ -186,7 +186,7 @@ fn names_leave_their_version_to_the_tab() {
     let order = &scene.nodes[1];
     assert_eq!((order.title.as_str(), order.name.as_str()), ("order", "order-v1"));
     assert_eq!(order.version.as_ref().map(|(version, _)| version.as_str()), Some("v1"));
-    assert_eq!(order.subtitle, "12.4 req/s · 3.1 %");
+    assert_eq!(order.subtitle, "12.4/s · 3.1 %");
     assert!(scene.nodes[0].version.is_none());
     assert_eq!(nodes::fit("a-very-long-name-of-a-workload-v1", 70.0, |text| Even.title(text)), "a-ver…d-v1");
 }
@@ -291,6 +291,29 @@ fn the_pointer_meets_nodes_marks_labels_and_edges() {
     let quarter = scene.edges[3].curve.at(scene.edges[3].curve.length() * 0.3);
     assert_eq!(scene.hit(quarter + Point::new(0.0, 3.0), 6.0, 1.0), Some(Hit::Edge(3)));
     assert_eq!(scene.hit(Point::new(-5000.0, 0.0), 6.0, 1.0), None);
+}
+
+#[test]
+fn badges_leave_room_for_what_is_counted() {
+    let mut graph = shop();
+    let badge = |kind: &str| Badge { kind: kind.into(), severity: None, text: kind.into(), namespace: String::new() };
+    graph.nodes[1].badges =
+        ["canary", "circuit-breaker", "fault", "other", "missing-sidecar"].into_iter().map(badge).collect();
+    let scene = scene(&graph, &Choice::default());
+    let node = &scene.nodes[1];
+    let kinds: Vec<&str> = node.marks.iter().map(|mark| mark.kind.as_str()).collect();
+    assert_eq!(kinds, ["missing-sidecar", "canary", "more"], "what is wrong is not among the rest");
+    assert_eq!(node.marks[2].text, "circuit-breaker\nfault\nother");
+    assert_eq!(node.subtitle, "12.4/s");
+    assert!(node.rect.x + 28.0 + Even.small(&node.subtitle) <= node.marks[0].rect.x);
+}
+
+#[test]
+fn hovering_says_what_a_node_gets() {
+    let graph = shop();
+    assert_eq!(numbers(&graph.nodes[3], &graph.edges), "12.4 req/s · 3.1 % errors · 48 ms p95");
+    let sender = Node { rate_in: 0.0, rate_out: 3.0, error_share: None, ..node("shop/legacy") };
+    assert_eq!(numbers(&sender, &graph.edges), "sends 3/s");
 }
 
 #[test]

@@ -32,6 +32,8 @@ const LARGE: usize = 250;
 const SLICE_MS: f64 = 1.0;
 /// Room around a fitted graph, in pixels.
 const MARGIN: f64 = 28.0;
+/// Less room than this beside the panel, in pixels, shows no node.
+const ROOM: f64 = 220.0;
 /// Room for the legend's strip below it.
 const LEGEND: f64 = 36.0;
 
@@ -233,9 +235,30 @@ impl State {
     pub(super) fn show_selected(&mut self) {
         let Some(Hit::Node(index, _)) = self.named(&self.selected) else { return };
         let Some(node) = self.scene.nodes.get(index) else { return };
+        // Where the panel covers all, nothing can be shown beside it.
+        let room = Some(self.size.0 - self.covered()).filter(|room| *room > ROOM).unwrap_or(self.size.0);
         if self.size.0 > 0.0 {
-            self.view.reveal(node.rect.grow(16.0), self.size.0, self.size.1);
+            self.view.reveal(node.rect.grow(16.0), room, self.size.1);
         }
+    }
+
+    /// How much of the canvas the panel covers, in pixels from its right; 0 where it stands beside it.
+    fn covered(&self) -> f64 {
+        let room = self.canvas[MOVING].closest(".graph-room").ok().flatten();
+        let panel = room.and_then(|room| room.query_selector(".panel").ok().flatten());
+        panel.map_or(0.0, |panel| {
+            let edge = self.canvas[MOVING].get_bounding_client_rect().right();
+            (edge - panel.get_bounding_client_rect().left()).max(0.0)
+        })
+    }
+
+    /// Whether some of the scene is not seen.
+    pub(super) fn is_outside(&self) -> bool {
+        self.scene.bounds().is_some_and(|bounds| {
+            let from = self.view.screen(Point::new(bounds.x, bounds.y));
+            let to = self.view.screen(Point::new(bounds.x + bounds.w, bounds.y + bounds.h));
+            from.x < 0.0 || from.y < 0.0 || to.x > self.size.0 || to.y > self.size.1
+        })
     }
 
     pub(super) fn named(&self, name: &str) -> Option<Hit> {

@@ -2,7 +2,10 @@
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::audit::{AuditEntry, AuditList};
+use weft_model::{
+    audit::{AuditEntry, AuditList},
+    config::Problem,
+};
 
 use super::query;
 use crate::{
@@ -13,6 +16,7 @@ use crate::{
         shape::Glyph,
     },
     format,
+    patience::Patience,
     state::{Load, app},
     words,
 };
@@ -20,11 +24,17 @@ use crate::{
 /// How often the list looks for newer ones, in milliseconds.
 const REFRESH_MS: u32 = 5_000;
 
-/// The list; `people` takes the names in it, and `chosen` the entry that the view selects.
+/// The list; `people` takes the names in it, `chosen` the entry that the view selects, and `denied` whether the reader may
+/// not see it.
 #[component]
-pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>) -> impl IntoView {
+pub fn List(
+    people: RwSignal<Vec<String>>,
+    chosen: RwSignal<Option<AuditEntry>>,
+    denied: RwSignal<bool>,
+) -> impl IntoView {
     let app = app();
     let load: RwSignal<Load<AuditList>> = RwSignal::default();
+    let patience = StoredValue::new(Patience::default());
     // Pages after the first, in the order in which they were asked for.
     let older: RwSignal<AuditList> = RwSignal::default();
     let busy = RwSignal::new(false);
@@ -48,10 +58,14 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
             names.dedup();
             let _ = people.try_set(names);
         }
+        let status = answer.as_ref().err().map_or(0, |problem| problem.status);
+        let _ = patience.try_update_value(|patience| patience.settle(status));
+        let _ = denied.try_set(status == 403);
         let _ = load.try_update(|load| load.settle(answer));
     };
     Effect::new(move |_| {
         let _ = filter.get();
+        patience.set_value(Patience::default());
         load.set(Load::default());
         older.set(AuditList::default());
         spawn_local(ask());
@@ -62,7 +76,8 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
             if load.is_disposed() {
                 return;
             }
-            if app.paused.get_untracked().is_none() && !document().hidden() {
+            let looked_at = app.paused.get_untracked().is_none() && !document().hidden();
+            if looked_at && patience.try_update_value(Patience::is_due).unwrap_or(false) {
                 ask().await;
             }
         }
@@ -134,7 +149,9 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
         format!("{}, the oldest last.", format::plural(number, "entry", "entries"))
     };
     view! {
-        {move || load.with(|load| load.error.clone()).map(|problem| view! { <Failure problem retry /> })}
+        {move || load.with(|load| load.error.clone()).map(|problem| {
+            if problem.status == 403 { denial(problem).into_any() } else { view! { <Failure problem retry /> }.into_any() }
+        })}
         <Show when=move || missing.get()>
             <p class="partial" role="status" data-testid="audit-missing">
                 <strong>"The entry that this link names is not in this list. "</strong>
@@ -190,7 +207,21 @@ pub fn List(people: RwSignal<Vec<String>>, chosen: RwSignal<Option<AuditEntry>>)
                     .into_any()
             }
         }}
-        <Commands commands=commands />
+        <Show when=move || !denied.get()>
+            <Commands commands=commands />
+        </Show>
+    }
+}
+
+/// That the reader may not see it is nothing that failed.
+fn denial(problem: Problem) -> impl IntoView {
+    let Problem { title, detail, .. } = problem;
+    view! {
+        <div data-testid="no-rights">
+            <Empty title=Signal::derive(move || title.clone())>
+                <p>{detail}</p>
+            </Empty>
+        </div>
     }
 }
 

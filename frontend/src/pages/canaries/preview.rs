@@ -41,7 +41,6 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                         class="button primary"
                         data-testid="canary-apply"
                         disabled=move || !draft.can_apply() || missing.with(Option::is_some)
-                        title=move || missing.get()
                         on:click=move |_| draft.apply()
                     >
                         {move || if draft.busy.get() { "Applying …" } else { "Apply" }}
@@ -49,6 +48,9 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                     <button class="button" data-testid="canary-discard" on:click=move |_| draft.reset()>
                         "Discard"
                     </button>
+                    <p class="why" role="status" data-testid="canary-why">
+                        {move || missing.get().map(|missing| format!("{missing}."))}
+                    </p>
                 </div>
             </div>
         </Show>

@@ -138,6 +138,7 @@ fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl Int
             <div class="preview-buttons">
                 <button class="button" data-testid="config-edit" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=edit>"Edit"</button>
                 <button class="button" data-testid="config-delete" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=delete>"Delete …"</button>
+                <p class="why">{move || missing.get().map(|missing| format!("{missing}."))}</p>
             </div>
         })}
         <Sentences title="What it does" sentences=object.sentences />

@@ -14,6 +14,7 @@ use crate::{
         diff::Diff,
         shape::{HealthShape, SeverityMark},
     },
+    findings::hindrance,
     state::app,
 };
 
@@ -29,6 +30,10 @@ pub fn Outlook(draft: Draft) -> impl IntoView {
     let testid = move || draft.is_seen().then_some("config-preview");
     let about = draft.start.with_value(|start| start.object.clone()).unwrap_or_default();
     let missing = Memo::new(move |_| app.missing_right(&about.kind, &about.namespace));
+    let why = Memo::new(move |_| {
+        let blocked = || draft.outlook.with(|outlook| outlook.as_ref().and_then(|(_, preview)| hindrance(preview)));
+        missing.get().map(|missing| format!("{missing}.")).or_else(blocked)
+    });
     view! {
         <div class="preview" class:old=move || !draft.is_seen() data-testid=testid aria-busy=move || (!draft.is_seen()).to_string()>
             {move || draft.problem.get().map(|problem| {
@@ -52,10 +57,11 @@ pub fn Outlook(draft: Draft) -> impl IntoView {
                 None => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
             }}
             <div class="preview-buttons">
-                <button class="button primary" data-testid="config-apply" disabled=move || !draft.can_apply() || missing.with(Option::is_some) title=move || missing.get() on:click=move |_| draft.apply()>
+                <button class="button primary" data-testid="config-apply" disabled=move || !draft.can_apply() || missing.with(Option::is_some) aria-describedby="apply-why" on:click=move |_| draft.apply()>
                     {move || if draft.busy.get() { "Applying …" } else { apply }}
                 </button>
                 <button class="button" data-testid="config-discard" on:click=move |_| draft.discard()>"Discard"</button>
+                <p class="why" id="apply-why" role="status" data-testid="config-why">{move || why.get()}</p>
             </div>
         </div>
     }
@@ -126,7 +132,7 @@ fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
                     <span>
                         {place.map(|place| view! { <code>{place}</code>" " })}
                         {finding.message}
-                        {finding.suggestion.map(|fix| format!(" Fix: {fix}"))}
+                        {finding.suggestion.map(|fix| view! { <span class="fix">"Fix: "{fix}</span> })}
                     </span>
                     <code class="quiet">{finding.code}</code>
                 </li>

@@ -78,8 +78,9 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             (name, filter.join("|"))
         })
     });
-    Effect::new(move |_| {
-        let (true, Some(shown)) = (ready.get(), shown.get()) else { return };
+    Effect::new(move |before: Option<Option<(String, String)>>| {
+        let before = before.flatten();
+        let (true, Some(shown)) = (ready.get(), shown.get()) else { return before };
         // What stands still is not drawn as if it flowed.
         let flows = app.paused.get().is_none() && shown.graph.age_ms == 0 && !shown.graph.replay;
         let moves = flows && !browser::media("(prefers-reduced-motion: reduce)");
@@ -94,6 +95,12 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             stage.animate(moves);
             stage.show(shown.clone(), &name, &filter);
         });
+        // Of another scene it says nothing.
+        let scene = (name, filter);
+        if before.is_some_and(|before| before != scene) {
+            tip.set(None);
+        }
+        Some(scene)
     });
     let choice =
         Memo::new(move |_| app.view.with(|view| Choice { labels: view.graph.labels.clone(), locks: view.graph.locks }));
@@ -106,6 +113,8 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     Effect::new(move |_| {
         ready.track();
         selected.with(|select| on(&|stage| stage.select(select)));
+        // The panel is in the document by then.
+        request_animation_frame(move || on(&Stage::reveal));
     });
     Effect::new(move |_| {
         let name = focus.get();
@@ -145,6 +154,8 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
 
     let drag: StoredValue<Option<(Point, f64)>> = StoredValue::new(None);
     let down = move |event: ev::PointerEvent| {
+        // What is pressed has been read, and what comes next would lie under it.
+        tip.set(None);
         if event.button() == 0 {
             drag.set_value(Some((client(&event), 0.0)));
             if let Some(place) = place.get_untracked() {

@@ -83,7 +83,7 @@ pub fn Finder(
     let (controls, says) = (list.clone(), format!("{name}-problem"));
     let option = move |index: usize| format!("{name}-offer-{index}");
     view! {
-        <div class="finder">
+        <div class="finder" class:filled=move || !text.with(String::is_empty)>
             <label class="search" class:wrong=move || problem().is_some()>
                 <Glyph icon />
                 <input
@@ -102,6 +102,7 @@ pub fn Finder(
                     aria-activedescendant=move || chosen.get().map(option)
                     aria-invalid=move || problem().is_some().to_string()
                     aria-describedby=says.clone()
+                    title=move || Some(text.get()).filter(|text| !text.is_empty())
                     prop:value=move || text.get()
                     on:input:target=move |event| {
                         chosen.set(None);
@@ -115,7 +116,12 @@ pub fn Finder(
                     }
                     on:keydown=keys
                 />
-                {move || count.get().map(|count| view! { <span class="count" data-testid=format!("{name}-count")>{count}</span> })}
+                {move || {
+                    count.get().map(|count| {
+                        let title = count.clone();
+                        view! { <span class="count" title=title data-testid=format!("{name}-count")>{count}</span> }
+                    })
+                }}
                 <Show when=move || !text.with(String::is_empty)>
                     <button
                         class="clear"

@@ -47,6 +47,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
         shown.with(|shown| shown.as_ref()?.node(&id).cloned())
     });
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
+    let absence = move || shown.with(|shown| shown.as_ref().map(|shown| wanted.with_value(|id| shown.absence(id))));
     let commands = commands();
     let (heading, copied) = (id.clone(), id.clone());
     let place = move || node.with(|node| node.as_ref().map(place).unwrap_or_default());
@@ -70,7 +71,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
             <div class="panel-body">
                 <Show
                     when=move || node.with(Option::is_some)
-                    fallback=|| view! { <p class="quiet">"It is not in the graph: neither configured nor called within this window and scope."</p> }
+                    fallback=move || view! { <p class="quiet" data-testid="absent">{absence}</p> }
                 >
                     <Body node=node applied=applied />
                 </Show>

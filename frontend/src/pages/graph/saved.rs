@@ -128,7 +128,8 @@ pub fn Saved() -> impl IntoView {
 fn Row(view: SavedView, go: Callback<String>, ask: Callback<()>) -> impl IntoView {
     let app = app();
     let SavedView { id, owner, name, location, shared, mine, .. } = view;
-    let target = location.clone();
+    let title = format!("{name}\n{location}");
+    let target = location;
     let whose = match (mine, shared) {
         (true, true) => "for everybody".to_owned(),
         (true, false) => String::new(),
@@ -158,7 +159,7 @@ fn Row(view: SavedView, go: Callback<String>, ask: Callback<()>) -> impl IntoVie
     });
     view! {
         <li data-testid="saved-view">
-            <button class="menu-all grow" title=location on:click=move |_| go.run(target.clone())>{format::middle(&name, 36)}</button>
+            <button class="menu-all grow" title=title on:click=move |_| go.run(target.clone())>{format::middle(&name, 36)}</button>
             <span class="quiet">{whose}</span>
             {remove}
         </li>

@@ -80,7 +80,7 @@ pub fn Toolbar() -> impl IntoView {
                 }
             >
                 <Glyph icon=Icon::Clock />
-                "Replay"
+                <span class="toggle-words">"Replay"</span>
             </button>
             <button
                 class="toggle"
@@ -90,7 +90,7 @@ pub fn Toolbar() -> impl IntoView {
                 on:click=move |_| app.change(|view| view.graph.legend = !view.graph.legend)
             >
                 <Glyph icon=Icon::Info />
-                "Legend"
+                <span class="toggle-words">"Legend"</span>
             </button>
             <button
                 class="toggle"
@@ -100,7 +100,7 @@ pub fn Toolbar() -> impl IntoView {
                 on:click=move |_| app.change(|view| view.graph.list = !view.graph.list)
             >
                 <Glyph icon=Icon::List />
-                "List"
+                <span class="toggle-words">"List"</span>
             </button>
             <Saved />
             <Export />

@@ -189,7 +189,7 @@ fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
             </td>
             <td class="numeral quiet" title=move || if fresh() { "Its hops are still sending their spans" } else { "" }>
                 {row.spans}
-                {move || fresh().then_some(" …")}
+                {move || fresh().then_some(", arriving")}
             </td>
             <td class="numeral quiet" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</td>
         </tr>

@@ -4,7 +4,9 @@ use leptos::prelude::*;
 use weft_model::details::Subject;
 
 use crate::{
-    api, command,
+    api,
+    chart::with_zero,
+    command,
     components::{
         chart::Figures,
         copy::Commands,
@@ -12,6 +14,7 @@ use crate::{
     },
     format,
     poll::poll,
+    sources::is_whole,
     state::app,
 };
 
@@ -27,12 +30,14 @@ const SPLITS: [(&str, &str); 8] = [
     ("request_protocol", "protocol"),
 ];
 
-/// The charts of what is open.
+/// The charts of what is open; `sends` is whether nothing comes in to it, so that one begins with what goes out.
 #[component]
-pub fn Charts() -> impl IntoView {
+pub fn Charts(sends: Memo<bool>) -> impl IntoView {
     let app = app();
+    let outgoing = Memo::new(move |_| app.view.with(|view| view.outgoing).unwrap_or_else(|| sends.get()));
     let key = Memo::new(move |_| {
-        app.view.with(|view| (view.subject, view.place.clone(), view.window_s, view.outgoing, view.split.clone()))
+        let outgoing = outgoing.get();
+        app.view.with(|view| (view.subject, view.place.clone(), view.window_s, outgoing, view.split.clone()))
     });
     let (load, retry) = poll(key, |(subject, place, window_s, outgoing, split)| async move {
         api::charts(subject, &place, window_s, outgoing, &split).await
@@ -46,12 +51,12 @@ pub fn Charts() -> impl IntoView {
         std::iter::once(own).chain(queries).collect::<Vec<_>>()
     });
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
-    let direction = move |outgoing: bool, words: &'static str| {
+    let direction = move |out: bool, words: &'static str| {
         view! {
             <button
-                aria-pressed=move || app.view.with(|view| view.outgoing == outgoing).to_string()
-                data-testid=if outgoing { "charts-out" } else { "charts-in" }
-                on:click=move |_| app.change(|view| view.outgoing = outgoing)
+                aria-pressed=move || (outgoing.get() == out).to_string()
+                data-testid=if out { "charts-out" } else { "charts-in" }
+                on:click=move |_| app.change(|view| view.outgoing = Some(out))
             >
                 {words}
             </button>
@@ -108,7 +113,9 @@ pub fn Charts() -> impl IntoView {
                 }
             >
                 <Figures
-                    charts=Signal::derive(move || load.with(|load| load.part(|answer| answer.charts.clone())))
+                    charts=Signal::derive(move || load.with(|load| load.part(|answer| {
+                        with_zero(answer.charts.clone(), is_whole(&answer.sources))
+                    })))
                     times=Signal::derive(move || load.with(|load| load.part(|answer| answer.times_ms.clone())))
                     sources=sources
                 />

@@ -33,7 +33,7 @@ use crate::{
     poll::poll,
     state::app,
     words,
-    workloads::{known_rate, place},
+    workloads::{known_rate, only_sends, place},
 };
 
 /// Tabs: their name in the address, their words.
@@ -60,6 +60,7 @@ pub fn DetailPage() -> impl IntoView {
         },
     );
     let subject = Memo::new(move |_| key.with(|key| key.0));
+    let sends = Memo::new(move |_| detail.with(|detail| detail.as_ref().is_some_and(|one| only_sends(&one.row))));
     let tab = Memo::new(move |_| app.view.with(|view| view.tab.clone()));
     let known = Memo::new(move |_| detail.with(Option::is_some));
     let sources = Signal::derive(move || {
@@ -111,7 +112,7 @@ pub fn DetailPage() -> impl IntoView {
                         "config" => view! { <Related detail=detail /> }.into_any(),
                         "logs" if has(subject.get(), "logs") => view! { <Logs detail=detail /> }.into_any(),
                         "proxy" if has(subject.get(), "proxy") => view! { <ProxyView detail=detail /> }.into_any(),
-                        _ => view! { <Charts /><Peers detail=detail /> }.into_any(),
+                        _ => view! { <Charts sends=sends /><Peers detail=detail /> }.into_any(),
                     }}
                 }
                     .into_any()

@@ -18,7 +18,7 @@ use crate::{
     poll::poll,
     state::app,
     words,
-    workloads::{known_rate, place},
+    workloads::{main_rate, only_sends, place, rate_words},
 };
 
 fn title(subject: Subject) -> &'static str {
@@ -153,7 +153,7 @@ fn order(a: &Row, b: &Row, sort: &str) -> Ordering {
     let first = match sort {
         "name" => a.name.cmp(&b.name),
         "namespace" => a.namespace.cmp(&b.namespace),
-        "rate" => high(|row| row.rate),
+        "rate" => high(main_rate),
         "errors" => high(|row| row.error_share.unwrap_or(-1.0)),
         "p95" => high(|row| row.p95_ms.unwrap_or(-1.0)),
         "mtls" => high(|row| row.plaintext_share.unwrap_or(-1.0)),
@@ -227,6 +227,7 @@ pub fn One(row: Row, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
     let subject = row.subject;
     let target = place(&row);
     let versions = row.versions.join(", ");
+    let none = only_sends(&row).then_some("Nobody in the mesh calls it: its rate is what it sends, its health too.");
     view! {
         <tr data-testid="inventory-row" data-place=target.clone() data-health=words::health(row.health)>
             <td>
@@ -240,9 +241,9 @@ pub fn One(row: Row, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
                 <span class="quiet kind">{row.kind.clone()}</span>
             </th>
             {(subject != Subject::Namespace).then(|| view! { <td>{format::middle(&row.namespace, 28)}</td> })}
-            <td class="numeral">{known_rate(row.rate, row.health)}</td>
-            <td class="numeral">{format::maybe(row.error_share, format::share)}</td>
-            <td class="numeral">{format::maybe(row.p95_ms, format::millis)}</td>
+            <td class="numeral" title=none>{rate_words(&row)}</td>
+            <td class="numeral" title=none>{format::maybe(row.error_share, format::share)}</td>
+            <td class="numeral" title=none>{format::maybe(row.p95_ms, format::millis)}</td>
             <td><Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /></td>
             <td><ProxyCount proxies=row.proxies unasked=unasked /></td>
             <td class="extra" title=versions.clone()>{format::middle(&versions, 24)}</td>

@@ -53,7 +53,11 @@ pub fn FieldView(filling: Filling, at: String) -> impl IntoView {
     view! {
         <label class=class data-at=id class:wrong=move || field.with(|field| field.problem.is_some())>
             <span class="form-label">{label}</span>
-            <span class="form-control">{control}{move || Some(unit()).filter(|unit| !unit.is_empty()).map(|unit| view! { <span class="quiet">{unit}</span> })}</span>
+            <span class="form-control">
+                {control}
+                {move || Some(unit()).filter(|unit| !unit.is_empty()).map(|unit| view! { <span class="quiet">{unit}</span> })}
+                {(first.control == Control::Weight).then(|| view! { <span class="quiet">{move || field.with(|field| field.hint.clone())}</span> })}
+            </span>
             {problem}
         </label>
     }
@@ -211,6 +215,5 @@ fn Share(asked: Asked) -> impl IntoView {
     view! {
         <input type="range" min="0" max="100" step="1" aria-label=move || asked.field.with(|field| field.label.clone()) prop:value=value on:input:target=move |event| set(event.target().value(), true) />
         <input type="text" class="short" inputmode="numeric" aria-label=move || asked.field.with(|field| format!("{}, in percent", field.label)) aria-invalid=move || asked.field.with(|field| field.problem.is_some()).to_string() prop:value=value on:input:target=move |event| set(event.target().value(), true) />
-        <span class="quiet">{move || asked.field.with(|field| field.hint.clone())}</span>
     }
 }
