@@ -19,7 +19,7 @@ use crate::{
     db,
     graph::{Answers, Drawings, GraphCache, mtls_share},
     live::Live,
-    mesh::fleet::Fleet,
+    mesh::{fleet::Fleet, measured::Measured},
     metrics::Metrics,
     telemetry::{
         prometheus::Prometheus,
@@ -47,6 +47,8 @@ pub struct App {
     pub prometheus: Option<Prometheus>,
     /// Control planes and the proxies that they know.
     pub fleet: Fleet,
+    /// What Prometheus knows of the mesh as a whole.
+    pub measured: Measured,
     /// Where logs are, if they are files.
     pub logs_dir: Option<PathBuf>,
     /// The cluster's API server, if a cluster is shown.
