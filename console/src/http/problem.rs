@@ -1,6 +1,8 @@
 mod object;
 mod words;
 
+use std::{borrow::Cow, ffi::OsStr, path::Path};
+
 use axum::{
     Json,
     extract::rejection::{JsonRejection, QueryRejection},
@@ -11,6 +13,9 @@ use weft_model::config::Problem;
 use weft_source::{ClusterError, StoreError, config_store::PatchError};
 
 use crate::{canary::edit::EditError, config::hypothetical::EffectsError, db::DbError};
+
+/// What to do when somebody else was faster.
+const CONFLICT: &str = "Load it again to see what is there now, then repeat the edit.";
 
 /// An error of the API: what went wrong, and what to do (RFC 9457).
 #[derive(Clone, Debug, PartialEq)]
@@ -156,9 +161,12 @@ fn store_problem(error: &StoreError, title: String) -> ApiError {
     let unprocessable =
         |kind, detail: &str| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, kind, title.clone(), detail);
     match error {
-        StoreError::Conflict { .. } | StoreError::Patch(PatchError::Changed { .. }) => {
-            ApiError::conflict(title.clone(), "Load it again to see what is there now, then repeat the edit.")
+        StoreError::Conflict { file } => {
+            // Where on the machine the directory is helps nobody who edits.
+            let name = Path::new(file).file_name().map_or(Cow::Borrowed(file.as_str()), OsStr::to_string_lossy);
+            ApiError::conflict(format!("{name} changed since it was read."), CONFLICT)
         }
+        StoreError::Patch(PatchError::Changed { .. }) => ApiError::conflict(title.clone(), CONFLICT),
         StoreError::Stale(_) => ApiError::conflict(
             title.clone(),
             "Nothing was written. Look at both versions in the preview, and repeat the edit on top of theirs.",
@@ -208,7 +216,9 @@ fn cluster_problem(error: &ClusterError, title: String) -> ApiError {
             "Ask for a role that allows it, or give the token of somebody who may.",
         ),
         ClusterError::Conflict(_) => {
-            ApiError::conflict(title.clone(), "Load it again to see what is there now, then repeat the edit.")
+            // The remedy stands below, and need not be told twice.
+            let what = title.strip_suffix(": look at it again and repeat the edit.").map(|what| format!("{what}."));
+            ApiError::conflict(what.unwrap_or_else(|| title.clone()), CONFLICT)
         }
         ClusterError::Managed { patch, .. } => {
             let mut problem =
@@ -294,6 +304,14 @@ impl From<QueryRejection> for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_conflict_tells_what_to_do_once_and_not_where_files_are() {
+        let file = "/home/ada/mesh/shop.yaml".to_owned();
+        let error = ApiError::from(EditError::Store(StoreError::Conflict { file }));
+        assert_eq!(error.title(), "shop.yaml changed since it was read.");
+        assert_eq!((error.status(), error.detail()), (StatusCode::CONFLICT, CONFLICT));
+    }
 
     #[test]
     fn a_parameter_with_a_typo_is_named_with_what_was_meant() {
