@@ -37,6 +37,8 @@ const DATABASE_WITHIN: Duration = Duration::from_secs(1);
 pub struct App {
     /// The directory or cluster that is shown.
     pub name: String,
+    /// Where the manifests are, if they are files.
+    pub directory: Option<PathBuf>,
     /// Prometheus' address for links; empty when none is configured.
     pub prometheus_url: String,
     /// Where the page's files are.
@@ -100,6 +102,7 @@ impl App {
         Meta {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.clone(),
+            directory: self.directory.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default(),
             cluster: self.graphs.own_cluster().to_owned(),
             cluster_source: self.auth.reviewer().is_some(),
             sign_in: self.auth.guards(),

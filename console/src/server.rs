@@ -119,6 +119,7 @@ impl Console {
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
             name: place.name,
+            directory: place.directory,
             fleet: Fleet::new(operator),
             logs_dir: place.logs_dir,
             cluster: place.cluster,

@@ -24,7 +24,10 @@ use std::sync::Arc;
 use axum::{Json, extract::State, middleware};
 use schemars::JsonSchema;
 use tower_http::{CompressionLevel, compression::CompressionLayer};
-use weft_model::config::{Meta, Status};
+use weft_model::{
+    audit::How,
+    config::{Meta, Status},
+};
 
 use super::{
     ApiError,
@@ -142,7 +145,12 @@ fn checked_window(window_s: u64) -> Result<u64, ApiError> {
 }
 
 async fn meta(State(app): State<Arc<App>>, caller: Caller) -> Json<Meta> {
-    Json(redact::meta(app.meta(), caller.sight()))
+    let mut meta = redact::meta(app.meta(), caller.sight());
+    // Where files are on the machine is for those who are let in.
+    if app.auth.guards() && caller.how() == How::Anonymous {
+        meta.directory.clear();
+    }
+    Json(meta)
 }
 
 async fn status(State(app): State<Arc<App>>, caller: Caller) -> Json<Status> {
