@@ -19,7 +19,7 @@ use crate::{
     db,
     graph::{Answers, Drawings, GraphCache, mtls_share},
     live::Live,
-    mesh::fleet::Fleet,
+    mesh::{fleet::Fleet, measured::Measured},
     metrics::Metrics,
     telemetry::{
         prometheus::Prometheus,
@@ -37,6 +37,8 @@ const DATABASE_WITHIN: Duration = Duration::from_secs(1);
 pub struct App {
     /// The directory or cluster that is shown.
     pub name: String,
+    /// Where the manifests are, if they are files.
+    pub directory: Option<PathBuf>,
     /// Prometheus' address for links; empty when none is configured.
     pub prometheus_url: String,
     /// Where the page's files are.
@@ -47,6 +49,8 @@ pub struct App {
     pub prometheus: Option<Prometheus>,
     /// Control planes and the proxies that they know.
     pub fleet: Fleet,
+    /// What Prometheus knows of the mesh as a whole.
+    pub measured: Measured,
     /// Where logs are, if they are files.
     pub logs_dir: Option<PathBuf>,
     /// The cluster's API server, if a cluster is shown.
@@ -98,6 +102,7 @@ impl App {
         Meta {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             name: self.name.clone(),
+            directory: self.directory.as_ref().map(|dir| dir.display().to_string()).unwrap_or_default(),
             cluster: self.graphs.own_cluster().to_owned(),
             cluster_source: self.auth.reviewer().is_some(),
             sign_in: self.auth.guards(),

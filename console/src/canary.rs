@@ -37,7 +37,7 @@ use self::{
     tracker::Tracker,
 };
 pub use self::{
-    course::{Weights, course},
+    course::{Known, Weights, course},
     splits::{Arm, Split, Tester, splits},
     stats::{binomial_p, wilson},
 };
@@ -109,6 +109,8 @@ pub struct CanaryService {
     /// Held while Prometheus is asked, so that there is one evaluation at a time.
     trackers: AsyncMutex<Trackers>,
     published: Mutex<Published>,
+    /// What moves of weights did.
+    effects: Known,
 }
 
 impl CanaryService {
@@ -127,6 +129,7 @@ impl CanaryService {
             heard: AsyncMutex::default(),
             trackers: AsyncMutex::default(),
             published: Mutex::default(),
+            effects: Known::default(),
         }
     }
 
@@ -171,7 +174,7 @@ impl CanaryService {
         let this = |split: &&Split| split.route_index == route_index && ObjectKey::from(&split.object) == wanted;
         let split = view.splits.iter().find(this)?;
         let card = canaries.canaries.iter().find(|card| card.object == split.object && card.route_index == route_index);
-        let weights = Weights { edits, since_ms: card.and_then(|card| card.since_ms) };
+        let weights = Weights { edits, since_ms: card.and_then(|card| card.since_ms), known: &self.effects };
         Some(course(self.prometheus.as_ref(), split, &view.estate, &weights, window_s, now_ms()).await)
     }
 

@@ -8,6 +8,7 @@ pub mod hypothetical;
 pub mod owner;
 pub mod reload;
 pub mod thresholds;
+pub mod told;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 

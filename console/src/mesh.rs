@@ -3,6 +3,7 @@
 pub mod dump;
 pub mod exposition;
 pub mod fleet;
+pub mod measured;
 pub mod proxy;
 pub mod reading;
 pub mod report;

@@ -27,6 +27,8 @@ use crate::{
 pub struct Place {
     /// What people call it.
     pub name: String,
+    /// Where the manifests are; `None` of a cluster.
+    pub directory: Option<PathBuf>,
     /// Its configuration, followed.
     pub followed: Followed,
     /// The way to read and edit single objects.
@@ -51,6 +53,7 @@ impl Place {
         match (args.source, &args.config_dir) {
             (SourceKind::Directory, Some(dir)) => Ok(Self {
                 name: last_part(dir),
+                directory: Some(whole(dir)),
                 followed: reload::open(dir, settings, thresholds, metrics, shutdown).await?,
                 documents: Documents::Files(Arc::new(ConfigStore::in_directory(dir.to_owned()))),
                 reviewer: None,
@@ -83,6 +86,7 @@ impl Place {
         let clients = Clients::new(config).map_err(unusable)?;
         Ok(Self {
             name,
+            directory: None,
             logs_dir: None,
             followed: reload::open_cluster(clients.own().clone(), settings, thresholds, metrics, shutdown).await,
             documents: Documents::Cluster(Arc::new(store)),
@@ -92,8 +96,13 @@ impl Place {
     }
 }
 
+/// A directory from the root on, as commands that run elsewhere need it.
+fn whole(dir: &Path) -> PathBuf {
+    std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf())
+}
+
 /// What people call a directory: its last part.
 fn last_part(dir: &Path) -> String {
-    let whole = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
+    let whole = whole(dir);
     whole.file_name().map_or_else(|| whole.display().to_string(), |name| name.to_string_lossy().into_owned())
 }

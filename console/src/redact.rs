@@ -81,6 +81,7 @@ pub fn meta(mut meta: Meta, sight: &Sight) -> Meta {
     meta.namespaces.retain(|namespace| sight.sees(namespace));
     if *sight != Sight::All {
         meta.prometheus_url.clear();
+        meta.directory.clear();
     }
     meta
 }

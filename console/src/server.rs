@@ -20,7 +20,7 @@ use crate::{
     graph::{Answers, Drawings, GraphCache},
     http::{self, Spans},
     live::{self, Live},
-    mesh::fleet::Fleet,
+    mesh::{fleet::Fleet, measured::Measured},
     metrics::Metrics,
     operator::Operator,
     place::Place,
@@ -119,6 +119,7 @@ impl Console {
         let writer = write_batches(ingest.clone(), queue, traces.clone(), metrics.clone(), shutdown.clone());
         let app = Arc::new(App {
             name: place.name,
+            directory: place.directory,
             fleet: Fleet::new(operator),
             logs_dir: place.logs_dir,
             cluster: place.cluster,
@@ -128,6 +129,7 @@ impl Console {
             config: source.views,
             answers: Answers::new(graphs.clone()),
             drawings: Drawings::new(graphs.clone()),
+            measured: Measured::new(prometheus.clone(), graphs.clone()),
             graphs,
             canaries,
             editor,

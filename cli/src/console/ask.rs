@@ -35,6 +35,8 @@ pub enum Shape {
     Charts,
     /// `SeriesAnswer`.
     Series,
+    /// `Logs`.
+    Logs,
     /// `SavedViews`.
     Views,
     /// `TraceList`.
@@ -199,6 +201,11 @@ impl ViewCommand {
                     .with("direction", out.then_some("out"))
                     .with("split", split.as_ref())
             }
+            Self::Logs { workload, pod, lines } => {
+                Ask::plain(format!("{}/logs", path(Subject::Workload, workload, namespaces)?), Shape::Logs)
+                    .with("lines", *lines)
+                    .with("instance", pod.as_ref())
+            }
             Self::Views => Ask::plain("/views", Shape::Views),
             Self::Traces { service, operation, tags, errors, heat, min_ms, max_ms, since, page } => {
                 let (path, shape) = if *heat { ("/traces/heat", Shape::Heat) } else { ("/traces", Shape::Traces) };
@@ -330,6 +337,11 @@ mod tests {
         assert_eq!(address("charts namespaces shop"), "/api/v1/namespaces/shop/charts");
         assert_eq!(address("charts node shop/cart"), "/api/v1/graph/series?node=shop%2Fcart");
         assert_eq!(address("charts call a/b->c/d"), "/api/v1/graph/series?edge=a%2Fb-%3Ec%2Fd");
+        assert_eq!(address("logs shop/cart"), "/api/v1/workloads/shop/cart/logs");
+        assert_eq!(
+            address("logs cart -n shop --pod cart-0 --lines 20"),
+            "/api/v1/workloads/shop/cart/logs?lines=20&instance=cart-0"
+        );
         assert_eq!(address("views"), "/api/v1/views");
         assert_eq!(address("traces --heat --errors"), "/api/v1/traces/heat?errors=true");
         assert_eq!(
@@ -349,7 +361,7 @@ mod tests {
 
     #[test]
     fn one_of_many_needs_its_namespace() {
-        for line in ["workloads cart", "services cart -n a -n b"] {
+        for line in ["workloads cart", "services cart -n a -n b", "logs cart"] {
             assert!(ask(line).unwrap_err().contains("write NAMESPACE/cart"), "{line}");
         }
         for line in [
@@ -360,6 +372,8 @@ mod tests {
             "canaries --history",
             "canaries x --history --course",
             "canaries x --history --window 5m",
+            "logs",
+            "logs shop/cart --lines 1001",
         ] {
             assert!(ask(line).is_err(), "{line}");
         }

@@ -39,6 +39,7 @@ pub fn of(answer: &Answer, from: &str) -> Result<String, StartupError> {
         Shape::Detail => lists::detail(&typed(value, from)?),
         Shape::Charts => past::charts(&typed(value, from)?),
         Shape::Series => past::series(&typed(value, from)?),
+        Shape::Logs => past::logs(&typed(value, from)?),
         Shape::Views => past::views(&typed(value, from)?),
         Shape::Heat => traces::heat(&typed(value, from)?),
         Shape::Traces => traces::list(&typed(value, from)?),

@@ -89,6 +89,18 @@ pub enum ViewCommand {
         #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
         window: Option<Duration>,
     },
+    /// What the instances of a workload and their proxies wrote last, the oldest line first.
+    #[command(visible_alias = "log")]
+    Logs {
+        /// Which workload: NAMESPACE/NAME, or NAME with -n.
+        workload: String,
+        /// Only this pod or WorkloadEntry of it.
+        #[arg(long, visible_alias = "instance", value_name = "NAME")]
+        pod: Option<String>,
+        /// Lines of each log at most; 100 without it.
+        #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        lines: Option<u32>,
+    },
     /// Saved views: one's own and those that others share.
     Views,
     /// Traces, the newest first.

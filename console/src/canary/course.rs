@@ -1,10 +1,12 @@
 //! A weighted route over time: what was configured, what was observed, and how each version fared meanwhile.
 
+mod effects;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use weft_model::{
-    canary::{ArmCourse, ArmTotal, Course, MoveEffect},
+    canary::{ArmCourse, ArmTotal, Course},
     graph::CodeRate,
     metrics::{
         REPORTER_DESTINATION, REPORTER_SOURCE, REQUEST_DURATION, REQUESTS_TOTAL, ROUTE_REQUESTS_TOTAL,
@@ -12,16 +14,14 @@ use weft_model::{
     },
 };
 
+pub use self::effects::Known;
 use super::{Arm, Split, connections, red::quantile, stats::more};
 use crate::{
     db::Edit,
     estate::Estate,
     graph::{error_share, tally},
-    telemetry::prometheus::{Grid, MIN_RATE_S, POINTS, Prometheus, Track},
+    telemetry::prometheus::{Grid, POINTS, Prometheus, QueryError, Track},
 };
-
-/// How long before and after a move errors are compared.
-const AROUND_MS: u64 = 300_000;
 
 /// What is known of the weights: the moves, newest first, and since when the present ones are in force.
 pub struct Weights<'a> {
@@ -29,6 +29,8 @@ pub struct Weights<'a> {
     pub edits: &'a [Edit],
     /// When every proxy had acknowledged the present weights, milliseconds since the epoch.
     pub since_ms: Option<u64>,
+    /// What earlier questions found out about moves.
+    pub known: &'a Known,
 }
 
 /// How `split` fared in the `window_s` seconds before `now_ms`, by a few range queries side by side.
@@ -43,8 +45,12 @@ pub async fn course(
     let grid = Grid::new(now_ms, window_s, window_s / POINTS);
     let (times, step_s, rate_s) = (&grid.times, grid.step_s, grid.rate_s());
     let queries = queries(split, rate_s);
-    let answers = join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))).await;
-    let sources = tally(&answers);
+    let (answers, (moves, more)) = tokio::join!(
+        join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))),
+        effects::effects(prometheus, split, estate, (weights.edits, weights.known), now_ms)
+    );
+    let all = answers.iter().map(|answer| answer.as_ref().map(|_| ()).map_err(Clone::clone)).chain(more);
+    let sources = tally(&all.collect::<Vec<Result<(), QueryError>>>());
     // What is not asked for is empty, as what failed is.
     let mut answers = answers.into_iter().map(Result::unwrap_or_default);
     let mut next = || answers.next().unwrap_or_default();
@@ -53,10 +59,8 @@ pub async fn course(
         picked = connections::of_split(split, estate, &picked);
     }
     let observed = observed(&grid, split, &picked);
-    let configured = configured(&split.shares(), weights);
+    let configured = configured(&split.shares(), weights, first_ms(&grid, split, &picked));
     let fared: Vec<Fared> = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &codes, &buckets)).collect();
-    let moves = weights.edits.iter().filter(|edit| times.first().is_some_and(|first| edit.at_ms >= first * 1000));
-    let moves = moves.map(|edit| effect(edit, times, &fared)).collect();
     let first = fared.first().map(|first| first.counts(step_s));
     let arms = split.arms.iter().enumerate().zip(&fared).map(|((index, arm), fared)| {
         let at = |time: &u64| {
@@ -80,30 +84,46 @@ pub async fn course(
     Course { step_s, rate_s, times_ms, arms, moves, sources, commands }
 }
 
+/// By what every rate is told apart.
+const BY: &str = "reporter, destination_workload, destination_workload_namespace";
+
 /// What each destination was picked for, what came of it, and how long it took: connections have no duration.
 fn queries(split: &Split, rate_s: u64) -> Vec<(&'static str, String)> {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-    let hosts: BTreeSet<&str> = split.arms.iter().map(|arm| arm.full_host.as_str()).collect();
-    let hosts: Vec<String> = hosts.into_iter().map(|host| escaped(&host.replace('.', "\\."))).collect();
     let own = format!("virtual_service=\"{}\", route=\"{}\"", escaped(&split.virtual_service()), escaped(&split.route));
-    let to = format!("destination_service=~\"{}\"", hosts.join("|"));
-    let by = "reporter, destination_workload, destination_workload_namespace";
+    let outcomes = outcomes(split, rate_s);
     if split.is_opaque() {
         let opened = connections::selector(std::iter::once(split));
-        let failed = format!("{TCP_CONNECTIONS_OPENED_TOTAL}{{{to}}}[{rate_s}s]");
         return vec![
-            ("split", format!("sum by (destination_service, {by}) (rate({opened}[{rate_s}s]))")),
-            ("rate and errors", format!("sum by ({by}, response_flags) (rate({failed}))")),
+            ("split", format!("sum by (destination_service, {BY}) (rate({opened}[{rate_s}s]))")),
+            ("rate and errors", outcomes),
         ];
     }
     vec![
         ("split", format!("sum by (host, subset) (rate({ROUTE_REQUESTS_TOTAL}{{{own}}}[{rate_s}s]))")),
-        (
-            "rate and errors",
-            format!("sum by ({by}, response_code, grpc_response_status) (rate({REQUESTS_TOTAL}{{{to}}}[{rate_s}s]))"),
-        ),
-        ("duration", format!("sum by (le, {by}) (rate({REQUEST_DURATION}_bucket{{{to}}}[{rate_s}s]))")),
+        ("rate and errors", outcomes),
+        ("duration", format!("sum by (le, {BY}) (rate({REQUEST_DURATION}_bucket{{{}}}[{rate_s}s]))", to(split))),
     ]
+}
+
+/// What came of everything that was sent to the destinations, per second over `rate_s` seconds.
+fn outcomes(split: &Split, rate_s: u64) -> String {
+    let (what, by) = if split.is_opaque() {
+        (TCP_CONNECTIONS_OPENED_TOTAL, "response_flags")
+    } else {
+        (REQUESTS_TOTAL, "response_code, grpc_response_status")
+    };
+    format!("sum by ({BY}, {by}) (rate({what}{{{}}}[{rate_s}s]))", to(split))
+}
+
+/// Selects what was sent to the hosts of the destinations.
+fn to(split: &Split) -> String {
+    let hosts: BTreeSet<&str> = split.arms.iter().map(|arm| arm.full_host.as_str()).collect();
+    let hosts: Vec<String> = hosts.into_iter().map(|host| escaped(&host.replace('.', "\\."))).collect();
+    format!("destination_service=~\"{}\"", hosts.join("|"))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 /// The share of each destination in percent, by destination and moment.
@@ -127,6 +147,16 @@ fn observed(grid: &Grid, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>
     picked.into_iter().map(share).collect()
 }
 
+/// When the first count of the split is of, in milliseconds, be it of an idle one; `None` when nothing ever counted it.
+fn first_ms(grid: &Grid, split: &Split, tracks: &[Track]) -> Option<u64> {
+    let of_split = |track: &&Track| {
+        let (host, subset) = (track.labels.get("host"), track.labels.get("subset"));
+        split.arms.iter().any(|arm| arm.full_host == host && arm.subset == subset)
+    };
+    let points = tracks.iter().filter(of_split).filter_map(|track| track.points.first());
+    points.filter_map(|point| grid.at(point.at)).min().and_then(|at| grid.times.get(at)).map(|time| time * 1000)
+}
+
 /// Weights that were in force for a while.
 #[derive(Debug, PartialEq)]
 struct Span {
@@ -137,8 +167,9 @@ struct Span {
 }
 
 /// What was configured when, as far as it is known, newest first. The moves tell it, and before the oldest known one its
-/// weights were those that it moved from. Where somebody changed them elsewhere, the time in between stays open.
-fn configured(present: &[f64], weights: &Weights<'_>) -> Vec<Span> {
+/// weights were those that it moved from, as far back as the route was counted (`counted_ms`): before that there was no
+/// mesh, no such route, or nothing that is known. Where somebody changed them elsewhere, the time in between stays open.
+fn configured(present: &[f64], weights: &Weights<'_>, counted_ms: Option<u64>) -> Vec<Span> {
     let parts = |weights: &[u32]| -> Vec<f64> {
         let all: f64 = weights.iter().copied().map(f64::from).sum();
         weights.iter().map(|weight| if all > 0.0 { f64::from(*weight) / all } else { 0.0 }).collect()
@@ -162,7 +193,9 @@ fn configured(present: &[f64], weights: &Weights<'_>) -> Vec<Span> {
         }
         (until_ms, held) = (edit.at_ms, parts(&edit.weights_before));
     }
-    spans.push(Span { from_ms: 0, until_ms, shares: held });
+    if let Some(from_ms) = counted_ms.filter(|from_ms| *from_ms < until_ms) {
+        spans.push(Span { from_ms, until_ms, shares: held });
+    }
     spans
 }
 
@@ -246,26 +279,6 @@ impl Fared {
             more_errors: first.and_then(|first| more((failed, requests), first)),
             p95_ms: quantile(0.95, &merged),
         }
-    }
-}
-
-/// What the errors of all destinations together did when weights were moved.
-fn effect(edit: &Edit, times: &[u64], fared: &[Fared]) -> MoveEffect {
-    let share = |from_ms: u64, until_ms: u64| {
-        let moments = times.iter().enumerate().filter(|(_, time)| (from_ms..until_ms).contains(&(*time * 1000)));
-        let codes: Vec<CodeRate> = moments
-            .flat_map(|(at, _)| fared.iter().filter_map(move |fared| fared.codes.get(at)))
-            .flatten()
-            .cloned()
-            .collect();
-        error_share(&codes)
-    };
-    MoveEffect {
-        id: edit.id.clone(),
-        at_ms: edit.at_ms,
-        errors_before: share(edit.at_ms.saturating_sub(AROUND_MS), edit.at_ms),
-        // A rate looks back: what is counted right after the move is of before.
-        errors_after: share(edit.at_ms + MIN_RATE_S * 1000, edit.at_ms + AROUND_MS),
     }
 }
 

@@ -14,7 +14,11 @@ use weft_model::Diagnostic;
 use weft_runtime::{Shutdown, StartupError};
 use weft_source::{DirectoryOptions, DirectorySource, Index, KubernetesOptions, KubernetesSource};
 
-use super::{View, findings, thresholds::Thresholds};
+use super::{
+    View, findings,
+    thresholds::Thresholds,
+    told::{self, Told},
+};
 use crate::metrics::Metrics;
 
 /// The least time between two views of a cluster, where something changes all the time; each view is linted as a whole.
@@ -89,7 +93,8 @@ pub async fn open(
         StartupError::new("cannot read the configuration", error, "name the directory of manifests with --config-dir")
     })?;
     let first = News { changes: first.changes, problems: first.diagnostics, index: first.index };
-    Ok(begin(Source::Directory(Box::new(source)), first, settings, thresholds, metrics, shutdown).await)
+    let followed = (thresholds, watch::channel(Told::default()).1);
+    Ok(begin(Source::Directory(Box::new(source)), first, settings, followed, metrics, shutdown).await)
 }
 
 /// Reads a cluster, lints it and begins to follow it. An API server that does not answer is a finding, not the end.
@@ -105,16 +110,24 @@ pub async fn open_cluster(
         secrets: false,
         ..KubernetesOptions::default()
     };
+    let (publish, told) = watch::channel(Told::default());
+    let (asked, ended) = (client.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = told::follow(asked, publish) => {}
+            () = ended.wait() => {}
+        }
+    });
     let mut source = Source::Kubernetes(Box::new(KubernetesSource::new(client, options)));
     let first = source.next().await;
-    begin(source, first, settings, thresholds, metrics, shutdown).await
+    begin(source, first, settings, (thresholds, told), metrics, shutdown).await
 }
 
 async fn begin(
     source: Source,
     first: News,
     settings: Settings,
-    mut thresholds: watch::Receiver<Thresholds>,
+    (mut thresholds, told): (watch::Receiver<Thresholds>, watch::Receiver<Told>),
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 ) -> Followed {
@@ -126,7 +139,7 @@ async fn begin(
     let view = view(1, store.snapshot(), &known, &present).await;
     let linting = began.elapsed();
     let (publish, views) = watch::channel(Arc::new(view));
-    let follower = Follower { source, store, known, thresholds, publish, metrics, linting };
+    let follower = Follower { source, store, known, thresholds, told, publish, metrics, linting };
     let task = tokio::spawn(async move {
         tokio::select! {
             () = follower.follow() => {}
@@ -142,6 +155,8 @@ struct Follower {
     /// Where the objects of the last state stand, and what was wrong with them.
     known: (Index, Vec<Diagnostic>),
     thresholds: watch::Receiver<Thresholds>,
+    /// What the operator found.
+    told: watch::Receiver<Told>,
     publish: watch::Sender<Arc<View>>,
     metrics: Arc<Metrics>,
     /// How long the last view took to lint.
@@ -155,6 +170,7 @@ impl Follower {
             tokio::select! {
                 news = self.source.next() => self.take(news),
                 () = changed(&mut self.thresholds) => {}
+                () = changed(&mut self.told) => {}
             }
             let hurry = self.gather(due).await;
             let began = Instant::now();
@@ -164,7 +180,8 @@ impl Follower {
                 self.publish.send_replace(Arc::new(hasty));
             }
             let linted = Instant::now();
-            let view = view(self.version(), self.store.snapshot(), &self.known, &thresholds).await;
+            let known = self.known();
+            let view = view(self.version(), self.store.snapshot(), &known, &thresholds).await;
             self.linting = linted.elapsed();
             self.metrics.reloaded();
             self.publish.send_replace(Arc::new(view));
@@ -196,14 +213,22 @@ impl Follower {
     }
 
     /// The present state with what lint found in the one before, as far as its objects are still there.
-    fn hasty(&self, thresholds: &Thresholds) -> View {
+    fn hasty(&mut self, thresholds: &Thresholds) -> View {
         let snapshot = self.store.snapshot();
         let last = self.publish.borrow().linted.clone();
         let is_there = |finding: &&Diagnostic| {
             finding.object.as_ref().is_none_or(|object| snapshot.object(&ObjectKey::from(object)).is_some())
         };
         let found: Vec<Diagnostic> = last.iter().flat_map(|found| found.iter()).filter(is_there).cloned().collect();
-        assemble(self.version(), snapshot.clone(), &self.known, thresholds, &found)
+        assemble(self.version(), snapshot.clone(), &self.known(), thresholds, &found)
+    }
+
+    /// Where objects stand, and what is known to be wrong with them without lint.
+    fn known(&mut self) -> (Index, Vec<Diagnostic>) {
+        let (index, mut problems) = self.known.clone();
+        let told = self.told.borrow_and_update().clone();
+        problems.extend(told::present(&told, &problems, &self.store.snapshot()));
+        (index, problems)
     }
 
     fn take(&mut self, news: News) {
@@ -212,9 +237,9 @@ impl Follower {
     }
 }
 
-/// Waits for other thresholds; for ever where nothing follows them.
-async fn changed(thresholds: &mut watch::Receiver<Thresholds>) {
-    if thresholds.changed().await.is_err() {
+/// Waits for other thresholds, or for other words of the operator; for ever where nothing follows them.
+async fn changed<T>(followed: &mut watch::Receiver<T>) {
+    if followed.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
@@ -291,6 +316,7 @@ mod tests {
             store,
             known: (Index::default(), Vec::new()),
             thresholds: watch::channel(Thresholds::default()).1,
+            told: watch::channel(Told::default()).1,
             publish: watch::channel(Arc::new(first)).0,
             metrics: metrics.clone(),
             linting: Duration::ZERO,

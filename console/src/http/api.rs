@@ -24,7 +24,10 @@ use std::sync::Arc;
 use axum::{Json, extract::State, middleware};
 use schemars::JsonSchema;
 use tower_http::{CompressionLevel, compression::CompressionLayer};
-use weft_model::config::{Meta, Status};
+use weft_model::{
+    audit::How,
+    config::{Meta, Status},
+};
 
 use super::{
     ApiError,
@@ -37,26 +40,33 @@ const WINDOWS_S: std::ops::RangeInclusive<u64> = 10..=604_800;
 
 pub(super) fn routes() -> Routes {
     Routes::strict()
-        .with(get("/meta", "What is shown here, and who may change it.", meta).behind(etag::kept))
+        .with(get("/meta", "What is shown here, and who may change it.", meta).behind(etag::kept).tagged())
         .with(
             get("/status", "Whether what the console depends on answers, and how many findings there are.", status)
-                .behind(etag::kept),
+                .behind(etag::kept)
+                .tagged(),
         )
         .with(get("/who", "Whose token it is, and in which namespaces it may move weights.", who::who))
         .with(
             get("/graph/series", "How one node or one call of the graph fared over time.", graph::series)
-                .behind(etag::kept),
+                .behind(etag::kept)
+                .tagged(),
         )
         .with(
             get("/canaries", "Weighted routes: configured and observed shares, and a verdict.", canaries::list)
-                .behind(etag::kept),
+                .behind(etag::kept)
+                .tagged(),
         )
         .with(post("/canaries/preview", "What moving weights would do; writes nothing.", canaries::preview).asking())
         .with(post("/canaries/apply", "Moves weights.", canaries::apply))
         .with(get("/canaries/history", "Who moved a route's weights, newest first.", canaries::history))
-        .with(get("/canaries/course", "How a weighted route fared over time.", canaries::course).behind(etag::kept))
+        .with(
+            get("/canaries/course", "How a weighted route fared over time.", canaries::course)
+                .behind(etag::kept)
+                .tagged(),
+        )
         .with(post("/edits/{id}/undo", "Takes an edit of weights or of an object back.", canaries::undo))
-        .with(get("/config", "Configuration objects with their findings.", config::list).behind(etag::kept))
+        .with(get("/config", "Configuration objects with their findings.", config::list).behind(etag::kept).tagged())
         .with(get("/config/object", "One object with its YAML.", config::object))
         .with(get("/config/schema", "Fields, words and names, for whoever writes an object.", config::edit::schema))
         .with(
@@ -72,7 +82,8 @@ pub(super) fn routes() -> Routes {
         .with(get("/proxies/{namespace}/{name}", "The proxy of one pod or WorkloadEntry.", proxies::one))
         .with(
             get("/mesh", "The mesh's own state: control planes, proxies, certificates, cost.", mesh::state)
-                .behind(etag::kept),
+                .behind(etag::kept)
+                .tagged(),
         )
         .with(get("/wizards/{kind}", "A form as it is configured now.", wizards::start))
         .with(
@@ -92,12 +103,13 @@ pub(super) fn routes() -> Routes {
         .with(get("/views", "Saved views: one's own and those that others share.", views::list))
         .with(post("/views", "Saves a view.", views::save))
         .with(delete("/views/{id}", "Forgets a view.", views::remove))
-        .with(get("/openapi.json", "This document.", openapi::document).answering(
-            200,
-            Some("application/json"),
-            "OpenAPI 3.1.",
-        ))
-        .tagged_by(|router| router.layer(middleware::from_fn(etag::unless_known)))
+        .with(
+            get("/openapi.json", "This document.", openapi::document)
+                .answering(200, Some("application/json"), "OpenAPI 3.1.")
+                .behind(etag::kept)
+                .tagged(),
+        )
+        .behind(|router| router.layer(middleware::from_fn(etag::unless_known)))
         // Has a tag of its own, and compresses what many ask for once.
         .with(get("/graph", "The service graph over a window.", graph::graph).tagged())
         .behind(|router| router.layer(CompressionLayer::new().no_br().quality(CompressionLevel::Fastest)))
@@ -133,7 +145,12 @@ fn checked_window(window_s: u64) -> Result<u64, ApiError> {
 }
 
 async fn meta(State(app): State<Arc<App>>, caller: Caller) -> Json<Meta> {
-    Json(redact::meta(app.meta(), caller.sight()))
+    let mut meta = redact::meta(app.meta(), caller.sight());
+    // Where files are on the machine is for those who are let in.
+    if app.auth.guards() && caller.how() == How::Anonymous {
+        meta.directory.clear();
+    }
+    Json(meta)
 }
 
 async fn status(State(app): State<Arc<App>>, caller: Caller) -> Json<Status> {

@@ -1,7 +1,11 @@
 mod object;
+mod words;
+
+use std::{borrow::Cow, ffi::OsStr, path::Path};
 
 use axum::{
     Json,
+    extract::rejection::{JsonRejection, QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -9,6 +13,9 @@ use weft_model::config::Problem;
 use weft_source::{ClusterError, StoreError, config_store::PatchError};
 
 use crate::{canary::edit::EditError, config::hypothetical::EffectsError, db::DbError};
+
+/// What to do when somebody else was faster.
+const CONFLICT: &str = "Load it again to see what is there now, then repeat the edit.";
 
 /// An error of the API: what went wrong, and what to do (RFC 9457).
 #[derive(Clone, Debug, PartialEq)]
@@ -33,14 +40,19 @@ impl ApiError {
 
     /// The address has a parameter that nobody takes; `known` are those that are.
     pub(super) fn unknown_parameter(name: &str, known: &[&str]) -> Self {
-        let short: String = name.chars().take(60).collect();
-        let like = known.iter().map(|known| (strsim::damerau_levenshtein(known, &short), *known)).min();
-        let meant = match like {
-            Some((distance, known)) if distance <= 2 => format!("Did you mean {known}? "),
-            _ => String::new(),
-        };
         let takes = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
-        Self::bad_request(format!("There is no parameter “{short}” here."), format!("{meant}It takes {takes}."))
+        let detail = format!("{}It takes {takes}.", words::meant(name, known));
+        Self::bad_request(format!("There is no parameter {} here.", words::shown(name)), detail)
+    }
+
+    /// A parameter has a value that it cannot have.
+    pub(super) fn unfit(name: &str, given: &str, remedy: &str) -> Self {
+        Self::bad_request(format!("{name} cannot be {}.", words::shown(given)), remedy)
+    }
+
+    /// The same where only some words are values.
+    pub(super) fn no_choice(name: &str, given: &str, known: &[&str]) -> Self {
+        Self::unfit(name, given, &words::choices(given, known))
     }
 
     /// What is asked for does not exist.
@@ -67,6 +79,11 @@ impl ApiError {
     /// What went wrong, in a sentence.
     pub fn title(&self) -> &str {
         &self.0.title
+    }
+
+    /// What to do, in a sentence.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     /// The HTTP status.
@@ -144,9 +161,12 @@ fn store_problem(error: &StoreError, title: String) -> ApiError {
     let unprocessable =
         |kind, detail: &str| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, kind, title.clone(), detail);
     match error {
-        StoreError::Conflict { .. } | StoreError::Patch(PatchError::Changed { .. }) => {
-            ApiError::conflict(title.clone(), "Load it again to see what is there now, then repeat the edit.")
+        StoreError::Conflict { file } => {
+            // Where on the machine the directory is helps nobody who edits.
+            let name = Path::new(file).file_name().map_or(Cow::Borrowed(file.as_str()), OsStr::to_string_lossy);
+            ApiError::conflict(format!("{name} changed since it was read."), CONFLICT)
         }
+        StoreError::Patch(PatchError::Changed { .. }) => ApiError::conflict(title.clone(), CONFLICT),
         StoreError::Stale(_) => ApiError::conflict(
             title.clone(),
             "Nothing was written. Look at both versions in the preview, and repeat the edit on top of theirs.",
@@ -196,7 +216,9 @@ fn cluster_problem(error: &ClusterError, title: String) -> ApiError {
             "Ask for a role that allows it, or give the token of somebody who may.",
         ),
         ClusterError::Conflict(_) => {
-            ApiError::conflict(title.clone(), "Load it again to see what is there now, then repeat the edit.")
+            // The remedy stands below, and need not be told twice.
+            let what = title.strip_suffix(": look at it again and repeat the edit.").map(|what| format!("{what}."));
+            ApiError::conflict(what.unwrap_or_else(|| title.clone()), CONFLICT)
         }
         ClusterError::Managed { patch, .. } => {
             let mut problem =
@@ -245,32 +267,51 @@ impl From<DbError> for ApiError {
     }
 }
 
-impl From<axum::extract::rejection::JsonRejection> for ApiError {
-    fn from(rejection: axum::extract::rejection::JsonRejection) -> Self {
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
         let status = rejection.status();
         let kind = if status == StatusCode::PAYLOAD_TOO_LARGE { "too-large" } else { "bad-request" };
-        Self::new(status, kind, "The body cannot be read.", rejection.body_text())
+        let said = rejection.body_text();
+        let (title, detail) = match rejection {
+            JsonRejection::JsonDataError(_) => words::of_body(&said),
+            JsonRejection::JsonSyntaxError(_) => words::of_no_json(&said),
+            JsonRejection::MissingJsonContentType(_) => (
+                "The body is not said to be JSON.".to_owned(),
+                "Send it with Content-Type: application/json.".to_owned(),
+            ),
+            _ if status == StatusCode::PAYLOAD_TOO_LARGE => {
+                ("The body is too large.".to_owned(), "Send less at once.".to_owned())
+            }
+            _ => ("The body did not arrive whole.".to_owned(), "Send it again.".to_owned()),
+        };
+        Self::new(status, kind, title, detail)
     }
 }
 
-impl From<axum::extract::rejection::QueryRejection> for ApiError {
-    fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
-        let words = rejection.body_text();
-        unknown_parameter(&words).unwrap_or_else(|| Self::bad_request("The query cannot be read.", words))
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        let said = rejection.body_text();
+        match words::named(&said, "unknown field `") {
+            Some((name, known)) => Self::unknown_parameter(name, &known),
+            None => {
+                let (title, detail) = words::of_query(&said);
+                Self::bad_request(title, detail)
+            }
+        }
     }
-}
-
-/// What serde says of a parameter that nobody takes, for people; `None` when it says something else.
-fn unknown_parameter(words: &str) -> Option<ApiError> {
-    let (_, said) = words.split_once("unknown field `")?;
-    let (name, expected) = said.split_once("`, expected ")?;
-    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    Some(ApiError::unknown_parameter(name, &known))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_conflict_tells_what_to_do_once_and_not_where_files_are() {
+        let file = "/home/ada/mesh/shop.yaml".to_owned();
+        let error = ApiError::from(EditError::Store(StoreError::Conflict { file }));
+        assert_eq!(error.title(), "shop.yaml changed since it was read.");
+        assert_eq!((error.status(), error.detail()), (StatusCode::CONFLICT, CONFLICT));
+    }
 
     #[test]
     fn a_parameter_with_a_typo_is_named_with_what_was_meant() {

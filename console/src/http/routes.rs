@@ -89,7 +89,7 @@ impl Route {
         self
     }
 
-    /// Gives its answers a tag by itself.
+    /// Its answers have a tag, which it or a layer around it gives them.
     pub(super) fn tagged(mut self) -> Self {
         self.stated.tagged = true;
         self
@@ -143,12 +143,6 @@ impl Routes {
     pub(super) fn behind(mut self, layer: impl FnOnce(Router<Arc<App>>) -> Router<Arc<App>>) -> Self {
         self.router = layer(self.router);
         self
-    }
-
-    /// The layer around all so far gives their answers tags.
-    pub(super) fn tagged_by(mut self, layer: impl FnOnce(Router<Arc<App>>) -> Router<Arc<App>>) -> Self {
-        self.stated.iter_mut().filter(|stated| stated.method == "get").for_each(|stated| stated.tagged = true);
-        self.behind(layer)
     }
 
     /// None of them asks who calls.

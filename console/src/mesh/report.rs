@@ -15,40 +15,24 @@ use weft_model::{
     mesh::{Authority, Certificate, ControlPlane, Cost, MeshState, ProxyRow},
 };
 
-use super::{exposition, fleet::Seen, proxy};
-use crate::{
-    app::App,
-    clock::now_ms,
-    config::View,
-    estate,
-    graph::mtls_share,
-    telemetry::prometheus::{QueryError, Series},
-};
+use super::{exposition, fleet::Seen, measured::Figure, proxy};
+use crate::{app::App, clock::now_ms, config::View, estate, telemetry::prometheus::Series};
 
 /// Proxies listed at most, those in trouble first.
 const MOST: usize = 1_000;
-/// Over how long the share of mutual TLS is taken, in seconds.
-const WINDOW_S: u64 = 60;
 /// What proxies measure of themselves. The second part leaves out what is no proxy.
-const MEMORY: &str = "process_resident_memory_bytes and on (instance) weft_proxy_config_generation";
-const CPU: &str = "rate(process_cpu_seconds_total[5m]) and on (instance) weft_proxy_config_generation";
-const EXPIRY: &str = "weft_proxy_cert_expiry_seconds";
+pub(super) const MEMORY: &str = "process_resident_memory_bytes and on (instance) weft_proxy_config_generation";
+pub(super) const CPU: &str = "rate(process_cpu_seconds_total[5m]) and on (instance) weft_proxy_config_generation";
+pub(super) const EXPIRY: &str = "weft_proxy_cert_expiry_seconds";
 
 /// Asks everyone. `sees` says which namespaces the reader may see; "" is the mesh as a whole.
 pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState {
     let view = app.view();
-    let ask = async |promql: &str| match &app.prometheus {
-        Some(prometheus) => prometheus.instant(promql, None).await,
-        None => Err(QueryError::NotConfigured),
-    };
-    let (observed, seen, planes, served, memory, cpu, expiry) = tokio::join!(
-        app.graphs.get(WINDOW_S),
+    let (figures, seen, planes, served) = tokio::join!(
+        app.measured.get(),
         app.fleet.seen(&view.control_planes),
         planes(app, &view),
-        serving::ask(app.fleet.operator(), &view.control_planes),
-        ask(MEMORY),
-        ask(CPU),
-        ask(EXPIRY)
+        serving::ask(app.fleet.operator(), &view.control_planes)
     );
     let (mut control_planes, authorities): (Vec<ControlPlane>, Vec<Option<Authority>>) = planes.into_iter().unzip();
     for (index, plane) in control_planes.iter_mut().enumerate() {
@@ -71,23 +55,25 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
             certificates.push(certificate.clone());
         }
     }
-    let certificates_note = match (certificates.is_empty(), &expiry) {
+    let expiry = &figures.expiry;
+    let certificates_note = match (certificates.is_empty(), expiry.note(now_ms)) {
         (true, _) => {
             Some("No operator tells its certificates: it cannot be asked, or is of an older version.".to_owned())
         }
-        (false, Err(error)) => Some(format!("The workloads' certificates are not known: {error}")),
-        (false, Ok(series)) if series.is_empty() => {
+        (false, Some(note)) if expiry.series().is_empty() => {
+            Some(format!("The workloads' certificates are not known: {note}"))
+        }
+        (false, Some(note)) => Some(format!("The workloads' certificates are of before: {note}")),
+        (false, None) if expiry.is_empty() => {
             Some("The workloads' certificates are not known: Prometheus has no figures of proxies.".to_owned())
         }
         _ => None,
     };
-    certificates.extend(leaves(expiry.as_deref().unwrap_or_default(), &by_address, leaf_ttl_s, now_ms, sees));
+    // How long they hold was told at that time.
+    certificates.extend(leaves(expiry.series(), &by_address, leaf_ttl_s, expiry.at_ms(now_ms), sees));
     certificates.sort_by_key(|certificate| certificate.not_after_ms);
-    let costs_note = memory.as_ref().err().map(ToString::to_string).or_else(|| {
-        let none = memory.as_ref().is_ok_and(Vec::is_empty);
-        none.then(|| "Prometheus has no figures of proxies; weft status --cost asks the cluster's metrics.".to_owned())
-    });
-    let costs = costs(memory.as_deref().unwrap_or_default(), cpu.as_deref().unwrap_or_default(), &by_address, sees);
+    let costs_note = costs_note(&figures.memory, now_ms);
+    let costs = costs(figures.memory.series(), figures.cpu.series(), &by_address, sees);
     let (serving, serving_note) = serving::seen(served, sees);
     let dependency = |problem: Option<String>| Dependency { up: problem.is_none(), problem };
     let whole = sees("");
@@ -112,8 +98,8 @@ pub async fn state(app: &App, sees: &(dyn Fn(&str) -> bool + Sync)) -> MeshState
         costs,
         costs_note,
         // A share of everybody's traffic.
-        mtls_share: mtls_share(&observed).filter(|_| whole),
-        prometheus: observed.prometheus(),
+        mtls_share: figures.mtls_share().filter(|_| whole),
+        prometheus: figures.prometheus(),
         operator: dependency(seen.problem()),
         commands: commands(app, whole),
         proxies,
@@ -258,6 +244,13 @@ fn leaves(
         [one] => vec![certificate(one, "")],
         [first, .., last] => vec![certificate(first, "First"), certificate(last, "Last")],
     }
+}
+
+fn costs_note(memory: &Figure, now_ms: u64) -> Option<String> {
+    memory.note(now_ms).or_else(|| {
+        let none = "Prometheus has no figures of proxies; weft status --cost asks the cluster's metrics.";
+        memory.is_empty().then(|| none.to_owned())
+    })
 }
 
 fn costs(

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 pub use self::{
     args::PrometheusArgs,
     error::QueryError,
-    grid::{Grid, MIN_RATE_S, POINTS},
+    grid::{Grid, MIN_RATE_S, MIN_STEP_S, POINTS},
     rows::Row,
     sample::{Labels, Point, Series, Track},
 };

@@ -356,3 +356,12 @@ async fn pages_of_other_programs_are_told() {
     assert_eq!(meta["nodeLinks"], json!([{ "name": "Jaeger", "template": template }]));
     console.stop().await;
 }
+
+#[tokio::test]
+async fn commands_are_told_where_the_manifests_are() {
+    let console = Running::start(&[]).await;
+    let meta = console.json("/api/v1/meta").await;
+    let directory = std::path::Path::new(meta["directory"].as_str().unwrap_or_default());
+    assert!(directory.is_absolute() && directory.is_dir(), "{meta}");
+    console.stop().await;
+}

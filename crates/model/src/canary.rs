@@ -89,7 +89,7 @@ pub struct TesterRoute {
 pub struct Canary {
     /// The VirtualService.
     pub object: ObjectRef,
-    /// Index in `spec.http`; of opaque connections see [`place`].
+    /// Index in `spec.http`, 10,000 and the index in `spec.tls`, or 20,000 and the index in `spec.tcp`.
     pub route_index: usize,
     /// Route id in metrics; of opaque connections its place, such as `tcp[0]`.
     pub route: String,
@@ -144,7 +144,7 @@ pub struct Canaries {
 pub struct WeightEdit {
     /// The VirtualService.
     pub object: ObjectRef,
-    /// Index in `spec.http`; of opaque connections see [`place`].
+    /// Index in `spec.http`, 10,000 and the index in `spec.tls`, or 20,000 and the index in `spec.tcp`.
     pub route_index: usize,
     /// New weights, in the order the destinations are written.
     pub weights: Vec<u32>,

@@ -13,6 +13,10 @@ pub struct Meta {
     pub version: String,
     /// The directory or cluster that is shown.
     pub name: String,
+    /// Where the manifests are on the console's machine, for commands; empty of a cluster, for those who do not see
+    /// every namespace, and for those who have not signed in where people do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub directory: String,
     /// What proxies of the shown mesh call their cluster (`source_cluster`, `destination_cluster`).
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub cluster: String,

@@ -1,16 +1,16 @@
-//! What was, over time: moves of weights, courses, charts; and saved views.
+//! What was, over time: moves of weights, courses, charts, logs; and saved views.
 
 use std::fmt::Write as _;
 
 use weft_model::{
     audit::{WeightChange, WeightHistory},
     canary::{ArmCourse, Course},
-    details::Charts,
+    details::{Charts, Logs},
     graph::{Line, SeriesAnswer},
     views::SavedViews,
 };
 
-use super::{clean, figure, gaps, millis, moment, percent, section, table};
+use super::{clean, figure, gaps, millis, moment, note, percent, section, table};
 
 /// Who moved the weights, the newest move first.
 pub fn history(history: &WeightHistory) -> String {
@@ -30,6 +30,22 @@ pub fn history(history: &WeightHistory) -> String {
     if history.more {
         text.push_str("\nThere are older moves: a larger --limit shows them.\n");
     }
+    text
+}
+
+/// Lines as they were written, each with its instance and container, and what could not be read. They are no table: a
+/// line is shown whole, however long it is.
+pub fn logs(logs: &Logs) -> String {
+    let mut text = String::new();
+    for line in &logs.lines {
+        let at = line.at_ms.map(moment).unwrap_or_default();
+        let from = format!("{}/{}", clean(&line.instance), clean(&line.container));
+        let _ = writeln!(text, "{at:<20}  {from}  {}", clean(&line.text.replace('\t', "    ")));
+    }
+    if logs.lines.is_empty() && logs.available {
+        text.push_str("Nothing was written.\n");
+    }
+    logs.problems.iter().for_each(|problem| text.push_str(&note(Some(problem))));
     text
 }
 

@@ -390,3 +390,23 @@ fn a_heat_map_and_saved_views_are_tables() {
     let text = shown(Shape::Views, json!({"views": [view]}));
     assert!(line(&text, &["Shop", "ada", "yes"]).contains("#/graph?ns=shop"), "{text}");
 }
+
+#[test]
+fn logs_are_lines_with_what_could_not_be_read() {
+    let written = |at_ms: Option<u64>, container: &str, text: &str| {
+        json!({
+            "atMs": at_ms, "instance": "cart-0", "container": container, "text": text,
+            "access": null,
+        })
+    };
+    let long = "x".repeat(500);
+    let lines = [written(Some(1_700_000_000_000), "proxy", "GET /\u{1b}[2J"), written(None, "app", &long)];
+    let text = shown(
+        Shape::Logs,
+        json!({"lines": lines, "problems": ["cart-1 cannot be read."], "available": true, "commands": []}),
+    );
+    assert!(line(&text, &["2023-11-14T22:13:20Z"]).contains("cart-0/proxy  GET /\u{fffd}[2J"), "{text}");
+    assert!(text.contains(&long) && text.contains("\ncart-1 cannot be read.\n"), "{text}");
+    let none = shown(Shape::Logs, json!({"lines": [], "problems": [], "available": true, "commands": []}));
+    assert_eq!(none, "Nothing was written.\n");
+}

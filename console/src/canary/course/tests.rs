@@ -42,7 +42,11 @@ fn split(route_index: usize) -> Split {
 }
 
 fn spans(present: [f64; 2], edits: &[Edit], since_ms: Option<u64>) -> Vec<(u64, u64, f64)> {
-    let spans = configured(&present, &Weights { edits, since_ms });
+    counted(present, edits, since_ms, Some(0))
+}
+
+fn counted(present: [f64; 2], edits: &[Edit], since_ms: Option<u64>, first_ms: Option<u64>) -> Vec<(u64, u64, f64)> {
+    let spans = configured(&present, &Weights { edits, since_ms, known: &Known::default() }, first_ms);
     spans.into_iter().map(|span| (span.from_ms, span.until_ms, span.shares[1])).collect()
 }
 
@@ -50,6 +54,35 @@ fn spans(present: [f64; 2], edits: &[Edit], since_ms: Option<u64>) -> Vec<(u64, 
 fn moves_tell_what_was_configured_when() {
     let edits = [edit(300, [50, 50], [0, 100]), edit(200, [90, 10], [50, 50])];
     assert_eq!(spans([0.0, 1.0], &edits, Some(310)), [(300, u64::MAX, 1.0), (200, 300, 0.5), (0, 200, 0.1)]);
+}
+
+#[test]
+fn before_anything_was_counted_nothing_was_configured() {
+    let edits = [edit(200, [90, 10], [50, 50])];
+    assert_eq!(counted([0.5, 0.5], &edits, None, Some(150)), [(200, u64::MAX, 0.5), (150, 200, 0.1)]);
+    assert_eq!(counted([0.5, 0.5], &edits, None, Some(200)), [(200, u64::MAX, 0.5)]);
+    assert_eq!(counted([0.5, 0.5], &edits, None, None), [(200, u64::MAX, 0.5)]);
+}
+
+#[test]
+fn an_idle_split_is_counted_too() {
+    let grid = Grid { times: vec![100, 105, 110], step_s: 5 };
+    let track = |subset: &str, at: f64| Track {
+        labels: Labels::from([("host", "h.ns"), ("subset", subset)]),
+        points: vec![Point { at, value: 0.0 }],
+    };
+    assert_eq!(first_ms(&grid, &split(0), &[track("v1", 110.0), track("v2", 105.0)]), Some(105_000));
+    assert_eq!(first_ms(&grid, &split(0), &[track("other", 100.0)]), None);
+}
+
+#[tokio::test]
+async fn what_moves_did_is_told_of_any_window() {
+    let edits = [edit(1_000_000_000, [90, 10], [50, 50])];
+    let (estate, known) = (Estate::default(), Known::default());
+    let weights = Weights { edits: &edits, since_ms: None, known: &known };
+    let course = course(None, &split(0), &estate, &weights, 300, 2_000_000_000).await;
+    let ids: Vec<&str> = course.moves.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!((ids, course.sources.asked), (vec!["1000000000"], 5));
 }
 
 #[test]
@@ -88,7 +121,8 @@ fn durations_are_asked_for_where_they_are_shown() {
 
 #[tokio::test]
 async fn what_is_not_asked_for_is_not_missing() {
-    let (estate, weights) = (Estate::default(), Weights { edits: &[], since_ms: None });
+    let (estate, known) = (Estate::default(), Known::default());
+    let weights = Weights { edits: &[], since_ms: None, known: &known };
     let (http, tcp) = (split(0), split(FIRST_TCP));
     let http = course(None, &http, &estate, &weights, 300, 1_000_000).await;
     let tcp = course(None, &tcp, &estate, &weights, 300, 1_000_000).await;

@@ -119,14 +119,10 @@ impl<'a> Lists<'a> {
         let host = &*host;
         let ids: Vec<&str> =
             self.moment.view.estate.hosts.get(host).into_iter().flatten().map(String::as_str).collect();
-        let flows = |reporter: Reporter| -> Vec<&Flow> {
-            let all = self.moment.observed.requests.iter().chain(&self.moment.observed.tcp);
-            all.filter(|flow| &*flow.host == host && matches!(&*flow.what, "" | "opened") && flow.reporter == reporter)
-                .collect()
-        };
-        // As its callers see it, or as it sees itself where no caller has a proxy.
-        let (sources, destinations) = (flows(Reporter::Source), flows(Reporter::Destination));
-        let counted = if sources.is_empty() { &destinations } else { &sources };
+        let all = self.moment.observed.requests.iter().chain(&self.moment.observed.tcp);
+        let flows: Vec<&Flow> =
+            all.filter(|flow| &*flow.host == host && matches!(&*flow.what, "" | "opened")).collect();
+        let counted = counted(&flows);
         let codes: Vec<CodeRate> = counted
             .iter()
             .map(|flow| CodeRate {
@@ -145,7 +141,7 @@ impl<'a> Lists<'a> {
             (_, health) => health,
         };
         let part = |wanted: bool| {
-            destinations.iter().filter(|flow| flow.mutual_tls() == Some(wanted)).fold(0.0, |sum, flow| sum + flow.rate)
+            flows.iter().filter(|flow| flow.mutual_tls() == Some(wanted)).fold(0.0, |sum, flow| sum + flow.rate)
         };
         let (mtls, plaintext) = (part(true), part(false));
         let latency = ids.iter().filter_map(|id| self.incoming.get(*id)).flatten().filter_map(|edge| edge.p95_ms);
@@ -173,6 +169,15 @@ impl<'a> Lists<'a> {
             workloads: ids.iter().map(|id| (*id).to_owned()).collect(),
         }
     }
+}
+
+/// Each request once: as its caller counted it, or as the service did where the caller has no proxy. That is decided
+/// for each caller, as the graph does: one that has a proxy says nothing of the requests of those that have none.
+fn counted<'a>(flows: &[&'a Flow]) -> Vec<&'a Flow> {
+    let told = flows.iter().filter(|flow| flow.reporter == Reporter::Source && flow.rate > 0.0);
+    let callers: BTreeSet<&str> = told.map(|flow| &*flow.source.id).collect();
+    let once = |flow: &&Flow| (flow.reporter == Reporter::Source) == callers.contains(&*flow.source.id);
+    flows.iter().copied().filter(once).collect()
 }
 
 fn together(all: Proxies, one: Proxies) -> Proxies {
@@ -223,4 +228,41 @@ fn codes(edges: &[&Edge]) -> Vec<CodeRate> {
         rate,
     };
     merged.into_iter().map(rate).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::prometheus::Series;
+
+    fn flow(reporter: &str, source: &str, code: &str, rate: f64) -> Flow {
+        let labels = [
+            ("reporter", reporter),
+            ("source_workload_namespace", "shop"),
+            ("source_workload", source),
+            ("destination_workload_namespace", "shop"),
+            ("destination_workload", "payment"),
+            ("destination_service", "payment-service.shop.svc.cluster.local"),
+            ("request_protocol", "http"),
+            ("response_code", code),
+        ];
+        Flow::read(&Series { labels: labels.into(), value: rate }).unwrap()
+    }
+
+    #[test]
+    fn callers_without_a_proxy_are_counted_beside_those_with_one() {
+        let flows = [
+            flow("source", "checkout", "200", 29.9),
+            flow("destination", "checkout", "200", 29.8),
+            flow("destination", "batch", "200", 2.0),
+            flow("destination", "batch", "500", 1.0),
+            // It has a proxy that has counted nothing lately.
+            flow("source", "idle", "200", 0.0),
+            flow("destination", "idle", "200", 0.5),
+        ];
+        let flows: Vec<&Flow> = flows.iter().collect();
+        let counted = counted(&flows);
+        let told: Vec<(&str, f64)> = counted.iter().map(|flow| (&*flow.source.workload, flow.rate)).collect();
+        assert_eq!(told, [("checkout", 29.9), ("batch", 2.0), ("batch", 1.0), ("idle", 0.5)]);
+    }
 }

@@ -99,7 +99,7 @@ pub(super) async fn list(
     let Query(wanted) = wanted?;
     if caller.how() == How::Anonymous {
         let title = "Who did what is for people who have signed in.";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", title, "Sign in to see the audit."));
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "no-rights", title, "Sign in to see the audit."));
     }
     if wanted.address.is_some() && !caller.is_admin() {
         return Err(ApiError::new(

@@ -50,7 +50,8 @@ pub(super) fn routes() -> Routes {
                     format!("{}s with health, traffic and proxies.", capitalized(word)),
                     move |app, caller, uri, window, paged| list(subject, app, caller, uri, window, paged),
                 )
-                .behind(etag::kept),
+                .behind(etag::kept)
+                .tagged(),
             )
             .with(get(
                 format!("/{slug}/{one}"),
@@ -63,7 +64,8 @@ pub(super) fn routes() -> Routes {
                     format!("How one {word} fared over time."),
                     move |app, caller, path, query| drawn(subject, app, caller, path, query),
                 )
-                .behind(etag::kept),
+                .behind(etag::kept)
+                .tagged(),
             )
             .with(get(
                 format!("/{slug}/{one}/logs"),

@@ -21,6 +21,7 @@ impl Shapes {
         // What is sent has all its fields, whatever reading would stand in for.
         let without_defaults = RecursiveTransform(|schema: &mut schemars::Schema| {
             schema.remove("default");
+            without_links(schema);
         });
         let answers = SchemaSettings::draft2020_12().with(settings).for_serialize().with_transform(without_defaults);
         let mut asks = SchemaSettings::draft2020_12().with(settings).for_deserialize();
@@ -48,6 +49,7 @@ impl Shapes {
             if schema.get("default") == Some(&Value::Null) {
                 schema.remove("default");
             }
+            without_links(schema);
         })
         .transform(&mut schema);
         schema.to_value()
@@ -118,6 +120,31 @@ impl<'a> Operation<'a> {
         }
         self.answers.insert(status.as_u16().to_string(), answer);
     }
+}
+
+/// Links of the sources lead nowhere in the document: they become the names that its fields have.
+fn without_links(schema: &mut schemars::Schema) {
+    let Some(Value::String(words)) = schema.get("description") else { return };
+    let (mut plain, mut rest) = (String::new(), words.as_str());
+    while let Some((before, after)) = rest.split_once("[`")
+        && let Some((link, behind)) = after.split_once("`]")
+    {
+        let name = link.trim_start_matches("super::").trim_start_matches("crate::").replace("::", ".");
+        plain.extend([before, "`", camel(&name).as_str(), "`"]);
+        rest = behind;
+    }
+    plain.push_str(rest);
+    schema.insert("description".to_owned(), plain.into());
+}
+
+/// `times_ms` as `timesMs`.
+fn camel(name: &str) -> String {
+    let mut parts = name.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let mut rest = part.chars();
+        name + &rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect::<String>()
+    })
 }
 
 /// A field as it is written in an address, where leaving it out is all that null can mean.

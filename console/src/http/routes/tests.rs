@@ -44,6 +44,13 @@ fn the_api_has_no_route_beside_the_list() {
     }
 }
 
+/// Links of the sources lead nowhere in the document.
+#[test]
+fn the_document_has_no_links_of_the_sources() {
+    let links: Vec<&str> = openapi().lines().filter(|line| line.contains("[`")).collect();
+    assert!(links.is_empty(), "{links:#?}");
+}
+
 /// Every parameter has words, every reference leads somewhere, no two operations have one name.
 #[test]
 fn the_document_is_whole() {

@@ -28,6 +28,8 @@ async fn views_are_shared_with_whoever_sees_what_they_show() {
     let (status, refused) =
         ask(&console, "", Method::POST, "/api/v1/views", Some(view("free text", "#/graph?ns=shop"))).await;
     assert_eq!((status, &refused["type"]), (403, &json!("forbidden")), "{refused}");
+    let (status, refused) = ask(&console, "", Method::GET, "/api/v1/audit", None).await;
+    assert_eq!((status, &refused["type"]), (403, &json!("no-rights")), "{refused}");
     let save = async |name: &str, location: &str| {
         let (status, saved) = ask(&console, "ada", Method::POST, "/api/v1/views", Some(view(name, location))).await;
         assert_eq!((status, &saved["owner"]), (201, &json!("ada@example.org")), "{saved}");

@@ -69,7 +69,7 @@ pub struct Course {
     pub times_ms: Vec<u64>,
     /// The destinations in the order they are written.
     pub arms: Vec<ArmCourse>,
-    /// Moves within that time, newest first.
+    /// The newest moves, newest first, be they of that time or of before.
     pub moves: Vec<MoveEffect>,
     /// Completeness.
     pub sources: Sources,
