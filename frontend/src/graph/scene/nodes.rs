@@ -155,7 +155,7 @@ pub fn call_rate(edge: &Edge) -> String {
 fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
     let rate = if node.rate_in > 0.0 { format!("{}/s", format::digits(node.rate_in)) } else { traffic(node) };
     let errors = node.error_share.filter(|share| *share > 0.0).map(format::share);
-    let members = (fold::folded(&node.id).is_some() && node.rate_in > 0.0).then(|| node.workloads.len());
+    let members = (fold::folded(&node.id).is_some() && node.rate_in > 0.0).then_some(node.workloads.len());
     let mut forms = Vec::new();
     for head in members.map(|members| format!("{members} · {rate}")).into_iter().chain([rate.clone()]) {
         if let Some(errors) = &errors {
