@@ -42,7 +42,7 @@ pub(super) fn of_query(said: &str) -> (String, String) {
         let what = if name.is_empty() { "A parameter" } else { name };
         return (format!("{what} cannot be {}.", shown(given)), choices(given, &known));
     }
-    let remedy = REMEDIES.iter().find(|(sign, _)| why.contains(sign)).map_or(DOCUMENT, |(_, remedy)| remedy);
+    let remedy = REMEDIES.iter().find(|(sign, _)| why.contains(sign)).map_or(DOCUMENT, |(_, remedy)| *remedy);
     let title =
         if name.is_empty() { "The query cannot be read.".to_owned() } else { format!("{name} cannot be read.") };
     (title, remedy.to_owned())
