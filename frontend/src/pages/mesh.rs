@@ -118,19 +118,17 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
             </section>
             <section>
                 <h2>"What proxies cost"</h2>
-                {match &state.costs_note {
-                    Some(note) => view! { <p class="partial" role="status">{note.clone()}</p> }.into_any(),
-                    None if state.costs.is_empty() => view! {
-                        <p class="quiet">"Nobody has told what proxies need: none runs, or Prometheus does not scrape them."</p>
-                    }.into_any(),
-                    None => view! {
-                        <table class="small">
-                            <thead><tr><th>"Namespace"</th><th class="numeral">"Proxies"</th><th class="numeral">"Memory"</th><th class="numeral">"CPU, 5 min"</th></tr></thead>
-                            <tbody>{costs.collect_view()}</tbody>
-                            <tfoot><tr><th scope="row">"All"</th><td></td><td class="numeral">{chart::bytes(total.0)}</td><td class="numeral">{format::digits(total.1)}" cores"</td></tr></tfoot>
-                        </table>
-                    }.into_any(),
-                }}
+                {state.costs_note.clone().map(|note| view! { <p class="partial" role="status">{note}</p> })}
+                {(state.costs.is_empty() && state.costs_note.is_none()).then(|| view! {
+                    <p class="quiet">"Nobody has told what proxies need: none runs, or Prometheus does not scrape them."</p>
+                })}
+                {(!state.costs.is_empty()).then(|| view! {
+                    <table class="small">
+                        <thead><tr><th>"Namespace"</th><th class="numeral">"Proxies"</th><th class="numeral">"Memory"</th><th class="numeral">"CPU, 5 min"</th></tr></thead>
+                        <tbody>{costs.collect_view()}</tbody>
+                        <tfoot><tr><th scope="row">"All"</th><td></td><td class="numeral">{chart::bytes(total.0)}</td><td class="numeral">{format::digits(total.1)}" cores"</td></tr></tfoot>
+                    </table>
+                })}
             </section>
         </div>
         <section>
