@@ -10,6 +10,7 @@ mod helm;
 mod install;
 mod load;
 mod outage;
+mod profiles;
 mod roots;
 mod sidecar;
 mod source;

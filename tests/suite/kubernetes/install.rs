@@ -53,11 +53,11 @@ async fn lost(cluster: &'static Cluster, namespace: &TestNamespace, name: &str) 
     (found["status"]["validationMessages"].clone(), found["metadata"]["managedFields"].to_string())
 }
 
-/// Everything that carries the Mesh's label, by `kind/name`.
-async fn installed(cluster: &'static Cluster) -> Vec<String> {
+/// Everything that carries a Mesh's label, by `kind/name`.
+pub(super) async fn installed(cluster: &'static Cluster, mesh: &str) -> Vec<String> {
     const KINDS: &str = "deployments,services,serviceaccounts,configmaps,poddisruptionbudgets,roles,rolebindings,\
         clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,priorityclasses";
-    let label = format!("weft.dev/mesh={NAME}");
+    let label = format!("weft.dev/mesh={mesh}");
     let list = cluster.kubectl(&["get", KINDS, "-A", "-l", &label, "-o", "name", "--ignore-not-found"]).await;
     list.lines().map(str::to_owned).collect()
 }
@@ -139,7 +139,7 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     cluster.mesh_ready(NAME).await;
 
     // Another profile: what it does not have goes. Only the port that asks for credentials is exposed.
-    assert!(installed(cluster).await.iter().any(|name| name.ends_with("/weft-ingressgateway")));
+    assert!(installed(cluster, NAME).await.iter().any(|name| name.ends_with("/weft-ingressgateway")));
     alone.spoil();
     let exposed = json!({ "controlPlane": { "serviceType": "NodePort" } });
     cluster.apply(&mesh(NAME, &json!({ "profile": "minimal", "components": exposed }))).await;
@@ -204,7 +204,7 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
     cluster.wait_gone(&["mesh", NAME], SOON).await;
     let words = hook.ends("succeeded").await;
     assert!(words.contains(&wanted), "{words}");
-    assert_eq!(installed(cluster).await, Vec::<String>::new());
+    assert_eq!(installed(cluster, NAME).await, Vec::<String>::new());
     for name in ["lost", "another"] {
         let (messages, writers) = lost(cluster, &namespace, name).await;
         assert!(messages.is_null() && writers.contains("kubectl"), "{name}: {messages} {writers}");
