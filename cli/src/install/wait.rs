@@ -70,17 +70,16 @@ pub fn tell(state: String, told: &mut String) {
         return;
     }
     eprintln!("waiting: {state}");
-    if let Some(hint) = roomless(&state).filter(|_| roomless(told).is_none()) {
+    if let Some(hint) = homeless(&state).filter(|_| homeless(told).is_none()) {
         eprintln!("weft: {hint}");
     }
     *told = state;
 }
 
-/// What to do when the scheduler finds no node for a pod.
-fn roomless(state: &str) -> Option<&'static str> {
+/// What to know when the scheduler finds no node for a pod. What helps stands in the state itself.
+fn homeless(state: &str) -> Option<&'static str> {
     state.contains("Unschedulable").then_some(
-        "no node has room for that pod, and waiting does not change it: add a node, or have fewer pods with \
-         spec.components.controlPlane.replicas and spec.components.ingressGateway.replicas of the Mesh (docs/upgrade.md)",
+        "no node takes that pod, and waiting alone does not change it (docs/upgrade.md says how to make room)",
     )
 }
 
@@ -127,10 +126,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pod_without_a_node_has_a_remedy_at_once() {
+    fn that_waiting_gives_a_pod_no_node_is_told_at_once() {
         let state = "control-plane: 2 of 3 pods are ready (image x), pod a: Unschedulable (Insufficient cpu)";
-        assert!(roomless(state).unwrap().contains("controlPlane.replicas"));
-        assert_eq!(roomless("control-plane: 2 of 3 pods are ready (image x)"), None);
+        assert!(homeless(state).unwrap().contains("waiting alone does not change it"));
+        assert_eq!(homeless("control-plane: 2 of 3 pods are ready (image x)"), None);
     }
 
     #[test]

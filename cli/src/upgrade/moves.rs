@@ -16,9 +16,12 @@ const INJECTION: &str = "istio-injection";
 
 /// Commands for people, in order.
 #[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Moves {
     /// Move every workload. Each namespace can go by itself.
     pub(super) forward: Vec<String>,
+    /// What is there that no rollout restarts, with the revision that it has now. It moves either way when it is made anew.
+    pub(super) by_hand: Vec<String>,
     /// Once nothing runs with the old control plane any more.
     pub(super) finish: Vec<String>,
     /// Move back instead.
@@ -47,6 +50,8 @@ impl Moves {
         let (old, name) = (base.spec.revision_label(), &base.name);
         let mut moves = Self::default();
         let (mut moved, mut there) = (BTreeSet::new(), BTreeSet::new());
+        // Whether a namespace has moved that may have had the other label before.
+        let mut forgotten = false;
         let tagged = |tags: &[String], rev: &str| tags.iter().any(|tag| tag == rev);
         for namespace in namespaces {
             let label = |label: &str| namespace.labels().get(label).map(String::as_str);
@@ -59,12 +64,22 @@ impl Moves {
                     format!("{INJECTION}- {}={revision}", names::REVISION_LABEL),
                     format!("{}- {INJECTION}=enabled", names::REVISION_LABEL),
                 ),
+                // Whoever has the tag `default` answers for it.
+                (Some("enabled"), _) if tagged(&base.spec.tags, DEFAULT_REVISION) => {
+                    moved.insert(space);
+                    continue;
+                }
+                (Some("enabled"), _) if tagged(held, DEFAULT_REVISION) => {
+                    there.insert(space);
+                    continue;
+                }
                 (None, Some(rev)) if rev == old => (format!("{}={revision}", names::REVISION_LABEL), to_base),
                 (None, Some(rev)) if tagged(&base.spec.tags, rev) => {
                     moved.insert(space);
                     continue;
                 }
                 (None, Some(rev)) if rev == revision => {
+                    forgotten = old == DEFAULT_REVISION;
                     moves.back.push(command(&to_base));
                     there.insert(space);
                     continue;
@@ -90,24 +105,30 @@ impl Moves {
         if !all.is_empty() {
             moves.back.extend([tags(new, &[]), tags(name, &all), taken_up(name)]);
         }
+        if forgotten {
+            let other = format!("{}- {INJECTION}=enabled", names::REVISION_LABEL);
+            moves.back.push(format!("# {other} means the same, where a namespace had that before"));
+        }
         moved.append(&mut there);
         // Half-way, a namespace has its label already and some of its pods still have the old proxy.
-        moves.forward.extend(restart(pods, &moved, |found| found != revision));
+        moves.forward.extend(restarts::commands(&proxies(pods, &moved, |found| found != revision)));
+        let all = proxies(pods, &moved, |_| true);
+        moves.by_hand = restarts::by_hand(&all);
         moves.finish.push(format!("weft uninstall --name {name}"));
         if base.leaving {
             moves.back.clear();
         } else {
-            moves.back.extend(restart(pods, &moved, |_| true));
+            moves.back.extend(restarts::commands(&all));
             moves.back.push(format!("weft uninstall --name {new}"));
         }
         Some(moves)
     }
 }
 
-/// Restarts what has a proxy in these namespaces, of a revision that is `due`.
-fn restart(pods: &[Pod], namespaces: &BTreeSet<String>, due: impl Fn(&str) -> bool) -> Vec<String> {
+/// What has a proxy in these namespaces, of a revision that is `due`.
+fn proxies(pods: &[Pod], namespaces: &BTreeSet<String>, due: impl Fn(&str) -> bool) -> Vec<Restart> {
     let proxies = pods::proxied(pods).filter(|proxy| !proxy.over() && !proxy.is_gateway());
-    let proxies: Vec<Restart> = proxies
+    proxies
         .filter(|proxy| namespaces.contains(&proxy.pod.namespace().unwrap_or_default()) && due(proxy.revision()))
         .filter(|proxy| pods::stays(proxy.pod))
         .map(|proxy| Restart {
@@ -116,8 +137,7 @@ fn restart(pods: &[Pod], namespaces: &BTreeSet<String>, due: impl Fn(&str) -> bo
             pods: 1,
             image: String::new(),
         })
-        .collect();
-    restarts::commands(&proxies)
+        .collect()
 }
 
 /// Waits until a Mesh has its tags: a pod that starts before would get no proxy. A condition counts for kubectl only when it is
@@ -232,6 +252,50 @@ mod tests {
             restarts,
             ["kubectl -n ship rollout restart deployment/track", "kubectl -n shop rollout restart deployment/client"]
         );
+    }
+
+    #[test]
+    fn what_no_rollout_restarts_is_listed_with_its_revision() {
+        let bare = |name: &str, revision: &str| {
+            let mut pod = pod("shop", name, "weft/proxy:0.1.0", revision);
+            pod.metadata.owner_references = None;
+            pod
+        };
+        let namespaces = [namespace("shop", json!({"istio.io/rev": "v2"}))];
+        let pods =
+            [bare("one", "default"), bare("two", "v2"), pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "default")];
+        let base = installation(json!({}), json!({}));
+        let moves = Moves::of(Some(&base), ("main-v2", &[]), "v2", &namespaces, &pods).unwrap();
+        assert_eq!(moves.by_hand, ["Pod shop/one (revision default)", "Pod shop/two (revision v2)"]);
+        assert!(moves.forward.iter().chain(&moves.back).all(|line| !line.contains("one")), "{moves:?}");
+    }
+
+    #[test]
+    fn the_way_back_names_both_labels_where_the_first_one_is_not_known_any_more() {
+        let back = |spec: serde_json::Value| {
+            let namespaces = [namespace("shop", json!({"istio.io/rev": "v2"}))];
+            Moves::of(Some(&installation(spec, json!({}))), ("main-v2", &[]), "v2", &namespaces, &[]).unwrap().back
+        };
+        let hint = "# istio.io/rev- istio-injection=enabled means the same, where a namespace had that before";
+        assert!(back(json!({})).iter().any(|line| line == hint), "{:?}", back(json!({})));
+        assert!(back(json!({"revision": "v1"})).iter().all(|line| line != hint), "there it means another Mesh");
+    }
+
+    #[test]
+    fn injection_enabled_goes_with_the_tag_default() {
+        let namespaces = [namespace("shop", json!({"istio-injection": "enabled"}))];
+        let pods = [pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "v1")];
+        let restart = "kubectl -n shop rollout restart deployment/web".to_owned();
+        let moves = |tags: serde_json::Value, held: &[String]| {
+            let base = installation(json!({"revision": "v1", "tags": tags}), json!({}));
+            Moves::of(Some(&base), ("main-v2", held), "v2", &namespaces, &pods).unwrap()
+        };
+        let held = ["default".to_owned()];
+        for moves in [moves(json!(["default"]), &[]), moves(json!([]), &held)] {
+            assert!(moves.forward.contains(&restart) && moves.back.contains(&restart), "{moves:?}");
+            assert!(moves.forward.iter().all(|line| !line.contains(" label ")), "the tag moves it: {moves:?}");
+        }
+        assert!(!moves(json!([]), &[]).forward.contains(&restart), "it is another Mesh's");
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub(super) async fn perform(cluster: &Cluster, plan: &Plan, args: &UpgradeArgs) 
         if args.wait {
             let code = wait::ready(cluster, &step.mesh, &step.shows, args.timeout).await?;
             done.ready &= code == ExitCode::SUCCESS;
+            if code != ExitCode::SUCCESS && step.action == Action::Create {
+                eprintln!("weft: it goes on by itself once it can; weft uninstall --name {} takes it back", step.mesh);
+            }
         }
     }
     Ok(done)

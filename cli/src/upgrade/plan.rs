@@ -18,7 +18,7 @@ use super::{
     beside,
     moves::Moves,
     operator::{Operator, Owner},
-    restarts::{Restart, commands, restarts},
+    restarts::{Restart, by_hand, commands, restarts},
     wish::Wish,
 };
 use crate::cluster::{meshes::Installation, pods};
@@ -42,6 +42,8 @@ pub(super) struct Plan {
     pub(super) restarts: Vec<Restart>,
     /// The commands that restart them.
     pub(super) commands: Vec<String>,
+    /// Those of them that no rollout restarts.
+    pub(super) by_hand: Vec<String>,
     /// How workloads get to a second control plane.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) moves: Option<Moves>,
@@ -132,6 +134,7 @@ impl Plan {
             note,
             meshes: steps,
             commands: commands(&restarts),
+            by_hand: by_hand(&restarts),
             restarts,
             moves: None,
             changed: None,
@@ -140,6 +143,7 @@ impl Plan {
         if plan.refused() {
             plan.restarts.clear();
             plan.commands.clear();
+            plan.by_hand.clear();
         }
         plan
     }

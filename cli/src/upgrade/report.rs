@@ -8,6 +8,8 @@ use super::{
 };
 use crate::output::{Answer, plural, table};
 
+const BY_HAND: &str = "No rollout restarts these, recreate them by hand:";
+
 impl Answer for Plan {
     fn text(&self) -> String {
         let mut text = String::new();
@@ -73,17 +75,19 @@ impl Plan {
         let rows: Vec<_> = self.restarts.iter().map(row).collect();
         let total: usize = self.restarts.iter().map(|restart| restart.pods).sum();
         let words = if self.changed.is_some() {
-            format!("{} with an older proxy until restarted:", plural(total, "pod"))
+            format!("{} with a proxy of another version until restarted:", plural(total, "pod"))
         } else {
-            format!("{} would have to restart to get the new proxy:", plural(total, "pod"))
+            format!("{} would have to restart to get the proxy of version {}:", plural(total, "pod"), self.to)
         };
         let _ = write!(text, "\n{words}\n{}", table(&["WORKLOAD", "PODS", "REVISION", "PROXY NOW"], &rows));
         block(text, "These commands do it, without losing a request:", &self.commands);
+        block(text, BY_HAND, &self.by_hand);
     }
 
     fn moves(&self, text: &mut String) {
         let Some(moves) = &self.moves else { return };
         block(text, "To move workloads, one namespace after the other:", &moves.forward);
+        block(text, BY_HAND, &moves.by_hand);
         block(text, "Once nothing runs with the old control plane:", &moves.finish);
         block(text, "To go back instead:", &moves.back);
     }

@@ -1,6 +1,6 @@
-//! Workloads that keep an older proxy until they are restarted.
+//! Workloads that keep the proxy that they have until they are restarted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Pod;
 use serde::Serialize;
@@ -44,22 +44,33 @@ pub(super) fn restarts<'m>(
     found.into_iter().map(restart).collect()
 }
 
-/// One command for each namespace. What no controller restarts is not among them.
+/// The namespace of a workload, and how `kubectl rollout restart` names it, where that can restart it.
+fn rolls(workload: &str) -> Option<(&str, String)> {
+    let (kind, name) = workload.split_once(' ')?;
+    let (namespace, name) = name.split_once('/')?;
+    let target = || (namespace, format!("{}/{name}", kind.to_lowercase()));
+    matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet").then(target)
+}
+
+/// One command for each namespace. What no rollout restarts is not among them.
 pub(super) fn commands(restarts: &[Restart]) -> Vec<String> {
     let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for restart in restarts {
-        let Some((kind, name)) = restart.workload.split_once(' ') else { continue };
-        let Some((namespace, name)) = name.split_once('/') else { continue };
-        if matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet") {
-            let target = format!("{}/{name}", kind.to_lowercase());
-            let targets = by_namespace.entry(namespace).or_default();
-            if !targets.contains(&target) {
-                targets.push(target);
-            }
+    for (namespace, target) in restarts.iter().filter_map(|restart| rolls(&restart.workload)) {
+        let targets = by_namespace.entry(namespace).or_default();
+        if !targets.contains(&target) {
+            targets.push(target);
         }
     }
     let line = |(namespace, targets): (&str, Vec<String>)| {
         format!("kubectl -n {namespace} rollout restart {}", targets.join(" "))
     };
     by_namespace.into_iter().map(line).collect()
+}
+
+/// What no rollout restarts, with its revision, each once: pods that nobody makes anew, and those of Jobs and the like.
+pub(super) fn by_hand(restarts: &[Restart]) -> Vec<String> {
+    let others = restarts.iter().filter(|restart| rolls(&restart.workload).is_none());
+    let names: BTreeSet<_> =
+        others.map(|restart| format!("{} (revision {})", restart.workload, restart.revision)).collect();
+    names.into_iter().collect()
 }

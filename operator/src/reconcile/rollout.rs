@@ -1,13 +1,14 @@
 //! How far a Deployment is rolled out, by the numbers that `kubectl rollout status` goes by, and why a pod does not start.
 
+mod unscheduled;
+
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Pod, PodCondition},
-};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::ResourceExt;
 use weft_install::names;
+
+use self::unscheduled::unscheduled;
 
 /// What a container waits for before each start.
 const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
@@ -87,9 +88,10 @@ pub fn leaving(deployment: &Deployment) -> Option<String> {
     ))
 }
 
-/// By component, one pod that does not start and what it says of itself; components without such a pod are not there.
+/// By component, the pods that no node takes, or else one pod that does not start and what it says of itself; components
+/// without such pods are not there.
 pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
+    let mut found = unscheduled(pods);
     for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
         if let (Some(component), Some(why)) = (pod.labels().get(names::COMPONENT_LABEL), hindrance(pod)) {
             found.entry(component.clone()).or_insert_with(|| format!("pod {}: {why}", pod.name_any()));
@@ -98,19 +100,14 @@ pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, String> {
     found
 }
 
-/// What a container waits for, or what the scheduler lacks.
+/// What a container waits for.
 fn hindrance(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
-    let waiting = containers
+    let (reason, message) = containers
         .filter_map(|container| container.state.as_ref()?.waiting.as_ref())
         .filter_map(|waiting| Some((waiting.reason.as_deref()?, waiting.message.as_deref())))
-        .find(|(reason, _)| !USUAL.contains(reason));
-    let (reason, message) = waiting.or_else(|| {
-        let unscheduled = |one: &&PodCondition| one.type_ == "PodScheduled" && one.status == "False";
-        let lacks = status.conditions.iter().flatten().find(unscheduled)?;
-        Some((lacks.reason.as_deref().unwrap_or("Unschedulable"), lacks.message.as_deref()))
-    })?;
+        .find(|(reason, _)| !USUAL.contains(reason))?;
     let words: String = message.unwrap_or_default().chars().take(WORDS).collect();
     Some(if words.is_empty() { reason.to_owned() } else { format!("{reason} ({words})") })
 }

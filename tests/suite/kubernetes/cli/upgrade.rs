@@ -105,6 +105,8 @@ async fn an_upgrade_in_place_brings_everything_and_goes_back() {
         let bare = again["restarts"].as_array().unwrap();
         assert!(bare.iter().all(|one| one["workload"] == format!("Pod {name}/load")), "{again}");
         assert_eq!((&again["changed"], &again["commands"]), (&json!([]), &json!([])), "{again}");
+        let by_hand = again["byHand"].as_array().unwrap();
+        assert_eq!(by_hand.len(), bare.len(), "what is left is told apart: {again}");
     }
     load.finish().await.assert_clean(1000);
     let text = weft(cluster, &["upgrade"]).await.code(0).out;
@@ -144,6 +146,9 @@ async fn a_second_revision_comes_beside_and_workloads_move_there_and_back() {
     assert_eq!(cluster.read(&["mesh", NAME]).await.unwrap()["status"]["version"], NOW, "the first one stays");
     let again = weft(cluster, &args).await.code(0).json();
     assert_eq!(again["changed"], json!([]), "it is safe to repeat: {again}");
+
+    let load_pod = json!(format!("Pod {}/load (revision default)", namespace.name));
+    assert_eq!(plan["moves"]["byHand"], json!([load_pod]), "{plan}");
 
     // What cannot be a revision is refused before anything is written.
     let bad = weft(cluster, &["upgrade", "--revision", "V2_BAD", "--mesh", NAME, "--dry-run"]).await.code(1);

@@ -1,0 +1,107 @@
+//! Pods that no node takes: which they are, the scheduler's words, and what helps.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Pod, PodCondition};
+use kube::ResourceExt;
+use weft_install::names;
+
+use super::WORDS;
+
+/// How many pods of a component are told by name.
+const NAMED: usize = 3;
+
+/// By component, its pods that wait for a node, and why; components without such a pod are not there.
+pub(super) fn unscheduled(pods: &[Pod]) -> BTreeMap<String, String> {
+    let mut waiting: BTreeMap<&str, (Vec<String>, &PodCondition)> = BTreeMap::new();
+    for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+        if let (Some(component), Some(why)) = (pod.labels().get(names::COMPONENT_LABEL), lacks(pod)) {
+            waiting.entry(component.as_str()).or_insert_with(|| (Vec::new(), why)).0.push(pod.name_any());
+        }
+    }
+    let tell = |(component, (pods, why)): (&str, (Vec<String>, &PodCondition))| {
+        (component.to_owned(), told(component, &pods, why))
+    };
+    waiting.into_iter().map(tell).collect()
+}
+
+fn lacks(pod: &Pod) -> Option<&PodCondition> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|one| one.type_ == "PodScheduled" && one.status == "False")
+}
+
+fn told(component: &str, pods: &[String], why: &PodCondition) -> String {
+    let first = pods.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = if pods.len() > NAMED { format!(" and {} more", pods.len() - NAMED) } else { String::new() };
+    let word = if pods.len() == 1 { "pod" } else { "pods" };
+    let reason = why.reason.as_deref().unwrap_or("Unschedulable");
+    // Our pods displace nobody, so what follows is the same each time.
+    let message = why.message.as_deref().unwrap_or_default().split(" preemption:").next().unwrap_or_default();
+    let words: String = message.chars().take(WORDS).collect();
+    let words = if words.is_empty() { words } else { format!(" ({words})") };
+    let remedy = remedy(component, message).map_or_else(String::new, |remedy| format!(": {remedy}"));
+    format!("{word} {first}{more}: {reason}{words}{remedy}")
+}
+
+/// What helps, by the words of Kubernetes' own scheduler; nothing for reasons that it does not cover, such as volumes.
+fn remedy(component: &str, message: &str) -> Option<String> {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let (wrong, settings) = if says(&["Insufficient", "Too many pods"]) {
+        ("no node has room, add one", "replicas or resources")
+    } else if says(&["taint", "selector", "affinity"]) {
+        ("no node fits, add one that does", "nodeSelector, tolerations or affinity")
+    } else {
+        return None;
+    };
+    let field = match component {
+        "control-plane" => "controlPlane",
+        names::GATEWAY_COMPONENT => "ingressGateway",
+        "console" => "console",
+        // The operator is no part of a Mesh.
+        _ => return Some(wrong.to_owned()),
+    };
+    Some(format!("{wrong} or change {settings} of spec.components.{field}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(component: &str, name: &str, message: &str) -> Pod {
+        let lacks = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message});
+        let labels = json!({"weft.dev/component": component});
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "status": {"conditions": [lacks]}}))
+            .unwrap()
+    }
+
+    #[test]
+    fn all_pods_without_room_are_told_with_the_schedulers_words_and_what_helps() {
+        let full = "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption \
+                    victims found for incoming pod.";
+        let mut going = pod("control-plane", "going", full);
+        going.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        let mut pods: Vec<_> = ["a", "b"].map(|name| pod("control-plane", name, full)).into();
+        pods.extend([going, pod("operator", "o", full)]);
+        let told = unscheduled(&pods);
+        assert_eq!(
+            told["control-plane"],
+            "pods a, b: Unschedulable (0/2 nodes are available: 2 Insufficient cpu.): no node has room, add one or change \
+             replicas or resources of spec.components.controlPlane"
+        );
+        assert!(told["operator"].ends_with(": no node has room, add one"), "{told:?}");
+        pods.extend(["c", "d", "e"].map(|name| pod("control-plane", name, full)));
+        assert!(unscheduled(&pods)["control-plane"].starts_with("pods a, b, c and 2 more: "));
+    }
+
+    #[test]
+    fn what_fits_no_node_is_not_told_to_lack_room() {
+        let told =
+            |message: &str| unscheduled(&[pod("ingress-gateway", "gw", message)]).remove("ingress-gateway").unwrap();
+        let taint = told("0/1 nodes are available: 1 node(s) had untolerated taint {edge: true}.");
+        assert!(taint.contains("no node fits") && taint.contains("spec.components.ingressGateway"), "{taint}");
+        let volume = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+        assert_eq!(told(volume), format!("pod gw: Unschedulable ({volume})"));
+    }
+}
