@@ -53,6 +53,9 @@ pub struct DemoArgs {
     /// one the console holds them itself.
     #[arg(long, value_name = "URL")]
     zipkin: Option<String>,
+    /// Applications send spans of their own as well, as instrumented ones do, within the traces of their proxies.
+    #[arg(long, conflicts_with = "zipkin")]
+    app_spans: bool,
     /// Sign-in.
     #[command(flatten)]
     sign_in: sign_in::SignInArgs,
@@ -173,7 +176,7 @@ async fn start(
     say("Starting    application and proxies");
     let zipkin = args.zipkin.as_deref();
     for instance in &plan.instances {
-        if let Some(app) = spec::app(plan, instance) {
+        if let Some(app) = spec::app(plan, instance, args.app_spans) {
             supervisor.spawn(app, directory).await?;
         }
         if instance.proxy.is_some() {

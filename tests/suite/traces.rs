@@ -1,5 +1,6 @@
 //! Traces in a real browser, over a running demo: found, narrowed, opened, compared, and the way to the graph and back.
 
+mod instrumented;
 mod zipkin;
 
 use std::{cell::Cell, net::SocketAddr, time::Duration};

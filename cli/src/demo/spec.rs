@@ -96,11 +96,15 @@ pub fn scrape_config(plan: &Plan) -> String {
     )
 }
 
-/// One instance's application.
-pub fn app(plan: &Plan, instance: &Instance) -> Option<Spec> {
+/// One instance's application; with `spans`, it sends some of its own to the console.
+pub fn app(plan: &Plan, instance: &Instance, spans: bool) -> Option<Spec> {
     let flags = instance.app?;
     let mut args =
         args!["serve", "--listen", plan.app(instance).to_string(), "--egress", plan.egress(instance).to_string()];
+    if spans {
+        let collector = format!("http://{}", plan.console());
+        args.extend(args!["--otlp-endpoint", collector, "--namespace", instance.namespace]);
+    }
     args.extend(flags.iter().map(OsString::from));
     Some(spec(format!("{}/{}", instance.namespace, instance.name), "app", Program::App, args))
 }

@@ -3,6 +3,7 @@
 
 mod call;
 mod serve;
+mod spans;
 
 use std::process::ExitCode;
 

@@ -8,8 +8,9 @@ use weft_tests::{
     cluster::{
         Cluster,
         mesh::{NAME, SYSTEM, mesh},
+        object::condition,
     },
-    wait::until,
+    wait::{ensure, until},
 };
 
 use super::told::told;
@@ -64,6 +65,30 @@ async fn a_mesh_that_nobody_refused_says_what_is_wrong() {
     cluster.wait_for("the webhook is back", &webhook, SOON, |_| Ok(())).await;
     cluster.rolled_out(SYSTEM, "weft-operator", SOON).await;
     cluster.mesh_ready(NAME).await;
+}
+
+/// The scheduler's own words are told with what helps, and once that is done it goes on.
+#[tokio::test]
+async fn a_mesh_without_room_names_its_pods_and_what_helps() {
+    let Some(cluster) = Cluster::get().await else { return };
+    let _mesh = cluster.mesh().await;
+    let _huge = cluster.own_mesh("huge");
+    let asks = |cpu: &str| {
+        let control_plane = json!({ "replicas": 2, "resources": { "requests": { "cpu": cpu } } });
+        let components = json!({ "controlPlane": control_plane });
+        mesh("huge", &json!({ "profile": "minimal", "revision": "huge", "components": components }))
+    };
+    cluster.apply(&asks("100k")).await;
+    cluster
+        .wait_for("the Mesh says what it lacks", &["mesh", "huge"], SOON, |found| {
+            let text = found["status"]["conditions"].to_string();
+            let told = ["pods weft-control-plane-huge-", "Insufficient cpu", "spec.components.controlPlane"];
+            let all = told.iter().all(|words| text.contains(words));
+            ensure(all && condition(found, "Ready") == Some(("False", "ComponentsNotReady")), || text)
+        })
+        .await;
+    cluster.apply(&asks("10m")).await;
+    cluster.mesh_ready("huge").await;
 }
 
 /// The definition says it, also before any control plane answers.
