@@ -2,6 +2,7 @@
 
 mod bad;
 mod cli;
+mod clock;
 mod cluster;
 mod console;
 mod definitions;

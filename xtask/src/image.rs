@@ -36,7 +36,7 @@ pub struct ImageArgs {
     /// The images' tag.
     #[arg(long, default_value = env!("CARGO_PKG_VERSION"))]
     tag: String,
-    /// Also the images that only a test cluster needs: `pause` and `tools`.
+    /// Also the images that only a test cluster needs: `pause`, `tools` and, with libfaketime, `operator-faketime`.
     #[arg(long)]
     test: bool,
     /// Also the image that samples/ needs: `prometheus`.

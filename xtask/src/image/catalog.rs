@@ -77,7 +77,8 @@ impl<'a> Kitchen<'a> {
         ])
     }
 
-    /// The sandbox image of a test cluster, and one with a shell, curl and the demo's application.
+    /// The sandbox image of a test cluster, one with a shell, curl and the demo's application, and where libfaketime is an
+    /// operator whose environment can set its clock.
     pub fn test(&mut self) -> Result<Vec<Image>> {
         let mut shell = LayerBuilder::default();
         let busybox = tool("busybox", "busybox-static")?;
@@ -88,7 +89,7 @@ impl<'a> Kitchen<'a> {
         let shell = shell.finish()?;
         let mut curl = LayerBuilder::default();
         self.program(&mut curl, &tool("curl", "curl")?)?;
-        Ok(vec![
+        let mut images = vec![
             Image {
                 name: "pause",
                 layers: vec![self.base.clone(), shell.clone()],
@@ -101,7 +102,17 @@ impl<'a> Kitchen<'a> {
                 entrypoint: vec!["/usr/local/bin/sleep", "2147483647"],
                 ..self.image("demo-app", OTHERS, "/usr/local/bin/weft-demo-app", vec![shell, curl.finish()?])?
             },
-        ])
+        ];
+        if let Some(library) = faketime() {
+            let mut layer = LayerBuilder::default();
+            layer.copy("/usr/local/lib/libfaketimeMT.so.1", &library)?;
+            for needed in libraries::of(&library)?.difference(&self.in_base) {
+                layer.copy(needed, needed)?;
+            }
+            let operator = self.image("operator", OTHERS, "/usr/local/bin/weft-operator", vec![layer.finish()?])?;
+            images.push(Image { name: "operator-faketime", ..operator });
+        }
+        Ok(images)
     }
 
     /// What `samples/` runs beside the demo's application: this machine's Prometheus.
@@ -177,6 +188,12 @@ impl<'a> Kitchen<'a> {
         }
         Ok(())
     }
+}
+
+/// Debian's libfaketime, as scripts/bootstrap test installs it.
+fn faketime() -> Option<PathBuf> {
+    let of = |arch: &str| PathBuf::from(format!("/usr/lib/{arch}-linux-gnu/faketime/libfaketimeMT.so.1"));
+    ["x86_64", "aarch64"].map(of).into_iter().find(|library| library.is_file())
 }
 
 /// The program without symbols and debug information, which are most of a debug build.
