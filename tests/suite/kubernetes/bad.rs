@@ -78,7 +78,7 @@ async fn a_mesh_without_room_names_its_pods_and_what_helps() {
         let components = json!({ "controlPlane": control_plane });
         mesh("huge", &json!({ "profile": "minimal", "revision": "huge", "components": components }))
     };
-    cluster.apply(&asks("100k")).await;
+    cluster.apply(&asks("100000")).await;
     cluster
         .wait_for("the Mesh says what it lacks", &["mesh", "huge"], SOON, |found| {
             let text = found["status"]["conditions"].to_string();
