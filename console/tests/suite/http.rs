@@ -183,6 +183,8 @@ async fn strangers_are_refused_with_reasons() {
 
     let long = json_type(write()).header("x-weft-request", "1").body("x".repeat(100_000));
     assert_eq!(problem(long.send().await.unwrap()).await.0, 413);
+    let undo = console.request(Method::POST, "/api/v1/edits/none/undo").header("x-weft-request", "1");
+    assert_eq!(problem(undo.send().await.unwrap()).await.0, 404, "what has no body needs no type");
     assert_eq!(problem(console.get("/api/v1/nothing").await).await.0, 404);
     assert_eq!(problem(console.get("/api/v2/meta").await).await.0, 404);
     assert_eq!(problem(console.get("/api/v1/canaries/apply").await).await.0, 405);

@@ -215,16 +215,18 @@ async fn drawn(
     let incoming = match query.direction.as_str() {
         "in" => true,
         "out" => false,
-        _ => return Err(ApiError::bad_request("direction is in or out.", "Correct the address.")),
+        other => return Err(ApiError::no_choice("direction", other, &["in", "out"])),
+    };
+    let reporter = match query.reporter.as_str() {
+        "" => None,
+        "source" => Some(true),
+        "destination" => Some(false),
+        other => return Err(ApiError::no_choice("reporter", other, &["source", "destination"])),
     };
     let moment = Moment::take(&app, window_s).await;
     let row = find(subject, &Lists::of(&moment), &caller, &named)?;
     // The side that has a proxy; both have one, usually, and then what arrived is the called side's to tell.
-    let source = match query.reporter.as_str() {
-        "source" => true,
-        "destination" => false,
-        _ => !incoming || row.proxies.present == 0 || row.kind == "ServiceEntry",
-    };
+    let source = reporter.unwrap_or(!incoming || row.proxies.present == 0 || row.kind == "ServiceEntry");
     let wanted = Wanted {
         subject,
         namespace: named.namespace(subject).to_owned(),
