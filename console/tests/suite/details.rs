@@ -169,6 +169,9 @@ async fn details_come_from_counters_objects_and_proxies() {
     for wrong in ["split=le", "direction=inn", "reporter=sorce"] {
         assert_eq!(ask(&format!("/workloads/shop/pay-v1/charts?{wrong}")).await.0, 400, "{wrong}");
     }
+    for lines in [0, 1_001] {
+        assert_eq!(ask(&format!("/workloads/shop/pay-v1/logs?lines={lines}")).await.0, 400, "{lines}");
+    }
     assert_eq!(ask("/workloads/shop/nobody").await.0, 404);
     assert_eq!(ask("/proxies/shop/..%2F..").await.0, 404);
 

@@ -204,6 +204,11 @@ async fn strangers_are_refused_with_reasons() {
         let (told, problem) = problem(console.get(&format!("/api/v1/audit?{query}")).await).await;
         assert_eq!(told, 400, "{query}: {problem}");
     }
+    let history = "/api/v1/canaries/history?apiVersion=networking.istio.io/v1&kind=VirtualService&namespace=shop\
+                   &name=order-service&limit=";
+    for limit in [0, 201] {
+        assert_eq!(problem(console.get(&format!("{history}{limit}")).await).await.0, 400, "{limit}");
+    }
     assert_eq!(problem(console.get("/api/v1/graph?window=soon").await).await.0, 400);
     assert_eq!(problem(console.get("/api/v1/graph?window=1").await).await.0, 400);
     assert_eq!(problem(console.get("/api/v1/traces/xyz").await).await.0, 400);

@@ -267,6 +267,10 @@ async fn written(
     query: Result<Query<Written>, QueryRejection>,
 ) -> Result<Json<Logs>, ApiError> {
     let Query(query) = query?;
+    if !(1..=MOST_LINES).contains(&query.lines) {
+        let title = format!("lines: there cannot be {} of them.", query.lines);
+        return Err(ApiError::bad_request(title, format!("Ask for 1 to {MOST_LINES}.")));
+    }
     let instances: Vec<(String, String)> = {
         // What has instances is configured; no figure is needed to find them.
         let moment = Moment::configured(&app);
@@ -292,5 +296,5 @@ async fn written(
     let client = app.cluster.as_ref().map(|clients| caller.client(clients)).transpose().map_err(|error| {
         ApiError::new(StatusCode::FORBIDDEN, "not-known", "Logs cannot be read.", format!("{error}."))
     })?;
-    Ok(Json(logs::read(client, app.logs_dir.as_deref(), &instances, query.lines.clamp(1, MOST_LINES)).await))
+    Ok(Json(logs::read(client, app.logs_dir.as_deref(), &instances, query.lines).await))
 }
