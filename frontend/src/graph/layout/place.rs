@@ -71,7 +71,7 @@ pub fn extent(grid: &Grid, direction: Direction) -> (f64, f64) {
         for slots in column.chunk_by(|a, b| grid.band[*a] == grid.band[*b]) {
             let each = slots.iter().map(|slot| size(grid, *slot, direction) + gap(grid, [*slot; 2], direction));
             let band = &mut bands[grid.band[slots[0]]];
-            *band = band.max(each.sum());
+            *band = f64::max(*band, each.sum());
         }
     }
     let across = bands.iter().map(|height| height + direction.padding() + BETWEEN).sum();
