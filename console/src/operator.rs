@@ -11,10 +11,13 @@ use std::{
 use futures::future::join_all;
 use prometheus_http_query::reqwest;
 use serde::de::DeserializeOwned;
-use weft_model::{ObjectRef, sync::ObjectAck};
+use weft_model::{
+    ObjectRef,
+    sync::{self, ObjectAck},
+};
 
-/// How long the operator may take to answer.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// How long a connection may take: where a control plane is gone, nobody answers.
+const CONNECT: Duration = Duration::from_secs(2);
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -53,6 +56,17 @@ pub enum OperatorError {
         /// What it answered.
         why: String,
     },
+    /// It starts, or the API server does not tell it in time whose this console's token is.
+    #[error(
+        "The operator at {url} gives no answer now ({why}): it is starting, or waits for the API server to tell it whose \
+         this console's token is; ask again in a moment"
+    )]
+    NotNow {
+        /// Its address.
+        url: String,
+        /// What it answered.
+        why: String,
+    },
     /// What answers is something else.
     #[error("What answers at {url} is not the operator's admin port ({why}); correct --operator-admin")]
     Shape {
@@ -82,8 +96,8 @@ impl Operator {
         let client = reqwest::Client::builder()
             .tls_certs_only(Vec::new())
             .no_proxy()
-            .connect_timeout(DEADLINE)
-            .timeout(DEADLINE)
+            .connect_timeout(CONNECT)
+            .timeout(sync::ANSWER)
             .build();
         let http = client.map_err(|error| address(error.to_string()))?;
         Ok(Self { http, url: url.trim_end_matches('/').into(), token_file: None })
@@ -149,6 +163,9 @@ impl Operator {
         if matches!(response.status().as_u16(), 401 | 403) {
             let why = format!("status {}", response.status().as_u16());
             return Err(OperatorError::Refused { url: url.to_owned(), why });
+        }
+        if response.status().as_u16() == 503 {
+            return Err(OperatorError::NotNow { url: url.to_owned(), why: "status 503".to_owned() });
         }
         if !response.status().is_success() {
             return Err(shape(format!("status {}", response.status().as_u16())));
@@ -243,6 +260,18 @@ mod tests {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let error = Operator::new(&format!("http://{free}/")).unwrap().acks(&[]).await.problems;
         assert!(matches!(error[..], [OperatorError::Unreachable { .. }]), "{error:?}");
+    }
+
+    /// An API server that is slow is no reason to correct an address.
+    #[tokio::test]
+    async fn an_operator_that_cannot_answer_yet_is_asked_again() {
+        let busy = axum::Router::new().fallback(async || axum::http::StatusCode::SERVICE_UNAVAILABLE);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move { axum::serve(listener, busy).await });
+        let problem = Operator::new(&url).unwrap().acks(&[]).await.problems[0].to_string();
+        assert!(problem.contains("ask again") && !problem.contains("--operator-admin"), "{problem}");
+        served.abort();
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! A real Zipkin that keeps spans in memory, as `scripts/trace-servers` installs it.
 
+mod java;
+
 use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -41,15 +43,7 @@ impl Zipkin {
         let (prefix, claim) = claim();
         let address = SocketAddr::from(([127, prefix[0], prefix[1], 9], PORT));
         let dir = tempfile::Builder::new().prefix("weft-zipkin-").tempdir().expect("temporary directory");
-        let args = [
-            "-Xmx160m".to_owned(),
-            "-XX:TieredStopAtLevel=1".into(),
-            "-jar".into(),
-            folder().join("zipkin.jar").display().to_string(),
-            format!("--armeria.ports[0].port={PORT}"),
-            "--armeria.ports[0].protocols=HTTP".into(),
-            format!("--armeria.ports[0].ip={}", address.ip()),
-        ];
+        let args = java::arguments(&folder(), address);
         let mut process = Process::start("zipkin", &tool("java", "default-jre-headless"), args, dir.path());
         until("Zipkin answers", START, || {
             process.assert_running();

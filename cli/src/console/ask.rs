@@ -47,6 +47,8 @@ pub enum Shape {
     Trace,
     /// `MeshState`.
     Mesh,
+    /// `ProxyDetail`.
+    Proxy,
     /// `AuditList`.
     Audit,
     /// `Status`.
@@ -223,6 +225,10 @@ impl ViewCommand {
             }
             Self::Trace { id } => Ask::plain(format!("/traces/{}", segment(id)), Shape::Trace),
             Self::Mesh => Ask::plain("/mesh", Shape::Mesh),
+            Self::Proxy { instance } => {
+                let (namespace, name) = placed(instance, namespaces)?;
+                Ask::plain(format!("/proxies/{}/{}", segment(namespace), segment(name)), Shape::Proxy)
+            }
             Self::Audit { who, address, action, kind, name, about, since, page } => Ask::plain("/audit", Shape::Audit)
                 .with("who", who.as_ref())
                 .with("address", *address)

@@ -10,6 +10,9 @@ use super::{
     place::Place,
 };
 
+/// Moves that the API gives at most.
+const MOST_MOVES: u32 = 200;
+
 /// What is asked about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Past {
@@ -32,7 +35,10 @@ pub async fn past(place: &mut Place, ask: &Ask, route: Option<usize>, past: Past
     let name = ask.list.as_ref().and_then(|list| list.keep.name.clone()).unwrap_or_default();
     let (object, index) = only(&whole(place, &all).await?.value, &name, route)?;
     let (path, shape, more) = match past {
-        Past::History(limit) => ("/canaries/history", Shape::History, limit.map(|limit| ("limit", limit.to_string()))),
+        Past::History(limit) => {
+            let limit = limit.map(|limit| ("limit", limit.min(MOST_MOVES).to_string()));
+            ("/canaries/history", Shape::History, limit)
+        }
         Past::Course(window_s) => {
             ("/canaries/course", Shape::Course, window_s.map(|window_s| ("window", window_s.to_string())))
         }

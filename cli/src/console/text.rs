@@ -4,6 +4,7 @@ mod graph;
 mod lists;
 mod mesh;
 mod past;
+mod proxy;
 mod traces;
 
 use std::{
@@ -45,6 +46,7 @@ pub fn of(answer: &Answer, from: &str) -> Result<String, StartupError> {
         Shape::Traces => traces::list(&typed(value, from)?),
         Shape::Trace => traces::trace(&typed(value, from)?),
         Shape::Mesh => mesh::mesh(&typed(value, from)?),
+        Shape::Proxy => proxy::proxy(&typed(value, from)?),
         Shape::Audit => mesh::audit(&typed(value, from)?),
         Shape::Status => mesh::status(&typed(value, from)?),
         Shape::Session => mesh::session(&typed(value, from)?),

@@ -138,6 +138,12 @@ pub enum ViewCommand {
     },
     /// Control planes, proxies, certificates and cost, and what is unhealthy.
     Mesh,
+    /// The proxy of one pod or WorkloadEntry: in what it differs from what its control plane wants, and what is in force.
+    Proxy {
+        /// Which instance: NAMESPACE/NAME, or NAME with -n.
+        #[arg(value_name = "POD|WORKLOADENTRY")]
+        instance: String,
+    },
     /// Who did what, the newest first.
     Audit {
         /// By whom.

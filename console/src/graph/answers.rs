@@ -1,8 +1,7 @@
 //! Graphs as they are sent, made once for all who may see the same.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     sync::Arc,
     time::Instant,
@@ -13,7 +12,7 @@ use parking_lot::Mutex;
 use weft_model::graph::View;
 
 use super::{Details, GraphCache, Moment, Observed, draw, redact, within};
-use crate::config;
+use crate::{config, live};
 
 /// Answers remembered at once.
 const ANSWERS: usize = 16;
@@ -47,8 +46,11 @@ pub struct Answer {
     pub json: Arc<str>,
     /// The same, compressed.
     pub gzip: bytes::Bytes,
-    /// Tells it from others, in quotes.
+    /// Tells it from others by its content alone, so that any replica knows it again. It is weak, because the bytes differ
+    /// by compression.
     pub etag: String,
+    /// What it was made of, as events name it.
+    pub version: String,
 }
 
 /// Who asks for what: the ask and the namespaces that are hidden from the asker.
@@ -134,7 +136,7 @@ fn namespaces<'a>(observed: &'a Observed, view: &'a config::View) -> BTreeSet<&'
     seen.chain(configured).chain([""]).collect()
 }
 
-/// Tells what graphs are made of from what they were made of before. Their tags begin with it, and events name it.
+/// Tells what graphs are made of from what they were made of before, in this process; events name it.
 pub fn version(observed: &Observed, details: &Details, view: &config::View) -> String {
     let took = [observed.took, details.took].map(|took| took.as_nanos().to_string()).join("-");
     format!("{}-{took}-{}", observed.at_ms + observed.age_ms, view.version)
@@ -151,17 +153,46 @@ fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>) -> An
     }
     let graph = within(graph, &ask.namespaces);
     let json = serde_json::to_string(&graph).unwrap_or_default();
-    let mut hasher = DefaultHasher::new();
-    json.hash(&mut hasher);
     let mut gzip = GzEncoder::new(Vec::new(), Compression::new(LEVEL));
     // Writing into memory cannot fail.
     let _ = gzip.write_all(json.as_bytes());
     Answer {
         gzip: gzip.finish().unwrap_or_default().into(),
-        etag: format!("\"{}.{:016x}\"", version(&of.observed, &of.details, &of.view), hasher.finish()),
+        etag: format!("W/\"{}\"", live::version(json.as_bytes())),
+        version: version(&of.observed, &of.details, &of.view),
         json: json.into(),
     }
 }
 
 /// How hard answers are compressed: they are made once and sent to many.
 const LEVEL: u32 = 6;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use weft_mesh::{Settings, Store};
+    use weft_source::Index;
+
+    use super::*;
+
+    /// What a replica has that read its configuration so many times, and whose Prometheus took so long.
+    fn answer(views: u64, took: Duration, at_ms: u64) -> Answer {
+        let view = config::View::new(views, Store::new(Settings::default()).snapshot(), Index::default(), Vec::new());
+        let of = Made {
+            observed: Arc::new(Observed { at_ms, window_s: 60, took, ..Observed::default() }),
+            details: Arc::new(Details { took, ..Details::default() }),
+            view: Arc::new(view),
+        };
+        let ask = Ask { window_s: 60, at_ms: Some(at_ms), view: View::default(), idle: None, namespaces: Vec::new() };
+        make(&ask, &of, &[], &BTreeSet::new())
+    }
+
+    #[test]
+    fn replicas_that_answer_the_same_give_it_the_same_tag() {
+        let (one, other) = (answer(1, Duration::from_millis(3), 5_000), answer(7, Duration::from_millis(9), 5_000));
+        assert_eq!((&one.json, &one.etag), (&other.json, &other.etag));
+        assert_ne!(one.version, other.version, "a page that waits for what it was told of tells them apart");
+        assert_ne!(one.etag, answer(1, Duration::from_millis(3), 6_000).etag);
+    }
+}

@@ -116,6 +116,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_wrong_method_is_answered_with_the_right_ones() {
+        let api = Router::new().route("/object", post(|| async {}).get(|| async {}));
+        let router = api.method_not_allowed_fallback(wrong_method).layer(middleware::from_fn(told));
+        let request = Request::builder().method("PUT").uri("/object").body(Body::empty()).unwrap();
+        let allowed = router.oneshot(request).await.unwrap().headers()[header::ALLOW].to_str().unwrap().to_owned();
+        assert!(["POST", "GET"].iter().all(|method| allowed.contains(method)), "{allowed}");
+    }
+
+    #[tokio::test]
     async fn every_error_is_a_problem_that_names_the_whole_path() {
         for (method, path, status) in [
             ("GET", "/api/v1/nothing", 404),

@@ -95,6 +95,7 @@ pub async fn detail(
             _ => format!("weft proxy-status {name}.{namespace}"),
         },
     ));
+    detail.commands.push(("All of this".to_owned(), format!("weft console proxy {namespace}/{name}")));
     Ok(detail)
 }
 

@@ -42,7 +42,7 @@ pub fn without(text: &str) -> String {
         };
         let sign = word[..scheme].char_indices().rfind(|(_, c)| !c.is_ascii_alphanumeric());
         let start = sign.map_or(0, |(at, c)| at + c.len_utf8());
-        let end = word.trim_end_matches(['"', ')', ';', ',', ':', '.']).len();
+        let end = word.trim_end_matches(closes).len();
         let spared = start == 0 && said.ends_with(" at");
         if spared {
             said.truncate(said.len() - " at".len());
@@ -57,6 +57,12 @@ pub fn without(text: &str) -> String {
     }
     // Whoever refuses a certificate names the host once more.
     hosts(text).fold(said, |said, host| unnamed(&said, host))
+}
+
+/// Whether a sign behind an address belongs to the sentence. An address may end with a letter of any language, and with no
+/// quotation mark of any.
+fn closes(sign: char) -> bool {
+    matches!(sign, '"' | '\'' | ')' | ';' | ',' | ':' | '.') || !sign.is_ascii() && !sign.is_alphanumeric()
 }
 
 /// Hosts of the addresses in a text, as far as they are no ordinary words.
@@ -101,7 +107,9 @@ mod tests {
                 "answered 3 of 5 (Prometheus refused a query)",
             ),
             ("no address at all", "no address at all"),
-            ("it said \u{201c}http://a\u{201d}", "it said \u{201c}an address"),
+            ("it said \u{201c}http://a\u{201d}", "it said \u{201c}an address\u{201d}"),
+            ("it said 'http://a', \u{201e}http://b\u{201c}.", "it said 'an address', \u{201e}an address\u{201c}."),
+            ("\u{ab}\u{a0}http://a\u{a0}\u{bb}: no", "\u{ab}\u{a0}an address\u{a0}\u{bb}: no"),
             (
                 "The operator at https://a.example:1/ refused (not valid for name \"a.example\", but b.a.example or a.example-2)",
                 "The operator refused (not valid for name \"an address\", but b.a.example or a.example-2)",

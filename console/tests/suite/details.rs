@@ -166,7 +166,12 @@ async fn details_come_from_counters_objects_and_proxies() {
         (names == ["200", "503"]).then_some(())
     })
     .await;
-    assert_eq!(ask("/workloads/shop/pay-v1/charts?split=le").await.0, 400);
+    for wrong in ["split=le", "direction=inn", "reporter=sorce"] {
+        assert_eq!(ask(&format!("/workloads/shop/pay-v1/charts?{wrong}")).await.0, 400, "{wrong}");
+    }
+    for lines in [0, 1_001] {
+        assert_eq!(ask(&format!("/workloads/shop/pay-v1/logs?lines={lines}")).await.0, 400, "{lines}");
+    }
     assert_eq!(ask("/workloads/shop/nobody").await.0, 404);
     assert_eq!(ask("/proxies/shop/..%2F..").await.0, 404);
 

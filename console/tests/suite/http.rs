@@ -183,6 +183,8 @@ async fn strangers_are_refused_with_reasons() {
 
     let long = json_type(write()).header("x-weft-request", "1").body("x".repeat(100_000));
     assert_eq!(problem(long.send().await.unwrap()).await.0, 413);
+    let undo = console.request(Method::POST, "/api/v1/edits/none/undo").header("x-weft-request", "1");
+    assert_eq!(problem(undo.send().await.unwrap()).await.0, 404, "what has no body needs no type");
     assert_eq!(problem(console.get("/api/v1/nothing").await).await.0, 404);
     assert_eq!(problem(console.get("/api/v2/meta").await).await.0, 404);
     assert_eq!(problem(console.get("/api/v1/canaries/apply").await).await.0, 405);
@@ -201,6 +203,11 @@ async fn strangers_are_refused_with_reasons() {
     for query in ["whom=ada", "limit=0", "limit=99999999", "format=csv&naem=cart"] {
         let (told, problem) = problem(console.get(&format!("/api/v1/audit?{query}")).await).await;
         assert_eq!(told, 400, "{query}: {problem}");
+    }
+    let history = "/api/v1/canaries/history?apiVersion=networking.istio.io/v1&kind=VirtualService&namespace=shop\
+                   &name=order-service&limit=";
+    for limit in [0, 201] {
+        assert_eq!(problem(console.get(&format!("{history}{limit}")).await).await.0, 400, "{limit}");
     }
     assert_eq!(problem(console.get("/api/v1/graph?window=soon").await).await.0, 400);
     assert_eq!(problem(console.get("/api/v1/graph?window=1").await).await.0, 400);

@@ -1,8 +1,15 @@
 //! What the operator's admin port says about connected proxies (`GET /debug/syncz`, `GET /debug/acks`).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{ObjectRef, WorkloadRef};
+
+/// How long whoever reads these pages waits for one of them.
+pub const ANSWER: Duration = Duration::from_secs(3);
+/// How much of that the operator may take to learn whose a reader's token is; the rest is for the page.
+pub const ADMISSION: Duration = Duration::from_secs(2);
 
 /// One connected proxy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

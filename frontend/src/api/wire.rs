@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, AbortSignal, Headers, RequestCache, RequestInit, Response};
-use weft_model::config::Problem;
+use weft_model::{config::Problem, events::VERSION_HEADER};
 
 use super::ROOT;
 
@@ -21,7 +21,7 @@ pub type Answer<T> = Result<T, Problem>;
 pub struct Tagged<T> {
     /// The answer.
     pub value: T,
-    /// Its ETag; empty where it has none.
+    /// Which version it is of, or its ETag; empty where it has neither.
     pub tag: String,
 }
 
@@ -110,7 +110,8 @@ pub(super) async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) ->
     if response.ok() {
         let text = if text.is_empty() { "null" } else { &text };
         let value = serde_json::from_str(text).map_err(|error| unexpected(path, &error.to_string()))?;
-        let tag = response.headers().get("etag").ok().flatten().unwrap_or_default();
+        let told = |name: &str| response.headers().get(name).ok().flatten();
+        let tag = told(VERSION_HEADER).or_else(|| told("etag")).unwrap_or_default();
         return Ok(Tagged { value, tag });
     }
     Err(refused(path, response.status(), &text))

@@ -10,6 +10,7 @@ mod place;
 mod rank;
 #[cfg(test)]
 mod tests;
+mod wrap;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,8 +72,8 @@ impl Topology {
         }
     }
 
-    /// Whether it is legible whole in no direction. It runs to the right then, as graphs of that size do elsewhere, and
-    /// takes so long to lay out that a page would stand still meanwhile.
+    /// Whether it is legible whole in no direction. It runs to the right then, as graphs of that size do elsewhere, with
+    /// columns wrapped to the shape of a canvas, and takes so long to lay out that a page would stand still meanwhile.
     pub fn is_large(&self) -> bool {
         self.nodes.len() > LARGE
     }
@@ -149,7 +150,10 @@ fn padded(rects: impl Iterator<Item = Rect>, (side, top, bottom): (f64, f64, f64
 
 /// Lays out `topology` as if nothing stood anywhere yet.
 pub fn anew(topology: &Topology, direction: Direction) -> Layout {
-    let (ranks, edges) = rank::ranks(topology);
+    let (mut ranks, edges) = rank::ranks(topology);
+    if topology.is_large() {
+        ranks = wrap::wrap(topology, ranks, &edges);
+    }
     let grid = order::order(topology, &ranks, &edges);
     place::place(topology, &grid, direction)
 }

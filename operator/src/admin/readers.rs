@@ -17,6 +17,7 @@ use axum::{
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
 use kube::Client;
 use weft_install::{names, render::bootstrap::OPERATOR};
+use weft_model::sync;
 
 use crate::ca::{
     accounts::Refusal,
@@ -29,12 +30,16 @@ const MAX_TOKEN: usize = 8 * 1024;
 /// the API server is away, which could not say so, for ten: a console shows the mesh on meanwhile.
 const TERMS: Terms = Terms {
     at_once: 4,
-    turn: Duration::from_secs(5),
+    // Longer than a review may take: who waits for a turn then knows whether the others were answered.
+    turn: Duration::from_millis(1_100),
+    patience: Duration::from_millis(900),
     remembered: 64,
     accepted: Duration::from_secs(60),
     refused: Duration::from_secs(5),
     while_away: Duration::from_secs(600),
 };
+const _: () = assert!(TERMS.turn.as_millis() + TERMS.patience.as_millis() <= sync::ADMISSION.as_millis());
+const _: () = assert!(sync::ADMISSION.as_millis() < sync::ANSWER.as_millis());
 
 /// Who may read the debug pages.
 #[derive(Clone)]
@@ -50,13 +55,13 @@ impl Readers {
     pub fn of_cluster(client: Client, namespace: &str) -> Self {
         let own = namespace.to_owned();
         let reviews = Reviews::new(client, names::READER_AUDIENCE, move |status| verdict(status, &own), TERMS);
-        Self::Known(Arc::new(ReaderTokens { reviews, namespace: namespace.to_owned() }))
+        Self::Known(Arc::new(ReaderTokens { reviews: Arc::new(reviews), namespace: namespace.to_owned() }))
     }
 }
 
 /// Tells readers by their tokens.
 pub struct ReaderTokens {
-    reviews: Reviews<()>,
+    reviews: Arc<Reviews<()>>,
     namespace: String,
 }
 

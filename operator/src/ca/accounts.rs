@@ -11,7 +11,7 @@ use weft_install::names::TOKEN_AUDIENCE;
 use weft_mesh::Snapshot;
 use weft_model::SpiffeId;
 
-use super::reviews::{Reviews, Terms, service_account};
+use super::reviews::{REVIEW, Reviews, Terms, service_account};
 use crate::ads::published::Watch;
 
 /// How long a pod may be unknown while its event is on its way here.
@@ -22,6 +22,7 @@ const TERMS: Terms = Terms {
     at_once: 16,
     // A proxy waits for ten seconds, of which its pod may take five to be known.
     turn: Duration::from_secs(3),
+    patience: REVIEW,
     remembered: 4096,
     accepted: Duration::from_secs(10),
     refused: Duration::from_secs(10),
@@ -90,14 +91,14 @@ impl Refusal {
 
 /// Reviews tokens.
 pub struct AccountTokens {
-    reviews: Reviews<Account>,
+    reviews: Arc<Reviews<Account>>,
     published: Watch,
 }
 
 impl AccountTokens {
     /// Asks through `client`, and looks pods up in what is published.
     pub fn new(client: Client, published: Watch) -> Self {
-        Self { reviews: Reviews::new(client, TOKEN_AUDIENCE, verdict, TERMS), published }
+        Self { reviews: Arc::new(Reviews::new(client, TOKEN_AUDIENCE, verdict, TERMS)), published }
     }
 
     /// The identity that a token proves.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -10,12 +13,16 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenRe
 use kube::{Api, Client, Error, api::PostParams};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use super::accounts::Refusal;
 
 /// Time for one review, once it has its turn.
-const REVIEW: Duration = Duration::from_secs(5);
+pub(crate) const REVIEW: Duration = Duration::from_secs(5);
 
 /// How much is asked and remembered for one audience. Each has its own, so that whoever throws tokens at one port takes
 /// nothing from the other.
@@ -25,6 +32,8 @@ pub(crate) struct Terms {
     pub at_once: usize,
     /// How long a token waits for its turn.
     pub turn: Duration,
+    /// How long who asks waits for the review, once it has its turn; it goes on, and whoever asks next has its answer.
+    pub patience: Duration,
     /// Answers that are remembered, of accepted tokens and of refused ones each.
     pub remembered: usize,
     /// How long an accepted token counts: a deleted account is let in for as long.
@@ -43,14 +52,15 @@ pub(crate) struct Reviews<T> {
     api: Api<TokenReview>,
     audience: &'static str,
     verdict: Box<Verdict<T>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     turn: Duration,
-    /// Whether the newest review had no answer.
+    patience: Duration,
+    /// Whether the newest review had no answer, or none in time.
     away: AtomicBool,
     remembered: Mutex<Remembered<T>>,
 }
 
-impl<T: Clone> Reviews<T> {
+impl<T: Clone + Send + 'static> Reviews<T> {
     /// Asks through `client`; `verdict` reads the answers. It refuses whoever is of no use here by himself: what it accepts
     /// takes the place of another accepted token.
     pub(crate) fn new(
@@ -63,38 +73,68 @@ impl<T: Clone> Reviews<T> {
             api: Api::all(client),
             audience,
             verdict: Box::new(verdict),
-            turns: Semaphore::new(terms.at_once),
+            turns: Arc::new(Semaphore::new(terms.at_once)),
             turn: terms.turn,
+            patience: terms.patience,
             away: AtomicBool::new(false),
             remembered: Mutex::new(Remembered::new(terms)),
         }
     }
 
     /// What a token comes to, by the API server's word or what it said a moment ago.
-    pub(crate) async fn of(&self, token: &str) -> Result<T, Refusal> {
+    pub(crate) async fn of(self: &Arc<Self>, token: &str) -> Result<T, Refusal> {
         self.of_at(token, Instant::now()).await
     }
 
     /// The same as of a moment.
-    pub(crate) async fn of_at(&self, token: &str, now: Instant) -> Result<T, Refusal> {
+    pub(crate) async fn of_at(self: &Arc<Self>, token: &str, now: Instant) -> Result<T, Refusal> {
         let digest: [u8; 32] = Sha256::digest(token).into();
         if let Some(known) = self.remembered.lock().get(&digest, now) {
             return known;
         }
-        let answer = self.answer(token).await;
-        self.remembered.lock().take(digest, answer, now)
+        let refusal = match self.turn().await {
+            Ok(turn) => match timeout(self.patience, self.review(turn, token, digest, now)).await {
+                Ok(Ok(said)) => return said,
+                Ok(Err(error)) => Refusal::Away(error.to_string()),
+                Err(_) => {
+                    self.away.store(true, Ordering::Relaxed);
+                    late()
+                }
+            },
+            Err(refusal) => refusal,
+        };
+        self.remembered.lock().take(digest, Err(refusal), now)
     }
 
-    /// The API server's word. Who waits for a turn in vain hears that it is away only if those before him were not answered:
+    /// Waits for a turn. Who does so in vain hears that the API server is away only if those before him were not answered:
     /// anybody can make a queue, and nobody is to be let in for longer by one.
+    async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+        match timeout(self.turn, Arc::clone(&self.turns).acquire_owned()).await {
+            // Never closed; and when it were, reviewing without a turn harms nobody.
+            Ok(turn) => Ok(turn.ok()),
+            Err(_) if self.away.load(Ordering::Relaxed) => Err(Refusal::Away("it did not answer others".into())),
+            Err(_) => Err(Refusal::Busy),
+        }
+    }
+
+    /// Asks and remembers, whether or not somebody still waits for it: there are only as many of these as there are turns.
+    fn review(
+        self: &Arc<Self>,
+        turn: Option<OwnedSemaphorePermit>,
+        token: &str,
+        digest: [u8; 32],
+        now: Instant,
+    ) -> JoinHandle<Result<T, Refusal>> {
+        let (reviews, token) = (Arc::clone(self), token.to_owned());
+        tokio::spawn(async move {
+            let answer = reviews.answer(&token).await;
+            drop(turn);
+            reviews.remembered.lock().take(digest, answer, now)
+        })
+    }
+
+    /// The API server's word.
     async fn answer(&self, token: &str) -> Result<T, Refusal> {
-        // Never closed; and when it were, reviewing without a turn harms nobody.
-        let Ok(_turn) = timeout(self.turn, self.turns.acquire()).await else {
-            return Err(match self.away.load(Ordering::Relaxed) {
-                true => Refusal::Away("it did not answer others".into()),
-                false => Refusal::Busy,
-            });
-        };
         let answer = timeout(REVIEW, self.ask(token)).await;
         // What it refuses to review, it has read.
         let answered = matches!(&answer, Ok(Ok(_))) || matches!(&answer, Ok(Err(Error::Api(no))) if no.code < 500);
@@ -102,7 +142,7 @@ impl<T: Clone> Reviews<T> {
         match answer {
             Ok(Ok(status)) => (self.verdict)(&status),
             Ok(Err(error)) => Err(Refusal::Away(error.to_string())),
-            Err(_) => Err(Refusal::Away("it did not answer in time".into())),
+            Err(_) => Err(late()),
         }
     }
 
@@ -114,6 +154,10 @@ impl<T: Clone> Reviews<T> {
         let answer = self.api.create(&PostParams::default(), &review).await?;
         Ok(answer.status.unwrap_or_default())
     }
+}
+
+fn late() -> Refusal {
+    Refusal::Away("it did not answer in time".into())
 }
 
 /// The service account that a token for `audience` is of, by the API server's answer: what it says of it, its namespace
@@ -215,7 +259,7 @@ impl<A: Clone> Answers<A> {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, future::pending};
+    use std::{convert::Infallible, future::pending, sync::atomic::AtomicUsize};
 
     use kube::client::Body;
 
@@ -224,6 +268,7 @@ mod tests {
     const TERMS: Terms = Terms {
         at_once: 2,
         turn: Duration::from_millis(50),
+        patience: Duration::from_millis(50),
         remembered: 8,
         accepted: Duration::from_secs(10),
         refused: Duration::from_secs(2),
@@ -263,7 +308,7 @@ mod tests {
     async fn who_gets_no_turn_is_let_in_no_longer_unless_nobody_is_answered() {
         // An API server that takes its time.
         let slow = tower::service_fn(|_: http::Request<Body>| pending::<Result<http::Response<Body>, Infallible>>());
-        let reviews = Reviews::new(Client::new(slow, "default"), "test", |_| Ok("web"), TERMS);
+        let reviews = Arc::new(Reviews::new(Client::new(slow, "default"), "test", |_| Ok("web"), TERMS));
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let digest: [u8; 32] = Sha256::digest("token").into();
@@ -278,13 +323,36 @@ mod tests {
         assert!(matches!(reviews.of_at("token", at(60)).await, Err(Refusal::Away(_))));
     }
 
+    /// Else nobody would be let in where the API server takes longer than whoever asks waits.
+    #[tokio::test]
+    async fn an_answer_that_comes_late_is_the_next_ones() {
+        let (say, said) = tokio::sync::watch::channel(false);
+        let asked = AtomicUsize::new(0);
+        // The first review is answered when the test says so, and no other one is.
+        let slow = tower::service_fn(move |_: http::Request<Body>| {
+            let (first, mut said) = (asked.fetch_add(1, Ordering::Relaxed) == 0, said.clone());
+            async move {
+                if !first || said.wait_for(|said| *said).await.is_err() {
+                    pending::<()>().await;
+                }
+                let review = Body::from(serde_json::to_vec(&TokenReview::default()).unwrap());
+                Ok::<_, Infallible>(http::Response::builder().status(201).body(review).unwrap())
+            }
+        });
+        let reviews = Arc::new(Reviews::new(Client::new(slow, "default"), "test", |_| Ok("web"), TERMS));
+        assert_eq!(reviews.of("token").await, Err(late()));
+        say.send(true).unwrap();
+        let heard = async { while reviews.of("token").await.is_err() {} };
+        timeout(REVIEW, heard).await.expect("the answer is remembered");
+    }
+
     #[tokio::test]
     async fn who_is_refused_a_review_was_heard_and_who_is_not_answered_was_not() {
         for (code, away) in [(400_u16, false), (429, false), (500, true), (503, true)] {
             let refuses = tower::service_fn(move |_: http::Request<Body>| async move {
                 Ok::<_, Infallible>(http::Response::builder().status(code).body(Body::empty()).unwrap())
             });
-            let reviews = Reviews::new(Client::new(refuses, "default"), "test", |_| Ok("web"), TERMS);
+            let reviews = Arc::new(Reviews::new(Client::new(refuses, "default"), "test", |_| Ok("web"), TERMS));
             assert!(matches!(reviews.of("token").await, Err(Refusal::Away(_))), "{code}");
             assert_eq!(reviews.away.load(Ordering::Relaxed), away, "{code}");
         }

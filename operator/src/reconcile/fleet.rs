@@ -10,13 +10,13 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};
 use tokio::{net::TcpStream, time::timeout};
 use weft_install::names;
-use weft_model::ports;
+use weft_model::{ports, sync};
 
 use super::{cluster::Cluster, problem::Problem};
 use crate::{ads::registry::Fleet, clock};
 
 /// Time for one replica to answer.
-const ANSWER: Duration = Duration::from_secs(2);
+const ANSWER: Duration = sync::ANSWER;
 /// Largest answer that is read.
 const MAX_ANSWER: usize = 256 * 1024;
 

@@ -45,6 +45,7 @@ fn every_view_has_its_address() {
         address("logs cart -n shop --pod cart-0 --lines 20"),
         "/api/v1/workloads/shop/cart/logs?lines=20&instance=cart-0"
     );
+    assert_eq!(address("proxy cart-0 -n shop"), "/api/v1/proxies/shop/cart-0");
     assert_eq!(address("views"), "/api/v1/views");
     assert_eq!(address("traces --heat --errors"), "/api/v1/traces/heat?errors=true");
     assert_eq!(
@@ -64,7 +65,7 @@ fn every_view_has_its_address() {
 
 #[test]
 fn one_of_many_needs_its_namespace() {
-    for line in ["workloads cart", "services cart -n a -n b", "logs cart"] {
+    for line in ["workloads cart", "services cart -n a -n b", "logs cart", "proxy cart"] {
         assert!(ask(line).unwrap_err().contains("write NAMESPACE/cart"), "{line}");
     }
     for line in [

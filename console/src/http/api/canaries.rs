@@ -127,7 +127,10 @@ pub(super) async fn history(
     let Query(Route { api_version, kind, namespace, name, route_index, limit }) = route?;
     let object = ObjectRef { api_version, kind, namespace, name };
     caller.require(Verb::Get, &object).await?;
-    let limit = limit.clamp(1, MAX_CHANGES);
+    if !(1..=MAX_CHANGES).contains(&limit) {
+        let title = format!("limit: there cannot be {limit} changes.");
+        return Err(ApiError::bad_request(title, format!("Ask for 1 to {MAX_CHANGES}.")));
+    }
     let mut edits = app.state.edits.of_route(&object, route_index, limit + 1).await?;
     let more = edits.len() > limit;
     edits.truncate(limit);

@@ -215,16 +215,18 @@ async fn drawn(
     let incoming = match query.direction.as_str() {
         "in" => true,
         "out" => false,
-        _ => return Err(ApiError::bad_request("direction is in or out.", "Correct the address.")),
+        other => return Err(ApiError::no_choice("direction", other, &["in", "out"])),
+    };
+    let reporter = match query.reporter.as_str() {
+        "" => None,
+        "source" => Some(true),
+        "destination" => Some(false),
+        other => return Err(ApiError::no_choice("reporter", other, &["source", "destination"])),
     };
     let moment = Moment::take(&app, window_s).await;
     let row = find(subject, &Lists::of(&moment), &caller, &named)?;
     // The side that has a proxy; both have one, usually, and then what arrived is the called side's to tell.
-    let source = match query.reporter.as_str() {
-        "source" => true,
-        "destination" => false,
-        _ => !incoming || row.proxies.present == 0 || row.kind == "ServiceEntry",
-    };
+    let source = reporter.unwrap_or(!incoming || row.proxies.present == 0 || row.kind == "ServiceEntry");
     let wanted = Wanted {
         subject,
         namespace: named.namespace(subject).to_owned(),
@@ -265,6 +267,10 @@ async fn written(
     query: Result<Query<Written>, QueryRejection>,
 ) -> Result<Json<Logs>, ApiError> {
     let Query(query) = query?;
+    if !(1..=MOST_LINES).contains(&query.lines) {
+        let title = format!("lines: there cannot be {} of them.", query.lines);
+        return Err(ApiError::bad_request(title, format!("Ask for 1 to {MOST_LINES}.")));
+    }
     let instances: Vec<(String, String)> = {
         // What has instances is configured; no figure is needed to find them.
         let moment = Moment::configured(&app);
@@ -290,5 +296,5 @@ async fn written(
     let client = app.cluster.as_ref().map(|clients| caller.client(clients)).transpose().map_err(|error| {
         ApiError::new(StatusCode::FORBIDDEN, "not-known", "Logs cannot be read.", format!("{error}."))
     })?;
-    Ok(Json(logs::read(client, app.logs_dir.as_deref(), &instances, query.lines.clamp(1, MOST_LINES)).await))
+    Ok(Json(logs::read(client, app.logs_dir.as_deref(), &instances, query.lines).await))
 }

@@ -68,7 +68,7 @@ fn tag(body: &[u8]) -> String {
 }
 
 /// Whether `If-None-Match` names the tag, compared weakly.
-fn has(known: &HeaderValue, tag: &str) -> bool {
+pub(super) fn has(known: &HeaderValue, tag: &str) -> bool {
     let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     known.to_str().is_ok_and(|known| known.trim() == "*" || known.split(',').any(|one| strong(one) == strong(tag)))
 }

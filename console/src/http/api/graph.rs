@@ -11,7 +11,10 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weft_model::graph::{Graph, SeriesAnswer, View};
+use weft_model::{
+    events::VERSION_HEADER,
+    graph::{Graph, SeriesAnswer, View},
+};
 
 use super::{ApiError, a_minute, checked_window, etag};
 use crate::{
@@ -99,18 +102,22 @@ pub(super) async fn graph(
     Ok(respond(&answer, &headers).into())
 }
 
+/// Whether a reader takes gzip (RFC 9110, 12.5.3): a weight of 0 says that they do not.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f64>().ok());
+        name.trim().eq_ignore_ascii_case("gzip") && weight != Some(0.0)
+    })
+}
+
 fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
-    let has = |name: header::HeaderName, wanted: &str| {
-        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|value| value.split(';').next().unwrap_or_default().trim() == wanted)
-    };
-    let tag = HeaderValue::from_str(&answer.etag).ok();
-    let mut response = if has(header::IF_NONE_MATCH, &answer.etag) {
+    let known = headers.get_all(header::IF_NONE_MATCH).into_iter().any(|known| etag::has(known, &answer.etag));
+    let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let gzip = has(header::ACCEPT_ENCODING, "gzip");
+        let gzip = takes_gzip(headers);
         let body = if gzip { Body::from(answer.gzip.clone()) } else { Body::from(answer.json.to_string()) };
         let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
         if gzip {
@@ -121,8 +128,11 @@ fn respond(answer: &Answer, headers: &HeaderMap) -> Response {
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     response.headers_mut().append(header::VARY, HeaderValue::from_static(etag::BY_WHOM));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(etag::KEPT));
-    if let Some(tag) = tag {
-        response.headers_mut().insert(header::ETAG, tag);
+    let version = header::HeaderName::from_static(VERSION_HEADER);
+    for (name, text) in [(header::ETAG, &answer.etag), (version, &answer.version)] {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
@@ -179,4 +189,39 @@ pub(super) async fn series(
     let mut drawn = series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await;
     redact::addresses::sources(&mut drawn.sources, sight);
     Ok(Json(drawn))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(name: header::HeaderName, value: &'static str) -> Response {
+        let answer = Answer {
+            json: "{}".into(),
+            gzip: bytes::Bytes::from_static(b"packed"),
+            etag: "W/\"abc\"".into(),
+            version: "7".into(),
+        };
+        respond(&answer, &[(name, HeaderValue::from_static(value))].into_iter().collect())
+    }
+
+    #[test]
+    fn a_graph_is_known_by_its_tag_alone() {
+        for (known, status) in [("W/\"abc\"", 304), ("\"x\", \"abc\"", 304), ("*", 304), ("\"ab\"", 200)] {
+            let answer = asked(header::IF_NONE_MATCH, known);
+            assert_eq!(answer.status().as_u16(), status, "{known}");
+            let told = [header::ETAG.as_str(), VERSION_HEADER].map(|name| answer.headers()[name].clone());
+            assert_eq!(told, ["W/\"abc\"", "7"], "{known}");
+        }
+    }
+
+    #[test]
+    fn who_refuses_gzip_gets_none() {
+        for (takes, packed) in
+            [("gzip", true), ("br, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip; q=0.0, br", false)]
+        {
+            let answer = asked(header::ACCEPT_ENCODING, takes);
+            assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), packed, "{takes}");
+        }
+    }
 }

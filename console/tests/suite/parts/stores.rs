@@ -1,7 +1,7 @@
 //! Real stores of traces: Jaeger and Zipkin, each in memory, on ports of its own.
 
 use std::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -11,6 +11,9 @@ use std::{
 use prometheus_http_query::reqwest;
 
 use super::until;
+
+#[path = "../../../../tests/harness/zipkin/java.rs"]
+mod zipkin_java;
 
 /// A running Jaeger.
 pub struct Jaeger {
@@ -111,15 +114,7 @@ impl Jaeger {
 impl Zipkin {
     pub async fn start() -> Self {
         let at = own_address();
-        let arguments = [
-            "-Xmx160m".to_owned(),
-            "-XX:TieredStopAtLevel=1".to_owned(),
-            "-jar".to_owned(),
-            folder().join("zipkin.jar").display().to_string(),
-            format!("--armeria.ports[0].port={ZIPKIN}"),
-            "--armeria.ports[0].protocols=HTTP".to_owned(),
-            format!("--armeria.ports[0].ip={at}"),
-        ];
+        let arguments = zipkin_java::arguments(folder(), SocketAddr::from((at, ZIPKIN)));
         let zipkin = Self { _process: start(Path::new("java"), &arguments), at };
         answers(&format!("{}/health", zipkin.url())).await;
         zipkin

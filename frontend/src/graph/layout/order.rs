@@ -47,8 +47,6 @@ const CROWDED: usize = 2;
 /// Puts every node and every bend into its column and orders the columns.
 pub fn order(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid {
     let mut grid = build(topology, ranks, edges);
-    let bends = grid.slots.len() - topology.nodes.len();
-    grid.crowded = bends > CROWDED * topology.nodes.len();
     let pieces: Vec<(usize, usize)> =
         grid.links.iter().flat_map(|link| link.path.windows(2).map(|pair| (pair[0], pair[1]))).collect();
     let mut near: Vec<(Vec<usize>, Vec<usize>)> = vec![Default::default(); grid.slots.len()];
@@ -92,7 +90,8 @@ pub fn order(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> 
     grid
 }
 
-fn build(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid {
+/// The columns, not in order yet.
+pub fn build(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid {
     let bands = bands::bands(topology, ranks);
     let width = ranks.iter().max().map_or(0, |last| last + 1);
     let mut grid = Grid {
@@ -121,6 +120,16 @@ fn build(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> Grid
         }
         path.push(*to);
         grid.links.push(Link { ends: (*from, *to), path });
+    }
+    let nodes = topology.nodes.len();
+    grid.crowded = grid.slots.len() - nodes > CROWDED * nodes;
+    if grid.crowded && topology.is_large() {
+        // Even narrow lanes would take most of the room: long calls run free, as they do between boxes.
+        grid.links.iter_mut().for_each(|link| link.path = vec![link.ends.0, link.ends.1]);
+        grid.slots.truncate(nodes);
+        grid.column.truncate(nodes);
+        grid.band.truncate(nodes);
+        grid.crowded = false;
     }
     for slot in 0..grid.slots.len() {
         grid.columns[grid.column[slot]].push(slot);

@@ -64,6 +64,20 @@ pub fn place(topology: &Topology, grid: &Grid, direction: Direction) -> Layout {
     out
 }
 
+/// How much room a grid takes at least, along the calls and across them.
+pub fn extent(grid: &Grid, direction: Direction) -> (f64, f64) {
+    let mut bands = vec![0.0_f64; grid.sections.len()];
+    for column in &grid.columns {
+        for slots in column.chunk_by(|a, b| grid.band[*a] == grid.band[*b]) {
+            let each = slots.iter().map(|slot| size(grid, *slot, direction) + gap(grid, [*slot; 2], direction));
+            let band = &mut bands[grid.band[slots[0]]];
+            *band = f64::max(*band, each.sum());
+        }
+    }
+    let across = bands.iter().map(|height| height + direction.padding() + BETWEEN).sum();
+    (grid.columns.len() as f64 * direction.layer(), across)
+}
+
 fn size(grid: &Grid, slot: usize, direction: Direction) -> f64 {
     match grid.slots[slot] {
         Slot::Node(_) => direction.node().1,

@@ -1,5 +1,6 @@
 use std::{
     convert::Infallible,
+    future::pending,
     sync::atomic::{AtomicBool, AtomicU16, Ordering},
     time::Instant,
 };
@@ -134,4 +135,42 @@ async fn who_reads_no_more_is_let_in_for_a_minute_whoever_else_knocks() {
     assert!(at("token", 600).await.is_err());
     state.store(200, Ordering::Relaxed);
     assert!(at("token", 60).await.is_err());
+}
+
+/// A console waits no longer, so whoever was let in a while ago would see nothing as long as that lasts.
+#[tokio::test]
+async fn who_was_let_in_is_let_in_in_time_while_the_api_server_hangs() {
+    let hung = Arc::new(AtomicBool::new(false));
+    let now_so = Arc::clone(&hung);
+    let answer = move |_: http::Request<Body>| {
+        let hung = now_so.load(Ordering::Relaxed);
+        let user = UserInfo {
+            username: Some("system:serviceaccount:weft-system:weft-console".to_owned()),
+            ..UserInfo::default()
+        };
+        let status = TokenReviewStatus {
+            authenticated: Some(true),
+            audiences: Some(vec![names::READER_AUDIENCE.to_owned()]),
+            user: Some(user),
+            error: None,
+        };
+        let review = TokenReview { status: Some(status), ..TokenReview::default() };
+        let body = Body::from(serde_json::to_vec(&review).unwrap());
+        async move {
+            if hung {
+                pending::<()>().await;
+            }
+            Ok::<_, Infallible>(http::Response::builder().status(201).body(body).unwrap())
+        }
+    };
+    let client = Client::new(tower::service_fn(answer), "default");
+    let Readers::Known(tokens) = Readers::of_cluster(client, "weft-system") else { panic!("readers of a cluster") };
+    assert_eq!(tokens.reviews.of("token").await, Ok(()));
+    hung.store(true, Ordering::Relaxed);
+    let later = Instant::now() + TERMS.accepted;
+    // More pages at once than are reviewed at once, as several consoles ask for.
+    let pages: Vec<_> = (0..2 * TERMS.at_once).map(|_| tokens.reviews.of_at("token", later)).collect();
+    let heard = tokio::time::timeout(sync::ANSWER, futures::future::join_all(pages)).await.expect("in time");
+    assert!(heard.iter().all(Result::is_ok), "{heard:?}");
+    assert!(matches!(tokens.reviews.of_at("another", later).await, Err(Refusal::Away(_))));
 }
