@@ -53,7 +53,8 @@ pub fn Configuration() -> impl IntoView {
     let wizard = Memo::new(move |_| app.view.with(|view| WizardKind::named(&view.configuration.wizard)));
     let creating =
         Memo::new(move |_| app.view.with(|view| Some(view.configuration.new.clone()).filter(|kind| !kind.is_empty())));
-    let commands = Signal::derive(move || filters::commands(&app.view.get()));
+    let directory = Memo::new(move |_| app.meta.with(|load| load.part(|meta| meta.directory.clone())));
+    let commands = Signal::derive(move || directory.with(|directory| filters::commands(&app.view.get(), directory)));
     view! {
         <div class="room split" class:with-detail=move || selected.get().is_some() || creating.with(Option::is_some) || wizard.get().is_some()>
             <div class="scroll">
