@@ -120,7 +120,7 @@ where
                 <div class="partial" role="status" data-testid="old">
                     <Glyph icon=Icon::Alert />
                     <span>
-                        <strong>{format!("What you see is from {}. ", browser::clock(at_ms))}</strong>
+                        <strong>{format!("What you see is from {}. ", browser::zoned(at_ms))}</strong>
                         {problem.title}
                         " "
                         {problem.detail}

@@ -177,7 +177,7 @@ fn Chips() -> impl IntoView {
             chip(tag, Box::new(move || app.change(|view| view.traces.tags.retain(|known| *known != gone))))
         });
         let cell = cell.get().map(|cell| {
-            let (from, to) = (browser::clock(cell.from_ms as f64), browser::clock(cell.to_ms as f64));
+            let (from, to) = (browser::clock(cell.from_ms as f64), browser::zoned(cell.to_ms as f64));
             let words = format!("{from} – {to}, {} – {}", format::micros(cell.min_us), format::micros(cell.max_us));
             chip(words, Box::new(move || app.change(|view| view.traces.cell = None)))
         });

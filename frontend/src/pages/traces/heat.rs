@@ -93,7 +93,7 @@ fn Picture(heat: Heat) -> impl IntoView {
                 format::plural(cell.traces, "trace", "traces"),
                 cell.errors,
                 browser::clock(place.from_ms as f64),
-                browser::clock(place.to_ms as f64),
+                browser::zoned(place.to_ms as f64),
                 format::micros(place.min_us),
                 format::micros(place.max_us),
             );
