@@ -6,6 +6,7 @@ use weft_model::graph::Health;
 use super::{
     person::PersonMenu,
     scope::Scope,
+    search::Search,
     shape::{Glyph, HealthShape},
     token::{self, Badge},
 };
@@ -40,6 +41,7 @@ pub fn Topbar() -> impl IntoView {
             <Windows />
             <Freshness />
             <span class="spring"></span>
+            <Search />
             <Encryption />
             <Findings />
             <Badge />

@@ -14,6 +14,7 @@ pub mod wizard;
 use leptos::prelude::*;
 use weft_model::{Diagnostic, ObjectRef, wizard::WizardKind};
 
+pub use crate::objects::key;
 use crate::{
     components::{
         copy::{Commands, CopyLink},
@@ -29,11 +30,6 @@ use detail::Detail;
 pub use panel::keep_editing;
 use table::Table;
 use wizard::WizardPanel;
-
-/// An object in the address.
-pub fn key(object: &ObjectRef) -> String {
-    [&object.api_version, &object.kind, &object.namespace, &object.name].map(String::as_str).join("~")
-}
 
 /// The object that [`key`] names.
 fn object(key: &str) -> Option<ObjectRef> {
@@ -64,9 +60,8 @@ pub fn Configuration() -> impl IntoView {
                         <Glyph icon=Icon::Search />
                         <input
                             type="search"
-                            data-search=""
                             data-testid="config-filter"
-                            placeholder="Kind, name or finding (/)"
+                            placeholder="Kind, name or finding"
                             aria-label="Filter configuration"
                             prop:value=move || app.view.with(|view| view.find.clone())
                             on:input:target=move |event| {

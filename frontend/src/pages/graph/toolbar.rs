@@ -48,7 +48,7 @@ pub fn Toolbar() -> impl IntoView {
             <Finder
                 name="find"
                 label="Find"
-                placeholder="Find: name, p95 > 1s (/)"
+                placeholder="Find: name, p95 > 1s"
                 icon=Icon::Search
                 text=text(|view| &view.find)
                 set=Callback::new(move |text| app.change(|view| view.find = text))

@@ -66,10 +66,9 @@ pub fn Filters() -> impl IntoView {
             <Glyph icon=Icon::Search />
             <input
                 type="search"
-                data-search=""
                 data-testid="trace-workload"
                 list="workloads"
-                placeholder="Workload (/)"
+                placeholder="Workload"
                 title="namespace/name of a workload that took part"
                 aria-label="Workload"
                 prop:value=move || app.view.with(|view| view.workload.clone())

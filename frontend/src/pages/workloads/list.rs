@@ -96,9 +96,8 @@ pub fn Lists() -> impl IntoView {
                 <Glyph icon=Icon::Search />
                 <input
                     type="search"
-                    data-search=""
                     data-testid="inventory-filter"
-                    placeholder="Name, version or state (/)"
+                    placeholder="Name, version or state"
                     aria-label="Filter"
                     prop:value=move || app.view.with(|view| view.find.clone())
                     on:input:target=move |event| {

@@ -74,8 +74,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                 <label class="search">
                     <input
                         type="search"
-                        data-search=""
-                        placeholder="Text of a line (/)"
+                        placeholder="Text of a line"
                         aria-label="Filter lines"
                         prop:value=move || app.view.with(|view| view.find.clone())
                         on:input:target=move |event| {

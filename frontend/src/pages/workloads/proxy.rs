@@ -112,7 +112,7 @@ fn One(place: String) -> impl IntoView {
                         }).collect_view()}
                     </div>
                     <label class="search">
-                        <input type="search" data-search="" placeholder="Text of a row (/)" aria-label="Filter rows"
+                        <input type="search" placeholder="Text of a row" aria-label="Filter rows"
                             prop:value=move || find.get() on:input:target=move |event| find.set(event.target().value()) />
                     </label>
                 </div>
