@@ -60,9 +60,13 @@ pub fn Search() -> impl IntoView {
         if all > SHOWN {
             return Some(format!("{SHOWN} of {} that fit: go on typing.", format::count(all as u64)));
         }
+        let unread = app.graph.with(|load| load.value.is_none()) || app.config.with(|load| load.value.is_none());
         let missing = match services.with(|load| load.error.as_ref().map(|problem| problem.title.clone())) {
-            _ if asking.get() => "Services are still being read.".to_owned(),
+            _ if unread || asking.get() => "Not everything is read yet.".to_owned(),
             Some(why) => format!("Services are not among it: {why}"),
+            None if all == 0 && app.view.with(|view| !view.namespaces.is_empty()) => {
+                "Workloads without a service are known of the chosen namespaces alone.".to_owned()
+            }
             None => String::new(),
         };
         match all {
