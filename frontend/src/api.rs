@@ -25,7 +25,10 @@ pub use self::{
     traces::{heat, trace, trace_address, trace_names, traces},
     wire::{Answer, Tagged, give_token, refusal, when_session_ends},
 };
-use crate::location::{View, encode};
+use crate::{
+    command::LOG_LINES,
+    location::{View, encode},
+};
 
 const ROOT: &str = "/api/v1";
 /// Rows of one page of a list, and pages of one list, that are asked for at most.
@@ -183,7 +186,8 @@ pub async fn charts(subject: Subject, place: &str, window_s: u64, outgoing: bool
 
 /// What its instances wrote last.
 pub async fn logs(subject: Subject, place: &str, instance: &str) -> Answer<Logs> {
-    get(&format!("/{}/{}/logs?lines=150&instance={}", subject.slug(), encode(place), encode(instance))).await
+    let (slug, place, instance) = (subject.slug(), encode(place), encode(instance));
+    get(&format!("/{slug}/{place}/logs?lines={LOG_LINES}&instance={instance}")).await
 }
 
 /// The proxy of one instance, `namespace/name`.

@@ -23,7 +23,13 @@ pub fn clock(ms: f64) -> String {
     written(ms, &[("hour", "2-digit"), ("minute", "2-digit"), ("second", "2-digit")])
 }
 
-/// The same to the minute; with the day when that is not today.
+/// The same with the zone's name, where it is not clear from what stands beside it.
+pub fn zoned(ms: f64) -> String {
+    let zone = ("timeZoneName", "short");
+    written(ms, &[("hour", "2-digit"), ("minute", "2-digit"), ("second", "2-digit"), zone])
+}
+
+/// Time of day to the minute; with the day when that is not today.
 pub fn minute(ms: f64) -> String {
     let day = |ms: f64| written(ms, &[("dateStyle", "short")]);
     let time = [("hour", "2-digit"), ("minute", "2-digit")];
@@ -33,9 +39,9 @@ pub fn minute(ms: f64) -> String {
     written(ms, &[("day", "numeric"), ("month", "short"), time[0], time[1]])
 }
 
-/// Date and time, for tooltips.
+/// Date, time and the zone's name, for tooltips.
 pub fn moment(ms: f64) -> String {
-    written(ms, &[("dateStyle", "medium"), ("timeStyle", "medium")])
+    written(ms, &[("dateStyle", "medium"), ("timeStyle", "long")])
 }
 
 /// A moment written as RFC 3339, in milliseconds since the Unix epoch.

@@ -121,6 +121,22 @@ pub fn past(object: &ObjectRef, route_index: usize, window_s: u64) -> [Named; 2]
     [line("--course").window(window_s).named(), history]
 }
 
+/// Lines of each log that the page asks for.
+pub const LOG_LINES: u64 = 150;
+
+/// What the instances of a workload wrote last, or one of them. The command knows workloads alone.
+pub fn logs(subject: Subject, place: &str, instance: &str) -> Option<Named> {
+    let line = || Line::new("logs").word(place).flag("--pod", instance).number("--lines", Some(LOG_LINES)).named();
+    (subject == Subject::Workload).then(line)
+}
+
+/// What checks the files that the page shows. Where these are not known, or the objects are a cluster's, the reader puts in
+/// where theirs are.
+pub fn lint(directory: &str) -> Named {
+    let place = if directory.is_empty() { "DIRECTORY".to_owned() } else { quoted(directory) };
+    ("findings with weft".to_owned(), format!("weft lint {place}"))
+}
+
 /// A search for traces.
 pub fn traces(query: &TraceQuery) -> Named {
     let millis = |micros: u64| (micros as f64 / 1000.0).to_string();
@@ -194,6 +210,15 @@ mod tests {
         let [course, history] = past(&one, 1, 900);
         assert_eq!(of(course), "weft console canaries shop/in --route 1 --course --window 15m");
         assert_eq!(of(history), "weft console canaries shop/in --route 1 --history");
+        let logs = |subject, instance: &str| logs(subject, "shop/cart", instance).map(of);
+        assert_eq!(logs(Subject::Workload, "").as_deref(), Some("weft console logs shop/cart --lines 150"));
+        assert_eq!(
+            logs(Subject::Workload, "cart-7").as_deref(),
+            Some("weft console logs shop/cart --pod cart-7 --lines 150")
+        );
+        assert_eq!(logs(Subject::Service, ""), None);
+        assert_eq!(lint("").1, "weft lint DIRECTORY");
+        assert_eq!(lint("/srv/mesh").1, "weft lint /srv/mesh");
         assert_eq!(of(trace("ab12")), "weft console trace ab12");
         assert_eq!(of(mesh()), "weft console mesh");
         let query = TraceQuery {
@@ -216,6 +241,7 @@ mod tests {
         let hostile = TraceQuery { operation: "GET /; rm -rf ~ '$(id)'".into(), ..TraceQuery::default() };
         let command = traces(&hostile).1;
         assert!(command.ends_with(r"--operation 'GET /; rm -rf ~ '\''$(id)'\'''"), "{command}");
+        assert_eq!(lint("/srv/it's; reboot").1, r"weft lint '/srv/it'\''s; reboot'");
         assert_eq!((quoted(""), quoted("a b")), ("''".to_owned(), "'a b'".to_owned()));
     }
 

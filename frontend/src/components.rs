@@ -11,6 +11,7 @@ pub mod person;
 pub mod placeholder;
 pub mod rail;
 pub mod scope;
+pub mod search;
 pub mod session;
 pub mod shape;
 pub mod toasts;

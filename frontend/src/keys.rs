@@ -23,7 +23,7 @@ pub const HELP: [(&str, &str); 19] = [
     ("g t", "Traces"),
     ("g m", "Mesh"),
     ("g a", "Audit"),
-    ("/", "Search or filter in this room"),
+    ("/", "Search everything by name"),
     (".", "Pause or go on"),
     ("+  −", "Zoom the graph"),
     ("0", "Fit the graph"),
@@ -85,7 +85,7 @@ pub fn listen(app: App, zoom: WriteSignal<Option<Zoom>>) {
                 leader.set_value(browser::now());
                 true
             }
-            "/" => browser::find("[data-search]").is_some_and(|field| field.focus().is_ok()),
+            "/" => browser::find("#search").is_some_and(|field| field.focus().is_ok()),
             "." => {
                 pause(app);
                 true

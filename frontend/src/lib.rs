@@ -16,6 +16,7 @@ pub mod objects;
 pub mod patience;
 pub mod proof;
 pub mod queries;
+pub mod search;
 pub mod sign_in;
 pub mod sources;
 pub mod traces;

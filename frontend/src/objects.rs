@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weft_model::{Severity, config::ConfigRow};
+use weft_model::{ObjectRef, Severity, config::ConfigRow};
 
 /// What a list is narrowed to; what is empty narrows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,11 @@ pub struct Filter {
     pub severity: String,
     /// Only what this one keeps.
     pub owner: String,
+}
+
+/// An object in the address.
+pub fn key(object: &ObjectRef) -> String {
+    [&object.api_version, &object.kind, &object.namespace, &object.name].map(String::as_str).join("~")
 }
 
 /// Who keeps an object as it is: the tool that left its marks, else the file that it stands in, else whoever applied it.
@@ -75,8 +80,6 @@ pub fn tally<'a>(
 
 #[cfg(test)]
 mod tests {
-    use weft_model::ObjectRef;
-
     use super::*;
 
     fn row(kind: &str, name: &str, owner: Option<&str>, file: Option<&str>) -> ConfigRow {

@@ -11,18 +11,10 @@ use crate::{
 /// How often, in milliseconds.
 const EVERY_MS: f64 = 5_000.0;
 
-/// Asks `ask` about `key` now, whenever it changes, and every five seconds unless the page is paused.
-pub fn poll<K, T, F>(
-    key: Memo<K>,
-    ask: impl Fn(K) -> F + Copy + Send + Sync + 'static,
-) -> (RwSignal<Load<T>>, Callback<()>)
-where
-    K: Clone + PartialEq + Send + Sync + 'static,
-    T: Send + Sync + 'static,
-    F: Future<Output = Answer<T>> + 'static,
-{
+/// Every five seconds, unless the page is paused: what most answers are asked for again by.
+pub fn regularly() -> impl Fn() + 'static {
     let tick = every(EVERY_MS);
-    follow(key, move || _ = tick.get(), ask)
+    move || _ = tick.get()
 }
 
 /// Changes every so many milliseconds, unless the page is paused.
@@ -36,7 +28,7 @@ pub fn every(ms: f64) -> Memo<u64> {
 
 /// Asks `ask` about `key` now, whenever it changes, and whenever what `again` reads does. What was known of another key is
 /// forgotten at once; an error keeps what was known of this one. What is refused is asked again less often, or not at all.
-pub fn follow<K, T, F>(
+pub fn poll<K, T, F>(
     key: Memo<K>,
     again: impl Fn() + 'static,
     ask: impl Fn(K) -> F + Copy + Send + Sync + 'static,

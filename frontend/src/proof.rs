@@ -49,7 +49,8 @@ impl Proof {
             }
             Self::Link => {
                 "Sign in at the terminal once, with the next link: it stands in the file that the start of the \
-                           mesh named. curl would need a token, and this console takes none."
+                           mesh named. There are no commands with curl: who came with a link is known by the cookie of \
+                           a session alone, and weft keeps that of its own."
                     .to_owned()
             }
             Self::Proxy => "Who asks from a terminal has to come through the proxy that signed you in; it says how \
@@ -123,7 +124,12 @@ mod tests {
                 "sum(rate(istio_requests_total[1m]))",
             ]
         );
-        assert!(proof.note().contains("the next link") && proof.note().contains("takes none"), "{}", proof.note());
+        assert!(
+            proof.note().contains("the next link") && proof.note().contains("the cookie of a session"),
+            "{}",
+            proof.note()
+        );
+        assert!(!proof.note().contains("token"), "no token is of any use: {}", proof.note());
         let form = [("a form".to_owned(), "curl -s $CONSOLE/api/v1/wizards/faults -d '{}'".to_owned())];
         assert_eq!(lines(&proof, &form), Vec::<String>::new());
     }

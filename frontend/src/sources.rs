@@ -1,7 +1,10 @@
 //! What the page says of its own sources when they are silent: nobody who was not asked has failed to answer, and what
 //! is not known is not nothing.
 
-use weft_model::{config::Dependency, graph::Sources};
+use weft_model::{
+    config::{Dependency, Problem},
+    graph::Sources,
+};
 
 /// Whether the console was told where it is; what was not asked has not failed to answer.
 pub fn is_configured(dependency: &Dependency) -> bool {
@@ -33,6 +36,12 @@ pub fn told(sources: &Sources, said: bool) -> Option<(String, String)> {
 /// Whether all that was asked was answered.
 pub fn is_whole(sources: &Sources) -> bool {
     sources.problem.is_none() && sources.answered >= sources.asked
+}
+
+/// Whether the reader may not see what was asked for: the console answered, so nothing failed. Not everything that it
+/// forbids (403) is a matter of rights.
+pub fn lacks_rights(problem: &Problem) -> bool {
+    matches!(problem.kind.as_str(), "no-rights" | "forbidden")
 }
 
 /// What stands where a chart has no figures: nothing was counted, or nobody could say.
@@ -80,6 +89,21 @@ mod tests {
         let away = Sources { asked: 5, problem: Some("connection refused".into()), ..Sources::default() };
         assert!(without_figures(&away).starts_with("Not known"));
         assert!(without_figures(&Sources { answered: 4, ..answered }).starts_with("Not known"), "the one may be its");
+    }
+
+    #[test]
+    fn what_is_not_the_readers_to_see_has_not_failed() {
+        let problem = |kind: &str, status| Problem {
+            kind: kind.into(),
+            title: String::new(),
+            detail: String::new(),
+            status,
+            patch: None,
+        };
+        assert!(lacks_rights(&problem("no-rights", 403)) && lacks_rights(&problem("forbidden", 403)));
+        for (kind, status) in [("cross-site", 403), ("bad-token", 401), ("not-found", 404), ("storage", 503)] {
+            assert!(!lacks_rights(&problem(kind, status)), "{kind}");
+        }
     }
 
     #[test]

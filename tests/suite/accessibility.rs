@@ -98,6 +98,11 @@ async fn audit(dark: bool) {
         all.push_str(&findings(&browser, name).await);
         // Menus and the list of keys lie over a page.
         if name == "graph" {
+            browser.script("document.querySelector('#search').focus()").await;
+            type_key(&browser, "order").await;
+            browser.wait_for("[data-testid=search-option]").await;
+            all.push_str(&findings(&browser, "what the search found").await);
+            type_key(&browser, "\u{e00c}").await;
             browser.script("document.querySelectorAll('details.menu').forEach(menu => menu.open = true)").await;
             settled(&browser, "the menus").await;
             all.push_str(&findings(&browser, "the graph's menus").await);

@@ -350,7 +350,11 @@ async fn views_panel_charts_and_saved_views() {
     browser.open(&format!("{console}/#/graph?list=1")).await;
     browser.wait_for("[data-testid=replay]").await.click().await.unwrap();
     let moment = "[data-testid=replay-moment]";
-    let opened = browser.text_where("a moment", moment, SOON, |text| !text.is_empty()).await;
+    let zone = "return new Intl.DateTimeFormat([], { timeZoneName: 'short' }).formatToParts(new Date())
+        .find(part => part.type === 'timeZoneName').value";
+    let zone = browser.script(zone).await.as_str().unwrap_or_default().to_owned();
+    assert!(!zone.is_empty());
+    let opened = browser.text_where("a moment, and its zone", moment, SOON, |text| text.contains(&zone)).await;
     browser.wait_for("[data-testid=replay-bar] [aria-label=\"One step back\"]").await.click().await.unwrap();
     browser.text_where("a step before", moment, SOON, |text| text != opened).await;
     assert!(fragment(&browser).await.contains("at="), "{}", fragment(&browser).await);

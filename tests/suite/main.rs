@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accessibility;
+mod bars;
 mod canary;
 mod chapter;
 mod cli;
@@ -17,6 +18,7 @@ mod kubernetes;
 mod lint;
 mod protocols;
 mod resilience;
+mod search;
 mod sign_in;
 mod states;
 mod traces;

@@ -19,11 +19,16 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// From now on the console refuses what has `path` in its address, until [`heal`].
 async fn fail(browser: &Browser, path: &str) {
-    let script = "const [path] = arguments; window.__fetch ??= window.fetch;
-        const problem = { type: 'storage', title: 'It cannot be read.', detail: 'Look at the log.', status: 503 };
-        const refused = () => Promise.resolve(new Response(JSON.stringify(problem), { status: 503 }));
+    refuse(browser, path, "storage", 503).await;
+}
+
+/// The same with a code and a status.
+async fn refuse(browser: &Browser, path: &str, code: &str, status: u16) {
+    let script = "const [path, type, status] = arguments; window.__fetch ??= window.fetch;
+        const problem = { type, title: 'It cannot be read.', detail: 'Look at the log.', status };
+        const refused = () => Promise.resolve(new Response(JSON.stringify(problem), { status }));
         window.fetch = (url, init) => String(url).includes(path) ? refused() : window.__fetch.call(window, url, init)";
-    browser.page.execute(script, vec![json!(path)]).await.unwrap();
+    browser.page.execute(script, vec![json!(path), json!(code), json!(status)]).await.unwrap();
 }
 
 /// The console answers again.
@@ -110,6 +115,28 @@ async fn nothing_is_told_from_not_there() {
     browser.click(&format!("{missing} button")).await;
     gone(&browser, missing).await;
     assert!(!browser.fragment().await.contains("select="), "{}", browser.fragment().await);
+    browser.close().await;
+}
+
+/// What somebody may not see has not failed, and is there as soon as they may and look again.
+#[tokio::test]
+async fn what_is_not_the_readers_to_see_is_no_failure() {
+    let demo = Demo::start(&["--rate=20"]);
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&format!("{}/#/audit", demo.text("/console"))).await;
+    browser.wait_for("[data-testid=live][data-state=live]").await;
+    refuse(&browser, "/api/v1/mesh", "no-rights", 403).await;
+    browser.script("location.hash = '#/mesh'").await;
+    let denied = "[data-testid=no-rights]";
+    browser
+        .text_where("what it is, and whom to ask", denied, SOON, |text| {
+            text.contains("It cannot be read.") && text.contains("Look at the log.")
+        })
+        .await;
+    gone(&browser, "[data-testid=failure]").await;
+    heal_and_press(&browser, &format!("{denied} [data-testid=look-again]")).await;
+    browser.wait_for("[data-testid=mesh-proxy]").await;
+    gone(&browser, denied).await;
     browser.close().await;
 }
 

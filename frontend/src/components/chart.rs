@@ -77,7 +77,12 @@ fn drawn(chart: &Chart, times: &[u64]) -> impl IntoView + use<> {
         .iter()
         .filter_map(|line| Some(format!("{} now {}", line.name, chart::value(chart::newest(line)?, &line.unit))));
     let words = format!("{}: {}", chart.title, said.collect::<Vec<_>>().join(", "));
-    let clock = |at: Option<&u64>| at.map(|at| browser::clock(*at as f64)).unwrap_or_default();
+    let end = |at: Option<&u64>| {
+        at.map(|at| {
+            let at = *at as f64;
+            view! { <span title=browser::moment(at)>{browser::clock(at)}</span> }
+        })
+    };
     let paths = chart.lines.iter().enumerate().map(|(index, line)| {
         let class = format!("series series-{index}");
         view! { <path class=class d=chart::path(&line.values, top) /> }
@@ -98,7 +103,7 @@ fn drawn(chart: &Chart, times: &[u64]) -> impl IntoView + use<> {
             <path class="grid-line" d=format!("M0 {0}H{1}M0 {2}H{1}M0 .5H{1}", SIZE.1 - 0.5, SIZE.0, SIZE.1 / 2.0) />
             {paths.collect_view()}
         </svg>
-        <p class="chart-axis quiet"><span>{clock(times.first())}</span><span>{clock(times.last())}</span></p>
+        <p class="chart-axis quiet">{end(times.first())}{end(times.last())}</p>
         <ul class="keys-of-lines">{legend.collect_view()}</ul>
         {(more > 0).then(|| view! { <p class="quiet">{format!("{more} smaller ones are left out.")}</p> })}
     }
@@ -111,7 +116,7 @@ fn table(chart: &Chart, times: &[u64]) -> impl IntoView + use<> {
             let value = line.values.get(index).copied().flatten();
             view! { <td class="numeral">{value.map_or_else(|| "–".to_owned(), |value| chart::value(value, &line.unit))}</td> }
         });
-        view! { <tr><th scope="row">{browser::clock(*at as f64)}</th>{cells.collect_view()}</tr> }
+        view! { <tr><th scope="row" title=browser::moment(*at as f64)>{browser::clock(*at as f64)}</th>{cells.collect_view()}</tr> }
     });
     let heads =
         chart.lines.iter().map(|line| view! { <th scope="col" class="numeral">{format::middle(&line.name, 24)}</th> });

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     browser,
     icons::Icon,
-    sources::told,
+    sources::{lacks_rights, told},
     state::{Link, Load, app},
 };
 
@@ -36,9 +36,12 @@ pub fn Empty(#[prop(into)] title: Signal<String>, #[prop(optional)] children: Op
     }
 }
 
-/// Something failed: what, why, what to do, again.
+/// Something failed: what, why, what to do, again. That the reader may not see it is nothing that failed.
 #[component]
 pub fn Failure(problem: Problem, retry: Callback<()>) -> impl IntoView {
+    if lacks_rights(&problem) {
+        return view! { <NoRights problem retry /> }.into_any();
+    }
     let code = if problem.status > 0 { format!("{} ({})", problem.kind, problem.status) } else { problem.kind.clone() };
     let copied = format!("{code}: {} {}", problem.title, problem.detail);
     view! {
@@ -53,6 +56,25 @@ pub fn Failure(problem: Problem, retry: Callback<()>) -> impl IntoView {
                     <CopyButton text=copied title="Copy the error" />
                 </p>
             </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The reader may not see it: whose it is, and how to get there. Rights that are given later are not noticed by themselves.
+#[component]
+fn NoRights(problem: Problem, retry: Callback<()>) -> impl IntoView {
+    let Problem { kind, title, detail, .. } = problem;
+    let copied = format!("{kind}: {title} {detail}");
+    view! {
+        <div data-testid="no-rights" data-kind=kind role="status">
+            <Empty title=Signal::stored(title)>
+                <p>{detail}</p>
+                <p>
+                    <button class="button" data-testid="look-again" on:click=move |_| retry.run(())>"Look again"</button>
+                    <CopyButton text=copied title="Copy what was refused" />
+                </p>
+            </Empty>
         </div>
     }
 }
@@ -98,7 +120,7 @@ where
                 <div class="partial" role="status" data-testid="old">
                     <Glyph icon=Icon::Alert />
                     <span>
-                        <strong>{format!("What you see is from {}. ", browser::clock(at_ms))}</strong>
+                        <strong>{format!("What you see is from {}. ", browser::zoned(at_ms))}</strong>
                         {problem.title}
                         " "
                         {problem.detail}

@@ -6,6 +6,7 @@ use weft_model::graph::Health;
 use super::{
     person::PersonMenu,
     scope::Scope,
+    search::Search,
     shape::{Glyph, HealthShape},
     token::{self, Badge},
 };
@@ -40,6 +41,7 @@ pub fn Topbar() -> impl IntoView {
             <Windows />
             <Freshness />
             <span class="spring"></span>
+            <Search />
             <Encryption />
             <Findings />
             <Badge />
@@ -112,8 +114,10 @@ fn Freshness() -> impl IntoView {
         _ => ("waiting", "Connecting".to_owned()),
     };
     let title = move || match (app.paused.get(), age()) {
-        _ if past.get().is_some() => "Back to live".to_owned(),
-        (Some(_), _) => "Go on (.)".to_owned(),
+        _ if past.get().is_some() => {
+            format!("{}. Back to live", browser::moment(past.get().unwrap_or_default() as f64))
+        }
+        (Some(since), _) => format!("Since {}. Go on (.)", browser::moment(since)),
         (None, Some(age)) => format!("Last data {}. Pause (.)", format::ago(age)),
         (None, None) => "Pause (.)".to_owned(),
     };

@@ -62,10 +62,9 @@ pub fn Audit() -> impl IntoView {
                         <Glyph icon=Icon::Search />
                         <input
                             type="search"
-                            data-search=""
                             data-testid="audit-who"
                             list="people"
-                            placeholder="Who, address (/)"
+                            placeholder="Who, address"
                             aria-label="Person or address"
                             prop:value=move || app.view.with(|view| view.find.clone())
                             on:change:target=move |event| {

@@ -70,8 +70,7 @@ pub fn Canaries() -> impl IntoView {
                         <Glyph icon=Icon::Search />
                         <input
                             type="search"
-                            data-search=""
-                            placeholder="Filter by name (/)"
+                            placeholder="Filter by name"
                             aria-label="Filter canaries"
                             prop:value=move || app.view.with(|view| view.find.clone())
                             on:input:target=move |event| {

@@ -14,6 +14,7 @@ pub mod wizard;
 use leptos::prelude::*;
 use weft_model::{Diagnostic, ObjectRef, wizard::WizardKind};
 
+pub use crate::objects::key;
 use crate::{
     components::{
         copy::{Commands, CopyLink},
@@ -29,11 +30,6 @@ use detail::Detail;
 pub use panel::keep_editing;
 use table::Table;
 use wizard::WizardPanel;
-
-/// An object in the address.
-pub fn key(object: &ObjectRef) -> String {
-    [&object.api_version, &object.kind, &object.namespace, &object.name].map(String::as_str).join("~")
-}
 
 /// The object that [`key`] names.
 fn object(key: &str) -> Option<ObjectRef> {
@@ -53,7 +49,8 @@ pub fn Configuration() -> impl IntoView {
     let wizard = Memo::new(move |_| app.view.with(|view| WizardKind::named(&view.configuration.wizard)));
     let creating =
         Memo::new(move |_| app.view.with(|view| Some(view.configuration.new.clone()).filter(|kind| !kind.is_empty())));
-    let commands = Signal::derive(move || filters::commands(&app.view.get()));
+    let directory = Memo::new(move |_| app.meta.with(|load| load.part(|meta| meta.directory.clone())));
+    let commands = Signal::derive(move || directory.with(|directory| filters::commands(&app.view.get(), directory)));
     view! {
         <div class="room split" class:with-detail=move || selected.get().is_some() || creating.with(Option::is_some) || wizard.get().is_some()>
             <div class="scroll">
@@ -63,9 +60,8 @@ pub fn Configuration() -> impl IntoView {
                         <Glyph icon=Icon::Search />
                         <input
                             type="search"
-                            data-search=""
                             data-testid="config-filter"
-                            placeholder="Kind, name or finding (/)"
+                            placeholder="Kind, name or finding"
                             aria-label="Filter configuration"
                             prop:value=move || app.view.with(|view| view.find.clone())
                             on:input:target=move |event| {

@@ -15,7 +15,7 @@ use crate::{
     format,
     location::{Room, View},
     pages::workloads::parts::Sync,
-    poll::poll,
+    poll::{poll, regularly},
     sources::{in_step, is_configured},
     state::app,
     words,
@@ -29,7 +29,7 @@ const FIRST_PROXIES: usize = 100;
 pub fn Mesh() -> impl IntoView {
     let app = app();
     let key = Memo::new(|_| ());
-    let (load, retry) = poll(key, |()| api::mesh());
+    let (load, retry) = poll(key, regularly(), |()| api::mesh());
     let commands = Signal::derive(move || {
         let others = load.with(|load| load.part(|one| one.commands.clone()));
         std::iter::once(command::mesh()).chain(others).collect::<Vec<_>>()

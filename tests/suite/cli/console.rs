@@ -173,7 +173,9 @@ async fn what_the_page_offers_somebody_with_a_link_runs_at_a_terminal() {
     // The cards' own commands stand before these.
     let note = ".scroll > .commands [data-testid=command-note]";
     browser
-        .text_where("what else it takes", note, SOON, |text| text.contains("takes none") && text.contains("next link"))
+        .text_where("what else it takes", note, SOON, |text| {
+            text.contains("next link") && text.contains("the cookie of a session")
+        })
         .await;
     let script = "return [...document.querySelectorAll('.scroll > .commands pre')].map(line => line.textContent)";
     let lines: Vec<String> = serde_json::from_value(browser.script(script).await).unwrap();

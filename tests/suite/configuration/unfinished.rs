@@ -16,7 +16,7 @@ async fn unfinished_edits_are_kept_and_asked_about() {
     browser.open(&url(&demo, "")).await;
     let opened = row("VirtualService", "order-service");
     let button = browser.wait_for(&format!("{opened} [data-row]")).await;
-    browser.script("document.querySelector('[data-search]').focus()").await;
+    browser.script("document.querySelector('[data-testid=config-filter]').focus()").await;
     button.send_keys("\u{e007}").await.unwrap();
     let focus = "return document.activeElement?.id || document.activeElement?.closest('tr')?.dataset.name";
     until("the heading has the focus", SOON, || async {

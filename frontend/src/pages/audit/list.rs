@@ -2,10 +2,7 @@
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
-use weft_model::{
-    audit::{AuditEntry, AuditList},
-    config::Problem,
-};
+use weft_model::audit::{AuditEntry, AuditList};
 
 use super::query;
 use crate::{
@@ -149,9 +146,7 @@ pub fn List(
         format!("{}, the oldest last.", format::plural(number, "entry", "entries"))
     };
     view! {
-        {move || load.with(|load| load.error.clone()).map(|problem| {
-            if problem.status == 403 { denial(problem).into_any() } else { view! { <Failure problem retry /> }.into_any() }
-        })}
+        {move || load.with(|load| load.error.clone()).map(|problem| view! { <Failure problem retry /> })}
         <Show when=move || missing.get()>
             <p class="partial" role="status" data-testid="audit-missing">
                 <strong>"The entry that this link names is not in this list. "</strong>
@@ -210,18 +205,6 @@ pub fn List(
         <Show when=move || !denied.get()>
             <Commands commands=commands />
         </Show>
-    }
-}
-
-/// That the reader may not see it is nothing that failed.
-fn denial(problem: Problem) -> impl IntoView {
-    let Problem { title, detail, .. } = problem;
-    view! {
-        <div data-testid="no-rights">
-            <Empty title=Signal::derive(move || title.clone())>
-                <p>{detail}</p>
-            </Empty>
-        </div>
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         placeholder::{Failure, Old, Partial, Skeleton},
     },
     format,
-    poll::poll,
+    poll::{poll, regularly},
 };
 
 /// Times that can be looked at, in seconds.
@@ -34,7 +34,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
         (object, index, window.get())
     });
     let (load, retry) =
-        poll(key, |(object, index, window_s)| async move { api::course(&object, index, window_s).await });
+        poll(key, regularly(), |(object, index, window_s)| async move { api::course(&object, index, window_s).await });
     Effect::new(move |_| course.set(load.with(|load| load.value.clone())));
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
     let counted =

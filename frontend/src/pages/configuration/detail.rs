@@ -60,9 +60,11 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
     panel::follow(heading);
     let commands = Signal::derive(move || {
         load.with(|load| {
-            let all = |object: &ConfigObject| {
+            let all = |object: &ConfigObject| -> Vec<_> {
                 let kubectl = ("the same with kubectl".to_owned(), object.command.clone());
-                vec![command::object(&object.row.object), kubectl]
+                let directory = app.meta.with(|load| load.part(|meta| meta.directory.clone()));
+                let lint = (!directory.is_empty()).then(|| command::lint(&directory));
+                [command::object(&object.row.object), kubectl].into_iter().chain(lint).collect()
             };
             load.value.as_deref().map(all).unwrap_or_default()
         })

@@ -121,8 +121,8 @@ fn Choose(
     }
 }
 
-/// Commands that list the same.
-pub fn commands(view: &View) -> Vec<(String, String)> {
+/// Commands that list the same; the files are in `directory`, if that is known.
+pub fn commands(view: &View, directory: &str) -> Vec<(String, String)> {
     let kinds = "virtualservices,destinationrules,gateways,serviceentries,sidecars,workloadentries,\
                  peerauthentications,authorizationpolicies,requestauthentications";
     let kind = &view.configuration.kind;
@@ -134,7 +134,7 @@ pub fn commands(view: &View) -> Vec<(String, String)> {
     vec![
         command::config(view),
         ("the same with kubectl".to_owned(), format!("kubectl get {kind} {place}")),
-        ("findings with weft".to_owned(), "weft lint DIRECTORY".to_owned()),
+        command::lint(directory),
         curl("/api/v1/config"),
     ]
 }

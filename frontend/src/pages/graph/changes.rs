@@ -9,7 +9,7 @@ use crate::{
     components::{placeholder::Old, shape::Glyph},
     format,
     location::{Room, View},
-    poll::{every, follow},
+    poll::{every, poll},
     queries::AuditQuery,
     state::app,
     words,
@@ -38,7 +38,7 @@ fn Changed(about: String) -> impl IntoView {
     // What was changed here changes the configuration; the rest is that changes grow old and leave the window.
     let (slowly, config) = (every(EVERY_MS), Memo::new(move |_| app.config.with(|load| load.at_ms)));
     let again = move || _ = (slowly.get(), config.get());
-    let (load, retry) = follow(key, again, |(about, window_s, at_ms)| async move {
+    let (load, retry) = poll(key, again, |(about, window_s, at_ms)| async move {
         let to_ms = (at_ms > 0).then_some(at_ms);
         let from_ms = to_ms.unwrap_or_else(|| browser::now() as u64).saturating_sub(window_s * 1000);
         let limit = Some(SHOWN + 1);

@@ -152,11 +152,11 @@ fn Body(edge: Memo<Option<Edge>>, applied: Applied) -> impl IntoView {
 fn Ends(from: String, to: String) -> impl IntoView {
     let app = app();
     let link = move |words: &'static str, id: String| {
-        let target = format!("node:{id}");
+        let (target, title) = (format!("node:{id}"), id.clone());
         view! {
             <li>
                 <span class="quiet">{words}</span>
-                <button class="link" on:click=move |_| app.change(|view| view.select.clone_from(&target))>{id}</button>
+                <button class="link" title=title on:click=move |_| app.change(|view| view.select.clone_from(&target))>{id}</button>
             </li>
         }
     };

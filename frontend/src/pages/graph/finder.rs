@@ -92,7 +92,6 @@ pub fn Finder(
                     role="combobox"
                     autocomplete="off"
                     spellcheck="false"
-                    data-search=(name == "find").then_some("")
                     data-testid=if name == "find" { "graph-search" } else { "graph-hide" }
                     placeholder=placeholder
                     aria-label=label

@@ -139,7 +139,7 @@ fn Elsewhere(node: Memo<Option<Node>>) -> impl IntoView {
     // The link stays while its times move on.
     let link = move |(nth, name): (usize, String)| {
         let href = move || links.with(|links| links.as_ref()?.get(nth).map(|(_, address)| address.clone()));
-        view! { <a class="button quiet-button" data-testid="node-link" target="_blank" rel="external noopener" href=href>"Open in "{format::middle(&name, 40)}</a> }
+        view! { <a class="button quiet-button" data-testid="node-link" target="_blank" rel="external noopener" href=href>"Open in "{format::middle(&name, 28)}</a> }
     };
     move || names.get().into_iter().enumerate().map(link).collect_view()
 }

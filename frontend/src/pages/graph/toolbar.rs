@@ -48,7 +48,7 @@ pub fn Toolbar() -> impl IntoView {
             <Finder
                 name="find"
                 label="Find"
-                placeholder="Find: name, p95 > 1s (/)"
+                placeholder="Find: name, p95 > 1s"
                 icon=Icon::Search
                 text=text(|view| &view.find)
                 set=Callback::new(move |text| app.change(|view| view.find = text))
@@ -324,7 +324,7 @@ fn Focus() -> impl IntoView {
     view! {
         <Show when=move || !focus.with(String::is_empty)>
             <span class="chip" role="group" aria-label="Focus" data-testid="focus">
-                <span title=move || focus.get()>"Around "<strong>{name}</strong></span>
+                <span class="cut" title=move || focus.get()>"Around "<strong>{name}</strong></span>
                 <button class="icon-button" aria-label="Fewer steps" disabled=move || hops.get() == 1 on:click=move |_| step(-1)>
                     <Glyph icon=Icon::Minus />
                 </button>

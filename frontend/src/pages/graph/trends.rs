@@ -11,7 +11,7 @@ use crate::{
     },
     format,
     graph::trend,
-    poll::poll,
+    poll::{poll, regularly},
     sources::without_figures,
     state::app,
 };
@@ -28,7 +28,11 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
         (id.clone(), window_s.max(SHORTEST_S), at_ms)
     });
     let (load, retry) =
-        poll(key, move |(id, window_s, at_ms)| async move { api::series(&id, call, window_s, at_ms).await });
+        poll(
+            key,
+            regularly(),
+            move |(id, window_s, at_ms)| async move { api::series(&id, call, window_s, at_ms).await },
+        );
     let charts = Memo::new(move |_| load.with(|load| load.part(|answer| trend::charts(answer, call))));
     let times = Signal::derive(move || load.with(|load| load.part(|answer| answer.times_ms.clone())));
     let sources = Signal::derive(move || load.with(|load| load.part(|answer| answer.sources.clone())));

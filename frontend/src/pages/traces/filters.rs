@@ -66,10 +66,9 @@ pub fn Filters() -> impl IntoView {
             <Glyph icon=Icon::Search />
             <input
                 type="search"
-                data-search=""
                 data-testid="trace-workload"
                 list="workloads"
-                placeholder="Workload (/)"
+                placeholder="Workload"
                 title="namespace/name of a workload that took part"
                 aria-label="Workload"
                 prop:value=move || app.view.with(|view| view.workload.clone())
@@ -177,7 +176,7 @@ fn Chips() -> impl IntoView {
             chip(tag, Box::new(move || app.change(|view| view.traces.tags.retain(|known| *known != gone))))
         });
         let cell = cell.get().map(|cell| {
-            let (from, to) = (browser::clock(cell.from_ms as f64), browser::clock(cell.to_ms as f64));
+            let (from, to) = (browser::clock(cell.from_ms as f64), browser::zoned(cell.to_ms as f64));
             let words = format!("{from} – {to}, {} – {}", format::micros(cell.min_us), format::micros(cell.max_us));
             chip(words, Box::new(move || app.change(|view| view.traces.cell = None)))
         });

@@ -10,7 +10,7 @@ use crate::{
     components::placeholder::Old,
     format,
     location::traces::Cell,
-    poll::poll,
+    poll::{poll, regularly},
     state::app,
     traces::{
         Search,
@@ -26,7 +26,8 @@ const ROW: usize = 12;
 pub fn HeatMap() -> impl IntoView {
     let app = app();
     let search = Memo::new(move |_| app.view.with(Search::of));
-    let (load, retry) = poll(search, |search: Search| async move { api::heat(&search.map(browser::now())).await });
+    let (load, retry) =
+        poll(search, regularly(), |search: Search| async move { api::heat(&search.map(browser::now())).await });
     let heat = Memo::new(move |known: Option<&Option<Heat>>| {
         let new = load.with(|load| load.value.as_deref().cloned()).filter(|heat| !heat.cells.is_empty());
         // Drawing it anew would take the cell away from under the keyboard.
@@ -92,7 +93,7 @@ fn Picture(heat: Heat) -> impl IntoView {
                 format::plural(cell.traces, "trace", "traces"),
                 cell.errors,
                 browser::clock(place.from_ms as f64),
-                browser::clock(place.to_ms as f64),
+                browser::zoned(place.to_ms as f64),
                 format::micros(place.min_us),
                 format::micros(place.max_us),
             );

@@ -16,7 +16,7 @@ use crate::{
     format,
     icons::Icon,
     location::traces::Cell,
-    poll::poll,
+    poll::{poll, regularly},
     queries::TraceQuery,
     state::app,
     traces::{Search, listed},
@@ -31,7 +31,7 @@ pub fn List() -> impl IntoView {
     let app = app();
     let key: Memo<(Search, Option<Cell>)> =
         Memo::new(move |_| app.view.with(|view| (Search::of(view), view.traces.cell)));
-    let (load, retry) = poll(key, move |_| {
+    let (load, retry) = poll(key, regularly(), move |_| {
         let query = app.view.with_untracked(|view| listed(view, browser::now()));
         async move { api::traces(&query).await }
     });

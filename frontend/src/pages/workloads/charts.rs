@@ -13,7 +13,7 @@ use crate::{
         placeholder::{Failure, Old, Partial, Skeleton},
     },
     format,
-    poll::poll,
+    poll::{poll, regularly},
     sources::is_whole,
     state::app,
 };
@@ -39,7 +39,7 @@ pub fn Charts(sends: Memo<bool>) -> impl IntoView {
         let outgoing = outgoing.get();
         app.view.with(|view| (view.subject, view.place.clone(), view.window_s, outgoing, view.split.clone()))
     });
-    let (load, retry) = poll(key, |(subject, place, window_s, outgoing, split)| async move {
+    let (load, retry) = poll(key, regularly(), |(subject, place, window_s, outgoing, split)| async move {
         api::charts(subject, &place, window_s, outgoing, &split).await
     });
     let sources = Signal::derive(move || load.with(|load| load.part(|answer| answer.sources.clone())));

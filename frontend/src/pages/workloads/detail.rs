@@ -30,7 +30,7 @@ use crate::{
     icons::Icon,
     location::{Room, View},
     pages::configuration::{key, wizard::links::Wizards},
-    poll::poll,
+    poll::{poll, regularly},
     state::app,
     words,
     workloads::{known_rate, only_sends, place},
@@ -51,7 +51,11 @@ pub fn DetailPage() -> impl IntoView {
     let app = app();
     let key = Memo::new(move |_| app.view.with(|view| (view.subject, view.place.clone(), view.window_s)));
     let (load, retry) =
-        poll(key, |(subject, place, window_s)| async move { api::detail(subject, &place, window_s).await });
+        poll(
+            key,
+            regularly(),
+            |(subject, place, window_s)| async move { api::detail(subject, &place, window_s).await },
+        );
     let detail: Memo<Option<Arc<Detail>>> = Memo::new_with_compare(
         move |_| load.with(|load| load.value.clone()),
         |old, new| match (old, new) {

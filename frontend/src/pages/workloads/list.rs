@@ -15,7 +15,7 @@ use crate::{
     },
     format,
     icons::Icon,
-    poll::poll,
+    poll::{poll, regularly},
     state::app,
     words,
     workloads::{main_rate, only_sends, place, rate_words},
@@ -49,7 +49,7 @@ const COLUMNS: [(&str, &str, bool); 10] = [
 pub fn Lists() -> impl IntoView {
     let app = app();
     let key = Memo::new(move |_| app.view.with(|view| (view.subject, view.window_s)));
-    let (load, retry) = poll(key, |(subject, window_s)| api::inventory(subject, window_s));
+    let (load, retry) = poll(key, regularly(), |(subject, window_s)| api::inventory(subject, window_s));
     let subject = Memo::new(move |_| key.get().0);
     let rows = Memo::new(move |_| {
         app.view.with(|view| {
@@ -96,9 +96,8 @@ pub fn Lists() -> impl IntoView {
                 <Glyph icon=Icon::Search />
                 <input
                     type="search"
-                    data-search=""
                     data-testid="inventory-filter"
-                    placeholder="Name, version or state (/)"
+                    placeholder="Name, version or state"
                     aria-label="Filter"
                     prop:value=move || app.view.with(|view| view.find.clone())
                     on:input:target=move |event| {

@@ -6,14 +6,14 @@ use leptos::prelude::*;
 use weft_model::details::{Access, Detail, LogLine};
 
 use crate::{
-    api, browser,
+    api, browser, command,
     components::{
         copy::Commands,
         placeholder::{Empty, Failure, Old, Skeleton},
     },
     format,
     location::{Room, View},
-    poll::poll,
+    poll::{poll, regularly},
     state::app,
     words,
 };
@@ -24,7 +24,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
     let app = app();
     let key = Memo::new(move |_| app.view.with(|view| (view.subject, view.place.clone(), view.instance.clone())));
     let (load, retry) =
-        poll(key, |(subject, place, instance)| async move { api::logs(subject, &place, &instance).await });
+        poll(key, regularly(), |(subject, place, instance)| async move { api::logs(subject, &place, &instance).await });
     let trace = RwSignal::new(String::new());
     let only_failed = RwSignal::new(false);
     let instances = Memo::new(move |_| {
@@ -46,7 +46,11 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
             })
         })
     });
-    let commands = Signal::derive(move || load.with(|load| load.part(|one| one.commands.clone())));
+    let commands = Signal::derive(move || {
+        let own = key.with(|(subject, place, instance)| command::logs(*subject, place, instance));
+        let others = load.with(|load| load.part(|one| one.commands.clone()));
+        own.into_iter().chain(others).collect::<Vec<_>>()
+    });
     view! {
         <section class="logs" data-testid="logs">
             <div class="section-head">
@@ -70,8 +74,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
                 <label class="search">
                     <input
                         type="search"
-                        data-search=""
-                        placeholder="Text of a line (/)"
+                        placeholder="Text of a line"
                         aria-label="Filter lines"
                         prop:value=move || app.view.with(|view| view.find.clone())
                         on:input:target=move |event| {
@@ -166,7 +169,7 @@ fn Line(line: LogLine, trace: RwSignal<String>) -> impl IntoView {
 fn Spans(trace: RwSignal<String>) -> impl IntoView {
     let app = app();
     let key = Memo::new(move |_| trace.get());
-    let (load, retry) = poll(key, |id| async move { api::trace(&id).await });
+    let (load, retry) = poll(key, regularly(), |id| async move { api::trace(&id).await });
     let href = move || app.view.with(|view| View { select: key.get(), ..view.enter(Room::Traces) }.fragment());
     view! {
         <aside class="log-spans" data-testid="log-spans" aria-label="Spans of the same request">

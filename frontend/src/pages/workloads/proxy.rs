@@ -18,7 +18,7 @@ use crate::{
     format,
     location::{Room, View},
     pages::{configuration::key as object_key, mesh::certificates},
-    poll::poll,
+    poll::{poll, regularly},
     state::app,
     words,
 };
@@ -78,7 +78,7 @@ pub fn ProxyView(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
 #[component]
 fn One(place: String) -> impl IntoView {
     let key = Memo::new(move |_| place.clone());
-    let (load, retry) = poll(key, |place| async move { api::proxy(&place).await });
+    let (load, retry) = poll(key, regularly(), |place| async move { api::proxy(&place).await });
     let names: Memo<Vec<(String, usize)>> = Memo::new(move |_| {
         let parts = |one: &Arc<ProxyDetail>| {
             let tables = one.tables.iter().map(|table| (table.key.clone(), table.rows.len() + table.more));
@@ -112,7 +112,7 @@ fn One(place: String) -> impl IntoView {
                         }).collect_view()}
                     </div>
                     <label class="search">
-                        <input type="search" data-search="" placeholder="Text of a row (/)" aria-label="Filter rows"
+                        <input type="search" placeholder="Text of a row" aria-label="Filter rows"
                             prop:value=move || find.get() on:input:target=move |event| find.set(event.target().value()) />
                     </label>
                 </div>
