@@ -101,12 +101,13 @@ pub fn Search() -> impl IntoView {
     };
     let option = move |(index, entry): (usize, Entry)| {
         let about = entry.about();
+        let title = format!("{} {about}", entry.name);
         view! {
             <div
                 role="option"
                 id=format!("search-{index}")
                 data-testid="search-option"
-                title=format!("{} {about}", entry.name)
+                title=title
                 aria-selected=move || (chosen.get() == index).to_string()
                 on:click=move |_| go(index)
             >
