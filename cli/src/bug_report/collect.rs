@@ -166,7 +166,7 @@ fn begun<'c>(pod: &Pod, containers: impl IntoIterator<Item = &'c str>, bag: &mut
     let (begun, others): (Vec<_>, Vec<_>) = containers.into_iter().partition(|name| is(pod, name, ran));
     let place = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
     if !others.is_empty() && bag.first(format!("pod {place}")) {
-        bag.miss(&format!("pod {place}"), &format!("{} not started yet: {}", others.join(", "), state(pod)));
+        bag.miss(&format!("pod {place}"), &format!("no log of {}: {}", others.join(", "), state(pod)));
     }
     begun
 }
@@ -181,7 +181,7 @@ fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
     all.flatten().flatten()
 }
 
-/// The phase of a pod, and what it waits for where it says so.
+/// The phase of a pod, and what it waits for, or why it ended, where it says so.
 fn state(pod: &Pod) -> String {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
@@ -191,7 +191,7 @@ fn state(pod: &Pod) -> String {
         let unscheduled = conditions.into_iter().find(|one| one.type_ == "PodScheduled" && one.status == "False")?;
         unscheduled.message.as_deref().or(unscheduled.reason.as_deref())
     };
-    match waiting.or_else(lacks) {
+    match waiting.or_else(lacks).or_else(|| status?.reason.as_deref()) {
         Some(why) => format!("it is {phase} ({why})"),
         None => format!("it is {phase}"),
     }
@@ -310,11 +310,13 @@ mod tests {
         let stuck = pod(json!([waiting("a"), waiting("istio-proxy")]));
         assert!(begun(&stuck, ["a", "istio-proxy"], &mut bag).is_empty());
         assert!(begun(&stuck, [PROXY], &mut bag).is_empty(), "it comes by again as a proxy");
-        assert_eq!(bag.missing, ["pod shop/web: a, istio-proxy not started yet: it is Pending (ImagePullBackOff)"]);
+        assert_eq!(bag.missing, ["pod shop/web: no log of a, istio-proxy: it is Pending (ImagePullBackOff)"]);
         let half = pod(json!([status("a", json!({"running": {}})), waiting("istio-proxy")]));
         assert_eq!(begun(&half, ["a", "istio-proxy"], &mut bag), ["a"]);
         assert!(bag.first("log shop/web/a".into()) && !bag.first("log shop/web/a".into()));
         assert_eq!(state(&Pod::default()), "it is Pending");
+        let evicted = json!({"metadata": {"name": "b"}, "status": {"phase": "Failed", "reason": "Evicted"}});
+        assert_eq!(state(&serde_json::from_value(evicted).unwrap()), "it is Failed (Evicted)");
     }
 
     #[test]

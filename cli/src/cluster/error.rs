@@ -1,6 +1,7 @@
 //! What an API server's refusal means, and what to do about it.
 
-use kube::{Error, core::Status};
+use kube::Error;
+use weft_operator::reconcile::problem::of_ending_namespace;
 use weft_runtime::StartupError;
 
 use super::innermost;
@@ -53,12 +54,6 @@ pub fn words(error: &Error) -> String {
     }
 }
 
-/// Whether a refusal means that the namespace is on its way out, and not that a right is missing.
-fn of_ending_namespace(status: &Status) -> bool {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
-}
-
 /// For those that wait anyway: the words of an error that may be gone in a moment, because the API server is busy, restarts
 /// or is not reached.
 ///
@@ -89,7 +84,10 @@ fn right(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::response::{StatusCause, StatusDetails};
+    use kube::core::{
+        Status,
+        response::{StatusCause, StatusDetails},
+    };
 
     use super::*;
 

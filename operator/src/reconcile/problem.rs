@@ -121,11 +121,15 @@ impl Problem {
     }
 }
 
-fn by_status(status: &Status) -> (Reason, &'static str) {
+/// Whether a refusal means that the namespace is on its way out, and not that a right is missing.
+pub fn of_ending_namespace(status: &Status) -> bool {
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    let ending = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+fn by_status(status: &Status) -> (Reason, &'static str) {
     match status.code {
-        403 if ending => (
+        403 if of_ending_namespace(status) => (
             Reason::Rejected,
             "that namespace is being removed, and what waits in it is told by kubectl describe namespace; where it is the \
              installation's own, run weft install when it is gone",

@@ -14,8 +14,7 @@ pub fn warnings(pod: &Value) -> Vec<String> {
 fn unclear(pod: &Value) -> Option<String> {
     let said: String = decide::unclear(pod)?.chars().take(64).collect();
     Some(format!(
-        "{INJECT}: {said:?} is neither \"true\" nor \"false\", so the pod gets a proxy as its namespace says. \
-         Correct or remove it"
+        "{INJECT}: {said:?} is neither \"true\" nor \"false\" and counts as if it were not there: correct or remove it"
     ))
 }
 

@@ -48,7 +48,7 @@ fn remedy(component: &str, message: &str) -> Option<String> {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let (wrong, settings) = if says(&["Insufficient", "Too many pods"]) {
         ("no node has room, add one", "replicas or resources")
-    } else if says(&["taint", "selector", "affinity"]) {
+    } else if says(&["taint", "affinity/selector", "affinity rules"]) {
         ("no node fits, add one that does", "nodeSelector, tolerations or affinity")
     } else {
         return None;
@@ -101,7 +101,16 @@ mod tests {
             |message: &str| unscheduled(&[pod("ingress-gateway", "gw", message)]).remove("ingress-gateway").unwrap();
         let taint = told("0/1 nodes are available: 1 node(s) had untolerated taint {edge: true}.");
         assert!(taint.contains("no node fits") && taint.contains("spec.components.ingressGateway"), "{taint}");
-        let volume = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
-        assert_eq!(told(volume), format!("pod gw: Unschedulable ({volume})"));
+        for fits_not in ["didn't match Pod's node affinity/selector", "didn't match pod anti-affinity rules"] {
+            let message = format!("0/1 nodes are available: 1 node(s) {fits_not}.");
+            assert!(told(&message).contains("no node fits"), "{message}");
+        }
+        // What a volume ties to a node is nothing that the Mesh says.
+        for volume in [
+            "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+            "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
+        ] {
+            assert_eq!(told(volume), format!("pod gw: Unschedulable ({volume})"));
+        }
     }
 }
