@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span::SpanKind, status::StatusCode as SpanStatus},
 };
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 /// Spans that wait for the collector; further ones are lost.
 const QUEUE: usize = 4096;
@@ -26,6 +26,8 @@ const QUEUE: usize = 4096;
 const BATCH: usize = 512;
 /// How often a message is tried, and the rest between two tries.
 const TRIES: (u32, Duration) = (5, Duration::from_millis(500));
+/// How long a collector may take to answer, and with how many bytes.
+const ANSWER: (Duration, usize) = (Duration::from_secs(5), 64 * 1024);
 
 /// Begins spans and sends those that have ended.
 pub struct Tracer {
@@ -127,7 +129,7 @@ async fn export(mut queue: mpsc::Receiver<Span>, target: Uri, resource: Resource
             ResourceSpans { resource: Some(resource.clone()), scope_spans: vec![scope], ..ResourceSpans::default() };
         let body = Bytes::from(ExportTraceServiceRequest { resource_spans: vec![of_service] }.encode_to_vec());
         let (mut left, pause) = TRIES;
-        while let Err(reason) = post(&client, &target, body.clone()).await {
+        while let Err(reason) = in_time(&client, &target, body.clone()).await {
             left -= 1;
             if left == 0 {
                 tracing::warn!(%target, %reason, "spans are lost");
@@ -138,13 +140,18 @@ async fn export(mut queue: mpsc::Receiver<Span>, target: Uri, resource: Resource
     }
 }
 
+async fn in_time(client: &Client<HttpConnector, Full<Bytes>>, target: &Uri, body: Bytes) -> Result<(), String> {
+    let sent = timeout(ANSWER.0, post(client, target, body)).await;
+    sent.unwrap_or_else(|_| Err("the collector does not answer".to_owned()))
+}
+
 async fn post(client: &Client<HttpConnector, Full<Bytes>>, target: &Uri, body: Bytes) -> Result<(), String> {
     let request = Request::post(target.clone()).header(header::CONTENT_TYPE, "application/x-protobuf");
     let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
     let response = client.request(request).await.map_err(|error| error.to_string())?;
     let status = response.status();
     // Read to its end, so that the connection serves again.
-    response.into_body().collect().await.map_err(|error| error.to_string())?;
+    Limited::new(response.into_body(), ANSWER.1).collect().await.map_err(|error| error.to_string())?;
     if status.is_success() { Ok(()) } else { Err(format!("the collector answered {status}")) }
 }
 
