@@ -143,6 +143,18 @@ async fn each_view_is_shown_to_people_and_to_programs() {
     assert!(charts.contains("Counted by proxies at the destination."), "{charts}");
     let series = terminal.json(&["charts", "node", "shop/order-service-v1", "--window", "5m"]);
     assert!(series["timesMs"].as_array().is_some_and(|times| !times.is_empty()), "{series}");
+    until("its log is written", SOON, || async {
+        let logs = terminal.json(&["logs", "shop/order-service-v1", "--lines", "2"]);
+        let lines = logs["lines"].as_array().ok_or_else(|| logs.to_string())?;
+        let its = |line: &Value| line["instance"] == "order-service-v1" && line["container"] == "proxy";
+        ensure(lines.iter().any(its), || logs.to_string())
+    })
+    .await;
+    assert!(terminal.text(&["logs", "order-service-v1", "-n", "shop"]).contains("order-service-v1/proxy  "));
+    let proxy = terminal.json(&["proxy", "shop/order-service-v1"]);
+    assert_eq!(proxy["row"]["name"], "order-service-v1", "{proxy}");
+    let text = terminal.text(&["proxy", "order-service-v1", "-n", "shop"]);
+    assert!(text.contains("Sent to it:") && text.contains("In force, listeners:"), "{text}");
     assert!(terminal.text(&["views"]).contains("No view is saved."));
     let about = terminal.json(&["audit", "--about", "workloads/shop/order-service-v1"]);
     assert_eq!(about["entries"], serde_json::json!([]), "nothing of it was changed");

@@ -129,12 +129,13 @@ async fn lost_replicas_cost_no_request_and_others_take_their_work() {
     namespace.kubectl(&["scale", "deployment/store-v1", "--replicas=3"]).await;
     until("a change is taken", SOON, || namespace.try_apply(TEAPOT)).await;
     answers(&namespace, "caller", "http://store/teapot", 418).await;
+    // Who was refused a pod tries again later and later. Its proxy is one of those that have to be in step.
+    cluster.rolled_out(&namespace.name, "store-v1", ROLLOUT).await;
     until("the load's proxy has it from another replica", SOON, || async {
         let now = serving(cluster, &namespace, "load").await?;
         ensure(now != served, || now.clone())
     })
     .await;
-    cluster.rolled_out(&namespace.name, "store-v1", ROLLOUT).await;
     let servers = proxies(cluster, &namespace, "app=store").await;
     assert_eq!(servers.len(), 3, "{servers:?}");
     for server in servers {

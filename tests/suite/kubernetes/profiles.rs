@@ -88,11 +88,15 @@ async fn demo_runs_every_part_and_minimal_takes_back_what_it_does_not_have() {
     drop(console);
 
     // The smallest: what it does not have goes, with its accounts and rights, and what it has serves on.
-    cluster.apply(&with("minimal")).await;
     let kinds = "deployment,service,serviceaccount,clusterrole,clusterrolebinding";
-    for part in ["ingress-gateway", "console"] {
-        let label = format!("weft.dev/mesh=show,weft.dev/component={part}");
-        cluster.wait_gone(&[kinds, "-n", SYSTEM, "-l", &label], SOON).await;
+    let parts = ["ingress-gateway", "console"].map(|part| format!("weft.dev/mesh=show,weft.dev/component={part}"));
+    for part in &parts {
+        let there = cluster.kubectl(&["get", kinds, "-n", SYSTEM, "-l", part, "-o", "name"]).await;
+        assert!(there.contains("deployment.apps/") && there.contains("serviceaccount/"), "{part}: {there}");
+    }
+    cluster.apply(&with("minimal")).await;
+    for part in &parts {
+        cluster.wait_gone(&[kinds, "-n", SYSTEM, "-l", part], SOON).await;
     }
     cluster.mesh_ready("show").await;
     let left = installed(cluster, "show").await;
