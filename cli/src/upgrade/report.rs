@@ -8,8 +8,6 @@ use super::{
 };
 use crate::output::{Answer, plural, table};
 
-const BY_HAND: &str = "No rollout restarts these, recreate them by hand:";
-
 impl Answer for Plan {
     fn text(&self) -> String {
         let mut text = String::new();
@@ -81,13 +79,17 @@ impl Plan {
         };
         let _ = write!(text, "\n{words}\n{}", table(&["WORKLOAD", "PODS", "REVISION", "PROXY NOW"], &rows));
         block(text, "These commands do it, without losing a request:", &self.commands);
-        block(text, BY_HAND, &self.by_hand);
+        block(text, "No rollout restarts these, recreate them by hand:", &self.by_hand);
     }
 
     fn moves(&self, text: &mut String) {
         let Some(moves) = &self.moves else { return };
         block(text, "To move workloads, one namespace after the other:", &moves.forward);
-        block(text, BY_HAND, &moves.by_hand);
+        block(
+            text,
+            "No rollout restarts these, recreate by hand those of the revision that they leave:",
+            &moves.by_hand,
+        );
         block(text, "Once nothing runs with the old control plane:", &moves.finish);
         block(text, "To go back instead:", &moves.back);
     }

@@ -59,12 +59,16 @@ fn pods_that_nobody_makes_anew_are_listed_apart() {
     let mut bare = pod("shop", "load", "weft/proxy:0.1.0", "default");
     bare.metadata.owner_references = None;
     let pods = [bare, pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "default")];
-    let plan = plan(&[running(json!({}), "0.1.0")], &pods, &wish("0.1.9"));
+    let mut plan = plan(&[running(json!({}), "0.1.0")], &pods, &wish("0.1.9"));
     assert_eq!(plan.by_hand, ["Pod shop/load (revision default)"]);
     assert_eq!(plan.commands, ["kubectl -n shop rollout restart deployment/web"]);
     let text = plan.text();
     assert!(text.contains("recreate them by hand:\n  Pod shop/load (revision default)\n"), "{text}");
     assert!(text.contains("2 pods would have to restart to get the proxy of version 0.1.9"), "{text}");
+    // Beside each other, some are there already.
+    plan.moves = Some(Moves { by_hand: vec!["Pod shop/two (revision v2)".into()], ..Moves::default() });
+    let text = plan.text();
+    assert!(text.contains("of the revision that they leave:\n  Pod shop/two (revision v2)\n"), "{text}");
 }
 
 #[test]
