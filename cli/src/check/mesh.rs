@@ -46,7 +46,21 @@ fn warnings(mesh: &Installation) -> Vec<Finding> {
 fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
     const CHECK: &str = "mesh";
     let name = &mesh.name;
-    if mesh.status.observed_generation < mesh.generation {
+    let current = mesh.status.observed_generation >= mesh.generation;
+    // First: to be deleted is a change as well, which nobody takes up without an operator.
+    if mesh.leaving {
+        let told = mesh.status.condition(DELETING).map(|deleting| deleting.message.as_str());
+        let words = told.filter(|words| !words.is_empty()).unwrap_or(match current {
+            true => "the operator cleans up",
+            false => "the operator has not begun to clean up",
+        });
+        let hint = match idle {
+            true => "only an operator can clean up: the finding about it says what to do".to_owned(),
+            false => deletion(name),
+        };
+        return Finding::failed(CHECK, format!("{name} is being deleted: {words}"), hint);
+    }
+    if !current {
         // Where it has waited for long, the operator runs and does not get to it.
         let (age, look) = match mesh.behind(Timestamp::now()) {
             Some(age) => (
@@ -60,11 +74,6 @@ fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
             format!("{name}: its newest change{age} has not been taken up; its status is what was last written"),
             format!("look whether the operator runs: kubectl get pods -n {system}{look}"),
         );
-    }
-    if mesh.leaving {
-        let told = mesh.status.condition(DELETING).map(|deleting| deleting.message.as_str());
-        let words = told.filter(|words| !words.is_empty()).unwrap_or("the operator cleans up");
-        return Finding::failed(CHECK, format!("{name} is being deleted: {words}"), deletion(name));
     }
     match mesh.status.condition("Ready") {
         Some(ready) if ready.status == ConditionStatus::True => {
@@ -257,6 +266,15 @@ mod tests {
         let told = mesh(&one, false, "mesh");
         assert_eq!(told.message, "main is being deleted: 1 injected pods still run: a");
         assert!(told.hint.unwrap().contains("kubectl wait --for=delete mesh/main"));
+    }
+
+    #[test]
+    fn a_mesh_that_nobody_removes_is_not_just_waited_for() {
+        let mut one = installation(json!({}), json!({"observedGeneration": 2}));
+        one.leaving = true;
+        let told = mesh(&one, true, "mesh");
+        assert_eq!(told.message, "main is being deleted: the operator has not begun to clean up");
+        assert!(told.hint.unwrap().starts_with("only an operator can clean up"));
     }
 
     #[test]
