@@ -92,7 +92,12 @@ impl<T: Clone + Send + 'static> Reviews<T> {
         if let Some(known) = self.remembered.lock().get(&digest, now) {
             return known;
         }
-        let refusal = match self.turn().await {
+        let turn = self.turn().await;
+        // Pages of one reader are asked for together: who was before may have asked about the same token.
+        if let Some(known) = self.remembered.lock().get(&digest, now) {
+            return known;
+        }
+        let refusal = match turn {
             Ok(turn) => match timeout(self.patience, self.review(turn, token, digest, now)).await {
                 Ok(Ok(said)) => return said,
                 Ok(Err(error)) => Refusal::Away(error.to_string()),
@@ -321,6 +326,17 @@ mod tests {
         reviews.away.store(true, Ordering::Relaxed);
         assert_eq!(reviews.of_at("token", at(59)).await, Ok("web"));
         assert!(matches!(reviews.of_at("token", at(60)).await, Err(Refusal::Away(_))));
+    }
+
+    #[tokio::test]
+    async fn who_waited_for_a_turn_has_what_was_learned_meanwhile() {
+        let slow = tower::service_fn(|_: http::Request<Body>| pending::<Result<http::Response<Body>, Infallible>>());
+        let reviews = Arc::new(Reviews::new(Client::new(slow, "default"), "test", |_| Ok("web"), TERMS));
+        let _others = reviews.turns.acquire_many(2).await.unwrap();
+        let digest: [u8; 32] = Sha256::digest("token").into();
+        let learns = async { reviews.remembered.lock().take(digest, Ok("web"), Instant::now()) };
+        let (heard, learned) = tokio::join!(reviews.of("token"), learns);
+        assert_eq!((heard, learned), (Ok("web"), Ok("web")));
     }
 
     /// Else nobody would be let in where the API server takes longer than whoever asks waits.
