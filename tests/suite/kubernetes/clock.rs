@@ -1,10 +1,13 @@
 //! A control plane whose node has a wrong clock.
 
 use serde_json::{Value, json};
-use weft_tests::cluster::{
-    Cluster,
-    mesh::{NAME, mesh},
-    object::condition,
+use weft_tests::{
+    cluster::{
+        Cluster,
+        mesh::{NAME, READY, SYSTEM, mesh},
+        object::condition,
+    },
+    wait::ensure,
 };
 
 use super::told::told;
@@ -20,6 +23,24 @@ fn late(offset: &str) -> String {
     mesh("late", &json!({ "profile": "minimal", "revision": "late", "components": components }))
 }
 
+/// Sets its clock, and waits until no pod with another one counts: what is told of it may take half a minute more.
+async fn set(cluster: &'static Cluster, offset: &str) {
+    const DEPLOYMENT: &str = "weft-control-plane-late";
+    cluster.apply(&late(offset)).await;
+    cluster
+        .wait_for(
+            &format!("{DEPLOYMENT} is to have {offset}"),
+            &["deployment", "-n", SYSTEM, DEPLOYMENT],
+            READY,
+            |found| {
+                let env = found["spec"]["template"]["spec"]["containers"][0]["env"].to_string();
+                ensure(env.contains(&format!("\"{offset}\"")), || env.clone())
+            },
+        )
+        .await;
+    cluster.rolled_out(SYSTEM, DEPLOYMENT, READY).await;
+}
+
 #[tokio::test]
 async fn a_control_plane_with_a_wrong_clock_is_told_until_it_is_set() {
     let Some(cluster) = Cluster::get().await else { return };
@@ -28,7 +49,7 @@ async fn a_control_plane_with_a_wrong_clock_is_told_until_it_is_set() {
     let now = async || -> Value { cluster.read(&["mesh", "late"]).await.unwrap() };
 
     // A little: others wait for a moment until what it signs counts.
-    cluster.apply(&late("+2m")).await;
+    set(cluster, "+2m").await;
     cluster.mesh_ready("late").await;
     let message = told(cluster, "late", "ClocksAgree", "False", "ClockOff").await;
     assert!(
@@ -39,11 +60,11 @@ async fn a_control_plane_with_a_wrong_clock_is_told_until_it_is_set() {
     assert_eq!(condition(&now().await, "Ready"), Some(("True", "Ready")));
 
     // More than anybody waits for.
-    cluster.apply(&late("+10m")).await;
+    set(cluster, "+10m").await;
     let message = told(cluster, "late", "Ready", "False", "ClockOff").await;
     assert!(message.contains("set the clock of its node"), "{message}");
 
-    cluster.apply(&late("+0")).await;
+    set(cluster, "+0").await;
     told(cluster, "late", "ClocksAgree", "True", "Agree").await;
     cluster.mesh_ready("late").await;
     // It is that Mesh's alone.
