@@ -303,7 +303,15 @@ mod tests {
         assert_eq!(view.estate.service_namespaces["pay.example"], "bank", "nobody takes a host over");
         let moment =
             Moment { view: Arc::new(view), observed: Arc::default(), graph: Arc::default(), seen: Arc::default() };
-        let rows = Lists::of(&moment).rows(Subject::Service);
+        let lists = Lists::of(&moment);
+        for name in ["pay.example", "pay"] {
+            assert_eq!(
+                lists.row(Subject::Service, "shop", name).unwrap().name,
+                "pay.example",
+                "as the graph leads there"
+            );
+        }
+        let rows = lists.rows(Subject::Service);
         assert_eq!(rows.len(), 2);
         for row in rows {
             let [workload] = row.workloads.as_slice() else { panic!("{row:?}") };
