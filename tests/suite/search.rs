@@ -154,7 +154,7 @@ async fn the_search_asks_once_for_what_the_page_does_not_hold() {
 async fn what_is_picked_stays_chosen_when_more_is_found() {
     let demo = Demo::start(&["--rate=20"]);
     // So low that not all results are in sight.
-    let browser = Browser::start(1440, 240, false).await;
+    let browser = Browser::start(1440, 340, false).await;
     browser.open(&format!("{}/#/audit", demo.text("/console"))).await;
     browser.wait_for("[data-testid=live][data-state=live]").await;
     let late = "const ask = window.fetch, held = new Promise(go => window.__go = go);
