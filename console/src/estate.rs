@@ -127,7 +127,8 @@ impl Estate {
         }
         for service in snapshot.services() {
             let host = tamed_host(service.host.as_str()).into_owned();
-            estate.service_namespaces.insert(host, tamed(&service.namespace).into_owned());
+            // The first declared it: whoever names a host of another namespace does not come to see what is counted there.
+            estate.service_namespaces.entry(host).or_insert_with(|| tamed(&service.namespace).into_owned());
         }
         for entry in snapshot.service_entries().iter() {
             let name = format!("{}/{}", entry.namespace(), entry.name());

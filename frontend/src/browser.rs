@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Element, HtmlElement, Storage};
+use web_sys::{Element, HtmlElement, ScrollIntoViewOptions, ScrollLogicalPosition, Storage};
 
 /// Milliseconds since the Unix epoch.
 pub fn now() -> f64 {
@@ -191,6 +191,15 @@ pub async fn copy(text: &str) -> bool {
 /// Whether a media query holds.
 pub fn media(query: &str) -> bool {
     window().match_media(query).ok().flatten().is_some_and(|list| list.matches())
+}
+
+/// Moves what scrolls around the first element that matches a selector as little as is needed to see it.
+pub fn reveal(selector: &str) {
+    let options = ScrollIntoViewOptions::new();
+    options.set_block(ScrollLogicalPosition::Nearest);
+    if let Some(element) = find(selector) {
+        element.scroll_into_view_with_scroll_into_view_options(&options);
+    }
 }
 
 /// The first element that matches a selector.

@@ -18,7 +18,7 @@ impl Patience {
     /// What an answer means for the next questions; 0 is one that was no refusal.
     pub fn settle(&mut self, status: u16) {
         *self = match status {
-            // Who may not see something sees it after signing in as somebody else, and then the page begins anew.
+            // Who may not see something sees it as somebody else, or once they look again because they were given rights.
             403 => Self { over: true, ..Self::default() },
             // It may appear soon, as the spans of a request do, or never.
             404 => {

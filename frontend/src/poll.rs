@@ -27,7 +27,8 @@ pub fn every(ms: f64) -> Memo<u64> {
 }
 
 /// Asks `ask` about `key` now, whenever it changes, and whenever what `again` reads does. What was known of another key is
-/// forgotten at once; an error keeps what was known of this one. What is refused is asked again less often, or not at all.
+/// forgotten at once; an error keeps what was known of this one. What is refused is asked again less often, or not until
+/// somebody else asks.
 pub fn poll<K, T, F>(
     key: Memo<K>,
     again: impl Fn() + 'static,
@@ -66,5 +67,7 @@ where
         again();
         asked(key.get(), false);
     });
+    // What one may not see another may.
+    app().on_person(move || asked(key.get_untracked(), true));
     (load, Callback::new(move |()| asked(key.get_untracked(), true)))
 }

@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use weft_model::{
     canary::Canary,
     config::ConfigRow,
@@ -110,14 +108,14 @@ impl Entry {
     }
 }
 
-/// Everything that can be found, once.
+/// Everything that can be found, as often as answers name it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Catalogue(BTreeSet<Entry>);
+pub struct Catalogue(Vec<Entry>);
 
 impl Default for Catalogue {
     /// The rooms.
     fn default() -> Self {
-        let mut own = Self(BTreeSet::new());
+        let mut own = Self(Vec::new());
         for room in Room::ALL {
             own.add(Group::Room, "", room.title(), "", room.slug().to_owned());
         }
@@ -128,7 +126,7 @@ impl Default for Catalogue {
 impl Catalogue {
     fn add(&mut self, group: Group, namespace: &str, name: &str, kind: &str, place: String) {
         let (namespace, name, kind) = (namespace.to_owned(), name.to_owned(), kind.to_owned());
-        self.0.insert(Entry { group, name, namespace, kind, place });
+        self.0.push(Entry { group, name, namespace, kind, place });
     }
 
     /// What has a page at `place`, which is `namespace/name`, or the name of a namespace.
@@ -187,12 +185,14 @@ impl Catalogue {
         }
         let mut fit: Vec<(u8, usize, &Entry)> =
             self.0.iter().filter_map(|entry| Some((entry.rank(&text)?, entry.name.len(), entry))).collect();
-        // Stable, so that the order of groups decides last.
-        fit.sort_by_key(|(rank, length, _)| (*rank, *length));
+        fit.sort_unstable();
+        fit.dedup();
         let all = fit.len();
-        fit.truncate(SHOWN);
-        let best: Vec<Group> = fit.iter().map(|(.., entry)| entry.group).collect();
-        fit.sort_by_key(|(.., entry)| best.iter().position(|group| *group == entry.group));
-        (fit.into_iter().map(|(.., entry)| entry.clone()).collect(), all)
+        let mut shown: Vec<Entry> = Vec::new();
+        for (.., entry) in fit.into_iter().take(SHOWN) {
+            let last = shown.iter().rposition(|one| one.group == entry.group);
+            shown.insert(last.map_or(shown.len(), |last| last + 1), entry.clone());
+        }
+        (shown, all)
     }
 }

@@ -149,3 +149,36 @@ async fn the_search_asks_once_for_what_the_page_does_not_hold() {
     assert_eq!(browser.script("return window.__weftErrors || []").await, json!([]), "the page's script failed");
     browser.close().await;
 }
+
+#[tokio::test]
+async fn what_is_picked_stays_chosen_when_more_is_found() {
+    let demo = Demo::start(&["--rate=20"]);
+    // So low that not all results are in sight.
+    let browser = Browser::start(1440, 340, false).await;
+    browser.open(&format!("{}/#/audit", demo.text("/console"))).await;
+    browser.wait_for("[data-testid=live][data-state=live]").await;
+    let late = "const ask = window.fetch, held = new Promise(go => window.__go = go);
+        window.fetch = (url, init) => /\\/api\\/v1\\/services\\b/.test(url)
+            ? held.then(() => ask.call(window, url, init)) : ask.call(window, url, init)";
+    browser.script(late).await;
+    look_for(&browser, "payment-service").await;
+    for group in ["Workloads", "Configuration"] {
+        result(&browser, group, "payment-service").await;
+    }
+    press(&browser, &Key::Up.to_string()).await;
+    let last = "const all = [...document.querySelectorAll('[data-testid=search-option]')], one = all.at(-1);
+        const id = document.querySelector('#search').getAttribute('aria-activedescendant');
+        const [box, list] = [one, one?.closest('.offers')].map(it => it?.getBoundingClientRect());
+        window.__picked = one?.title;
+        return [all.length > 2 && id === one.id && box.bottom <= list.bottom && box.top >= list.top, id, box, list]";
+    where_it_says(&browser, "the last one is chosen, and in sight", last).await;
+
+    // Services come before it: it moves on, and stays the one that Enter goes to.
+    browser.script("window.__go()").await;
+    result(&browser, "Services", "payment-service").await;
+    let chosen = "const id = document.querySelector('#search').getAttribute('aria-activedescendant');
+        const one = document.getElementById(id);
+        return [one?.title === window.__picked && one.getAttribute('aria-selected') === 'true', one?.title, window.__picked]";
+    where_it_says(&browser, "the same one is chosen", chosen).await;
+    browser.close().await;
+}

@@ -2,11 +2,14 @@
 
 mod rows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use weft_mesh::{
     resolve::mutual_tls::{Mode, mode},
-    snapshot::Workload as Instance,
+    snapshot::{Service, Workload as Instance},
 };
 use weft_model::{
     ObjectRef, Severity,
@@ -88,7 +91,10 @@ impl<'a> Lists<'a> {
             }
             Subject::Service => {
                 let services = self.moment.view.snapshot.services_in(namespace);
-                services.iter().find(|service| tamed(&service.name) == name).map(|service| self.service(service))
+                // The graph calls a host of a ServiceEntry by its first part, which is not its name.
+                let first = |service: &&Arc<Service>| tamed(service.host.as_str()).split('.').next() == Some(name);
+                let named = services.iter().find(|service| tamed(&service.name) == name);
+                named.or_else(|| services.iter().find(first)).map(|service| self.service(service))
             }
         }
     }

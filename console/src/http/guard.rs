@@ -117,7 +117,7 @@ fn check_write(request: &Request, public: Option<&Url>) -> Result<(), ApiError> 
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
             "A write takes JSON only.",
-            "Send content-type: application/json with every write.",
+            "Send content-type: application/json with every body.",
         ));
     }
     Ok(())

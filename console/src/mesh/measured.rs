@@ -1,8 +1,12 @@
 //! What Prometheus knows of proxies and of everybody's traffic. Reports are about control planes first: they wait for
-//! Prometheus a moment only, and take what it said last when it needs longer.
+//! Prometheus a moment only, and take what it said last when it needs longer. One that has nothing recent to take waits
+//! longer before it says that Prometheus is away.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,6 +25,8 @@ use crate::{
 const WINDOW_S: u64 = 60;
 /// How long a report waits.
 const SOON: Duration = Duration::from_millis(500);
+/// How long one waits that has nothing recent; no longer than it may wait for a control plane.
+const AT_FIRST: Duration = Duration::from_secs(2);
 /// How long an answer is given again.
 const FRESH: Duration = Duration::from_secs(1);
 /// So old may numbers be while newer ones are waited for, in milliseconds; then the wait is a failure.
@@ -85,9 +91,16 @@ pub(super) struct Figures {
     pub cpu: Figure,
     /// Seconds until each proxy's certificate expires.
     pub expiry: Figure,
+    /// When the last answers or failures came, milliseconds since the epoch; 0 before the first.
+    ended_ms: u64,
 }
 
 impl Figures {
+    /// How long to wait for newer ones; `hangs` is whether it was waited in vain for those that are asked for already.
+    fn patience(&self, hangs: bool, now_ms: u64) -> Duration {
+        if hangs || now_ms.saturating_sub(self.ended_ms) <= GRACE_MS { SOON } else { AT_FIRST }
+    }
+
     /// Share of requests that are mutual TLS, 0 to 1.
     pub(super) fn mtls_share(&self) -> Option<f64> {
         self.observed.as_ref().and_then(|observed| mtls_share(observed))
@@ -125,22 +138,29 @@ struct Shared {
     known: Mutex<Figures>,
     /// When it was asked last; held while it is.
     asked: AsyncMutex<Option<Instant>>,
+    /// Whether a report waited in vain since.
+    hangs: AtomicBool,
 }
 
 impl Measured {
     /// Nothing is asked yet.
     pub fn new(prometheus: Option<Prometheus>, graphs: Arc<GraphCache>) -> Self {
-        let (known, asked) = (Mutex::default(), AsyncMutex::default());
-        Self(Arc::new(Shared { prometheus, graphs, known, asked }))
+        let (known, asked, hangs) = (Mutex::default(), AsyncMutex::default(), AtomicBool::default());
+        Self(Arc::new(Shared { prometheus, graphs, known, asked, hangs }))
     }
 
-    /// What is known within half a second. What takes longer is there for the next report.
+    /// What is known within half a second, or two where nothing is that is recent. What takes longer is there for the next
+    /// report.
     pub(super) async fn get(&self) -> Figures {
-        let in_time = tokio::time::timeout(SOON, tokio::spawn(self.0.clone().ask())).await.is_ok();
+        let deadline = self.0.known.lock().patience(self.0.hangs.load(Ordering::Relaxed), now_ms());
+        let in_time = tokio::time::timeout(deadline, tokio::spawn(self.0.clone().ask())).await.is_ok();
+        if !in_time {
+            self.0.hangs.store(true, Ordering::Relaxed);
+        }
         let known = self.0.known.lock().clone();
         match &self.0.prometheus {
             Some(prometheus) if !in_time => {
-                known.waiting(&QueryError::Late { url: prometheus.url().to_owned(), deadline: SOON }, now_ms())
+                known.waiting(&QueryError::Late { url: prometheus.url().to_owned(), deadline }, now_ms())
             }
             _ => known,
         }
@@ -163,8 +183,10 @@ impl Shared {
                 memory: known.memory.after(memory, now_ms),
                 cpu: known.cpu.after(cpu, now_ms),
                 expiry: known.expiry.after(expiry, now_ms),
+                ended_ms: now_ms,
             };
         }
+        self.hangs.store(false, Ordering::Relaxed);
         *asked = Some(Instant::now());
     }
 
@@ -187,7 +209,7 @@ mod tests {
     fn good(at_ms: u64) -> Figures {
         let series = || Ok(vec![Series { labels: [("instance", "10.0.0.7:15020")].into(), value: 7.0 }]);
         let figure = || Figure::default().after(series(), at_ms);
-        Figures { observed: Some(Arc::default()), memory: figure(), cpu: figure(), expiry: figure() }
+        Figures { observed: Some(Arc::default()), memory: figure(), cpu: figure(), expiry: figure(), ended_ms: at_ms }
     }
 
     #[test]
@@ -214,13 +236,22 @@ mod tests {
         assert!(!Figures::default().waiting(&late(), 10_000).prometheus().up, "it never answered");
     }
 
+    #[test]
+    fn who_asks_after_a_while_gives_prometheus_its_time() {
+        assert_eq!(Figures::default().patience(false, 1_000_000), AT_FIRST);
+        assert_eq!(good(10_000).patience(false, 10_000 + GRACE_MS), SOON);
+        assert_eq!(good(10_000).patience(false, 10_001 + GRACE_MS), AT_FIRST);
+        assert_eq!(good(10_000).patience(true, 10_001 + GRACE_MS), SOON, "it waits long once");
+    }
+
     #[tokio::test]
     async fn a_report_does_not_wait_for_what_hangs() {
         let hung = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let prometheus = Prometheus::new(&format!("http://{}", hung.local_addr().unwrap())).unwrap();
         let measured = Measured::new(Some(prometheus.clone()), Arc::new(GraphCache::new(Some(prometheus))));
+        assert!(!measured.get().await.prometheus().up);
         let began = Instant::now();
         assert!(!measured.get().await.prometheus().up);
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < AT_FIRST, "{:?}", began.elapsed());
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 
 const HINT: &str = "A workload, service, application, canary, namespace or object by its name, or a page. shop/cart names \
                     the namespace, too.";
+/// Services that were asked for so long ago are asked for again, in milliseconds.
+const OLD_MS: f64 = 60_000.0;
 
 /// The field, and below it what it finds.
 #[component]
@@ -22,21 +24,33 @@ pub fn Search() -> impl IntoView {
     let app = app();
     let text = RwSignal::new(String::new());
     let open = RwSignal::new(false);
-    let chosen = RwSignal::new(0_usize);
+    let picked: RwSignal<Option<Entry>> = RwSignal::new(None);
     // All that the page does not hold anyway: services, with workloads that lie outside of the chosen namespaces.
     let services: RwSignal<Load<Inventory>> = RwSignal::default();
-    let asking = RwSignal::new(false);
+    let asking = StoredValue::new(false);
+    // Changes with the person that is answered to.
+    let turn = StoredValue::new(0_u32);
     let ask = move || {
-        if asking.get_untracked() || services.with_untracked(|load| load.value.is_some()) {
+        let recent = |load: &Load<Inventory>| load.value.is_some() && browser::now() - load.at_ms < OLD_MS;
+        if asking.get_value() || services.with_untracked(recent) {
             return;
         }
-        asking.set(true);
+        asking.set_value(true);
         spawn_local(async move {
             let window_s = app.view.with_untracked(|view| view.window_s);
-            services.update_with(api::inventory(Subject::Service, window_s).await);
-            asking.set(false);
+            let before = turn.get_value();
+            let answer = api::inventory(Subject::Service, window_s).await;
+            asking.set_value(false);
+            if turn.get_value() == before {
+                services.update_with(answer);
+            }
         });
     };
+    // Somebody else may see less.
+    app.on_person(move || {
+        turn.update_value(|turn| *turn = turn.wrapping_add(1));
+        services.set(Load::default());
+    });
     let all = Memo::new(move |_| {
         let mut all = Catalogue::default();
         if open.get() {
@@ -51,6 +65,20 @@ pub fn Search() -> impl IntoView {
     let found = Memo::new(move |_| all.with(|all| text.with(|text| all.find(text))));
     let count = move || found.with(|(shown, _)| shown.len());
     let any = Memo::new(move |_| open.get() && count() > 0);
+    // What the reader picked stays chosen while answers come in and it moves; before that it is the best.
+    let chosen = Memo::new(move |_| {
+        found.with(|(shown, _)| {
+            let at = picked.with(|picked| picked.as_ref().and_then(|one| shown.iter().position(|entry| entry == one)));
+            at.unwrap_or(0)
+        })
+    });
+    Effect::new(move |_| {
+        let at = chosen.get();
+        if any.get() {
+            // It stands at its place by then.
+            request_animation_frame(move || browser::reveal(&format!("#search-{at}")));
+        }
+    });
     let words = move || {
         let typed = text.with(|text| text.trim().to_owned());
         if typed.is_empty() {
@@ -60,12 +88,20 @@ pub fn Search() -> impl IntoView {
         if all > SHOWN {
             return Some(format!("{SHOWN} of {} that fit: go on typing.", format::count(all as u64)));
         }
-        let unread = app.graph.with(|load| load.value.is_none()) || app.config.with(|load| load.value.is_none());
-        let missing = match services.with(|load| load.error.as_ref().map(|problem| problem.title.clone())) {
-            _ if unread || asking.get() => "Not everything is read yet.".to_owned(),
-            Some(why) => format!("Services are not among it: {why}"),
-            None if all == 0 && app.view.with(|view| !view.namespaces.is_empty()) => {
-                "Workloads without a service are known of the chosen namespaces alone.".to_owned()
+        let unread = app.graph.with(|load| load.value.is_none())
+            || app.config.with(|load| load.value.is_none())
+            || app.canaries.with(|load| load.value.is_none())
+            || services.with(|load| load.value.is_none() && load.error.is_none());
+        let refused =
+            |load: &Load<Inventory>| load.error.as_ref().map(|problem| (load.value.is_some(), problem.title.clone()));
+        let missing = match services.with(refused) {
+            _ if unread => "Not everything is read yet.".to_owned(),
+            Some((true, why)) => format!("Services are of before: {why}"),
+            Some((false, why)) => format!("Services are not among it: {why}"),
+            None if all == 0 => {
+                "Applications, and workloads without a service, are known only as far as the graph that was read last \
+                 has them."
+                    .to_owned()
             }
             None => String::new(),
         };
@@ -84,11 +120,16 @@ pub fn Search() -> impl IntoView {
             let _ = main.focus();
         }
     };
+    let pick = move |index: usize| picked.set(found.with_untracked(|(shown, _)| shown.get(index).cloned()));
     let keys = move |event: ev::KeyboardEvent| {
+        // What is still being composed is not for the list.
+        if event.is_composing() {
+            return;
+        }
         let (count, at) = (found.with_untracked(|(shown, _)| shown.len()), chosen.get_untracked());
         match event.key().as_str() {
-            "ArrowDown" if count > 0 => chosen.set((at + 1) % count),
-            "ArrowUp" if count > 0 => chosen.set((at + count - 1) % count),
+            "ArrowDown" if count > 0 => pick((at + 1) % count),
+            "ArrowUp" if count > 0 => pick((at + count - 1) % count),
             "Enter" => go(at),
             // The page takes the focus out of the field, which closes the list.
             "Escape" => {
@@ -146,16 +187,14 @@ pub fn Search() -> impl IntoView {
                     aria-controls="search-found"
                     aria-describedby="search-words"
                     aria-expanded=move || any.get().to_string()
-                    aria-activedescendant=move || {
-                        (any.get() && chosen.get() < count()).then(|| format!("search-{}", chosen.get()))
-                    }
+                    aria-activedescendant=move || any.get().then(|| format!("search-{}", chosen.get()))
                     prop:value=move || text.get()
                     on:input:target=move |event| {
-                        chosen.set(0);
+                        picked.set(None);
                         text.set(event.target().value());
                     }
                     on:focus=move |_| {
-                        chosen.set(0);
+                        picked.set(None);
                         open.set(true);
                         ask();
                     }

@@ -105,14 +105,18 @@ impl Stage {
                 state.topology = topology;
                 moved = true;
             }
+            let absent = state.named(&state.selected).is_none();
             state.picture = Some(picture);
             state.rebuild();
-            // What comes back, or is new, may stand where nobody looks.
+            // What comes back, or is new, may stand where nobody looks. Whoever chose what is seen keeps it, unless what is
+            // selected comes back.
             if refit {
                 state.fit_unless_touched();
             } else if moved && state.is_outside() {
                 state.fit_unless_touched();
-                state.show_selected();
+                if absent || !state.touched {
+                    state.show_selected();
+                }
             }
         });
     }

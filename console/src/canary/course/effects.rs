@@ -33,7 +33,7 @@ impl Known {
         self.0.lock().get(id).cloned()
     }
 
-    fn keep(&self, effect: &MoveEffect) {
+    pub(super) fn keep(&self, effect: &MoveEffect) {
         let mut known = self.0.lock();
         if known.len() >= REMEMBERED {
             known.clear();
@@ -42,7 +42,8 @@ impl Known {
     }
 }
 
-/// What the newest of `edits` did, newest first, and how the queries for it went.
+/// What the newest of `edits` did, and older ones as far as it is known already, newest first, and how the queries for it
+/// went.
 pub(super) async fn effects(
     prometheus: Option<&Prometheus>,
     split: &Split,
@@ -51,7 +52,8 @@ pub(super) async fn effects(
     now_ms: u64,
 ) -> (Vec<MoveEffect>, Vec<Result<(), QueryError>>) {
     let asked = edits.iter().take(MOVES).map(|edit| effect(prometheus, split, estate, edit, known, now_ms));
-    let (effects, answers): (Vec<MoveEffect>, Vec<Vec<_>>) = join_all(asked).await.into_iter().unzip();
+    let (mut effects, answers): (Vec<MoveEffect>, Vec<Vec<_>>) = join_all(asked).await.into_iter().unzip();
+    effects.extend(edits.iter().skip(MOVES).filter_map(|edit| known.get(&edit.id)));
     (effects, answers.into_iter().flatten().collect())
 }
 

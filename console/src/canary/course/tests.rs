@@ -85,6 +85,22 @@ async fn what_moves_did_is_told_of_any_window() {
     assert_eq!((ids, course.sources.asked), (vec!["1000000000"], 5));
 }
 
+#[tokio::test]
+async fn what_is_known_of_a_move_stays_known_when_newer_ones_come() {
+    let edits: Vec<Edit> = (0..10).rev().map(|nth| edit(1_000_000_000 + nth, [90, 10], [50, 50])).collect();
+    let (estate, known) = (Estate::default(), Known::default());
+    let old = weft_model::canary::MoveEffect {
+        id: edits[9].id.clone(),
+        at_ms: edits[9].at_ms,
+        errors_before: Some(0.0),
+        errors_after: Some(0.5),
+    };
+    known.keep(&old);
+    let weights = Weights { edits: &edits, since_ms: None, known: &known };
+    let course = course(None, &split(0), &estate, &weights, 300, 2_000_000_000).await;
+    assert_eq!((course.moves.len(), course.moves.last()), (9, Some(&old)));
+}
+
 #[test]
 fn what_was_changed_elsewhere_leaves_a_gap() {
     // After the move to 50/50 somebody set 80/20 by hand; it was acknowledged at 400.

@@ -117,8 +117,11 @@ impl<'a> Lists<'a> {
     pub(super) fn service(&self, service: &Service) -> Row {
         let host = tamed_host(service.host.as_str());
         let host = &*host;
-        let ids: Vec<&str> =
-            self.moment.view.estate.hosts.get(host).into_iter().flatten().map(String::as_str).collect();
+        let namespace = tamed(&service.namespace);
+        // Several namespaces may declare one host, and each chooses among its own workloads.
+        let own = |id: &&str| id.split_once('/').is_some_and(|(home, _)| *home == *namespace);
+        let behind = self.moment.view.estate.hosts.get(host).into_iter().flatten().map(String::as_str);
+        let ids: Vec<&str> = behind.filter(own).collect();
         let all = self.moment.observed.requests.iter().chain(&self.moment.observed.tcp);
         let flows: Vec<&Flow> =
             all.filter(|flow| &*flow.host == host && matches!(&*flow.what, "" | "opened")).collect();
@@ -150,7 +153,7 @@ impl<'a> Lists<'a> {
         let proxies = ids.iter().map(|id| self.proxies(id)).fold(Proxies::default(), together);
         Row {
             subject: Subject::Service,
-            namespace: tamed(&service.namespace).into_owned(),
+            namespace: namespace.into_owned(),
             name: tamed(&service.name).into_owned(),
             kind: service.object.kind.clone(),
             host: host.to_owned(),
@@ -232,8 +235,15 @@ fn codes(edges: &[&Edge]) -> Vec<CodeRate> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+    use weft_api::Change;
+    use weft_mesh::{Settings, Store};
+    use weft_source::Index;
+
     use super::*;
-    use crate::telemetry::prometheus::Series;
+    use crate::{config::View, details::Moment, telemetry::prometheus::Series};
 
     fn flow(reporter: &str, source: &str, code: &str, rate: f64) -> Flow {
         let labels = [
@@ -264,5 +274,48 @@ mod tests {
         let counted = counted(&flows);
         let told: Vec<(&str, f64)> = counted.iter().map(|flow| (&*flow.source.workload, flow.rate)).collect();
         assert_eq!(told, [("checkout", 29.9), ("batch", 2.0), ("batch", 1.0), ("idle", 0.5)]);
+    }
+
+    fn put(kind: &str, namespace: &str, name: &str, spec: &Value) -> Change {
+        let text = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": kind,
+            "metadata": {"name": name, "namespace": namespace}, "spec": spec,
+        });
+        Change::Put(Arc::new(weft_api::parse(&text, "default").unwrap().object))
+    }
+
+    #[test]
+    fn who_declares_the_host_of_another_namespace_sees_nothing_of_its_workloads() {
+        let entry = json!({
+            "hosts": ["pay.example"], "location": "MESH_INTERNAL", "resolution": "STATIC",
+            "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+            "workloadSelector": {"labels": {"app": "pay"}},
+        });
+        let instance = |address: &str| json!({"address": address, "labels": {"app": "pay"}});
+        let mut store = Store::new(Settings::default());
+        store.apply(vec![
+            put("ServiceEntry", "bank", "pay", &entry),
+            put("WorkloadEntry", "bank", "secret-v1", &instance("10.0.0.1")),
+            put("ServiceEntry", "shop", "pay", &entry),
+            put("WorkloadEntry", "shop", "pay-v1", &instance("10.0.0.2")),
+        ]);
+        let view = View::new(1, store.snapshot(), Index::default(), Vec::new());
+        assert_eq!(view.estate.service_namespaces["pay.example"], "bank", "nobody takes a host over");
+        let moment =
+            Moment { view: Arc::new(view), observed: Arc::default(), graph: Arc::default(), seen: Arc::default() };
+        let lists = Lists::of(&moment);
+        for name in ["pay.example", "pay"] {
+            assert_eq!(
+                lists.row(Subject::Service, "shop", name).unwrap().name,
+                "pay.example",
+                "as the graph leads there"
+            );
+        }
+        let rows = lists.rows(Subject::Service);
+        assert_eq!(rows.len(), 2);
+        for row in rows {
+            let [workload] = row.workloads.as_slice() else { panic!("{row:?}") };
+            assert!(workload.starts_with(&format!("{}/", row.namespace)), "{row:?}");
+        }
     }
 }

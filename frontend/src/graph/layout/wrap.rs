@@ -14,19 +14,30 @@ const LARGER: f64 = 1.15;
 
 /// The ranks with which most is seen of a topology that runs to the right.
 pub fn wrap(topology: &Topology, ranks: Vec<usize>, edges: &[(usize, usize)]) -> Vec<usize> {
+    let least_width = |ranks: &[usize]| columns(ranks) as f64 * Direction::Right.layer() / CANVAS;
     let side = |ranks: &[usize]| {
         let (width, height) = place::extent(&order::build(topology, ranks, edges), Direction::Right);
         (width / CANVAS).max(height)
     };
-    let tried = ROWS.map(|rows| {
-        let ranks = wrapped(topology, &ranks, rows);
-        (side(&ranks), ranks)
-    });
     let plain = side(&ranks);
-    match tried.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((least, wrapped)) if least * LARGER <= plain => wrapped,
-        _ => ranks,
+    let mut best: Option<(f64, Vec<usize>)> = None;
+    for rows in ROWS {
+        let tried = wrapped(topology, &ranks, rows);
+        // What is too wide already is not built: each call would be led through every column that it passes.
+        let least = best.as_ref().map_or(plain / LARGER, |(least, _)| *least);
+        if least_width(&tried) >= least {
+            continue;
+        }
+        let side = side(&tried);
+        if side < least {
+            best = Some((side, tried));
+        }
     }
+    best.map_or(ranks, |(_, wrapped)| wrapped)
+}
+
+fn columns(ranks: &[usize]) -> usize {
+    ranks.iter().max().map_or(0, |last| last + 1)
 }
 
 /// The ranks with at most `rows` nodes of one box in a column. They go into the new columns in turn, so that those of one
@@ -36,7 +47,7 @@ fn wrapped(topology: &Topology, ranks: &[usize], rows: usize) -> Vec<usize> {
     for (index, (_, home)) in topology.nodes.iter().enumerate() {
         boxes.entry((ranks[index], home.as_str())).or_default().push(index);
     }
-    let columns = ranks.iter().max().map_or(0, |last| last + 1);
+    let columns = columns(ranks);
     // Where each column begins; first, how many become of the one before.
     let mut starts = vec![0; columns + 1];
     for ((column, _), nodes) in &boxes {

@@ -67,6 +67,7 @@ pub fn List(
         older.set(AuditList::default());
         spawn_local(ask());
     });
+    app.on_person(move || spawn_local(ask()));
     spawn_local(async move {
         loop {
             TimeoutFuture::new(REFRESH_MS).await;
