@@ -15,6 +15,7 @@ use kube::{
         controller::{Action, Config},
         events::Recorder,
         reflector::{ObjectRef, Store},
+        utils::Backoff,
         watcher,
     },
 };
@@ -37,6 +38,40 @@ use crate::ca::cluster::Secrets;
 const ANY: Duration = Duration::from_secs(10);
 /// How long events about one Mesh may gather.
 const DEBOUNCE: Duration = Duration::from_millis(100);
+/// From one failed watch to the next try of any.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// All watches rest together when one of them fails, so a rest that grew, as it would by default to half a minute and more,
+/// would make the loop deaf to Meshes because one kind of their objects is refused. Together they ask once in [`RETRY`].
+struct Steady;
+
+impl Iterator for Steady {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(RETRY)
+    }
+}
+
+impl Backoff for Steady {
+    fn reset(&mut self) {}
+}
+
+/// The failure of a watch that was logged last, and when.
+#[derive(Default)]
+struct Told(Mutex<Option<(String, Instant)>>);
+
+impl Told {
+    /// Logs what a watch failed with: the same one once a minute.
+    fn tell(&self, error: &str) {
+        let mut last = self.0.lock();
+        if last.as_ref().is_some_and(|(known, at)| known == error && at.elapsed() < Duration::from_secs(60)) {
+            return;
+        }
+        tracing::warn!(error, "cannot watch what belongs to meshes");
+        *last = Some((error.to_owned(), Instant::now()));
+    }
+}
 
 /// What every reconciliation needs.
 pub struct Context {
@@ -132,7 +167,8 @@ pub async fn run(
     let Signals { active, answering, spread, unread, pulse } = signals;
     let meshes = cluster.api(&mesh_resource(), "");
     let mut controller = Controller::new_with(meshes, watcher::Config::default(), mesh_resource())
-        .with_config(Config::default().debounce(DEBOUNCE).concurrency(1));
+        .with_config(Config::default().debounce(DEBOUNCE).concurrency(1))
+        .trigger_backoff(Steady);
     let ours = watcher::Config::default().labels(names::MESH_LABEL);
     for kind in KINDS {
         let resource = kind.resource();
@@ -170,6 +206,7 @@ pub async fn run(
     };
     let context = Arc::new(context);
     let (meshes, pulse) = (context.meshes.clone(), context.pulse.clone());
+    let told = &Told::default();
     let work = controller
         .run(reconcile, |_, problem: &Problem, _| Action::requeue(problem.reason.retry()), context)
         .for_each(|done| async move {
@@ -178,7 +215,7 @@ pub async fn run(
                 Err(kube::runtime::controller::Error::ReconcilerFailed(problem, mesh)) => {
                     tracing::warn!(mesh = mesh.name, reason = problem.reason.as_str(), "{problem}");
                 }
-                Err(error) => tracing::warn!(%error, "cannot watch what belongs to meshes"),
+                Err(error) => told.tell(&error.to_string()),
             }
         });
     tokio::select! {
@@ -223,4 +260,28 @@ pub fn as_json(mesh: &DynamicObject) -> Value {
     value["apiVersion"] = resource.api_version.into();
     value["kind"] = resource.kind.into();
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future;
+    use kube::runtime::utils::StreamBackoff;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_kind_that_is_refused_keeps_the_loop_from_nothing_else() {
+        // A watch that fails whenever it is polled, and a Mesh that changes after a few failures.
+        let (change, changes) = tokio::sync::mpsc::unbounded_channel();
+        let refused = stream::repeat_with(|| Err("429"));
+        let meshes = tokio_stream::wrappers::UnboundedReceiverStream::new(changes).map(Ok);
+        let mut all = StreamBackoff::new(stream::select(refused, meshes), Steady).boxed();
+        for _ in 0..4 {
+            assert_eq!(all.next().await, Some(Err("429")));
+        }
+        change.send("mesh").unwrap();
+        let heard = all.by_ref().filter(|item| future::ready(item.is_ok())).next();
+        assert_eq!(timeout(3 * RETRY, heard).await, Ok(Some(Ok("mesh"))), "the fifth rest would be longer");
+    }
 }
