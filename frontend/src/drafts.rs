@@ -4,6 +4,8 @@
 use serde_json::Value;
 use weft_model::session::Person;
 
+use crate::order::Order;
+
 #[cfg(target_arch = "wasm32")]
 mod store;
 
@@ -113,7 +115,7 @@ pub fn is_anothers(owner: Option<&str>, person: &str) -> bool {
 
 /// Those of the `others` that make room for one more: the oldest, and what cannot be read.
 pub fn surplus(mut others: Vec<(String, Option<f64>)>) -> Vec<String> {
-    others.sort_by(|a, b| a.1.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.1.unwrap_or(f64::NEG_INFINITY)));
+    others.order(|a, b| a.1.unwrap_or(f64::NEG_INFINITY).total_cmp(&b.1.unwrap_or(f64::NEG_INFINITY)));
     let many = (others.len() + 1).saturating_sub(MOST);
     others.into_iter().take(many).map(|(key, _)| key).collect()
 }

@@ -2,6 +2,8 @@
 
 use weft_model::{Severity, config::ConfigRow, edit::ObjectPreview};
 
+use crate::order::Order;
+
 /// A field that is not known: an API server refuses it, and so does the console. Other findings are no hindrance.
 const UNKNOWN_FIELD: &str = "WEFT0003";
 
@@ -32,7 +34,7 @@ pub fn hindrance(preview: &ObjectPreview) -> Option<String> {
 /// Objects with errors, then with warnings, then with notes, then the rest; each in the order that they came in.
 pub fn worst_first<'a>(rows: impl Iterator<Item = &'a ConfigRow>) -> Vec<&'a ConfigRow> {
     let mut rows: Vec<&ConfigRow> = rows.collect();
-    rows.sort_by_key(|row| row.findings.iter().map(|finding| urgency(finding.severity)).min().unwrap_or(u8::MAX));
+    rows.order_by_key(|row| row.findings.iter().map(|finding| urgency(finding.severity)).min().unwrap_or(u8::MAX));
     rows
 }
 

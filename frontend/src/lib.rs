@@ -13,6 +13,7 @@ pub mod graph;
 pub mod icons;
 pub mod location;
 pub mod objects;
+pub mod order;
 pub mod patience;
 pub mod proof;
 pub mod queries;

@@ -13,7 +13,9 @@ use weft_model::{
 use crate::{
     graph::ways,
     location::{Room, View},
-    objects, workloads,
+    objects,
+    order::Order,
+    workloads,
 };
 
 /// Results that are shown at most.
@@ -185,7 +187,7 @@ impl Catalogue {
         }
         let mut fit: Vec<(u8, usize, &Entry)> =
             self.0.iter().filter_map(|entry| Some((entry.rank(&text)?, entry.name.len(), entry))).collect();
-        fit.sort_unstable();
+        fit.order(Ord::cmp);
         fit.dedup();
         let all = fit.len();
         let mut shown: Vec<Entry> = Vec::new();

@@ -1,5 +1,7 @@
 //! Arithmetic of the canary slider.
 
+use crate::order::Order;
+
 /// Where the slider comes to rest by itself.
 pub const SNAPS: [u32; 7] = [0, 1, 5, 10, 25, 50, 100];
 
@@ -39,7 +41,7 @@ pub fn whole(percentages: &[f64]) -> Vec<u32> {
         percentages.iter().map(|percent| if percent.is_finite() { percent * 100.0 / total } else { 0.0 }).collect();
     let mut out: Vec<u32> = exact.iter().map(|percent| percent.floor() as u32).collect();
     let mut order: Vec<usize> = (0..exact.len()).collect();
-    order.sort_by(|a, b| (exact[*b] - exact[*b].floor()).total_cmp(&(exact[*a] - exact[*a].floor())).then(a.cmp(b)));
+    order.order(|a, b| (exact[*b] - exact[*b].floor()).total_cmp(&(exact[*a] - exact[*a].floor())).then(a.cmp(b)));
     let missing = 100u32.saturating_sub(out.iter().sum());
     for index in order.into_iter().take(missing as usize) {
         out[index] += 1;

@@ -8,7 +8,7 @@ use weft_model::{
     graph::{Badge, CodeRate, EXTERNAL, Edge, Graph, Health, Lock, Node, NodeKind, SERVICE},
 };
 
-use crate::format;
+use crate::{format, order::Order};
 
 /// Before a box's key in the id of the node that stands for it.
 const PREFIX: &str = "box:";
@@ -103,7 +103,7 @@ pub fn fold(graph: Graph, folded: &BTreeSet<String>) -> Graph {
             _ => vec![sum(&from, &to, &group)],
         })
         .collect();
-    edges.sort_by(|a, b| a.id.cmp(&b.id));
+    edges.order(|a, b| a.id.cmp(&b.id));
     let mut nodes: Vec<Node> =
         graph.nodes.iter().filter(|node| !homes.contains_key(node.id.as_str())).cloned().collect();
     for key in folded {
@@ -112,7 +112,7 @@ pub fn fold(graph: Graph, folded: &BTreeSet<String>) -> Graph {
             nodes.push(stand_in(key, &members, &edges));
         }
     }
-    nodes.sort_by(|a, b| a.id.cmp(&b.id));
+    nodes.order(|a, b| a.id.cmp(&b.id));
     // A share is of all that its caller sends.
     let mut sent: BTreeMap<String, f64> = BTreeMap::new();
     for edge in edges.iter().filter(|edge| edge.protocol != "tcp") {
@@ -182,7 +182,7 @@ fn sum(from: &str, to: &str, group: &[&Edge]) -> Edge {
         .into_iter()
         .map(|((code, grpc, flags), rate)| CodeRate { code: code.into(), grpc: grpc.into(), flags: flags.into(), rate })
         .collect();
-    codes.sort_by(|a, b| b.rate.total_cmp(&a.rate));
+    codes.order(|a, b| b.rate.total_cmp(&a.rate));
     let plaintext = weighted(group, |edge| edge.plaintext_share);
     Edge {
         id: format!("{from}->{to}"),

@@ -2,7 +2,7 @@
 
 use weft_model::{details::Applies, graph::CodeRate};
 
-use crate::words;
+use crate::{order::Order, words};
 
 /// Kinds that say who may call, in the order in which a proxy asks them.
 pub const POLICIES: [&str; 3] = ["PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"];
@@ -45,7 +45,7 @@ pub fn reasons(codes: &[CodeRate], config: &[Applies]) -> Vec<Reason> {
             }
         }
     }
-    all.sort_by(|a, b| b.rate.total_cmp(&a.rate));
+    all.order(|a, b| b.rate.total_cmp(&a.rate));
     all
 }
 

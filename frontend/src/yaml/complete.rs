@@ -3,6 +3,7 @@
 use weft_model::edit::{Schema, SchemaField};
 
 use super::place::{Place, of_line, place};
+use crate::order::Order;
 
 /// More than this nobody reads; another letter leaves fewer.
 const MAX_OFFERS: usize = 12;
@@ -35,7 +36,7 @@ pub fn offers(schema: &Schema, text: &str, cursor: usize) -> Option<(Place, Vec<
     let mut all = if place.value || scalar { values(schema, field, &place.path) } else { keys(schema, &place) };
     let wanted = place.word.to_lowercase();
     all.retain(|offer| offer.word.to_lowercase().contains(&wanted) && offer.word != place.word);
-    all.sort_by_key(|offer| !offer.word.to_lowercase().starts_with(&wanted));
+    all.order_by_key(|offer| !offer.word.to_lowercase().starts_with(&wanted));
     all.truncate(MAX_OFFERS);
     Some((place, all))
 }

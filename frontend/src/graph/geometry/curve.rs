@@ -1,6 +1,7 @@
 //! Curves of cubic Bézier pieces.
 
 use super::{Point, Rect};
+use crate::order::Order;
 
 /// One cubic Bézier piece.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -162,7 +163,7 @@ impl Curve {
             let inside = near(Rect::between(from, to)).into_iter().filter_map(|rect| rect.clip(from, to));
             let mut inside: Vec<(f64, f64)> =
                 inside.map(|(first, last)| (start + first * (end - start), start + last * (end - start))).collect();
-            inside.sort_by(|a, b| a.0.total_cmp(&b.0));
+            inside.order(|a, b| a.0.total_cmp(&b.0));
             for (first, last) in inside {
                 match out.last_mut() {
                     Some(open) if first <= open.1 + TOUCH => open.1 = open.1.max(last),

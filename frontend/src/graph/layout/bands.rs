@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Topology, cluster_of};
+use crate::order::Order;
 
 /// For each node its group, and for each group its band, top to bottom. A node without a namespace is its own group.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +41,7 @@ pub fn bands(topology: &Topology, ranks: &[usize]) -> Bands {
     let mut order: Vec<usize> = (0..size.len()).collect();
     // Clusters by name, and what is in none behind them.
     let section = |group: &usize| (cluster[*group].is_empty(), cluster[*group]);
-    order.sort_by_key(|group| (section(group), std::cmp::Reverse(size[*group]), *group));
+    order.order_by_key(|group| (section(group), std::cmp::Reverse(size[*group]), *group));
     out.band = vec![0; size.len()];
     for (number, groups) in order.chunk_by(|a, b| section(a) == section(b)).enumerate() {
         let start = out.section.len();

@@ -1,6 +1,7 @@
 //! Rows: within each column the order that makes few crossings, found by barycentre sweeps.
 
 use super::{Topology, bands};
+use crate::order::Order;
 
 /// A place in a column: a node, or a bend of a long edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,7 @@ pub fn build(topology: &Topology, ranks: &[usize], edges: &[(usize, usize)]) -> 
         grid.columns[grid.column[slot]].push(slot);
     }
     for column in &mut grid.columns {
-        column.sort_by_key(|slot| (grid.band[*slot], *slot));
+        column.order_by_key(|slot| (grid.band[*slot], *slot));
     }
     grid
 }

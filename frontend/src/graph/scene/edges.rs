@@ -10,6 +10,7 @@ use crate::graph::{
     geometry::{Cubic, Curve, Point},
     layout::{Direction, Layout},
 };
+use crate::order::Order;
 
 /// Widths for little, some and much traffic, and the rates from which they hold.
 pub const WIDTHS: [(f64, f64); 3] = [(0.0, 1.5), (1.0, 3.0), (10.0, 5.0)];
@@ -92,7 +93,7 @@ fn ports(nodes: &[NodeShape], pairs: &[(usize, usize)], bends: &[&[Point]], dire
             )
         };
         for mut edges in by_node {
-            edges.sort_by(|a, b| aim(*a).total_cmp(&aim(*b)).then(a.cmp(b)));
+            edges.order(|a, b| aim(*a).total_cmp(&aim(*b)).then(a.cmp(b)));
             let step = (direction.node().1 * 0.6 / edges.len().max(1) as f64).min(direction.node().1 / 4.0);
             let count = edges.len() as f64;
             for (place, index) in edges.into_iter().enumerate() {

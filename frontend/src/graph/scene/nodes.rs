@@ -9,6 +9,7 @@ use super::{MARK, Mark, Measure, NodeShape};
 use crate::{
     format,
     graph::{fold, geometry::Rect},
+    order::Order,
 };
 
 /// Badges that have room on a node, with the one that stands for the rest.
@@ -32,7 +33,7 @@ fn badges(node: &Node) -> Vec<Badge> {
     if all.len() <= MOST {
         return all;
     }
-    all.sort_by_key(|badge| badge.severity.is_none() && badge.kind != "missing-sidecar");
+    all.order_by_key(|badge| badge.severity.is_none() && badge.kind != "missing-sidecar");
     let rest = all.split_off(MOST - 1);
     let severity = rest.iter().filter_map(|badge| badge.severity).max();
     let text = rest.into_iter().map(|badge| badge.text).collect::<Vec<_>>().join("\n");

@@ -1,6 +1,7 @@
 //! The graph as a file (SVG, PNG, JSON), as a link, and as the commands that give the same.
 
 use leptos::prelude::*;
+use serde_json::Value;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Blob, HtmlCanvasElement};
 
@@ -57,8 +58,11 @@ pub fn Export() -> impl IntoView {
         }
     };
     let as_json = move |_| {
-        let text = shown
-            .with_untracked(|shown| shown.as_ref().and_then(|shown| serde_json::to_string_pretty(&shown.graph).ok()));
+        // By way of a tree: writing each type in lines of its own would be compiled beside writing it in one.
+        let text = shown.with_untracked(|shown| {
+            let line = serde_json::to_string(&shown.as_ref()?.graph).ok()?;
+            serde_json::to_string_pretty(&serde_json::from_str::<Value>(&line).ok()?).ok()
+        });
         match text {
             Some(text) => browser::download(&file("json"), "application/json", &text),
             None => failed(app),

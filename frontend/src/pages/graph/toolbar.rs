@@ -11,6 +11,7 @@ use crate::{
     graph::fold,
     icons::Icon,
     location::graph::{GraphView, HOPS, Label, PROTOCOLS},
+    order::Order,
     state::app,
 };
 
@@ -218,7 +219,7 @@ fn Traffic() -> impl IntoView {
                                 Some(index) => drop(without.remove(index)),
                                 None => without.push(name.to_owned()),
                             }
-                            without.sort_by_key(|name| PROTOCOLS.iter().position(|(other, _)| other == name));
+                            without.order_by_key(|name| PROTOCOLS.iter().position(|(other, _)| other == name));
                         });
                     }
                 />

@@ -11,6 +11,7 @@ use crate::{
     format,
     graph::scene::call_rate,
     icons::Icon,
+    order::Order,
     state::app,
     words,
 };
@@ -153,7 +154,7 @@ pub fn sum_codes<'a>(edges: impl Iterator<Item = &'a Edge>) -> Vec<CodeRate> {
     }
     let mut codes: Vec<CodeRate> =
         sums.into_iter().map(|((code, flags), rate)| CodeRate { code, flags, rate, ..CodeRate::default() }).collect();
-    codes.sort_by(|a, b| b.rate.total_cmp(&a.rate));
+    codes.order(|a, b| b.rate.total_cmp(&a.rate));
     codes
 }
 

@@ -15,6 +15,7 @@ use crate::{
     },
     format,
     icons::Icon,
+    order::Order,
     poll::{poll, regularly},
     state::app,
     words,
@@ -58,7 +59,7 @@ pub fn Lists() -> impl IntoView {
                 let all = load.value.iter().flat_map(|list| &list.rows);
                 all.filter(|row| view.shows(&row.namespace)).filter(|row| fits(row, &words)).cloned().collect()
             });
-            rows.sort_by(|a, b| order(a, b, &view.sort));
+            rows.order(|a, b| order(a, b, &view.sort));
             rows
         })
     });
