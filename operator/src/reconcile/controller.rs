@@ -281,7 +281,7 @@ mod tests {
             assert_eq!(all.next().await, Some(Err("429")));
         }
         change.send("mesh").unwrap();
-        let heard = all.by_ref().filter(|item| future::ready(item.is_ok())).next();
-        assert_eq!(timeout(3 * RETRY, heard).await, Ok(Some(Ok("mesh"))), "the fifth rest would be longer");
+        let mut heard = all.by_ref().filter(|item| future::ready(item.is_ok()));
+        assert_eq!(timeout(3 * RETRY, heard.next()).await, Ok(Some(Ok("mesh"))), "the fifth rest would be longer");
     }
 }
