@@ -155,6 +155,21 @@ async fn on_a_narrow_page_the_graph_stays_legible() {
         ensure(scale >= 0.8, || format!("scale {scale}"))
     })
     .await;
+    // A link to a node shows it beside its panel: its menu opens where it is drawn, and within the window.
+    browser.open("about:blank").await;
+    browser.open(&url(&demo, "graph?select=node:shop/order-service-v2")).await;
+    browser.wait_for("[data-testid=graph-nodes] [data-node=\"shop/order-service-v2\"]").await;
+    let places = "document.querySelector('[data-node=\"shop/order-service-v2\"] button')
+            .dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }));
+        await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        const menu = document.querySelector('[data-testid=context-menu]')?.getBoundingClientRect();
+        const panel = document.querySelector('[data-testid=panel]')?.getBoundingClientRect();
+        return menu && panel ? [menu.left < panel.left, menu.bottom <= innerHeight] : []";
+    until("the node stands beside its panel", SOON, || async {
+        let at = browser.script(&format!("return (async () => {{ {places} }})()")).await;
+        ensure(at == json!([true, true]), || at.to_string())
+    })
+    .await;
     browser.close().await;
 }
 

@@ -196,9 +196,13 @@ impl Stage {
         });
     }
 
-    /// Moves the view as little as is needed to see what is selected beside the panel, which has come by now.
+    /// Shows everything beside the panel, which has come or gone by now; where the reader chose what is seen, the view moves
+    /// as little as is needed to see what is selected.
     pub fn reveal(&self) {
-        self.with(State::show_selected);
+        self.with(|state| {
+            state.fit_unless_touched();
+            state.show_selected();
+        });
     }
 
     /// Lights up what the keyboard's focus is on.
@@ -228,17 +232,16 @@ impl Stage {
                 canvas.set_width((rect.width() * ratio).round() as u32);
                 canvas.set_height((rect.height() * ratio).round() as u32);
             }
-            // A panel that opens takes room away; what is seen stays where it is, but the selected node stays in sight.
             let side =
                 |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(0.0);
             let outer = (side(window().inner_width()), side(window().inner_height()));
             if outer != state.window || state.picture.is_none() {
                 state.window = outer;
                 state.orient();
-                state.fit_unless_touched();
-            } else {
-                state.show_selected();
             }
+            // A panel that opens takes room away.
+            state.fit_unless_touched();
+            state.show_selected();
         });
     }
 

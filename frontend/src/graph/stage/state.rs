@@ -165,7 +165,12 @@ impl State {
         let Some(bounds) = self.scene.bounds().filter(|_| !self.touched && self.size.0 > 0.0) else { return };
         let card = self.card();
         let strip = if card > 0.0 { 0.0 } else { LEGEND };
-        self.view = Viewport::fit_beside(bounds, card, self.size.0, self.size.1 - strip, MARGIN);
+        self.view = Viewport::fit_beside(bounds, card, self.room(), self.size.1 - strip, MARGIN);
+    }
+
+    /// How wide the canvas is beside the panel; where that covers all, nothing can be shown beside it.
+    fn room(&self) -> f64 {
+        Some(self.size.0 - self.covered()).filter(|room| *room > ROOM).unwrap_or(self.size.0)
     }
 
     /// How much of the canvas the open legend covers, in pixels from its left; 0 while only the strip is there.
@@ -235,10 +240,8 @@ impl State {
     pub(super) fn show_selected(&mut self) {
         let Some(Hit::Node(index, _)) = self.named(&self.selected) else { return };
         let Some(node) = self.scene.nodes.get(index) else { return };
-        // Where the panel covers all, nothing can be shown beside it.
-        let room = Some(self.size.0 - self.covered()).filter(|room| *room > ROOM).unwrap_or(self.size.0);
         if self.size.0 > 0.0 {
-            self.view.reveal(node.rect.grow(16.0), room, self.size.1);
+            self.view.reveal(node.rect.grow(16.0), self.room(), self.size.1);
         }
     }
 

@@ -22,6 +22,8 @@ use crate::{
 
 /// Pixels that the pointer may move while it is still a click.
 const CLICK: f64 = 4.0;
+/// Milliseconds within which a second press at the same place belongs to a double click.
+const TWICE_MS: f64 = 400.0;
 /// Pixels that one press of a key moves the view.
 const PAN: f64 = 80.0;
 
@@ -153,6 +155,9 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
     });
 
     let drag: StoredValue<Option<(Point, f64)>> = StoredValue::new(None);
+    // When and where was pressed last, and what was there: for the panel that comes with the first press of a double click,
+    // the graph moves aside.
+    let pressed: StoredValue<(f64, Point, String)> = StoredValue::default();
     let down = move |event: ev::PointerEvent| {
         // What is pressed has been read, and what comes next would lie under it.
         tip.set(None);
@@ -183,23 +188,6 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
         });
         tip.set(lines.map(|lines| Tip { at: inside, lines }));
     };
-    let up = move |event: ev::PointerEvent| {
-        let Some((_, far)) = drag.get_value() else { return };
-        drag.set_value(None);
-        if far > CLICK {
-            return;
-        }
-        let inside = client(&event) - corner(place);
-        let name = stage.with_value(|stage| {
-            let stage = stage.as_ref()?;
-            let hit = stage.point(Some(inside))?;
-            stage.describe(&hit).map(|(name, _)| name)
-        });
-        match name.as_deref().and_then(|name| name.strip_prefix("box:")) {
-            Some(name) => app.change(|view| view.graph.fold(name, true)),
-            None => app.change(|view| view.select = name.clone().unwrap_or_default()),
-        }
-    };
     let under = move |at: Point| {
         stage.with_value(|stage| {
             let stage = stage.as_ref()?;
@@ -207,15 +195,35 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
             stage.describe(&hit).map(|(name, _)| name)
         })
     };
+    let up = move |event: ev::PointerEvent| {
+        let Some((_, far)) = drag.get_value() else { return };
+        drag.set_value(None);
+        if far > CLICK {
+            return;
+        }
+        let (at, now) = (client(&event), browser::now());
+        let second = pressed.with_value(|(when, place, name)| {
+            now - when < TWICE_MS && at.distance(*place) <= CLICK && name.starts_with("node:")
+        });
+        if second {
+            return;
+        }
+        let name = under(at).unwrap_or_default();
+        match name.strip_prefix("box:") {
+            Some(name) => app.change(|view| view.graph.fold(name, true)),
+            None => app.change(|view| view.select.clone_from(&name)),
+        }
+        pressed.set_value((now, at, name));
+    };
     let menu = move |event: ev::MouseEvent| {
         event.prevent_default();
         tip.set(None);
         let at = Point::new(event.client_x().into(), event.client_y().into());
         opened.set(Some((under(at).unwrap_or_default(), at.x, at.y)));
     };
-    let twice = move |event: ev::MouseEvent| {
-        let name = under(Point::new(event.client_x().into(), event.client_y().into()));
-        let Some(id) = name.as_deref().and_then(|name| name.strip_prefix("node:")) else { return };
+    let twice = move |_: ev::MouseEvent| {
+        let name = pressed.with_value(|(.., name)| name.clone());
+        let Some(id) = name.strip_prefix("node:") else { return };
         match fold::folded(id) {
             Some(key) => app.change(|view| view.graph.fold(key, false)),
             None => app.change(|view| id.clone_into(&mut view.graph.focus)),

@@ -18,8 +18,8 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Opened(pub RwSignal<Option<(String, f64, f64)>>);
 
-/// Width of a menu and height of one of its lines, for keeping it within the window.
-const SIZE: (f64, f64) = (330.0, 30.0);
+/// Width of a menu, for keeping it within the window.
+const WIDTH: f64 = 330.0;
 
 #[derive(Clone)]
 enum Act {
@@ -214,7 +214,14 @@ pub fn Menu() -> impl IntoView {
             let _ = element.focus();
         }
     };
+    let side = |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(1e4);
     Effect::new(move |_| {
+        // How high it is, is known by now.
+        if let Some(place) = place.get() {
+            let rect = place.get_bounding_client_rect();
+            let top = rect.top().min(side(window().inner_height()) - rect.height() - 4.0).max(4.0);
+            let _ = HtmlElement::style(&place).set_property("top", &format!("{top}px"));
+        }
         if let Some(first) = place.get().and_then(|place| place.query_selector("[role=menuitem]").ok().flatten()) {
             let active = document().active_element().and_then(|active| active.dyn_into::<HtmlElement>().ok());
             back.set_value(active.filter(|active| active.tag_name() != "BODY"));
@@ -268,9 +275,7 @@ pub fn Menu() -> impl IntoView {
         let (target, x, y) = opened.get()?;
         let all =
             shown.with_untracked(|shown| shown.as_ref().map(|shown| items(app, &target, shown)).unwrap_or_default());
-        let side = |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(1e4);
-        let (width, height) = (side(window().inner_width()), side(window().inner_height()));
-        let lowest = height - SIZE.1 * all.len() as f64 - 14.0;
+        let width = side(window().inner_width());
         let name = target.split_once(':').map_or("Graph", |(_, name)| name).to_owned();
         Some(view! {
             <div class="menu-veil" on:pointerdown=move |_| close() on:contextmenu=move |event| { event.prevent_default(); close(); }></div>
@@ -281,8 +286,8 @@ pub fn Menu() -> impl IntoView {
                 aria-label=name
                 data-menu=""
                 data-testid="context-menu"
-                style:left=format!("{}px", x.min(width - SIZE.0).max(4.0))
-                style:top=format!("{}px", y.min(lowest).max(4.0))
+                style:left=format!("{}px", x.min(width - WIDTH).max(4.0))
+                style:top=format!("{y}px")
                 on:keydown=keys
             >
                 {all
