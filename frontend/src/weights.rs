@@ -49,9 +49,14 @@ pub fn whole(percentages: &[f64]) -> Vec<u32> {
     out
 }
 
+/// Whether each of them is a weight at all; what they add up to is another matter.
+pub fn are_weights(typed: &[Option<u32>]) -> bool {
+    typed.iter().all(|weight| weight.is_some_and(|weight| weight <= 100))
+}
+
 /// What is wrong with weights that were typed, in words; `None` when they may be applied.
 pub fn fault(weights: &[Option<u32>]) -> Option<String> {
-    if weights.iter().any(Option::is_none) {
+    if !are_weights(weights) {
         return Some("Each weight is a whole number from 0 to 100.".to_owned());
     }
     let sum: u32 = weights.iter().flatten().fold(0, |sum, weight| sum.saturating_add(*weight));
@@ -113,6 +118,9 @@ mod tests {
     fn sums_are_checked_in_words() {
         assert_eq!(fault(&[Some(90), Some(10)]), None);
         assert_eq!(fault(&[Some(90), Some(5)]).as_deref(), Some("The weights add up to 95; 5 are missing."));
+        let no_weight = Some("Each weight is a whole number from 0 to 100.");
+        assert_eq!(fault(&[Some(89), Some(110)]).as_deref(), no_weight, "whatever they add up to");
+        assert!(!are_weights(&[None, Some(20)]) && are_weights(&[Some(90), Some(20)]));
         assert_eq!(fault(&[Some(90), Some(20)]).as_deref(), Some("The weights add up to 110; 10 are too many."));
         assert!(fault(&[None, Some(20)]).is_some());
         assert!(fault(&[Some(u32::MAX), Some(u32::MAX)]).is_some());

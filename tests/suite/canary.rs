@@ -160,6 +160,15 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
         ensure(count == json!(0), || count.to_string())
     })
     .await;
+
+    // A weight that is none stays as it was typed, is told, and is not kept.
+    let field =
+        "document.querySelector('[data-testid=canary-card] [data-testid=canary-weight-input][data-index=\"1\"]')";
+    let typed = format!("{field}.value = '110'; {field}.dispatchEvent(new Event('input', {{ bubbles: true }}))");
+    bob.script(&typed).await;
+    bob.text_where("why not", "[data-testid=canary-card] .fault", SOON, |text| text.contains("from 0 to 100")).await;
+    assert_eq!(bob.script(&format!("return {field}.value")).await, json!("110"));
+    assert_eq!(bob.script(kept).await, json!(0));
     ada.close().await;
     bob.close().await;
 }

@@ -116,12 +116,13 @@ impl Draft {
         self.look();
     }
 
-    /// Takes one destination's weight; with two destinations the other gets the rest.
+    /// Takes one destination's weight; with two destinations the other gets the rest. One that is too large stays as it was
+    /// typed, and is told.
     pub fn set_one(self, index: usize, text: &str) {
-        let value = text.trim().parse::<u32>().ok().filter(|value| *value <= 100);
+        let value = text.trim().parse::<u32>().ok();
         let mut weights = untrack(|| self.shown());
         match (weights.len(), value) {
-            (2, Some(value)) => {
+            (2, Some(value @ ..=100)) => {
                 weights[index] = Some(value);
                 weights[1 - index] = Some(100 - value);
             }
@@ -142,14 +143,16 @@ impl Draft {
         let destinations = self.canary.with_untracked(|canary| canary.as_ref().map_or(0, |canary| canary.shares.len()));
         if let Some(kept) = kept {
             let typed = weights::read(&kept.text);
-            if typed.len() == destinations {
+            if typed.len() == destinations && weights::are_weights(&typed) {
                 self.revision.set(kept.revision);
                 self.typed.set(typed);
                 self.look();
             }
         }
         Effect::new(move |_| {
-            let (text, revision) = (weights::write(&self.typed.get()), self.revision.get());
+            let (typed, revision) = (self.typed.get(), self.revision.get());
+            // What is no weight is a slip: nobody wants to find it again.
+            let text = if weights::are_weights(&typed) { weights::write(&typed) } else { String::new() };
             drafts::keep(&place, revision, String::new(), text);
         });
         at_ms

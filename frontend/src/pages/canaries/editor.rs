@@ -94,7 +94,12 @@ fn Weight(draft: Draft, index: usize, name: String) -> impl IntoView {
 /// The second destination's share, dragged, or moved by arrow keys.
 #[component]
 fn Slider(draft: Draft, name: Signal<String>) -> impl IntoView {
-    let value = move || draft.shown().get(1).copied().flatten().unwrap_or(0);
+    // While its field is empty, it has what the other one leaves.
+    let value = move || match *draft.shown() {
+        [_, Some(second)] => second.min(100),
+        [Some(first), None] => 100_u32.saturating_sub(first),
+        _ => 0,
+    };
     let spoken = move || name.with(|name| format!("{} for {name}", format::percent(value().into())));
     let set = move |percent: u32| draft.set(weights::pair(percent).into_iter().map(Some).collect());
     let arrows = move |event: ev::KeyboardEvent| {
