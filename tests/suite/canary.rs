@@ -89,10 +89,10 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     configured(&bob, "bob's move is made", "75.00,25.00").await;
     configured(&ada, "ada sees it without asking", "75.00,25.00").await;
 
-    // Ada's rested on what is gone: nothing is written, and she is told.
-    press(&ada, APPLY).await;
+    // Ada's rested on what is gone: before she applies it she is told, and by whose move.
     let conflict = "[data-testid=canary-conflict]";
-    ada.wait_for(conflict).await;
+    ada.text_where("the move", conflict, SOON, |text| text.contains("moved them: 90 / 10 → 75 / 25")).await;
+    assert!(!ada.wait_for("[data-testid=canary-apply]").await.is_enabled().await.unwrap());
     let versions = "[data-testid=canary-versions]";
     ada.text_where("both versions", versions, SOON, |text| text.contains("25 %") && text.contains("50 %")).await;
     assert!(file().contains("weight: 75") && file().contains("weight: 25"), "{}", file());

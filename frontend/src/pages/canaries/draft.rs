@@ -6,6 +6,7 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     Counted,
+    audit::WeightChange,
     canary::{Canary, EditPreview, WeightEdit},
     config::Problem,
 };
@@ -64,6 +65,17 @@ impl Draft {
                 draft.look();
             }
         });
+        let present = Memo::new(move |_| {
+            canary.with(|canary| canary.as_ref().map(|canary| canary.revision.clone()).unwrap_or_default())
+        });
+        // Somebody else moved them meanwhile: what is previewed rests on what is gone.
+        Effect::new(move |_| {
+            let present = present.get();
+            let other = draft.revision.get_untracked() != present && !present.is_empty();
+            if other && !draft.busy.get_untracked() && !draft.typed.with_untracked(Vec::is_empty) {
+                draft.look();
+            }
+        });
         draft
     }
 
@@ -82,6 +94,15 @@ impl Draft {
             let shares = canary.iter().flat_map(|canary| &canary.shares);
             shares.map(|share| super::bars::name(share).to_owned()).collect()
         })
+    }
+
+    /// Who made the weights what they are, as far as the history tells.
+    pub async fn last_move(self) -> Option<WeightChange> {
+        let canary = self.canary.try_get_untracked().flatten()?;
+        let newest = api::history(&canary.object, canary.route_index).await.ok()?.changes.into_iter().next()?;
+        let now = self.canary.try_get_untracked().flatten()?;
+        let shares: Vec<f64> = now.shares.iter().map(|share| share.configured_percent).collect();
+        (newest.to == weights::whole(&shares)).then_some(newest)
     }
 
     /// Where the object is.
@@ -231,10 +252,8 @@ impl Draft {
             self.canary.with_untracked(|canary| canary.as_deref().map(|canary| super::place(&super::key(canary))));
         self.busy.set(true);
         spawn_local(async move {
-            let answer = api::apply(&edit).await;
             // The card may be gone by now; the edit is made all the same and can still be taken back.
-            let _ = self.busy.try_set(false);
-            match answer {
+            match api::apply(&edit).await {
                 Ok(result) => {
                     place.iter().for_each(|place| drafts::forget(place));
                     let words = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
@@ -251,6 +270,7 @@ impl Draft {
                     self.outlook.try_update(|outlook| *outlook = Outlook::Failed(problem));
                 }
             }
+            let _ = self.busy.try_set(false);
         });
     }
 }

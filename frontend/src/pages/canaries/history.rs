@@ -76,7 +76,6 @@ pub fn History(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<Co
 fn Change(change: WeightChange, course: RwSignal<Option<Arc<Course>>>) -> impl IntoView {
     let app = app();
     let at = change.at_ms as f64;
-    let list = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join(" / ");
     let id = change.id.clone();
     let effect = Memo::new(move |_| {
         course.with(|course| course.as_ref()?.moves.iter().find(|effect| effect.id == id).map(errors))
@@ -94,6 +93,11 @@ fn Change(change: WeightChange, course: RwSignal<Option<Arc<Course>>>) -> impl I
             <time class="quiet" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</time>
         </li>
     }
+}
+
+/// Weights as a move has them.
+pub fn list(weights: &[u32]) -> String {
+    weights.iter().map(u32::to_string).collect::<Vec<_>>().join(" / ")
 }
 
 /// What a move did to the errors, as far as it is known by now.

@@ -3,7 +3,10 @@
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{Counted, Diagnostic, canary::EditPreview, config::Problem, graph::Health};
 
-use super::draft::{Draft, Outlook};
+use super::{
+    draft::{Draft, Outlook},
+    history::list,
+};
 use crate::{
     api,
     app::Settle,
@@ -106,7 +109,15 @@ fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
 fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
     let app = app();
     // What the page knows may be as old as the draft.
-    spawn_local(async move { app.canaries.update_with(api::canaries().await) });
+    let told = RwSignal::new(String::new());
+    spawn_local(async move {
+        app.canaries.update_with(api::canaries().await);
+        if let Some(change) = draft.last_move().await {
+            let by = if change.by.is_empty() { "Somebody" } else { change.by.as_str() };
+            let words = format!("{by} moved them: {} → {}.", list(&change.from), list(&change.to));
+            let _ = told.try_set(words);
+        }
+    });
     let rows = move || {
         let (now, mine) = (draft.configured(), draft.shown());
         let row = |(index, name): (usize, String)| {
@@ -121,6 +132,7 @@ fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
             <HealthShape health=Health::Degraded silent=true />
             <div>
                 <p><strong>{problem.title}</strong></p>
+                <p>{move || told.get()}</p>
                 <p>{problem.detail}</p>
                 <table class="small" data-testid="canary-versions">
                     <thead>

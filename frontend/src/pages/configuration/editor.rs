@@ -151,6 +151,20 @@ impl Draft {
         });
     }
 
+    /// Looks again when the object changes under the edit.
+    fn follow(self) {
+        let Some(object) = self.start.with_value(|start| start.object.clone()) else { return };
+        let row = Memo::new(move |_| {
+            self.app.config.with(|load| load.value.as_ref()?.rows.iter().find(|row| row.object == object).cloned())
+        });
+        Effect::new(move |before: Option<()>| {
+            let _ = row.get();
+            if before.is_some() {
+                self.look(0);
+            }
+        });
+    }
+
     /// Whether closing it would lose something.
     fn changed(self) -> bool {
         self.text.with(|text| self.start.with_value(|start| start.yaml != *text))
@@ -212,6 +226,7 @@ pub fn Editor(start: ObjectEdit, place: String, done: Callback<()>) -> impl Into
     if writing {
         draft.keep(place);
     }
+    draft.follow();
     let changed = Memo::new(move |_| writing && draft.changed());
     view! {
         <section class="editor" data-testid="config-editor">
