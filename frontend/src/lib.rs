@@ -22,6 +22,7 @@ pub mod sign_in;
 pub mod sources;
 pub mod traces;
 pub mod turns;
+pub mod undo;
 pub mod waterfall;
 pub mod weights;
 pub mod words;
@@ -48,5 +49,3 @@ mod poll;
 mod start;
 #[cfg(target_arch = "wasm32")]
 mod state;
-#[cfg(target_arch = "wasm32")]
-mod undo;

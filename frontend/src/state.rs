@@ -15,7 +15,7 @@ use crate::{
     browser,
     location::{Room, View},
     turns::Turns,
-    undo,
+    undo::{self, Undo},
 };
 
 /// An answer that comes again and again. An error does not throw away what was known before.
@@ -116,8 +116,8 @@ pub struct Toast {
     pub id: u64,
     /// What happened.
     pub text: String,
-    /// The edit that can be taken back, and until when.
-    pub undo: Option<(String, f64)>,
+    /// The edit that can be taken back.
+    pub undo: Option<Undo>,
     /// It goes away by itself then.
     pub until_ms: f64,
     /// Whether it says that something failed.
@@ -294,9 +294,9 @@ impl App {
     }
 
     /// Shows a message for a while.
-    pub fn toast(self, text: impl Into<String>, failed: bool, undo: Option<(String, f64)>) {
+    pub fn toast(self, text: impl Into<String>, failed: bool, undo: Option<Undo>) {
         let now = browser::now();
-        let until_ms = undo.as_ref().map_or(now + 6_000.0, |(_, until)| *until);
+        let until_ms = undo.as_ref().map_or(now + 6_000.0, |undo| undo.until_ms);
         let text = text.into();
         // Never an id twice: a list keyed by it would keep the old message.
         let id = self.told.try_update_value(|told| {
@@ -305,6 +305,10 @@ impl App {
         });
         let id = id.unwrap_or_default();
         self.toasts.update(|toasts| {
+            if let Some(undo) = &undo {
+                // What was changed again is not taken back to where it was before.
+                toasts.retain(|toast| toast.undo.as_ref().is_none_or(|other| other.object != undo.object));
+            }
             toasts.push(Toast { id, text, undo, until_ms, failed });
         });
     }

@@ -218,6 +218,15 @@ async fn objects_are_made_with_help_and_removed_and_hostile_ones_do_no_harm() {
     apply(&browser).await;
     gone(&browser, &row("PeerAuthentication", "orders-strict")).await;
     assert_eq!(made().len(), 0);
+    // What was made is gone: only that is offered to be taken back, and covers nothing else.
+    let toasts = "return [...document.querySelectorAll('[data-testid=toast], [data-testid=toasts-older]')]
+        .map(toast => toast.innerText).join('|')";
+    until("one message is left", SOON, || async {
+        let told = browser.script(toasts).await;
+        let told = told.as_str().unwrap_or_default();
+        ensure(told.contains("deleted") && !told.contains("created") && !told.contains("more"), || told.to_owned())
+    })
+    .await;
 
     // Names and values that want to be more than text.
     let long = "x".repeat(10_000);

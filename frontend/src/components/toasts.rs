@@ -7,7 +7,7 @@ use crate::{
     api, format,
     icons::Icon,
     state::{Toast, app},
-    undo,
+    undo::{self, Undo},
 };
 
 /// All messages, the newest last.
@@ -22,9 +22,41 @@ pub fn Toasts() -> impl IntoView {
         }
     });
     Effect::new(move |_| app.toasts.with(|toasts| undo::remember(toasts)));
+    // Of an object that was changed again, or is gone, nothing is offered any more.
+    Effect::new(move |_| {
+        let toasts = app.toasts.get();
+        let (canaries, config) =
+            (app.canaries.with(|load| load.value.clone()), app.config.with(|load| load.value.clone()));
+        let mut left = toasts.clone();
+        let holds = |undo: &mut Undo| undo.holds(canaries.as_deref(), config.as_deref());
+        left.retain_mut(|toast| toast.undo.as_mut().is_none_or(holds));
+        if left != toasts {
+            app.toasts.set(left);
+        }
+    });
+    // One is whole; the older ones are folded into a button.
+    let open = RwSignal::new(false);
+    let older = Memo::new(move |_| {
+        app.toasts.with(|toasts| toasts.iter().rev().skip(1).filter(|toast| toast.undo.is_some()).count())
+    });
+    let shown = move || {
+        let mut toasts = app.toasts.get();
+        let folded = if open.get() { 0 } else { toasts.len().saturating_sub(1) };
+        toasts.split_off(folded)
+    };
     view! {
         <div class="toasts" role="status" aria-live="polite">
-            <For each=move || app.toasts.get() key=|toast| toast.id let:toast>
+            <Show when=move || older.get() != 0>
+                <button
+                    class="button older"
+                    data-testid="toasts-older"
+                    aria-expanded=move || open.get().to_string()
+                    on:click=move |_| open.update(|open| *open = !*open)
+                >
+                    {move || if open.get() { "Fold".to_owned() } else { format!("{} more to undo", older.get()) }}
+                </button>
+            </Show>
+            <For each=shown key=|toast| toast.id let:toast>
                 <Message toast />
             </For>
         </div>
@@ -42,7 +74,7 @@ fn Message(toast: Toast) -> impl IntoView {
         <div class="toast" class:failed=failed data-testid="toast">
             <span>{text}</span>
             {undo
-                .map(|(edit, _)| {
+                .map(|Undo { id: edit, .. }| {
                     let undo = move |_| {
                         let edit = edit.clone();
                         busy.set(true);
@@ -57,7 +89,11 @@ fn Message(toast: Toast) -> impl IntoView {
                                     }
                                 }
                                 Err(problem) => {
-                                    busy.set(false);
+                                    // What was changed again stays so, however often it is asked for.
+                                    if problem.kind == "conflict" {
+                                        close();
+                                    }
+                                    let _ = busy.try_set(false);
                                     app.toast(format!("Not taken back. {} {}", problem.title, problem.detail), true, None);
                                 }
                             }

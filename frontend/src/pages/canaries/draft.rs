@@ -11,7 +11,7 @@ use weft_model::{
     config::Problem,
 };
 
-use crate::{api, app::Settle, drafts, state::App, weights};
+use crate::{api, app::Settle, drafts, state::App, undo::Undo, weights};
 
 /// How long typing and dragging must rest before a preview is asked for, in milliseconds.
 const REST_MS: u32 = 200;
@@ -252,14 +252,21 @@ impl Draft {
             self.canary.with_untracked(|canary| canary.as_deref().map(|canary| super::place(&super::key(canary))));
         self.busy.set(true);
         spawn_local(async move {
+            let answer = api::apply(&edit).await;
             // The card may be gone by now; the edit is made all the same and can still be taken back.
-            match api::apply(&edit).await {
+            match answer {
                 Ok(result) => {
                     place.iter().for_each(|place| drafts::forget(place));
                     let words = |weights: &[u32]| weights.iter().map(u32::to_string).collect::<Vec<_>>().join("/");
                     let text = format!("{}: {} → {}", edit.object.name, words(&before), words(&edit.weights));
-                    let until = result.undo_until_ms as f64;
-                    app.toast(text, false, Some((result.id, until)));
+                    let undo = Undo {
+                        id: result.id,
+                        until_ms: result.undo_until_ms as f64,
+                        object: edit.object,
+                        weights: Some((edit.route_index, edit.weights)),
+                        ..Undo::default()
+                    };
+                    app.toast(text, false, Some(undo));
                     self.outlook.try_update(|outlook| *outlook = Outlook::None);
                     app.canaries.update_with(api::canaries().await);
                     if self.typed.try_update(Vec::clear).is_some() {

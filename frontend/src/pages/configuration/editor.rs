@@ -16,6 +16,7 @@ use crate::{
     app::Settle,
     browser, drafts,
     state::{App, app},
+    undo::Undo,
     words,
 };
 
@@ -194,7 +195,14 @@ impl Draft {
                     };
                     let until = result.undo_until_ms as f64;
                     let text = format!("{} {} {word}", result.object.kind, result.object.name);
-                    app.toast(text, false, (until > 0.0).then_some((result.id, until)));
+                    let undo = Undo {
+                        id: result.id,
+                        until_ms: until,
+                        object: result.object.clone(),
+                        gone: edit.action == Action::Delete,
+                        ..Undo::default()
+                    };
+                    app.toast(text, false, (until > 0.0).then_some(undo));
                     app.config.update_with(api::config().await.map(|list| list.value));
                     match edit.action {
                         Action::Delete => app.change(|view| view.select.clear()),
