@@ -1,6 +1,6 @@
 //! What findings mean for what is shown: which objects come first in a list, and what keeps a text from being applied.
 
-use weft_model::{Severity, config::ConfigRow, edit::ObjectPreview};
+use weft_model::{Diagnostic, Severity, config::ConfigRow, edit::ObjectPreview};
 
 use crate::order::Order;
 
@@ -31,6 +31,14 @@ pub fn hindrance(preview: &ObjectPreview) -> Option<String> {
     }
 }
 
+/// Errors that an edit would bring, in their words; `before` are the findings about the object as it is.
+pub fn new_errors(preview: &ObjectPreview, before: &[Diagnostic]) -> Vec<String> {
+    let known = |one: &Diagnostic| before.iter().any(|other| other.code == one.code && other.message == one.message);
+    let all = preview.findings.iter().chain(&preview.new_findings);
+    let new = all.filter(|finding| finding.severity == Severity::Error && !known(finding));
+    new.map(|finding| format!("{}: {}.", finding.code, finding.message)).collect()
+}
+
 /// Objects with errors, then with warnings, then with notes, then the rest; each in the order that they came in.
 pub fn worst_first<'a>(rows: impl Iterator<Item = &'a ConfigRow>) -> Vec<&'a ConfigRow> {
     let mut rows: Vec<&ConfigRow> = rows.collect();
@@ -48,7 +56,7 @@ fn urgency(severity: Severity) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use weft_model::{Diagnostic, ObjectRef};
+    use weft_model::ObjectRef;
 
     use super::*;
 
@@ -96,6 +104,22 @@ mod tests {
         assert_eq!(hindrance(&ObjectPreview { ready: true, ..preview(&["WEFT0101"], "+x", "kubectl") }), None);
         let refused = ObjectPreview { refusal: Some("no".into()), ..preview(&["WEFT0003"], "+x", "kubectl") };
         assert_eq!(hindrance(&refused), None, "that is said already");
+    }
+
+    #[test]
+    fn only_errors_that_were_not_there_are_asked_about() {
+        let [known, new, warning] = ["a", "b", "c"].map(|message| Diagnostic {
+            message: message.into(),
+            severity: if message == "c" { Severity::Warning } else { Severity::Error },
+            ..row("a", &[Severity::Error]).findings.remove(0)
+        });
+        let preview = ObjectPreview {
+            findings: vec![known.clone(), warning],
+            new_findings: vec![new],
+            ..ObjectPreview::default()
+        };
+        assert_eq!(new_errors(&preview, &[known]), ["WEFT0101: b."]);
+        assert_eq!(new_errors(&preview, &[]).len(), 2);
     }
 
     #[test]

@@ -122,6 +122,12 @@ async fn configuration_is_found_read_written_and_taken_back() {
         ensure(text.as_str().is_some_and(|text| text.contains("v9")), || text.to_string())
     })
     .await;
+    // A new error is not saved by one press.
+    let asked = "[data-testid=config-asked]";
+    apply(&browser).await;
+    browser.text_where("the error", asked, SOON, |text| text.contains("v9")).await;
+    browser.wait_for("[data-testid=config-apply-anyway]").await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
     // What cannot be read at all is said at its line, too, and cannot be applied.
     replace(&browser, "subset: v9", "subset: [v9").await;
     browser.text_where("it is no YAML", finding, SOON, |text| !text.contains("not defined")).await;
@@ -133,6 +139,7 @@ async fn configuration_is_found_read_written_and_taken_back() {
         .text_where("the difference", "[data-testid=diff]", SOON, |text| text.contains("-          weight: 90"))
         .await;
     gone(&browser, finding).await;
+    gone(&browser, asked).await;
     apply(&browser).await;
     let after = file_where(&file, "the file has it", |text| text.contains("weight: 80")).await;
     let wanted = before.replace("weight: 90", "weight: 80").replace("weight: 10\n", "weight: 20\n");

@@ -15,6 +15,7 @@ use crate::{
     api,
     app::Settle,
     browser, drafts,
+    findings::new_errors,
     state::{App, app},
     undo::Undo,
     words,
@@ -39,6 +40,8 @@ pub struct Draft {
     pub outlook: RwSignal<Option<(u64, Arc<ObjectPreview>)>>,
     /// Why nothing was applied, or not even looked at.
     pub problem: RwSignal<Option<Problem>>,
+    /// New errors that it would bring, while the page asks whether to apply it all the same.
+    pub asked: RwSignal<Vec<String>>,
     /// It is on its way.
     pub busy: RwSignal<bool>,
     turn: RwSignal<u64>,
@@ -57,6 +60,7 @@ impl Draft {
             start: StoredValue::new(start),
             outlook: RwSignal::new(None),
             problem: RwSignal::new(None),
+            asked: RwSignal::default(),
             busy: RwSignal::new(false),
             turn: RwSignal::new(0),
             done,
@@ -83,6 +87,7 @@ impl Draft {
     }
 
     fn look(self, rest_ms: u32) {
+        self.asked.set(Vec::new());
         self.turn.update(|turn| *turn += 1);
         let turn = self.turn.get_untracked();
         spawn_local(async move {
@@ -177,10 +182,30 @@ impl Draft {
         self.left.run(());
     }
 
+    /// Applies it; where it would bring new errors, asks first.
+    pub fn submit(self) {
+        let object = self.start.with_value(|start| start.object.clone());
+        let before = self.app.config.with_untracked(|load| {
+            let rows = load.value.iter().flat_map(|list| &list.rows);
+            rows.filter(|row| Some(&row.object) == object.as_ref())
+                .flat_map(|row| row.findings.clone())
+                .collect::<Vec<_>>()
+        });
+        let errors = self.outlook.with_untracked(|outlook| {
+            outlook.as_ref().map(|(_, preview)| new_errors(preview, &before)).unwrap_or_default()
+        });
+        if errors.is_empty() {
+            self.apply();
+        } else {
+            self.asked.set(errors);
+        }
+    }
+
     /// Applies it and offers to take it back.
     pub fn apply(self) {
         let Some(edit) = self.edit() else { return };
         let (app, place) = (self.app, self.place.get_value());
+        self.asked.set(Vec::new());
         self.busy.set(true);
         spawn_local(async move {
             let answer = api::apply_object(&edit).await;
@@ -287,7 +312,7 @@ fn Text(draft: Draft) -> impl IntoView {
     let found = help::found(helper);
     let keys = move |event: ev::KeyboardEvent| {
         if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) && draft.can_apply_untracked() {
-            draft.apply();
+            draft.submit();
         }
         helper.key(&event, found);
     };

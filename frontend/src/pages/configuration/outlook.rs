@@ -56,8 +56,18 @@ pub fn Outlook(draft: Draft) -> impl IntoView {
                 Some((_, preview)) => view! { <Ready preview=(*preview).clone() draft /> }.into_any(),
                 None => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
             }}
+            {move || draft.asked.with(|asked| (!asked.is_empty()).then(|| view! {
+                <div class="conflict refused" role="alert" data-testid="config-asked">
+                    <HealthShape health=Health::Failing silent=true />
+                    <div class="grow">
+                        <p><strong>"Lint finds new errors:"</strong></p>
+                        {asked.iter().map(|words| view! { <p>{words.clone()}</p> }).collect_view()}
+                        <p><button class="button" data-testid="config-apply-anyway" on:click=move |_| draft.apply()>{apply}" all the same"</button></p>
+                    </div>
+                </div>
+            }))}
             <div class="preview-buttons">
-                <button class="button primary" data-testid="config-apply" disabled=move || !draft.can_apply() || missing.with(Option::is_some) aria-describedby="apply-why" on:click=move |_| draft.apply()>
+                <button class="button primary" data-testid="config-apply" disabled=move || !draft.can_apply() || missing.with(Option::is_some) aria-describedby="apply-why" on:click=move |_| draft.submit()>
                     {move || if draft.busy.get() { "Applying …" } else { apply }}
                 </button>
                 <button class="button" data-testid="config-discard" on:click=move |_| draft.discard()>"Discard"</button>
