@@ -251,6 +251,23 @@ async fn weights_of_tcp_are_moved_by_a_click_and_counted_in_connections() {
     press(&browser, "[data-testid=canary-undo]").await;
     browser.attribute_where("it is taken back", &shares, "data-percent", SOON, |value| value == "90.00,10.00").await;
     assert_eq!(fs::read_to_string(&file).unwrap(), LEDGER);
+
+    // A route's name that is longer than any card is shortened in its middle.
+    let name = format!("begin{}end", "x".repeat(10_000));
+    let long = LEDGER.split("---\n").last().unwrap_or_default().replace("name: ledger\n", "name: ledger-long\n");
+    let long = long.replace("    - ledger\n", "    - ledger.example.com\n").replace(
+        "  tcp:\n    - match:\n        - port: 5432\n      route:",
+        &format!("  http:\n    - name: {name}\n      route:"),
+    );
+    fs::write(demo.manifests().join("ledger-long.yaml"), long).unwrap();
+    let card = "[data-testid=canary-card][data-canary=\"shop/ledger-long/0\"]";
+    let title = format!("{card} header");
+    browser.text_where("both ends", &title, SOON, |text| text.contains("beginx") && text.contains("xend")).await;
+    let low = format!(
+        "return document.querySelector('{card}').scrollWidth <= document.querySelector('{card}').clientWidth
+        && document.querySelector('{title}').offsetHeight < 100"
+    );
+    assert_eq!(browser.script(&low).await, json!(true));
     let errors = browser.script("return window.__weftErrors || []").await;
     assert_eq!(errors, json!([]), "the page's script failed");
     browser.close().await;

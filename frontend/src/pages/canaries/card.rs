@@ -74,7 +74,7 @@ pub fn Card(key: String) -> impl IntoView {
                         {object.name}
                     </button>
                 </h2>
-                <span class="quiet">{object.namespace}" · route "{route}</span>
+                <span class="quiet cut" title=route.clone()>{object.namespace}" · route "{format::middle(&route, 60)}</span>
             }
         })
     };
