@@ -54,7 +54,8 @@ pub fn words(code: &str) -> (&'static str, &'static str) {
         ),
         "link" => (
             "This link does not work, or no longer.",
-            "Each link signs in once. Use the newest one: it stands in the file that the start of the mesh named.",
+            "Each link signs in once. The newest one stands in the file that --sign-in-link-file names: with weft demo it \
+             is sign-in-link in the mesh's directory.",
         ),
         "provider-away" => {
             ("The sign-in service does not answer.", "Try again in a moment. The console's log says what it tried.")

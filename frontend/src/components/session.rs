@@ -105,7 +105,7 @@ fn again(method: &Method) -> AnyView {
         Method::Proxy => tab("sign-in-again-proxy", "/signed-in".to_owned()),
         Method::Link => view! {
             <p data-testid="sign-in-again-link">
-                "Open the newest sign-in link in another tab. It stands in the file that the start of the mesh named."
+                "Open the newest sign-in link in another tab. It stands in the file that --sign-in-link-file names."
             </p>
         }
         .into_any(),

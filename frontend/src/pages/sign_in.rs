@@ -149,7 +149,8 @@ fn Ways(methods: Vec<Method>, return_to: String) -> impl IntoView {
 #[component]
 fn SignedOut(info: SessionInfo) -> impl IntoView {
     let problem = browser::query("problem");
-    let back = (info.person.is_some() && info.guarded).then(|| {
+    let known = info.person.is_some() && info.guarded;
+    let back = known.then(|| {
         view! { <p><a class="button wide" rel="external" href="/">"Go on to the page"</a></p> }
     });
     match problem {
@@ -163,14 +164,14 @@ fn SignedOut(info: SessionInfo) -> impl IntoView {
         Some(code) => {
             let (what, remedy) = words(&code);
             view! {
-                <h1>"You are not signed in"</h1>
+                <h1>{if known { "You are signed in already" } else { "You are not signed in" }}</h1>
                 <div role="alert" data-testid="sign-in-problem" data-code=code.clone()>
                     <p><strong>{what}</strong></p>
                     <p>{remedy}</p>
                 </div>
                 <p class="quiet">"Code: "<code class="code">{code}</code></p>
                 {back}
-                <Ways methods=info.methods return_to="/".to_owned() />
+                {(!known).then(|| view! { <Ways methods=info.methods return_to="/".to_owned() /> })}
             }
             .into_any()
         }

@@ -105,6 +105,7 @@ async fn the_demos_link_signs_in_once() {
     browser
         .text_where("the link was used", "[data-testid=sign-in-problem]", PATIENCE, |text| text.contains("no longer"))
         .await;
+    browser.text_where("the session is there", "h1", PATIENCE, |text| text == "You are signed in already").await;
     // The one in the file is the next.
     let next = std::fs::read_to_string(demo.text("/signInFile")).unwrap();
     assert_ne!(next.trim(), link);
