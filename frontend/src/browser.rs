@@ -71,6 +71,15 @@ fn written(ms: f64, options: &[(&str, &str)]) -> String {
     text.ok().and_then(|text| text.as_string()).unwrap_or_default()
 }
 
+/// Whether a press on a link is this page's to follow, which it then does by itself; others open it elsewhere.
+pub fn follows(event: &leptos::ev::MouseEvent) -> bool {
+    let own = !(event.ctrl_key() || event.meta_key() || event.shift_key());
+    if own {
+        event.prevent_default();
+    }
+    own
+}
+
 fn storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }

@@ -263,6 +263,12 @@ impl View {
     }
 }
 
+/// The fragment `base` of a view that has nothing selected, with `what` selected: of a long list, one address for each row.
+pub fn selecting(base: &str, what: &str) -> String {
+    let and = if base.contains('?') { '&' } else { '?' };
+    format!("{base}{and}select={}", encode(what))
+}
+
 /// Percent-encodes what a query value may not hold, and leaves what people like to read.
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

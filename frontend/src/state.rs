@@ -211,6 +211,11 @@ impl App {
         self.show(view, false);
     }
 
+    /// The view's fragment with nothing selected, from which rows make theirs ([`crate::location::selecting`]).
+    pub fn unselected(self) -> Memo<String> {
+        Memo::new(move |_| self.view.with(|view| View { select: String::new(), ..view.clone() }.fragment()))
+    }
+
     /// Which right is missing, in words, to change objects of a kind in a namespace; `None` where it is there, or where
     /// only trying tells.
     pub fn missing_right(self, kind: &str, namespace: &str) -> Option<String> {

@@ -250,7 +250,12 @@ async fn objects_are_made_with_help_and_removed_and_hostile_ones_do_no_harm() {
     let found = row("VirtualService", "hostile");
     browser.attribute_where("lint speaks of it", &found, "data-findings", SOON, |count| count != "0").await;
     browser.text_where("a file is refused", "[data-testid=file-findings]", SOON, |text| text.contains("onerror")).await;
+    let link = browser.wait_for(&format!("{found} a[data-row]")).await.attr("href").await.unwrap().unwrap_or_default();
     click(&browser, &format!("{found} [data-row]")).await;
+    browser.wait_for("[data-testid=config-detail] [data-testid=finding]").await;
+    // The row's address leads there, too.
+    browser.open("about:blank").await;
+    browser.open(&format!("{}/{link}", demo.text("/console"))).await;
     browser.wait_for("[data-testid=config-detail] [data-testid=finding]").await;
     click(&browser, "[data-testid=config-edit]").await;
     browser.wait_for(PREVIEW).await;

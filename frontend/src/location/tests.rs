@@ -12,6 +12,15 @@ fn the_empty_address_is_the_graph() {
 }
 
 #[test]
+fn a_row_has_the_address_of_the_view_with_it_selected() {
+    for find in ["", "a&b"] {
+        let view = View { find: find.to_owned(), room: Room::Configuration, ..View::default() };
+        let chosen = View { select: "a/b=c?d".to_owned(), ..view.clone() };
+        assert_eq!(View::parse(&selecting(&view.fragment(), "a/b=c?d")), chosen);
+    }
+}
+
+#[test]
 fn a_path_that_no_page_has_is_kept_until_another_room_is_entered() {
     let lost = View::parse("#/now here/<b>?ns=shop");
     assert_eq!((lost.lost.as_str(), lost.room), ("now here/<b>", Room::Graph));

@@ -9,6 +9,7 @@ use crate::{
     components::{placeholder::Empty, shape::HealthShape},
     findings::worst_first,
     format,
+    location::selecting,
     objects::owner,
     state::app,
     words,
@@ -28,6 +29,7 @@ pub fn Table() -> impl IntoView {
             })
         })
     });
+    let base = app.unselected();
     let total = Memo::new(move |_| app.config.with(|load| load.value.as_ref().map_or(0, |list| list.rows.len())));
     view! {
         <Show
@@ -65,7 +67,7 @@ pub fn Table() -> impl IntoView {
                 </thead>
                 <tbody>
                     <For each=move || keys.get() key=|key| key.clone() let:key>
-                        <Row key=key />
+                        <Row key=key base=base />
                     </For>
                 </tbody>
             </table>
@@ -75,14 +77,14 @@ pub fn Table() -> impl IntoView {
 }
 
 #[component]
-fn Row(key: String) -> impl IntoView {
+fn Row(key: String, base: Memo<String>) -> impl IntoView {
     let app = app();
     let wanted = key.clone();
     let row: Memo<Option<ConfigRow>> = Memo::new(move |_| {
         app.config.with(|load| load.value.as_ref()?.rows.iter().find(|row| super::key(&row.object) == wanted).cloned())
     });
     let read = move |part: fn(&ConfigRow) -> String| move || row.with(|row| row.as_ref().map(part).unwrap_or_default());
-    let (chosen, target) = (key.clone(), key);
+    let (chosen, target, own) = (key.clone(), key.clone(), key);
     // A file tells when it was changed, a cluster when the object was made.
     let since = Memo::new(move |_| {
         row.with(|row| {
@@ -99,13 +101,17 @@ fn Row(key: String) -> impl IntoView {
             data-namespace=read(|row| row.object.namespace.clone())
             data-findings=read(|row| row.findings.len().to_string())
             class:chosen=move || app.view.with(|view| view.select == chosen)
-            on:click=move |_| app.change(|view| view.select.clone_from(&target))
+            on:click=move |event| {
+                if browser::follows(&event) {
+                    app.change(|view| view.select.clone_from(&target));
+                }
+            }
         >
             <td class="quiet">{read(|row| row.object.kind.clone())}</td>
             <th scope="row">
-                <button class="link" data-row="">
+                <a class="link" data-row="" href=move || base.with(|base| selecting(base, &own))>
                     {read(|row| row.object.name.clone())}
-                </button>
+                </a>
             </th>
             <td>{read(|row| row.object.namespace.clone())}</td>
             <td>{move || row.with(|row| row.as_ref().map(counts))}</td>

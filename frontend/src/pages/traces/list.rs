@@ -15,7 +15,7 @@ use crate::{
     },
     format,
     icons::Icon,
-    location::traces::Cell,
+    location::{selecting, traces::Cell},
     poll::{poll, regularly},
     queries::TraceQuery,
     state::app,
@@ -80,6 +80,7 @@ pub fn List() -> impl IntoView {
             }
         });
     };
+    let base = app.unselected();
     let filtered = move || {
         app.view.with(|view| {
             let plain = Search::of(view).plain;
@@ -137,7 +138,7 @@ pub fn List() -> impl IntoView {
                         </thead>
                         <tbody>
                             <For each=move || rows.get().unwrap_or_default() key=|row| (row.trace_id.clone(), row.spans, row.duration_us, row.error) let:row>
-                                <Row row=row longest=longest />
+                                <Row row=row longest=longest base=base />
                             </For>
                         </tbody>
                     </table>
@@ -157,10 +158,14 @@ pub fn List() -> impl IntoView {
 }
 
 #[component]
-fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
+fn Row(row: TraceRow, longest: Memo<u64>, base: Memo<String>) -> impl IntoView {
     let app = app();
-    let (chosen, target) = (row.trace_id.clone(), row.trace_id.clone());
-    let open = move |_| app.change(|view| view.select.clone_from(&target));
+    let (chosen, target, own) = (row.trace_id.clone(), row.trace_id.clone(), row.trace_id.clone());
+    let open = move |event: leptos::ev::MouseEvent| {
+        if browser::follows(&event) {
+            app.change(|view| view.select.clone_from(&target));
+        }
+    };
     let at = row.start_us as f64 / 1000.0;
     let duration = row.duration_us;
     // Proxies send their spans a moment after the request.
@@ -178,9 +183,9 @@ fn Row(row: TraceRow, longest: Memo<u64>) -> impl IntoView {
                 <HealthShape health=if row.error { Health::Failing } else { Health::Healthy } />
             </td>
             <th scope="row" title=row.root.clone()>
-                <button class="link" data-row="">
+                <a class="link" data-row="" href=move || base.with(|base| selecting(base, &own))>
                     {format::middle(&row.root, 56)}
-                </button>
+                </a>
             </th>
             <td class="quiet extra" title=row.workload.clone()>{format::middle(row.workload.rsplit('/').next().unwrap_or_default(), 40)}</td>
             <td class="numeral">{format::micros(duration)}</td>

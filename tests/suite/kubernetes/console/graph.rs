@@ -133,7 +133,7 @@ async fn sees_it_all(stage: &Stage, traffic: &Traffic) {
 
     // It is found by a workload that it passed, and its waterfall has a row for each.
     browser.open(&stage.page(&format!("traces?window=3600&workload={storefront}"))).await;
-    browser.click(&format!("{ROW}[data-trace=\"{TRACE}\"] button")).await;
+    browser.click(&format!("{ROW}[data-trace=\"{TRACE}\"] [data-row]")).await;
     browser.wait_for("[data-testid=waterfall]").await;
     for workload in [&storefront, called, &payment] {
         browser.wait_for(&format!("[data-testid=span-row][data-workload=\"{workload}\"]")).await;
