@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use weft_model::graph::{Edge, Graph, Node};
+use weft_model::graph::{Edge, Graph, Health, Node};
 
 use super::{
     focus, fold,
@@ -75,7 +75,11 @@ pub fn picture(
     hide: Option<&Query>,
     was_large: bool,
 ) -> Picture {
-    let whole = scope::within(graph, view);
+    let mut whole = scope::within(graph, view);
+    // Before the first figures, nothing says that nothing came.
+    if graph.replay && graph.nodes.iter().all(|node| matches!(node.health, Health::Idle | Health::Unknown)) {
+        whole.nodes.iter_mut().for_each(|node| node.health = Health::Unknown);
+    }
     let mut shown = whole.clone();
     let choice = &view.graph;
     shown.edges.retain(|edge| !choice.without.contains(&edge.protocol));
@@ -276,6 +280,22 @@ mod tests {
         assert_eq!((of("cluster = East"), of("cluster = west"), of("cluster != east")), (10, 0, 0));
         let focus = picture(&graph, &view(|graph| graph.focus = "box:@west".into()), None, None, false);
         assert_eq!(focus.graph.nodes.len(), 10 + 1, "and who calls it");
+    }
+
+    #[test]
+    fn before_the_first_figures_a_replay_knows_nothing() {
+        let mut graph = many(4);
+        graph.edges.clear();
+        graph.nodes.iter_mut().for_each(|node| node.health = Health::Idle);
+        let health = |graph: &Graph| {
+            let shown = picture(graph, &View::default(), None, None, false);
+            shown.graph.nodes.into_iter().map(|node| node.health).collect::<Vec<_>>()
+        };
+        assert_eq!(health(&graph), [Health::Idle; 4], "now, nothing comes");
+        graph.replay = true;
+        assert_eq!(health(&graph), [Health::Unknown; 4]);
+        graph.nodes[0].health = Health::Healthy;
+        assert_eq!(health(&graph)[1], Health::Idle, "something was counted by then");
     }
 
     #[test]

@@ -82,13 +82,14 @@ fn serving_row(one: &ServingCertificate, now_ms: u64) -> impl IntoView + use<> {
     };
     let names = if one.names.is_empty() { one.subject.clone() } else { one.names.join(", ") };
     let place = |namespace: &str, name: &str| format::middle(&format!("{namespace}/{name}"), 48);
+    let gateway = format!("{}/{}", one.gateway.namespace, one.gateway.name);
     let (from, to) = (browser::moment(one.not_before_ms as f64), browser::moment(one.not_after_ms as f64));
     let known = one.problem.is_none();
     let print: String = one.fingerprint.chars().take(16).collect();
     let dates = if known { format!("{from} to {to}\n{}", one.fingerprint) } else { String::new() };
     view! {
         <tr data-testid="serving-certificate" data-health=crate::words::health(health) title=dates>
-            <th scope="row"><span class="fact-part"><HealthShape health />{place(&one.gateway.namespace, &one.gateway.name)}</span></th>
+            <th scope="row"><span class="fact-part"><HealthShape health /><span class="cut" title=gateway.clone()>{format::middle(&gateway, 48)}</span></span></th>
             <td>{place(&one.namespace, &one.secret)}{known.then(|| view! { <p class="quiet"><code>{print}</code></p> })}</td>
             <td class="words" title=names.clone()>{format::middle(&names, 64)}</td>
             <td class="words" title=one.issuer.clone()>{format::middle(&one.issuer, 40)}</td>

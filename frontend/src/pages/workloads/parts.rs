@@ -7,6 +7,7 @@ use weft_model::{
 };
 
 use crate::{
+    browser,
     components::shape::{Glyph, HealthShape},
     format,
     icons::Icon,
@@ -21,7 +22,9 @@ pub fn Linked(subject: Subject, place: String, #[prop(into)] words: String) -> i
     let app = app();
     let href = move || app.view.with(|view| link(view, subject, &place));
     let title = words.clone();
-    view! { <a href=href title=title data-row="">{format::middle(&words, 48)}</a> }
+    // Where there is less room, the style sheet would cut the end, which tells versions apart.
+    let most = if browser::media("(max-width: 1023px)") { 24 } else { 48 };
+    view! { <a href=href title=title data-row="">{format::middle(&words, most)}</a> }
 }
 
 /// The state of health that a proxy's state looks like.
