@@ -124,7 +124,12 @@ fn Body(edge: Memo<Option<Edge>>, applied: Applied) -> impl IntoView {
     });
     let lock = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| (edge.lock, edge.plaintext_share))));
     let broken = move || matches!(lock.get(), Some((Lock::Mixed | Lock::Plaintext, _)));
-    let icon = Signal::derive(move || if broken() { Icon::Unlock } else { Icon::Lock });
+    let icon = Signal::derive(move || match lock.get() {
+        Some((Lock::Mtls, _)) => Icon::Lock,
+        Some((Lock::Mixed | Lock::Plaintext, _)) => Icon::Unlock,
+        // A lock would say more than is known.
+        Some((Lock::Unknown, _)) | None => Icon::Info,
+    });
     let codes = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| edge.codes.clone()).unwrap_or_default()));
     view! {
         <dl class="figures">
