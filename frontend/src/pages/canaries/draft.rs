@@ -11,7 +11,7 @@ use weft_model::{
     config::Problem,
 };
 
-use crate::{api, app::Settle, drafts, state::App, undo::Undo, weights};
+use crate::{api, app::Settle, browser, drafts, state::App, undo::Undo, weights};
 
 /// How long typing and dragging must rest before a preview is asked for, in milliseconds.
 const REST_MS: u32 = 200;
@@ -43,6 +43,8 @@ pub struct Draft {
     pub busy: RwSignal<bool>,
     /// The revision that the weights were chosen on.
     revision: RwSignal<String>,
+    /// When they were, milliseconds since the Unix epoch.
+    began_ms: StoredValue<f64>,
     /// Counts changes, so that a late preview is not shown for newer weights.
     turn: RwSignal<u64>,
 }
@@ -57,6 +59,7 @@ impl Draft {
             outlook: RwSignal::default(),
             busy: RwSignal::new(false),
             revision: RwSignal::default(),
+            began_ms: StoredValue::new(0.0),
             turn: RwSignal::new(0),
         };
         // What was refused to somebody else, or to nobody, may be this person's to do.
@@ -96,13 +99,14 @@ impl Draft {
         })
     }
 
-    /// Who made the weights what they are, as far as the history tells.
+    /// Who made the weights what they are since these were chosen, as far as the history tells.
     pub async fn last_move(self) -> Option<WeightChange> {
         let canary = self.canary.try_get_untracked().flatten()?;
         let newest = api::history(&canary.object, canary.route_index).await.ok()?.changes.into_iter().next()?;
         let now = self.canary.try_get_untracked().flatten()?;
         let shares: Vec<f64> = now.shares.iter().map(|share| share.configured_percent).collect();
-        (newest.to == weights::whole(&shares)).then_some(newest)
+        let since = self.began_ms.try_get_value().is_some_and(|began| newest.at_ms as f64 >= began);
+        (since && newest.to == weights::whole(&shares)).then_some(newest)
     }
 
     /// Where the object is.
@@ -132,6 +136,7 @@ impl Draft {
         if self.typed.with_untracked(Vec::is_empty) {
             let revision = self.canary.with_untracked(|canary| canary.as_ref().map(|canary| canary.revision.clone()));
             self.revision.set(revision.unwrap_or_default());
+            self.began_ms.set_value(browser::now());
         }
         self.typed.set(weights);
         self.look();
@@ -166,6 +171,7 @@ impl Draft {
             let typed = weights::read(&kept.text);
             if typed.len() == destinations && weights::are_weights(&typed) {
                 self.revision.set(kept.revision);
+                self.began_ms.set_value(kept.at_ms);
                 self.typed.set(typed);
                 self.look();
             }

@@ -1,5 +1,6 @@
 //! What applying would do, before it is done.
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{Counted, Diagnostic, canary::EditPreview, config::Problem, graph::Health};
 
@@ -18,6 +19,9 @@ use crate::{
     state::app,
     words,
 };
+
+/// How often it is asked who moved the weights.
+const ASKED: u32 = 3;
 
 /// The preview and its button; nothing while nothing is moved.
 #[component]
@@ -112,10 +116,15 @@ fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
     let told = RwSignal::new(String::new());
     spawn_local(async move {
         app.canaries.update_with(api::canaries().await);
-        if let Some(change) = draft.last_move().await {
-            let by = if change.by.is_empty() { "Somebody" } else { change.by.as_str() };
-            let words = format!("{by} moved them: {} → {}.", list(&change.from), list(&change.to));
-            let _ = told.try_set(words);
+        // It is written down a moment after it was made.
+        for _ in 0..ASKED {
+            if let Some(change) = draft.last_move().await {
+                let by = if change.by.is_empty() { "Somebody" } else { change.by.as_str() };
+                let words = format!("{by} moved them: {} → {}.", list(&change.from), list(&change.to));
+                let _ = told.try_set(words);
+                return;
+            }
+            TimeoutFuture::new(1_000).await;
         }
     });
     let rows = move || {
