@@ -52,6 +52,8 @@ use crate::{
 
 /// How long an answer is given again.
 const FRESH: Duration = Duration::from_millis(1000);
+/// How long what was configured just now waits for the operator: it shows without its word, which comes later.
+const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Names one state of one split.
 type TrackerKey = (ObjectKey, usize, String);
@@ -106,6 +108,8 @@ pub struct CanaryService {
     config: watch::Receiver<Arc<View>>,
     /// When and for which view the operator was asked, and what it said.
     heard: AsyncMutex<(Option<(Instant, u64)>, Heard)>,
+    /// What it said last. Reading it waits for nobody.
+    last_heard: Mutex<Heard>,
     /// Held while Prometheus is asked, so that there is one evaluation at a time.
     trackers: AsyncMutex<Trackers>,
     published: Mutex<Published>,
@@ -127,6 +131,7 @@ impl CanaryService {
             graphs,
             config,
             heard: AsyncMutex::default(),
+            last_heard: Mutex::default(),
             trackers: AsyncMutex::default(),
             published: Mutex::default(),
             effects: Known::default(),
@@ -135,16 +140,19 @@ impl CanaryService {
 
     /// Every weighted route, at most a second old, of the present configuration.
     pub async fn evaluate(&self) -> Arc<Canaries> {
-        if let Some(answer) = self.fresh(&self.view()) {
+        let view = self.view();
+        if let Some(answer) = self.fresh(&view) {
             return answer;
         }
+        // Before the trackers are held: nobody waits for an operator that hangs.
+        let heard = self.hear_in_time(&view).await;
         let mut trackers = self.trackers.lock().await;
         // Whoever waited takes what was made meanwhile.
         let view = self.view();
         if let Some(answer) = self.fresh(&view) {
             return answer;
         }
-        let (canaries, rates) = self.evaluate_now(&mut trackers, &view).await;
+        let (canaries, rates) = self.evaluate_now(&mut trackers, &view, &heard).await;
         let answer = Arc::new(canaries);
         *self.published.lock() = Published { answer: Some((Instant::now(), view.version, answer.clone())), rates };
         answer
@@ -204,16 +212,36 @@ impl CanaryService {
         };
         known.1 = known.1.after(heard, &view.splits);
         known.0 = Some((Instant::now(), view.version));
+        *self.last_heard.lock() = known.1.clone();
         known.1.clone()
     }
 
-    async fn evaluate_now(&self, trackers: &mut Trackers, view: &View) -> (Canaries, Rates) {
-        let heard = self.hear(view).await;
+    /// The same, or what it said before: of configuration that was not shown yet after a moment, of other as soon as there
+    /// is newer to show.
+    async fn hear_in_time(&self, view: &View) -> Heard {
+        let newer = self.published.lock().answer.as_ref().is_some_and(|(_, version, _)| *version != view.version);
+        let mut config = self.config.clone();
+        let due = async {
+            if newer {
+                return tokio::time::sleep(PATIENCE).await;
+            }
+            let ended = config.wait_for(|now| now.version != view.version).await.is_err();
+            if ended {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            heard = self.hear(view) => heard,
+            () = due => self.last_heard.lock().clone(),
+        }
+    }
+
+    async fn evaluate_now(&self, trackers: &mut Trackers, view: &View, heard: &Heard) -> (Canaries, Rates) {
         if view.splits.is_empty() {
             trackers.clear();
             return (Canaries::default(), Rates::new());
         }
-        let settled = settle(&heard, &view.splits);
+        let settled = settle(heard, &view.splits);
         let now_ms = now_ms();
         let (counted, red) = tokio::join!(
             count(self.prometheus.as_ref(), trackers, view, &settled, now_ms),

@@ -72,7 +72,12 @@ pub fn named(findings: &mut [Diagnostic], namespaces: &BTreeSet<String>, sight: 
 pub fn canaries(mut list: Canaries, sight: &Sight) -> Canaries {
     list.canaries.retain(|canary| sight.sees(&canary.object.namespace));
     addresses::sources(&mut list.sources, sight);
-    list.canaries.iter_mut().for_each(|canary| addresses::text(&mut canary.sentence, sight));
+    // Without the list of all namespaces, whatever a finding names that is not seen is left out.
+    let mut hides = |namespace: &str| !namespace.is_empty() && !sight.sees(namespace);
+    for canary in &mut list.canaries {
+        addresses::text(&mut canary.sentence, sight);
+        canary.findings.iter_mut().for_each(|finding| names::finding(finding, &mut hides));
+    }
     list
 }
 

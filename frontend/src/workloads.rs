@@ -225,6 +225,7 @@ mod tests {
             since_text: String::new(),
             revision: String::new(),
             query: String::new(),
+            findings: Vec::new(),
         };
         let one = Detail { services: vec![cart.clone()], ..detail(Subject::Workload, &["shop/basket"], None) };
         assert!(is_split(&canary("cart"), &one) && !is_split(&canary("order"), &one));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weft_api::ObjectKey;
 use weft_model::{
+    Diagnostic,
     canary::{Canary, Share, TesterRoute, Verdict},
     metrics::ROUTE_REQUESTS_TOTAL,
     sync::ObjectAck,
@@ -122,7 +123,14 @@ pub(super) fn card(
         revision: view.revision(&split.object),
         connections: split.is_opaque(),
         query: query(split, tracker.map_or(60, Tracker::span_s)),
+        findings: findings(view, split),
     }
+}
+
+/// What lint says of the object.
+fn findings(view: &View, split: &Split) -> Vec<Diagnostic> {
+    let row = view.list.rows.iter().find(|row| row.object == split.object);
+    row.map(|row| row.findings.clone()).unwrap_or_default()
 }
 
 /// What gives about the same counts.

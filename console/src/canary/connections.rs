@@ -22,7 +22,7 @@ pub(super) fn selector<'a>(splits: impl Iterator<Item = &'a Split>) -> String {
 /// What is a destination's of some series, under the labels by which requests are counted.
 pub(super) fn of_split(split: &Split, estate: &Estate, tracks: &[Track]) -> Vec<Track> {
     let arms: Vec<(&super::Arm, BTreeSet<&str>)> =
-        split.arms.iter().map(|arm| (arm, estate.behind(&arm.full_host, &arm.labels).collect())).collect();
+        split.arms.iter().map(|arm| (arm, arm.workloads(estate).collect())).collect();
     let name = split.virtual_service();
     let known = |track: &Track| {
         let of = |label| track.labels.get(label);
@@ -94,6 +94,7 @@ mod tests {
             full_host: "db.shop.svc.cluster.local".into(),
             subset: subset.into(),
             labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            missing: false,
             weight: 1,
             written: Some(1),
         }

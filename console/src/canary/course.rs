@@ -15,7 +15,11 @@ use weft_model::{
 };
 
 pub use self::effects::Known;
-use super::{Arm, Split, connections, red::quantile, stats::more};
+use super::{
+    Arm, Split, connections,
+    red::{no_cluster, quantile},
+    stats::more,
+};
 use crate::{
     db::Edit,
     estate::Estate,
@@ -63,15 +67,25 @@ pub async fn course(
     let fared: Vec<Fared> = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &codes, &buckets)).collect();
     let first = fared.first().map(|first| first.counts(step_s));
     let arms = split.arms.iter().enumerate().zip(&fared).map(|((index, arm), fared)| {
+        let born = born_ms(&grid, arm, &picked, weights.since_ms);
+        let known = |time: u64| born.is_some_and(|born| time * 1000 >= born);
         let at = |time: &u64| {
             let moment = time * 1000;
             let span = configured.iter().find(|span| (span.from_ms..span.until_ms).contains(&moment))?;
-            span.shares.get(index).map(|share| share * 100.0)
+            // The weight of before, which a destination that came in its place never had.
+            span.shares.get(index).filter(|share| **share <= 0.0 || known(*time)).map(|share| share * 100.0)
         };
+        let configured_percent: Vec<Option<f64>> = times.iter().map(at).collect();
+        let mut observed_percent = observed.get(index).cloned().unwrap_or_default();
+        for ((seen, time), configured) in observed_percent.iter_mut().zip(times).zip(&configured_percent) {
+            if configured.is_none() && !known(*time) {
+                *seen = None;
+            }
+        }
         ArmCourse {
             name: arm.name().to_owned(),
-            configured_percent: times.iter().map(at).collect(),
-            observed_percent: observed.get(index).cloned().unwrap_or_default(),
+            configured_percent,
+            observed_percent,
             rate: fared.line(|codes| Some(codes.iter().map(|code| code.rate).sum())),
             error_percent: fared.line(|codes| error_share(codes).map(|share| share * 100.0)),
             p95_ms: fared.buckets.iter().map(|buckets| quantile(0.95, buckets)).collect(),
@@ -112,7 +126,10 @@ fn outcomes(split: &Split, rate_s: u64) -> String {
     } else {
         (REQUESTS_TOTAL, "response_code, grpc_response_status")
     };
-    format!("sum by ({BY}, {by}) (rate({what}{{{}}}[{rate_s}s]))", to(split))
+    // What fails for want of a subset reaches no workload: its flag and its host tell it.
+    let missing = !split.is_opaque() && split.arms.iter().any(|arm| arm.missing);
+    let more = if missing { ", response_flags, destination_service" } else { "" };
+    format!("sum by ({BY}, {by}{more}) (rate({what}{{{}}}[{rate_s}s]))", to(split))
 }
 
 /// Selects what was sent to the hosts of the destinations.
@@ -128,12 +145,10 @@ fn escaped(text: &str) -> String {
 
 /// The share of each destination in percent, by destination and moment.
 fn observed(grid: &Grid, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>>> {
-    let mut picked = vec![vec![0.0; grid.times.len()]; split.arms.len()];
+    // The last line is of destinations that the route has no more.
+    let mut picked = vec![vec![0.0; grid.times.len()]; split.arms.len() + 1];
     for track in tracks {
-        let (host, subset) = (track.labels.get("host"), track.labels.get("subset"));
-        let Some(arm) = split.arms.iter().position(|arm| arm.full_host == host && arm.subset == subset) else {
-            continue;
-        };
+        let arm = split.arms.iter().position(|arm| is_of(track, arm)).unwrap_or(split.arms.len());
         for point in &track.points {
             if let Some(at) = grid.at(point.at) {
                 picked[arm][at] += point.value;
@@ -144,7 +159,20 @@ fn observed(grid: &Grid, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>
     let share = |line: Vec<f64>| {
         line.into_iter().zip(&all).map(|(part, all)| (*all > 0.0).then(|| part / all * 100.0)).collect()
     };
+    picked.truncate(split.arms.len());
     picked.into_iter().map(share).collect()
+}
+
+fn is_of(track: &Track, arm: &Arm) -> bool {
+    track.labels.get("host") == arm.full_host && track.labels.get("subset") == arm.subset
+}
+
+/// Since when a destination is known to be one of the route's, in milliseconds: its first count, or since the present
+/// weights are in force.
+fn born_ms(grid: &Grid, arm: &Arm, tracks: &[Track], since_ms: Option<u64>) -> Option<u64> {
+    let points = tracks.iter().filter(|track| is_of(track, arm)).filter_map(|track| track.points.first());
+    let counted = points.filter_map(|point| grid.at(point.at)).min().and_then(|at| grid.times.get(at));
+    counted.map(|time| time * 1000).into_iter().chain(since_ms).min()
 }
 
 /// When the first count of the split is of, in milliseconds, be it of an idle one; `None` when nothing ever counted it.
@@ -207,14 +235,17 @@ struct Fared {
 
 impl Fared {
     fn read(grid: &Grid, arm: &Arm, estate: &Estate, codes: &[Track], buckets: &[Track]) -> Self {
-        let workloads: BTreeSet<&str> = estate.behind(&arm.full_host, &arm.labels).collect();
+        let workloads: BTreeSet<&str> = arm.workloads(estate).collect();
         let mine = |track: &Track| {
             let id = format!(
                 "{}/{}",
                 track.labels.get("destination_workload_namespace"),
                 track.labels.get("destination_workload")
             );
-            workloads.contains(id.as_str())
+            let lost = arm.missing
+                && no_cluster(track.labels.get("response_flags"))
+                && track.labels.get("destination_service") == arm.full_host;
+            lost || workloads.contains(id.as_str())
         };
         let counted = |track: &&Track| mine(track) && track.points.iter().any(|point| point.value > 0.0);
         let called = codes.iter().filter(counted).any(|track| track.labels.get("reporter") == REPORTER_SOURCE);

@@ -83,15 +83,19 @@ fn read_buckets(series: &[Series]) -> Buckets {
 }
 
 impl Red {
-    /// The figures of one destination: all workloads of its subset together, as their callers saw them, or as they saw
+    /// The figures of one destination: all workloads of its subset together (of a subset that does not exist, what failed
+    /// for want of it), as their callers saw them, or as they saw
     /// themselves where no caller has a proxy. Of opaque connections, those opened, and how many of them failed.
     pub(super) fn of(&self, split: &Split, arm: &Arm, estate: &Estate) -> Figures {
-        let workloads: BTreeSet<&str> = estate.behind(&arm.full_host, &arm.labels).collect();
+        let workloads: BTreeSet<&str> = arm.workloads(estate).collect();
         let codes = |reporter: Reporter| -> Vec<CodeRate> {
             let all = if split.is_opaque() { &self.flows.tcp } else { &self.flows.requests };
             let counted = all.iter().filter(|flow| matches!(&*flow.what, "" | "opened"));
             let flows = counted.filter(|flow| flow.reporter == reporter && *flow.host == *arm.full_host);
-            let here = flows.filter(|flow| flow.destination.id().is_some_and(|id| workloads.contains(id)));
+            let here = flows.filter(|flow| match flow.destination.id() {
+                Some(id) => workloads.contains(id),
+                None => arm.missing && no_cluster(&flow.flags),
+            });
             here.map(|flow| CodeRate {
                 code: flow.code.to_string(),
                 grpc: flow.grpc.to_string(),
@@ -116,6 +120,11 @@ impl Red {
             p95_ms: quantile(0.95, &merged),
         }
     }
+}
+
+/// Whether a request failed because its route names a cluster that does not exist.
+pub(super) fn no_cluster(flags: &str) -> bool {
+    flags.split(',').any(|flag| flag == "NC")
 }
 
 /// Prometheus' own interpolation: linear inside the bucket, the last finite bound for what lies above it.

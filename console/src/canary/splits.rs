@@ -11,6 +11,7 @@ use weft_model::{
 };
 
 use super::{connections, words};
+use crate::estate::Estate;
 
 /// One destination of a weighted route.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Arm {
     pub subset: String,
     /// Labels that the subset's workloads carry; empty without a subset.
     pub labels: BTreeMap<String, String>,
+    /// Whether no DestinationRule names the subset: every request that is to go there fails.
+    pub missing: bool,
     /// Weight as it counts.
     pub weight: u32,
     /// Weight as written; `None` where there is none, which counts as zero.
@@ -33,6 +36,12 @@ impl Arm {
     /// The name to call it by: the subset's, or the host's.
     pub fn name(&self) -> &str {
         if self.subset.is_empty() { &self.host } else { &self.subset }
+    }
+
+    /// Ids of the workloads that it goes to; none when there is no such subset.
+    pub fn workloads<'a>(&'a self, estate: &'a Estate) -> impl Iterator<Item = &'a str> {
+        let missing = self.missing;
+        estate.behind(&self.full_host, &self.labels).filter(move |_| !missing)
     }
 }
 
@@ -201,6 +210,7 @@ fn arm(snapshot: &Snapshot, vs: &Typed<VirtualService>, to: &Destination, weight
         host: to.host.clone(),
         full_host: full_host.to_string(),
         subset: to.subset.clone(),
+        missing: subset.is_none() && !to.subset.is_empty(),
         labels: subset.map(|subset| subset.labels.clone()).unwrap_or_default(),
         weight: written.unwrap_or(0),
         written,

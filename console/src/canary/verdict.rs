@@ -72,7 +72,7 @@ pub(super) fn judge(evidence: &Evidence<'_>) -> (Verdict, String) {
         }
         (Some(_), None) => {
             let sentence = format!(
-                "{total}: outside what {} % explains, to be confirmed by the next window",
+                "{total}: outside what {} % explains; more traffic is needed to tell, to be confirmed by the next window",
                 target(&shares, arm)
             );
             (Verdict::TooLittleTraffic, sentence)
@@ -180,6 +180,7 @@ mod tests {
             full_host: "order-service.shop.svc.cluster.local".into(),
             subset: format!("v{}", index + 1),
             labels: BTreeMap::new(),
+            missing: false,
             weight: *weight,
             written: Some(*weight),
         };

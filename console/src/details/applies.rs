@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use weft_mesh::Snapshot;
 use weft_model::{
     ObjectRef,
     details::{Applies, Row, Subject},
@@ -28,7 +29,7 @@ pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
     let here = concerned.filter(|(object, set)| own(object) || set.iter().any(|id| ids.contains(id.as_str())));
     let applies = |object: &ObjectRef| Applies {
         object: object.clone(),
-        why: why(&object.kind).to_owned(),
+        why: if only_at_gateways(&moment.view.snapshot, object) { AT_GATEWAYS } else { why(&object.kind) }.to_owned(),
         findings: lists.findings_of(object),
     };
     let mut all: Vec<Applies> = here.map(|(object, _)| applies(object)).collect();
@@ -99,6 +100,16 @@ const DECISIVE: [&str; 8] = [
     "RequestAuthentication",
 ];
 
+/// What a VirtualService does that holds at gateways only.
+const AT_GATEWAYS: &str = "Decides where requests go that come in at a gateway";
+
+/// Whether it is a VirtualService that callers inside the mesh are not routed by.
+fn only_at_gateways(snapshot: &Snapshot, object: &ObjectRef) -> bool {
+    let mut all = snapshot.virtual_services().iter();
+    object.kind == "VirtualService"
+        && all.any(|vs| vs.reference() == object && !vs.gateways().any(|gateway| gateway == "mesh"))
+}
+
 fn why(kind: &str) -> &'static str {
     match kind {
         "VirtualService" => "Decides where requests go",
@@ -118,7 +129,34 @@ fn why(kind: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use weft_api::Change;
+    use weft_mesh::{Settings, Store};
+
     use super::*;
+
+    #[test]
+    fn a_route_that_holds_at_gateways_only_is_told_as_that() {
+        let mut store = Store::new(Settings::default());
+        let routes = [("inside", json!([])), ("both", json!(["web", "mesh"])), ("outside", json!(["web"]))];
+        for (name, gateways) in &routes {
+            let object = json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+                "metadata": {"name": name, "namespace": "shop"},
+                "spec": {"hosts": ["cart"], "gateways": gateways, "http": [{"route": [{"destination": {"host": "cart"}}]}]},
+            });
+            store.apply(vec![Change::Put(Arc::new(weft_api::parse(&object, "default").unwrap().object))]);
+        }
+        let snapshot = store.snapshot();
+        let only = |name: &str| {
+            let mut all = snapshot.virtual_services().iter();
+            let object = all.find(|vs| vs.name() == name).unwrap().reference().clone();
+            only_at_gateways(&snapshot, &object)
+        };
+        assert_eq!(["inside", "both", "outside"].map(only), [false, false, true]);
+    }
 
     #[test]
     fn what_the_reader_may_not_see_is_counted() {

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{Html, IntoResponse, Redirect, Response},
     routing::any,
 };
 use tower::ServiceExt;
@@ -32,8 +32,15 @@ async fn serve(State(dir): State<PathBuf>, request: Request) -> Response {
         return not_built(&dir);
     }
     let path = request.uri().path().to_owned();
-    // A path with an extension names a file; any other one is a route of the page.
+    // The page's rooms are behind a `#`; whoever left that out is led to the room, and nothing else is there.
+    if let Some(room) = room(&path) {
+        return Redirect::temporary(&format!("/#/{room}")).into_response();
+    }
+    // A path with an extension names a file.
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    if !is_file && path != "/" {
+        return missing(&path).into_response();
+    }
     let answer = if is_file {
         ServeDir::new(&dir)
             .precompressed_br()
@@ -46,7 +53,7 @@ async fn serve(State(dir): State<PathBuf>, request: Request) -> Response {
     };
     let mut response = match answer {
         Ok(response) if response.status() == StatusCode::NOT_FOUND => {
-            return ApiError::not_found(format!("{path} does not exist."), "Open / for the page.").into_response();
+            return missing(&path).into_response();
         }
         Ok(response) => response.map(Body::new),
         Err(error) => return ApiError::internal(&error).into_response(),
@@ -54,6 +61,20 @@ async fn serve(State(dir): State<PathBuf>, request: Request) -> Response {
     let caching = if is_file && is_hashed(&path) { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     response
+}
+
+/// The page's rooms, as its addresses name them.
+const ROOMS: [&str; 7] = ["graph", "canaries", "configuration", "workloads", "traces", "mesh", "audit"];
+
+/// The room that an address without a `#` is meant to lead to, with what is behind it.
+fn room(path: &str) -> Option<&str> {
+    let place = path.trim_matches('/');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~%:@".contains(c);
+    ROOMS.contains(&place.split('/').next()?).then_some(place).filter(|place| place.chars().all(plain))
+}
+
+fn missing(path: &str) -> ApiError {
+    ApiError::not_found(format!("{path} does not exist."), "Open / for the page.")
 }
 
 /// Whether the file's name carries a hash of its content: a part of at least eight hexadecimal digits before an
@@ -93,6 +114,30 @@ mod tests {
         }
         for plain in ["/index.html", "/weft.js", "/deadbeef", "/dir-0a1b2c3d/x.js", "/facade.js"] {
             assert!(!is_hashed(plain), "{plain}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_without_its_hash_leads_to_the_room_and_others_are_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("index.html"), "<!doctype html>").unwrap();
+        let page = service(dir.path());
+        let asked = async |path: &str| {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let response = page.clone().oneshot(request).await.unwrap();
+            let to = response.headers().get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned());
+            (response.status().as_u16(), to.unwrap_or_default())
+        };
+        assert_eq!(asked("/").await.0, 200);
+        for (path, to) in [
+            ("/canaries", "/#/canaries"),
+            ("/mesh/", "/#/mesh"),
+            ("/workloads/shop/cart-v1", "/#/workloads/shop/cart-v1"),
+        ] {
+            assert_eq!(asked(path).await, (307, to.to_owned()), "{path}");
+        }
+        for path in ["/nowhere", "/canariesx", "/index", "/nothing.js"] {
+            assert_eq!(asked(path).await.0, 404, "{path}");
         }
     }
 

@@ -98,6 +98,30 @@ async fn whoever_does_not_ask_prometheus_does_not_wait_for_it() {
     evaluation.abort();
 }
 
+#[tokio::test]
+async fn what_is_configured_does_not_wait_for_the_operator() {
+    let hung = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let operator = Operator::new(&format!("http://{}", hung.local_addr().unwrap())).unwrap();
+    let all = objects();
+    let view = |version: u64, canaries: usize| {
+        Arc::new(View::new(version, snapshot(&all[..canaries]), Index::default(), Vec::new()))
+    };
+    let (views, receiver) = watch::channel(view(1, 1));
+    let graphs = Arc::new(GraphCache::new(None));
+    let service = Arc::new(CanaryService::new(None, Some(operator), graphs, receiver));
+    let asking = service.clone();
+    let evaluation = tokio::spawn(async move { asking.evaluate().await.canaries.len() });
+    let _kept = tokio::time::timeout(SOON, hung.accept()).await.expect("the operator is asked").unwrap();
+    // The operator is given up after more than this.
+    let limit = Duration::from_secs(2);
+    views.send(view(2, 2)).unwrap();
+    let shown = tokio::time::timeout(limit, evaluation).await.expect("who waits for it shows what is newer").unwrap();
+    assert_eq!(shown, 2);
+    views.send(view(3, 3)).unwrap();
+    let shown = tokio::time::timeout(limit, service.evaluate()).await.expect("what is newer waits a moment");
+    assert_eq!(shown.canaries.len(), 3);
+}
+
 fn answer(body: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], body)
 }

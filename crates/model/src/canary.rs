@@ -114,6 +114,9 @@ pub struct Canary {
     pub revision: String,
     /// The query behind the counts.
     pub query: String,
+    /// Findings about the VirtualService, worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Diagnostic>,
 }
 
 impl Canary {

@@ -49,6 +49,13 @@ pub fn outbound_cluster(port: u16, subset: &str, host: &str) -> String {
     format!("outbound|{port}|{subset}|{host}")
 }
 
+/// Subset (empty for none) and host of a cluster that [`outbound_cluster`] named; `None` of any other name.
+pub fn outbound_destination(cluster: &str) -> Option<(&str, &str)> {
+    let mut parts = cluster.strip_prefix("outbound|")?.splitn(3, '|');
+    let (_port, subset, host) = (parts.next()?, parts.next()?, parts.next()?);
+    (!host.is_empty()).then_some((subset, host))
+}
+
 /// `inbound|8080||`: the application behind this proxy, on its own port.
 pub fn inbound_cluster(port: u16) -> String {
     format!("inbound|{port}||")
@@ -59,5 +66,20 @@ pub fn route_id(index: usize, name: Option<&str>) -> String {
     match name {
         Some(name) if !name.is_empty() => name.to_owned(),
         _ => format!("http[{index}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clusters_name_tells_where_it_goes() {
+        let name = outbound_cluster(8080, "v1", "api.shop.svc.cluster.local");
+        assert_eq!(outbound_destination(&name), Some(("v1", "api.shop.svc.cluster.local")));
+        assert_eq!(outbound_destination("outbound|80||api"), Some(("", "api")));
+        for other in ["inbound|8080||", "BlackHoleCluster", "outbound|80|v1", "outbound|80|v1|"] {
+            assert_eq!(outbound_destination(other), None, "{other}");
+        }
     }
 }

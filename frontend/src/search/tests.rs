@@ -103,6 +103,7 @@ fn a_result_leads_to_its_place_and_the_scope_stays_where_it_can() {
         since_text: String::new(),
         revision: String::new(),
         query: String::new(),
+        findings: Vec::new(),
     };
     all.canaries(&[split(0), split(1)]);
     let leads = |text: &str, scope: &str| {

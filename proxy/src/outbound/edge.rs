@@ -65,6 +65,16 @@ pub fn to_stranger(worker: &Worker, edge: &Edge, cluster: &str, authority: Optio
     worker.recorder.edge(Edge { service: Arc::new(service), ..edge.clone() })
 }
 
+/// The same labels for a request to a cluster that does not exist. Its name tells the service that was meant, so that the
+/// failure counts where somebody looks for it; `None` of a name that tells none.
+pub fn to_missing(worker: &Worker, edge: &Edge, cluster: &str) -> Option<Rc<Edge>> {
+    let (_, host) = xds::outbound_destination(cluster)?;
+    let in_cluster = host.split_once(".svc.").and_then(|(service, _)| service.split_once('.'));
+    let (name, namespace) = in_cluster.unwrap_or((host, UNKNOWN));
+    let service = Service { host: host.into(), name: name.into(), namespace: namespace.into() };
+    Some(worker.recorder.edge(Edge { service: Arc::new(service), ..edge.clone() }))
+}
+
 /// Whether a cluster stands for what is no service of the mesh.
 pub fn is_stranger(cluster: &str) -> bool {
     [xds::PASSTHROUGH_CLUSTER, xds::BLACK_HOLE_CLUSTER, xds::INBOUND_PASSTHROUGH_CLUSTER].contains(&cluster)

@@ -19,7 +19,7 @@ use super::{
     admit::Admitted,
     answer::{self, Decoration},
     attempt::{Failure, Outgoing, attempt},
-    mirror,
+    edge, mirror,
     outcome::{as_attempt, drain, report},
     plan::Plan,
     timeouts::Timeouts,
@@ -44,11 +44,15 @@ pub(super) async fn forward(
     let downstream = plan.downstream;
     let name = &plan.cluster.cluster;
     exchange.record.log.upstream_cluster = Some(name.clone());
-    let Some(upstream) = plan.config.upstream(name) else {
+    let upstream = plan.config.upstream(name);
+    plan.count_pick(upstream.map(|upstream| &**upstream));
+    let Some(upstream) = upstream else {
+        if let Some(edge) = edge::to_missing(&downstream.worker, &exchange.record.edge, name) {
+            exchange.record.edge = edge;
+        }
         exchange.record.flags.set(Kind::NoCluster.flag());
         return Ok(reply(exchange, plan.forward.cluster_not_found, "", "cluster_not_found"));
     };
-    plan.count_pick(upstream);
     if let Some(idle) = plan.forward.idle_timeout {
         exchange.idle = Some(idle).filter(|idle| !idle.is_zero());
     }

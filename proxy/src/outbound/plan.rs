@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, rc::Rc, sync::Arc, time::UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, Version, header::HOST, uri::PathAndQuery};
+use weft_model::xds;
 use weft_policy::{
     config::{Config, Forward, HttpChain, Route, VirtualHost, WeightedCluster},
     facts::ConnectionFacts,
@@ -32,14 +33,21 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Counts the weighted pick for the canary verdict: first attempts only.
-    pub(super) fn count_pick(&self, upstream: &Upstream) {
+    /// Counts the weighted pick for the canary verdict: first attempts only. What goes to a cluster that does not exist
+    /// was picked as well; its name tells where it was to go.
+    pub(super) fn count_pick(&self, upstream: Option<&Upstream>) {
         static NO_SUBSET: std::sync::LazyLock<Arc<str>> = std::sync::LazyLock::new(|| "".into());
         let (Some(service), Some(route)) = (&self.route.virtual_service, &self.route.route_id) else { return };
+        let recorder = &self.downstream.worker.recorder;
+        let Some(upstream) = upstream else {
+            let name = &self.cluster.cluster;
+            let (subset, host) = xds::outbound_destination(name).unwrap_or(("", name));
+            return recorder.route_picked(service, route, &subset.into(), &host.into());
+        };
         let cluster = &upstream.cluster;
         let subset = cluster.subset.as_ref().unwrap_or(&NO_SUBSET);
         let host = cluster.services.first().map_or(&cluster.name, |service| &service.host);
-        self.downstream.worker.recorder.route_picked(service, route, subset, host);
+        recorder.route_picked(service, route, subset, host);
     }
 
     pub(super) fn change_request(

@@ -30,9 +30,14 @@ fn object_row(row: &ConfigRow) -> Vec<String> {
         row.object.namespace.clone(),
         row.object.name.clone(),
         findings(&count(&row.findings)),
-        row.owner.clone().unwrap_or_default(),
+        owner(row),
         from(row),
     ]
+}
+
+/// Who keeps it as it is, as the page has it: where no tool does, what is in a file is as the file has it.
+fn owner(row: &ConfigRow) -> String {
+    row.owner.clone().or_else(|| row.file.as_ref().map(|_| "File".to_owned())).unwrap_or_default()
 }
 
 /// File and line, or when it was made.
@@ -180,4 +185,21 @@ fn call(call: &Call) -> Vec<String> {
         millis(call.p95_ms),
         lock(call.lock, None),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_tool_keeps_is_kept_by_its_file() {
+        let row = |tool: Option<&str>, file: Option<&str>| ConfigRow {
+            owner: tool.map(str::to_owned),
+            file: file.map(str::to_owned),
+            ..ConfigRow::default()
+        };
+        assert_eq!(owner(&row(None, Some("shop.yaml"))), "File");
+        assert_eq!(owner(&row(Some("Flux"), Some("shop.yaml"))), "Flux");
+        assert_eq!(owner(&row(None, None)), "");
+    }
 }

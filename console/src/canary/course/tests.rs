@@ -27,6 +27,7 @@ fn split(route_index: usize) -> Split {
         full_host: "h.ns".into(),
         subset: subset.into(),
         labels: BTreeMap::new(),
+        missing: false,
         weight: 1,
         written: Some(1),
     };
@@ -122,6 +123,60 @@ fn shares_are_of_each_moment() {
     let tracks = [track("v1", &[(100.0, 9.0), (110.0, 0.0)]), track("v2", &[(100.0, 1.0), (110.0, 0.0)])];
     let shares = observed(&grid, &split, &tracks);
     assert_eq!(shares, [[Some(90.0), None, None], [Some(10.0), None, None]]);
+}
+
+#[test]
+fn a_destination_has_a_past_only_where_it_was_there() {
+    let split = split(0);
+    let grid = Grid { times: vec![100, 105, 110], step_s: 5 };
+    let track = |subset: &str, points: &[(f64, f64)]| Track {
+        labels: Labels::from([("host", "h.ns"), ("subset", subset)]),
+        points: points.iter().map(|(at, value)| Point { at: *at, value: *value }).collect(),
+    };
+    // `v2` came in the place of `old`.
+    let tracks = [
+        track("v1", &[(100.0, 3.0), (105.0, 3.0), (110.0, 3.0)]),
+        track("old", &[(100.0, 1.0), (105.0, 1.0)]),
+        track("v2", &[(110.0, 1.0)]),
+    ];
+    let shares = observed(&grid, &split, &tracks);
+    assert_eq!(shares[0], [Some(75.0), Some(75.0), Some(75.0)], "what went to the old one went somewhere");
+    let born = |arm: usize, since_ms| born_ms(&grid, &split.arms[arm], &tracks, since_ms);
+    assert_eq!((born(0, None), born(1, None)), (Some(100_000), Some(110_000)));
+    assert_eq!(born(1, Some(107_000)), Some(107_000), "its weights were in force before its first request");
+}
+
+#[test]
+fn a_subset_that_does_not_exist_has_only_what_failed_for_want_of_it() {
+    let estate = Estate {
+        hosts: [("h.ns".to_owned(), vec!["ns/a".to_owned()])].into(),
+        workloads: [("ns/a".to_owned(), crate::estate::Workload::default())].into(),
+        ..Estate::default()
+    };
+    let track = |workload: &str, code: &str, flags: &str, value: f64| Track {
+        labels: Labels::from([
+            ("reporter", REPORTER_SOURCE),
+            ("destination_workload_namespace", "ns"),
+            ("destination_workload", workload),
+            ("destination_service", "h.ns"),
+            ("response_code", code),
+            ("response_flags", flags),
+        ]),
+        points: vec![Point { at: 100.0, value }],
+    };
+    let grid = Grid { times: vec![100], step_s: 5 };
+    let tracks = [track("a", "200", "-", 7.0), track("unknown", "503", "NC", 2.0), track("unknown", "503", "UH", 1.0)];
+    let mut split = split(0);
+    assert!(!outcomes(&split, 60).contains("response_flags"), "it is not asked for where nothing is missing");
+    let fared = |split: &Split| {
+        let fared = Fared::read(&grid, &split.arms[1], &estate, &tracks, &[]);
+        fared.counts(grid.step_s)
+    };
+    assert_eq!(fared(&split), (0, 35));
+    split.arms[1].missing = true;
+    assert_eq!(fared(&split), (10, 10));
+    let asked = outcomes(&split, 60);
+    assert!(asked.contains("response_flags") && asked.contains(", destination_service)"), "{asked}");
 }
 
 #[test]

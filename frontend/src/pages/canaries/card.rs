@@ -14,6 +14,7 @@ use super::{
     draft::Draft,
     editor::Editor,
     history::History,
+    preview::Findings,
 };
 use crate::{
     browser,
@@ -45,6 +46,9 @@ pub fn Card(key: String) -> impl IntoView {
     let course = RwSignal::new(None);
     let verdict = Memo::new(move |_| canary.with(|canary| canary.as_ref().map(|canary| canary.verdict)));
     let sentence = Memo::new(move |_| canary.with(|canary| canary.as_deref().map(read)));
+    let findings = Memo::new(move |_| {
+        canary.with(|canary| canary.as_ref().map(|canary| canary.findings.clone()).unwrap_or_default())
+    });
     let health = Signal::derive(move || verdict.get().map(words::verdict_health).unwrap_or_default());
     // Only what never changes, so that a focused link stays.
     let title = Memo::new(move |_| {
@@ -95,6 +99,7 @@ pub fn Card(key: String) -> impl IntoView {
             <p class="sentence">{move || sentence.get()}</p>
             // The counts in the sentence change all the time; what is heard is the verdict, when it changes.
             <p class="unseen" aria-live="polite" data-testid="canary-heard">{heard}</p>
+            {move || view! { <Findings title="Findings" findings=findings.get() /> }}
             {move || canary.get().map(|canary| view! { <Bars canary=(*canary).clone() /> })}
             {move || canary.get().map(|canary| view! { <Versions canary=(*canary).clone() /> })}
             {move || kept().map(|at| view! {

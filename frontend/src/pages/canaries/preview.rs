@@ -85,8 +85,9 @@ fn Ready(preview: EditPreview, counted: Counted) -> impl IntoView {
     .into_any()
 }
 
+/// What lint found; nothing where it found nothing.
 #[component]
-fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
+pub fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
     (!findings.is_empty()).then(|| {
         view! {
             <h3>{title}</h3>

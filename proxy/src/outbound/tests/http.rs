@@ -142,6 +142,32 @@ async fn what_has_no_route_is_not_found() {
 }
 
 #[tokio::test]
+async fn what_was_picked_counts_where_its_cluster_is_missing() {
+    use envoy_types::pb::envoy::config::core::v3::Metadata;
+    let origin = Origin::echo().await;
+    let mut route = to("outbound|80|v9|order.shop.svc.cluster.local", |_| {});
+    route.metadata = Some(Metadata {
+        filter_metadata: [("weft.dev".to_owned(), strings(&[("virtual_service", "shop/order"), ("route", "http[0]")]))]
+            .into(),
+        ..Metadata::default()
+    });
+    let (proxy, address) = proxied(vec![route], &origin).await;
+    let mut client = Client::connect(address).await;
+    assert_eq!(client.get("/").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let host = "host=\"order.shop.svc.cluster.local\"";
+    let picked = ["virtual_service=\"shop/order\"", "route=\"http[0]\"", "subset=\"v9\"", host];
+    proxy.counted("weft_route_requests_total", &picked, 1.0).await;
+    let meant = [
+        "response_flags=\"NC\"",
+        "destination_service=\"order.shop.svc.cluster.local\"",
+        "destination_service_name=\"order\"",
+        "destination_service_namespace=\"shop\"",
+        "destination_workload=\"unknown\"",
+    ];
+    proxy.counted("istio_requests_total", &meant, 1.0).await;
+}
+
+#[tokio::test]
 async fn head_and_empty_answers_have_no_body() {
     let origin = Origin::start(|_, request| {
         Box::pin(async move {
