@@ -15,7 +15,7 @@ pub fn top(lines: &[Line]) -> f64 {
     }
     // Bytes are written in steps of 1,024, and a round figure is one that is written as such.
     let prefix = if lines.iter().any(|line| line.unit == "B/s") { prefix(largest).0 } else { 1.0 };
-    let unit = prefix * 10f64.powf((largest / prefix).log10().floor());
+    let unit = prefix * 10f64.powi((largest / prefix).log10().floor() as i32);
     [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * unit).find(|step| *step >= largest).unwrap_or(largest)
 }
 

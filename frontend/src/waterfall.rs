@@ -63,7 +63,7 @@ pub fn ticks(length: u64, most: usize) -> Vec<u64> {
     if raw <= 0.0 {
         return Vec::new();
     }
-    let power = 10f64.powf(raw.log10().floor());
+    let power = 10f64.powi(raw.log10().floor() as i32);
     let factors = [1.0, 2.0, 5.0, 10.0];
     let step = factors.into_iter().map(|factor| factor * power).find(|step| *step >= raw).unwrap_or(raw);
     let step = (step as u64).max(1);

@@ -21,7 +21,7 @@ impl Flow {
         let latency = latency_ms.filter(|ms| ms.is_finite()).unwrap_or(10.0).clamp(1.0, 1000.0);
         let speed = 150.0 - 40.0 * latency.log10();
         // 0.1/s or less: 240 px apart; each tenfold halves it, from 1000/s on 15 px.
-        let gap = 240.0 / 2f64.powf(rate.clamp(0.1, 1000.0).log10() + 1.0);
+        let gap = 240.0 / (rate.clamp(0.1, 1000.0).log10() + 1.0).exp2();
         Some(Self { speed, gap, errors: errors.unwrap_or(0.0).clamp(0.0, 1.0) })
     }
 

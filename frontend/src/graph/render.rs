@@ -118,7 +118,7 @@ impl Painter<'_> {
     /// be shaped and rasterized anew, and a wheel goes through dozens of scales.
     fn lettering(&self, write: impl FnOnce(f64)) {
         let step = (self.view.scale.ln() / LETTERS.ln() + 1e-6).floor();
-        write(self.scaled(LETTERS.powf(step)));
+        write(self.scaled(LETTERS.powi(step as i32)));
         self.scaled(self.view.scale);
     }
 

@@ -239,7 +239,7 @@ pub fn Board(zoom: ReadSignal<Option<Zoom>>, focus: RwSignal<String>) -> impl In
         event.prevent_default();
         // Lines and pages are counted in pixels, too.
         let unit = [1.0, 16.0, 400.0].get(event.delta_mode() as usize).copied().unwrap_or(1.0);
-        let factor = (-event.delta_y() * unit * 0.0015).clamp(-0.5, 0.5).exp();
+        let factor = (-event.delta_y() * unit * 0.002_164).clamp(-0.72, 0.72).exp2();
         let at = Point::new(event.client_x().into(), event.client_y().into()) - corner(place);
         tip.set(None);
         on(&|stage| stage.zoom(factor, Some(at)));
