@@ -20,6 +20,7 @@ fn facts() -> Facts {
             spreading: None,
         }),
         problem: None,
+        disputed: Vec::new(),
         unread: None,
         clock_ahead_s: None,
     }
@@ -39,6 +40,15 @@ fn everything_well() {
     }
     assert_eq!(of(&all, PROGRESSING).status, ConditionStatus::False);
     assert!(all.iter().all(|condition| condition.observed_generation == 4));
+}
+
+#[test]
+fn what_others_add_again_and_again_is_told_and_nothing_stops_for_it() {
+    let disputed = vec!["Service mesh/a has what the Mesh does not say: spec.ports[9999/TCP]".to_owned()];
+    let (all, waiting) = conditions(&Facts { disputed: disputed.clone(), ..facts() });
+    let told = of(&all, RECONCILED);
+    assert_eq!((told.status, told.reason.as_str(), &told.message), (ConditionStatus::False, DISPUTED, &disputed[0]));
+    assert_eq!((of(&all, READY).status, waiting.len()), (ConditionStatus::True, 0));
 }
 
 #[test]
