@@ -31,6 +31,8 @@ pub const DELETING: &str = "Deleting";
 
 /// Reason: pods of a component are not ready.
 pub const COMPONENTS_NOT_READY: &str = "ComponentsNotReady";
+/// Reason: no node takes pods of a component, which waiting alone does not change.
+pub const UNSCHEDULABLE: &str = "Unschedulable";
 /// Reason: no webhook answers.
 pub const NO_REPLICA_READY: &str = "NoReplicaReady";
 
@@ -192,7 +194,8 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
         return Some((false, Reason::ClockOff.as_str(), why));
     }
     if !behind.is_empty() {
-        return Some((false, COMPONENTS_NOT_READY, behind.join("; ")));
+        let homeless = behind.iter().any(|one| one.contains(": Unschedulable"));
+        return Some((false, if homeless { UNSCHEDULABLE } else { COMPONENTS_NOT_READY }, behind.join("; ")));
     }
     if facts.control_plane_ready == Some(false) {
         return Some((false, NO_REPLICA_READY, "no replica of the control plane runs".into()));

@@ -132,6 +132,7 @@ mod tests {
     fn a_first_start_is_no_warning() {
         let waits = ready(ConditionStatus::False, COMPONENTS_NOT_READY, "0 of 3");
         assert!(good(&waits, true) && !good(&waits, false));
+        assert!(!good(&ready(ConditionStatus::False, "Unschedulable", "pod a: Unschedulable"), true));
         assert!(!good(&ready(ConditionStatus::False, "Forbidden", "no"), true));
         assert!(!good(&ready(ConditionStatus::True, ROOTS_KEPT, "until"), false));
         let deleting = |status| Condition { kind: "Deleting".into(), ..ready(status, "PodsRun", "") };

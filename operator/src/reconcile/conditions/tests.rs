@@ -67,6 +67,10 @@ fn what_is_waited_for_is_said() {
                     weft-control-plane-1: ImagePullBackOff";
     assert_eq!((of(&all, READY).message.as_str(), of(&all, PROGRESSING).message.as_str()), (expected, expected));
     assert_eq!(of(&all, WEBHOOKS_READY).status, ConditionStatus::True);
+    // What waiting does not mend has a reason of its own, so that it is told when it comes.
+    let hindrances = [("control-plane".to_owned(), "pods a, b: Unschedulable (Insufficient cpu)".to_owned())].into();
+    let (all, _) = conditions(&Facts { components: component(0, 2), hindrances, ..facts() });
+    assert_eq!(of(&all, READY).reason, UNSCHEDULABLE);
 }
 
 #[test]
