@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kube::api::{DynamicObject, PostParams};
+use kube::{
+    api::{DynamicObject, PostParams},
+    core::ObjectMeta,
+};
 use parking_lot::Mutex;
 use serde_json::Value;
 use weft_install::names;
@@ -56,12 +59,49 @@ pub enum Addition {
 }
 
 impl Cluster {
+    /// Makes an object as it is wanted: applies it, and takes away what others added. Gives its metadata.
+    ///
+    /// # Errors
+    /// When it cannot be applied.
+    pub async fn establish(
+        &self,
+        corrections: &Corrections,
+        wanted: &Value,
+    ) -> Result<(ObjectMeta, Vec<Addition>), Problem> {
+        let mut additions = Vec::new();
+        let applied = match self.apply(wanted).await {
+            Err(refused) if refused.reason == Reason::Rejected => {
+                additions.push(self.reclaim(corrections, wanted, refused).await?);
+                self.apply(wanted).await?
+            }
+            done => done?,
+        };
+        let meta = applied.metadata.clone();
+        additions.extend(self.correct(corrections, wanted, applied).await?);
+        Ok((meta, additions))
+    }
+
+    /// Where an object was `refused`, it may be because others changed what it goes together with, such as a variable's value
+    /// for a reference: puts that right.
+    async fn reclaim(&self, corrections: &Corrections, wanted: &Value, refused: Problem) -> Result<Addition, Problem> {
+        let name = Name::of(wanted);
+        let found = self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?;
+        let Some(mut found) = found else { return Err(refused) };
+        let writers = found.metadata.managed_fields.clone().unwrap_or_default();
+        let more = take_away(wanted, &mut found.data);
+        if more.is_empty() || !corrections.may(&name, Instant::now()) {
+            return Err(refused);
+        }
+        self.replace(&name, wanted, &found).await?;
+        Ok(Addition::Taken(told(&name, &more, &fields::writers(&writers, &more))))
+    }
+
     /// Takes away what others added to `applied`, the API server's answer to applying `wanted`; nothing when it has no more
     /// than that.
     ///
     /// # Errors
     /// What may well be over at the next try.
-    pub async fn correct(
+    async fn correct(
         &self,
         corrections: &Corrections,
         wanted: &Value,

@@ -241,17 +241,18 @@ async fn apply(context: &Context, mesh: &DynamicObject, objects: &mut [Value]) -
     let mut disputed = Vec::new();
     for object in objects {
         bind(object, &accounts);
-        let applied = context.cluster.apply(object).await?;
+        let (meta, additions) = context.cluster.establish(&context.corrections, object).await?;
         if object["kind"] == "ServiceAccount" {
-            accounts.insert(applied.name_any(), applied.uid().unwrap_or_default());
+            accounts.insert(meta.name.unwrap_or_default(), meta.uid.unwrap_or_default());
         }
-        match context.cluster.correct(&context.corrections, object, applied).await? {
-            None => {}
-            Some(Addition::Taken(words)) => {
-                tracing::warn!(mesh = mesh.name_any(), "taken away: {words}");
-                status::corrected(&context.recorder, mesh, object, &words).await;
+        for addition in additions {
+            match addition {
+                Addition::Taken(words) => {
+                    tracing::warn!(mesh = mesh.name_any(), "taken away: {words}");
+                    status::corrected(&context.recorder, mesh, object, &words).await;
+                }
+                Addition::Stays(words) => disputed.push(words),
             }
-            Some(Addition::Stays(words)) => disputed.push(words),
         }
     }
     Ok(disputed)

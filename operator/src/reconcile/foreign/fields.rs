@@ -9,6 +9,10 @@ use weft_install::names;
 /// The keys of a map, at the end of a path.
 const KEYS: &str = "*";
 
+/// Lists whose items say in one of several fields where they come from: where others chose another one, what is applied makes
+/// two, which the API server refuses.
+const ONE_SOURCE: [&str; 2] = ["env", "volumes"];
+
 /// Of pods: what runs there, and on whose behalf. Where they run (selectors, tolerations) is not ours alone.
 const POD: &[&str] = &[
     "containers",
@@ -114,11 +118,20 @@ fn walk(wanted: &Value, found: &mut Value, path: &[&str], place: &Place, gone: &
     }
     match found.get_mut(*name) {
         Some(Value::Array(items)) if rest.is_empty() => {
-            let mut known: Vec<Value> = wanted.as_array().into_iter().flatten().filter_map(key).collect();
-            items.retain(|item| {
+            let own = wanted.as_array().into_iter().flatten();
+            let mut known: Vec<(Value, &Value)> = own.filter_map(|item| Some((key(item)?, item))).collect();
+            items.retain_mut(|item| {
                 let Some(key) = key(item) else { return true };
-                let own = known.iter().position(|known| *known == key).map(|index| known.remove(index));
-                keep(own.is_some(), || place.item(&key), gone)
+                let Some(index) = known.iter().position(|(known, _)| *known == key) else {
+                    gone.push(place.item(&key));
+                    return false;
+                };
+                let (_, own) = known.remove(index);
+                if ONE_SOURCE.contains(name) && has_more(item, own) {
+                    *item = own.clone();
+                    gone.push(place.item(&key));
+                }
+                true
             });
         }
         Some(Value::Array(items)) => {
@@ -133,6 +146,11 @@ fn walk(wanted: &Value, found: &mut Value, path: &[&str], place: &Place, gone: &
         Some(inner) => walk(wanted, inner, rest, &place, gone),
         None => {}
     }
+}
+
+/// Whether an object has fields that another one has not.
+fn has_more(found: &Value, wanted: &Value) -> bool {
+    found.as_object().is_some_and(|fields| fields.keys().any(|field| wanted.get(field).is_none()))
 }
 
 fn keep(stays: bool, place: impl FnOnce() -> Place, gone: &mut Vec<Place>) -> bool {

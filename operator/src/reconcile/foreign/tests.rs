@@ -235,3 +235,33 @@ async fn what_a_policy_adds_in_the_same_moment_is_told_as_that() {
     let Some(Addition::Stays(words)) = refused else { panic!("{refused:?}") };
     assert!(words.contains("words of the server"), "{words}");
 }
+
+/// `kubectl set env --from` makes a reference of a value, and somebody may put another volume under a name of ours: applying
+/// would then say both, which no API server takes.
+#[tokio::test]
+async fn what_keeps_an_object_from_being_applied_is_put_right() {
+    let mut wanted = deployment();
+    wanted["spec"]["template"]["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
+    let mut live = answered();
+    let pod = &mut live["spec"]["template"]["spec"];
+    pod["volumes"] = json!([{"name": "data", "hostPath": {"path": "/", "type": ""}}]);
+    pod["containers"][0]["env"][1] =
+        json!({"name": "WEFT_REVISION", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}});
+    let api = FakeApi::default();
+    api.answer(&format!("GET {DEPLOYMENT}"), live);
+    api.refuse(&format!("PATCH {DEPLOYMENT}"), 422);
+    let cluster = Cluster { client: api.client() };
+    let corrections = Corrections::default();
+    let refused = cluster.establish(&corrections, &wanted).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::Rejected, "here it is refused again");
+    let written = api.asked(&format!("PUT {DEPLOYMENT}")).remove(0);
+    let pod = &written["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"], json!([{"name": "data", "emptyDir": {}}]));
+    assert_eq!(pod["containers"], answered()["spec"]["template"]["spec"]["containers"]);
+    assert_eq!(api.asked(&format!("PATCH {DEPLOYMENT}")).len(), 2, "it is applied once more");
+    // A refusal of another cause is told as it is.
+    api.answer(&format!("GET {DEPLOYMENT}"), answered());
+    let refused = cluster.establish(&corrections, &deployment()).await.unwrap_err();
+    assert!(refused.message.contains("words of the server"), "{refused}");
+    assert_eq!(api.asked(&format!("PUT {DEPLOYMENT}")).len(), 1);
+}
