@@ -4,7 +4,9 @@ mod access;
 mod credentials;
 mod install;
 mod mesh;
+mod orphans;
 mod report;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -64,14 +66,17 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
         findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_))), &cluster.system));
         if installed == Some(true) {
             let meshes = meshes.ok().flatten().unwrap_or_default();
-            findings.extend(install::control_planes(cluster, &meshes).await);
-            findings.extend(install::webhooks(cluster, &meshes).await);
+            findings.extend(install::control_planes(cluster, &meshes, matches!(idle, Ok(Some(_)))).await);
+            findings.extend(webhooks::webhooks(cluster, &meshes).await);
             findings.extend(mesh::namespaces(cluster, &meshes).await);
             findings.extend(credentials::credentials(cluster).await);
         }
         if installed != Some(false) {
             findings.extend(mesh::proxies(cluster).await);
         }
+    }
+    if installed == Some(false) && !pre {
+        findings.extend(orphans::orphans(cluster).await);
     }
     Checks { findings }
 }

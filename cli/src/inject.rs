@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use weft_install::{
     Capabilities, InjectConfig, MeshInput,
     inject::{
-        manifest::{inject_object, object_warnings},
+        manifest::{incomplete, inject_object, object_warnings},
         mesh_warnings,
     },
     names,
@@ -63,6 +63,7 @@ pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
     let mut objects = Vec::new();
     for path in &args.filenames {
         for object in read(path)? {
+            incomplete(&object).iter().for_each(|words| eprintln!("warning: {}: {words}", path.display()));
             let injected = inject_object(&object, &args.namespace, &config).map_err(|error| {
                 let what = format!(
                     "cannot inject {} {}",

@@ -44,7 +44,8 @@ pub struct InstallArgs {
     /// Name of the Mesh; by default the one in the file, or weft, or weft-REVISION.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Print the manifests and change nothing; no cluster is asked.
+    /// Print the manifests and change nothing; no cluster is asked. kubectl apply takes the Mesh among them only once its kind is
+    /// served: in a new cluster it has to be run twice.
     #[arg(long)]
     dry_run: bool,
     /// With --dry-run, print what the operator will make of the Mesh as well.
@@ -93,6 +94,10 @@ pub fn run(args: InstallArgs) -> anyhow::Result<ExitCode> {
     mesh_warnings(&plan.spec().mesh_config).iter().for_each(|words| eprintln!("warning: {words}"));
     if args.dry_run {
         inject::write(&plan.manifests(args.expand)?, args.output)?;
+        eprintln!(
+            "note: where the kind Mesh is new, kubectl apply -f takes these in two steps: apply, kubectl wait \
+             --for=condition=established crd/meshes.weft.dev, and apply again"
+        );
         return Ok(ExitCode::SUCCESS);
     }
     block_on(async {

@@ -10,7 +10,7 @@ use weft_model::{
     ports,
     sync::{ProxySync, TypeSync},
 };
-use weft_source::kubernetes::forward;
+use weft_source::kubernetes::forward::{self, ForwardError};
 
 use crate::{
     cluster::{Cluster, ClusterArgs, block_on, pods},
@@ -74,6 +74,9 @@ pub struct ProxyState {
     pub name: String,
     /// Whether a control plane has it on the line.
     pub connected: bool,
+    /// Whether it may be connected to a control plane that could not be asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// Whether its pod started a moment ago, so that nobody expects a connection yet.
     #[serde(skip)]
     pub starting: bool,
@@ -105,9 +108,22 @@ pub async fn gather(cluster: &Cluster) -> anyhow::Result<ProxyStatus> {
         let page =
             forward::get(&cluster.client, &cluster.system, &name, ports::CONTROL_PLANE_ADMIN, "/debug/syncz").await;
         let read = |page: hyper::body::Bytes| serde_json::from_slice(&page).map_err(|error| error.to_string());
-        (name, page.map_err(|error| error.to_string()).and_then(read))
+        let page = page.map_err(|error| explain(&error, &cluster.system, &name));
+        (name, page.and_then(read))
     });
     Ok(ProxyStatus { unread, ..ProxyStatus::new(join_all(asked).await, &pods) })
+}
+
+/// Why a control plane cannot be asked, with the remedy.
+fn explain(error: &ForwardError, system: &str, pod: &str) -> String {
+    let remedy = match error {
+        ForwardError::Unauthorized => "sign in again: the credentials in the kubeconfig are not accepted".to_owned(),
+        ForwardError::Forbidden(namespace) => format!(
+            "ask for a role that may get and create pods/portforward in namespace {namespace}, or choose another --context"
+        ),
+        _ => format!("look at its pod and its log: kubectl -n {system} logs {pod}"),
+    };
+    format!("{error} ({remedy})")
 }
 
 impl ProxyStatus {
@@ -132,11 +148,13 @@ impl ProxyStatus {
             }
         }
         let now = Timestamp::now();
+        // Those that could not be asked may have it on the line.
+        let unknown = !status.unreachable.is_empty();
         for proxy in pods::proxied(pods).filter(|proxy| !proxy.over()) {
             let key = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
             let starting = proxy.starts(now);
             newest.entry(key).or_insert_with_key(|(namespace, name)| {
-                (0, ProxyState { starting, ..ProxyState::missing(namespace, name) })
+                (0, ProxyState { starting, unknown, ..ProxyState::missing(namespace, name) })
             });
         }
         status.proxies = newest.into_values().map(|(_, proxy)| proxy).collect();
@@ -176,6 +194,7 @@ impl ProxyState {
             namespace: proxy.workload.namespace,
             name: proxy.workload.name,
             connected: true,
+            unknown: false,
             starting: false,
             control_plane: control_plane.to_owned(),
             version: proxy.version,
@@ -190,6 +209,7 @@ impl ProxyState {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             connected: false,
+            unknown: false,
             starting: false,
             control_plane: String::new(),
             version: String::new(),
@@ -206,6 +226,7 @@ impl ProxyState {
     fn column(&self, kind: &str) -> String {
         match self.types.iter().find(|state| state.kind == kind) {
             None if self.connected => "-".into(),
+            None if self.unknown => "unknown".into(),
             None => "NOT CONNECTED".into(),
             Some(TypeSync { nack: Some(_), .. }) => "REFUSED".into(),
             Some(state) if state.synced => format!("synced ({})", state.resources),
@@ -246,16 +267,21 @@ impl Answer for ProxyStatus {
                 );
             }
         }
-        let away: Vec<_> = self.proxies.iter().filter(|proxy| !proxy.connected).map(|proxy| &*proxy.name).collect();
+        for (pod, problem) in &self.unreachable {
+            let _ = write!(text, "\nThe control plane {pod} could not be asked: {problem}\n");
+        }
+        let unknown: Vec<_> = self.proxies.iter().filter(|proxy| proxy.unknown).map(|proxy| &*proxy.name).collect();
+        if !unknown.is_empty() {
+            let _ = write!(text, "\nWhether these are connected is therefore not known: {}.\n", unknown.join(", "));
+        }
+        let is_away = |proxy: &&ProxyState| !proxy.connected && !proxy.unknown;
+        let away: Vec<_> = self.proxies.iter().filter(is_away).map(|proxy| &*proxy.name).collect();
         if !away.is_empty() {
             let _ = write!(
                 text,
                 "\nNot connected: {}. Look at the log of the container istio-proxy, and at weft check.\n",
                 away.join(", ")
             );
-        }
-        for (pod, problem) in &self.unreachable {
-            let _ = write!(text, "\nThe control plane {pod} could not be asked: {problem}\n");
         }
         for words in &self.unread {
             let _ = write!(text, "\nProxies that no control plane knows are not shown: {words}\n");
@@ -306,12 +332,26 @@ mod tests {
         for words in [
             "web-1-a.shop   synced (3)",
             "REFUSED",
-            "NOT CONNECTED",
+            "unknown",
+            "not known: lost-1-a.",
             "Listener x: no such filter",
             "cp-3 could not be asked: no answer",
         ] {
             assert!(text.contains(words), "{words}: {text}");
         }
+    }
+
+    #[test]
+    fn who_may_not_ask_is_told_no_untruth() {
+        let pods = [pod("shop", "web-1-a", "weft/proxy:1", "default")];
+        let forbidden = explain(&ForwardError::Forbidden("mesh".into()), "mesh", "cp");
+        assert!(forbidden.contains("role that may get and create pods/portforward in namespace mesh"), "{forbidden}");
+        let text = ProxyStatus::new(vec![("cp".into(), Err(forbidden))], &pods).text();
+        assert!(text.contains("unknown") && !text.contains("istio-proxy"), "{text}");
+        assert!(text.find("could not be asked") < text.find("not known: web-1-a"), "{text}");
+        // Where everybody answered, what nobody knows is not connected.
+        let text = ProxyStatus::new(vec![("cp".into(), Ok(Vec::new()))], &pods).text();
+        assert!(text.contains("NOT CONNECTED") && text.contains("log of the container istio-proxy"), "{text}");
     }
 
     #[test]

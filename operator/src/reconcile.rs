@@ -10,6 +10,7 @@ mod definitions;
 mod fake;
 mod findings;
 mod fleet;
+mod foreign;
 mod injected;
 mod install;
 pub mod lease;

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::{
-        admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
-        core::v1::Pod,
-    },
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    api::core::v1::Pod, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, ResourceExt, api::ListParams};
 use weft_api::mesh::Profile;
 use weft_install::names;
+use weft_operator::reconcile::{conditions::READY, problem::Reason};
 
 use super::{Finding, mesh::deletion};
 use crate::{
@@ -90,27 +87,32 @@ pub(super) fn nothing(system: &str) -> Finding {
 }
 
 /// Whether each installation has control planes that are ready.
-pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
+pub async fn control_planes(cluster: &Cluster, meshes: &[Installation], idle: bool) -> Vec<Finding> {
     const CHECK: &str = "control plane";
     let pods = match cluster.component("control-plane").await {
         Ok(pods) => pods,
         Err(error) => return vec![Finding::unchecked(CHECK, &error)],
     };
     let own = holders(meshes).filter(|mesh| mesh.spec.profile() != Profile::Remote);
-    own.map(|mesh| control_plane(mesh, &pods, &cluster.system)).collect()
+    own.map(|mesh| control_plane(mesh, &pods, &cluster.system, idle)).collect()
 }
 
-/// The Meshes that have their revision: of several with the same the eldest, as the operator has it. The others are refused,
-/// and their own lines say so.
-fn holders(meshes: &[Installation]) -> impl Iterator<Item = &Installation> {
+/// The Meshes that something was installed for: of several with the same revision the eldest, as the operator has it, and none
+/// that was refused for a name of another from the beginning. The others' own lines say so.
+pub(super) fn holders(meshes: &[Installation]) -> impl Iterator<Item = &Installation> {
+    let taken = [Reason::RevisionTaken, Reason::TagTaken].map(Reason::as_str);
+    let refused = move |mesh: &Installation| {
+        let ready = mesh.status.condition(READY);
+        mesh.status.version.is_empty() && ready.is_some_and(|ready| taken.contains(&ready.reason.as_str()))
+    };
     let age = |mesh: &Installation| (mesh.object.creation_timestamp().map(|time| time.0), mesh.name.clone());
     meshes.iter().filter(move |mesh| {
         let mut rivals = meshes.iter().filter(|other| other.spec.revision_label() == mesh.spec.revision_label());
-        rivals.all(|other| age(mesh) <= age(other))
+        !refused(mesh) && rivals.all(|other| age(mesh) <= age(other))
     })
 }
 
-fn control_plane(mesh: &Installation, pods: &[Pod], system: &str) -> Finding {
+fn control_plane(mesh: &Installation, pods: &[Pod], system: &str, idle: bool) -> Finding {
     const CHECK: &str = "control plane";
     let revision = mesh.spec.revision_label();
     let own: Vec<&Pod> = pods.iter().filter(|pod| pods::of_mesh(pod, &mesh.name) && pods::stays(pod)).collect();
@@ -121,6 +123,11 @@ fn control_plane(mesh: &Installation, pods: &[Pod], system: &str) -> Finding {
             CHECK,
             format!("revision {revision} has no pod any more: Mesh {} is being deleted", mesh.name),
             deletion(&mesh.name),
+        ),
+        (0, 0) if idle => Finding::failed(
+            CHECK,
+            format!("revision {revision} has no pod"),
+            "only an operator can make one: the finding about it says what to do",
         ),
         (0, 0) => Finding::failed(
             CHECK,
@@ -138,57 +145,6 @@ fn control_plane(mesh: &Installation, pods: &[Pod], system: &str) -> Finding {
             format!("look at why: kubectl describe pods -n {system} -l {}=control-plane", names::COMPONENT_LABEL),
         ),
         _ => Finding::ok(CHECK, message),
-    }
-}
-
-/// Whether the webhooks can be called.
-pub async fn webhooks(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
-    let mutating: Api<MutatingWebhookConfiguration> = Api::all(cluster.client.clone());
-    let validating: Api<ValidatingWebhookConfiguration> = Api::all(cluster.client.clone());
-    let mut findings = Vec::new();
-    for mesh in holders(meshes) {
-        let name = mesh.spec.revisioned(names::INJECTOR_WEBHOOK);
-        let bundles = mutating.get_opt(&name).await.map(|found| {
-            let hooks = |found: MutatingWebhookConfiguration| found.webhooks.into_iter().flatten();
-            found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
-        });
-        findings.push(webhook("injection", &name, bundles, mesh));
-        let name = mesh.spec.revisioned(names::VALIDATOR_WEBHOOK);
-        let bundles = validating.get_opt(&name).await.map(|found| {
-            let hooks = |found: ValidatingWebhookConfiguration| found.webhooks.into_iter().flatten();
-            found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
-        });
-        findings.push(webhook("validation", &name, bundles, mesh));
-    }
-    findings
-}
-
-/// `trusted`: whether the configuration is there and names whom the API server is to trust.
-fn webhook(
-    check: &'static str,
-    name: &str,
-    trusted: Result<Option<bool>, kube::Error>,
-    mesh: &Installation,
-) -> Finding {
-    match trusted {
-        Err(error) => Finding::unchecked(check, &explain(&format!("read the webhook {name}"), &error)),
-        // The webhooks go first, and none comes back by waiting.
-        Ok(None) if mesh.leaving => Finding::warning(
-            check,
-            format!("the webhook {name} is gone: Mesh {} is being deleted", mesh.name),
-            deletion(&mesh.name),
-        ),
-        Ok(None) => Finding::failed(
-            check,
-            format!("the webhook {name} is missing"),
-            "wait until the Mesh is ready; if it stays, look at the operator's log",
-        ),
-        Ok(Some(false)) => Finding::failed(
-            check,
-            format!("the webhook {name} has no caBundle, so the API server cannot call it"),
-            "look at the operator's log: it writes the mesh's roots there",
-        ),
-        Ok(Some(true)) => Finding::ok(check, format!("the webhook {name} is in place")),
     }
 }
 
@@ -219,14 +175,18 @@ mod tests {
             .unwrap()
         };
         let mut main = installation(json!({}), json!({}));
-        let seen = |mesh: &Installation, pods: &[Pod]| control_plane(mesh, pods, "weft-system").outcome;
+        let seen = |mesh: &Installation, pods: &[Pod]| control_plane(mesh, pods, "weft-system", false).outcome;
         assert_eq!(seen(&main, &[]), Outcome::Failed);
         assert_eq!(seen(&main, &[pod("False")]), Outcome::Failed);
         assert_eq!(seen(&main, &[pod("True"), pod("False")]), Outcome::Warning);
         assert_eq!(seen(&main, &[pod("True")]), Outcome::Ok);
+        let told = control_plane(&main, &[], "weft-system", true).hint.unwrap();
+        assert!(!told.contains("logs") && told.contains("only an operator"), "there is no log: {told}");
         // One that was refused, say for its revision, does not shine with the pods of another.
         main.name = "second".into();
         assert_eq!(seen(&main, &[pod("True")]), Outcome::Failed);
+        main.leaving = true;
+        assert_eq!(seen(&main, &[]), Outcome::Warning);
     }
 
     #[test]
@@ -254,8 +214,16 @@ mod tests {
             mesh
         };
         let all = [mesh("twin", "default", 2), mesh("main", "", 1), mesh("next", "v2", 3)];
-        let found: Vec<&str> = holders(&all).map(|mesh| mesh.name.as_str()).collect();
-        assert_eq!(found, ["main", "next"]);
+        let names = |all: &[Installation]| holders(all).map(|mesh| mesh.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&all), ["main", "next"]);
+        // Nothing was installed for one whose tag another has.
+        let refused = |version: &str| {
+            let ready = json!({"type": "Ready", "status": "False", "reason": "TagTaken", "message": "x",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            installation(json!({"revision": "v2"}), json!({"version": version, "conditions": [ready]}))
+        };
+        assert!(names(&[refused("")]).is_empty());
+        assert_eq!(names(&[refused("0.1.0")]), ["main"], "what it had runs on");
     }
 
     #[test]
@@ -263,18 +231,5 @@ mod tests {
         let told = nothing("mesh");
         assert_eq!(told.outcome, Outcome::Ok);
         assert!(told.message.contains("--pre") && told.message.contains("weft install"), "{told:?}");
-    }
-
-    #[test]
-    fn webhooks_need_a_bundle() {
-        let mut mesh = installation(json!({}), json!({}));
-        let told = |trusted, mesh: &Installation| webhook("injection", "x", Ok(trusted), mesh);
-        assert_eq!(told(Some(true), &mesh).outcome, Outcome::Ok);
-        assert!(told(Some(false), &mesh).message.contains("caBundle"));
-        assert!(told(None, &mesh).message.contains("missing"));
-        mesh.leaving = true;
-        assert_eq!(told(None, &mesh).outcome, Outcome::Warning);
-        assert!(told(None, &mesh).message.contains("Mesh main is being deleted"));
-        assert_eq!(control_plane(&mesh, &[], "weft-system").outcome, Outcome::Warning);
     }
 }

@@ -92,6 +92,9 @@ impl Installation {
                 "set the clock of the node that it runs on: timedatectl there says whether it is synchronized"
                     .to_owned()
             }
+            taken if [Reason::RevisionTaken, Reason::TagTaken].map(Reason::as_str).contains(&taken) => {
+                "one of both Meshes gives up that name; until then nothing of this one is installed".to_owned()
+            }
             _ => format!("kubectl describe mesh {} says more", self.name),
         }
     }

@@ -90,6 +90,11 @@ impl Proxied<'_> {
         self.pod.labels().get(names::REVISION_LABEL).map_or(weft_api::mesh::DEFAULT_REVISION, String::as_str)
     }
 
+    /// Whether it is Weft's proxy, and not that of another mesh of this container's name.
+    pub fn is_ours(&self) -> bool {
+        self.container.env.iter().flatten().any(|variable| variable.name == "WEFT_CONTROL_PLANE")
+    }
+
     /// Its image.
     pub fn image(&self) -> &str {
         self.container.image.as_deref().unwrap_or_default()

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
+use kube::{Api, Error};
 use tokio::time::Instant;
 use weft_runtime::StartupError;
 
 use super::wait;
-use crate::cluster::{Cluster, passing};
+use crate::cluster::{Cluster, explain, passing};
 
 /// Waits until the namespace of the installation is no longer being removed; what holds it when it still is after `patience`.
 ///
@@ -40,18 +40,23 @@ async fn waited(
     system: &str,
     patience: Duration,
 ) -> Result<Option<String>, StartupError> {
+    let doing = format!("look at Namespace {system}");
     let end = Instant::now() + patience;
     let mut told = String::new();
     loop {
-        let state = match look().await {
+        let looked = look().await;
+        let state = match &looked {
             Ok(found) => match found.as_ref().and_then(state) {
                 Some(state) => format!("Namespace {system} is being removed{state}"),
                 None => return Ok(None),
             },
-            Err(error) => passing(&format!("look at Namespace {system}"), &error)?,
+            // Who never answered is not just away for a moment.
+            Err(error) if told.is_empty() && !matches!(error, Error::Api(_)) => return Err(explain(&doing, error)),
+            Err(error) => passing(&doing, error)?,
         };
         if !wait::step(state, &mut told, end).await {
-            return Ok(Some(told));
+            // Whether the namespace is on its way out is not known then.
+            return looked.map(|_| Some(told)).map_err(|error| explain(&doing, &error));
         }
     }
 }
@@ -89,6 +94,19 @@ mod tests {
     fn what_holds_a_namespace_is_told() {
         assert_eq!(state(&space(json!({"name": "mesh"}))), None);
         assert_eq!(state(&leaving()).unwrap(), ": pods. has 2 resource instances");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_told_at_once_and_as_that() {
+        let away = || Error::Service(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
+        let patience = Duration::from_secs(3600);
+        let told = waited(async || Err(away()), "mesh", patience).await.unwrap_err().to_string();
+        assert!(told.contains("refused") && told.contains("check that the cluster runs"), "{told}");
+        // One that was there is waited for, and in the end it is told as what it is.
+        let first = Cell::new(true);
+        let look = async || if first.replace(false) { Ok(Some(leaving())) } else { Err(away()) };
+        let told = waited(look, "mesh", Duration::from_millis(300)).await.unwrap_err().to_string();
+        assert!(told.contains("check that the cluster runs") && !first.get(), "{told}");
     }
 
     #[tokio::test]

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use kube::{
     Api, Error,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams},
+    api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use weft_api::mesh::MeshStatus;
-use weft_install::render::bootstrap::Bootstrap;
+use weft_install::{names, render::bootstrap::Bootstrap};
 use weft_runtime::StartupError;
 
 use super::{
@@ -185,9 +185,14 @@ async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &Un
             let patience = humantime::format_duration(args.timeout);
             eprintln!("weft: Mesh {name} is still there after {patience}: {told}");
             match idle {
-                Some(_) => eprintln!(
-                    "weft: run it again with an operator; weft install --name {name} brings one where there is none"
-                ),
+                Some(_) => {
+                    eprintln!(
+                        "weft: run it again with an operator; weft install --name {name} brings one where there is none"
+                    );
+                    if let Some(words) = refusing(name, &webhooks(cluster, name).await) {
+                        eprintln!("weft: {words}");
+                    }
+                }
                 None => eprintln!(
                     "weft: remove those pods, restart them without a proxy or onto another revision, or run weft uninstall --force"
                 ),
@@ -195,6 +200,31 @@ async fn gone(cluster: &Cluster, api: &Api<DynamicObject>, name: &str, args: &Un
             return Ok(false);
         }
     }
+}
+
+/// The webhooks of a Mesh that are there; those that cannot be looked at are not told.
+async fn webhooks(cluster: &Cluster, mesh: &str) -> Vec<String> {
+    let selector = ListParams::default().labels(&format!("{}={mesh}", names::MESH_LABEL));
+    let mut found = Vec::new();
+    for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+        let gvk = GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
+        let all: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &ApiResource::from_gvk(&gvk));
+        let listed = all.list_metadata(&selector).await.map(|list| list.items).unwrap_or_default();
+        found.extend(listed.into_iter().filter_map(|object| object.metadata.name));
+    }
+    found
+}
+
+/// That the webhooks of a Mesh that nobody removes go on refusing, and how to go on.
+fn refusing(mesh: &str, webhooks: &[String]) -> Option<String> {
+    (!webhooks.is_empty()).then(|| {
+        format!(
+            "its webhooks stay ({}), and where no control plane answers them, pods that ask for a proxy are refused; kubectl \
+             delete mutatingwebhookconfigurations,validatingwebhookconfigurations -l {}={mesh} lets them pass",
+            webhooks.join(", "),
+            names::MESH_LABEL
+        )
+    })
 }
 
 /// What the end of a Mesh waits for. What its status says is old when nobody looks after it.
@@ -278,6 +308,13 @@ mod tests {
             Idle { why: "there is no operator".into(), remedy: "weft install brings it back".into(), broken: false };
         let told = state(&status, Some(&idle));
         assert_eq!(told, "there is no operator, and only an operator can clean up (weft install brings it back)");
+    }
+
+    #[test]
+    fn webhooks_that_nobody_removes_are_told_with_the_way_on() {
+        assert_eq!(refusing("main", &[]), None);
+        let told = refusing("main", &["weft-sidecar-injector".to_owned()]).unwrap();
+        assert!(told.contains("stay (weft-sidecar-injector)") && told.contains("-l weft.dev/mesh=main"), "{told}");
     }
 
     #[tokio::test]

@@ -20,12 +20,14 @@ const INJECTION: &str = "istio-injection";
 pub(super) struct Moves {
     /// Move every workload. Each namespace can go by itself.
     pub(super) forward: Vec<String>,
-    /// What is there that no rollout restarts, with the revision that it has now. It moves either way when it is made anew.
+    /// What still has another revision and no rollout restarts, with the revision that it has now: it moves when it is made anew.
     pub(super) by_hand: Vec<String>,
     /// Once nothing runs with the old control plane any more.
     pub(super) finish: Vec<String>,
     /// Move back instead.
     pub(super) back: Vec<String>,
+    /// What has moved already and no rollout restarts: it goes back when it is made anew.
+    pub(super) back_by_hand: Vec<String>,
 }
 
 /// Every namespace.
@@ -111,14 +113,15 @@ impl Moves {
         }
         moved.append(&mut there);
         // Half-way, a namespace has its label already and some of its pods still have the old proxy.
-        moves.forward.extend(restarts::commands(&proxies(pods, &moved, |found| found != revision)));
-        let all = proxies(pods, &moved, |_| true);
-        moves.by_hand = restarts::by_hand(&all);
+        let due = proxies(pods, &moved, |found| found != revision);
+        moves.forward.extend(restarts::commands(&due));
+        moves.by_hand = restarts::by_hand(&due);
         moves.finish.push(format!("weft uninstall --name {name}"));
         if base.leaving {
             moves.back.clear();
         } else {
-            moves.back.extend(restarts::commands(&all));
+            moves.back.extend(restarts::commands(&proxies(pods, &moved, |_| true)));
+            moves.back_by_hand = restarts::by_hand(&proxies(pods, &moved, |found| found == revision));
             moves.back.push(format!("weft uninstall --name {new}"));
         }
         Some(moves)
@@ -264,10 +267,14 @@ mod tests {
         let namespaces = [namespace("shop", json!({"istio.io/rev": "v2"}))];
         let pods =
             [bare("one", "default"), bare("two", "v2"), pod("shop", "web-7d9f-a", "weft/proxy:0.1.0", "default")];
-        let base = installation(json!({}), json!({}));
+        let mut base = installation(json!({}), json!({}));
         let moves = Moves::of(Some(&base), ("main-v2", &[]), "v2", &namespaces, &pods).unwrap();
-        assert_eq!(moves.by_hand, ["Pod shop/one (revision default)", "Pod shop/two (revision v2)"]);
+        assert_eq!(moves.by_hand, ["Pod shop/one (revision default)"], "the other one has moved");
+        assert_eq!(moves.back_by_hand, ["Pod shop/two (revision v2)"]);
         assert!(moves.forward.iter().chain(&moves.back).all(|line| !line.contains("one")), "{moves:?}");
+        base.leaving = true;
+        let moves = Moves::of(Some(&base), ("main-v2", &[]), "v2", &namespaces, &pods).unwrap();
+        assert_eq!((moves.by_hand.len(), moves.back_by_hand.len()), (1, 0), "there is no way back");
     }
 
     #[test]

@@ -85,13 +85,10 @@ impl Plan {
     fn moves(&self, text: &mut String) {
         let Some(moves) = &self.moves else { return };
         block(text, "To move workloads, one namespace after the other:", &moves.forward);
-        block(
-            text,
-            "No rollout restarts these, recreate by hand those of the revision that they leave:",
-            &moves.by_hand,
-        );
+        block(text, "No rollout restarts these, recreate them by hand:", &moves.by_hand);
         block(text, "Once nothing runs with the old control plane:", &moves.finish);
         block(text, "To go back instead:", &moves.back);
+        block(text, "To go back, recreate these by hand as well:", &moves.back_by_hand);
     }
 }
 

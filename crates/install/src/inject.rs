@@ -5,6 +5,7 @@ mod build;
 mod capture;
 mod config;
 mod decide;
+mod known;
 mod labels;
 pub mod manifest;
 mod merge;

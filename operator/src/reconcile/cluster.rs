@@ -171,13 +171,19 @@ impl Cluster {
         }
     }
 
+    /// Where objects like this one are.
+    pub fn api_of(&self, object: &Value) -> Api<DynamicObject> {
+        let name = Name::of(object);
+        let api_version = object["apiVersion"].as_str().unwrap_or_default();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        self.api(&resource((group, version, &name.kind)), &name.namespace)
+    }
+
     /// Applies an object server-side as ours. Fields that others took over are taken back: they are what the Mesh says.
     /// Whether it was new or changed is told by the resource version that comes back.
     pub async fn apply(&self, object: &Value) -> Result<DynamicObject, Problem> {
         let name = Name::of(object);
-        let api_version = object["apiVersion"].as_str().unwrap_or_default();
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let api = self.api(&resource((group, version, &name.kind)), &name.namespace);
+        let api = self.api_of(object);
         let params = PatchParams::apply(names::FIELD_MANAGER).force();
         self.ask(&format!("apply {name}"), api.patch(&name.name, &params, &Patch::Apply(object))).await
     }

@@ -31,8 +31,13 @@ pub const DELETING: &str = "Deleting";
 
 /// Reason: pods of a component are not ready.
 pub const COMPONENTS_NOT_READY: &str = "ComponentsNotReady";
+/// Reason: no node takes pods of a component, which waiting alone does not change.
+pub const UNSCHEDULABLE: &str = "Unschedulable";
 /// Reason: no webhook answers.
 pub const NO_REPLICA_READY: &str = "NoReplicaReady";
+
+/// Reason: what others added to objects of ours stays there.
+pub const DISPUTED: &str = "Disputed";
 
 /// Reason: roots are trusted that no Secret names any more.
 pub const ROOTS_KEPT: &str = "RootsKept";
@@ -44,6 +49,8 @@ pub struct Facts {
     pub generation: i64,
     /// What kept it from getting through.
     pub problem: Option<Problem>,
+    /// What others added to objects of ours and what cannot be taken away for good, a sentence each.
+    pub disputed: Vec<String>,
     /// Deployments by component; `None` when they could not be looked at.
     pub components: Option<BTreeMap<String, ComponentStatus>>,
     /// By component that is behind, what keeps a pod of it from starting, where that is known.
@@ -87,6 +94,7 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         last_transition_time: String::new(),
     };
     let mut all = vec![match &facts.problem {
+        None if !facts.disputed.is_empty() => make(RECONCILED, false, DISPUTED, listed(&facts.disputed)),
         None => make(RECONCILED, true, "Applied", "every object is as the Mesh says".into()),
         Some(problem) => {
             make(RECONCILED, false, problem.reason.as_str(), format!("{problem}. What runs is left as it is"))
@@ -186,7 +194,8 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
         return Some((false, Reason::ClockOff.as_str(), why));
     }
     if !behind.is_empty() {
-        return Some((false, COMPONENTS_NOT_READY, behind.join("; ")));
+        let homeless = behind.iter().any(|one| one.contains(": Unschedulable"));
+        return Some((false, if homeless { UNSCHEDULABLE } else { COMPONENTS_NOT_READY }, behind.join("; ")));
     }
     if facts.control_plane_ready == Some(false) {
         return Some((false, NO_REPLICA_READY, "no replica of the control plane runs".into()));

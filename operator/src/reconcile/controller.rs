@@ -27,7 +27,7 @@ use weft_install::names;
 
 use super::{
     cluster::{Cluster, KINDS, mesh_resource},
-    conditions, findings, install,
+    conditions, findings, foreign, install,
     problem::Problem,
     pulse::Pulse,
     removal, rivals, rotation, status,
@@ -97,6 +97,8 @@ pub struct Context {
     pub forgetting: Mutex<Option<(String, Instant)>>,
     /// Where that stands.
     pub forgotten: Mutex<findings::Forgetting>,
+    /// When what others added was taken away.
+    pub corrections: foreign::Corrections,
 }
 
 impl Context {
@@ -203,6 +205,7 @@ pub async fn run(
         pulse,
         forgetting: Mutex::default(),
         forgotten: Mutex::default(),
+        corrections: foreign::Corrections::default(),
     };
     let context = Arc::new(context);
     let (meshes, pulse) = (context.meshes.clone(), context.pulse.clone());

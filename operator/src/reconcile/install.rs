@@ -27,6 +27,7 @@ use super::{
     controller::{Context, as_json},
     definitions::{self, There},
     fleet::{self, Survey},
+    foreign::Addition,
     problem::{Problem, Reason},
     rivals, rollout, status, window,
 };
@@ -138,7 +139,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
 
     let mut objects =
         weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
-    apply(cluster, &mut objects).await?;
+    outcome.conditions.disputed = apply(context, mesh, &mut objects).await?;
     let wanted: BTreeSet<Name> = objects.iter().map(Name::of).collect();
     let present = cluster.inventory(&name, &context.namespace).await?;
     let old = superfluous(&present, &wanted, mesh.uid().as_deref().unwrap_or_default());
@@ -233,17 +234,28 @@ async fn control_plane(cluster: &Cluster, input: &MeshInput) -> Result<Option<De
 }
 
 /// Applies everything in order, and ties Deployments to the very ServiceAccounts that they run as: tokens of running pods
-/// do not count for an account that was deleted and made anew, so its pods have to be made anew as well.
-async fn apply(cluster: &Cluster, objects: &mut [Value]) -> Result<(), Problem> {
+/// do not count for an account that was deleted and made anew, so its pods have to be made anew as well. What others
+/// added goes; gives what of it stays, a sentence each.
+async fn apply(context: &Context, mesh: &DynamicObject, objects: &mut [Value]) -> Result<Vec<String>, Problem> {
     let mut accounts = BTreeMap::new();
+    let mut disputed = Vec::new();
     for object in objects {
         bind(object, &accounts);
-        let applied = cluster.apply(object).await?;
+        let (meta, additions) = context.cluster.establish(&context.corrections, object).await?;
         if object["kind"] == "ServiceAccount" {
-            accounts.insert(applied.name_any(), applied.uid().unwrap_or_default());
+            accounts.insert(meta.name.unwrap_or_default(), meta.uid.unwrap_or_default());
+        }
+        for addition in additions {
+            match addition {
+                Addition::Taken(words) => {
+                    tracing::warn!(mesh = mesh.name_any(), "taken away: {words}");
+                    status::corrected(&context.recorder, mesh, object, &words).await;
+                }
+                Addition::Stays(words) => disputed.push(words),
+            }
         }
     }
-    Ok(())
+    Ok(disputed)
 }
 
 /// Writes the UID of a Deployment's account into its pods' annotations.

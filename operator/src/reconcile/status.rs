@@ -1,12 +1,12 @@
 //! Writing a Mesh's status, and an event for each change that people should hear of.
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{api::core::v1::ObjectReference, jiff::Timestamp};
 use kube::{
     Resource,
     api::{DynamicObject, Patch, PatchParams},
     runtime::events::{Event, EventType, Recorder},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use weft_api::mesh::{Condition, ConditionStatus, MeshStatus};
 
 use super::{
@@ -77,13 +77,35 @@ fn good(condition: &Condition, starting: bool) -> bool {
 }
 
 async fn tell(recorder: &Recorder, mesh: &DynamicObject, condition: &Condition, starting: bool) {
-    let event = Event {
-        type_: if good(condition, starting) { EventType::Normal } else { EventType::Warning },
-        reason: condition.reason.clone(),
-        note: Some(format!("{}: {}", condition.kind, condition.message).chars().take(900).collect()),
-        action: "Reconcile".into(),
-        secondary: None,
+    let type_ = if good(condition, starting) { EventType::Normal } else { EventType::Warning };
+    publish(recorder, mesh, type_, &condition.reason, &format!("{}: {}", condition.kind, condition.message), None)
+        .await;
+}
+
+/// Tells that what others added to `object`, one of ours, was taken away. Events of different objects are not counted as one.
+pub async fn corrected(recorder: &Recorder, mesh: &DynamicObject, object: &Value, words: &str) {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let reference = ObjectReference {
+        api_version: text(&object["apiVersion"]),
+        kind: text(&object["kind"]),
+        name: text(&object["metadata"]["name"]),
+        namespace: text(&object["metadata"]["namespace"]),
+        ..ObjectReference::default()
     };
+    let note = format!("{words}; taken away");
+    publish(recorder, mesh, EventType::Warning, "Corrected", &note, Some(reference)).await;
+}
+
+async fn publish(
+    recorder: &Recorder,
+    mesh: &DynamicObject,
+    type_: EventType,
+    reason: &str,
+    note: &str,
+    secondary: Option<ObjectReference>,
+) {
+    let note = Some(note.chars().take(900).collect());
+    let event = Event { type_, reason: reason.into(), note, action: "Reconcile".into(), secondary };
     let reference = mesh.object_ref(&mesh_resource());
     match tokio::time::timeout(std::time::Duration::from_secs(5), recorder.publish(&event, &reference)).await {
         Ok(Ok(())) => {}
@@ -110,6 +132,7 @@ mod tests {
     fn a_first_start_is_no_warning() {
         let waits = ready(ConditionStatus::False, COMPONENTS_NOT_READY, "0 of 3");
         assert!(good(&waits, true) && !good(&waits, false));
+        assert!(!good(&ready(ConditionStatus::False, "Unschedulable", "pod a: Unschedulable"), true));
         assert!(!good(&ready(ConditionStatus::False, "Forbidden", "no"), true));
         assert!(!good(&ready(ConditionStatus::True, ROOTS_KEPT, "until"), false));
         let deleting = |status| Condition { kind: "Deleting".into(), ..ready(status, "PodsRun", "") };

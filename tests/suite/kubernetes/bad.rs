@@ -84,7 +84,14 @@ async fn a_mesh_without_room_names_its_pods_and_what_helps() {
             let text = found["status"]["conditions"].to_string();
             let told = ["pods weft-control-plane-huge-", "Insufficient cpu", "spec.components.controlPlane"];
             let all = told.iter().all(|words| text.contains(words));
-            ensure(all && condition(found, "Ready") == Some(("False", "ComponentsNotReady")), || text)
+            ensure(all && condition(found, "Ready") == Some(("False", "Unschedulable")), || text)
+        })
+        .await;
+    let warned = "--field-selector=involvedObject.kind=Mesh,involvedObject.name=huge,reason=Unschedulable,type=Warning";
+    cluster
+        .wait_for("an event warns of it", &["events", "-A", warned], SOON, |events| {
+            let found = events["items"].as_array().is_some_and(|all| !all.is_empty());
+            ensure(found, || "no such event".into())
         })
         .await;
     cluster.apply(&asks("10m")).await;

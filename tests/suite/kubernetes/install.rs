@@ -16,7 +16,10 @@ use weft_tests::{
     wait::{ensure, until},
 };
 
-use super::workload::{client, injected};
+use super::{
+    told::told,
+    workload::{client, injected},
+};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -110,6 +113,8 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
             }
         })
         .await;
+
+    added(cluster).await;
 
     // A rollout that somebody paused is told with the remedy.
     // An image that cannot be had: the old pod serves on, and the Mesh says what it waits for until that is put right.
@@ -214,6 +219,52 @@ async fn a_mesh_is_installed_repaired_changed_and_removed() {
         .kubectl(&["get", "configmaps", "-A", "--field-selector=metadata.name=weft-ca-root-cert", "-o", "name"])
         .await;
     assert_eq!(roots.trim(), "", "no root is left in any namespace");
+}
+
+/// Somebody adds what decides what runs and who is asked: that goes, the Mesh tells who it was, and what others rightly write
+/// stays.
+async fn added(cluster: &'static Cluster) {
+    const INJECTOR: &str = "mutatingwebhookconfiguration/weft-sidecar-injector";
+    cluster.kubectl(&["-n", SYSTEM, "rollout", "restart", "deployment/weft-console"]).await;
+    let injector = cluster.read(&["mutatingwebhookconfiguration", "weft-sidecar-injector"]).await.unwrap_or_default();
+    let mut evil = injector["webhooks"][0].clone();
+    evil["name"] = "evil.x.y".into();
+    evil["failurePolicy"] = "Ignore".into();
+    let add = |path: &str, value: Value| json!([{ "op": "add", "path": path, "value": value }]).to_string();
+    let evil = add("/webhooks/-", evil);
+    let port = add("/spec/ports/-", json!({ "name": "more", "port": 9999, "targetPort": 9999, "protocol": "TCP" }));
+    let spy = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "spy", "image": "spy:1" }] } } } });
+    let (plane, spy) = ("deployment/weft-control-plane", spy.to_string());
+    cluster.kubectl(&["-n", SYSTEM, "set", "env", plane, "WEFT_CERT_TTL=1m"]).await;
+    cluster.kubectl(&["-n", SYSTEM, "patch", plane, "--type=strategic", "-p", &spy]).await;
+    cluster.kubectl(&["patch", INJECTOR, "--type=json", "-p", &evil]).await;
+    cluster.kubectl(&["-n", SYSTEM, "patch", "service/weft-ingressgateway", "--type=json", "-p", &port]).await;
+    cluster.kubectl(&["-n", SYSTEM, "set", "env", "deployment/weft-console", "FOO=bar"]).await;
+    for (object, words) in [
+        (&["deployment", "-n", SYSTEM, "weft-control-plane"][..], &["WEFT_CERT_TTL", "\"spy\""][..]),
+        (&["mutatingwebhookconfiguration", "weft-sidecar-injector"][..], &["evil.x.y"][..]),
+        (&["service", "-n", SYSTEM, "weft-ingressgateway"][..], &["9999"][..]),
+        (&["deployment", "-n", SYSTEM, "weft-console"][..], &["\"FOO\""][..]),
+    ] {
+        cluster
+            .wait_for("what was added is gone", object, SOON, |found| {
+                let text = json!([found["spec"], found["webhooks"]]).to_string();
+                ensure(words.iter().all(|word| !text.contains(word)), || text)
+            })
+            .await;
+    }
+    let console = cluster.read(&["deployment", "-n", SYSTEM, "weft-console"]).await.unwrap_or_default();
+    let annotations = &console["spec"]["template"]["metadata"]["annotations"];
+    assert!(annotations["kubectl.kubernetes.io/restartedAt"].is_string(), "a restart is nobody's drift: {annotations}");
+    let events = ["events", "-A", "--field-selector=involvedObject.kind=Mesh,reason=Corrected"];
+    cluster
+        .wait_for("the Mesh tells who it was", &events, SOON, |events| {
+            let text = events["items"].to_string();
+            ensure(text.contains("WEFT_CERT_TTL") && text.contains("written by kubectl-set"), || text)
+        })
+        .await;
+    cluster.mesh_ready(NAME).await;
+    told(cluster, NAME, "Reconciled", "True", "Applied").await;
 }
 
 /// Tokens of running pods do not count for an account that was made anew: pods have to come anew with it, or the control

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use weft_model::{
     canary::{Canaries, Canary, Verdict, place},
-    graph::{Edge, Graph, Node, NodeKind},
+    graph::{Badge, Edge, Graph, Node, NodeKind},
 };
 
 use super::{clean, figure, gaps, health, lock, millis, moment, note, percent, section, table};
@@ -55,7 +55,6 @@ fn node(node: &Node) -> Vec<String> {
         NodeKind::Unknown => "unknown",
         NodeKind::Hidden => "hidden",
     };
-    let marks: Vec<&str> = node.badges.iter().map(|badge| badge.kind.as_str()).collect();
     vec![
         health(node.health).to_owned(),
         node.id.clone(),
@@ -63,8 +62,19 @@ fn node(node: &Node) -> Vec<String> {
         figure(node.rate_in),
         figure(node.rate_out),
         percent(node.error_share),
-        marks.join(", "),
+        marks(&node.badges).join(", "),
     ]
+}
+
+/// Each mark once: a node has one of a kind for each object that it follows from.
+fn marks(badges: &[Badge]) -> Vec<&str> {
+    let mut marks: Vec<&str> = Vec::new();
+    for badge in badges {
+        if !marks.contains(&badge.kind.as_str()) {
+            marks.push(&badge.kind);
+        }
+    }
+    marks
 }
 
 /// Destinations of each weighted route, then what is to be said of each.
@@ -132,4 +142,17 @@ fn shares(canary: &Canary) -> Vec<Vec<String>> {
         ]
     });
     shares.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_named_once() {
+        let badge =
+            |kind: &str| Badge { kind: kind.into(), severity: None, text: "why".into(), namespace: String::new() };
+        let badges = ["canary", "lint", "fault", "lint"].map(badge);
+        assert_eq!(marks(&badges), ["canary", "lint", "fault"]);
+    }
 }

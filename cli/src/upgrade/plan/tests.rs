@@ -65,10 +65,10 @@ fn pods_that_nobody_makes_anew_are_listed_apart() {
     let text = plan.text();
     assert!(text.contains("recreate them by hand:\n  Pod shop/load (revision default)\n"), "{text}");
     assert!(text.contains("2 pods would have to restart to get the proxy of version 0.1.9"), "{text}");
-    // Beside each other, some are there already.
-    plan.moves = Some(Moves { by_hand: vec!["Pod shop/two (revision v2)".into()], ..Moves::default() });
+    // Beside each other, some are there already, and are told with the way back alone.
+    plan.moves = Some(Moves { back_by_hand: vec!["Pod shop/two (revision v2)".into()], ..Moves::default() });
     let text = plan.text();
-    assert!(text.contains("of the revision that they leave:\n  Pod shop/two (revision v2)\n"), "{text}");
+    assert!(text.contains("recreate these by hand as well:\n  Pod shop/two (revision v2)\n"), "{text}");
 }
 
 #[test]

@@ -7,6 +7,12 @@ use weft_api::mesh::{Quantity, Resources};
 
 use super::{InjectError, merge};
 
+/// ProxyConfig for one pod, in YAML.
+pub(super) const PROXY_CONFIG: &str = "proxy.istio.io/config";
+const READINESS: &str = "readiness.status.sidecar.istio.io/";
+/// Memory that a proxy needs to start, with room for a small mesh: killed below it, it would start again and again.
+const LEAST_MEMORY: f64 = 16.0 * 1_048_576.0;
+
 /// Objects by name, in their order.
 type Named = Vec<(String, Map<String, Value>)>;
 
@@ -77,6 +83,13 @@ impl<'p> Annotations<'p> {
             if amount.value().is_none_or(|value| value < 0.0) {
                 return Err(wrong(key, format!("{text:?} is not an amount; write one such as 100m or 64Mi")));
             }
+            let too_little = |value: f64| value > 0.0 && value < LEAST_MEMORY;
+            if !requests && name == "memory" && amount.value().is_some_and(too_little) {
+                let why = format!(
+                    "{text:?} is less than a proxy needs to start: write 16Mi at least, 64Mi where there are thousands of Services"
+                );
+                return Err(wrong(key, why));
+            }
             let list = if requests { &mut wanted.requests } else { &mut wanted.limits };
             list.insert(name.to_owned(), amount);
         }
@@ -107,9 +120,29 @@ impl<'p> Annotations<'p> {
         Ok(merged)
     }
 
+    /// What the pod says of its proxy's readiness probe: fields of a probe, and their values.
+    pub(super) fn readiness(&self) -> Result<Vec<(&'static str, u32)>, InjectError> {
+        let mut fields = Vec::new();
+        for (field, least) in [("initialDelaySeconds", 0), ("periodSeconds", 1), ("failureThreshold", 1)] {
+            let key = format!("{READINESS}{field}");
+            let Some(text) = self.get(&key).map(str::trim).filter(|text| !text.is_empty()) else { continue };
+            // The API server's numbers are signed.
+            match text.parse::<u32>().ok().filter(|number| (least..=i32::MAX as u32).contains(number)) {
+                Some(number) => fields.push((field, number)),
+                None => {
+                    return Err(wrong(
+                        &key,
+                        format!("{text:?} is not a whole number from {least}; write one such as 5"),
+                    ));
+                }
+            }
+        }
+        Ok(fields)
+    }
+
     /// `proxy.istio.io/config` (YAML) over the mesh's own.
     pub(super) fn proxy_config(&self, base: &Map<String, Value>) -> Result<Map<String, Value>, InjectError> {
-        const KEY: &str = "proxy.istio.io/config";
+        const KEY: &str = PROXY_CONFIG;
         let mut merged = Value::Object(base.clone());
         if let Some(text) = self.get(KEY).filter(|text| !text.trim().is_empty()) {
             let own: Value =

@@ -38,6 +38,9 @@ pub(super) fn build(pod: &mut Value, config: &InjectConfig) -> Result<(), Inject
     let role = if gateway { Role::Gateway } else { Role::Sidecar { captured } };
     let mut container = proxy::container(&config, role);
     container["resources"] = json!(resources);
+    for (field, value) in Annotations::of(pod).readiness()? {
+        container["readinessProbe"][field] = value.into();
+    }
     settings(&mut container, &config, &proxy_config, &resources);
     push(
         &mut container,

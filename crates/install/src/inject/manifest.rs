@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::{InjectConfig, InjectError, Injection, inject};
 
-/// The path to the pod or the template in an object of this kind; nothing for kinds that have none.
 /// What the author of an injected object should know, by [`warnings`](super::warnings); of a List, of each in it.
 pub fn object_warnings(object: &Value) -> Vec<String> {
     let kind = object["kind"].as_str().unwrap_or_default();
@@ -16,6 +15,32 @@ pub fn object_warnings(object: &Value) -> Vec<String> {
     pod.map(super::warnings).unwrap_or_default().into_iter().map(named).collect()
 }
 
+/// Why an object gets no proxy although its author may expect it: it is no whole Kubernetes object, or makes a pod and does not
+/// say which. Of a List, of each in it.
+pub fn incomplete(object: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
+    if kind == "List" {
+        return object["items"].as_array().into_iter().flatten().flat_map(incomplete).collect();
+    }
+    let what = [kind.as_str(), name.as_str()].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let what = if what.is_empty() { "an object" } else { &what };
+    let mut told = Vec::new();
+    for field in ["apiVersion", "kind"] {
+        if text(&object[field]).is_empty() {
+            told.push(format!("{what} has no {field}: no API server takes it so"));
+        }
+    }
+    if let Some(pointer) = template(&kind)
+        && !object.pointer(pointer).is_some_and(|pod| pod["spec"].is_object())
+    {
+        let path = format!("{pointer}/spec").trim_start_matches('/').replace('/', ".");
+        told.push(format!("{what} has no {path}, so that it gets no proxy"));
+    }
+    told
+}
+
+/// The path to the pod or the template in an object of this kind; nothing for kinds that have none.
 fn template(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "Pod" => "",
@@ -78,4 +103,23 @@ fn inject_list(object: &Value, namespace: &str, config: &InjectConfig) -> Result
     let mut list = object.clone();
     list["items"] = json!(items);
     Ok(changed.then_some(list))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_whole_is_told() {
+        let spec = json!({"containers": [{"name": "a"}]});
+        let told = |object: Value| incomplete(&object);
+        assert!(told(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec})).is_empty());
+        assert!(told(json!({"apiVersion": "v1", "kind": "Service"})).is_empty());
+        let one = told(json!({"kind": "Pod", "metadata": {"name": "a"}, "spec": spec}));
+        assert_eq!(one, ["Pod a has no apiVersion: no API server takes it so"]);
+        let two = told(json!({"kind": "List", "items": [{"apiVersion": "apps/v1", "kind": "Deployment"}, {}]}));
+        assert_eq!(two.len(), 3, "{two:?}");
+        assert_eq!(two[0], "Deployment has no spec.template.spec, so that it gets no proxy");
+        assert!(two[1].starts_with("an object has no apiVersion"), "{two:?}");
+    }
 }

@@ -130,12 +130,33 @@ fn wrong_annotations_are_told_with_a_remedy() {
         ("proxy.istio.io/config", "- a", "is not a mapping"),
         ("sidecar.istio.io/userVolume", "{", "is not a JSON object"),
         ("sidecar.istio.io/nativeSidecar", "maybe", "neither"),
+        ("sidecar.istio.io/proxyMemoryLimit", "1Mi", "write 16Mi at least"),
+        ("readiness.status.sidecar.istio.io/periodSeconds", "x", "not a whole number from 1"),
+        ("readiness.status.sidecar.istio.io/periodSeconds", "0", "not a whole number from 1"),
+        ("readiness.status.sidecar.istio.io/initialDelaySeconds", "-1", "not a whole number from 0"),
     ] {
         let pod = pod(json!({"annotations": {key: value}}), json!({"containers": [{"name": "a"}]}));
         let error = inject(&pod, "shop", &config(json!({}))).unwrap_err();
         assert_eq!(error.field, format!("metadata.annotations[{key:?}]"));
         assert!(error.message.contains(words), "{error}");
     }
+}
+
+#[test]
+fn a_pod_says_how_its_proxy_is_asked_whether_it_is_ready() {
+    let annotations = json!({"annotations": {
+        "readiness.status.sidecar.istio.io/initialDelaySeconds": "0",
+        "readiness.status.sidecar.istio.io/periodSeconds": "15",
+        "readiness.status.sidecar.istio.io/failureThreshold": " 30 ",
+        "sidecar.istio.io/proxyMemoryLimit": "16Mi",
+    }});
+    let injected = patched(&pod(annotations, json!({"containers": [{"name": "a"}]})), &config(json!({})));
+    let proxy = named(&injected, "initContainers", "istio-proxy").unwrap();
+    let probe = &proxy["readinessProbe"];
+    assert_eq!(probe["initialDelaySeconds"], 0);
+    assert_eq!((&probe["periodSeconds"], &probe["failureThreshold"]), (&json!(15), &json!(30)));
+    assert_eq!(probe["httpGet"]["port"], 15021);
+    assert_eq!(proxy["resources"]["limits"]["memory"], "16Mi");
 }
 
 #[test]

@@ -2,12 +2,15 @@
 
 use serde_json::Value;
 
-use super::decide::{self, INJECT};
+use super::{
+    decide::{self, INJECT},
+    known::unknown,
+};
 use crate::proxy::USER;
 
 /// One sentence for each thing. `pod` is a Pod's JSON, or `{metadata, spec}` of a template.
 pub fn warnings(pod: &Value) -> Vec<String> {
-    unclear(pod).into_iter().chain(passing_by(pod)).collect()
+    unclear(pod).into_iter().chain(passing_by(pod)).chain(unknown(pod)).collect()
 }
 
 /// A typo must not take a pod out of the mesh, nor stay unseen.

@@ -20,6 +20,7 @@ fn facts() -> Facts {
             spreading: None,
         }),
         problem: None,
+        disputed: Vec::new(),
         unread: None,
         clock_ahead_s: None,
     }
@@ -42,6 +43,15 @@ fn everything_well() {
 }
 
 #[test]
+fn what_others_add_again_and_again_is_told_and_nothing_stops_for_it() {
+    let disputed = vec!["Service mesh/a has what the Mesh does not say: spec.ports[9999/TCP]".to_owned()];
+    let (all, waiting) = conditions(&Facts { disputed: disputed.clone(), ..facts() });
+    let told = of(&all, RECONCILED);
+    assert_eq!((told.status, told.reason.as_str(), &told.message), (ConditionStatus::False, DISPUTED, &disputed[0]));
+    assert_eq!((of(&all, READY).status, waiting.len()), (ConditionStatus::True, 0));
+}
+
+#[test]
 fn what_is_waited_for_is_said() {
     let (all, waiting) =
         conditions(&Facts { components: component(0, 3), control_plane_ready: Some(false), ..facts() });
@@ -57,6 +67,10 @@ fn what_is_waited_for_is_said() {
                     weft-control-plane-1: ImagePullBackOff";
     assert_eq!((of(&all, READY).message.as_str(), of(&all, PROGRESSING).message.as_str()), (expected, expected));
     assert_eq!(of(&all, WEBHOOKS_READY).status, ConditionStatus::True);
+    // What waiting does not mend has a reason of its own, so that it is told when it comes.
+    let hindrances = [("control-plane".to_owned(), "pods a, b: Unschedulable (Insufficient cpu)".to_owned())].into();
+    let (all, _) = conditions(&Facts { components: component(0, 2), hindrances, ..facts() });
+    assert_eq!(of(&all, READY).reason, UNSCHEDULABLE);
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn context(api: &FakeApi) -> Context {
         pulse: Pulse::new(Instant::now()),
         forgetting: Mutex::default(),
         forgotten: Mutex::default(),
+        corrections: crate::reconcile::foreign::Corrections::default(),
     }
 }
 

@@ -42,6 +42,9 @@ async fn kubeconfigs_are_found_and_merged_as_kubectl_does() {
     let two = [("KUBECONFIG", both.as_str())];
     let away = with(cluster, &two, &["status"]).await.code(2);
     assert!(away.err.contains("cannot list meshes") && away.err.contains("--context"), "{away:?}");
+    // Who installs does not wait for a server that never answered.
+    let lost = with(cluster, &two, &["install", "--timeout", "1h"]).await.code(2);
+    assert!(lost.err.contains("cannot look at Namespace") && lost.err.contains("--context"), "{lost:?}");
     let status = with(cluster, &two, &["status", "--context", "real", "-o", "json"]).await.code(0).json();
     assert_eq!(status["server"], reached.as_str());
     // One that is missing among several is passed over, as kubectl does.

@@ -95,7 +95,19 @@ async fn a_right_that_is_missing_hides_what_it_is_for_and_nothing_else() {
     assert!(text.contains("may list pods in the whole cluster") && text.contains("READY"), "{text}");
     let check = with(cluster, &visitor, &["check"]).await.code(1).out;
     assert!(check.contains("ok       mesh:") && check.contains("get deployments.apps in namespace"), "{check}");
-    cluster.kubectl(&["delete", "clusterrole,clusterrolebinding", &role]).await;
+
+    // Who sees every pod and may ask no control plane is told what he does not know, and no untruth.
+    let pods = format!("{name}-pods");
+    cluster.kubectl(&["create", "clusterrole", &pods, "--verb=get,list", "--resource=pods"]).await;
+    cluster.kubectl(&["create", "clusterrolebinding", &pods, &format!("--clusterrole={pods}"), &account]).await;
+    let right = "role that may get and create pods/portforward in namespace weft-system";
+    let told = with(cluster, &visitor, &["proxy-status"]).await.code(1).out;
+    assert!(told.contains(right) && !told.contains("NOT CONNECTED"), "{told}");
+    let check = with(cluster, &visitor, &["check"]).await.code(1).out;
+    assert!(check.contains(right) && !check.contains("not connected"), "{check}");
+    for role in [&role, &pods] {
+        cluster.kubectl(&["delete", "clusterrole,clusterrolebinding", role]).await;
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,267 @@
+use serde_json::json;
+
+use super::*;
+use crate::reconcile::fake::FakeApi;
+
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/weft-system/deployments/weft-control-plane";
+
+/// What is applied.
+fn deployment() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "weft-control-plane", "namespace": "weft-system"},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"serviceAccountName": "weft-control-plane", "volumes": [], "containers": [{
+                "name": "control-plane", "image": "weft/operator:1", "args": ["serve"],
+                "env": [
+                    {"name": "WEFT_NAMESPACE", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}},
+                    {"name": "WEFT_REVISION", "value": "default"},
+                ],
+                "ports": [{"name": "grpc-xds", "containerPort": 15012, "protocol": "TCP"}],
+                "readinessProbe": {"httpGet": {"path": "/healthz/ready", "port": 15014, "scheme": "HTTP"}},
+                "securityContext": {"capabilities": {"drop": ["ALL"]}, "runAsNonRoot": true},
+            }]},
+        }},
+    })
+}
+
+/// What the API server makes of it: defaults, the autoscaler's replicas, a restart, a policy's toleration.
+fn answered() -> Value {
+    let mut answer = deployment();
+    answer["metadata"]["resourceVersion"] = "41".into();
+    answer["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "3"});
+    answer["metadata"]["managedFields"] = json!([{
+        "manager": "weft-operator", "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"control-plane\"}": {".": {}}}}}}},
+    }]);
+    answer["status"] = json!({"replicas": 3});
+    let spec = &mut answer["spec"];
+    for (key, value) in [("replicas", json!(4)), ("progressDeadlineSeconds", json!(600))] {
+        spec[key] = value;
+    }
+    let template = &mut spec["template"];
+    template["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"});
+    let pod = &mut template["spec"];
+    for (key, value) in [
+        ("restartPolicy", json!("Always")),
+        ("dnsPolicy", json!("ClusterFirst")),
+        ("schedulerName", json!("default-scheduler")),
+        ("serviceAccount", json!("weft-control-plane")),
+        ("tolerations", json!([{"key": "arch", "operator": "Exists"}])),
+        ("securityContext", json!({})),
+    ] {
+        pod[key] = value;
+    }
+    if let Some(fields) = pod.as_object_mut() {
+        // An empty list is not stored.
+        fields.remove("volumes");
+    }
+    let container = &mut pod["containers"][0];
+    container["terminationMessagePath"] = "/dev/termination-log".into();
+    container["resources"] = json!({});
+    container["readinessProbe"]["successThreshold"] = 1.into();
+    answer
+}
+
+fn places(wanted: &Value, found: &mut Value) -> Vec<String> {
+    take_away(wanted, found).iter().map(|place| place.as_str().to_owned()).collect()
+}
+
+#[test]
+fn what_others_rightly_add_stays() {
+    let mut found = answered();
+    assert_eq!(places(&deployment(), &mut found), Vec::<String>::new());
+    assert_eq!(found, answered());
+}
+
+#[test]
+fn what_decides_what_runs_goes() {
+    let mut found = answered();
+    let pod = &mut found["spec"]["template"]["spec"];
+    pod["hostNetwork"] = true.into();
+    pod["volumes"] = json!([{"name": "host", "hostPath": {"path": "/", "type": ""}}]);
+    pod["initContainers"] = json!([{"name": "first", "image": "x"}]);
+    let container = &mut pod["containers"][0];
+    container["command"] = json!(["sh"]);
+    container["envFrom"] = json!([{"configMapRef": {"name": "x"}}]);
+    container["ports"][0]["hostPort"] = 15012.into();
+    container["securityContext"]["capabilities"]["add"] = json!(["NET_ADMIN"]);
+    container["volumeMounts"] = json!([{"name": "host", "mountPath": "/host"}]);
+    if let Some(env) = container["env"].as_array_mut() {
+        env.insert(0, json!({"name": "WEFT_CERT_TTL", "value": "1m"}));
+        env.push(json!({"name": "WEFT_REVISION", "value": "twice"}));
+    }
+    if let Some(containers) = pod["containers"].as_array_mut() {
+        containers.insert(0, json!({"name": "spy", "image": "x", "env": [{"name": "A", "value": "b"}]}));
+    }
+    let gone = places(&deployment(), &mut found);
+    let mut expected = answered();
+    expected["spec"]["template"]["spec"]["volumes"] = json!([]);
+    assert_eq!(found, expected);
+    let pod = "spec.template.spec";
+    let own = format!("{pod}.containers[control-plane]");
+    let expected = [
+        format!("{pod}.containers[spy]"),
+        format!("{pod}.initContainers"),
+        format!("{pod}.volumes[host]"),
+        format!("{pod}.hostNetwork"),
+        format!("{own}.command"),
+        format!("{own}.env[WEFT_CERT_TTL]"),
+        format!("{own}.env[WEFT_REVISION]"),
+        format!("{own}.envFrom"),
+        format!("{own}.ports[15012/TCP].hostPort"),
+        format!("{own}.volumeMounts"),
+        format!("{own}.securityContext.capabilities.add"),
+    ];
+    assert_eq!(gone, expected);
+}
+
+#[test]
+fn who_is_asked_is_ours_to_say() {
+    let webhook = |name: &str| json!({"name": name, "clientConfig": {"caBundle": "QQ=="}, "namespaceSelector": {"matchExpressions": []}});
+    let configuration = |names: &[&str]| {
+        let webhooks: Vec<Value> = names.iter().map(|name| webhook(name)).collect();
+        json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "weft-sidecar-injector"}, "webhooks": webhooks})
+    };
+    let wanted = configuration(&["a.weft.dev", "b.weft.dev"]);
+    let mut found = configuration(&["a.weft.dev", "b.weft.dev", "evil.x.y"]);
+    // Defaults, and a condition that lets nobody in.
+    found["webhooks"][0]["objectSelector"] = json!({});
+    found["webhooks"][1]["matchConditions"] = json!([{"name": "never", "expression": "false"}]);
+    found["webhooks"][1]["matchPolicy"] = "Equivalent".into();
+    assert_eq!(places(&wanted, &mut found), ["webhooks[evil.x.y]", "webhooks[b.weft.dev].matchConditions"]);
+    assert_eq!(found["webhooks"].as_array().map(Vec::len), Some(2));
+    assert_eq!(found["webhooks"][1]["matchPolicy"], "Equivalent");
+
+    let port = |port: u16, node: Option<u16>| {
+        let mut port = json!({"name": format!("p{port}"), "port": port, "targetPort": port, "protocol": "TCP"});
+        if let Some(node) = node {
+            port["nodePort"] = node.into();
+        }
+        port
+    };
+    let wanted = json!({"kind": "Service", "spec": {"type": "NodePort", "ports": [port(80, None), port(443, None)]}});
+    let mut found = json!({"kind": "Service", "spec": {"type": "NodePort", "clusterIP": "10.0.0.1",
+        "ports": [port(80, Some(30_080)), port(443, Some(30_443)), port(9999, Some(30_999))]}});
+    assert_eq!(places(&wanted, &mut found), ["spec.ports[9999/TCP]"]);
+    assert_eq!(found["spec"]["ports"], json!([port(80, Some(30_080)), port(443, Some(30_443))]));
+
+    let role = json!({"kind": "ClusterRole", "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]});
+    let mut found = role.clone();
+    found["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]});
+    assert_eq!((places(&role, &mut found), &found), (vec!["aggregationRule".to_owned()], &role));
+
+    let map = json!({"kind": "ConfigMap", "data": {"mesh": "{}"}});
+    let mut found = json!({"kind": "ConfigMap", "data": {"mesh": "{}", "more": "x"}, "binaryData": {"b": "QQ=="}});
+    assert_eq!(places(&map, &mut found), ["data.more", "binaryData.b"]);
+}
+
+fn object(value: Value) -> DynamicObject {
+    serde_json::from_value(value).unwrap()
+}
+
+/// [`answered`] with a variable that `kubectl set env` added.
+fn set() -> Value {
+    let mut found = answered();
+    if let Some(env) = found["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut() {
+        env.push(json!({"name": "FOO", "value": "bar"}));
+    }
+    let variables = json!({"k:{\"name\":\"FOO\"}": {".": {}, "f:name": {}, "f:value": {}}});
+    let containers = json!({"k:{\"name\":\"control-plane\"}": {"f:env": variables}});
+    let written = |manager: &str, spec: Value| {
+        json!({"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {"f:template": spec}}})
+    };
+    if let Some(managed) = found["metadata"]["managedFields"].as_array_mut() {
+        managed.push(written("kubectl-set", json!({"f:spec": {"f:containers": containers}})));
+        managed.push(written("kubectl-rollout", json!({"f:metadata": {"f:annotations": {}}})));
+    }
+    found
+}
+
+#[tokio::test]
+async fn an_addition_is_taken_away_and_its_writer_named() {
+    let api = FakeApi::default();
+    api.answer(&format!("PUT {DEPLOYMENT}"), answered());
+    let cluster = Cluster { client: api.client() };
+    let corrections = Corrections::default();
+    let correct = async |found: Value| cluster.correct(&corrections, &deployment(), object(found)).await.unwrap();
+    assert_eq!(correct(answered()).await, None);
+    assert!(api.asked(&format!("PUT {DEPLOYMENT}")).is_empty(), "what is well is not written");
+    let Some(Addition::Taken(words)) = correct(set()).await else { panic!("it stays") };
+    assert_eq!(
+        words,
+        "Deployment weft-system/weft-control-plane has what the Mesh does not say: \
+         spec.template.spec.containers[control-plane].env[FOO] (written by kubectl-set)"
+    );
+    let written = api.asked(&format!("PUT {DEPLOYMENT}")).remove(0);
+    assert_eq!(written["metadata"]["resourceVersion"], "41", "a newer object is not overwritten");
+    assert_eq!(written["spec"], answered()["spec"]);
+}
+
+#[tokio::test]
+async fn nobody_is_fought_for_ever() {
+    let api = FakeApi::default();
+    api.answer(&format!("PUT {DEPLOYMENT}"), answered());
+    let cluster = Cluster { client: api.client() };
+    let corrections = Corrections::default();
+    let correct = async || cluster.correct(&corrections, &deployment(), object(set())).await.unwrap().unwrap();
+    for _ in 0..TRIES {
+        assert!(matches!(correct().await, Addition::Taken(_)));
+    }
+    let Addition::Stays(words) = correct().await else { panic!("it goes") };
+    assert!(words.contains("kubectl-set") && words.contains("comes back each time"), "{words}");
+    assert_eq!(api.asked(&format!("PUT {DEPLOYMENT}")).len(), TRIES);
+    let (now, name) = (Instant::now(), Name::of(&deployment()));
+    assert!(!corrections.may(&name, now) && corrections.may(&name, now + WINDOW), "it is tried again later");
+}
+
+#[tokio::test]
+async fn what_a_policy_adds_in_the_same_moment_is_told_as_that() {
+    let api = FakeApi::default();
+    api.answer(&format!("PUT {DEPLOYMENT}"), set());
+    let cluster = Cluster { client: api.client() };
+    let stays = cluster.correct(&Corrections::default(), &deployment(), object(set())).await.unwrap();
+    let Some(Addition::Stays(words)) = stays else { panic!("{stays:?}") };
+    assert!(words.contains("admission webhook"), "{words}");
+    // Who wrote meanwhile is not overwritten: what is there then is looked at.
+    api.refuse(&format!("PUT {DEPLOYMENT}"), 409);
+    api.answer(&format!("PATCH {DEPLOYMENT}"), answered());
+    let gone = cluster.correct(&Corrections::default(), &deployment(), object(set())).await.unwrap();
+    assert_eq!((gone, api.asked(&format!("PUT {DEPLOYMENT}")).len()), (None, 2));
+    api.refuse(&format!("PUT {DEPLOYMENT}"), 403);
+    let refused = cluster.correct(&Corrections::default(), &deployment(), object(set())).await.unwrap();
+    let Some(Addition::Stays(words)) = refused else { panic!("{refused:?}") };
+    assert!(words.contains("words of the server"), "{words}");
+}
+
+/// `kubectl set env --from` makes a reference of a value, and somebody may put another volume under a name of ours: applying
+/// would then say both, which no API server takes.
+#[tokio::test]
+async fn what_keeps_an_object_from_being_applied_is_put_right() {
+    let mut wanted = deployment();
+    wanted["spec"]["template"]["spec"]["volumes"] = json!([{"name": "data", "emptyDir": {}}]);
+    let mut live = answered();
+    let pod = &mut live["spec"]["template"]["spec"];
+    pod["volumes"] = json!([{"name": "data", "hostPath": {"path": "/", "type": ""}}]);
+    pod["containers"][0]["env"][1] =
+        json!({"name": "WEFT_REVISION", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}});
+    let api = FakeApi::default();
+    api.answer(&format!("GET {DEPLOYMENT}"), live);
+    api.refuse(&format!("PATCH {DEPLOYMENT}"), 422);
+    let cluster = Cluster { client: api.client() };
+    let corrections = Corrections::default();
+    let refused = cluster.establish(&corrections, &wanted).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::Rejected, "here it is refused again");
+    let written = api.asked(&format!("PUT {DEPLOYMENT}")).remove(0);
+    let pod = &written["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"], json!([{"name": "data", "emptyDir": {}}]));
+    assert_eq!(pod["containers"], answered()["spec"]["template"]["spec"]["containers"]);
+    assert_eq!(api.asked(&format!("PATCH {DEPLOYMENT}")).len(), 2, "it is applied once more");
+    // A refusal of another cause is told as it is.
+    api.answer(&format!("GET {DEPLOYMENT}"), answered());
+    let refused = cluster.establish(&corrections, &deployment()).await.unwrap_err();
+    assert!(refused.message.contains("words of the server"), "{refused}");
+    assert_eq!(api.asked(&format!("PUT {DEPLOYMENT}")).len(), 1);
+}
