@@ -25,7 +25,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
-    graph::{fold, picture::Picture, ways},
+    graph::{fold, picture::Picture, reasons, ways},
     icons::Icon,
     location::{Room, View},
     queries::TraceQuery,
@@ -54,6 +54,17 @@ pub fn NodePanel(id: String) -> impl IntoView {
     // Of other clusters the console has neither traces nor configuration.
     let own = Memo::new(move |_| node.with(|node| node.as_ref().is_none_or(|node| !node.is_foreign())));
     let applied = Applied::to(node);
+    let failing = Memo::new(move |_| {
+        let all = |shown: &Arc<Picture>| wanted.with_value(|id| reasons::failing(&shown.graph.edges, id));
+        shown.with(|shown| shown.as_ref().map(all).unwrap_or_default())
+    });
+    let called = Memo::new(move |_| {
+        let failing = failing.get();
+        shown.with(|shown| {
+            let way = |id: &String| ways::page(shown.as_ref()?.node(id.split_once("->")?.1)?);
+            failing.iter().filter_map(way).collect::<Vec<_>>()
+        })
+    });
     view! {
         <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
             <header>
@@ -73,14 +84,14 @@ pub fn NodePanel(id: String) -> impl IntoView {
                     when=move || node.with(Option::is_some)
                     fallback=move || view! { <p class="quiet" data-testid="absent">{absence}</p> }
                 >
-                    <Body node=node applied=applied />
+                    <Body node=node applied=applied failing=failing />
                 </Show>
                 <Trends id=id.clone() call=false />
                 <Show
                     when=move || own.get()
                     fallback=|| view! { <p class="quiet" data-testid="elsewhere">"Another cluster's: its traces and its configuration are with the console there."</p> }
                 >
-                    <Changes way=applied.way />
+                    <Changes way=applied.way called=called />
                     <Examples id=wanted.get_value() />
                     <Configured applied=applied />
                 </Show>
@@ -145,7 +156,7 @@ fn Elsewhere(node: Memo<Option<Node>>) -> impl IntoView {
 }
 
 #[component]
-fn Body(node: Memo<Option<Node>>, applied: Applied) -> impl IntoView {
+fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) -> impl IntoView {
     let Shown(shown) = expect_context();
     let id = Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.id.clone()).unwrap_or_default()));
     let namespace =
@@ -182,7 +193,7 @@ fn Body(node: Memo<Option<Node>>, applied: Applied) -> impl IntoView {
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
         {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
-        <Explain codes=codes applied=applied />
+        <Explain codes=codes applied=applied failing=failing />
         {move || {
             let badges = badges.get();
             (!badges.is_empty()).then(|| view! { <Badges badges /> })
