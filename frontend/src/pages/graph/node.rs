@@ -179,6 +179,10 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
         let slowest = incoming.with(|edges| edges.iter().filter_map(|edge| edge.p95_ms).reduce(f64::max));
         format::maybe(slowest, format::millis)
     });
+    let errors = Signal::derive(move || {
+        let sends = node.with(|node| node.as_ref().is_some_and(|node| node.rate_in == 0.0 && node.rate_out > 0.0));
+        if sends { "errors out" } else { "errors" }
+    });
     let silent = Memo::new(move |_| {
         let quiet = |node: &Node| (node.rate_in == 0.0 && node.rate_out == 0.0).then(|| why_silent(node.kind));
         node.with(|node| node.as_ref().and_then(quiet))
@@ -188,7 +192,7 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
     view! {
         <dl class="figures">
             <Figure name="in" value=figure(incoming_rate) />
-            <Figure name="errors" value=figure(|node| format::maybe(node.error_share, format::share)) />
+            <Figure name=errors value=figure(|node| format::maybe(node.error_share, format::share)) />
             <Figure name="slowest p95" value=p95 />
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
