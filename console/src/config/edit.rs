@@ -21,7 +21,7 @@ pub use self::{
     moves::OF_ROUTE,
     undos::{Done, Undos},
 };
-use super::{View, findings, hypothetical, owner, revision_in};
+use super::{View, content, findings, hypothetical, owner, revision_in};
 use crate::{
     audit::AuditLog,
     auth::{Caller, Verb},
@@ -180,7 +180,9 @@ impl ObjectEditor {
             moves::note(&self.edits, moves, (id.as_str(), caller.name(), at_ms), &object).await;
         }
         self.wait(&object, applied.after.as_deref()).await;
-        Ok(ObjectResult { id, object, undo_until_ms: kept.map_or(0, |()| at_ms + millis(UNDO_FOR)) })
+        let undo_until_ms = kept.map_or(0, |()| at_ms + millis(UNDO_FOR));
+        let content = applied.after.as_deref().map(content).unwrap_or_default();
+        Ok(ObjectResult { id, object, undo_until_ms, content })
     }
 
     /// An edit that `by` made and can take back; `None` when no such edit is known.

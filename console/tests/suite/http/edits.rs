@@ -48,6 +48,10 @@ async fn an_object_is_changed_with_its_file() {
         console.text("orders.yaml"),
         ORDERS.replace("weight: 90", "weight: 80").replace("weight: 10", "weight: 20")
     );
+    // Whoever keeps the undo sees by the list whether it is still of what is there.
+    let content = async || console.json(OBJECT).await["row"]["content"].clone();
+    assert_ne!(done["content"], object["row"]["content"]);
+    assert_eq!(done["content"], content().await);
     // The same again starts from what is gone: theirs is told, and nothing is written.
     let conflict = preview(&console, &edit(&new.replace("80", "70").replace("20", "30"))).await;
     assert_eq!(conflict["conflict"]["yaml"], new.trim_end(), "{conflict}");
