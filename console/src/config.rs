@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn what_an_object_says_is_told_apart_and_secrets_are_not() {
         let of = |kind: &str, version: &str, body: Value| {
-            let mut object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}});
+            let mut object =
+                json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}});
             object.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
             content(&weft_api::parse(&object, "default").unwrap().object)
         };
