@@ -11,7 +11,7 @@ use weft_model::{
 
 use super::{
     ClosePanel, Shown,
-    applies::{Applied, Configured},
+    applies::{Applied, Configured, Way},
     changes::Changes,
     commands,
     explain::{Explain, ExplainButton},
@@ -36,6 +36,9 @@ use crate::{
 /// Example traces that are shown.
 const EXAMPLES: usize = 5;
 
+/// What it fails on whose changes are told with its own: the console takes eight subjects.
+const CALLED: usize = 7;
+
 /// Everything that is known about a node.
 #[component]
 pub fn NodePanel(id: String) -> impl IntoView {
@@ -58,12 +61,17 @@ pub fn NodePanel(id: String) -> impl IntoView {
         let all = |shown: &Arc<Picture>| wanted.with_value(|id| reasons::failing(&shown.graph.edges, id));
         shown.with(|shown| shown.as_ref().map(all).unwrap_or_default())
     });
-    let called = Memo::new(move |_| {
+    // What it failed on once stays: few failures come and go, and each time the list would be drawn anew.
+    let called = Memo::new(move |before: Option<&Vec<Way>>| {
+        let mut all = before.cloned().unwrap_or_default();
         let failing = failing.get();
-        shown.with(|shown| {
-            let way = |id: &String| ways::page(shown.as_ref()?.node(id.split_once("->")?.1)?);
-            failing.iter().filter_map(way).collect::<Vec<_>>()
-        })
+        let page = |id: &str| shown.with(|shown| ways::page(shown.as_ref()?.node(id.split_once("->")?.1)?));
+        for way in failing.iter().filter_map(|id| page(id)) {
+            if all.len() < CALLED && !all.contains(&way) {
+                all.push(way);
+            }
+        }
+        all
     });
     view! {
         <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
