@@ -66,9 +66,7 @@ pub fn Explain(
             <section class="explain" data-testid="explanation">
                 <h3 id=HEADING tabindex="-1">"Explained"</h3>
                 <Explained codes=codes applied=applied />
-                <For each=move || failing.map(|failing| failing.get()).unwrap_or_default() key=|id| id.clone() let:id>
-                    <Outward id />
-                </For>
+                {move || failing.map(|all| all.get().into_iter().map(|id| view! { <Outward id /> }).collect_view())}
             </section>
         </Show>
     }
