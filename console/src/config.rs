@@ -12,7 +12,7 @@ pub mod told;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use weft_api::{Object, ObjectKey};
+use weft_api::{Object, ObjectKey, Spec};
 use weft_mesh::Snapshot;
 use weft_model::{
     Diagnostic, ObjectRef,
@@ -129,6 +129,7 @@ fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic]) -> ConfigLi
             findings: by_object.remove(key).unwrap_or_default(),
             owner: owner::of(&object.meta).map(str::to_owned),
             created: object.meta.creation_timestamp.clone(),
+            content: content(object),
         }
     };
     let listed = |row: &ConfigRow| !UNLISTED.contains(&row.object.kind.as_str()) || !row.findings.is_empty();
@@ -137,7 +138,34 @@ fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic]) -> ConfigLi
     ConfigList { rows, file_findings, next: None }
 }
 
+/// See [`ConfigRow::content`]. What a Secret holds is not told, not even by a hash that could be guessed at.
+pub(crate) fn content(object: &Object) -> String {
+    let told = if matches!(object.spec, Spec::Secret(_)) { 0 } else { 16 };
+    object.content.chars().take(told).collect()
+}
+
 /// What the list is ordered by.
 pub(crate) fn order(object: &ObjectRef) -> (&str, &str, &str, &str) {
     (&object.kind, &object.namespace, &object.name, &object.api_version)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_an_object_says_is_told_apart_and_secrets_are_not() {
+        let of = |kind: &str, version: &str, body: Value| {
+            let mut object =
+                json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}});
+            object.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+            content(&weft_api::parse(&object, "default").unwrap().object)
+        };
+        let hosts = |host: &str| of("VirtualService", "networking.istio.io/v1", json!({"spec": {"hosts": [host]}}));
+        assert_eq!(hosts("cart").len(), 16);
+        assert_ne!(hosts("cart"), hosts("order"));
+        assert_eq!(of("Secret", "v1", json!({"stringData": {"password": "1234"}})), "");
+    }
 }

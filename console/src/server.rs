@@ -112,6 +112,7 @@ impl Console {
             source.views.clone(),
             place.documents.clone(),
             undos.clone(),
+            state.edits.clone(),
             metrics.clone(),
             audit.clone(),
         );

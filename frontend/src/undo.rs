@@ -24,6 +24,8 @@ pub struct Undo {
     pub weights: Option<(usize, Vec<u32>)>,
     /// Whether it took the object away.
     pub gone: bool,
+    /// What the object says since, as [`weft_model::config::ConfigRow::content`].
+    pub content: String,
     /// Whether the page has seen what it came to: until then, lists are from before it.
     pub seen: bool,
 }
@@ -39,7 +41,10 @@ impl Undo {
                     weights::whole(&shares) == *weights
                 })
             }),
-            None => config.map(|list| list.rows.iter().any(|row| row.object == self.object) != self.gone),
+            None => config.map(|list| {
+                let row = list.rows.iter().find(|row| row.object == self.object);
+                row.map_or(self.gone, |row| !self.gone && row.content == self.content)
+            }),
         };
         self.seen |= stands == Some(true);
         !self.seen || stands != Some(false)
@@ -72,5 +77,19 @@ mod tests {
         assert!(removed.holds(None, Some(&list(&["a"]))));
         assert!(removed.holds(None, Some(&list(&[]))));
         assert!(!removed.holds(None, Some(&list(&["a"]))), "somebody made it anew");
+    }
+
+    #[test]
+    fn what_somebody_else_saved_again_is_not_offered() {
+        let object = ObjectRef { name: "a".to_owned(), ..ObjectRef::default() };
+        let mut saved = Undo { object, content: "mine".to_owned(), ..Undo::default() };
+        let of = |content: &str| {
+            let mut list = list(&["a"]);
+            content.clone_into(&mut list.rows[0].content);
+            list
+        };
+        assert!(saved.holds(None, Some(&of("before"))), "the list is from before it");
+        assert!(saved.holds(None, Some(&of("mine"))));
+        assert!(!saved.holds(None, Some(&of("theirs"))));
     }
 }

@@ -125,6 +125,15 @@ pub fn hidden_objects(count: usize) -> Option<String> {
     (count > 0).then(|| format!("{count} {applies} that you may not read: ask whoever administrates the mesh."))
 }
 
+/// Confirmations of changes by a control plane that `answers`. What a proxy was sent when it came is no change.
+pub fn confirmations(count: u64, answers: bool) -> String {
+    match (answers, count) {
+        (false, _) => "–".to_owned(),
+        (true, 0) => "no change yet".to_owned(),
+        (true, count) => crate::format::count(count),
+    }
+}
+
 /// Where a proxy's control plane is, and the title of that. An address is told to those only who see every namespace.
 pub fn control_plane(address: &str, sees_all: bool) -> (&str, Option<&'static str>) {
     match (address.trim_start_matches("http://"), sees_all) {
@@ -307,6 +316,12 @@ mod tests {
             hidden_objects(1).is_some_and(|words| words.starts_with("1 more object applies that you may not read"))
         );
         assert!(hidden_objects(3).is_some_and(|words| words.starts_with("3 more objects apply")));
+    }
+
+    #[test]
+    fn no_confirmation_of_a_change_is_not_a_lack_of_any() {
+        assert_eq!(confirmations(0, true), "no change yet");
+        assert_eq!((confirmations(1234, true), confirmations(0, false)), (crate::format::count(1234), "–".to_owned()));
     }
 
     #[test]

@@ -31,11 +31,14 @@ pub fn about(subject: Subject, place: &str) -> String {
 
 /// The same in words.
 pub fn about_words(about: &str) -> String {
-    let (slug, place) = about.split_once('/').unwrap_or(("", about));
-    match Subject::ALL.into_iter().find(|subject| subject.slug() == slug) {
-        Some(subject) => format!("{} {place}", subject.word()),
-        None => about.to_owned(),
-    }
+    let words = |one: &str| {
+        let (slug, place) = one.split_once('/').unwrap_or(("", one));
+        match Subject::ALL.into_iter().find(|subject| subject.slug() == slug) {
+            Some(subject) => format!("{} {place}", subject.word()),
+            None => one.to_owned(),
+        }
+    };
+    about.split(',').map(words).collect::<Vec<_>>().join(", ")
 }
 
 /// Requests per second as they are shown; nothing where nobody could count them.
@@ -148,6 +151,7 @@ mod tests {
     fn what_the_audit_is_about_has_words() {
         assert_eq!(about_words(&about(Subject::Workload, "shop/cart-v1")), "workload shop/cart-v1");
         assert_eq!(about_words("namespaces/shop"), "namespace shop");
+        assert_eq!(about_words("apps/a/b,namespaces/c"), "application a/b, namespace c");
         assert_eq!((about_words("pods/x"), about_words("")), ("pods/x".to_owned(), String::new()));
     }
 

@@ -161,7 +161,8 @@ pub enum ViewCommand {
         /// Name of the object.
         #[arg(long)]
         name: Option<String>,
-        /// About what configures one of the mesh's, such as workloads/NAMESPACE/NAME or namespaces/NAME.
+        /// About what configures one of the mesh's, such as workloads/NAMESPACE/NAME or namespaces/NAME; or of several, with
+        /// commas between them.
         #[arg(long, value_name = "workloads|services|apps|namespaces/…")]
         about: Option<String>,
         #[command(flatten)]

@@ -12,7 +12,7 @@ use weft_model::{
 
 use super::{
     Arm, Heard, Split, TrackerKey, connections,
-    red::Red,
+    red::{Red, lost_part},
     stats::wilson,
     tracker::Tracker,
     tracker_key,
@@ -82,10 +82,11 @@ pub(super) fn card(
     };
     let sentence = if split.is_opaque() { connections::sentence(&sentence) } else { sentence };
     let all: u64 = counts.iter().sum();
+    let picks: Vec<f64> = counts.iter().map(|hits| verdict::ratio(*hits, all)).collect();
     let shares = split.shares();
     let share = |(index, arm): (usize, &Arm)| {
         let hits = counts.get(index).copied().unwrap_or_default();
-        let figures = red.of(split, arm, &view.estate);
+        let figures = red.of(split, arm, &view.estate, lost_part(split, index, &picks));
         Share {
             host: arm.host.clone(),
             subset: arm.subset.clone(),

@@ -17,7 +17,7 @@ use weft_model::{
 pub use self::effects::Known;
 use super::{
     Arm, Split, connections,
-    red::{no_cluster, quantile},
+    red::{lost_part, no_cluster, quantile},
     stats::more,
 };
 use crate::{
@@ -62,9 +62,15 @@ pub async fn course(
     if split.is_opaque() {
         picked = connections::of_split(split, estate, &picked);
     }
-    let observed = observed(&grid, split, &picked);
+    let rates = rates(&grid, split, &picked);
+    let observed = observed(&rates);
     let configured = configured(&split.shares(), weights, first_ms(&grid, split, &picked));
-    let fared: Vec<Fared> = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &codes, &buckets)).collect();
+    let fared = (0..split.arms.len()).map(|index| {
+        let picks = |at: usize| rates.iter().map(|line| line[at]).collect::<Vec<f64>>();
+        let lost: Vec<f64> = (0..times.len()).map(|at| lost_part(split, index, &picks(at))).collect();
+        Fared::read(&grid, &split.arms[index], estate, (&codes, &buckets), &lost)
+    });
+    let fared: Vec<Fared> = fared.collect();
     let first = fared.first().map(|first| first.counts(step_s));
     let arms = split.arms.iter().enumerate().zip(&fared).map(|((index, arm), fared)| {
         let born = born_ms(&grid, arm, &picked, weights.since_ms);
@@ -143,9 +149,9 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// The share of each destination in percent, by destination and moment.
-fn observed(grid: &Grid, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>>> {
-    // The last line is of destinations that the route has no more.
+/// How often each destination was picked, per second, by destination and moment. The last line is of destinations that the
+/// route has no more.
+fn rates(grid: &Grid, split: &Split, tracks: &[Track]) -> Vec<Vec<f64>> {
     let mut picked = vec![vec![0.0; grid.times.len()]; split.arms.len() + 1];
     for track in tracks {
         let arm = split.arms.iter().position(|arm| is_of(track, arm)).unwrap_or(split.arms.len());
@@ -155,12 +161,16 @@ fn observed(grid: &Grid, split: &Split, tracks: &[Track]) -> Vec<Vec<Option<f64>
             }
         }
     }
-    let all: Vec<f64> = (0..grid.times.len()).map(|at| picked.iter().map(|line| line[at]).sum()).collect();
-    let share = |line: Vec<f64>| {
-        line.into_iter().zip(&all).map(|(part, all)| (*all > 0.0).then(|| part / all * 100.0)).collect()
-    };
-    picked.truncate(split.arms.len());
-    picked.into_iter().map(share).collect()
+    picked
+}
+
+/// The share of each destination in percent, by destination and moment.
+fn observed(rates: &[Vec<f64>]) -> Vec<Vec<Option<f64>>> {
+    let Some((gone, own)) = rates.split_last() else { return Vec::new() };
+    let all: Vec<f64> = (0..gone.len()).map(|at| rates.iter().map(|line| line[at]).sum()).collect();
+    let share =
+        |line: &Vec<f64>| line.iter().zip(&all).map(|(part, all)| (*all > 0.0).then(|| part / all * 100.0)).collect();
+    own.iter().map(share).collect()
 }
 
 fn is_of(track: &Track, arm: &Arm) -> bool {
@@ -234,18 +244,21 @@ struct Fared {
 }
 
 impl Fared {
-    fn read(grid: &Grid, arm: &Arm, estate: &Estate, codes: &[Track], buckets: &[Track]) -> Self {
+    /// Reads what is of `arm`; of what failed at its host for want of a subset the part `lost`, by moment.
+    fn read(grid: &Grid, arm: &Arm, estate: &Estate, (codes, buckets): (&[Track], &[Track]), lost: &[f64]) -> Self {
         let workloads: BTreeSet<&str> = arm.workloads(estate).collect();
+        let is_lost = |track: &Track| {
+            arm.missing
+                && no_cluster(track.labels.get("response_flags"))
+                && track.labels.get("destination_service") == arm.full_host
+        };
         let mine = |track: &Track| {
             let id = format!(
                 "{}/{}",
                 track.labels.get("destination_workload_namespace"),
                 track.labels.get("destination_workload")
             );
-            let lost = arm.missing
-                && no_cluster(track.labels.get("response_flags"))
-                && track.labels.get("destination_service") == arm.full_host;
-            lost || workloads.contains(id.as_str())
+            is_lost(track) || workloads.contains(id.as_str())
         };
         let counted = |track: &&Track| mine(track) && track.points.iter().any(|point| point.value > 0.0);
         let called = codes.iter().filter(counted).any(|track| track.labels.get("reporter") == REPORTER_SOURCE);
@@ -256,6 +269,7 @@ impl Fared {
         for track in codes.iter().filter(here) {
             for point in &track.points {
                 let Some(at) = grid.at(point.at) else { continue };
+                let part = if is_lost(track) { lost.get(at).copied().unwrap_or(1.0) } else { 1.0 };
                 out.codes[at].push(CodeRate {
                     code: track.labels.get("response_code").to_owned(),
                     grpc: track.labels.get("grpc_response_status").to_owned(),
@@ -264,7 +278,7 @@ impl Fared {
                         "" => "-".to_owned(),
                         flags => flags.to_owned(),
                     },
-                    rate: point.value.max(0.0),
+                    rate: point.value.max(0.0) * part,
                 });
             }
         }

@@ -83,24 +83,24 @@ fn read_buckets(series: &[Series]) -> Buckets {
 }
 
 impl Red {
-    /// The figures of one destination: all workloads of its subset together (of a subset that does not exist, what failed
-    /// for want of it), as their callers saw them, or as they saw
-    /// themselves where no caller has a proxy. Of opaque connections, those opened, and how many of them failed.
-    pub(super) fn of(&self, split: &Split, arm: &Arm, estate: &Estate) -> Figures {
+    /// The figures of one destination: all workloads of its subset together (of a subset that does not exist, `lost` of
+    /// what failed at its host for want of one), as their callers saw them, or as they saw themselves where no caller has
+    /// a proxy. Of opaque connections, those opened, and how many of them failed.
+    pub(super) fn of(&self, split: &Split, arm: &Arm, estate: &Estate, lost: f64) -> Figures {
         let workloads: BTreeSet<&str> = arm.workloads(estate).collect();
         let codes = |reporter: Reporter| -> Vec<CodeRate> {
             let all = if split.is_opaque() { &self.flows.tcp } else { &self.flows.requests };
             let counted = all.iter().filter(|flow| matches!(&*flow.what, "" | "opened"));
             let flows = counted.filter(|flow| flow.reporter == reporter && *flow.host == *arm.full_host);
-            let here = flows.filter(|flow| match flow.destination.id() {
-                Some(id) => workloads.contains(id),
-                None => arm.missing && no_cluster(&flow.flags),
+            let here = flows.filter_map(|flow| match flow.destination.id() {
+                Some(id) => workloads.contains(id).then_some((flow, 1.0)),
+                None => (arm.missing && no_cluster(&flow.flags)).then_some((flow, lost)),
             });
-            here.map(|flow| CodeRate {
+            here.map(|(flow, part)| CodeRate {
                 code: flow.code.to_string(),
                 grpc: flow.grpc.to_string(),
                 flags: flow.flags.to_string(),
-                rate: flow.rate,
+                rate: flow.rate * part,
             })
             .collect()
         };
@@ -125,6 +125,19 @@ impl Red {
 /// Whether a request failed because its route names a cluster that does not exist.
 pub(super) fn no_cluster(flags: &str) -> bool {
     flags.split(',').any(|flag| flag == "NC")
+}
+
+/// The part of what failed at a host for want of a subset that is one destination's. Metrics do not say which subset was
+/// meant, so that several that are missing are told apart by how often each was picked; where none was, none has a part.
+pub(super) fn lost_part(split: &Split, index: usize, picks: &[f64]) -> f64 {
+    let host = split.arms.get(index).map(|arm| &arm.full_host);
+    let rivals = split.arms.iter().zip(picks).filter(|(arm, _)| arm.missing && Some(&arm.full_host) == host);
+    let (count, all) = rivals.fold((0, 0.0), |(count, all), (_, picks)| (count + 1, all + picks));
+    match picks.get(index) {
+        _ if count < 2 => 1.0,
+        Some(own) if all > 0.0 => own / all,
+        _ => 0.0,
+    }
 }
 
 /// Prometheus' own interpolation: linear inside the bucket, the last finite bound for what lies above it.
@@ -163,5 +176,31 @@ mod tests {
         assert_eq!(quantile(0.95, &buckets(&[(10.0, 0.0), (inf, 0.0)])), None);
         assert_eq!(quantile(0.95, &buckets(&[(10.0, 1.0)])), None);
         assert_eq!(quantile(0.95, &buckets(&[])), None);
+    }
+    #[test]
+    fn what_missing_subsets_lost_is_told_apart_by_picks_alone() {
+        let arm = |host: &str, missing| Arm {
+            host: host.into(),
+            full_host: host.into(),
+            subset: "x".into(),
+            labels: BTreeMap::new(),
+            missing,
+            weight: 1,
+            written: Some(1),
+        };
+        let split = |arms: Vec<Arm>| Split {
+            object: weft_model::ObjectRef::default(),
+            content: String::new(),
+            route_index: 0,
+            route: "http[0]".into(),
+            arms,
+            testers: Vec::new(),
+            ambiguous: None,
+        };
+        let both = split(vec![arm("cart", true), arm("cart", true), arm("other", true)]);
+        assert_eq!([0, 1, 2].map(|index| lost_part(&both, index, &[3.0, 1.0, 9.0])), [0.75, 0.25, 1.0]);
+        assert_eq!([0, 1].map(|index| lost_part(&both, index, &[0.0, 0.0, 9.0])), [0.0, 0.0], "it is not known");
+        let one = split(vec![arm("cart", false), arm("cart", true)]);
+        assert_eq!(lost_part(&one, 1, &[0.0, 0.0]), 1.0, "nobody else's");
     }
 }

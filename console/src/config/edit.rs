@@ -1,6 +1,7 @@
 //! Whole objects made, changed and removed: what that would do, doing it, and taking it back.
 
 mod error;
+mod moves;
 mod undos;
 
 use std::{sync::Arc, time::Duration};
@@ -17,14 +18,16 @@ use weft_source::{Access, Credential, Documents, Draft, StoreError, WholeEdit, d
 
 pub use self::{
     error::ObjectEditError,
+    moves::OF_ROUTE,
     undos::{Done, Undos},
 };
-use super::{View, findings, hypothetical, owner, revision_in};
+use super::{View, content, findings, hypothetical, owner, revision_in};
 use crate::{
     audit::AuditLog,
     auth::{Caller, Verb},
     canary::edit::UNDO_FOR,
     clock::{millis, now_ms},
+    db::Edits,
     metrics::Metrics,
 };
 
@@ -41,6 +44,8 @@ pub struct ObjectEditor {
     documents: Documents,
     metrics: Arc<Metrics>,
     undos: Undos,
+    /// What edits did to weighted routes.
+    edits: Edits,
     audit: AuditLog,
 }
 
@@ -50,10 +55,11 @@ impl ObjectEditor {
         views: watch::Receiver<Arc<View>>,
         documents: Documents,
         undos: Undos,
+        edits: Edits,
         metrics: Arc<Metrics>,
         audit: AuditLog,
     ) -> Self {
-        Self { views, documents, metrics, undos, audit }
+        Self { views, documents, metrics, undos, edits, audit }
     }
 
     /// What an edit would do. Writes nothing. Whatever keeps it from being made is told in the answer.
@@ -169,8 +175,14 @@ impl ObjectEditor {
         let (id, at_ms) = (format!("{:016x}", rand::random::<u64>()), now_ms());
         let done = Done::new(object.clone(), edit.action, applied.undo);
         let kept = self.undos.keep(&id, caller.name(), at_ms, &done).await;
+        if let (Some(before), Some(after)) = (view.snapshot.object(&ObjectKey::from(&object)), &applied.after) {
+            let moves = moves::moves(before, after);
+            moves::note(&self.edits, moves, (id.as_str(), caller.name(), at_ms), &object).await;
+        }
         self.wait(&object, applied.after.as_deref()).await;
-        Ok(ObjectResult { id, object, undo_until_ms: kept.map_or(0, |()| at_ms + millis(UNDO_FOR)) })
+        let undo_until_ms = kept.map_or(0, |()| at_ms + millis(UNDO_FOR));
+        let content = applied.after.as_deref().map(content).unwrap_or_default();
+        Ok(ObjectResult { id, object, undo_until_ms, content })
     }
 
     /// An edit that `by` made and can take back; `None` when no such edit is known.
@@ -184,6 +196,8 @@ impl ObjectEditor {
         let revision = self.documents.undo(access, &done.undo).await?;
         self.audit.record(caller, audit::Action::Undo, Some(&done.object), "", "").await;
         self.undos.forget(id).await;
+        let new = format!("{:016x}", rand::random::<u64>());
+        moves::note_undo(&self.edits, id, (new.as_str(), caller.name(), now_ms())).await;
         let wanted = (done.object.clone(), revision.clone());
         self.metrics.edited(move |snapshot, index| revision_in(snapshot, index, &wanted.0) == wanted.1);
         let mut views = self.views.clone();

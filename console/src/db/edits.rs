@@ -142,6 +142,13 @@ impl Edits {
             .is_some())
     }
 
+    /// What one edit of a whole object did to routes: the edits whose ids begin with `prefix`.
+    pub async fn of_object(&self, prefix: &str) -> Result<Vec<Edit>, DbError> {
+        let sql = "SELECT * FROM edits WHERE id LIKE $1 AND revision_after <> '' ORDER BY id";
+        let rows = self.database.rows(sql, [format!("{prefix}%").into()]).await?;
+        rows.iter().map(read).collect()
+    }
+
     /// The edits of one route, newest first; the version in which the object is written does not matter.
     pub async fn of_route(&self, object: &ObjectRef, route_index: usize, limit: usize) -> Result<Vec<Edit>, DbError> {
         let values = [

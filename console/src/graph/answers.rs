@@ -98,6 +98,8 @@ impl Answers {
         let (observed, details) = self.graphs.seen(ask.moment(), wait).await;
         let all: BTreeSet<&str> = namespaces(&observed, &view);
         let hidden: Vec<String> = all.iter().filter(|name| !sees(name)).map(|name| (*name).to_owned()).collect();
+        let is_missing = |name: &&String| !all.contains(name.as_str()) || hidden.contains(*name);
+        let missing: Vec<String> = ask.namespaces.iter().filter(is_missing).cloned().collect();
         let known: BTreeSet<String> =
             if hidden.is_empty() { BTreeSet::new() } else { all.into_iter().map(str::to_owned).collect() };
         let made = Made { observed, details, view };
@@ -109,7 +111,7 @@ impl Answers {
             return answer.clone();
         }
         let (ask, of) = (ask.clone(), made.clone());
-        let answer = tokio::task::spawn_blocking(move || make(&ask, &of, &hidden, &known)).await;
+        let answer = tokio::task::spawn_blocking(move || make(&ask, &of, &hidden, &known, &missing)).await;
         let answer = Arc::new(answer.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
         *entry = Some((made, answer.clone()));
         answer
@@ -142,7 +144,8 @@ pub fn version(observed: &Observed, details: &Details, view: &config::View) -> S
     format!("{}-{took}-{}", observed.at_ms + observed.age_ms, view.version)
 }
 
-fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>) -> Answer {
+/// `missing` are namespaces that were asked for and are not there, or are not the reader's to see.
+fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>, missing: &[String]) -> Answer {
     let mut graph = draw(&of.observed, &of.details, &of.view.estate, ask.view, ask.idle);
     graph.replay = ask.at_ms.is_some();
     if !hidden.is_empty() {
@@ -151,7 +154,14 @@ fn make(ask: &Ask, of: &Made, hidden: &[String], known: &BTreeSet<String>) -> An
         let knows = |name: &str| known.contains(name);
         graph = redact(graph, &|name| !is_hidden(if knows(name) { name } else { "" }), &knows);
     }
-    let graph = within(graph, &ask.namespaces);
+    let mut graph = within(graph, &ask.namespaces);
+    if !missing.is_empty() {
+        let words = format!("No namespace {} is known that you may see.", missing.join(", "));
+        graph.sources.note = Some(match graph.sources.note.take() {
+            Some(before) => format!("{before} {words}"),
+            None => words,
+        });
+    }
     let json = serde_json::to_string(&graph).unwrap_or_default();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::new(LEVEL));
     // Writing into memory cannot fail.
@@ -185,7 +195,7 @@ mod tests {
             view: Arc::new(view),
         };
         let ask = Ask { window_s: 60, at_ms: Some(at_ms), view: View::default(), idle: None, namespaces: Vec::new() };
-        make(&ask, &of, &[], &BTreeSet::new())
+        make(&ask, &of, &[], &BTreeSet::new(), &[])
     }
 
     #[test]

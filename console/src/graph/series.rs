@@ -28,7 +28,8 @@ use crate::{
 const MAX_POINTS: u64 = 300;
 
 /// Asks for the series of `subject` in the window of `window_s` seconds that ends at `at_ms`, one range query for each
-/// kind of line, side by side. The step is widened where it would give too many points.
+/// kind of line, side by side. The step is widened where it would give too many points. `None` where nothing of that name
+/// is configured, and nothing was counted.
 pub async fn series(
     prometheus: Option<&Prometheus>,
     subject: &Subject,
@@ -36,10 +37,13 @@ pub async fn series(
     window_s: u64,
     at_ms: Option<u64>,
     step_s: Option<u64>,
-) -> SeriesAnswer {
+) -> Option<SeriesAnswer> {
     let grid = Grid::new(at_ms.unwrap_or_else(now_ms), window_s, step(window_s, step_s));
     let queries = queries(subject, estate, grid.rate_s());
     let answers = join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))).await;
+    if !subject.is_known(estate) && answers.iter().all(|answer| matches!(answer, Ok(tracks) if tracks.is_empty())) {
+        return None;
+    }
     let mut sources = tally(&answers);
     if sources.answered < sources.asked {
         sources.words = Some(format!("Prometheus answered {} of {} queries.", sources.answered, sources.asked));
@@ -66,7 +70,7 @@ pub async fn series(
         }
     }
     let queries = queries.into_iter().map(|(name, promql)| (name.to_owned(), promql)).collect();
-    SeriesAnswer { step_s: grid.step_s, times_ms: grid.times_ms(), lines, sources, queries }
+    Some(SeriesAnswer { step_s: grid.step_s, times_ms: grid.times_ms(), lines, sources, queries })
 }
 
 /// Seconds between two points: as asked, but never so few that a line has more than [`MAX_POINTS`].

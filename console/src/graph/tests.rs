@@ -85,6 +85,7 @@ fn both_reporters_make_one_edge() {
     assert_eq!((payment.rate_in, payment.rate_out, payment.error_share), (10.0, 0.0, Some(0.1)));
     let checkout = graph.nodes.iter().find(|n| n.id == "shop/checkout").unwrap();
     assert_eq!((checkout.rate_in, checkout.rate_out, checkout.health), (0.0, 10.0, Health::Failing));
+    assert_eq!(checkout.error_share, Some(0.1), "what it sends gives its health, so that it is shown");
     assert_eq!(mtls_share(&seen), Some(1.0));
 }
 

@@ -65,6 +65,7 @@ async fn who_moved_a_canary_shows_on_every_console_of_one_postgres() {
         ("about=namespaces/shop", 2),
         ("about=workloads/shop/payment-service", 0),
         ("about=workloads/shop/nowhere", 0),
+        ("about=workloads/shop/payment-service,workloads/shop/order-service-v1", 2),
         ("toMs=5", 0),
     ] {
         let list = two.json(&format!("/api/v1/audit?{query}")).await;

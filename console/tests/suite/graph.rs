@@ -120,6 +120,13 @@ async fn odd_series_make_an_honest_graph() {
     for bad in ["", "?node=hidden", "?node=a/b&edge=c/d", "?node=a/b&at=99999999999999", "?edge=a/b"] {
         assert_eq!(problem(console.get(&format!("/api/v1/graph/series{bad}")).await).await.0, 400, "{bad}");
     }
+    for nobody in ["node=shop/nope", "edge=shop/nope-%3Eshop/order-service-v1"] {
+        let answer = console.get(&format!("/api/v1/graph/series?{nobody}")).await;
+        assert_eq!(problem(answer).await.0, 404, "{nobody}");
+    }
+    let narrowed = console.json("/api/v1/graph?namespaces=shop,nope").await;
+    let note = narrowed["sources"]["note"].as_str().unwrap_or_default();
+    assert!(note.ends_with("No namespace nope is known that you may see."), "{narrowed}");
     for bad in ["view=cloud", "at=1", "at=x", "idle=maybe"] {
         assert_eq!(problem(console.get(&format!("/api/v1/graph?{bad}")).await).await.0, 400, "{bad}");
     }

@@ -98,6 +98,9 @@ pub struct ConfigRow {
     /// When it was made on its cluster, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
+    /// Tells what it says from what it said before: the beginning of a hash; absent of Secrets.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content: String,
 }
 
 /// Answer of `GET /api/v1/config`.

@@ -104,7 +104,7 @@ pub struct Row {
     pub rate: f64,
     /// The same that go out; 0 for a service.
     pub rate_out: f64,
-    /// Share of incoming requests that fail, 0 to 1.
+    /// Share of incoming requests that fail, 0 to 1; of outgoing ones where none come in.
     pub error_share: Option<f64>,
     /// 95th percentile in milliseconds, as the slowest of its callers sees it.
     pub p95_ms: Option<f64>,

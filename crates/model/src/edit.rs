@@ -96,6 +96,9 @@ pub struct ObjectResult {
     pub object: ObjectRef,
     /// Until when whoever made it can take it back, milliseconds since the Unix epoch; 0 when nobody can.
     pub undo_until_ms: u64,
+    /// What it says now, as `content` in the list; absent when it is gone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content: String,
 }
 
 /// Answer of `GET /api/v1/config/schema?kind=…`.

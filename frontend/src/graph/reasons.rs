@@ -1,6 +1,9 @@
 //! Why requests fail: what their codes and flags say, and which of the objects that apply can be behind it.
 
-use weft_model::{details::Applies, graph::CodeRate};
+use weft_model::{
+    details::Applies,
+    graph::{CodeRate, Edge, Health},
+};
 
 use crate::{order::Order, words};
 
@@ -22,6 +25,22 @@ pub struct Reason {
     pub kinds: &'static [&'static str],
     /// The objects of these kinds that apply.
     pub objects: Vec<Applies>,
+}
+
+/// Calls of one node that are told as failing.
+const CALLS: usize = 3;
+
+/// The calls of `id` that fail, by their ids: those with the most failures, in the order of `edges`.
+pub fn failing(edges: &[Edge], id: &str) -> Vec<String> {
+    let fails = |edge: &&Edge| edge.source == id && matches!(edge.health, Health::Degraded | Health::Failing);
+    let lost = |edge: &Edge| edge.rate * edge.error_share.unwrap_or(0.0);
+    let mut all: Vec<&Edge> = edges.iter().filter(fails).collect();
+    while all.len() > CALLS {
+        let least = all.iter().enumerate().min_by(|(_, a), (_, b)| lost(a).total_cmp(&lost(b)));
+        let Some((at, _)) = least else { break };
+        all.remove(at);
+    }
+    all.into_iter().map(|edge| edge.id.clone()).collect()
 }
 
 /// Why requests that were answered by `codes` failed, the most frequent first, when `config` applies to what they called.
@@ -100,6 +119,29 @@ mod tests {
 
     fn names(objects: &[Applies]) -> Vec<&str> {
         objects.iter().map(|one| one.object.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_node_is_told_with_the_calls_on_which_it_fails() {
+        let edge = |source: &str, to: &str, health: Health, share: f64| Edge {
+            id: format!("{source}->{to}"),
+            source: source.into(),
+            destination: to.into(),
+            rate: 10.0,
+            error_share: Some(share),
+            health,
+            ..Edge::default()
+        };
+        let mut edges = vec![
+            edge("web", "bff", Health::Failing, 1.0),
+            edge("bff", "cart", Health::Healthy, 0.0),
+            edge("bff", "orders", Health::Failing, 1.0),
+            edge("bff", "stock", Health::Degraded, 0.01),
+        ];
+        assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->stock"]);
+        edges.extend([edge("bff", "a", Health::Failing, 0.5), edge("bff", "b", Health::Failing, 0.4)]);
+        assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->a", "bff->b"], "the least is left out");
+        assert!(failing(&edges, "cart").is_empty());
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn planes(state: &MeshState) -> impl IntoView + use<> {
                 <td>{if plane.revision.is_empty() { "–".to_owned() } else { plane.revision.clone() }}</td>
                 <td>{if plane.version.is_empty() { "–".to_owned() } else { plane.version.clone() }}</td>
                 <td class="numeral">{plane.proxies}</td>
-                <td class="numeral">{format::count(plane.pushes)}</td>
+                <td class="numeral">{words::confirmations(plane.pushes, plane.problem.is_none())}</td>
                 <td class="numeral">{format::maybe(plane.push_p50_ms, format::millis)}</td>
                 <td class="numeral">{format::maybe(plane.push_p99_ms, format::millis)}</td>
                 <td class="numeral">{format::count(plane.nacks)}</td>
@@ -170,7 +170,7 @@ fn planes(state: &MeshState) -> impl IntoView + use<> {
                         <thead>
                             <tr>
                                 <th>"Replica"</th><th>"Revision"</th><th>"Version"</th><th class="numeral">"Proxies"</th>
-                                <th class="numeral" title="Confirmations of changes since it started">"Confirmations"</th>
+                                <th class="numeral" title="By proxies, of changes since it started; what they got when they came is none">"Confirmations"</th>
                                 <th class="numeral" title="From a change to a proxy's confirmation">"Push p50"</th>
                                 <th class="numeral">"Push p99"</th><th class="numeral">"Refusals"</th>
                             </tr>

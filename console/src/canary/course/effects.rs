@@ -7,7 +7,7 @@ use futures::future::join_all;
 use parking_lot::Mutex;
 use weft_model::{canary::MoveEffect, graph::CodeRate};
 
-use super::{Fared, Split, outcomes};
+use super::{Fared, Split, lost_part, outcomes};
 use crate::{
     db::Edit,
     estate::Estate,
@@ -134,7 +134,13 @@ async fn share(
         .into_iter()
         .map(|Series { labels, value }| Track { labels, points: vec![Point { at: until as f64, value }] });
     let (grid, tracks) = (Grid { times: vec![until], step_s: MIN_STEP_S }, tracks.collect::<Vec<_>>());
-    let fared = split.arms.iter().map(|arm| Fared::read(&grid, arm, estate, &tracks, &[]));
+    // All together, each failure counts once: whose it was is nobody's question here.
+    let even = vec![1.0; split.arms.len()];
+    let fared = split
+        .arms
+        .iter()
+        .enumerate()
+        .map(|(index, arm)| Fared::read(&grid, arm, estate, (&tracks, &[]), &[lost_part(split, index, &even)]));
     let codes: Vec<CodeRate> = fared.flat_map(|fared| fared.codes).flatten().collect();
     Ok(error_share(&codes))
 }

@@ -121,7 +121,7 @@ fn shares_are_of_each_moment() {
     };
     let grid = Grid { times: vec![100, 105, 110], step_s: 5 };
     let tracks = [track("v1", &[(100.0, 9.0), (110.0, 0.0)]), track("v2", &[(100.0, 1.0), (110.0, 0.0)])];
-    let shares = observed(&grid, &split, &tracks);
+    let shares = observed(&rates(&grid, &split, &tracks));
     assert_eq!(shares, [[Some(90.0), None, None], [Some(10.0), None, None]]);
 }
 
@@ -139,7 +139,7 @@ fn a_destination_has_a_past_only_where_it_was_there() {
         track("old", &[(100.0, 1.0), (105.0, 1.0)]),
         track("v2", &[(110.0, 1.0)]),
     ];
-    let shares = observed(&grid, &split, &tracks);
+    let shares = observed(&rates(&grid, &split, &tracks));
     assert_eq!(shares[0], [Some(75.0), Some(75.0), Some(75.0)], "what went to the old one went somewhere");
     let born = |arm: usize, since_ms| born_ms(&grid, &split.arms[arm], &tracks, since_ms);
     assert_eq!((born(0, None), born(1, None)), (Some(100_000), Some(110_000)));
@@ -165,16 +165,29 @@ fn a_subset_that_does_not_exist_has_only_what_failed_for_want_of_it() {
         points: vec![Point { at: 100.0, value }],
     };
     let grid = Grid { times: vec![100], step_s: 5 };
+    let pick = |subset: &str, value: f64| Track {
+        labels: Labels::from([("host", "h.ns"), ("subset", subset)]),
+        points: vec![Point { at: 100.0, value }],
+    };
+    let picked = [pick("v1", 1.5), pick("v2", 0.5)];
     let tracks = [track("a", "200", "-", 7.0), track("unknown", "503", "NC", 2.0), track("unknown", "503", "UH", 1.0)];
     let mut split = split(0);
     assert!(!outcomes(&split, 60).contains("response_flags"), "it is not asked for where nothing is missing");
     let fared = |split: &Split| {
-        let fared = Fared::read(&grid, &split.arms[1], &estate, &tracks, &[]);
-        fared.counts(grid.step_s)
+        let picks = rates(&grid, split, &picked);
+        let of = |index: usize| {
+            let picks: Vec<f64> = picks.iter().map(|line| line[0]).collect();
+            let lost = [lost_part(split, index, &picks)];
+            Fared::read(&grid, &split.arms[index], &estate, (&tracks, &[]), &lost).counts(grid.step_s)
+        };
+        [of(0), of(1)]
     };
-    assert_eq!(fared(&split), (0, 35));
+    assert_eq!(fared(&split), [(0, 35), (0, 35)]);
     split.arms[1].missing = true;
-    assert_eq!(fared(&split), (10, 10));
+    assert_eq!(fared(&split), [(0, 35), (10, 10)]);
+    split.arms[0].missing = true;
+    assert_eq!(fared(&split), [(8, 8), (3, 3)], "each has its own, by how often it was picked");
+    split.arms[0].missing = false;
     let asked = outcomes(&split, 60);
     assert!(asked.contains("response_flags") && asked.contains(", destination_service)"), "{asked}");
 }

@@ -91,7 +91,7 @@ impl<'a> Lists<'a> {
             },
             rate: incoming.iter().fold(0.0, |sum, edge| sum + edge.rate),
             rate_out: outgoing.iter().fold(0.0, |sum, edge| sum + edge.rate),
-            error_share: error_share(&codes(&incoming)),
+            error_share: error_share(&codes(&incoming)).or_else(|| error_share(&codes(&outgoing))),
             mode: self.mode(ids),
             proxies,
             versions: members

@@ -151,6 +151,18 @@ impl Point {
         }
     }
 
+    fn is_known(&self, estate: &Estate) -> bool {
+        match self {
+            Self::Workload { namespace, workload } => estate.workloads.contains_key(&format!("{namespace}/{workload}")),
+            Self::App { namespace, app, .. } => {
+                estate.workloads.values().any(|known| known.namespace == *namespace && known.app == *app)
+            }
+            Self::Service { host } => estate.hosts.contains_key(host) || estate.service_namespaces.contains_key(host),
+            Self::Namespace { namespace } => estate.namespaces.contains(namespace),
+            Self::External { .. } | Self::Everything | Self::Unknown => true,
+        }
+    }
+
     fn namespace(&self, estate: &Estate) -> String {
         match self {
             Self::Workload { namespace, .. } | Self::App { namespace, .. } | Self::Namespace { namespace } => {
@@ -220,6 +232,12 @@ impl Subject {
             all.push(String::new());
         }
         all
+    }
+
+    /// Whether configuration, or what an id says, vouches for each end; of others, counts alone tell that they are there.
+    pub(super) fn is_known(&self, estate: &Estate) -> bool {
+        let mut ends = self.source.iter().chain([&self.destination]);
+        ends.all(|end| !end.foreign && end.point.is_known(estate))
     }
 
     /// Matchers of what it receives.

@@ -30,6 +30,27 @@ fn ids_become_matchers_and_nothing_else() {
 }
 
 #[test]
+fn who_is_not_configured_is_known_by_counts_alone() {
+    let workload = crate::estate::Workload { namespace: "shop".into(), app: "pay".into(), ..Default::default() };
+    let estate = Estate {
+        workloads: [("shop/pay-v1".to_owned(), workload)].into(),
+        hosts: [("pay.shop.svc".to_owned(), Vec::new())].into(),
+        namespaces: ["shop".to_owned()].into(),
+        ..Estate::default()
+    };
+    let node = |id: &str| Subject::node(id, None).unwrap().is_known(&estate);
+    for known in ["shop/pay-v1", "app:shop/pay/v1", "service:pay.shop.svc", "box:shop", "external:x.example", "unknown"]
+    {
+        assert!(node(known), "{known}");
+    }
+    for other in ["shop/nope", "app:shop/nope", "service:nope.shop.svc", "box:nope"] {
+        assert!(!node(other), "{other}");
+    }
+    let edge = |id: &str| Subject::edge(id, None).unwrap().is_known(&estate);
+    assert!(edge("unknown->shop/pay-v1") && !edge("shop/nope->shop/pay-v1") && !edge("shop/pay-v1->shop/nope"));
+}
+
+#[test]
 fn rights_are_those_of_both_ends() {
     let of = |id: &str| Subject::edge(id, None).unwrap().namespaces(&Estate::default());
     assert_eq!(of("a/x->b/y"), ["a", "b"]);

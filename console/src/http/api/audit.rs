@@ -61,8 +61,8 @@ pub(super) struct Wanted {
     /// Name of the object.
     name: String,
     /// About what configures one of these: `workloads/NAMESPACE/NAME`, `services/NAMESPACE/NAME`, `apps/NAMESPACE/NAME`,
-    /// `namespaces/NAME`. Of objects that are gone those count that stood in its namespace or in the mesh's root
-    /// namespace.
+    /// `namespaces/NAME`; or any of up to eight of them, with commas between them. Of objects that are gone those count
+    /// that stood in its namespace or in the mesh's root namespace.
     about: String,
     /// Not before, milliseconds since the Unix epoch.
     from_ms: Option<u64>,

@@ -21,6 +21,7 @@ use crate::{
     app::App,
     auth::{Caller, Verb},
     canary::edit::EditError,
+    config::edit::OF_ROUTE,
     db::Edit,
     http::{ApiError, routes::Shaped},
     redact,
@@ -75,8 +76,12 @@ pub(super) async fn apply(
 pub(super) async fn undo(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Path(mut id): Path<String>,
 ) -> Result<Json<EditResult>, ApiError> {
+    // A route's history has what an edit of the whole object did there, and that is taken back as a whole.
+    if let Some(at) = id.find(OF_ROUTE) {
+        id.truncate(at);
+    }
     let weights = app.state.edits.get(&id).await.map_err(EditError::from)?;
     // Edits of whole objects are taken back at the same address.
     if weights.is_none()

@@ -177,16 +177,18 @@ pub(super) async fn series(
         ));
     };
     let (view, sight) = (app.view(), caller.sight());
+    let nothing = || {
+        let title = "The graph has nothing of that id.".to_owned();
+        ApiError::not_found(title, "Take an id from the graph, as you see it.")
+    };
     // Whoever may not see it learns nothing, not even whether it is there.
     if !subject.namespaces(&view.estate).iter().all(|namespace| caller.sees(namespace)) {
-        return Err(ApiError::not_found(
-            "The graph has nothing of that id.".to_owned(),
-            "Take an id from the graph, as you see it.",
-        ));
+        return Err(nothing());
     }
     let window_s = checked_window(query.window)?;
     let at_ms = query.at.map(checked_moment).transpose()?;
-    let mut drawn = series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await;
+    let drawn = series::series(app.graphs.prometheus(), &subject, &view.estate, window_s, at_ms, query.step).await;
+    let mut drawn = drawn.ok_or_else(nothing)?;
     redact::addresses::sources(&mut drawn.sources, sight);
     Ok(Json(drawn))
 }

@@ -48,6 +48,10 @@ async fn an_object_is_changed_with_its_file() {
         console.text("orders.yaml"),
         ORDERS.replace("weight: 90", "weight: 80").replace("weight: 10", "weight: 20")
     );
+    // Whoever keeps the undo sees by the list whether it is still of what is there.
+    let content = async || console.json(OBJECT).await["row"]["content"].clone();
+    assert_ne!(done["content"], object["row"]["content"]);
+    assert_eq!(done["content"], content().await);
     // The same again starts from what is gone: theirs is told, and nothing is written.
     let conflict = preview(&console, &edit(&new.replace("80", "70").replace("20", "30"))).await;
     assert_eq!(conflict["conflict"]["yaml"], new.trim_end(), "{conflict}");
@@ -57,6 +61,14 @@ async fn an_object_is_changed_with_its_file() {
     assert_eq!(console.post(&undo, &json!({})).await.0, 200);
     assert_eq!(console.text("orders.yaml"), ORDERS);
     assert_eq!(console.post(&undo, &json!({})).await.0, 404, "once");
+    // Both are in the history of the route whose weights they moved.
+    let history = OBJECT.replace("config/object", "canaries/history") + "&routeIndex=1";
+    let changes = console.json(&history).await["changes"].clone();
+    let weights = |at: usize| (changes[at]["from"].clone(), changes[at]["to"].clone());
+    assert_eq!(weights(1), (json!([90, 10]), json!([80, 20])), "{changes}");
+    assert_eq!(weights(0), (json!([80, 20]), json!([90, 10])), "{changes}");
+    assert_eq!(changes[0]["undoes"], changes[1]["id"]);
+    assert_eq!((&changes[0]["by"], changes.as_array().map(Vec::len)), (&json!("local"), Some(2)));
     console.stop().await;
 }
 

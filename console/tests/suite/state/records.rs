@@ -103,6 +103,21 @@ async fn a_routes_history_is_listed_newest_first() {
     .await;
 }
 
+#[tokio::test]
+async fn what_an_edit_of_an_object_did_is_found_by_its_id() {
+    on_both(async |State { edits, .. }: State| {
+        for (id, made) in [("e1.0", true), ("e1.10000", true), ("e1.1", false), ("e11.0", true), ("e1", true)] {
+            edits.intend(&edit(id, 1)).await.unwrap();
+            if made {
+                edits.complete(id, "r").await.unwrap();
+            }
+        }
+        let found = edits.of_object("e1.").await.unwrap();
+        assert_eq!(found.iter().map(|edit| edit.id.as_str()).collect::<Vec<_>>(), ["e1.0", "e1.10000"]);
+    })
+    .await;
+}
+
 fn record(at_ms: u64, who: &str, action: Action, object: Option<ObjectRef>) -> AuditRecord {
     AuditRecord {
         at_ms,

@@ -95,7 +95,8 @@ pub struct Node {
     pub rate_in: f64,
     /// Requests per second that go out.
     pub rate_out: f64,
-    /// Share of incoming requests that fail (5xx, no answer, failed gRPC), 0 to 1; `None` without traffic.
+    /// Share of incoming requests that fail (5xx, no answer, failed gRPC), 0 to 1, or of outgoing ones where none come in, as
+    /// health has it; `None` without traffic.
     pub error_share: Option<f64>,
     /// Share of incoming requests that are answered with 4xx, 0 to 1.
     #[serde(default, skip_serializing_if = "is_zero")]

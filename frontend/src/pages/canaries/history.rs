@@ -85,6 +85,7 @@ fn Change(change: WeightChange, course: RwSignal<Option<Arc<Course>>>) -> impl I
         <li data-testid="canary-change" class:undo=change.undoes.is_some()>
             <span class="numeral weights-moved">{list(&change.from)}" → "<strong>{list(&change.to)}</strong></span>
             <span title=by.clone()>{format::middle(&by, 32)}</span>
+            {(change.from == change.to).then_some("to other destinations")}
             {change.undoes.is_some().then(|| view! { <span class="quiet">"took the move back"</span> })}
             <span class="quiet" data-testid="canary-effect" title="Of all versions together, over up to five minutes before and after">
                 {move || effect.get()}

@@ -225,6 +225,7 @@ impl Draft {
                         until_ms: until,
                         object: result.object.clone(),
                         gone: edit.action == Action::Delete,
+                        content: result.content,
                         ..Undo::default()
                     };
                     app.toast(text, false, (until > 0.0).then_some(undo));

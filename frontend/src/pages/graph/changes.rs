@@ -21,10 +21,16 @@ const EVERY_MS: f64 = 30_000.0;
 /// Changes that are shown; the audit has the rest.
 const SHOWN: usize = 5;
 
-/// Changes of the objects that configure it, over the time of the charts.
+/// Changes of the objects that configure it, or what it calls and fails on (`called`), over the time of the charts.
 #[component]
-pub fn Changes(way: Memo<Option<Way>>) -> impl IntoView {
-    move || way.get().map(|(subject, place)| view! { <Changed about=about(subject, &place) /> })
+pub fn Changes(way: Memo<Option<Way>>, #[prop(optional)] called: Option<Memo<Vec<Way>>>) -> impl IntoView {
+    move || {
+        way.get().map(|own| {
+            let all = std::iter::once(own).chain(called.into_iter().flat_map(|called| called.get()));
+            let all = all.map(|(subject, place)| about(subject, &place)).collect::<Vec<_>>().join(",");
+            view! { <Changed about=all /> }
+        })
+    }
 }
 
 #[component]

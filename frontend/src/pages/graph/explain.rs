@@ -3,12 +3,18 @@
 use leptos::prelude::*;
 use weft_model::{details::Subject, graph::CodeRate};
 
-use super::applies::{Applied, Line, Way};
+use super::{
+    Shown,
+    applies::{Applied, Line, Way},
+};
 use crate::{
     browser,
     components::shape::Glyph,
     format,
-    graph::reasons::{POLICIES, Reason, of, reasons},
+    graph::{
+        fold,
+        reasons::{POLICIES, Reason, of, reasons},
+    },
     icons::Icon,
     location::{Room, View},
     state::app,
@@ -35,9 +41,14 @@ pub fn ExplainButton() -> impl IntoView {
     }
 }
 
-/// The explanation, while it is asked for. `codes` are those of the calls, `applied` is what applies to what they called.
+/// The explanation, while it is asked for. `codes` are those of the calls, `applied` is what applies to what they called,
+/// and `failing` are calls of its own that fail.
 #[component]
-pub fn Explain(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
+pub fn Explain(
+    codes: Memo<Vec<CodeRate>>,
+    applied: Applied,
+    #[prop(optional)] failing: Option<Memo<Vec<String>>>,
+) -> impl IntoView {
     let app = app();
     let open = Memo::new(move |_| app.view.with(|view| view.graph.explain));
     Effect::new(move |before: Option<bool>| {
@@ -55,8 +66,31 @@ pub fn Explain(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
             <section class="explain" data-testid="explanation">
                 <h3 id=HEADING tabindex="-1">"Explained"</h3>
                 <Explained codes=codes applied=applied />
+                {move || failing.map(|all| all.get().into_iter().map(|id| view! { <Outward id /> }).collect_view())}
             </section>
         </Show>
+    }
+}
+
+/// A call of its own that fails: why, and what decides about it.
+#[component]
+fn Outward(id: String) -> impl IntoView {
+    let app = app();
+    let Shown(shown) = expect_context();
+    let to = id.split_once("->").map(|(_, to)| to.to_owned()).unwrap_or_default();
+    let (called, target) = (to.clone(), format!("edge:{id}"));
+    let codes = Memo::new(move |_| {
+        let codes = shown.with(|shown| shown.as_ref()?.edge(&id).map(|edge| edge.codes.clone()));
+        codes.unwrap_or_default()
+    });
+    let called = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&called).cloned()));
+    view! {
+        <h3 data-testid="explain-outward">
+            "Its calls to "
+            <button class="link" title=to.clone() on:click=move |_| app.change(|view| view.select.clone_from(&target))>{fold::short(&to)}</button>
+            " fail"
+        </h3>
+        <Explained codes=codes applied=Applied::to(called) />
     }
 }
 

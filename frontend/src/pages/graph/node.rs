@@ -11,7 +11,7 @@ use weft_model::{
 
 use super::{
     ClosePanel, Shown,
-    applies::{Applied, Configured},
+    applies::{Applied, Configured, Way},
     changes::Changes,
     commands,
     explain::{Explain, ExplainButton},
@@ -25,7 +25,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
-    graph::{fold, picture::Picture, ways},
+    graph::{fold, picture::Picture, reasons, ways},
     icons::Icon,
     location::{Room, View},
     queries::TraceQuery,
@@ -35,6 +35,9 @@ use crate::{
 
 /// Example traces that are shown.
 const EXAMPLES: usize = 5;
+
+/// What it fails on whose changes are told with its own: the console takes eight subjects.
+const CALLED: usize = 7;
 
 /// Everything that is known about a node.
 #[component]
@@ -54,6 +57,22 @@ pub fn NodePanel(id: String) -> impl IntoView {
     // Of other clusters the console has neither traces nor configuration.
     let own = Memo::new(move |_| node.with(|node| node.as_ref().is_none_or(|node| !node.is_foreign())));
     let applied = Applied::to(node);
+    let failing = Memo::new(move |_| {
+        let all = |shown: &Arc<Picture>| wanted.with_value(|id| reasons::failing(&shown.graph.edges, id));
+        shown.with(|shown| shown.as_ref().map(all).unwrap_or_default())
+    });
+    // What it failed on once stays: few failures come and go, and each time the list would be drawn anew.
+    let called = Memo::new(move |before: Option<&Vec<Way>>| {
+        let mut all = before.cloned().unwrap_or_default();
+        let failing = failing.get();
+        let page = |id: &str| shown.with(|shown| ways::page(shown.as_ref()?.node(id.split_once("->")?.1)?));
+        for way in failing.iter().filter_map(|id| page(id)) {
+            if all.len() < CALLED && !all.contains(&way) {
+                all.push(way);
+            }
+        }
+        all
+    });
     view! {
         <aside class="panel" aria-labelledby="panel-title" data-testid="panel">
             <header>
@@ -73,14 +92,14 @@ pub fn NodePanel(id: String) -> impl IntoView {
                     when=move || node.with(Option::is_some)
                     fallback=move || view! { <p class="quiet" data-testid="absent">{absence}</p> }
                 >
-                    <Body node=node applied=applied />
+                    <Body node=node applied=applied failing=failing />
                 </Show>
                 <Trends id=id.clone() call=false />
                 <Show
                     when=move || own.get()
                     fallback=|| view! { <p class="quiet" data-testid="elsewhere">"Another cluster's: its traces and its configuration are with the console there."</p> }
                 >
-                    <Changes way=applied.way />
+                    <Changes way=applied.way called=called />
                     <Examples id=wanted.get_value() />
                     <Configured applied=applied />
                 </Show>
@@ -145,7 +164,7 @@ fn Elsewhere(node: Memo<Option<Node>>) -> impl IntoView {
 }
 
 #[component]
-fn Body(node: Memo<Option<Node>>, applied: Applied) -> impl IntoView {
+fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) -> impl IntoView {
     let Shown(shown) = expect_context();
     let id = Memo::new(move |_| node.with(|node| node.as_ref().map(|node| node.id.clone()).unwrap_or_default()));
     let namespace =
@@ -168,6 +187,10 @@ fn Body(node: Memo<Option<Node>>, applied: Applied) -> impl IntoView {
         let slowest = incoming.with(|edges| edges.iter().filter_map(|edge| edge.p95_ms).reduce(f64::max));
         format::maybe(slowest, format::millis)
     });
+    let errors = Signal::derive(move || {
+        let sends = node.with(|node| node.as_ref().is_some_and(|node| node.rate_in == 0.0 && node.rate_out > 0.0));
+        if sends { "errors out" } else { "errors" }
+    });
     let silent = Memo::new(move |_| {
         let quiet = |node: &Node| (node.rate_in == 0.0 && node.rate_out == 0.0).then(|| why_silent(node.kind));
         node.with(|node| node.as_ref().and_then(quiet))
@@ -177,12 +200,12 @@ fn Body(node: Memo<Option<Node>>, applied: Applied) -> impl IntoView {
     view! {
         <dl class="figures">
             <Figure name="in" value=figure(incoming_rate) />
-            <Figure name="errors" value=figure(|node| format::maybe(node.error_share, format::share)) />
+            <Figure name=errors value=figure(|node| format::maybe(node.error_share, format::share)) />
             <Figure name="slowest p95" value=p95 />
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
         {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
-        <Explain codes=codes applied=applied />
+        <Explain codes=codes applied=applied failing=failing />
         {move || {
             let badges = badges.get();
             (!badges.is_empty()).then(|| view! { <Badges badges /> })

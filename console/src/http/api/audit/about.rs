@@ -25,6 +25,9 @@ pub(super) struct About {
     namespaces: BTreeSet<String>,
 }
 
+/// Things that changes are asked for at once.
+const MOST: usize = 8;
+
 /// Names no namespace.
 const NONE: &str = "";
 
@@ -35,21 +38,19 @@ impl About {
         if text.is_empty() {
             return Ok(None);
         }
-        let (subject, namespace, name) = named(text).ok_or_else(|| {
+        let all = all_named(text).ok_or_else(|| {
             ApiError::bad_request(
                 "about: that is nothing that changes can be about.",
-                "Write workloads/NAMESPACE/NAME, services/NAMESPACE/NAME, apps/NAMESPACE/NAME or namespaces/NAME.",
+                "Write workloads/NAMESPACE/NAME, services/NAMESPACE/NAME, apps/NAMESPACE/NAME or namespaces/NAME; up to \
+                 eight of them with commas between them.",
             )
         })?;
-        if !caller.sees(namespace) {
-            return Ok(Some(Self::default()));
+        let mut about = Self::default();
+        for (subject, namespace, name) in all.into_iter().filter(|(_, namespace, _)| caller.sees(namespace)) {
+            about.objects.extend(applies::objects(view, subject, namespace, name).into_iter().map(key));
+            about.namespaces.extend([namespace.to_owned(), view.snapshot.settings().root_namespace.clone()]);
         }
-        let objects = applies::objects(view, subject, namespace, name);
-        let root = view.snapshot.settings().root_namespace.clone();
-        Ok(Some(Self {
-            objects: objects.into_iter().map(key).collect(),
-            namespaces: [namespace.to_owned(), root].into(),
-        }))
+        Ok(Some(about))
     }
 
     /// The same as a question to the database, whose answer may have more in it; `None` where there are too many objects for
@@ -74,6 +75,11 @@ impl About {
 
 fn key(object: &ObjectRef) -> [String; 3] {
     [&object.kind, &object.namespace, &object.name].map(Clone::clone)
+}
+
+fn all_named(text: &str) -> Option<Vec<(Subject, &str, &str)>> {
+    let all: Vec<_> = text.split(',').map(named).collect::<Option<_>>()?;
+    (all.len() <= MOST).then_some(all)
 }
 
 fn named(text: &str) -> Option<(Subject, &str, &str)> {
@@ -115,6 +121,10 @@ mod tests {
         for bad in ["shop/cart", "workloads", "workloads/shop", "workloads//x", "apps/shop/", "namespaces/a/b"] {
             assert_eq!(named(bad), None, "{bad}");
         }
+        let both = all_named("workloads/shop/bff,services/bank/cart");
+        assert_eq!(both, Some(vec![(Subject::Workload, "shop", "bff"), (Subject::Service, "bank", "cart")]));
+        assert_eq!(all_named("workloads/shop/bff,cart"), None);
+        assert_eq!(all_named(&["namespaces/shop"; 9].join(",")), None, "they are too many");
     }
 
     #[test]
