@@ -165,5 +165,5 @@ async fn lost_replicas_cost_no_request_and_others_take_their_work() {
         cluster.rolled_out(SYSTEM, deployment, ROLLOUT).await;
     }
     cluster.mesh_ready(NAME).await;
-    load.finish().await.assert_clean(500);
+    load.finish().await.assert_clean(250);
 }
