@@ -38,7 +38,7 @@ async fn serve(State(dir): State<PathBuf>, request: Request) -> Response {
     }
     // A path with an extension names a file.
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
-    if !is_file && path != "/" {
+    if !is_file && !PAGES.contains(&path.as_str()) {
         return missing(&path).into_response();
     }
     let answer = if is_file {
@@ -62,6 +62,9 @@ async fn serve(State(dir): State<PathBuf>, request: Request) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     response
 }
+
+/// Where the page itself is: its rooms, and where people come after they signed in or out.
+const PAGES: [&str; 3] = ["/", "/signed-in", "/signed-out"];
 
 /// The page's rooms, as its addresses name them.
 const ROOMS: [&str; 7] = ["graph", "canaries", "configuration", "workloads", "traces", "mesh", "audit"];
@@ -128,7 +131,9 @@ mod tests {
             let to = response.headers().get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned());
             (response.status().as_u16(), to.unwrap_or_default())
         };
-        assert_eq!(asked("/").await.0, 200);
+        for path in ["/", "/signed-in", "/signed-out?problem=link"] {
+            assert_eq!(asked(path).await.0, 200, "{path}");
+        }
         for (path, to) in [
             ("/canaries", "/#/canaries"),
             ("/mesh/", "/#/mesh"),
