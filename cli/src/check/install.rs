@@ -12,6 +12,7 @@ use k8s_openapi::{
 use kube::{Api, ResourceExt, api::ListParams};
 use weft_api::mesh::Profile;
 use weft_install::names;
+use weft_operator::reconcile::rivals::age;
 
 use super::{Finding, mesh::deletion};
 use crate::{
@@ -103,10 +104,9 @@ pub async fn control_planes(cluster: &Cluster, meshes: &[Installation]) -> Vec<F
 /// The Meshes that have their revision: of several with the same the eldest, as the operator has it. The others are refused,
 /// and their own lines say so.
 fn holders(meshes: &[Installation]) -> impl Iterator<Item = &Installation> {
-    let age = |mesh: &Installation| (mesh.object.creation_timestamp().map(|time| time.0), mesh.name.clone());
     meshes.iter().filter(move |mesh| {
         let mut rivals = meshes.iter().filter(|other| other.spec.revision_label() == mesh.spec.revision_label());
-        rivals.all(|other| age(mesh) <= age(other))
+        rivals.all(|other| age(&mesh.object) <= age(&other.object))
     })
 }
 
