@@ -71,6 +71,12 @@ fn written(ms: f64, options: &[(&str, &str)]) -> String {
     text.ok().and_then(|text| text.as_string()).unwrap_or_default()
 }
 
+/// Width and height of the window's inside, in pixels.
+pub fn window_size() -> (f64, f64) {
+    let side = |value: Result<JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(0.0);
+    (side(window().inner_width()), side(window().inner_height()))
+}
+
 /// Whether a press on a link is this page's to follow, which it then does by itself; others open it elsewhere.
 pub fn follows(event: &leptos::ev::MouseEvent) -> bool {
     let own = !(event.ctrl_key() || event.meta_key() || event.shift_key());

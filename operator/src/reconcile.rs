@@ -19,7 +19,7 @@ mod options;
 pub mod problem;
 mod pulse;
 mod removal;
-mod rivals;
+pub mod rivals;
 pub mod rollout;
 pub mod rotation;
 pub mod skew;

@@ -8,7 +8,7 @@ use k8s_openapi::{
 use kube::{Api, ResourceExt, api::ListParams};
 use weft_api::mesh::Profile;
 use weft_install::names;
-use weft_operator::reconcile::{conditions::READY, problem::Reason};
+use weft_operator::reconcile::{conditions::READY, problem::Reason, rivals::age};
 
 use super::{Finding, mesh::deletion};
 use crate::{
@@ -105,10 +105,9 @@ pub(super) fn holders(meshes: &[Installation]) -> impl Iterator<Item = &Installa
         let ready = mesh.status.condition(READY);
         mesh.status.version.is_empty() && ready.is_some_and(|ready| taken.contains(&ready.reason.as_str()))
     };
-    let age = |mesh: &Installation| (mesh.object.creation_timestamp().map(|time| time.0), mesh.name.clone());
     meshes.iter().filter(move |mesh| {
         let mut rivals = meshes.iter().filter(|other| other.spec.revision_label() == mesh.spec.revision_label());
-        !refused(mesh) && rivals.all(|other| age(mesh) <= age(other))
+        !refused(mesh) && rivals.all(|other| age(&mesh.object) <= age(&other.object))
     })
 }
 

@@ -27,11 +27,13 @@ pub(super) async fn before_install(cluster: &Cluster, patience: Duration) -> any
     over(cluster, patience).await?.map_or(Ok(()), |why| Err(refusal(&cluster.system, why).into()))
 }
 
+/// How one waits for the end of a namespace.
+pub(super) fn waiting(system: &str) -> String {
+    format!("kubectl wait --for=delete namespace/{system} --timeout=5m waits until it is gone")
+}
+
 fn refusal(system: &str, why: String) -> StartupError {
-    let remedy = format!(
-        "kubectl wait --for=delete namespace/{system} --timeout=5m waits until it is gone; then run this again, or name \
-         another with --weft-namespace"
-    );
+    let remedy = format!("{}; then run this again, or name another with --weft-namespace", waiting(system));
     StartupError::new("cannot install", why, remedy)
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::ending::waiting;
 use crate::output::Answer;
 
 /// What `weft install` did.
@@ -90,7 +91,7 @@ impl Removed {
     fn lingers(&self) -> Option<String> {
         let End { name, outcome: Outcome::Leaving, why } = &self.namespace else { return None };
         let why = why.as_deref().unwrap_or_default();
-        Some(format!("{why}; kubectl wait --for=delete namespace/{name} --timeout=5m waits until it is gone"))
+        Some(format!("{why}; {}", waiting(name)))
     }
 }
 

@@ -64,7 +64,7 @@ pub async fn course(
     }
     let rates = rates(&grid, split, &picked);
     let observed = observed(&rates);
-    let configured = configured(&split.shares(), weights, first_ms(&grid, split, &picked));
+    let configured = configured(&split.shares(), weights, first_ms(&grid, &split.arms, &picked));
     let fared = (0..split.arms.len()).map(|index| {
         let picks = |at: usize| rates.iter().map(|line| line[at]).collect::<Vec<f64>>();
         let lost: Vec<f64> = (0..times.len()).map(|at| lost_part(split, index, &picks(at))).collect();
@@ -180,18 +180,13 @@ fn is_of(track: &Track, arm: &Arm) -> bool {
 /// Since when a destination is known to be one of the route's, in milliseconds: its first count, or since the present
 /// weights are in force.
 fn born_ms(grid: &Grid, arm: &Arm, tracks: &[Track], since_ms: Option<u64>) -> Option<u64> {
-    let points = tracks.iter().filter(|track| is_of(track, arm)).filter_map(|track| track.points.first());
-    let counted = points.filter_map(|point| grid.at(point.at)).min().and_then(|at| grid.times.get(at));
-    counted.map(|time| time * 1000).into_iter().chain(since_ms).min()
+    first_ms(grid, std::slice::from_ref(arm), tracks).into_iter().chain(since_ms).min()
 }
 
-/// When the first count of the split is of, in milliseconds, be it of an idle one; `None` when nothing ever counted it.
-fn first_ms(grid: &Grid, split: &Split, tracks: &[Track]) -> Option<u64> {
-    let of_split = |track: &&Track| {
-        let (host, subset) = (track.labels.get("host"), track.labels.get("subset"));
-        split.arms.iter().any(|arm| arm.full_host == host && arm.subset == subset)
-    };
-    let points = tracks.iter().filter(of_split).filter_map(|track| track.points.first());
+/// When the first count of any of `arms` is of, in milliseconds, be it of an idle one; `None` when nothing ever counted them.
+fn first_ms(grid: &Grid, arms: &[Arm], tracks: &[Track]) -> Option<u64> {
+    let own = tracks.iter().filter(|track| arms.iter().any(|arm| is_of(track, arm)));
+    let points = own.filter_map(|track| track.points.first());
     points.filter_map(|point| grid.at(point.at)).min().and_then(|at| grid.times.get(at)).map(|time| time * 1000)
 }
 

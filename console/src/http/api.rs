@@ -40,33 +40,26 @@ const WINDOWS_S: std::ops::RangeInclusive<u64> = 10..=604_800;
 
 pub(super) fn routes() -> Routes {
     Routes::strict()
-        .with(get("/meta", "What is shown here, and who may change it.", meta).behind(etag::kept).tagged())
+        .with(get("/meta", "What is shown here, and who may change it.", meta).kept_by(etag::kept))
         .with(
             get("/status", "Whether what the console depends on answers, and how many findings there are.", status)
-                .behind(etag::kept)
-                .tagged(),
+                .kept_by(etag::kept),
         )
         .with(get("/who", "Whose token it is, and in which namespaces it may move weights.", who::who))
         .with(
             get("/graph/series", "How one node or one call of the graph fared over time.", graph::series)
-                .behind(etag::kept)
-                .tagged(),
+                .kept_by(etag::kept),
         )
         .with(
             get("/canaries", "Weighted routes: configured and observed shares, and a verdict.", canaries::list)
-                .behind(etag::kept)
-                .tagged(),
+                .kept_by(etag::kept),
         )
         .with(post("/canaries/preview", "What moving weights would do; writes nothing.", canaries::preview).asking())
         .with(post("/canaries/apply", "Moves weights.", canaries::apply))
         .with(get("/canaries/history", "Who moved a route's weights, newest first.", canaries::history))
-        .with(
-            get("/canaries/course", "How a weighted route fared over time.", canaries::course)
-                .behind(etag::kept)
-                .tagged(),
-        )
+        .with(get("/canaries/course", "How a weighted route fared over time.", canaries::course).kept_by(etag::kept))
         .with(post("/edits/{id}/undo", "Takes an edit of weights or of an object back.", canaries::undo))
-        .with(get("/config", "Configuration objects with their findings.", config::list).behind(etag::kept).tagged())
+        .with(get("/config", "Configuration objects with their findings.", config::list).kept_by(etag::kept))
         .with(get("/config/object", "One object with its YAML.", config::object))
         .with(get("/config/schema", "Fields, words and names, for whoever writes an object.", config::edit::schema))
         .with(
@@ -82,8 +75,7 @@ pub(super) fn routes() -> Routes {
         .with(get("/proxies/{namespace}/{name}", "The proxy of one pod or WorkloadEntry.", proxies::one))
         .with(
             get("/mesh", "The mesh's own state: control planes, proxies, certificates, cost.", mesh::state)
-                .behind(etag::kept)
-                .tagged(),
+                .kept_by(etag::kept),
         )
         .with(get("/wizards/{kind}", "A form as it is configured now.", wizards::start))
         .with(
@@ -106,8 +98,7 @@ pub(super) fn routes() -> Routes {
         .with(
             get("/openapi.json", "This document.", openapi::document)
                 .answering(200, Some("application/json"), "OpenAPI 3.1.")
-                .behind(etag::kept)
-                .tagged(),
+                .kept_by(etag::kept),
         )
         .behind(|router| router.layer(middleware::from_fn(etag::unless_known)))
         // Has a tag of its own, and compresses what many ask for once.

@@ -10,8 +10,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::ConnectInfo, serve::Listener};
-use hyper::{Request, body::Incoming, service::service_fn};
+use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
+use hyper::{
+    Request,
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -86,7 +90,11 @@ async fn connection(
         heard.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(held.clone());
-        router.clone().oneshot(request.map(|body| TimeoutBody::new(bounds.body, body)))
+        // A body within a time does not tell that it is at its end before it was read.
+        router.clone().oneshot(request.map(|body| match body.is_end_stream() {
+            true => Body::empty(),
+            false => Body::new(TimeoutBody::new(bounds.body, body)),
+        }))
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.head);

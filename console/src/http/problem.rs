@@ -55,6 +55,11 @@ impl ApiError {
         Self::unfit(name, given, &words::choices(given, known))
     }
 
+    /// There cannot be so many as `title` says.
+    pub(super) fn out_of_range(title: impl Into<String>, most: impl std::fmt::Display) -> Self {
+        Self::bad_request(title, format!("Ask for 1 to {most}."))
+    }
+
     /// What is asked for does not exist.
     pub fn not_found(title: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", title, detail)
@@ -215,11 +220,7 @@ fn cluster_problem(error: &ClusterError, title: String) -> ApiError {
             "forbidden",
             "Ask for a role that allows it, or give the token of somebody who may.",
         ),
-        ClusterError::Conflict(_) => {
-            // The remedy stands below, and need not be told twice.
-            let what = title.strip_suffix(": look at it again and repeat the edit.").map(|what| format!("{what}."));
-            ApiError::conflict(what.unwrap_or_else(|| title.clone()), CONFLICT)
-        }
+        ClusterError::Conflict(conflict) => ApiError::conflict(format!("{}.", conflict.what()), CONFLICT),
         ClusterError::Managed { patch, .. } => {
             let mut problem =
                 new(StatusCode::CONFLICT, "managed", "The patch below makes the change in a repository's YAML.");

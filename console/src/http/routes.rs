@@ -95,6 +95,11 @@ impl Route {
         self
     }
 
+    /// Its answers may be kept, as `layer` says of them, and have a tag for that.
+    pub(super) fn kept_by(self, layer: impl FnOnce(MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>>) -> Self {
+        self.behind(layer).tagged()
+    }
+
     /// Answers what its handler's type does not tell: a status, a media type if there is a body, and words.
     pub(super) fn answering(mut self, status: u16, media: Option<&'static str>, words: &'static str) -> Self {
         self.stated.answers = Some((status, media, words));

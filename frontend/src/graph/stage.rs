@@ -4,6 +4,7 @@
 //! do not redraw the rest, and while a large graph's view moves, the browser moves what is drawn already until the next
 //! drawing of it is ready.
 
+mod framing;
 mod state;
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -199,10 +200,7 @@ impl Stage {
     /// Shows everything beside the panel, which has come or gone by now; where the reader chose what is seen, the view moves
     /// as little as is needed to see what is selected.
     pub fn reveal(&self) {
-        self.with(|state| {
-            state.fit_unless_touched();
-            state.show_selected();
-        });
+        self.with(State::frame);
     }
 
     /// Lights up what the keyboard's focus is on.
@@ -232,16 +230,13 @@ impl Stage {
                 canvas.set_width((rect.width() * ratio).round() as u32);
                 canvas.set_height((rect.height() * ratio).round() as u32);
             }
-            let side =
-                |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(0.0);
-            let outer = (side(window().inner_width()), side(window().inner_height()));
+            let outer = browser::window_size();
             if outer != state.window || state.picture.is_none() {
                 state.window = outer;
                 state.orient();
             }
             // A panel that opens takes room away.
-            state.fit_unless_touched();
-            state.show_selected();
+            state.frame();
         });
     }
 

@@ -1,7 +1,7 @@
 //! The loop over Meshes: every change of a Mesh, or of anything that belongs to one, leads here.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -40,6 +40,8 @@ const ANY: Duration = Duration::from_secs(10);
 const DEBOUNCE: Duration = Duration::from_millis(100);
 /// From one failed watch to the next try of any.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long what a watch failed with is not logged again.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// All watches rest together when one of them fails, so a rest that grew, as it would by default to half a minute and more,
 /// would make the loop deaf to Meshes because one kind of their objects is refused. Together they ask once in [`RETRY`].
@@ -57,19 +59,20 @@ impl Backoff for Steady {
     fn reset(&mut self) {}
 }
 
-/// The failure of a watch that was logged last, and when.
+/// Failures of watches that were logged within [`AGAIN`], and when: no more than there are tries in it.
 #[derive(Default)]
-struct Told(Mutex<Option<(String, Instant)>>);
+struct Told(Mutex<HashMap<String, Instant>>);
 
 impl Told {
-    /// Logs what a watch failed with: the same one once a minute.
-    fn tell(&self, error: &str) {
-        let mut last = self.0.lock();
-        if last.as_ref().is_some_and(|(known, at)| known == error && at.elapsed() < Duration::from_secs(60)) {
-            return;
+    /// Whether a failure is to be logged: each once in [`AGAIN`].
+    fn is_news(&self, error: &str) -> bool {
+        let mut told = self.0.lock();
+        told.retain(|_, at| at.elapsed() < AGAIN);
+        let news = !told.contains_key(error);
+        if news {
+            told.insert(error.to_owned(), Instant::now());
         }
-        tracing::warn!(error, "cannot watch what belongs to meshes");
-        *last = Some((error.to_owned(), Instant::now()));
+        news
     }
 }
 
@@ -218,7 +221,10 @@ pub async fn run(
                 Err(kube::runtime::controller::Error::ReconcilerFailed(problem, mesh)) => {
                     tracing::warn!(mesh = mesh.name, reason = problem.reason.as_str(), "{problem}");
                 }
-                Err(error) => told.tell(&error.to_string()),
+                Err(error) if told.is_news(&error.to_string()) => {
+                    tracing::warn!(%error, "cannot watch what belongs to meshes");
+                }
+                Err(_) => {}
             }
         });
     tokio::select! {
@@ -272,6 +278,13 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+
+    #[test]
+    fn two_kinds_that_are_refused_fill_no_log() {
+        let told = Told::default();
+        let logged = ["a", "b", "a", "b"].map(|error| told.is_news(error));
+        assert_eq!(logged, [true, true, false, false]);
+    }
 
     #[tokio::test]
     async fn a_kind_that_is_refused_keeps_the_loop_from_nothing_else() {

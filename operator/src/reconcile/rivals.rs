@@ -77,9 +77,13 @@ pub async fn ask(
     check(all.items.into_iter().map(Arc::new).collect(), mesh, spec)
 }
 
+/// Which of Meshes comes first: the eldest has a name that several have.
+pub fn age(mesh: &DynamicObject) -> impl Ord + use<> {
+    (mesh.creation_timestamp().map(|time| time.0), mesh.name_any())
+}
+
 /// Refuses a Mesh that would answer to a name of an older one among `all`.
 pub fn check(mut all: Vec<Arc<DynamicObject>>, mesh: &DynamicObject, spec: &MeshSpec) -> Result<(), Problem> {
-    let age = |mesh: &DynamicObject| (mesh.creation_timestamp().map(|time| time.0), mesh.name_any());
     all.retain(|other| other.uid() != mesh.uid() && age(other) <= age(mesh));
     all.sort_by_key(|other| age(other));
     let older = answering(all.iter().map(|other| Names::of(other)).collect());

@@ -72,8 +72,8 @@ fn an_idle_split_is_counted_too() {
         labels: Labels::from([("host", "h.ns"), ("subset", subset)]),
         points: vec![Point { at, value: 0.0 }],
     };
-    assert_eq!(first_ms(&grid, &split(0), &[track("v1", 110.0), track("v2", 105.0)]), Some(105_000));
-    assert_eq!(first_ms(&grid, &split(0), &[track("other", 100.0)]), None);
+    assert_eq!(first_ms(&grid, &split(0).arms, &[track("v1", 110.0), track("v2", 105.0)]), Some(105_000));
+    assert_eq!(first_ms(&grid, &split(0).arms, &[track("other", 100.0)]), None);
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ pub(super) async fn list(
     let limit = wanted.limit.unwrap_or(if wanted.format.is_some() { MAX_EXPORT } else { 100 });
     if !(1..=most).contains(&limit) {
         let title = format!("limit: there cannot be {limit} entries.");
-        return Err(ApiError::bad_request(title, format!("Ask for 1 to {most}.")));
+        return Err(ApiError::out_of_range(title, most));
     }
     let list = page(&app, &caller, &wanted, limit).await?;
     let next = list.next.clone();

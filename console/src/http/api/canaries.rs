@@ -134,7 +134,7 @@ pub(super) async fn history(
     caller.require(Verb::Get, &object).await?;
     if !(1..=MAX_CHANGES).contains(&limit) {
         let title = format!("limit: there cannot be {limit} changes.");
-        return Err(ApiError::bad_request(title, format!("Ask for 1 to {MAX_CHANGES}.")));
+        return Err(ApiError::out_of_range(title, MAX_CHANGES));
     }
     let mut edits = app.state.edits.of_route(&object, route_index, limit + 1).await?;
     let more = edits.len() > limit;

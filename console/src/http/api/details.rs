@@ -50,8 +50,7 @@ pub(super) fn routes() -> Routes {
                     format!("{}s with health, traffic and proxies.", capitalized(word)),
                     move |app, caller, uri, window, paged| list(subject, app, caller, uri, window, paged),
                 )
-                .behind(etag::kept)
-                .tagged(),
+                .kept_by(etag::kept),
             )
             .with(get(
                 format!("/{slug}/{one}"),
@@ -64,8 +63,7 @@ pub(super) fn routes() -> Routes {
                     format!("How one {word} fared over time."),
                     move |app, caller, path, query| drawn(subject, app, caller, path, query),
                 )
-                .behind(etag::kept)
-                .tagged(),
+                .kept_by(etag::kept),
             )
             .with(get(
                 format!("/{slug}/{one}/logs"),
@@ -269,7 +267,7 @@ async fn written(
     let Query(query) = query?;
     if !(1..=MOST_LINES).contains(&query.lines) {
         let title = format!("lines: there cannot be {} of them.", query.lines);
-        return Err(ApiError::bad_request(title, format!("Ask for 1 to {MOST_LINES}.")));
+        return Err(ApiError::out_of_range(title, MOST_LINES));
     }
     let instances: Vec<(String, String)> = {
         // What has instances is configured; no figure is needed to find them.

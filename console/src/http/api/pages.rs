@@ -55,7 +55,7 @@ impl Paged {
     ) -> Result<Option<String>, ApiError> {
         if !(1..=MAX_ROWS).contains(&self.limit) {
             let title = format!("A page cannot have {} rows.", self.limit);
-            return Err(ApiError::bad_request(title, format!("Ask for 1 to {MAX_ROWS}.")));
+            return Err(ApiError::out_of_range(title, MAX_ROWS));
         }
         if !self.cursor.is_empty() {
             let read = || {

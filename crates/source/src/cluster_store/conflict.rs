@@ -70,19 +70,24 @@ impl Conflict {
     }
 }
 
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was changed since it was read", self.key)?;
-        for change in &self.changes {
-            write!(f, "; {} is {} now, not {}", change.field, change.found, change.expected)?;
-            if let Some(by) = &change.by {
-                write!(f, " (by {by})")?;
-            }
+impl Conflict {
+    /// What was changed and by whom, without what to do.
+    pub fn what(&self) -> String {
+        let mut what = format!("{} was changed since it was read", self.key);
+        for FieldChange { field, expected, found, by } in &self.changes {
+            let by = by.as_ref().map(|by| format!(" (by {by})")).unwrap_or_default();
+            what.push_str(&format!("; {field} is {found} now, not {expected}{by}"));
         }
         if let (true, Some(last)) = (self.changes.is_empty(), &self.last) {
-            write!(f, ", last by {last}")?;
+            what.push_str(&format!(", last by {last}"));
         }
-        f.write_str(": look at it again and repeat the edit")
+        what
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: look at it again and repeat the edit", self.what())
     }
 }
 

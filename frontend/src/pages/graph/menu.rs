@@ -214,12 +214,11 @@ pub fn Menu() -> impl IntoView {
             let _ = element.focus();
         }
     };
-    let side = |value: Result<wasm_bindgen::JsValue, _>| value.ok().and_then(|value| value.as_f64()).unwrap_or(1e4);
     Effect::new(move |_| {
         // How high it is, is known by now.
         if let Some(place) = place.get() {
             let rect = place.get_bounding_client_rect();
-            let top = rect.top().min(side(window().inner_height()) - rect.height() - 4.0).max(4.0);
+            let top = rect.top().min(browser::window_size().1 - rect.height() - 4.0).max(4.0);
             let _ = HtmlElement::style(&place).set_property("top", &format!("{top}px"));
         }
         if let Some(first) = place.get().and_then(|place| place.query_selector("[role=menuitem]").ok().flatten()) {
@@ -275,7 +274,7 @@ pub fn Menu() -> impl IntoView {
         let (target, x, y) = opened.get()?;
         let all =
             shown.with_untracked(|shown| shown.as_ref().map(|shown| items(app, &target, shown)).unwrap_or_default());
-        let width = side(window().inner_width());
+        let (width, _) = browser::window_size();
         let name = target.split_once(':').map_or("Graph", |(_, name)| name).to_owned();
         Some(view! {
             <div class="menu-veil" on:pointerdown=move |_| close() on:contextmenu=move |event| { event.prevent_default(); close(); }></div>
