@@ -4,6 +4,7 @@
 
 mod assets;
 mod inputs;
+mod pack;
 
 use std::{
     fs,
@@ -18,6 +19,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::workspace;
 use assets::Assets;
+use pack::pack;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Components as one type instead of a type for each tree of elements: a page of a quarter less, and quicker to build.
@@ -111,7 +113,7 @@ fn link(root: &Path, wasm: &Path, assets: &mut Assets) -> Result<String> {
         bail!("a dependency brings JavaScript of its own ({}), which the page does not load", snippets.join(", "));
     }
     let glue = assets.add("weft", "js", output.js().as_bytes().to_vec());
-    let module = assets.add("weft", "wasm", output.wasm_mut().emit_wasm());
+    let module = assets.add("weft", "wasm", pack(output.wasm_mut().emit_wasm())?);
     // The content security policy allows no inline script, so the three lines that start the page are a file, too.
     let start = format!("import init from \"./{glue}\";\nawait init({{ module_or_path: \"./{module}\" }});\n");
     let start = assets.add("start", "js", start.into_bytes());
