@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weft_api::mesh::{Condition, ConditionStatus, MeshSpec, MeshStatus};
 use weft_operator::reconcile::{
-    conditions::{CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY},
+    conditions::{
+        CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ, DISPUTED, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY,
+        wants_a_look,
+    },
     problem::Reason,
 };
 
@@ -68,7 +71,7 @@ impl Installation {
     pub fn warnings(&self) -> Vec<Warning> {
         let not = self.status.condition(READY).filter(|ready| ready.status != ConditionStatus::True);
         let warns = |condition: &&Condition| {
-            let good = condition.status == ConditionStatus::True && condition.reason != ROOTS_KEPT;
+            let good = condition.status == ConditionStatus::True && !wants_a_look(condition);
             let told = not.is_some_and(|ready| ready.reason == condition.reason);
             [RECONCILED, WEBHOOKS_READY, CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ]
                 .contains(&condition.kind.as_str())
@@ -88,6 +91,8 @@ impl Installation {
             ROOTS_KEPT => {
                 "where a Secret of the authority went by mistake, put it back: its key signs again".to_owned()
             }
+            DISPUTED => "find whoever writes it, and let them leave these objects alone; what the Mesh has a field for goes there"
+                .to_owned(),
             off if off == Reason::ClockOff.as_str() => {
                 "set the clock of the node that it runs on: timedatectl there says whether it is synchronized"
                     .to_owned()
@@ -164,6 +169,8 @@ pub mod testing {
         assert!(told(&[ready.clone(), valid, condition("Progressing", "False", "Settled")]).is_empty());
         let kept = told(&[ready.clone(), condition("CertificatesValid", "True", "RootsKept")]);
         assert_eq!(kept[0].message, "CertificatesValid (RootsKept): CertificatesValid says");
+        let disputed = told(&[ready.clone(), condition("Reconciled", "True", "Disputed")]);
+        assert_eq!(disputed[0].message, "Reconciled (Disputed): Reconciled says");
         assert!(kept.len() == 1 && kept[0].remedy.contains("put it back"), "{kept:?}");
         let off = told(&[ready.clone(), condition("ClocksAgree", "False", "ClockOff")]);
         assert_eq!(off[0].message, "ClocksAgree (ClockOff): ClocksAgree says");

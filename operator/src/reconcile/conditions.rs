@@ -42,6 +42,11 @@ pub const DISPUTED: &str = "Disputed";
 /// Reason: roots are trusted that no Secret names any more.
 pub const ROOTS_KEPT: &str = "RootsKept";
 
+/// Whether a condition that is as it should be says something that somebody should look at: nothing is broken.
+pub fn wants_a_look(condition: &Condition) -> bool {
+    [ROOTS_KEPT, DISPUTED].contains(&condition.reason.as_str())
+}
+
 /// What was seen of an installation.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -94,7 +99,7 @@ pub fn conditions(facts: &Facts) -> (Vec<Condition>, Vec<String>) {
         last_transition_time: String::new(),
     };
     let mut all = vec![match &facts.problem {
-        None if !facts.disputed.is_empty() => make(RECONCILED, false, DISPUTED, listed(&facts.disputed)),
+        None if !facts.disputed.is_empty() => make(RECONCILED, true, DISPUTED, listed(&facts.disputed)),
         None => make(RECONCILED, true, "Applied", "every object is as the Mesh says".into()),
         Some(problem) => {
             make(RECONCILED, false, problem.reason.as_str(), format!("{problem}. What runs is left as it is"))
@@ -234,7 +239,7 @@ pub fn pods_abandoned(pods: &[String], now: OffsetDateTime, ttl: Duration) -> St
 }
 
 /// In the greatest unit that it is a whole number of.
-fn span(time: Duration) -> String {
+pub fn span(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
         seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),

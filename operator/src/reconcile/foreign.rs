@@ -21,31 +21,55 @@ use weft_install::names;
 use self::fields::{Place, take_away};
 use super::{
     cluster::{Cluster, Name},
+    conditions::span,
     problem::{Problem, Reason},
 };
 
 /// How often one object is put right within [`WINDOW`] before it is left to whoever adds to it again and again.
 const TRIES: usize = 5;
-/// How long a correction counts.
+/// How long a correction counts, and how long one object is left alone the first time.
 const WINDOW: Duration = Duration::from_secs(600);
+/// How much longer it is left alone each time after that: every correction of a Deployment is a rollout.
+const LONGER: u32 = 6;
+/// How long it is left alone at most.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// How often a correction is tried anew because somebody wrote at the same moment.
 const RACES: usize = 4;
 
 /// When which object was put right, so that no two programs write against each other for ever.
 #[derive(Debug, Default)]
-pub struct Corrections(Mutex<HashMap<Name, Vec<Instant>>>);
+pub struct Corrections(Mutex<HashMap<Name, Record>>);
+
+#[derive(Debug, Default)]
+struct Record {
+    times: Vec<Instant>,
+    /// Until when it is left alone, and for how long in all.
+    rest: Option<(Instant, Duration)>,
+}
 
 impl Corrections {
-    /// Whether an object may be put right once more; one that may counts as put right now.
-    fn may(&self, name: &Name, now: Instant) -> bool {
+    /// Whether an object may be put right once more; one that may counts as put right now. Otherwise how long it is left
+    /// alone.
+    fn may(&self, name: &Name, now: Instant) -> Result<(), Duration> {
         let mut all = self.0.lock();
-        let times = all.entry(name.clone()).or_default();
-        times.retain(|time| now.saturating_duration_since(*time) < WINDOW);
-        let may = times.len() < TRIES;
-        if may {
-            times.push(now);
+        let record = all.entry(name.clone()).or_default();
+        record.times.retain(|time| now.saturating_duration_since(*time) < WINDOW);
+        // Whoever kept still for long enough is trusted as before.
+        let rest = record.rest.filter(|(until, _)| now.saturating_duration_since(*until) < LONGEST);
+        record.rest = rest;
+        let tries = match rest {
+            Some((until, _)) if now < until => return Err(until.saturating_duration_since(now)),
+            Some(_) => 1,
+            None => TRIES,
+        };
+        if record.times.len() < tries {
+            record.times.push(now);
+            return Ok(());
         }
-        may
+        let pause = rest.map_or(WINDOW, |(_, pause)| (pause * LONGER).min(LONGEST));
+        record.rest = Some((now + pause, pause));
+        record.times.clear();
+        Err(pause)
     }
 }
 
@@ -53,13 +77,19 @@ impl Corrections {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addition {
     /// They are gone.
-    Taken(String),
+    Taken {
+        /// The first of them.
+        field: String,
+        /// Which they were, and who wrote them.
+        words: String,
+    },
     /// They stay, because they come back each time or cannot be taken away.
     Stays(String),
 }
 
 impl Cluster {
-    /// Makes an object as it is wanted: applies it, and takes away what others added. Gives its metadata.
+    /// Makes an object as it is wanted: applies it, and takes away what others added, which is told in `additions` whatever
+    /// comes of the rest. Gives its metadata.
     ///
     /// # Errors
     /// When it cannot be applied.
@@ -67,8 +97,8 @@ impl Cluster {
         &self,
         corrections: &Corrections,
         wanted: &Value,
-    ) -> Result<(ObjectMeta, Vec<Addition>), Problem> {
-        let mut additions = Vec::new();
+        additions: &mut Vec<Addition>,
+    ) -> Result<ObjectMeta, Problem> {
         let applied = match self.apply(wanted).await {
             Err(refused) if refused.reason == Reason::Rejected => {
                 additions.push(self.reclaim(corrections, wanted, refused).await?);
@@ -78,22 +108,32 @@ impl Cluster {
         };
         let meta = applied.metadata.clone();
         additions.extend(self.correct(corrections, wanted, applied).await?);
-        Ok((meta, additions))
+        Ok(meta)
     }
 
     /// Where an object was `refused`, it may be because others changed what it goes together with, such as a variable's value
     /// for a reference: puts that right.
     async fn reclaim(&self, corrections: &Corrections, wanted: &Value, refused: Problem) -> Result<Addition, Problem> {
         let name = Name::of(wanted);
-        let found = self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?;
-        let Some(mut found) = found else { return Err(refused) };
-        let writers = found.metadata.managed_fields.clone().unwrap_or_default();
-        let more = take_away(wanted, &mut found.data);
-        if more.is_empty() || !corrections.may(&name, Instant::now()) {
-            return Err(refused);
+        let mut counted = false;
+        for _ in 0..RACES {
+            let found = self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?;
+            let Some(mut found) = found else { return Err(refused) };
+            let more = More::of(&name, wanted, &mut found);
+            let Some(More { field, words, .. }) = more else { return Err(refused) };
+            if !counted && let Err(pause) = corrections.may(&name, Instant::now()) {
+                let why =
+                    format!("{words}, which keeps it from being applied and comes back each time; {}", stop(pause));
+                return Err(Problem::new(Reason::Rejected, why));
+            }
+            counted = true;
+            match self.replace(&name, wanted, &found).await {
+                Ok(_) => return Ok(Addition::Taken { field, words }),
+                Err(problem) if is_race(&problem) => {}
+                Err(problem) => return Err(problem),
+            }
         }
-        self.replace(&name, wanted, &found).await?;
-        Ok(Addition::Taken(told(&name, &more, &fields::writers(&writers, &more))))
+        Err(raced(&name))
     }
 
     /// Takes away what others added to `applied`, the API server's answer to applying `wanted`; nothing when it has no more
@@ -110,19 +150,10 @@ impl Cluster {
         let name = Name::of(wanted);
         let mut counted = false;
         for _ in 0..RACES {
-            let writers = applied.metadata.managed_fields.clone().unwrap_or_default();
-            let more = take_away(wanted, &mut applied.data);
-            if more.is_empty() {
-                return Ok(None);
-            }
-            let told = told(&name, &more, &fields::writers(&writers, &more));
-            if !counted && !corrections.may(&name, Instant::now()) {
-                let minutes = WINDOW.as_secs() / 60;
-                let why = format!(
-                    "{told}, and it comes back each time it is taken away: it stays for the next {minutes} minutes; stop \
-                     whoever writes it, or say it in the Mesh"
-                );
-                return Ok(Some(Addition::Stays(why)));
+            let Some(More { field, words, settable }) = More::of(&name, wanted, &mut applied) else { return Ok(None) };
+            if !counted && let Err(pause) = corrections.may(&name, Instant::now()) {
+                let or = if settable { ", or say it in the Mesh" } else { "" };
+                return Ok(Some(Addition::Stays(format!("{words}, and it comes back each time; {}{or}", stop(pause)))));
             }
             counted = true;
             match self.replace(&name, wanted, &applied).await {
@@ -130,22 +161,19 @@ impl Cluster {
                     let back = !take_away(wanted, &mut answer.data).is_empty();
                     return Ok(Some(match back {
                         true => Addition::Stays(format!(
-                            "{told}, and it comes back in the moment in which it is taken away, as an admission webhook or \
+                            "{words}, and it comes back in the moment in which it is taken away, as an admission webhook or \
                              policy does it: exempt this namespace from that"
                         )),
-                        false => Addition::Taken(told),
+                        false => Addition::Taken { field, words },
                     }));
                 }
-                // A Deployment's status changes often; what is there now is asked for by applying again.
-                Err(problem) if problem.reason == Reason::Conflict => applied = self.apply(wanted).await?,
+                // What is there now is asked for by applying again.
+                Err(problem) if is_race(&problem) => applied = self.apply(wanted).await?,
                 Err(problem) if problem.reason.passes() => return Err(problem),
-                Err(problem) => return Ok(Some(Addition::Stays(format!("{told}: {problem}")))),
+                Err(problem) => return Ok(Some(Addition::Stays(format!("{words}: {problem}")))),
             }
         }
-        Err(Problem::new(
-            Reason::Conflict,
-            format!("cannot correct {name}: others write it all the time; trying again"),
-        ))
+        Err(raced(&name))
     }
 
     /// Writes an object as it is given; refused when somebody wrote since it was read.
@@ -154,6 +182,40 @@ impl Cluster {
         let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let doing = format!("take away what was added to {name}");
         self.ask(&doing, api.replace(&name.name, &params, object)).await
+    }
+}
+
+/// A Deployment's status changes often, and what was deleted meanwhile is made anew.
+fn is_race(problem: &Problem) -> bool {
+    matches!(problem.reason, Reason::Conflict | Reason::MissingKind)
+}
+
+fn raced(name: &Name) -> Problem {
+    Problem::new(Reason::Conflict, format!("cannot correct {name}: others write it all the time; trying again"))
+}
+
+fn stop(pause: Duration) -> String {
+    format!("it is left alone for {}: stop whoever writes it", span(pause))
+}
+
+/// What an object had beyond what was applied.
+struct More {
+    /// The first field.
+    field: String,
+    /// All of it, and who wrote it.
+    words: String,
+    /// Whether the Mesh has fields for all of it.
+    settable: bool,
+}
+
+impl More {
+    /// Takes it out of `found`.
+    fn of(name: &Name, wanted: &Value, found: &mut DynamicObject) -> Option<Self> {
+        let managed = found.metadata.managed_fields.clone().unwrap_or_default();
+        let more = take_away(wanted, &mut found.data);
+        let field = more.first()?.as_str().to_owned();
+        let words = told(name, &more, &fields::writers(&managed, &more));
+        Some(Self { field, words, settable: more.iter().all(Place::is_settable) })
     }
 }
 

@@ -241,18 +241,20 @@ async fn apply(context: &Context, mesh: &DynamicObject, objects: &mut [Value]) -
     let mut disputed = Vec::new();
     for object in objects {
         bind(object, &accounts);
-        let (meta, additions) = context.cluster.establish(&context.corrections, object).await?;
-        if object["kind"] == "ServiceAccount" {
-            accounts.insert(meta.name.unwrap_or_default(), meta.uid.unwrap_or_default());
-        }
+        let mut additions = Vec::new();
+        let made = context.cluster.establish(&context.corrections, object, &mut additions).await;
         for addition in additions {
             match addition {
-                Addition::Taken(words) => {
+                Addition::Taken { field, words } => {
                     tracing::warn!(mesh = mesh.name_any(), "taken away: {words}");
-                    status::corrected(&context.recorder, mesh, object, &words).await;
+                    status::corrected(&context.recorder, mesh, object, (&field, &words)).await;
                 }
                 Addition::Stays(words) => disputed.push(words),
             }
+        }
+        let meta = made?;
+        if object["kind"] == "ServiceAccount" {
+            accounts.insert(meta.name.unwrap_or_default(), meta.uid.unwrap_or_default());
         }
     }
     Ok(disputed)

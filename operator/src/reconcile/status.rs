@@ -11,7 +11,7 @@ use weft_api::mesh::{Condition, ConditionStatus, MeshStatus};
 
 use super::{
     cluster::{Cluster, mesh_resource},
-    conditions::{COMPONENTS_NOT_READY, NO_REPLICA_READY, PROGRESSING, ROOTS_KEPT},
+    conditions::{COMPONENTS_NOT_READY, NO_REPLICA_READY, PROGRESSING, wants_a_look},
     problem::Problem,
 };
 
@@ -70,9 +70,7 @@ pub async fn write(
 /// Whether a condition is no reason to worry. A Mesh that was never complete (`starting`) waits for its first pods.
 fn good(condition: &Condition, starting: bool) -> bool {
     let expected = starting && [COMPONENTS_NOT_READY, NO_REPLICA_READY].contains(&condition.reason.as_str());
-    // Nothing is broken, and somebody should look: a Secret of the authority was taken away.
-    let look = condition.reason == ROOTS_KEPT;
-    !look
+    !wants_a_look(condition)
         && (expected || (condition.status == ConditionStatus::True) == (condition.kind != super::conditions::DELETING))
 }
 
@@ -82,14 +80,16 @@ async fn tell(recorder: &Recorder, mesh: &DynamicObject, condition: &Condition, 
         .await;
 }
 
-/// Tells that what others added to `object`, one of ours, was taken away. Events of different objects are not counted as one.
-pub async fn corrected(recorder: &Recorder, mesh: &DynamicObject, object: &Value, words: &str) {
+/// Tells that what others added to `object`, one of ours, was taken away: the first field, and words of all. Events of
+/// different objects or fields are not counted as one.
+pub async fn corrected(recorder: &Recorder, mesh: &DynamicObject, object: &Value, (field, words): (&str, &str)) {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let reference = ObjectReference {
         api_version: text(&object["apiVersion"]),
         kind: text(&object["kind"]),
         name: text(&object["metadata"]["name"]),
         namespace: text(&object["metadata"]["namespace"]),
+        field_path: Some(field.to_owned()),
         ..ObjectReference::default()
     };
     let note = format!("{words}; taken away");
@@ -117,6 +117,7 @@ async fn publish(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::conditions;
 
     fn ready(status: ConditionStatus, reason: &str, message: &str) -> Condition {
         Condition {
@@ -134,7 +135,9 @@ mod tests {
         assert!(good(&waits, true) && !good(&waits, false));
         assert!(!good(&ready(ConditionStatus::False, "Unschedulable", "pod a: Unschedulable"), true));
         assert!(!good(&ready(ConditionStatus::False, "Forbidden", "no"), true));
-        assert!(!good(&ready(ConditionStatus::True, ROOTS_KEPT, "until"), false));
+        for look in [conditions::ROOTS_KEPT, conditions::DISPUTED] {
+            assert!(!good(&ready(ConditionStatus::True, look, "until"), false));
+        }
         let deleting = |status| Condition { kind: "Deleting".into(), ..ready(status, "PodsRun", "") };
         assert!(!good(&deleting(ConditionStatus::True), false) && good(&deleting(ConditionStatus::False), false));
     }

@@ -8,6 +8,11 @@ use weft_install::names;
 
 /// The keys of a map, at the end of a path.
 const KEYS: &str = "*";
+/// Follows a field below which others may write where nothing of it is applied.
+const IF_APPLIED: char = '?';
+
+/// What a probe or a hook does: it has one of these.
+const HANDLERS: [&str; 5] = ["exec", "grpc", "httpGet", "sleep", "tcpSocket"];
 
 /// Lists whose items say in one of several fields where they come from: where others chose another one, what is applied makes
 /// two, which the API server refuses.
@@ -36,6 +41,8 @@ const POD: &[&str] = &[
     "containers.volumeMounts",
     "containers.volumeDevices",
     "containers.lifecycle",
+    "containers.lifecycle.postStart",
+    "containers.lifecycle.preStop",
     "containers.livenessProbe",
     "containers.readinessProbe",
     "containers.startupProbe",
@@ -50,10 +57,23 @@ const POD: &[&str] = &[
 fn ours(kind: &str) -> (&'static str, &'static [&'static str]) {
     match kind {
         "Deployment" => ("spec.template.spec.", POD),
-        "Service" => ("spec.", &["ports", "externalIPs", "publishNotReadyAddresses"]),
+        // External addresses are given by controllers of the cluster as well.
+        "Service" => ("spec.", &["ports", "publishNotReadyAddresses"]),
         "ConfigMap" => ("", &["data.*", "binaryData.*"]),
         "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
-            ("", &["webhooks", "webhooks.matchConditions", "webhooks.namespaceSelector", "webhooks.objectSelector"])
+            // Clusters that are managed for people keep webhooks out of namespaces of their own: where we say nothing of
+            // namespaces, they may.
+            (
+                "",
+                &[
+                    "webhooks",
+                    "webhooks.matchConditions",
+                    "webhooks.namespaceSelector?.matchLabels",
+                    "webhooks.namespaceSelector?.matchExpressions",
+                    "webhooks.objectSelector?.matchLabels",
+                    "webhooks.objectSelector?.matchExpressions",
+                ],
+            )
         }
         "ClusterRole" => ("", &["aggregationRule"]),
         _ => ("", &[]),
@@ -70,6 +90,11 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether a Mesh has a field for it.
+    pub(super) fn is_settable(&self) -> bool {
+        self.text.contains("].env[") || self.text.starts_with("spec.ports[")
     }
 
     fn field(&self, name: &str) -> Self {
@@ -108,8 +133,12 @@ fn walk(wanted: &Value, found: &mut Value, path: &[&str], place: &Place, gone: &
         }
         return;
     }
-    let place = place.field(name);
-    let wanted = &wanted[*name];
+    let field = name.trim_end_matches(IF_APPLIED);
+    let (place, wanted) = (place.field(field), &wanted[field]);
+    if wanted.is_null() && field.len() < name.len() {
+        return;
+    }
+    let name = &field;
     if rest.is_empty() && wanted.is_null() {
         if let Value::Object(map) = found {
             map.retain(|key, value| key != name || keep(is_empty(value), || place.clone(), gone));
@@ -141,6 +170,14 @@ fn walk(wanted: &Value, found: &mut Value, path: &[&str], place: &Place, gone: &
                 if let Some(wanted) = wanted.as_array().and_then(|all| all.iter().find(is_it)) {
                     walk(wanted, item, rest, &place.item(&key), gone);
                 }
+            }
+        }
+        // With another handler than ours there would be two, which the API server refuses.
+        Some(inner) if rest.is_empty() => {
+            let added = |handler: &&str| inner.get(handler).is_some() && wanted.get(handler).is_none();
+            if wanted.is_object() && HANDLERS.iter().any(added) {
+                *inner = wanted.clone();
+                gone.push(place);
             }
         }
         Some(inner) => walk(wanted, inner, rest, &place, gone),

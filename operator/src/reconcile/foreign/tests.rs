@@ -119,7 +119,9 @@ fn what_decides_what_runs_goes() {
 
 #[test]
 fn who_is_asked_is_ours_to_say() {
-    let webhook = |name: &str| json!({"name": name, "clientConfig": {"caBundle": "QQ=="}, "namespaceSelector": {"matchExpressions": []}});
+    let selector = json!({"matchExpressions": [{"key": "weft.dev/inject", "operator": "Exists"}]});
+    let webhook =
+        |name: &str| json!({"name": name, "clientConfig": {"caBundle": "QQ=="}, "namespaceSelector": selector.clone()});
     let configuration = |names: &[&str]| {
         let webhooks: Vec<Value> = names.iter().map(|name| webhook(name)).collect();
         json!({"kind": "MutatingWebhookConfiguration", "metadata": {"name": "weft-sidecar-injector"}, "webhooks": webhooks})
@@ -130,7 +132,12 @@ fn who_is_asked_is_ours_to_say() {
     found["webhooks"][0]["objectSelector"] = json!({});
     found["webhooks"][1]["matchConditions"] = json!([{"name": "never", "expression": "false"}]);
     found["webhooks"][1]["matchPolicy"] = "Equivalent".into();
-    assert_eq!(places(&wanted, &mut found), ["webhooks[evil.x.y]", "webhooks[b.weft.dev].matchConditions"]);
+    found["webhooks"][1]["namespaceSelector"]["matchLabels"] = json!({"nobody": "here"});
+    // Where nothing is said of objects, a cluster's own programs may.
+    found["webhooks"][1]["objectSelector"] = json!({"matchLabels": {"control-plane": "true"}});
+    let label = "webhooks[b.weft.dev].namespaceSelector.matchLabels";
+    assert_eq!(places(&wanted, &mut found), ["webhooks[evil.x.y]", "webhooks[b.weft.dev].matchConditions", label]);
+    assert_eq!(found["webhooks"][1]["objectSelector"]["matchLabels"]["control-plane"], "true");
     assert_eq!(found["webhooks"].as_array().map(Vec::len), Some(2));
     assert_eq!(found["webhooks"][1]["matchPolicy"], "Equivalent");
 
@@ -143,7 +150,7 @@ fn who_is_asked_is_ours_to_say() {
     };
     let wanted = json!({"kind": "Service", "spec": {"type": "NodePort", "ports": [port(80, None), port(443, None)]}});
     let mut found = json!({"kind": "Service", "spec": {"type": "NodePort", "clusterIP": "10.0.0.1",
-        "ports": [port(80, Some(30_080)), port(443, Some(30_443)), port(9999, Some(30_999))]}});
+        "externalIPs": ["192.0.2.1"], "ports": [port(80, Some(30_080)), port(443, Some(30_443)), port(9999, Some(30_999))]}});
     assert_eq!(places(&wanted, &mut found), ["spec.ports[9999/TCP]"]);
     assert_eq!(found["spec"]["ports"], json!([port(80, Some(30_080)), port(443, Some(30_443))]));
 
@@ -189,7 +196,8 @@ async fn an_addition_is_taken_away_and_its_writer_named() {
     let correct = async |found: Value| cluster.correct(&corrections, &deployment(), object(found)).await.unwrap();
     assert_eq!(correct(answered()).await, None);
     assert!(api.asked(&format!("PUT {DEPLOYMENT}")).is_empty(), "what is well is not written");
-    let Some(Addition::Taken(words)) = correct(set()).await else { panic!("it stays") };
+    let Some(Addition::Taken { field, words }) = correct(set()).await else { panic!("it stays") };
+    assert_eq!(field, "spec.template.spec.containers[control-plane].env[FOO]");
     assert_eq!(
         words,
         "Deployment weft-system/weft-control-plane has what the Mesh does not say: \
@@ -208,13 +216,34 @@ async fn nobody_is_fought_for_ever() {
     let corrections = Corrections::default();
     let correct = async || cluster.correct(&corrections, &deployment(), object(set())).await.unwrap().unwrap();
     for _ in 0..TRIES {
-        assert!(matches!(correct().await, Addition::Taken(_)));
+        assert!(matches!(correct().await, Addition::Taken { .. }));
     }
     let Addition::Stays(words) = correct().await else { panic!("it goes") };
     assert!(words.contains("kubectl-set") && words.contains("comes back each time"), "{words}");
+    assert!(words.contains("left alone for 10 minutes") && words.ends_with("or say it in the Mesh"), "{words}");
     assert_eq!(api.asked(&format!("PUT {DEPLOYMENT}")).len(), TRIES);
-    let (now, name) = (Instant::now(), Name::of(&deployment()));
-    assert!(!corrections.may(&name, now) && corrections.may(&name, now + WINDOW), "it is tried again later");
+}
+
+#[test]
+fn whoever_never_stops_is_tried_ever_more_rarely() {
+    let (corrections, name, start) = (Corrections::default(), Name::of(&deployment()), Instant::now());
+    let mut now = start;
+    for _ in 0..TRIES {
+        assert_eq!(corrections.may(&name, now), Ok(()));
+    }
+    for minutes in [10, 60, 360, 24 * 60, 24 * 60] {
+        let pause = Duration::from_secs(minutes * 60);
+        assert_eq!(corrections.may(&name, now), Err(pause));
+        let almost = pause.saturating_sub(Duration::from_secs(1));
+        assert_eq!(corrections.may(&name, now + almost), Err(Duration::from_secs(1)));
+        now += pause;
+        assert_eq!(corrections.may(&name, now), Ok(()), "once after {minutes} minutes");
+    }
+    now += LONGEST * 2;
+    for _ in 0..TRIES {
+        assert_eq!(corrections.may(&name, now), Ok(()), "it was over, and is another matter");
+    }
+    assert_eq!(corrections.may(&name, now), Err(WINDOW));
 }
 
 #[tokio::test]
@@ -245,6 +274,7 @@ async fn what_keeps_an_object_from_being_applied_is_put_right() {
     let mut live = answered();
     let pod = &mut live["spec"]["template"]["spec"];
     pod["volumes"] = json!([{"name": "data", "hostPath": {"path": "/", "type": ""}}]);
+    pod["containers"][0]["readinessProbe"] = json!({"exec": {"command": ["true"]}, "periodSeconds": 10});
     pod["containers"][0]["env"][1] =
         json!({"name": "WEFT_REVISION", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}});
     let api = FakeApi::default();
@@ -252,16 +282,30 @@ async fn what_keeps_an_object_from_being_applied_is_put_right() {
     api.refuse(&format!("PATCH {DEPLOYMENT}"), 422);
     let cluster = Cluster { client: api.client() };
     let corrections = Corrections::default();
-    let refused = cluster.establish(&corrections, &wanted).await.unwrap_err();
+    let mut additions = Vec::new();
+    let refused = cluster.establish(&corrections, &wanted, &mut additions).await.unwrap_err();
     assert_eq!(refused.reason, Reason::Rejected, "here it is refused again");
+    assert!(matches!(&additions[..], [Addition::Taken { .. }]), "and what was done is told: {additions:?}");
     let written = api.asked(&format!("PUT {DEPLOYMENT}")).remove(0);
     let pod = &written["spec"]["template"]["spec"];
     assert_eq!(pod["volumes"], json!([{"name": "data", "emptyDir": {}}]));
-    assert_eq!(pod["containers"], answered()["spec"]["template"]["spec"]["containers"]);
+    let mut containers = answered()["spec"]["template"]["spec"]["containers"].clone();
+    containers[0]["readinessProbe"] = wanted["spec"]["template"]["spec"]["containers"][0]["readinessProbe"].clone();
+    assert_eq!(pod["containers"], containers);
     assert_eq!(api.asked(&format!("PATCH {DEPLOYMENT}")).len(), 2, "it is applied once more");
     // A refusal of another cause is told as it is.
     api.answer(&format!("GET {DEPLOYMENT}"), answered());
-    let refused = cluster.establish(&corrections, &deployment()).await.unwrap_err();
+    let refused = cluster.establish(&corrections, &deployment(), &mut additions).await.unwrap_err();
     assert!(refused.message.contains("words of the server"), "{refused}");
     assert_eq!(api.asked(&format!("PUT {DEPLOYMENT}")).len(), 1);
+    // Who wrote meanwhile takes no try away.
+    api.answer(&format!("GET {DEPLOYMENT}"), set());
+    api.refuse(&format!("PUT {DEPLOYMENT}"), 409);
+    for _ in 0..TRIES - 1 {
+        let raced = cluster.establish(&corrections, &deployment(), &mut additions).await.unwrap_err();
+        assert_eq!(raced.reason, Reason::Conflict);
+    }
+    let refused = cluster.establish(&corrections, &deployment(), &mut additions).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::Rejected);
+    assert!(refused.message.contains("written by kubectl-set"), "whoever is to blame is named: {refused}");
 }
