@@ -36,6 +36,7 @@ const ANNOTATIONS: &[&str] = &[
     "sidecar.istio.io/rewriteAppHTTPProbers",
     "sidecar.istio.io/statsCompression",
     "sidecar.istio.io/statsEvictionInterval",
+    "sidecar.istio.io/statsFlushInterval",
     "sidecar.istio.io/statsHistogramBuckets",
     "sidecar.istio.io/statsInclusionPrefixes",
     "sidecar.istio.io/statsInclusionRegexps",
@@ -79,9 +80,11 @@ const SETTINGS: &[&str] = &[
     "drainDuration",
     "envoyAccessLogService",
     "envoyMetricsService",
+    "envoyMetricsServiceAddress",
     "extraStatTags",
     "fileFlushInterval",
     "fileFlushMinSizeKb",
+    "gatewayTopology",
     "holdApplicationUntilProxyStarts",
     "image",
     "interceptionMode",
@@ -95,7 +98,9 @@ const SETTINGS: &[&str] = &[
     "proxyStatsMatcher",
     "readinessProbe",
     "runtimeValues",
+    "sds",
     "serviceCluster",
+    "statNameLength",
     "statsCompression",
     "statsdUdpAddress",
     "statusPort",
@@ -160,5 +165,14 @@ mod tests {
         assert!(far.len() == 1 && far[0].ends_with("correct or remove it"), "{far:?}");
         assert!(told(json!({"proxy.istio.io/config": "- a"})).is_empty(), "that is refused");
         assert!(unknown(&Value::Null).is_empty());
+    }
+
+    #[test]
+    fn what_istio_documents_is_no_slip() {
+        let config = "gatewayTopology: {numTrustedProxies: 1, forwardClientCertDetails: SANITIZE}\n\
+                      statNameLength: 200\nsds: {enabled: true}\nenvoyMetricsServiceAddress: \"a:1\"\nodd: 1\n";
+        let annotations = json!({"proxy.istio.io/config": config, "sidecar.istio.io/statsFlushInterval": "10s"});
+        let told = unknown(&json!({"metadata": {"annotations": annotations}}));
+        assert!(told.len() == 1 && told[0].contains("\"odd\""), "{told:?}");
     }
 }

@@ -130,7 +130,7 @@ fn wrong_annotations_are_told_with_a_remedy() {
         ("proxy.istio.io/config", "- a", "is not a mapping"),
         ("sidecar.istio.io/userVolume", "{", "is not a JSON object"),
         ("sidecar.istio.io/nativeSidecar", "maybe", "neither"),
-        ("sidecar.istio.io/proxyMemoryLimit", "1Mi", "write 16Mi at least"),
+        ("sidecar.istio.io/proxyMemoryLimit", "8191Ki", "is below 8Mi, which no proxy runs in"),
         ("readiness.status.sidecar.istio.io/periodSeconds", "x", "not a whole number from 1"),
         ("readiness.status.sidecar.istio.io/periodSeconds", "0", "not a whole number from 1"),
         ("readiness.status.sidecar.istio.io/initialDelaySeconds", "-1", "not a whole number from 0"),
@@ -148,7 +148,7 @@ fn a_pod_says_how_its_proxy_is_asked_whether_it_is_ready() {
         "readiness.status.sidecar.istio.io/initialDelaySeconds": "0",
         "readiness.status.sidecar.istio.io/periodSeconds": "15",
         "readiness.status.sidecar.istio.io/failureThreshold": " 30 ",
-        "sidecar.istio.io/proxyMemoryLimit": "16Mi",
+        "sidecar.istio.io/proxyMemoryLimit": "8Mi",
     }});
     let injected = patched(&pod(annotations, json!({"containers": [{"name": "a"}]})), &config(json!({})));
     let proxy = named(&injected, "initContainers", "istio-proxy").unwrap();
@@ -156,7 +156,7 @@ fn a_pod_says_how_its_proxy_is_asked_whether_it_is_ready() {
     assert_eq!(probe["initialDelaySeconds"], 0);
     assert_eq!((&probe["periodSeconds"], &probe["failureThreshold"]), (&json!(15), &json!(30)));
     assert_eq!(probe["httpGet"]["port"], 15021);
-    assert_eq!(proxy["resources"]["limits"]["memory"], "16Mi");
+    assert_eq!(proxy["resources"]["limits"]["memory"], "8Mi");
 }
 
 #[test]
