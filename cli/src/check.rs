@@ -63,11 +63,12 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
         findings.extend(install::kinds(cluster).await);
         let idle = operator::idle(cluster).await;
         findings.push(if installed == Some(false) { install::alone(&idle) } else { install::operator(&idle) });
-        findings.extend(mesh::meshes(&meshes, matches!(idle, Ok(Some(_))), &cluster.system));
+        let idle = matches!(idle, Ok(Some(_)));
+        findings.extend(mesh::meshes(&meshes, idle, &cluster.system));
         if installed == Some(true) {
             let meshes = meshes.ok().flatten().unwrap_or_default();
-            findings.extend(install::control_planes(cluster, &meshes, matches!(idle, Ok(Some(_)))).await);
-            findings.extend(webhooks::webhooks(cluster, &meshes).await);
+            findings.extend(install::control_planes(cluster, &meshes, idle).await);
+            findings.extend(webhooks::webhooks(cluster, &meshes, idle).await);
             findings.extend(mesh::namespaces(cluster, &meshes).await);
             findings.extend(credentials::credentials(cluster).await);
         }

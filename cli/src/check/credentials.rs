@@ -8,7 +8,10 @@ use kube::{
 use weft_lint::code::{CREDENTIAL_NOT_FOUND, CREDENTIAL_UNUSABLE};
 
 use super::Finding;
-use crate::cluster::{Cluster, explain};
+use crate::{
+    cluster::{Cluster, explain},
+    output::first,
+};
 
 const CHECK: &str = "credentials";
 /// Words of objects that are told; of more, how many.
@@ -40,12 +43,9 @@ fn judge(told: &[String]) -> Option<Finding> {
     if told.is_empty() {
         return None;
     }
-    let first = told.iter().take(TOLD).cloned().collect::<Vec<_>>().join("; ");
-    let more = told.len().saturating_sub(TOLD);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let hint = "make the Secret where the pods run that use it, with a certificate and its key, and for a DestinationRule \
                 with the server's roots: kubectl create secret";
-    Some(Finding::failed(CHECK, format!("{first}{more}"), hint))
+    Some(Finding::failed(CHECK, first(told, TOLD, "; "), hint))
 }
 
 fn of_object(kind: &str, object: &DynamicObject) -> Vec<String> {

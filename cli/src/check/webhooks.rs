@@ -9,13 +9,17 @@ use weft_api::mesh::Profile;
 use weft_install::names;
 
 use super::{Finding, install::holders, mesh::deletion};
-use crate::cluster::{Cluster, explain, meshes::Installation, pods};
+use crate::cluster::{
+    Cluster, explain,
+    meshes::{Installation, unhook},
+    pods,
+};
 
 /// The check of the webhook that gives pods a proxy.
 const INJECTION: &str = "injection";
 
-/// Whether the webhooks can be called.
-pub async fn webhooks(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
+/// Whether the webhooks can be called. While the operator is not `idle`, it puts back those that are deleted.
+pub async fn webhooks(cluster: &Cluster, meshes: &[Installation], idle: bool) -> Vec<Finding> {
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(cluster.client.clone());
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(cluster.client.clone());
     let mut findings = Vec::new();
@@ -26,13 +30,13 @@ pub async fn webhooks(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding
             let hooks = |found: MutatingWebhookConfiguration| found.webhooks.into_iter().flatten();
             found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
         });
-        findings.push(webhook(INJECTION, &name, bundles, mesh, silence.as_ref()));
+        findings.push(webhook(INJECTION, &name, bundles, mesh, silence.as_ref(), idle));
         let name = mesh.spec.revisioned(names::VALIDATOR_WEBHOOK);
         let bundles = validating.get_opt(&name).await.map(|found| {
             let hooks = |found: ValidatingWebhookConfiguration| found.webhooks.into_iter().flatten();
             found.map(|found| hooks(found).all(|hook| hook.client_config.ca_bundle.is_some()))
         });
-        findings.push(webhook("validation", &name, bundles, mesh, silence.as_ref()));
+        findings.push(webhook("validation", &name, bundles, mesh, silence.as_ref(), idle));
     }
     findings
 }
@@ -62,8 +66,8 @@ async fn silence(cluster: &Cluster, mesh: &Installation) -> Option<Silence> {
 }
 
 /// That a webhook is in place and that nobody answers it.
-fn silent(check: &'static str, name: &str, silence: &Silence, mesh: &Installation) -> Finding {
-    let (why, mut hint) = match silence {
+fn silent(check: &'static str, name: &str, silence: &Silence, mesh: &Installation, idle: bool) -> Finding {
+    let (why, way) = match silence {
         Silence::NoService(service) => (
             format!("Service {service}, to which it leads, is not there"),
             format!("weft install --name {} brings back what answers", mesh.name),
@@ -73,12 +77,19 @@ fn silent(check: &'static str, name: &str, silence: &Silence, mesh: &Installatio
             "the finding about the control plane says why".to_owned(),
         ),
     };
-    let kind = if check == INJECTION { "mutatingwebhookconfiguration" } else { "validatingwebhookconfiguration" };
     let refused = match check {
         INJECTION => "pods that ask for a proxy are refused",
         _ => "changes of Istio's objects may be refused",
     };
-    hint.push_str(&format!("; kubectl delete {kind} {name} lets them pass"));
+    let hint = match idle {
+        true => format!("{way}; {} lets them pass", unhook(&mesh.name)),
+        false if mesh.leaving => deletion(&mesh.name),
+        false => format!(
+            "weft status and kubectl describe mesh {0} say what keeps the control plane from running; where nobody needs it, \
+             kubectl delete mesh {0} takes the webhooks away (the operator puts back one that is deleted alone)",
+            mesh.name
+        ),
+    };
     Finding::failed(check, format!("the webhook {name} cannot be answered: {why}; {refused}"), hint)
 }
 
@@ -89,6 +100,7 @@ fn webhook(
     trusted: Result<Option<bool>, kube::Error>,
     mesh: &Installation,
     silence: Option<&Silence>,
+    idle: bool,
 ) -> Finding {
     match trusted {
         Err(error) => Finding::unchecked(check, &explain(&format!("read the webhook {name}"), &error)),
@@ -109,7 +121,7 @@ fn webhook(
             "look at the operator's log: it writes the mesh's roots there",
         ),
         Ok(Some(true)) => match silence {
-            Some(silence) => silent(check, name, silence, mesh),
+            Some(silence) => silent(check, name, silence, mesh, idle),
             None => Finding::ok(check, format!("the webhook {name} is in place")),
         },
     }
@@ -125,7 +137,7 @@ mod tests {
     #[test]
     fn webhooks_need_a_bundle() {
         let mut mesh = installation(json!({}), json!({}));
-        let told = |trusted, mesh: &Installation| webhook(INJECTION, "x", Ok(trusted), mesh, None);
+        let told = |trusted, mesh: &Installation| webhook(INJECTION, "x", Ok(trusted), mesh, None, false);
         assert_eq!(told(Some(true), &mesh).outcome, Outcome::Ok);
         assert!(told(Some(false), &mesh).message.contains("caBundle"));
         assert!(told(None, &mesh).message.contains("missing"));
@@ -137,7 +149,7 @@ mod tests {
     #[test]
     fn a_webhook_that_nobody_answers_is_no_good() {
         let mesh = installation(json!({}), json!({}));
-        let told = |check, silence| webhook(check, "x", Ok(Some(true)), &mesh, Some(&silence));
+        let told = |check, silence| webhook(check, "x", Ok(Some(true)), &mesh, Some(&silence), true);
         let gone = told(INJECTION, Silence::NoService("mesh/weft-control-plane".into()));
         assert_eq!(gone.outcome, Outcome::Failed);
         assert!(
@@ -146,8 +158,26 @@ mod tests {
         );
         let hint = gone.hint.unwrap();
         assert!(hint.contains("weft install --name main"), "{hint}");
-        assert!(hint.contains("kubectl delete mutatingwebhookconfiguration x"), "{hint}");
+        // By label: those of tags refuse as well.
+        let delete = "kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration -l weft.dev/mesh=main";
+        assert!(hint.contains(delete), "{hint}");
         let down = told("validation", Silence::NoPod).hint.unwrap();
-        assert!(down.contains("control plane") && down.contains("validatingwebhookconfiguration x"), "{down}");
+        assert!(down.contains("control plane") && down.contains(delete), "{down}");
+    }
+
+    #[test]
+    fn a_webhook_that_comes_back_is_not_to_be_deleted() {
+        let mut mesh = installation(json!({}), json!({}));
+        let told = |mesh: &Installation, silence: Silence| {
+            webhook(INJECTION, "x", Ok(Some(true)), mesh, Some(&silence), false).hint.unwrap()
+        };
+        for silence in [Silence::NoPod, Silence::NoService("mesh/weft-control-plane".into())] {
+            let hint = told(&mesh, silence);
+            assert!(!hint.contains("webhookconfiguration") && hint.contains("weft status"), "{hint}");
+            assert!(hint.contains("describe mesh main") && hint.contains("kubectl delete mesh main"), "{hint}");
+        }
+        mesh.leaving = true;
+        let hint = told(&mesh, Silence::NoPod);
+        assert!(hint.starts_with("kubectl wait --for=delete mesh/main"), "{hint}");
     }
 }

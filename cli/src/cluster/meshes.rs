@@ -10,6 +10,7 @@ use kube::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weft_api::mesh::{Condition, ConditionStatus, MeshSpec, MeshStatus};
+use weft_install::names::MESH_LABEL;
 use weft_operator::reconcile::{
     conditions::{
         CERTIFICATES_VALID, CLOCKS_AGREE, CONFIGURATION_READ, DISPUTED, READY, RECONCILED, ROOTS_KEPT, WEBHOOKS_READY,
@@ -103,6 +104,11 @@ impl Installation {
             _ => format!("kubectl describe mesh {} says more", self.name),
         }
     }
+}
+
+/// How one lets pass what the webhooks of a Mesh refuse, those of its tags among them. An operator puts them back.
+pub fn unhook(mesh: &str) -> String {
+    format!("kubectl delete mutatingwebhookconfiguration,validatingwebhookconfiguration -l {MESH_LABEL}={mesh}")
 }
 
 /// The kind, for requests.

@@ -90,9 +90,11 @@ impl Proxied<'_> {
         self.pod.labels().get(names::REVISION_LABEL).map_or(weft_api::mesh::DEFAULT_REVISION, String::as_str)
     }
 
-    /// Whether it is Weft's proxy, and not that of another mesh of this container's name.
-    pub fn is_ours(&self) -> bool {
-        self.container.env.iter().flatten().any(|variable| variable.name == "WEFT_CONTROL_PLANE")
+    /// `host:port` of the control plane that it was injected for; nothing where it is another mesh's proxy of this container's
+    /// name.
+    pub fn control_plane(&self) -> Option<&str> {
+        let mut variables = self.container.env.iter().flatten();
+        variables.find(|variable| variable.name == "WEFT_CONTROL_PLANE")?.value.as_deref()
     }
 
     /// Its image.

@@ -1,6 +1,6 @@
 //! A namespace on its way out: nothing can be made in it, and an installation is gone only when it is.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Error};
@@ -45,6 +45,7 @@ async fn waited(
     let doing = format!("look at Namespace {system}");
     let end = Instant::now() + patience;
     let mut told = String::new();
+    let mut failed = false;
     loop {
         let looked = look().await;
         let state = match &looked {
@@ -52,9 +53,19 @@ async fn waited(
                 Some(state) => format!("Namespace {system} is being removed{state}"),
                 None => return Ok(None),
             },
-            // Who never answered is not just away for a moment.
-            Err(error) if told.is_empty() && !matches!(error, Error::Api(_)) => return Err(explain(&doing, error)),
-            Err(error) => passing(&doing, error)?,
+            Err(error) => {
+                let words = passing(&doing, error)?;
+                // Who never answered is not just away for a moment; one connection alone may be reset.
+                let never = told.is_empty() && !matches!(error, Error::Api(_));
+                if never && mem::replace(&mut failed, true) {
+                    return Err(explain(&doing, error));
+                }
+                if never {
+                    tokio::time::sleep(wait::PERIOD).await;
+                    continue;
+                }
+                words
+            }
         };
         if !wait::step(state, &mut told, end).await {
             // Whether the namespace is on its way out is not known then.
@@ -99,11 +110,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_never_answers_is_told_at_once_and_as_that() {
+    async fn a_server_that_never_answers_is_asked_once_more_and_told_as_that() {
         let away = || Error::Service(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
         let patience = Duration::from_secs(3600);
-        let told = waited(async || Err(away()), "mesh", patience).await.unwrap_err().to_string();
+        let asked = Cell::new(0);
+        let look = async || {
+            asked.set(asked.get() + 1);
+            Err::<Option<Namespace>, _>(away())
+        };
+        let told = waited(look, "mesh", patience).await.unwrap_err().to_string();
         assert!(told.contains("refused") && told.contains("check that the cluster runs"), "{told}");
+        assert_eq!(asked.get(), 2);
+        // One connection that is reset says nothing about the server.
+        let first = Cell::new(true);
+        let look = async || if first.replace(false) { Err(away()) } else { Ok(None::<Namespace>) };
+        assert_eq!(waited(look, "mesh", patience).await.unwrap(), None);
         // One that was there is waited for, and in the end it is told as what it is.
         let first = Cell::new(true);
         let look = async || if first.replace(false) { Ok(Some(leaving())) } else { Err(away()) };

@@ -9,7 +9,10 @@ use kube::{
 use weft_install::names;
 
 use super::report::End;
-use crate::cluster::{Cluster, explain};
+use crate::{
+    cluster::{Cluster, explain},
+    output::first,
+};
 
 /// Why a namespace stays that somebody else made.
 const NOT_OURS: &str = "weft install did not make it";
@@ -73,14 +76,11 @@ impl Fate {
                 });
             }
         };
-        let first = held.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
-        let more = if held.len() > 10 { format!(" and {} more", held.len() - 10) } else { String::new() };
+        let held = first(held, 10, ", ");
         Some(if all {
-            format!("Namespace {namespace} goes with what is not Weft's: {first}{more}")
+            format!("Namespace {namespace} goes with what is not Weft's: {held}")
         } else {
-            format!(
-                "Namespace {namespace} stays for what is not Weft's: {first}{more} (--delete-namespace removes it all)"
-            )
+            format!("Namespace {namespace} stays for what is not Weft's: {held} (--delete-namespace removes it all)")
         })
     }
 

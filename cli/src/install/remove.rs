@@ -219,10 +219,10 @@ async fn webhooks(cluster: &Cluster, mesh: &str) -> Vec<String> {
 fn refusing(mesh: &str, webhooks: &[String]) -> Option<String> {
     (!webhooks.is_empty()).then(|| {
         format!(
-            "its webhooks stay ({}), and where no control plane answers them, pods that ask for a proxy are refused; kubectl \
-             delete mutatingwebhookconfigurations,validatingwebhookconfigurations -l {}={mesh} lets them pass",
+            "its webhooks stay ({}), and where no control plane answers them, pods that ask for a proxy are refused; {} lets \
+             them pass",
             webhooks.join(", "),
-            names::MESH_LABEL
+            meshes::unhook(mesh)
         )
     })
 }
