@@ -19,7 +19,7 @@ use sqlx::migrate::Migrator;
 
 pub use self::{
     address::DatabaseUrl,
-    audit::{Audit, AuditAbout, AuditFilter, AuditRecord, MAX_OBJECTS},
+    audit::{Audit, AuditAbout, AuditFilter, AuditRecord, MAX_NAMESPACES, MAX_OBJECTS},
     edits::{Edit, Edits},
     error::DbError,
     logins::{LoginRecord, Logins},

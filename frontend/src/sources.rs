@@ -44,6 +44,15 @@ pub fn lacks_rights(problem: &Problem) -> bool {
     matches!(problem.kind.as_str(), "no-rights" | "forbidden")
 }
 
+/// Whether the console answered that there is no such thing: what was asked about is gone, or was never there.
+pub fn is_absent(problem: &Problem) -> bool {
+    problem.status == 404
+}
+
+/// What stands where charts of such a thing would be.
+pub const NOTHING_KNOWN: &str =
+    "Nothing is known of this: it is not configured now, and nothing was counted in this time.";
+
 /// What stands where a chart has no figures: nothing was counted, or nobody could say.
 pub fn without_figures(sources: &Sources) -> &'static str {
     if is_whole(sources) { "Nothing was counted in this time." } else { "Not known: Prometheus did not answer." }
@@ -103,6 +112,7 @@ mod tests {
         assert!(lacks_rights(&problem("no-rights", 403)) && lacks_rights(&problem("forbidden", 403)));
         for (kind, status) in [("cross-site", 403), ("bad-token", 401), ("not-found", 404), ("storage", 503)] {
             assert!(!lacks_rights(&problem(kind, status)), "{kind}");
+            assert_eq!(is_absent(&problem(kind, status)), kind == "not-found", "{kind}");
         }
     }
 

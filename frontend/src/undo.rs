@@ -11,8 +11,9 @@ mod store;
 #[cfg(target_arch = "wasm32")]
 pub use store::{forget, recall, remember};
 
-/// An edit that can be taken back.
+/// An edit that can be taken back. What an older page kept lacks what is newer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Undo {
     /// Names it.
     pub id: String,
@@ -24,7 +25,7 @@ pub struct Undo {
     pub weights: Option<(usize, Vec<u32>)>,
     /// Whether it took the object away.
     pub gone: bool,
-    /// What the object says since, as [`weft_model::config::ConfigRow::content`].
+    /// What the object says since, as [`weft_model::config::ConfigRow::content`]; empty where that is not known.
     pub content: String,
     /// Whether the page has seen what it came to: until then, lists are from before it.
     pub seen: bool,
@@ -43,7 +44,8 @@ impl Undo {
             }),
             None => config.map(|list| {
                 let row = list.rows.iter().find(|row| row.object == self.object);
-                row.map_or(self.gone, |row| !self.gone && row.content == self.content)
+                let says = |content: &str| self.content.is_empty() || content == self.content;
+                row.map_or(self.gone, |row| !self.gone && says(&row.content))
             }),
         };
         self.seen |= stands == Some(true);
@@ -91,5 +93,18 @@ mod tests {
         assert!(saved.holds(None, Some(&of("before"))), "the list is from before it");
         assert!(saved.holds(None, Some(&of("mine"))));
         assert!(!saved.holds(None, Some(&of("theirs"))));
+    }
+
+    #[test]
+    fn what_an_older_page_kept_is_still_offered() {
+        let object = ObjectRef { name: "a".to_owned(), ..ObjectRef::default() };
+        let made = Undo { id: "e1".to_owned(), object, content: "mine".to_owned(), seen: true, ..Undo::default() };
+        let mut kept = serde_json::to_value(&made).unwrap();
+        kept.as_object_mut().unwrap().remove("content");
+        let mut kept: Undo = serde_json::from_value(kept).unwrap();
+        assert_eq!(kept.id, "e1");
+        let mut list = list(&["a"]);
+        "mine".clone_into(&mut list.rows[0].content);
+        assert!(kept.holds(None, Some(&list)), "it does not know what the object says");
     }
 }

@@ -67,6 +67,26 @@ pub fn counted_since(counted: Counted, moment: Option<&str>) -> String {
     moment.map_or_else(|| title.to_owned(), |moment| format!("{title} since {moment}"))
 }
 
+/// Whether a share of errors is of what is sent: nothing that is counted comes in.
+pub fn are_errors_out(comes_in: f64, goes_out: f64) -> bool {
+    comes_in <= 0.0 && goes_out > 0.0
+}
+
+/// The name of a share of errors.
+pub fn errors(comes_in: f64, goes_out: f64) -> &'static str {
+    if are_errors_out(comes_in, goes_out) { "errors out" } else { "errors" }
+}
+
+/// What stands where no change is listed; with `more` there are entries that nobody has looked through.
+pub fn unchanged(more: bool) -> &'static str {
+    if more {
+        "None of the newest changes applies here. There may be older ones."
+    } else {
+        "Nothing that applies here was changed through this console. What others apply, with kubectl or from a pipeline, is \
+         not in its audit."
+    }
+}
+
 /// How many move to another destination when weights are applied, per second; `None` where it is not known.
 pub fn moved(counted: Counted, rate: Option<f64>) -> String {
     match rate {
@@ -297,6 +317,17 @@ mod tests {
         assert_eq!(moved(connections, Some(8.0)), "About 8 conn/s move to another destination.");
         let unknown = moved(connections, None);
         assert!(unknown.contains("How many connections move"), "{unknown}");
+    }
+
+    #[test]
+    fn errors_say_of_what_they_are() {
+        assert_eq!([errors(0.0, 3.0), errors(1.0, 3.0), errors(0.0, 0.0)], ["errors out", "errors", "errors"]);
+    }
+
+    #[test]
+    fn what_was_not_looked_through_is_not_said_to_be_unchanged() {
+        assert!(unchanged(true).contains("older") && !unchanged(true).contains("Nothing"));
+        assert!(unchanged(false).starts_with("Nothing that applies here was changed"));
     }
 
     #[test]

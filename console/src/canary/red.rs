@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(quantile(0.95, &buckets(&[(10.0, 1.0)])), None);
         assert_eq!(quantile(0.95, &buckets(&[])), None);
     }
+
     #[test]
     fn what_missing_subsets_lost_is_told_apart_by_picks_alone() {
         let arm = |host: &str, missing| Arm {

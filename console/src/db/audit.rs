@@ -19,6 +19,8 @@ const FEWER: [Action; 4] = [Action::SignIn, Action::SignOut, Action::SignInRefus
 const PRUNE_EVERY: u64 = 64;
 /// Objects that one statement can ask about.
 pub const MAX_OBJECTS: usize = 64;
+/// Namespaces that one statement can ask about: those of eight things, and the mesh's root.
+pub const MAX_NAMESPACES: usize = 9;
 /// Entries given at once.
 const MAX_PAGE: usize = 200;
 /// Bytes kept of a diff; a longer one is cut, and says so.
@@ -78,8 +80,8 @@ pub struct AuditFilter {
 pub struct AuditAbout {
     /// Kind, namespace and name of each; at most [`MAX_OBJECTS`].
     pub objects: Vec<[String; 3]>,
-    /// Whatever was deleted in one of these namespaces counts, too.
-    pub deleted_in: [String; 2],
+    /// Whatever was deleted in one of these namespaces counts, too; at most [`MAX_NAMESPACES`].
+    pub deleted_in: Vec<String>,
 }
 
 const FITS: &str = "SELECT * FROM audit WHERE ($1 IS NULL OR who = $1) AND ($2 IS NULL OR namespace = $2) \
@@ -92,13 +94,17 @@ const NEWEST: &str = "ORDER BY id DESC LIMIT $9";
 static ANY: LazyLock<String> = LazyLock::new(|| format!("{FITS} {NEWEST}"));
 /// Entries about some objects. Each part finds its entries by an index, so that long entries are not read to be left out.
 static ABOUT: LazyLock<String> = LazyLock::new(|| {
-    let triple = |nth: usize| format!("(${}, ${}, ${})", nth + 13, nth + 14, nth + 15);
-    let triples: Vec<String> = (0..MAX_OBJECTS).map(|object| triple(object * 3)).collect();
+    // After those of what fits.
+    let first = 11;
+    let places: Vec<String> = (first..first + MAX_NAMESPACES).map(|nth| format!("${nth}")).collect();
+    let triple = |nth: usize| format!("(${}, ${}, ${})", nth, nth + 1, nth + 2);
+    let triples: Vec<String> = (0..MAX_OBJECTS).map(|object| triple(first + MAX_NAMESPACES + object * 3)).collect();
     format!(
         "{FITS} AND id IN (SELECT id FROM audit WHERE (kind, namespace, name) IN (VALUES {}) \
-         UNION SELECT id FROM audit WHERE action = '{}' AND namespace IN ($11, $12)) {NEWEST}",
+         UNION SELECT id FROM audit WHERE action = '{}' AND namespace IN ({})) {NEWEST}",
         triples.join(", "),
-        Action::Delete.as_str()
+        Action::Delete.as_str(),
+        places.join(", ")
     )
 });
 
@@ -209,11 +215,13 @@ impl Audit {
 }
 
 impl AuditAbout {
-    /// As many as the statement has places for; no object has an empty kind.
+    /// As many as the statement has places for; no object has an empty kind, and what was deleted and had no
+    /// namespace is left out by whoever asks.
     fn values(&self) -> impl Iterator<Item = Value> {
-        let named = self.objects.iter().flatten().map(|part| part.as_str());
-        let empty = std::iter::repeat_n("", MAX_OBJECTS * 3);
-        self.deleted_in.iter().map(String::as_str).chain(named.chain(empty).take(MAX_OBJECTS * 3)).map(Value::from)
+        let filled = |most: usize| std::iter::repeat_n("", most);
+        let namespaces = self.deleted_in.iter().map(String::as_str).chain(filled(MAX_NAMESPACES)).take(MAX_NAMESPACES);
+        let parts = self.objects.iter().flatten().map(String::as_str).chain(filled(MAX_OBJECTS * 3));
+        namespaces.chain(parts.take(MAX_OBJECTS * 3)).map(Value::from)
     }
 }
 

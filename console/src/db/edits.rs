@@ -17,6 +17,13 @@ const MAX_EDITS: u64 = 20_000;
 /// Old ones are deleted at every so many new ones of a console, the first included.
 const PRUNE_EVERY: u64 = 64;
 
+/// The first two parameters are bounds that an index finds; they are no letters, so that they are bounds in whatever order a
+/// Postgres has texts in, which may be one of dictionaries.
+const OF_OBJECT: &str = "SELECT * FROM edits WHERE id >= $1 AND id <= $2 AND substr(id, 1, length($1)) = $1 \
+    AND revision_after <> '' ORDER BY id";
+/// Behind the id of an object's edit; the index of a route is less.
+const LAST: &str = "99999999";
+
 /// One edit of a route's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
@@ -142,10 +149,10 @@ impl Edits {
             .is_some())
     }
 
-    /// What one edit of a whole object did to routes: the edits whose ids begin with `prefix`.
+    /// What one edit of a whole object did to routes: the edits whose ids are `prefix` and a number, or
+    /// several with points between them.
     pub async fn of_object(&self, prefix: &str) -> Result<Vec<Edit>, DbError> {
-        let sql = "SELECT * FROM edits WHERE id LIKE $1 AND revision_after <> '' ORDER BY id";
-        let rows = self.database.rows(sql, [format!("{prefix}%").into()]).await?;
+        let rows = self.database.rows(OF_OBJECT, [prefix.into(), format!("{prefix}{LAST}").into()]).await?;
         rows.iter().map(read).collect()
     }
 
@@ -231,5 +238,14 @@ mod tests {
         another.intend(&edit(3)).await.unwrap();
         another.complete("3", "b").await.unwrap();
         assert!(another.get("3").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_an_edit_of_an_object_did_is_found_by_an_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&DatabaseUrl::in_directory(dir.path())).await.unwrap();
+        let values = vec!["e1.".into(), format!("e1.{LAST}").into()];
+        let plan = state.edits.database.explain(OF_OBJECT, values).await.unwrap();
+        assert!(plan.iter().any(|step| step.contains("(id>? AND id<?)")), "{plan:?}");
     }
 }

@@ -131,7 +131,7 @@ fn stand_in(key: &str, members: &[&Node], edges: &[Edge]) -> Node {
     let first = members.first();
     let outermost = first.is_some_and(|node| !node.cluster.is_empty() && cluster(&node.cluster) == key);
     let incoming: Vec<&Edge> = edges.iter().filter(|edge| edge.destination == id).collect();
-    let outgoing = edges.iter().filter(|edge| edge.source == id);
+    let outgoing: Vec<&Edge> = edges.iter().filter(|edge| edge.source == id).collect();
     let rate_in: f64 = incoming.iter().map(|edge| edge.rate).sum();
     let mut kinds: BTreeMap<&str, (usize, Option<Severity>)> = BTreeMap::new();
     for badge in members.iter().flat_map(|node| &node.badges) {
@@ -159,8 +159,10 @@ fn stand_in(key: &str, members: &[&Node], edges: &[Edge]) -> Node {
         cluster: first.filter(|_| !outermost).map(|node| node.cluster.clone()).unwrap_or_default(),
         health: members.iter().map(|node| node.health).max().unwrap_or_default(),
         rate_in,
-        rate_out: outgoing.map(|edge| edge.rate).sum(),
-        error_share: weighted(&incoming, |edge| edge.error_share),
+        rate_out: outgoing.iter().map(|edge| edge.rate).sum(),
+        // As a node's: of what it sends, where nothing that is counted comes in.
+        error_share: weighted(&incoming, |edge| edge.error_share)
+            .or_else(|| weighted(&outgoing, |edge| edge.error_share)),
         workloads: members.iter().map(|node| node.id.clone()).collect(),
         badges: badges.collect(),
         id,
@@ -270,6 +272,16 @@ mod tests {
         let node = &graph.nodes[0];
         assert_eq!((node.rate_in, node.rate_out, node.health), (40.0, 10.0, Health::Failing));
         assert_eq!((node.workload.as_str(), node.workloads.len()), ("shop", 2));
+    }
+
+    #[test]
+    fn errors_of_a_box_that_only_sends_are_of_what_it_sends() {
+        let share = |names: &[&str], id: &str| {
+            let graph = folded(names);
+            graph.nodes.into_iter().find(|node| node.id == id).and_then(|node| node.error_share)
+        };
+        assert!(share(&["edge"], "box:edge").is_some_and(|share| (share - 0.225).abs() < 1e-9));
+        assert!(share(&["shop"], "box:shop").is_some_and(|share| (share - 0.225).abs() < 1e-9), "of what comes in");
     }
 
     #[test]

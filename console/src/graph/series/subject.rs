@@ -235,9 +235,10 @@ impl Subject {
     }
 
     /// Whether configuration, or what an id says, vouches for each end; of others, counts alone tell that they are there.
+    /// Where nothing is configured, as right after a start, nobody is known to be missing.
     pub(super) fn is_known(&self, estate: &Estate) -> bool {
         let mut ends = self.source.iter().chain([&self.destination]);
-        ends.all(|end| !end.foreign && end.point.is_known(estate))
+        estate.namespaces.is_empty() || ends.all(|end| !end.foreign && end.point.is_known(estate))
     }
 
     /// Matchers of what it receives.

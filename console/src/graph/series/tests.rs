@@ -46,6 +46,7 @@ fn who_is_not_configured_is_known_by_counts_alone() {
     for other in ["shop/nope", "app:shop/nope", "service:nope.shop.svc", "box:nope"] {
         assert!(!node(other), "{other}");
     }
+    assert!(Subject::node("shop/nope", None).unwrap().is_known(&Estate::default()), "nothing has been read yet");
     let edge = |id: &str| Subject::edge(id, None).unwrap().is_known(&estate);
     assert!(edge("unknown->shop/pay-v1") && !edge("shop/nope->shop/pay-v1") && !edge("shop/pay-v1->shop/nope"));
 }

@@ -51,7 +51,9 @@ fn Changed(about: String) -> impl IntoView {
         api::audit(&AuditQuery { about, from_ms: Some(from_ms), to_ms, limit, ..AuditQuery::default() }).await
     });
     // Only what is shown, so that links stay while nothing changes.
-    let entries = Memo::new(move |_| load.with(|load| load.value.as_ref().map(|list| list.entries.clone())));
+    let listed = Memo::new(move |_| {
+        load.with(|load| load.value.as_ref().map(|list| (list.entries.clone(), list.next.is_some())))
+    });
     let span = move || {
         let (_, window_s, at_ms) = key.get();
         let span = format::span(window_s as f64 * 1000.0);
@@ -82,25 +84,25 @@ fn Changed(about: String) -> impl IntoView {
         }
     };
     let body = move || {
-        match entries.get() {
-        Some(entries) if entries.is_empty() => view! {
-            <p class="quiet">"Nothing that applies here was changed through this console. What others apply, with kubectl or from a pipeline, is not in its audit."</p>
-        }
-        .into_any(),
-        Some(entries) => {
-            view! { <ul class="lines">{entries.into_iter().take(SHOWN).map(line).collect_view()}</ul> }.into_any()
-        }
-        None => match load.with(|load| load.error.clone()) {
-            None => view! { <p class="quiet">"Reading the audit …"</p> }.into_any(),
-            Some(problem) => view! {
-                <p class="fault" role="alert">
-                    "What changed is not known. "{problem.title}" "{problem.detail}" "
-                    <button class="link" on:click=move |_| retry.run(())>"Try again"</button>
-                </p>
+        match listed.get() {
+            // A page ends where enough was looked through, whether anything fitted or not.
+            Some((entries, more)) if entries.is_empty() => {
+                view! { <p class="quiet">{words::unchanged(more)}</p> }.into_any()
             }
-            .into_any(),
-        },
-    }
+            Some((entries, _)) => {
+                view! { <ul class="lines">{entries.into_iter().take(SHOWN).map(line).collect_view()}</ul> }.into_any()
+            }
+            None => match load.with(|load| load.error.clone()) {
+                None => view! { <p class="quiet">"Reading the audit …"</p> }.into_any(),
+                Some(problem) => view! {
+                    <p class="fault" role="alert">
+                        "What changed is not known. "{problem.title}" "{problem.detail}" "
+                        <button class="link" on:click=move |_| retry.run(())>"Try again"</button>
+                    </p>
+                }
+                .into_any(),
+            },
+        }
     };
     view! {
         <section data-testid="node-changes">

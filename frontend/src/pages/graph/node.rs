@@ -188,8 +188,8 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
         format::maybe(slowest, format::millis)
     });
     let errors = Signal::derive(move || {
-        let sends = node.with(|node| node.as_ref().is_some_and(|node| node.rate_in == 0.0 && node.rate_out > 0.0));
-        if sends { "errors out" } else { "errors" }
+        let of = |node: &Node| words::errors(node.rate_in + node.connections_in, node.rate_out);
+        node.with(|node| node.as_ref().map_or("errors", of))
     });
     let silent = Memo::new(move |_| {
         let quiet = |node: &Node| (node.rate_in == 0.0 && node.rate_out == 0.0).then(|| why_silent(node.kind));

@@ -12,7 +12,7 @@ use crate::{
     format,
     graph::trend,
     poll::{poll, regularly},
-    sources::without_figures,
+    sources::{NOTHING_KNOWN, is_absent, without_figures},
     state::app,
 };
 
@@ -42,7 +42,9 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
         let queries = load.with(|load| load.part(|answer| answer.queries.clone()));
         own.into_iter().chain(queries).collect::<Vec<_>>()
     });
-    let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
+    // What is gone has no charts any more, also if it had some a moment ago.
+    let there =
+        Memo::new(move |_| load.with(|load| load.value.is_some() && !load.error.as_ref().is_some_and(is_absent)));
     let none = Memo::new(move |_| there.get() && charts.with(Vec::is_empty));
     let span = move || format!("Last {}", format::span(key.get().1 as f64 * 1000.0));
     view! {
@@ -51,6 +53,9 @@ pub fn Trends(id: String, call: bool) -> impl IntoView {
             <Show
                 when=move || there.get()
                 fallback=move || match load.with(|load| load.error.clone()) {
+                    Some(problem) if is_absent(&problem) => {
+                        view! { <p class="quiet" data-testid="trends-absent">{NOTHING_KNOWN}</p> }.into_any()
+                    }
                     Some(problem) => view! { <Failure problem retry /> }.into_any(),
                     None => view! { <Skeleton words="Asking Prometheus …" rows=3 /> }.into_any(),
                 }

@@ -178,7 +178,7 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
         <dl class="figures">
             {figure(if inside { "in, from outside of it" } else { "in" }, known_rate(row.rate, row.health))}
             {(row.subject != Subject::Service).then(|| figure(if inside { "out of it" } else { "out" }, known_rate(row.rate_out, row.health)))}
-            {figure("errors", format::maybe(row.error_share, format::share))}
+            {figure(words::errors(row.rate, row.rate_out), format::maybe(row.error_share, format::share))}
             {figure("p95, slowest caller", format::maybe(row.p95_ms, format::millis))}
             {figure("encryption", view! { <Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /> })}
             {figure("proxies", view! { <ProxyCount proxies=row.proxies unasked=unasked /> })}

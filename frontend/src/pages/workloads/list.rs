@@ -228,6 +228,8 @@ pub fn One(row: Row, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
     let target = place(&row);
     let versions = row.versions.join(", ");
     let none = only_sends(&row).then_some("Nobody in the mesh calls it: its rate is what it sends, its health too.");
+    let sent = words::are_errors_out(row.rate, row.rate_out)
+        .then_some("Errors of what it sends: nothing that is counted comes in.");
     view! {
         <tr data-testid="inventory-row" data-place=target.clone() data-health=words::health(row.health)>
             <td>
@@ -242,7 +244,7 @@ pub fn One(row: Row, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
             </th>
             {(subject != Subject::Namespace).then(|| view! { <td>{format::middle(&row.namespace, 28)}</td> })}
             <td class="numeral" title=none>{rate_words(&row)}</td>
-            <td class="numeral" title=none>{format::maybe(row.error_share, format::share)}</td>
+            <td class="numeral" title=sent>{format::maybe(row.error_share, format::share)}</td>
             <td class="numeral" title=none>{format::maybe(row.p95_ms, format::millis)}</td>
             <td><Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /></td>
             <td><ProxyCount proxies=row.proxies unasked=unasked /></td>

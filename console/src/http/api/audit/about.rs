@@ -11,7 +11,7 @@ use weft_model::{
 use crate::{
     auth::Caller,
     config::View,
-    db::{AuditAbout, MAX_OBJECTS},
+    db::{AuditAbout, MAX_NAMESPACES, MAX_OBJECTS},
     details::applies,
     http::ApiError,
 };
@@ -25,11 +25,8 @@ pub(super) struct About {
     namespaces: BTreeSet<String>,
 }
 
-/// Things that changes are asked for at once.
-const MOST: usize = 8;
-
-/// Names no namespace.
-const NONE: &str = "";
+/// Things that changes are asked for at once: the database is asked about the namespace of each, and the mesh's root.
+const MOST: usize = MAX_NAMESPACES - 1;
 
 impl About {
     /// Reads `workloads/NAMESPACE/NAME` and its sisters; `None` when nothing is said. What is not there and what the
@@ -56,11 +53,11 @@ impl About {
     /// The same as a question to the database, whose answer may have more in it; `None` where there are too many objects for
     /// that.
     pub(super) fn in_database(&self) -> Option<AuditAbout> {
-        let mut namespaces = self.namespaces.iter().cloned();
-        let mut next = || namespaces.next().unwrap_or_else(|| NONE.to_owned());
-        let deleted_in = [next(), next()];
-        (self.objects.len() <= MAX_OBJECTS && namespaces.next().is_none())
-            .then(|| AuditAbout { objects: self.objects.iter().cloned().collect(), deleted_in })
+        let fits = self.objects.len() <= MAX_OBJECTS && self.namespaces.len() <= MAX_NAMESPACES;
+        fits.then(|| AuditAbout {
+            objects: self.objects.iter().cloned().collect(),
+            deleted_in: self.namespaces.iter().cloned().collect(),
+        })
     }
 
     /// Whether an entry is about it. Whom an object concerned that is gone is not known any more, so each counts that
@@ -125,6 +122,16 @@ mod tests {
         assert_eq!(both, Some(vec![(Subject::Workload, "shop", "bff"), (Subject::Service, "bank", "cart")]));
         assert_eq!(all_named("workloads/shop/bff,cart"), None);
         assert_eq!(all_named(&["namespaces/shop"; 9].join(",")), None, "they are too many");
+    }
+
+    #[test]
+    fn the_database_is_asked_about_all_namespaces_at_once() {
+        let namespaces = |most: usize| (0..most).map(|nth| format!("n{nth}")).collect::<BTreeSet<_>>();
+        for most in [3, MOST + 1] {
+            let about = About { namespaces: namespaces(most), ..About::default() };
+            let asked = about.in_database().map(|asked| asked.deleted_in);
+            assert_eq!(asked, Some(namespaces(most).into_iter().collect()), "{most}");
+        }
     }
 
     #[test]
