@@ -220,7 +220,7 @@ async fn nobody_is_fought_for_ever() {
     }
     let Addition::Stays(words) = correct().await else { panic!("it goes") };
     assert!(words.contains("kubectl-set") && words.contains("comes back each time"), "{words}");
-    assert!(words.contains("left alone for 10 minutes") && words.ends_with("or say it in the Mesh"), "{words}");
+    assert!(words.contains("left alone for 10 min:") && words.ends_with("or say it in the Mesh"), "{words}");
     assert_eq!(api.asked(&format!("PUT {DEPLOYMENT}")).len(), TRIES);
 }
 
