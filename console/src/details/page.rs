@@ -113,8 +113,10 @@ fn calls<'a>(
             ..Call::default()
         });
         let failed = call.error_share.unwrap_or(0.0) * call.rate + edge.error_share.unwrap_or(0.0) * edge.rate;
+        let refused = call.client_error_share * call.rate + edge.client_error_share * edge.rate;
         call.rate += edge.rate;
         call.error_share = (call.rate > 0.0).then(|| failed / call.rate);
+        call.client_error_share = if call.rate > 0.0 { refused / call.rate } else { 0.0 };
         call.p95_ms = call.p95_ms.into_iter().chain(edge.p95_ms).reduce(f64::max);
         call.health = call.health.max(edge.health);
         if call.lock != edge.lock {

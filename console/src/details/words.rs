@@ -56,7 +56,13 @@ pub fn reason(health: Health, codes: &[CodeRate], sends: bool, window_s: u64) ->
             let server = worst(&|code| code.code.starts_with('5') || code.code == "0" || is_grpc_error(code));
             let client = worst(&|code| code.code.starts_with('4') && !is_grpc_error(code));
             match (server, client) {
-                (Some((share, most)), _) => capital(format!("{of_sent}{} fails, most with {most}.", percent(share))),
+                (Some((share, most)), None) => capital(format!("{of_sent}{} fails, most with {most}.", percent(share))),
+                // Which of them is more decides nothing: each has thresholds of its own.
+                (Some((failed, fault)), Some((refused, most))) => capital(format!(
+                    "{of_sent}{} fails, most with {fault}, and {} is refused as the caller's error, most with {most}.",
+                    percent(failed),
+                    percent(refused)
+                )),
                 (None, Some((share, most))) => {
                     capital(format!("{of_sent}{} is refused as the caller's error, most with {most}.", percent(share)))
                 }
@@ -88,6 +94,11 @@ mod tests {
         assert_eq!(
             reason(Health::Degraded, &refused, false, 60),
             "15 % is refused as the caller's error, most with 404."
+        );
+        let both = [code("200", "-", 31.0), code("403", "UAEX", 68.0), code("503", "UF", 1.0)];
+        assert_eq!(
+            reason(Health::Failing, &both, false, 60),
+            "1 % fails, most with 503 UF, and 68 % is refused as the caller's error, most with 403 UAEX."
         );
         let grpc = |status: &str, rate| CodeRate { grpc: status.into(), ..code("200", "-", rate) };
         assert_eq!(

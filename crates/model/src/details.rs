@@ -106,6 +106,9 @@ pub struct Row {
     pub rate_out: f64,
     /// Share of incoming requests that fail, 0 to 1; of outgoing ones where none come in.
     pub error_share: Option<f64>,
+    /// Share of the same requests that are answered with 4xx, 0 to 1. Health counts them too.
+    #[serde(default)]
+    pub client_error_share: f64,
     /// 95th percentile in milliseconds, as the slowest of its callers sees it.
     pub p95_ms: Option<f64>,
     /// Encryption as it was observed.
@@ -214,6 +217,9 @@ pub struct Call {
     pub rate: f64,
     /// Share that fails, 0 to 1.
     pub error_share: Option<f64>,
+    /// Share that is answered with 4xx, 0 to 1. Health counts them too.
+    #[serde(default)]
+    pub client_error_share: f64,
     /// 95th percentile in milliseconds.
     pub p95_ms: Option<f64>,
     /// Health.

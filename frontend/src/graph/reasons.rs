@@ -5,7 +5,7 @@ use weft_model::{
     graph::{CodeRate, Edge, Health},
 };
 
-use crate::{order::Order, words};
+use crate::{format, order::Order, words};
 
 /// Kinds that say who may call, in the order in which a proxy asks them.
 pub const POLICIES: [&str; 3] = ["PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"];
@@ -33,7 +33,6 @@ const CALLS: usize = 3;
 /// The calls of `id` that fail, by their ids: those with the most failures, in the order of `edges`.
 pub fn failing(edges: &[Edge], id: &str) -> Vec<String> {
     let fails = |edge: &&Edge| edge.source == id && matches!(edge.health, Health::Degraded | Health::Failing);
-    let lost = |edge: &Edge| edge.rate * edge.error_share.unwrap_or(0.0);
     let mut all: Vec<&Edge> = edges.iter().filter(fails).collect();
     while all.len() > CALLS {
         let least = all.iter().enumerate().min_by(|(_, a), (_, b)| lost(a).total_cmp(&lost(b)));
@@ -41,6 +40,17 @@ pub fn failing(edges: &[Edge], id: &str) -> Vec<String> {
         all.remove(at);
     }
     all.into_iter().map(|edge| edge.id.clone()).collect()
+}
+
+/// Requests per second that failed or were refused on a call: health counts both.
+fn lost(edge: &Edge) -> f64 {
+    edge.rate * (edge.error_share.unwrap_or(0.0) + edge.client_error_share)
+}
+
+/// The share that fails and, where there is one, the share that is refused with 4xx: what gives the health beside it.
+pub fn failures(errors: Option<f64>, refused: f64) -> String {
+    let errors = format::maybe(errors, format::share);
+    if refused > 0.0 { format!("{errors} + {} refused", format::share(refused)) } else { errors }
 }
 
 /// Why requests that were answered by `codes` failed, the most frequent first, when `config` applies to what they called.
@@ -142,6 +152,16 @@ mod tests {
         edges.extend([edge("bff", "a", Health::Failing, 0.5), edge("bff", "b", Health::Failing, 0.4)]);
         assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->a", "bff->b"], "the least is left out");
         assert!(failing(&edges, "cart").is_empty());
+        let refused = Edge { client_error_share: 0.9, ..edge("bff", "payment", Health::Failing, 0.0) };
+        edges.push(refused);
+        assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->a", "bff->payment"], "what is refused is lost too");
+    }
+
+    #[test]
+    fn what_is_refused_is_told_beside_what_fails() {
+        assert_eq!(failures(Some(0.0), 0.0), format::share(0.0));
+        let told = failures(Some(0.0), 0.68);
+        assert!(told.starts_with(&format::share(0.0)) && told.ends_with(&format!("{} refused", format::share(0.68))));
     }
 
     #[test]

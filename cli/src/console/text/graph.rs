@@ -7,7 +7,7 @@ use weft_model::{
     graph::{Badge, Edge, Graph, Node, NodeKind},
 };
 
-use super::{clean, figure, gaps, health, lock, millis, moment, note, percent, section, table};
+use super::{clean, figure, gaps, health, lists::failures, lock, millis, moment, note, percent, section, table};
 
 /// Calls, then what calls and is called.
 pub fn graph(graph: &Graph) -> String {
@@ -35,7 +35,7 @@ fn edge(edge: &Edge) -> Vec<String> {
         edge.destination.clone(),
         edge.protocol.clone(),
         format!("{} {}", figure(edge.rate), edge.counted().unit),
-        percent(edge.error_share),
+        failures(edge.error_share, edge.client_error_share),
         millis(edge.p50_ms),
         millis(edge.p95_ms),
         millis(edge.p99_ms),
@@ -61,7 +61,7 @@ fn node(node: &Node) -> Vec<String> {
         kind.to_owned(),
         figure(node.rate_in),
         figure(node.rate_out),
-        percent(node.error_share),
+        failures(node.error_share, node.client_error_share),
         marks(&node.badges).join(", "),
     ]
 }

@@ -100,13 +100,20 @@ fn row(row: &Row) -> Vec<String> {
         name,
         row.kind.clone(),
         figure(row.rate),
-        percent(row.error_share),
+        failures(row.error_share, row.client_error_share),
         millis(row.p95_ms),
         encryption.join(", "),
         proxies(&row.proxies),
         row.versions.join(", "),
         findings(&row.findings),
     ]
+}
+
+/// `0 %, 68 % refused`: what fails, and what is answered with 4xx, which health counts too.
+pub(super) fn failures(errors: Option<f64>, refused: f64) -> String {
+    let shares =
+        [percent(errors), if refused > 0.0 { format!("{} refused", percent(Some(refused))) } else { String::new() }];
+    shares.into_iter().filter(|share| !share.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// `2/3, 1 stale`: those with a proxy of all, and what is wrong with them.
@@ -181,7 +188,7 @@ fn call(call: &Call) -> Vec<String> {
         call.peer.clone(),
         call.protocol.clone(),
         figure(call.rate),
-        percent(call.error_share),
+        failures(call.error_share, call.client_error_share),
         millis(call.p95_ms),
         lock(call.lock, None),
     ]
@@ -190,6 +197,15 @@ fn call(call: &Call) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_refused_is_told_beside_what_fails() {
+        assert_eq!(failures(Some(0.0), 0.0), percent(Some(0.0)));
+        assert_eq!(failures(Some(0.0), 0.68), format!("{}, {} refused", percent(Some(0.0)), percent(Some(0.68))));
+        assert_eq!(failures(None, 0.0), "");
+        let refused = Row { error_share: Some(0.0), client_error_share: 0.68, ..Row::default() };
+        assert!(row(&refused).iter().any(|cell| cell.ends_with("refused")));
+    }
 
     #[test]
     fn what_no_tool_keeps_is_kept_by_its_file() {

@@ -13,7 +13,7 @@ use crate::{
     details::words,
     graph::{
         Flow, Reporter, error_share,
-        health::{Direction, Rules},
+        health::{Direction, Rules, client_error_share},
         tamed, tamed_host,
     },
 };
@@ -52,7 +52,9 @@ impl<'a> Lists<'a> {
         };
         let sends = incoming.is_empty() && !outgoing.is_empty();
         traffic(&mut row, incoming);
-        row.reason = words::reason(row.health, &codes(if sends { outgoing } else { incoming }), sends, self.window_s());
+        let codes = codes(if sends { outgoing } else { incoming });
+        row.client_error_share = client_error_share(&codes).unwrap_or_default();
+        row.reason = words::reason(row.health, &codes, sends, self.window_s());
         row
     }
 
@@ -92,6 +94,9 @@ impl<'a> Lists<'a> {
             rate: incoming.iter().fold(0.0, |sum, edge| sum + edge.rate),
             rate_out: outgoing.iter().fold(0.0, |sum, edge| sum + edge.rate),
             error_share: error_share(&codes(&incoming)).or_else(|| error_share(&codes(&outgoing))),
+            client_error_share: client_error_share(&codes(&incoming))
+                .or_else(|| client_error_share(&codes(&outgoing)))
+                .unwrap_or_default(),
             mode: self.mode(ids),
             proxies,
             versions: members
@@ -162,6 +167,7 @@ impl<'a> Lists<'a> {
             rate: codes.iter().fold(0.0, |sum, code| sum + code.rate),
             rate_out: 0.0,
             error_share: error_share(&codes),
+            client_error_share: client_error_share(&codes).unwrap_or_default(),
             p95_ms: latency.reduce(f64::max),
             lock: lock(mtls, plaintext),
             plaintext_share: (mtls + plaintext > 0.0).then(|| plaintext / (mtls + plaintext)),
@@ -240,10 +246,15 @@ mod tests {
     use serde_json::{Value, json};
     use weft_api::Change;
     use weft_mesh::{Settings, Store};
+    use weft_model::graph::{Graph, Node};
     use weft_source::Index;
 
     use super::*;
-    use crate::{config::View, details::Moment, telemetry::prometheus::Series};
+    use crate::{
+        config::View,
+        details::{Moment, page::page},
+        telemetry::prometheus::Series,
+    };
 
     fn flow(reporter: &str, source: &str, code: &str, rate: f64) -> Flow {
         let labels = [
@@ -282,6 +293,36 @@ mod tests {
             "metadata": {"name": name, "namespace": namespace}, "spec": spec,
         });
         Change::Put(Arc::new(weft_api::parse(&text, "default").unwrap().object))
+    }
+
+    #[test]
+    fn what_is_refused_is_told_where_health_comes_from_it() {
+        let code =
+            |code: &str, rate: f64| CodeRate { code: code.into(), flags: "-".into(), rate, ..CodeRate::default() };
+        let edge = Edge {
+            id: "shop/order-v1->shop/payment-v1".into(),
+            source: "shop/order-v1".into(),
+            destination: "shop/payment-v1".into(),
+            protocol: "http".into(),
+            rate: 10.0,
+            error_share: Some(0.0),
+            client_error_share: 0.5,
+            health: Health::Failing,
+            codes: vec![code("403", 5.0), code("200", 5.0)],
+            ..Edge::default()
+        };
+        let nodes = ["shop/order-v1", "shop/payment-v1"].map(|id| Node { id: id.into(), ..Node::default() });
+        let graph = Graph { nodes: nodes.into(), edges: vec![edge], ..Graph::default() };
+        let view = View::new(1, Store::new(Settings::default()).snapshot(), Index::default(), Vec::new());
+        let moment =
+            Moment { view: Arc::new(view), observed: Arc::default(), graph: Arc::new(graph), seen: Arc::default() };
+        let lists = Lists::of(&moment);
+        let row = |name: &str| lists.row(Subject::Workload, "shop", name).unwrap();
+        let half = |share: f64| (share - 0.5).abs() < 1e-9;
+        assert!(half(row("payment-v1").client_error_share));
+        assert!(half(row("order-v1").client_error_share), "what only sends is judged by what it sends");
+        let called = page(&moment, &lists, row("payment-v1"), &|_| true);
+        assert!(half(called.callers[0].client_error_share));
     }
 
     #[test]

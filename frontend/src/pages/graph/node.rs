@@ -191,6 +191,12 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
         let of = |node: &Node| words::errors(node.rate_in + node.connections_in, node.rate_out);
         node.with(|node| node.as_ref().map_or("errors", of))
     });
+    // Health counts them beside errors: a node may fail by them alone.
+    let refused = Memo::new(move |_| {
+        node.with(|node| node.as_ref().map(|node| node.client_error_share).filter(|share| *share > 0.0))
+    });
+    let is_refused = Memo::new(move |_| refused.with(Option::is_some));
+    let refused_share = Signal::derive(move || format::maybe(refused.get(), format::share));
     let silent = Memo::new(move |_| {
         let quiet = |node: &Node| (node.rate_in == 0.0 && node.rate_out == 0.0).then(|| why_silent(node.kind));
         node.with(|node| node.as_ref().and_then(quiet))
@@ -201,6 +207,9 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
         <dl class="figures">
             <Figure name="in" value=figure(incoming_rate) />
             <Figure name=errors value=figure(|node| format::maybe(node.error_share, format::share)) />
+            <Show when=move || is_refused.get()>
+                <Figure name="refused (4xx)" value=refused_share />
+            </Show>
             <Figure name="slowest p95" value=p95 />
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>

@@ -9,7 +9,7 @@ use weft_model::graph::{CodeRate, Edge, Lock};
 use crate::{
     components::shape::{Glyph, HealthShape},
     format,
-    graph::scene::call_rate,
+    graph::{reasons::failures, scene::call_rate},
     icons::Icon,
     order::Order,
     state::app,
@@ -75,7 +75,7 @@ fn Peer(id: String, edges: Memo<Vec<Edge>>, incoming: bool, namespace: Memo<Stri
                 </button>
             </th>
             <td class="numeral">{read(call_rate)}</td>
-            <td class="numeral">{read(|edge| format::maybe(edge.error_share, format::share))}</td>
+            <td class="numeral">{read(|edge| failures(edge.error_share, edge.client_error_share))}</td>
             <td class="numeral">{read(|edge| format::maybe(edge.p95_ms, format::millis))}</td>
             <td>
                 {move || {
