@@ -1,5 +1,6 @@
 //! The present configuration as everything else here sees it: one immutable view for each state of the files.
 
+pub mod changed;
 pub mod edit;
 pub mod findings;
 pub mod help;
@@ -20,6 +21,7 @@ use weft_model::{
 };
 use weft_source::{Index, cluster_store::revision};
 
+use self::changed::Changed;
 use crate::{
     canary::{Split, splits},
     estate::Estate,
@@ -52,11 +54,22 @@ pub struct View {
 
 impl View {
     /// Puts a snapshot, its places and all findings together.
-    pub fn new(version: u64, snapshot: Arc<Snapshot>, index: Index, mut findings: Vec<Diagnostic>) -> Self {
+    pub fn new(version: u64, snapshot: Arc<Snapshot>, index: Index, findings: Vec<Diagnostic>) -> Self {
+        Self::watched(version, snapshot, index, findings, &Changed::default())
+    }
+
+    /// The same, with the times of what changed before.
+    pub fn watched(
+        version: u64,
+        snapshot: Arc<Snapshot>,
+        index: Index,
+        mut findings: Vec<Diagnostic>,
+        changed: &Changed,
+    ) -> Self {
         let position = |d: &Diagnostic| (d.file.clone(), d.line, d.column, d.code.clone());
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| position(a).cmp(&position(b))));
         let estate = Estate::read(&snapshot, &findings);
-        let list = list(&snapshot, &index, &findings);
+        let list = list(&snapshot, &index, &findings, changed);
         let list_json = live::encode(&list);
         Self {
             version,
@@ -110,7 +123,7 @@ const UNLISTED: [&str; 3] = ["Pod", "EndpointSlice", "Node"];
 
 /// Rows ordered by kind, namespace and name. A finding about an object that is not in force (its file is broken and it
 /// was never good) has no row, so it is shown with the files'.
-fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic]) -> ConfigList {
+fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic], changed: &Changed) -> ConfigList {
     let mut by_object: HashMap<ObjectKey, Vec<Diagnostic>> = HashMap::new();
     let mut file_findings = Vec::new();
     for finding in findings {
@@ -126,6 +139,7 @@ fn list(snapshot: &Snapshot, index: &Index, findings: &[Diagnostic]) -> ConfigLi
             file: document.map(|document| document.file.to_owned()),
             line: document.map(|document| document.line),
             changed_at_ms: document.and_then(|document| document.changed_at_ms),
+            changed_ms: changed.at(key),
             findings: by_object.remove(key).unwrap_or_default(),
             owner: owner::of(&object.meta).map(str::to_owned),
             created: object.meta.creation_timestamp.clone(),

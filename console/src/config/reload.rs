@@ -15,11 +15,13 @@ use weft_runtime::{Shutdown, StartupError};
 use weft_source::{DirectoryOptions, DirectorySource, Index, KubernetesOptions, KubernetesSource};
 
 use super::{
-    View, findings,
+    View,
+    changed::Changed,
+    findings,
     thresholds::Thresholds,
     told::{self, Told},
 };
-use crate::metrics::Metrics;
+use crate::{clock::now_ms, metrics::Metrics};
 
 /// The least time between two views of a cluster, where something changes all the time; each view is linted as a whole.
 const CLUSTER_PACE: Duration = Duration::from_millis(500);
@@ -136,10 +138,11 @@ async fn begin(
     let present = thresholds.borrow_and_update().clone();
     let known = (first.index, first.problems);
     let began = Instant::now();
-    let view = view(1, store.snapshot(), &known, &present).await;
+    let changed = Changed::default();
+    let view = view(1, store.snapshot(), &known, &present, &changed).await;
     let linting = began.elapsed();
     let (publish, views) = watch::channel(Arc::new(view));
-    let follower = Follower { source, store, known, thresholds, told, publish, metrics, linting };
+    let follower = Follower { source, store, known, changed, thresholds, told, publish, metrics, linting };
     let task = tokio::spawn(async move {
         tokio::select! {
             () = follower.follow() => {}
@@ -154,6 +157,7 @@ struct Follower {
     store: Store,
     /// Where the objects of the last state stand, and what was wrong with them.
     known: (Index, Vec<Diagnostic>),
+    changed: Changed,
     thresholds: watch::Receiver<Thresholds>,
     /// What the operator found.
     told: watch::Receiver<Told>,
@@ -181,7 +185,7 @@ impl Follower {
             }
             let linted = Instant::now();
             let known = self.known();
-            let view = view(self.version(), self.store.snapshot(), &known, &thresholds).await;
+            let view = view(self.version(), self.store.snapshot(), &known, &thresholds, &self.changed).await;
             self.linting = linted.elapsed();
             self.metrics.reloaded();
             self.publish.send_replace(Arc::new(view));
@@ -220,7 +224,7 @@ impl Follower {
             finding.object.as_ref().is_none_or(|object| snapshot.object(&ObjectKey::from(object)).is_some())
         };
         let found: Vec<Diagnostic> = last.iter().flat_map(|found| found.iter()).filter(is_there).cloned().collect();
-        assemble(self.version(), snapshot.clone(), &self.known(), thresholds, &found)
+        assemble(self.version(), snapshot.clone(), &self.known(), thresholds, &found, &self.changed)
     }
 
     /// Where objects stand, and what is known to be wrong with them without lint.
@@ -232,6 +236,7 @@ impl Follower {
     }
 
     fn take(&mut self, news: News) {
+        self.changed.note(&news.changes, &self.store.snapshot(), now_ms());
         self.store.apply(news.changes);
         self.known = (news.index, news.problems);
     }
@@ -250,6 +255,7 @@ async fn view(
     snapshot: Arc<Snapshot>,
     known: &(Index, Vec<Diagnostic>),
     thresholds: &Thresholds,
+    changed: &Changed,
 ) -> View {
     let lint = {
         let (snapshot, index) = (snapshot.clone(), known.0.clone());
@@ -262,7 +268,7 @@ async fn view(
             None
         }
     };
-    let mut view = assemble(version, snapshot, known, thresholds, linted.as_deref().unwrap_or_default());
+    let mut view = assemble(version, snapshot, known, thresholds, linted.as_deref().unwrap_or_default(), changed);
     view.linted = linted;
     view
 }
@@ -274,6 +280,7 @@ fn assemble(
     (index, problems): &(Index, Vec<Diagnostic>),
     thresholds: &Thresholds,
     found: &[Diagnostic],
+    changed: &Changed,
 ) -> View {
     let mut problems = problems.clone();
     problems.extend(thresholds.finding.clone());
@@ -283,7 +290,7 @@ fn assemble(
             problems.push(finding.clone());
         }
     }
-    let mut view = View::new(version, snapshot, index.clone(), problems);
+    let mut view = View::watched(version, snapshot, index.clone(), problems, changed);
     view.estate.tolerances.mesh = thresholds.config.clone();
     view.estate.tolerances.findings.extend(thresholds.finding.clone());
     view
@@ -315,6 +322,7 @@ mod tests {
             source: Source::Told(source),
             store,
             known: (Index::default(), Vec::new()),
+            changed: Changed::default(),
             thresholds: watch::channel(Thresholds::default()).1,
             told: watch::channel(Told::default()).1,
             publish: watch::channel(Arc::new(first)).0,

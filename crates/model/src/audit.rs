@@ -154,6 +154,17 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
+/// An object that changed while the console watched, without an entry of the audit that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Outside {
+    /// The object.
+    pub object: ObjectRef,
+    /// When, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
 /// Answer of `GET /api/v1/audit`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -163,6 +174,10 @@ pub struct AuditList {
     pub entries: Vec<AuditEntry>,
     /// Where the next page begins (`cursor`), if there is one.
     pub next: Option<String>,
+    /// Objects that changed in that time outside of this console, newest first: with `about` and no other filter than the
+    /// time, on the first page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outside: Vec<Outside>,
 }
 
 /// One change of a route's weights.

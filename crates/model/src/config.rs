@@ -90,6 +90,10 @@ pub struct ConfigRow {
     pub line: Option<u32>,
     /// When that file changed last, milliseconds since the Unix epoch.
     pub changed_at_ms: Option<u64>,
+    /// When what it says changed last while this console watched, milliseconds since the Unix epoch, whoever changed it;
+    /// absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_ms: Option<u64>,
     /// Findings about it, worst first.
     pub findings: Vec<Diagnostic>,
     /// The tool that keeps it, such as `Argo CD`; absent when nothing tells.

@@ -1,7 +1,7 @@
-//! What was changed about what a panel is about, by whom.
+//! What was changed about what a panel is about: by whom, as the audit has it, and outside of the console.
 
 use leptos::prelude::*;
-use weft_model::audit::AuditEntry;
+use weft_model::audit::{Action, AuditEntry, AuditList, Outside};
 
 use super::{applies::Way, trends::SHORTEST_S};
 use crate::{
@@ -9,6 +9,8 @@ use crate::{
     components::{placeholder::Old, shape::Glyph},
     format,
     location::{Room, View},
+    objects::key,
+    order::Order,
     poll::{every, poll},
     queries::AuditQuery,
     state::app,
@@ -51,9 +53,8 @@ fn Changed(about: String) -> impl IntoView {
         api::audit(&AuditQuery { about, from_ms: Some(from_ms), to_ms, limit, ..AuditQuery::default() }).await
     });
     // Only what is shown, so that links stay while nothing changes.
-    let listed = Memo::new(move |_| {
-        load.with(|load| load.value.as_ref().map(|list| (list.entries.clone(), list.next.is_some())))
-    });
+    let listed =
+        Memo::new(move |_| load.with(|load| load.value.as_ref().map(|list| (together(list), list.next.is_some()))));
     let span = move || {
         let (_, window_s, at_ms) = key.get();
         let span = format::span(window_s as f64 * 1000.0);
@@ -64,6 +65,23 @@ fn Changed(about: String) -> impl IntoView {
         }
     };
     let all = move || app.view.with(|view| in_audit(view, place.get_value(), String::new()).fragment());
+    let outside = move |Outside { object, at_ms }: Outside| {
+        let (select, at) = (key(&object), at_ms as f64);
+        let title = format!("{object} changed in its file or on its cluster; no entry of the console's audit says by whom");
+        let href =
+            move || app.view.with(|view| View { select: select.clone(), ..view.enter(Room::Configuration) }.fragment());
+        view! {
+            <li data-testid="node-change" data-action="outside">
+                <Glyph icon=words::action_icon(Action::Update) />
+                <a class="link" href=href title=title>
+                    {object.kind.clone()} " " {format::middle(&object.name, 32)}
+                </a>
+                <span class="quiet cut grow">"changed outside of this console"</span>
+                <span class="quiet numeral" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</span>
+            </li>
+        }
+        .into_any()
+    };
     let line = move |entry: AuditEntry| {
         let select = entry.id.to_string();
         let href = move || app.view.with(|view| in_audit(view, place.get_value(), select.clone()).fragment());
@@ -82,15 +100,20 @@ fn Changed(about: String) -> impl IntoView {
                 <span class="quiet numeral" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</span>
             </li>
         }
+        .into_any()
+    };
+    let line = move |change: Change| match change {
+        Change::Entry(entry) => line(entry),
+        Change::Outside(one) => outside(one),
     };
     let body = move || {
         match listed.get() {
             // A page ends where enough was looked through, whether anything fitted or not.
-            Some((entries, more)) if entries.is_empty() => {
+            Some((changes, more)) if changes.is_empty() => {
                 view! { <p class="quiet">{words::unchanged(more)}</p> }.into_any()
             }
-            Some((entries, _)) => {
-                view! { <ul class="lines">{entries.into_iter().take(SHOWN).map(line).collect_view()}</ul> }.into_any()
+            Some((changes, _)) => {
+                view! { <ul class="lines">{changes.into_iter().take(SHOWN).map(line).collect_view()}</ul> }.into_any()
             }
             None => match load.with(|load| load.error.clone()) {
                 None => view! { <p class="quiet">"Reading the audit …"</p> }.into_any(),
@@ -114,7 +137,57 @@ fn Changed(about: String) -> impl IntoView {
     }
 }
 
+/// A change of which the audit tells, or the console alone.
+#[derive(Clone, Debug, PartialEq)]
+enum Change {
+    Entry(AuditEntry),
+    Outside(Outside),
+}
+
+impl Change {
+    fn at_ms(&self) -> u64 {
+        match self {
+            Self::Entry(entry) => entry.at_ms,
+            Self::Outside(one) => one.at_ms,
+        }
+    }
+}
+
+/// Both kinds, newest first.
+fn together(list: &AuditList) -> Vec<Change> {
+    let entries = list.entries.iter().cloned().map(Change::Entry);
+    let mut all: Vec<Change> = entries.chain(list.outside.iter().cloned().map(Change::Outside)).collect();
+    all.order(|a, b| b.at_ms().cmp(&a.at_ms()));
+    all
+}
+
 /// The audit about what is selected; with `select` one entry is open.
 fn in_audit(view: &View, about: String, select: String) -> View {
     View { about, select, ..view.enter(Room::Audit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_model::{ObjectRef, audit::How};
+
+    use super::*;
+
+    #[test]
+    fn what_changed_outside_stands_where_its_time_is() {
+        let entry = |at_ms| AuditEntry {
+            id: at_ms,
+            at_ms,
+            who: "ada".into(),
+            how: How::Local,
+            address: None,
+            action: Action::Update,
+            object: None,
+            diff: String::new(),
+            detail: String::new(),
+        };
+        let outside = vec![Outside { object: ObjectRef::default(), at_ms: 20 }];
+        let list = AuditList { entries: vec![entry(30), entry(10)], outside, ..AuditList::default() };
+        let times: Vec<u64> = together(&list).iter().map(Change::at_ms).collect();
+        assert_eq!(times, [30, 20, 10]);
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use weft_model::{
     ObjectRef,
-    audit::{Action, AuditEntry},
+    audit::{Action, AuditEntry, Outside},
+    config::ConfigRow,
     details::Subject,
 };
 
@@ -27,6 +28,11 @@ pub(super) struct About {
 
 /// Things that changes are asked for at once: the database is asked about the namespace of each, and the mesh's root.
 const MOST: usize = MAX_NAMESPACES - 1;
+
+/// An entry of the audit and the change that it is about are seen so many milliseconds apart at most.
+const TOGETHER_MS: u64 = 15_000;
+/// Objects that are told to have changed outside of the console.
+const MOST_OUTSIDE: usize = 20;
 
 impl About {
     /// Reads `workloads/NAMESPACE/NAME` and its sisters; `None` when nothing is said. What is not there and what the
@@ -60,6 +66,24 @@ impl About {
         })
     }
 
+    /// Those of `rows` that are about it and changed from `from_ms` on, newest first. What would have its entry before that
+    /// time is left out.
+    pub(super) fn changed(
+        &self,
+        rows: &[ConfigRow],
+        sees: &dyn Fn(&str) -> bool,
+        from_ms: u64,
+        to_ms: u64,
+    ) -> Vec<Outside> {
+        let time = from_ms.saturating_add(TOGETHER_MS)..=to_ms;
+        let about = |row: &&ConfigRow| self.objects.contains(&key(&row.object)) && sees(&row.object.namespace);
+        let changed = rows.iter().filter(|row| row.changed_ms.is_some_and(|at| time.contains(&at))).filter(about);
+        let mut all: Vec<Outside> =
+            changed.filter_map(|row| Some(Outside { object: row.object.clone(), at_ms: row.changed_ms? })).collect();
+        all.sort_by(|a, b| b.at_ms.cmp(&a.at_ms));
+        all
+    }
+
     /// Whether an entry is about it. Whom an object concerned that is gone is not known any more, so each counts that
     /// could have: of a kind that decides, in its namespace or for the whole mesh.
     pub(super) fn covers(&self, entry: &AuditEntry) -> bool {
@@ -68,6 +92,26 @@ impl About {
             self.objects.contains(&key(object)) || (self.namespaces.contains(&object.namespace) && gone())
         })
     }
+}
+
+/// Takes out what `entries`, newest first, say was changed through the console, and, where they are not `all`, what may
+/// have its entry among the older ones.
+pub(super) fn outside(mut changed: Vec<Outside>, entries: &[AuditEntry], all: bool) -> Vec<Outside> {
+    let oldest_ms = entries.last().map_or(0, |entry| entry.at_ms);
+    let said = |one: &Outside| {
+        let same = |object: &ObjectRef| key(object) == key(&one.object);
+        entries.iter().any(|entry| {
+            entry.at_ms.abs_diff(one.at_ms) <= TOGETHER_MS && entry.object.as_ref().is_some_and(same) && changes(entry)
+        })
+    };
+    changed.retain(|one| !said(one) && (all || one.at_ms > oldest_ms.saturating_add(TOGETHER_MS)));
+    changed.truncate(MOST_OUTSIDE);
+    changed
+}
+
+/// Whether an entry says that something was done, rather than refused.
+fn changes(entry: &AuditEntry) -> bool {
+    !matches!(entry.action, Action::Denied | Action::SignInRefused)
 }
 
 fn key(object: &ObjectRef) -> [String; 3] {
@@ -108,6 +152,27 @@ mod tests {
             diff: String::new(),
             detail: String::new(),
         }
+    }
+
+    #[test]
+    fn what_nobody_changed_through_the_console_is_told() {
+        let payment = object("PeerAuthentication", "shop", "payment");
+        let row = |object: ObjectRef, changed_ms| ConfigRow { object, changed_ms, ..ConfigRow::default() };
+        let about = About { objects: [key(&payment)].into(), ..About::default() };
+        let rows =
+            [row(payment.clone(), Some(100_000)), row(object("PeerAuthentication", "shop", "other"), Some(100_000))];
+        let changed = |from_ms, to_ms| about.changed(&rows, &|_| true, from_ms, to_ms);
+        let told = vec![Outside { object: payment.clone(), at_ms: 100_000 }];
+        assert_eq!(changed(50_000, 200_000), told);
+        assert!(changed(100_001, 200_000).is_empty() && changed(0, 99_999).is_empty(), "not in that time");
+        assert!(about.changed(&rows, &|_| false, 0, 200_000).is_empty(), "not for whoever sees nothing there");
+        assert!(about.changed(&[row(payment.clone(), None)], &|_| true, 0, 200_000).is_empty(), "not known when");
+        let entry = |action, at_ms| AuditEntry { at_ms, ..entry(action, Some(payment.clone())) };
+        assert_eq!(outside(told.clone(), &[], true), told);
+        assert!(outside(told.clone(), &[entry(Action::Update, 98_000)], true).is_empty(), "the console did it");
+        assert_eq!(outside(told.clone(), &[entry(Action::Update, 60_000)], true), told, "that was another time");
+        assert_eq!(outside(told.clone(), &[entry(Action::Denied, 99_000)], true), told, "that was refused");
+        assert!(outside(told, &[entry(Action::Update, 150_000)], false).is_empty(), "older entries may say so");
     }
 
     #[test]
