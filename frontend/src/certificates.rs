@@ -16,10 +16,14 @@ pub fn words(not_before_ms: u64, not_after_ms: u64, now_ms: u64) -> String {
 }
 
 /// What is said in place of certificates that gateways show where none of `all` is of the chosen namespaces; nothing where
-/// a note says already why none is known.
-pub fn none_shown(all: usize, noted: bool) -> Option<String> {
+/// a note says already why none is known. Who does not see `everything` cannot tell none from hidden ones.
+pub fn none_shown(all: usize, noted: bool, everything: bool) -> Option<String> {
     match all {
         0 if noted => None,
+        0 if !everything => Some(
+            "No gateway that you may see shows a certificate of a Secret; those of other namespaces are hidden."
+                .to_owned(),
+        ),
         0 => Some("No gateway shows a certificate of a Secret.".to_owned()),
         all => Some(out_of_scope(all)),
     }
@@ -41,10 +45,11 @@ mod tests {
 
     #[test]
     fn not_known_is_not_none_and_neither_is_hidden() {
-        assert_eq!(none_shown(0, true), None, "the note says why");
-        assert!(none_shown(0, false).is_some_and(|text| text.contains("No gateway")));
+        assert_eq!(none_shown(0, true, true), None, "the note says why");
+        assert!(none_shown(0, false, true).is_some_and(|text| text.contains("No gateway shows")));
+        assert!(none_shown(0, false, false).is_some_and(|text| text.contains("hidden")));
         for noted in [true, false] {
-            assert!(none_shown(7, noted).is_some_and(|text| text.contains("none of 7")));
+            assert!(none_shown(7, noted, true).is_some_and(|text| text.contains("none of 7")));
         }
     }
 }

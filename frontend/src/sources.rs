@@ -2,9 +2,13 @@
 //! is not known is not nothing.
 
 use weft_model::{
+    canary::{Canary, Verdict},
     config::{Dependency, Problem},
     graph::Sources,
+    session::Person,
 };
+
+use crate::format;
 
 /// Whether the console was told where it is; what was not asked has not failed to answer.
 pub fn is_configured(dependency: &Dependency) -> bool {
@@ -44,6 +48,15 @@ pub fn lacks_rights(problem: &Problem) -> bool {
     matches!(problem.kind.as_str(), "no-rights" | "forbidden")
 }
 
+/// Whether somebody has no role but the one that reads. What a role file gives it beside that is not told here.
+pub fn only_reads(person: &Person) -> bool {
+    !person.admin && !person.roles.is_empty() && person.roles.iter().all(|role| role == "role:viewer")
+}
+
+/// What is said beside what such a person is likely to be refused.
+pub const ONLY_READS: &str = "Your only role is role:viewer, which reads: unless the role file gives it more, this will be \
+                              refused. Ask an administrator for role:operator, or for a line there.";
+
 /// Whether the console answered that there is no such thing: what was asked about is gone, or was never there.
 pub fn is_absent(problem: &Problem) -> bool {
     problem.status == 404
@@ -63,9 +76,56 @@ pub fn in_step((all, good): (usize, usize), asked: bool) -> String {
     if good == 0 && !asked { format!("not known, of {all}") } else { format!("{good} of {all}") }
 }
 
+/// A count; of nobody who `answered` none is no number.
+pub fn known(value: u64, answered: bool) -> String {
+    if value == 0 && !answered { format::maybe(None, format::digits) } else { format::count(value) }
+}
+
+/// Whether anybody could count what a weighted route carries: none is not none where the question had no answer.
+pub fn is_counted(canary: &Canary) -> bool {
+    let some = canary.shares.iter().any(|share| share.observed_percent.is_some());
+    some || canary.verdict != Verdict::Unknown
+}
+
+/// What stands in place of the observed shares where there are none.
+pub fn without_shares(canary: &Canary) -> String {
+    let what = canary.counted().many;
+    if is_counted(canary) { format!("No {what} counted yet") } else { format!("Not known: no {what} could be counted") }
+}
+
 #[cfg(test)]
 mod tests {
+    use weft_model::ObjectRef;
+
     use super::*;
+
+    fn canary(verdict: Verdict) -> Canary {
+        Canary {
+            object: ObjectRef::default(),
+            route_index: 0,
+            route: String::new(),
+            connections: false,
+            shares: Vec::new(),
+            testers: Vec::new(),
+            verdict,
+            sentence: String::new(),
+            since_ms: None,
+            since_text: String::new(),
+            revision: String::new(),
+            query: String::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn zero_is_told_only_by_who_counted() {
+        assert_eq!([known(0, true), known(0, false), known(1_200, false)], ["0", "–", "1,200"]);
+        assert!(is_counted(&canary(Verdict::Settling)) && !is_counted(&canary(Verdict::Unknown)));
+        assert_eq!(without_shares(&canary(Verdict::TooLittleTraffic)), "No requests counted yet");
+        assert!(without_shares(&canary(Verdict::Unknown)).starts_with("Not known"));
+        let tcp = Canary { connections: true, ..canary(Verdict::Unknown) };
+        assert!(!without_shares(&tcp).contains("request"));
+    }
 
     #[test]
     fn what_is_not_configured_does_not_fail_to_answer() {
@@ -113,6 +173,20 @@ mod tests {
         for (kind, status) in [("cross-site", 403), ("bad-token", 401), ("not-found", 404), ("storage", 503)] {
             assert!(!lacks_rights(&problem(kind, status)), "{kind}");
             assert_eq!(is_absent(&problem(kind, status)), kind == "not-found", "{kind}");
+        }
+    }
+
+    #[test]
+    fn who_only_reads_is_told_before_they_try() {
+        let person = |roles: &[&str], admin| Person {
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            admin,
+            ..Person::default()
+        };
+        assert!(only_reads(&person(&["role:viewer"], false)));
+        for other in [person(&["role:viewer", "role:shop"], false), person(&["role:viewer"], true), person(&[], false)]
+        {
+            assert!(!only_reads(&other), "{other:?}: a file or a cluster says");
         }
     }
 

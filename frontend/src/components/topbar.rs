@@ -173,7 +173,9 @@ fn Encryption() -> impl IntoView {
             title=title
             data-testid="mtls"
         >
-            <Glyph icon=icon />
+            <Show when=move || share.with(Option::is_some) fallback=|| view! { <HealthShape health=Health::Unknown silent=true /> }>
+                <Glyph icon=icon />
+            </Show>
             {words}
         </a>
     }

@@ -106,7 +106,7 @@ fn FileFindings(findings: Vec<Diagnostic>) -> impl IntoView {
     view! {
         <section class="file-findings" data-testid="file-findings" role="status">
             <h2>"Files that cannot be read"</h2>
-            <p>"The last good version of each stays in force until it is mended."</p>
+            <p>"Until one is mended, what it said last when it could be read stays in force; of a file that was never read, nothing is."</p>
             <ul class="finding-lines">
                 {findings
                     .into_iter()

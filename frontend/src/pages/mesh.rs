@@ -16,7 +16,7 @@ use crate::{
     location::{Room, View},
     pages::workloads::parts::Sync,
     poll::{poll, regularly},
-    sources::{in_step, is_configured},
+    sources::{in_step, is_configured, known},
     state::app,
     words,
 };
@@ -96,6 +96,7 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
     });
     let total =
         (state.costs.iter().map(|cost| cost.memory).sum::<f64>(), state.costs.iter().map(|cost| cost.cpu).sum::<f64>());
+    let everything = app().person.with(|person| person.as_ref().is_none_or(|person| person.sees_all));
     view! {
         <ul class="verdicts" aria-live="polite">{verdicts.collect_view()}</ul>
         <dl class="figures">
@@ -133,7 +134,7 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
         </div>
         <section>
             <h2>"Serving certificates"</h2>
-            {certificates::serving(&state.serving, state.serving_note.as_deref(), scope, state.at_ms)}
+            {certificates::serving(&state.serving, state.serving_note.as_deref(), scope, everything, state.at_ms)}
         </section>
         {proxies(state, scope)}
     }
@@ -141,7 +142,8 @@ fn page(state: &MeshState, scope: &[String]) -> impl IntoView + use<> {
 
 fn planes(state: &MeshState) -> impl IntoView + use<> {
     let rows = state.control_planes.iter().map(|plane| {
-        let health = if plane.problem.is_none() { Health::Healthy } else { Health::Failing };
+        let answers = plane.problem.is_none();
+        let health = if answers { Health::Healthy } else { Health::Failing };
         view! {
             <tr data-testid="control-plane">
                 <th scope="row">
@@ -150,11 +152,11 @@ fn planes(state: &MeshState) -> impl IntoView + use<> {
                 </th>
                 <td>{if plane.revision.is_empty() { "–".to_owned() } else { plane.revision.clone() }}</td>
                 <td>{if plane.version.is_empty() { "–".to_owned() } else { plane.version.clone() }}</td>
-                <td class="numeral">{plane.proxies}</td>
-                <td class="numeral">{words::confirmations(plane.pushes, plane.problem.is_none())}</td>
+                <td class="numeral" data-part="proxies">{known(plane.proxies as u64, answers)}</td>
+                <td class="numeral">{words::confirmations(plane.pushes, answers)}</td>
                 <td class="numeral">{format::maybe(plane.push_p50_ms, format::millis)}</td>
                 <td class="numeral">{format::maybe(plane.push_p99_ms, format::millis)}</td>
-                <td class="numeral">{format::count(plane.nacks)}</td>
+                <td class="numeral" data-part="refusals">{known(plane.nacks, answers)}</td>
             </tr>
         }
     });

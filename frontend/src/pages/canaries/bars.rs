@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use weft_model::canary::{Canary, Share};
 
-use crate::format;
+use crate::{format, sources::without_shares};
 
 /// The name that a destination goes by: its subset, else its host.
 pub fn name(share: &Share) -> &str {
@@ -62,7 +62,7 @@ pub fn Bars(canary: Canary) -> impl IntoView {
             } else {
                 view! {
                     <div class="bar none" data-testid="canary-observed" data-percent="">
-                        {format!("No {} counted yet", canary.counted().many)}
+                        {without_shares(&canary)}
                     </div>
                 }
                     .into_any()

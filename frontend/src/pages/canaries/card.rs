@@ -26,6 +26,7 @@ use crate::{
     icons::Icon,
     location::Room,
     pages::configuration,
+    sources::{is_counted, known},
     state::app,
     words,
 };
@@ -126,6 +127,7 @@ fn read(canary: &Canary) -> String {
 fn Versions(canary: Canary) -> impl IntoView {
     let counted = canary.counted();
     let since = canary.since_ms.map(|since| since as f64);
+    let answered = is_counted(&canary);
     let row = |(index, share): (usize, Share)| {
         let interval = share.interval.map(|(low, high)| format!("{low:.1}–{high:.1}"));
         view! {
@@ -137,7 +139,7 @@ fn Versions(canary: Canary) -> impl IntoView {
                 <td class="numeral">{format::percent(share.configured_percent)}</td>
                 <td class="numeral">{format::maybe(share.observed_percent, format::percent)}</td>
                 <td class="numeral quiet">{interval}</td>
-                <td class="numeral">{format::count(share.requests)}</td>
+                <td class="numeral">{known(share.requests, answered)}</td>
             </tr>
         }
     };
@@ -159,29 +161,32 @@ fn Versions(canary: Canary) -> impl IntoView {
                 <tbody>{canary.shares.into_iter().enumerate().map(row).collect_view()}</tbody>
             </table>
         </div>
-        {(!testers.is_empty()).then(|| view! { <Testers testers counted /> })}
+        {(!testers.is_empty()).then(|| view! { <Testers testers counted answered /> })}
     }
 }
 
 /// Routes that come first and do not count.
 #[component]
-fn Testers(testers: Vec<TesterRoute>, counted: Counted) -> impl IntoView {
+fn Testers(testers: Vec<TesterRoute>, counted: Counted, answered: bool) -> impl IntoView {
     view! {
         <ul class="testers">
             {testers
                 .into_iter()
                 .map(|tester| {
+                    let (before, matches, after) = words::earlier(&tester);
+                    let count = match tester.requests {
+                        0 if !answered => format!("how many {} is not known", counted.many),
+                        requests => format!("{}, counted apart", format::plural(requests as usize, counted.one, counted.many)),
+                    };
                     view! {
                         <li data-testid="canary-testers" data-requests=tester.requests.to_string()>
                             <Glyph icon=Icon::ArrowRight />
                             <span>
-                                "Testers ("
-                                <code>{tester.matches}</code>
-                                ") always go to "
+                                {before}
+                                <code>{matches}</code>
+                                {after}
                                 {tester.destination}
-                                ": "
-                                {format::plural(tester.requests as usize, counted.one, counted.many)}
-                                ", counted apart."
+                                {format!(": {count}.")}
                             </span>
                         </li>
                     }

@@ -19,6 +19,7 @@ use crate::{
     },
     format,
     poll::{poll, regularly},
+    sources::{is_whole, known},
 };
 
 /// Times that can be looked at, in seconds.
@@ -48,6 +49,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
         own.into_iter().chain(queries).collect::<Vec<_>>()
     });
     let arms = Memo::new(move |_| load.with(|load| load.part(|course| course.arms.clone())));
+    let answered = Memo::new(move |_| sources.with(is_whole));
     view! {
         <section class="course" aria-label="Over time" data-testid="canary-course">
             <div class="section-head">
@@ -78,7 +80,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
                 <Partial sources=sources />
                 <Old load retry />
                 <Figures charts=charts times=times sources=sources />
-                {move || arms.with(|arms| compared(arms, counted.get()))}
+                {move || arms.with(|arms| compared(arms, counted.get(), answered.get()))}
                 <Commands commands=commands words="Show commands and PromQL" />
             </Show>
         </section>
@@ -118,11 +120,12 @@ fn charts(course: &Course, counted: Counted) -> Vec<Chart> {
     charts
 }
 
-/// Rate, errors and duration of each version over the same time.
-fn compared(arms: &[ArmCourse], counted: Counted) -> impl IntoView + use<> {
+/// Rate, errors and duration of each version over the same time; `answered` is whether all that was asked was.
+fn compared(arms: &[ArmCourse], counted: Counted, answered: bool) -> impl IntoView + use<> {
     let base = arms.first().cloned().unwrap_or_default();
     let row = |(index, arm): (usize, &ArmCourse)| {
         let whole = &arm.whole;
+        let rate = (answered || whole.rate > 0.0).then_some(whole.rate);
         let errors = whole.more_errors.map(|(more, low, high)| {
             let percent = |share: f64| format::signed(share * 100.0);
             let sure = low > 0.0 || high < 0.0;
@@ -137,8 +140,8 @@ fn compared(arms: &[ArmCourse], counted: Counted) -> impl IntoView + use<> {
         view! {
             <tr data-version=arm.name.clone()>
                 <th scope="row"><span class=format!("swatch part-{}", index % 4 + 1)></span>{format::middle(&arm.name, 32)}</th>
-                <td class="numeral">{format::count(whole.requests)}</td>
-                <td class="numeral">{format::rate(whole.rate, counted)}</td>
+                <td class="numeral">{known(whole.requests, answered)}</td>
+                <td class="numeral">{format::maybe(rate, |rate| format::rate(rate, counted))}</td>
                 <td class="numeral">{format::maybe(whole.error_share, format::share)}" "{errors}</td>
                 {counted.timed.then(|| view! {
                     <td class="numeral">

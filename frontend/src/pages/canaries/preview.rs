@@ -16,6 +16,7 @@ use crate::{
         diff::Diff,
         shape::{HealthShape, SeverityMark},
     },
+    sources::{ONLY_READS, only_reads},
     state::app,
     words,
 };
@@ -33,6 +34,12 @@ pub fn Preview(draft: Draft) -> impl IntoView {
     let testid = move || settled().then_some("canary-preview");
     let app = app();
     let missing = Memo::new(move |_| app.missing_right("VirtualService", &draft.namespace()));
+    // Only trying tells whether the role file gives more, so the button can be pressed, but it invites nobody.
+    let doubted = Memo::new(move |_| app.person.with(|person| person.as_ref().is_some_and(only_reads)));
+    let why = move || {
+        let missing = missing.get().map(|missing| format!("{missing}."));
+        missing.or_else(|| doubted.get().then(|| ONLY_READS.to_owned()))
+    };
     view! {
         <Show when=move || shown.get()>
             <div class="preview" class:old=old data-testid=testid aria-busy=move || old().to_string()>
@@ -45,7 +52,8 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                 }}
                 <div class="preview-buttons">
                     <button
-                        class="button primary"
+                        class="button"
+                        class:primary=move || !doubted.get()
                         data-testid="canary-apply"
                         disabled=move || !draft.can_apply() || missing.with(Option::is_some)
                         on:click=move |_| draft.apply()
@@ -56,7 +64,7 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                         "Discard"
                     </button>
                     <p class="why" role="status" data-testid="canary-why">
-                        {move || missing.get().map(|missing| format!("{missing}."))}
+                        {why}
                     </p>
                 </div>
             </div>

@@ -17,6 +17,7 @@ use crate::{
     },
     drafts,
     icons::Icon,
+    sources::{ONLY_READS, is_absent, only_reads},
     state::{Load, app},
 };
 
@@ -85,7 +86,11 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
                 {move || load.with(|load| match (&load.value, &load.error) {
                     (_, Some(problem)) => {
                         let retry = Callback::new(move |()| ask());
-                        view! { <Failure problem=problem.clone() retry /> }.into_any()
+                        let mut problem = problem.clone();
+                        if is_absent(&problem) && app.config.with(|load| load.part(|list| !list.file_findings.is_empty())) {
+                            UNREAD.clone_into(&mut problem.detail);
+                        }
+                        view! { <Failure problem retry /> }.into_any()
                     }
                     (Some(_), None) if editing.with(Option::is_some) => ().into_any(),
                     (Some(object), None) => view! { <Body object=(**object).clone() editing /> }.into_any(),
@@ -103,6 +108,10 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
         </aside>
     }
 }
+
+/// What is said of an object that is not there while a file is that cannot be read.
+const UNREAD: &str =
+    "It may be in a file that cannot be read: these stand above the list. Else it was deleted or renamed.";
 
 /// Kinds that the console only shows.
 const UNEDITED: [&str; 6] = ["Secret", "ConfigMap", "Pod", "Node", "EndpointSlice", "Namespace"];
@@ -129,6 +138,9 @@ fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl Int
     let app = app();
     let (kind, namespace) = (object.row.object.kind.clone(), object.row.object.namespace.clone());
     let missing = Memo::new(move |_| app.missing_right(&kind, &namespace));
+    // Only trying tells whether the role file gives more, so nothing is locked.
+    let doubt =
+        move || app.person.with(|person| person.as_ref().filter(|person| only_reads(person)).map(|_| ONLY_READS));
     let file = object
         .row
         .file
@@ -140,7 +152,7 @@ fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl Int
             <div class="preview-buttons">
                 <button class="button" data-testid="config-edit" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=edit>"Edit"</button>
                 <button class="button" data-testid="config-delete" disabled=move || missing.with(Option::is_some) title=move || missing.get() on:click=delete>"Delete …"</button>
-                <p class="why">{move || missing.get().map(|missing| format!("{missing}."))}</p>
+                <p class="why" data-testid="config-right">{move || missing.get().map(|missing| format!("{missing}.")).or_else(|| doubt().map(str::to_owned))}</p>
             </div>
         })}
         <Sentences title="What it does" sentences=object.sentences />

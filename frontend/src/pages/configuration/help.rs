@@ -248,7 +248,7 @@ pub fn FieldHelp(helper: Helper) -> impl IntoView {
                     {doc}
                 }
                     .into_any(),
-                None => view! { <span class="quiet">"Ctrl+Space completes, Ctrl+Enter applies; the field under the mouse or the cursor is explained here."</span> }.into_any(),
+                None => view! { <span class="quiet">"Ctrl+Space completes, Ctrl+Enter presses the button below; the field under the mouse or the cursor is explained here."</span> }.into_any(),
             }}
         </p>
     }

@@ -45,11 +45,17 @@ pub fn timeline(certificates: &[Certificate], now_ms: u64) -> impl IntoView + us
 }
 
 /// One row for each certificate that a gateway of the namespaces in `scope` shows, the earliest expiry first; `note` says
-/// why not all of them are known, if so.
-pub fn serving(all: &[ServingCertificate], note: Option<&str>, scope: &[String], now_ms: u64) -> impl IntoView + use<> {
+/// why not all of them are known, if so; `everything` is whether whoever looks sees every namespace.
+pub fn serving(
+    all: &[ServingCertificate],
+    note: Option<&str>,
+    scope: &[String],
+    everything: bool,
+    now_ms: u64,
+) -> impl IntoView + use<> {
     let shown: Vec<_> = all.iter().filter(|one| scope.is_empty() || scope.contains(&one.gateway.namespace)).collect();
     let left = shown.len().saturating_sub(MOST);
-    let none = if shown.is_empty() { none_shown(all.len(), note.is_some()) } else { None };
+    let none = if shown.is_empty() { none_shown(all.len(), note.is_some(), everything) } else { None };
     let rows: Vec<_> = shown.into_iter().take(MOST).map(|one| serving_row(one, now_ms)).collect();
     let some = !rows.is_empty();
     view! {
