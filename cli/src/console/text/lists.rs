@@ -6,6 +6,7 @@ use weft_model::{
     Diagnostic, Severity,
     config::{ConfigList, ConfigObject, ConfigRow},
     details::{Call, Detail, Findings, Instance, Inventory, Proxies, Row, Subject, SyncState},
+    graph::Health,
 };
 
 use super::{clean, clean_lines, figure, gaps, health, lock, millis, note, percent, section, table};
@@ -99,7 +100,7 @@ fn row(row: &Row) -> Vec<String> {
         health(row.health).to_owned(),
         name,
         row.kind.clone(),
-        figure(row.rate),
+        rate(row),
         failures(row.error_share, row.client_error_share),
         millis(row.p95_ms),
         encryption.join(", "),
@@ -114,6 +115,17 @@ pub(super) fn failures(errors: Option<f64>, refused: f64) -> String {
     let shares =
         [percent(errors), if refused > 0.0 { format!("{} refused", percent(Some(refused))) } else { String::new() }];
     shares.into_iter().filter(|share| !share.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// What comes in, or what is sent by one that only sends, as the page has it: its errors are of that, too. Nothing where
+/// nobody could count.
+fn rate(row: &Row) -> String {
+    let only_sends = matches!(row.subject, Subject::App | Subject::Workload) && row.rate <= 0.0 && row.rate_out > 0.0;
+    match row.health {
+        _ if only_sends => format!("sends {}", figure(row.rate_out)),
+        Health::Unknown if row.rate <= 0.0 => String::new(),
+        _ => figure(row.rate),
+    }
 }
 
 /// `2/3, 1 stale`: those with a proxy of all, and what is wrong with them.
@@ -197,6 +209,17 @@ fn call(call: &Call) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_only_sends_has_the_errors_of_what_it_sends() {
+        let of = |subject: Subject, health: Health, comes_in: f64, goes_out: f64| {
+            rate(&Row { subject, health, rate: comes_in, rate_out: goes_out, ..Row::default() })
+        };
+        assert_eq!(of(Subject::Workload, Health::Degraded, 0.0, 30.0), "sends 30.0");
+        assert_eq!(of(Subject::Workload, Health::Healthy, 8.0, 30.0), "8.00");
+        assert_eq!(of(Subject::Namespace, Health::Healthy, 0.0, 30.0), "0", "a namespace may call itself");
+        assert_eq!(of(Subject::Workload, Health::Unknown, 0.0, 0.0), "", "nobody counted");
+    }
 
     #[test]
     fn what_is_refused_is_told_beside_what_fails() {
