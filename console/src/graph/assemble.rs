@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use weft_model::graph::{APP, AppBox, CodeRate, EXTERNAL, Edge, Health, Node, SERVICE, View};
+use weft_model::graph::{APP, AppBox, CodeRate, EXTERNAL, Edge, Health, Node, SERVICE, UNREACHED, View};
 
 use self::edge::Sum;
 use super::{
@@ -81,7 +81,7 @@ fn rules<'a>(node: &Node, estate: &'a Estate) -> Option<&'a Rules> {
 fn annotated<'a>(node: &Node, estate: &'a Estate) -> Option<&'a Rules> {
     let own = &estate.tolerances;
     if let Some(host) = node.id.strip_prefix(SERVICE) {
-        return own.hosts.get(host).map(|rules| &**rules);
+        return own.hosts.get(host.strip_suffix(UNREACHED).unwrap_or(host)).map(|rules| &**rules);
     }
     let members = node.workloads.iter().map(String::as_str).chain([node.id.as_str()]);
     let of_service = |id: &str| {

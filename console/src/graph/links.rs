@@ -15,7 +15,7 @@ pub(super) const UNKNOWN_ID: &str = "unknown";
 /// One end of a link.
 #[derive(Clone, Debug, Default)]
 pub(super) struct End {
-    /// Id of the workload, `external:HOST` or `unknown`.
+    /// Id of the workload, `service:HOST/none`, `external:HOST` or `unknown`.
     pub id: Arc<str>,
     /// What the labels say.
     pub peer: Arc<Peer>,
@@ -69,13 +69,13 @@ impl Link {
 /// What one side counted between two nodes.
 #[derive(Default)]
 struct Side<'a> {
-    requests: Vec<(&'a Flow, f64)>,
+    requests: Vec<&'a Flow>,
     tcp: Vec<&'a Flow>,
 }
 
 impl Side<'_> {
     fn moves(&self) -> bool {
-        self.requests.iter().any(|(_, rate)| *rate > 0.0) || self.tcp.iter().any(|flow| flow.rate > 0.0)
+        self.requests.iter().chain(&self.tcp).any(|flow| flow.rate > 0.0)
     }
 
     fn is_empty(&self) -> bool {
@@ -132,32 +132,19 @@ fn outside(host: &str) -> End {
 pub(super) fn merge(observed: &Observed, estate: &Estate) -> Vec<Link> {
     let unknown: Arc<str> = UNKNOWN_ID.into();
     let mut pairs = Pairs::default();
-    let mut without_workload = Vec::new();
+    let reached = strays::reached(observed.requests.iter().chain(&observed.tcp));
+    let destination = |flow: &Flow| {
+        if strays::arrived(flow) {
+            End { id: flow.destination.id.clone(), peer: flow.destination.clone() }
+        } else {
+            strays::nowhere(flow, &reached, estate)
+        }
+    };
     for flow in &observed.requests {
-        if flow.destination.id.is_empty() {
-            without_workload.push(flow);
-            continue;
-        }
-        let destination = End { id: flow.destination.id.clone(), peer: flow.destination.clone() };
-        pairs.between(source_of(flow, &unknown), destination).of(flow.reporter).requests.push((flow, flow.rate));
-    }
-    // What never reached a workload is shared out before TCP is looked at, by where the other requests went.
-    if !without_workload.is_empty() {
-        let reached = strays::reached(&pairs, &without_workload);
-        for flow in without_workload {
-            let source = source_of(flow, &unknown);
-            for (destination, part) in strays::share_out(flow, &reached, &source.id, estate) {
-                let sides = pairs.between(source.clone(), destination);
-                sides.of(flow.reporter).requests.push((flow, flow.rate * part));
-            }
-        }
+        pairs.between(source_of(flow, &unknown), destination(flow)).of(flow.reporter).requests.push(flow);
     }
     for flow in &observed.tcp {
-        let destination = match flow.destination.id() {
-            Some(_) => End { id: flow.destination.id.clone(), peer: flow.destination.clone() },
-            None => outside(&flow.host),
-        };
-        pairs.between(source_of(flow, &unknown), destination).of(flow.reporter).tcp.push(flow);
+        pairs.between(source_of(flow, &unknown), destination(flow)).of(flow.reporter).tcp.push(flow);
     }
     let mut links = Vec::with_capacity(pairs.sides.len());
     for sides in &pairs.sides {
@@ -191,12 +178,12 @@ fn finish(sides: &Sides<'_>, links: &mut Vec<Link>) {
             links.len() - 1
         }
     };
-    for (flow, rate) in &side.requests {
+    for flow in &side.requests {
         let at = at(links, &flow.host);
         links[at].protocols[usize::from(&*flow.protocol == "grpc")] = true;
-        count(&mut links[at].counts, flow, &flow.code, *rate);
+        count(&mut links[at].counts, flow, &flow.code);
     }
-    let requested = side.requests.iter().any(|(_, rate)| *rate > 0.0);
+    let requested = side.requests.iter().any(|flow| flow.rate > 0.0);
     for flow in &side.tcp {
         let at = at(links, &flow.host);
         let link = &mut links[at];
@@ -206,7 +193,7 @@ fn finish(sides: &Sides<'_>, links: &mut Vec<Link>) {
                 link.opened += flow.rate;
                 // The units must not be mixed: connections are judged only where there are no requests.
                 if !requested {
-                    count(&mut link.counts, flow, &Arc::default(), flow.rate);
+                    count(&mut link.counts, flow, &Arc::default());
                 }
             }
             "closed" => link.closed += flow.rate,
@@ -218,7 +205,8 @@ fn finish(sides: &Sides<'_>, links: &mut Vec<Link>) {
     lock(&mut links[first..], &sides.destination);
 }
 
-fn count(counts: &mut Vec<Count>, flow: &Flow, code: &Arc<str>, rate: f64) {
+fn count(counts: &mut Vec<Count>, flow: &Flow, code: &Arc<str>) {
+    let rate = flow.rate;
     if rate <= 0.0 {
         return;
     }
@@ -239,17 +227,15 @@ fn count(counts: &mut Vec<Count>, flow: &Flow, code: &Arc<str>, rate: f64) {
 /// The called side may name a host in another way than the caller, so what it says about encryption is of the pair and
 /// shared out among its links.
 fn lock(links: &mut [Link], told: &Side<'_>) {
-    let of = |flows: &mut dyn Iterator<Item = (&Flow, f64)>| {
-        flows.fold((0.0, 0.0), |(mtls, plaintext), (flow, rate)| match flow.mutual_tls() {
-            Some(true) => (mtls + rate, plaintext),
-            Some(false) => (mtls, plaintext + rate),
+    let of = |flows: &mut dyn Iterator<Item = &Flow>| {
+        flows.fold((0.0, 0.0), |(mtls, plaintext), flow| match flow.mutual_tls() {
+            Some(true) => (mtls + flow.rate, plaintext),
+            Some(false) => (mtls, plaintext + flow.rate),
             None => (mtls, plaintext),
         })
     };
-    let tcp = |bytes: bool| {
-        let wanted = told.tcp.iter().filter(move |flow| matches!(&*flow.what, "sent" | "received") == bytes);
-        wanted.map(|flow| (*flow, flow.rate))
-    };
+    let tcp =
+        |bytes: bool| told.tcp.iter().copied().filter(move |flow| matches!(&*flow.what, "sent" | "received") == bytes);
     let mut locks = of(&mut told.requests.iter().copied().chain(tcp(false)));
     // Bytes speak only where no request or new connection does: the units must not be mixed.
     if locks.0 + locks.1 <= 0.0 {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use weft_model::graph::{APP, Badge, EXTERNAL, Node, NodeKind, SERVICE, View};
+use weft_model::graph::{APP, Badge, EXTERNAL, Node, NodeKind, SERVICE, UNREACHED, View};
 
 use super::links::{End, Link, UNKNOWN_ID};
 use crate::estate::{Estate, Workload};
@@ -92,6 +92,7 @@ impl<'a> Places<'a> {
             node.origin = origin(host, self.estate);
         } else if let Some(host) = id.strip_prefix(SERVICE) {
             let host = host.strip_suffix(end.peer.suffix().as_str()).unwrap_or(host);
+            let host = host.strip_suffix(UNREACHED).unwrap_or(host);
             let mut parts = host.split('.');
             node.kind = NodeKind::Service;
             node.workload = parts.next().unwrap_or_default().to_owned();
@@ -119,7 +120,8 @@ impl<'a> Places<'a> {
 
     /// Adds what one more workload contributes to the node that stands for it.
     pub fn join(&self, node: &mut Node, end: &End) {
-        if *end.id != *node.id && end.id.contains('/') && !end.id.starts_with(EXTERNAL) {
+        let is_host = [EXTERNAL, SERVICE].iter().any(|prefix| end.id.starts_with(prefix));
+        if *end.id != *node.id && end.id.contains('/') && !is_host {
             node.workloads.push(end.id.to_string());
         }
         let Some(known) = self.estate.workloads.get(&*end.id) else { return };

@@ -118,15 +118,19 @@ fn a_caller_without_a_proxy_is_counted_where_it_arrives() {
 }
 
 #[test]
-fn what_reached_no_workload_shows_on_the_edges_it_concerns() {
+fn what_reached_no_workload_is_the_services_and_blames_no_version() {
     let host = "order.shop.svc.cluster.local";
-    let seen = observed(vec![
+    let mut seen = observed(vec![
         flow(&format!("source bff order-v1 {host} http 200 - unknown"), 9.0),
         flow(&format!("source bff order-v2 {host} http 200 - unknown"), 1.0),
-        flow(&format!("source bff - {host} http 503 FI unknown"), 2.0),
+        flow(&format!("destination bff order-v1 {host} http 200 - mutual_tls"), 9.0),
+        // Half of all goes to a subset that does not exist.
+        flow(&format!("source bff - {host} http 503 NC unknown"), 10.0),
         flow(&format!("source loader - {host} http 503 UH unknown"), 4.0),
         flow("source bff - api.example.com http 200 - unknown", 3.0),
     ]);
+    seen.tcp =
+        vec![Flow { what: "opened".into(), ..flow("source bff - order.shop.svc.cluster.local tcp  UH unknown", 2.0) }];
     let estate = Estate {
         hosts: BTreeMap::from([(host.to_owned(), vec!["shop/order-v1".into(), "shop/order-v2".into()])]),
         workloads: [workload("order-v1", true), workload("order-v2", true)].into(),
@@ -134,9 +138,28 @@ fn what_reached_no_workload_shows_on_the_edges_it_concerns() {
     };
     let graph = draw(&seen, &estate);
     let rate = |id: &str| graph.edges.iter().find(|e| e.id == id).map(|e| e.rate).unwrap();
-    assert!((rate("shop/bff->shop/order-v1") - 10.8).abs() < 1e-9);
-    assert!((rate("shop/bff->shop/order-v2") - 1.2).abs() < 1e-9);
-    assert_eq!((rate("shop/loader->shop/order-v1"), rate("shop/loader->shop/order-v2")), (2.0, 2.0));
+    assert_eq!((rate("shop/bff->shop/order-v1"), rate("shop/bff->shop/order-v2")), (9.0, 1.0));
+    let v1 = node(&graph, "shop/order-v1");
+    assert_eq!((v1.rate_in, v1.error_share, v1.health), (9.0, Some(0.0), Health::Healthy));
+    let none = format!("service:{host}/none");
+    let lost = edge(&graph, &format!("shop/bff->{none}"));
+    assert_eq!((lost.rate, lost.opened, lost.error_share), (10.0, 2.0, Some(1.0)));
+    assert_eq!((lost.lock, lost.codes[0].flags.as_str()), (Lock::Unknown, "NC"), "nothing was encrypted");
+    assert_eq!(rate(&format!("shop/loader->{none}")), 4.0);
+    let service = node(&graph, &none);
+    assert_eq!((service.kind, service.host.as_str(), service.namespace.as_str()), (NodeKind::Service, host, "shop"));
+    assert_eq!((service.workload.as_str(), service.rate_in, service.health), ("order", 14.0, Health::Failing));
+    assert!(service.workloads.is_empty());
+    for view in [View::App, View::VersionedApp] {
+        let graph = draw_view(&seen, &Details::default(), &estate, view, None);
+        assert_eq!(node(&graph, &none).rate_in, 14.0, "{view}");
+        assert!(graph.nodes.iter().all(|node| node.app != "order-v1" || node.error_share == Some(0.0)), "{view}");
+    }
+    // The service has all of it, whether it arrived or not.
+    let services = draw_view(&seen, &Details::default(), &estate, View::Service, None);
+    let order = node(&services, &format!("service:{host}"));
+    assert_eq!((order.rate_in, order.workloads.len()), (24.0, 2));
+    assert!(services.nodes.iter().all(|node| node.id != none));
     assert_eq!(rate("shop/bff->external:api.example.com"), 3.0);
     let external = graph.nodes.iter().find(|n| n.id == "external:api.example.com").unwrap();
     assert_eq!((external.kind, external.workload.as_str()), (NodeKind::External, "api.example.com"));

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use weft_model::graph::{APP, EXTERNAL, SERVICE};
+use weft_model::graph::{APP, EXTERNAL, SERVICE, UNREACHED};
 
 use crate::{
     estate::Estate,
@@ -26,6 +26,10 @@ enum Point {
         version: Option<String>,
     },
     Service {
+        host: String,
+    },
+    /// What was asked of a service and reached none of its workloads.
+    Unreached {
         host: String,
     },
     External {
@@ -75,6 +79,8 @@ impl Place {
     }
 
     fn with_cluster(&self, matching: String, side: &str) -> String {
+        // What arrived nowhere has no cluster but its caller's.
+        let side = if matches!(self.point, Point::Unreached { .. }) { "source" } else { side };
         let cluster = self.cluster.as_deref().map(|cluster| match cluster {
             UNKNOWN_ID => format!("{side}_cluster=~\"|unknown\""),
             cluster => format!("{side}_cluster={}", quoted(cluster)),
@@ -105,7 +111,10 @@ impl Point {
             return Some(Self::Unknown);
         }
         if let Some(host) = id.strip_prefix(SERVICE) {
-            return Some(Self::Service { host: host.to_owned() });
+            return Some(match host.strip_suffix(UNREACHED) {
+                Some(host) => Self::Unreached { host: host.to_owned() },
+                None => Self::Service { host: host.to_owned() },
+            });
         }
         if let Some(host) = id.strip_prefix(EXTERNAL) {
             return Some(Self::External { host: host.to_owned() });
@@ -142,7 +151,7 @@ impl Point {
             }
             // Callers are known by what they are, not by the service that they are called as.
             Self::Service { host } => format!("destination_service={}", quoted(host)),
-            Self::External { host } => {
+            Self::Unreached { host } | Self::External { host } => {
                 format!("destination_service={},destination_workload=~\"|unknown\"", quoted(host))
             }
             Self::Namespace { namespace } => format!("{side}_workload_namespace={}", quoted(namespace)),
@@ -157,7 +166,9 @@ impl Point {
             Self::App { namespace, app, .. } => {
                 estate.workloads.values().any(|known| known.namespace == *namespace && known.app == *app)
             }
-            Self::Service { host } => estate.hosts.contains_key(host) || estate.service_namespaces.contains_key(host),
+            Self::Service { host } | Self::Unreached { host } => {
+                estate.hosts.contains_key(host) || estate.service_namespaces.contains_key(host)
+            }
             Self::Namespace { namespace } => estate.namespaces.contains(namespace),
             Self::External { .. } | Self::Everything | Self::Unknown => true,
         }
@@ -168,7 +179,7 @@ impl Point {
             Self::Workload { namespace, .. } | Self::App { namespace, .. } | Self::Namespace { namespace } => {
                 namespace.clone()
             }
-            Self::Service { host } => match estate.service_namespaces.get(host) {
+            Self::Service { host } | Self::Unreached { host } => match estate.service_namespaces.get(host) {
                 Some(namespace) => namespace.clone(),
                 None if host.contains(".svc.") => host.split('.').nth(1).unwrap_or_default().to_owned(),
                 None => String::new(),

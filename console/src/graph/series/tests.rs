@@ -13,6 +13,11 @@ fn ids_become_matchers_and_nothing_else() {
         "destination_workload_namespace=\"shop\",destination_app=\"pay\",destination_version=\"v1\""
     );
     assert_eq!(matching("service:pay.shop.svc.cluster.local"), "destination_service=\"pay.shop.svc.cluster.local\"");
+    assert_eq!(
+        matching("service:pay.shop.svc.cluster.local/none"),
+        "destination_service=\"pay.shop.svc.cluster.local\",destination_workload=~\"|unknown\"",
+        "what arrived is not of it"
+    );
     assert_eq!(matching("box:shop"), "destination_workload_namespace=\"shop\"");
     assert_eq!(
         matching("a/\"} or up{x=\"\\"),
@@ -58,6 +63,7 @@ fn rights_are_those_of_both_ends() {
     assert_eq!(of("a/x->external:api.example.com"), ["a"]);
     assert_eq!(of("unknown->external:api.example.com"), ["", ""]);
     assert_eq!(of("a/x->service:pay.shop.svc.cluster.local"), ["a", "shop"]);
+    assert_eq!(of("a/x->service:pay.shop.svc.cluster.local/none"), ["a", "shop"]);
     assert_eq!(of("external/x->service/y"), ["external", "service"], "namespaces may be called so");
 }
 
@@ -111,6 +117,8 @@ fn with_several_clusters_series_and_rights_are_of_one() {
     assert_eq!(node("shop/pay@west").namespaces(&estate), ["shop", ""]);
     assert_eq!(edge("shop/web->shop/pay@west").namespaces(&estate), ["shop", "shop", ""]);
     assert!(edge("shop/web@west->external:api.example.com").namespaces(&estate).contains(&String::new()));
+    let lost = node("service:pay.shop.svc/none").matching(&estate);
+    assert!(lost.ends_with(",source_cluster=\"east\""), "what arrived nowhere is of its caller's cluster: {lost}");
     for whole in ["box:@west", "box:@east"] {
         assert_eq!(node(whole).namespaces(&estate), [""], "{whole}");
     }

@@ -202,8 +202,12 @@ fn a_request_that_reached_nobody_stays_in_its_cluster() {
         ..Estate::default()
     };
     let graph = draw(&seen(calls), &estate);
-    assert_eq!(edge(&graph, "shop/other@west->shop/pay@west").rate, 1.0);
-    assert_eq!(edge(&graph, "shop/other->shop/pay").rate, 4.0);
+    let none = "service:pay.shop.svc.cluster.local/none";
+    assert_eq!(edge(&graph, &format!("shop/other@west->{none}@west")).rate, 1.0);
+    assert_eq!(edge(&graph, &format!("shop/other->{none}")).rate, 4.0);
+    let told = |id: &str| (node(&graph, id).cluster.clone(), node(&graph, id).is_foreign());
+    assert_eq!(told(none), ("east".to_owned(), false));
+    assert_eq!(told(&format!("{none}@west")), ("west".to_owned(), true));
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub struct Badge {
 pub const EXTERNAL: &str = "external:";
 /// Begins the id of a service.
 pub const SERVICE: &str = "service:";
+/// Ends the id of a service that stands for none of its workloads: for what was asked of it and reached none.
+pub const UNREACHED: &str = "/none";
 /// Begins the id of an application, and of one of its versions.
 pub const APP: &str = "app:";
 
@@ -76,7 +78,7 @@ pub const APP: &str = "app:";
 #[serde(rename_all = "camelCase")]
 pub struct Node {
     /// Stable across refreshes: `namespace/workload`, `service:HOST`, `app:namespace/APP`, `app:namespace/APP/VERSION`,
-    /// `external:HOST`, `unknown` or `hidden`. Where several clusters are told apart, what is of another one than the
+    /// `service:HOST/none` for what reached none of its workloads, `external:HOST`, `unknown` or `hidden`. Where several clusters are told apart, what is of another one than the
     /// console's own has `@CLUSTER` behind it.
     pub id: String,
     /// What it stands for.
