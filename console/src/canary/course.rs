@@ -51,7 +51,7 @@ pub async fn course(
     let queries = queries(split, rate_s);
     let (answers, (moves, more)) = tokio::join!(
         join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))),
-        effects::effects(prometheus, split, estate, (weights.edits, weights.known), now_ms)
+        effects::effects(prometheus, split, (weights.edits, weights.known), now_ms)
     );
     let all = answers.iter().map(|answer| answer.as_ref().map(|_| ()).map_err(Clone::clone)).chain(more);
     let sources = tally(&all.collect::<Vec<Result<(), QueryError>>>());

@@ -21,7 +21,7 @@ fn edit(at_ms: u64, before: [u32; 2], after: [u32; 2]) -> Edit {
     }
 }
 
-fn split(route_index: usize) -> Split {
+pub(super) fn split(route_index: usize) -> Split {
     let arm = |subset: &str| Arm {
         host: "h".into(),
         full_host: "h.ns".into(),
@@ -95,6 +95,8 @@ async fn what_is_known_of_a_move_stays_known_when_newer_ones_come() {
         at_ms: edits[9].at_ms,
         errors_before: Some(0.0),
         errors_after: Some(0.5),
+        before_s: 300,
+        after_s: 120,
     };
     known.keep(&old);
     let weights = Weights { edits: &edits, since_ms: None, known: &known };

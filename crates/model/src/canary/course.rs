@@ -41,7 +41,7 @@ pub struct ArmTotal {
     pub p95_ms: Option<f64>,
 }
 
-/// What the errors of all destinations did when the weights were moved.
+/// What the errors of everything sent to the route's hosts did when the weights, or the destinations, were moved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -54,6 +54,12 @@ pub struct MoveEffect {
     pub errors_before: Option<f64>,
     /// Error share over the minutes after.
     pub errors_after: Option<f64>,
+    /// Of how many seconds before it `errors_before` is: none of before the move before.
+    #[serde(default)]
+    pub before_s: u64,
+    /// Of how many seconds after it `errors_after` is: none of after the next move.
+    #[serde(default)]
+    pub after_s: u64,
 }
 
 /// How a weighted route fared over time (`GET /api/v1/canaries/course`).
