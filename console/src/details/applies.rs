@@ -27,10 +27,14 @@ pub fn to(moment: &Moment, lists: &Lists<'_>, row: &Row) -> Vec<Applies> {
     };
     let concerned = moment.view.estate.concerned.iter();
     let here = concerned.filter(|(object, set)| own(object) || set.iter().any(|id| ids.contains(id.as_str())));
-    let applies = |object: &ObjectRef| Applies {
-        object: object.clone(),
-        why: if only_at_gateways(&moment.view.snapshot, object) { AT_GATEWAYS } else { why(&object.kind) }.to_owned(),
-        findings: lists.findings_of(object),
+    let applies = |object: &ObjectRef| {
+        let gateways_only = only_at_gateways(&moment.view.snapshot, object);
+        Applies {
+            object: object.clone(),
+            why: if gateways_only { AT_GATEWAYS } else { why(&object.kind) }.to_owned(),
+            gateways_only,
+            findings: lists.findings_of(object),
+        }
     };
     let mut all: Vec<Applies> = here.map(|(object, _)| applies(object)).collect();
     if row.subject == Subject::Namespace {

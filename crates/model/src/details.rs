@@ -237,6 +237,9 @@ pub struct Applies {
     pub object: ObjectRef,
     /// What it does here, in words.
     pub why: String,
+    /// Whether it holds at gateways only: calls between workloads do not go by it.
+    #[serde(default)]
+    pub gateways_only: bool,
     /// Findings about it.
     pub findings: Findings,
 }

@@ -2,7 +2,7 @@
 
 use weft_model::{
     details::Applies,
-    graph::{CodeRate, Edge, Health},
+    graph::{CodeRate, Edge, Graph, Health, NodeKind},
 };
 
 use crate::{format, order::Order, words};
@@ -32,14 +32,79 @@ const CALLS: usize = 3;
 
 /// The calls of `id` that fail, by their ids: those with the most failures, in the order of `edges`.
 pub fn failing(edges: &[Edge], id: &str) -> Vec<String> {
-    let fails = |edge: &&Edge| edge.source == id && matches!(edge.health, Health::Degraded | Health::Failing);
-    let mut all: Vec<&Edge> = edges.iter().filter(fails).collect();
+    let mut all: Vec<&Edge> = edges.iter().filter(|edge| edge.source == id && fails(edge)).collect();
     while all.len() > CALLS {
         let least = all.iter().enumerate().min_by(|(_, a), (_, b)| lost(a).total_cmp(&lost(b)));
         let Some((at, _)) = least else { break };
         all.remove(at);
     }
     all.into_iter().map(|edge| edge.id.clone()).collect()
+}
+
+/// Calls that are followed to where failures begin.
+const HOPS: usize = 6;
+
+/// The call at which the failures of what is selected (`node:ID`, `edge:ID`) begin: along the calls of its own that fail, the
+/// one with the most failures each time, to the first whose answer a proxy decided or whose destination has no failing
+/// calls. `None` when no call behind it fails.
+pub fn begins(edges: &[Edge], selected: &str) -> Option<String> {
+    let mut at = match selected.split_once(':')? {
+        ("node", id) => id,
+        ("edge", id) => {
+            let own = edges.iter().find(|edge| edge.id == id)?;
+            if !fails(own) || decided(own, edges) {
+                return None;
+            }
+            own.destination.as_str()
+        }
+        _ => return None,
+    };
+    let (mut passed, mut found) = (vec![at], None);
+    for _ in 0..HOPS {
+        let onward = edges.iter().filter(|edge| edge.source == at && fails(edge));
+        let onward = onward.filter(|edge| !passed.contains(&edge.destination.as_str()));
+        let Some(next) = onward.max_by(|a, b| lost(a).total_cmp(&lost(b))) else { break };
+        found = Some(next.id.clone());
+        if decided(next, edges) {
+            break;
+        }
+        at = &next.destination;
+        passed.push(at);
+    }
+    found
+}
+
+/// Whether what is selected (`node:ID`, `edge:ID`) has to do with a gateway, so that what holds only there holds for it.
+pub fn at_gateway(graph: &Graph, selected: &str) -> bool {
+    let gateway = |id: &str| {
+        let known = graph.nodes.iter().find(|node| node.id == id);
+        known.is_some_and(|node| matches!(node.kind, NodeKind::Gateway | NodeKind::Egress))
+    };
+    match selected.split_once(':') {
+        Some(("node", id)) => {
+            gateway(id) || graph.edges.iter().any(|edge| edge.destination == id && gateway(&edge.source))
+        }
+        Some(("edge", id)) => id.split_once("->").is_some_and(|(from, to)| gateway(from) || gateway(to)),
+        _ => false,
+    }
+}
+
+fn fails(edge: &Edge) -> bool {
+    matches!(edge.health, Health::Degraded | Health::Failing)
+}
+
+/// Whether most of what fails on a call was decided by a proxy: a flag says so, and a refusal that what is called did not
+/// get from one that it called itself. Retries that are used up say nothing of what was tried.
+fn decided(edge: &Edge, edges: &[Edge]) -> bool {
+    let most = edge.codes.iter().filter(|code| code.rate > 0.0 && failed(&code.code));
+    let Some(most) = most.max_by(|a, b| a.rate.total_cmp(&b.rate)) else { return false };
+    if words::response_flags(&most.flags).iter().any(|(flag, _)| flag != "URX") {
+        return true;
+    }
+    let passed_on = |next: &Edge| {
+        next.source == edge.destination && next.codes.iter().any(|code| code.code == most.code && code.rate > 0.0)
+    };
+    matches!(most.code.as_str(), "401" | "403") && !edges.iter().any(passed_on)
 }
 
 /// Requests per second that failed or were refused on a call: health counts both.
@@ -114,7 +179,7 @@ fn answered(code: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use weft_model::ObjectRef;
+    use weft_model::{ObjectRef, graph::Node};
 
     use super::*;
 
@@ -155,6 +220,72 @@ mod tests {
         let refused = Edge { client_error_share: 0.9, ..edge("bff", "payment", Health::Failing, 0.0) };
         edges.push(refused);
         assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->a", "bff->payment"], "what is refused is lost too");
+    }
+
+    fn chain() -> Vec<Edge> {
+        let edge = |source: &str, to: &str, codes: Vec<CodeRate>, share: f64| Edge {
+            id: format!("{source}->{to}"),
+            source: source.into(),
+            destination: to.into(),
+            rate: 10.0,
+            error_share: Some(share),
+            health: if share > 0.0 { Health::Failing } else { Health::Healthy },
+            codes,
+            ..Edge::default()
+        };
+        let refused = Edge {
+            client_error_share: 0.7,
+            health: Health::Failing,
+            ..edge("order", "payment", vec![code("403", "-", 7.0), code("200", "-", 3.0)], 0.0)
+        };
+        vec![
+            edge("store", "bff", vec![code("500", "-", 6.0), code("200", "-", 4.0)], 0.6),
+            edge("store", "images", vec![code("500", "-", 1.0), code("200", "-", 9.0)], 0.1),
+            edge("bff", "order", vec![code("500", "URX", 6.0)], 0.6),
+            refused,
+            edge("payment", "bank", vec![code("200", "-", 3.0)], 0.0),
+        ]
+    }
+
+    #[test]
+    fn failures_are_followed_to_where_they_begin() {
+        let mut edges = chain();
+        for from in ["node:store", "edge:store->bff", "node:order"] {
+            assert_eq!(begins(&edges, from).as_deref(), Some("order->payment"), "{from}");
+        }
+        for from in ["edge:order->payment", "node:payment", "edge:payment->bank", "", "box:shop"] {
+            assert_eq!(begins(&edges, from), None, "{from}");
+        }
+        edges[0].codes[0].flags = "UT".into();
+        assert_eq!(begins(&edges, "node:store").as_deref(), Some("store->bff"), "a proxy decided it there");
+    }
+
+    #[test]
+    fn a_refusal_that_is_passed_on_and_a_circle_of_calls_lead_on() {
+        let mut edges = chain();
+        edges[2].codes = vec![code("403", "-", 6.0)];
+        assert_eq!(begins(&edges, "node:store").as_deref(), Some("order->payment"), "the application passed it on");
+        edges[3].destination = "store".into();
+        edges[3].id = "order->store".into();
+        edges[3].codes = vec![code("500", "-", 7.0)];
+        edges[2].codes = vec![code("500", "-", 6.0)];
+        assert_eq!(begins(&edges, "node:store").as_deref(), Some("bff->order"), "it ends where it came from");
+    }
+
+    #[test]
+    fn what_holds_at_gateways_holds_for_their_calls() {
+        let node = |id: &str, kind: NodeKind| Node { id: id.into(), kind, ..Node::default() };
+        let nodes = vec![node("edge", NodeKind::Gateway), node("store", NodeKind::Workload)];
+        let mut edges = chain();
+        edges[1].source = "edge".into();
+        edges[1].destination = "store".into();
+        let graph = Graph { nodes, edges, ..Graph::default() };
+        for from in ["node:edge", "node:store", "edge:edge->store"] {
+            assert!(at_gateway(&graph, from), "{from}");
+        }
+        for from in ["node:bff", "edge:store->bff", ""] {
+            assert!(!at_gateway(&graph, from), "{from}");
+        }
     }
 
     #[test]

@@ -67,7 +67,8 @@ fn Changed(about: String) -> impl IntoView {
     let all = move || app.view.with(|view| in_audit(view, place.get_value(), String::new()).fragment());
     let outside = move |Outside { object, at_ms }: Outside| {
         let (select, at) = (key(&object), at_ms as f64);
-        let title = format!("{object} changed in its file or on its cluster; no entry of the console's audit says by whom");
+        let title =
+            format!("{object} changed in its file or on its cluster; no entry of the console's audit says by whom");
         let href =
             move || app.view.with(|view| View { select: select.clone(), ..view.enter(Room::Configuration) }.fragment());
         view! {

@@ -1,11 +1,15 @@
 //! Why what is selected fails: codes and flags in words, each with the objects that apply and can be behind it.
 
 use leptos::prelude::*;
-use weft_model::{details::Subject, graph::CodeRate};
+use weft_model::{
+    details::Subject,
+    graph::{CodeRate, Node},
+};
 
 use super::{
     Shown,
     applies::{Applied, Line, Way},
+    changes::Changes,
 };
 use crate::{
     browser,
@@ -13,7 +17,7 @@ use crate::{
     format,
     graph::{
         fold,
-        reasons::{POLICIES, Reason, of, reasons},
+        reasons::{POLICIES, Reason, at_gateway, begins, of, reasons},
     },
     icons::Icon,
     location::{Room, View},
@@ -50,6 +54,15 @@ pub fn Explain(
     #[prop(optional)] failing: Option<Memo<Vec<String>>>,
 ) -> impl IntoView {
     let app = app();
+    let Shown(shown) = expect_context();
+    let begin = Memo::new(move |_| {
+        let selected = app.view.with(|view| view.select.clone());
+        let id = shown.with(|shown| begins(&shown.as_ref()?.graph.edges, &selected))?;
+        // What is told as a call of its own is not told twice.
+        let told = failing.is_some_and(|all| all.with(|all| all.contains(&id)));
+        (!told).then_some(id)
+    });
+    let selected = Signal::derive(move || app.view.with(|view| view.select.clone()));
     let open = Memo::new(move |_| app.view.with(|view| view.graph.explain));
     Effect::new(move |before: Option<bool>| {
         let open = open.get();
@@ -65,8 +78,10 @@ pub fn Explain(
         <Show when=move || open.get()>
             <section class="explain" data-testid="explanation">
                 <h3 id=HEADING tabindex="-1">"Explained"</h3>
-                <Explained codes=codes applied=applied />
+                <Explained codes=codes applied=applied calls=selected />
+                <Policies applied=applied />
                 {move || failing.map(|all| all.get().into_iter().map(|id| view! { <Outward id /> }).collect_view())}
+                {move || begin.get().map(|id| view! { <Begins id /> })}
             </section>
         </Show>
     }
@@ -76,30 +91,66 @@ pub fn Explain(
 #[component]
 fn Outward(id: String) -> impl IntoView {
     let app = app();
-    let Shown(shown) = expect_context();
     let to = id.split_once("->").map(|(_, to)| to.to_owned()).unwrap_or_default();
-    let (called, target) = (to.clone(), format!("edge:{id}"));
-    let codes = Memo::new(move |_| {
-        let codes = shown.with(|shown| shown.as_ref()?.edge(&id).map(|edge| edge.codes.clone()));
-        codes.unwrap_or_default()
-    });
-    let called = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&called).cloned()));
+    let target = format!("edge:{id}");
+    let calls = target.clone();
+    let (codes, called) = call(id);
     view! {
         <h3 data-testid="explain-outward">
             "Its calls to "
             <button class="link" title=to.clone() on:click=move |_| app.change(|view| view.select.clone_from(&target))>{fold::short(&to)}</button>
             " fail"
         </h3>
-        <Explained codes=codes applied=Applied::to(called) />
+        <Explained codes=codes applied=Applied::to(called) calls=calls />
     }
 }
 
+/// The call at which its failures begin, further on: why it fails, and what changed about what it calls.
 #[component]
-fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
+fn Begins(id: String) -> impl IntoView {
+    let app = app();
+    let (from, to) = id.split_once("->").map(|(from, to)| (fold::short(from), fold::short(to))).unwrap_or_default();
+    let (title, target) = (id.clone(), format!("edge:{id}"));
+    let calls = target.clone();
+    let (codes, called) = call(id);
+    let applied = Applied::to(called);
+    view! {
+        <section data-testid="explain-begins">
+            <h3>
+                "It begins at "
+                <button class="link" title=title on:click=move |_| app.change(|view| view.select.clone_from(&target))>{format!("{from} → {to}")}</button>
+            </h3>
+            <Explained codes=codes applied=applied calls=calls />
+            <Changes way=applied.way />
+        </section>
+    }
+}
+
+/// What a call was answered with, and what it calls.
+fn call(id: String) -> (Memo<Vec<CodeRate>>, Memo<Option<Node>>) {
+    let Shown(shown) = expect_context();
+    let to = id.split_once("->").map(|(_, to)| to.to_owned()).unwrap_or_default();
+    let codes = Memo::new(move |_| {
+        let codes = shown.with(|shown| shown.as_ref()?.edge(&id).map(|edge| edge.codes.clone()));
+        codes.unwrap_or_default()
+    });
+    let called = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&to).cloned()));
+    (codes, called)
+}
+
+/// Why calls failed, when `applied` applies to what they called. `calls` says which ones they are: `node:ID`, `edge:ID`.
+#[component]
+fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied, #[prop(into)] calls: Signal<String>) -> impl IntoView {
+    let Shown(shown) = expect_context();
     let (objects, hidden) = (applied.objects(), applied.hidden());
+    let at_gateway = Memo::new(move |_| {
+        let calls = calls.get();
+        shown.with(|shown| shown.as_ref().is_some_and(|shown| at_gateway(&shown.graph, &calls)))
+    });
     // Without its numbers, which change with each refresh: links stay while the reasons do.
     let all = Memo::new(move |_| {
-        let known = objects.get().unwrap_or_default();
+        let mut known = objects.get().unwrap_or_default();
+        known.retain(|one| !one.gateways_only || at_gateway.get());
         let all = codes.with(|codes| reasons(codes, &known));
         all.into_iter().map(|one| Reason { rate: 0.0, ..one }).collect::<Vec<_>>()
     });
@@ -139,8 +190,23 @@ fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
             </li>
         }
     };
+    view! {
+        <Show when=move || all.with(Vec::is_empty) fallback=move || view! { <ul>{move || all.get().into_iter().map(reason).collect_view()}</ul> }>
+            <p>"No call to it failed within this window."</p>
+        </Show>
+        <Show when=move || denied.get()>
+            <Logs way=applied.way />
+        </Show>
+        {move || hidden.get().map(|words| view! { <p class="quiet">{words}</p> })}
+    }
+}
+
+/// Who may call what is selected: told once, not with each of its calls.
+#[component]
+fn Policies(applied: Applied) -> impl IntoView {
+    let objects = applied.objects();
     let policies = Memo::new(move |_| objects.with(|all| all.as_ref().map(|all| of(&POLICIES, all))));
-    let whole = move || {
+    move || {
         policies.get().map(|policies| {
             if policies.is_empty() {
                 let words = "No policy that you may read says who may call it.";
@@ -154,16 +220,6 @@ fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied) -> impl IntoView {
             }
             .into_any()
         })
-    };
-    view! {
-        <Show when=move || all.with(Vec::is_empty) fallback=move || view! { <ul>{move || all.get().into_iter().map(reason).collect_view()}</ul> }>
-            <p>"No call to it failed within this window."</p>
-        </Show>
-        <Show when=move || denied.get()>
-            <Logs way=applied.way />
-        </Show>
-        {whole}
-        {move || hidden.get().map(|words| view! { <p class="quiet">{words}</p> })}
     }
 }
 
