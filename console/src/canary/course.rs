@@ -55,6 +55,8 @@ pub async fn course(
     );
     let all = answers.iter().map(|answer| answer.as_ref().map(|_| ()).map_err(Clone::clone)).chain(more);
     let sources = tally(&all.collect::<Vec<Result<(), QueryError>>>());
+    // Of connections no metric tells the route.
+    let told = !split.is_opaque() && answers.first().is_some_and(Result::is_ok);
     // What is not asked for is empty, as what failed is.
     let mut answers = answers.into_iter().map(Result::unwrap_or_default);
     let mut next = || answers.next().unwrap_or_default();
@@ -71,7 +73,8 @@ pub async fn course(
         Fared::read(&grid, &split.arms[index], estate, (&codes, &buckets), &lost)
     });
     let fared: Vec<Fared> = fared.collect();
-    let first = fared.first().map(|first| first.counts(step_s));
+    let picked_of = |index: usize| rates.get(index).filter(|_| told).map(|line| whole(line.iter().sum(), step_s));
+    let first = fared.first().filter(|_| picked_of(0) != Some(0)).map(|first| first.counts(step_s));
     let arms = split.arms.iter().enumerate().zip(&fared).map(|((index, arm), fared)| {
         let born = born_ms(&grid, arm, &picked, weights.since_ms);
         let known = |time: u64| born.is_some_and(|born| time * 1000 >= born);
@@ -95,7 +98,7 @@ pub async fn course(
             rate: fared.line(|codes| Some(codes.iter().map(|code| code.rate).sum())),
             error_percent: fared.line(|codes| error_share(codes).map(|share| share * 100.0)),
             p95_ms: fared.buckets.iter().map(|buckets| quantile(0.95, buckets)).collect(),
-            whole: fared.whole(step_s, first.filter(|_| index > 0)),
+            whole: fared.whole(step_s, first.filter(|_| index > 0), picked_of(index)),
         }
     });
     let arms = arms.collect();
@@ -232,6 +235,12 @@ fn configured(present: &[f64], weights: &Weights<'_>, counted_ms: Option<u64>) -
     spans
 }
 
+/// What rates add up to, `step_s` seconds apart.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(rates: f64, step_s: u64) -> u64 {
+    (rates * step_s as f64).round().max(0.0) as u64
+}
+
 /// What one destination received, by moment, as its callers counted it, or itself where no caller has a proxy.
 struct Fared {
     codes: Vec<Vec<CodeRate>>,
@@ -293,19 +302,17 @@ impl Fared {
     }
 
     /// Requests that failed, and all, about.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn counts(&self, step_s: u64) -> (u64, u64) {
         let of = |codes: &[CodeRate]| -> (f64, f64) {
             let all: f64 = codes.iter().map(|code| code.rate).sum();
             (all * error_share(codes).unwrap_or(0.0), all)
         };
         let sums = self.codes.iter().map(|codes| of(codes)).fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let whole = |rate: f64| (rate * step_s as f64).round().max(0.0) as u64;
-        (whole(sums.0), whole(sums.1))
+        (whole(sums.0, step_s), whole(sums.1, step_s))
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn whole(&self, step_s: u64, first: Option<(u64, u64)>) -> ArmTotal {
+    fn whole(&self, step_s: u64, first: Option<(u64, u64)>, picked: Option<u64>) -> ArmTotal {
         let (failed, requests) = self.counts(step_s);
         let counted = self.codes.iter().filter(|codes| !codes.is_empty()).count();
         let mut merged: BTreeMap<u64, f64> = BTreeMap::new();
@@ -316,7 +323,9 @@ impl Fared {
             requests,
             rate: requests as f64 / (counted as u64 * step_s).max(1) as f64,
             error_share: (requests > 0).then(|| failed as f64 / requests as f64),
-            more_errors: first.and_then(|first| more((failed, requests), first)),
+            // What the route never sent there failed on other ways.
+            more_errors: first.filter(|_| picked != Some(0)).and_then(|first| more((failed, requests), first)),
+            picked,
             p95_ms: quantile(0.95, &merged),
         }
     }

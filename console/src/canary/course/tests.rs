@@ -195,6 +195,22 @@ fn a_subset_that_does_not_exist_has_only_what_failed_for_want_of_it() {
 }
 
 #[test]
+fn what_came_by_other_routes_is_told_as_such_and_not_compared() {
+    let code = |code: &str, rate: f64| CodeRate { code: code.into(), flags: "-".into(), rate, ..CodeRate::default() };
+    let fared = Fared { codes: vec![vec![code("200", 90.0), code("503", 10.0)]], buckets: vec![BTreeMap::new()] };
+    let arm = |picked| ArmCourse { whole: fared.whole(5, Some((0, 500)), picked), ..ArmCourse::default() };
+    let [own, some, none, unknown] = [Some(480), Some(240), Some(0), None].map(arm);
+    assert_eq!((own.whole.requests, own.whole.picked), (500, Some(480)));
+    assert!(!own.is_called_elsewhere() && some.is_called_elsewhere() && none.is_called_elsewhere());
+    assert!(!unknown.is_called_elsewhere(), "nobody knows by which ways they came");
+    assert!(own.whole.more_errors.is_some() && some.whole.more_errors.is_some());
+    assert_eq!((none.whole.more_errors, none.whole.error_share), (None, Some(0.1)), "this route sent nothing there");
+    assert!(unknown.whole.more_errors.is_some());
+    let silent = ArmCourse { whole: ArmTotal { requests: 3, picked: Some(0), ..ArmTotal::default() }, ..none };
+    assert!(!silent.is_called_elsewhere(), "a few may be of the moment before");
+}
+
+#[test]
 fn durations_are_asked_for_where_they_are_shown() {
     let names = |index: usize| queries(&split(index), 60).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(names(0), ["split", "rate and errors", "duration"]);

@@ -24,18 +24,33 @@ pub struct ArmCourse {
     pub whole: ArmTotal,
 }
 
+/// Fewest requests that say something about the ways by which they came.
+const MANY: u64 = 10;
+
+impl ArmCourse {
+    /// Whether most of its requests came by other ways than this route.
+    pub fn is_called_elsewhere(&self) -> bool {
+        let ArmTotal { requests, picked, .. } = self.whole;
+        requests >= MANY && picked.is_some_and(|picked| picked < requests.div_ceil(2))
+    }
+}
+
 /// One destination over the whole time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ArmTotal {
-    /// Requests, about: rates times their time.
+    /// Requests, about: rates times their time. They are of all that it received, over this route or any other.
     pub requests: u64,
+    /// How many of them this route sent there, about; `None` where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picked: Option<u64>,
     /// Requests per second, over the moments that anything is known of.
     pub rate: f64,
     /// Share that failed, 0 to 1.
     pub error_share: Option<f64>,
-    /// How much more of its requests fail than of the first destination's, 0 to 1, with the 95 % interval of that.
+    /// How much more of its requests fail than of the first destination's, 0 to 1, with the 95 % interval of that; `None`
+    /// where this route never sent anything to one of them.
     pub more_errors: Option<(f64, f64, f64)>,
     /// 95th percentile in milliseconds.
     pub p95_ms: Option<f64>,

@@ -116,7 +116,8 @@ fn charts(course: &Course, counted: Counted) -> Vec<Chart> {
     if counted.timed {
         charts.push(chart("duration", "Duration, p95", each("ms", |arm| &arm.p95_ms)));
     }
-    charts.push(chart("requests", &format!("{} received", counted.title), each(counted.unit, |arm| &arm.rate)));
+    let by = if course.arms.iter().any(ArmCourse::is_called_elsewhere) { ", by any route" } else { "" };
+    charts.push(chart("requests", &format!("{} received{by}", counted.title), each(counted.unit, |arm| &arm.rate)));
     charts
 }
 
@@ -136,7 +137,9 @@ fn compared(arms: &[ArmCourse], counted: Counted, answered: bool) -> impl IntoVi
                 </small>
             }
         });
-        let slower = (index > 0).then(|| Some(whole.p95_ms? - base.whole.p95_ms?)).flatten();
+        // What this route never sent there took its time on other ways.
+        let compared = index > 0 && whole.picked != Some(0) && base.whole.picked != Some(0);
+        let slower = compared.then(|| Some(whole.p95_ms? - base.whole.p95_ms?)).flatten();
         view! {
             <tr data-version=arm.name.clone()>
                 <th scope="row"><span class=format!("swatch part-{}", index % 4 + 1)></span>{format::middle(&arm.name, 32)}</th>
@@ -153,7 +156,13 @@ fn compared(arms: &[ArmCourse], counted: Counted, answered: bool) -> impl IntoVi
         }
     };
     let rows = arms.iter().enumerate().map(row).collect_view();
+    let elsewhere = arms.iter().any(ArmCourse::is_called_elsewhere);
     view! {
+        {elsewhere.then(|| view! {
+            <p class="quiet" data-testid="canary-elsewhere">
+                {format!("All {} to these versions, also those that came by other routes than this one.", counted.many)}
+            </p>
+        })}
         <div class="wide" tabindex="0" role="group" aria-label="Versions compared">
             <table class="small shares" data-testid="canary-compared">
                 <thead>
