@@ -48,6 +48,11 @@ pub fn lacks_rights(problem: &Problem) -> bool {
     matches!(problem.kind.as_str(), "no-rights" | "forbidden")
 }
 
+/// Whether the same may be answered otherwise a moment later: it was not refused, it could not be done.
+pub fn may_pass(problem: &Problem) -> bool {
+    problem.status == 0 || problem.status == 429 || problem.status >= 500
+}
+
 /// Whether somebody has no role but the one that reads. What a role file gives it beside that is not told here.
 pub fn only_reads(person: &Person) -> bool {
     !person.admin && !person.roles.is_empty() && person.roles.iter().all(|role| role == "role:viewer")
@@ -173,6 +178,7 @@ mod tests {
         for (kind, status) in [("cross-site", 403), ("bad-token", 401), ("not-found", 404), ("storage", 503)] {
             assert!(!lacks_rights(&problem(kind, status)), "{kind}");
             assert_eq!(is_absent(&problem(kind, status)), kind == "not-found", "{kind}");
+            assert_eq!(may_pass(&problem(kind, status)), kind == "storage", "{kind}");
         }
     }
 

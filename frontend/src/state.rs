@@ -151,6 +151,8 @@ pub struct App {
     pub theme: RwSignal<Theme>,
     /// Messages.
     pub toasts: RwSignal<Vec<Toast>>,
+    /// Whether those that offer to take something back are folded into a mark on the rail, which covers nothing.
+    pub folded: RwSignal<bool>,
     /// How many messages there have been.
     told: StoredValue<u64>,
     /// Whether the list of keys is shown.
@@ -191,6 +193,7 @@ impl App {
             paused: RwSignal::new(None),
             theme: RwSignal::new(theme),
             toasts: RwSignal::new(pending.clone()),
+            folded: RwSignal::new(false),
             told: StoredValue::new(pending.len() as u64),
             help: RwSignal::new(false),
             who: RwSignal::new(None),

@@ -31,6 +31,14 @@ pub struct Undo {
     pub seen: bool,
 }
 
+/// For how long the offer is shown in full before it is folded, in milliseconds.
+const WHOLE_MS: f64 = 12_000.0;
+
+/// Whether an offer that was made, or last had the pointer or the focus, at `since_ms` has been read by now.
+pub fn is_read(since_ms: f64, now_ms: f64) -> bool {
+    now_ms - since_ms >= WHOLE_MS
+}
+
 impl Undo {
     /// Whether it may still be taken back, as far as the lists tell: not once the object was changed again, or is gone.
     pub fn holds(&mut self, canaries: Option<&Canaries>, config: Option<&ConfigList>) -> bool {
@@ -65,6 +73,12 @@ mod tests {
             ..ConfigRow::default()
         };
         ConfigList { rows: names.iter().map(row).collect(), ..ConfigList::default() }
+    }
+
+    #[test]
+    fn an_offer_is_whole_for_some_seconds() {
+        assert!(!is_read(1_000.0, 1_000.0) && !is_read(1_000.0, 12_999.0));
+        assert!(is_read(1_000.0, 13_000.0));
     }
 
     #[test]

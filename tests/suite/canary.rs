@@ -168,6 +168,10 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     bob.script(&typed).await;
     bob.text_where("why not", "[data-testid=canary-card] .fault", SOON, |text| text.contains("from 0 to 100")).await;
     assert_eq!(bob.script(&format!("return {field}.value")).await, json!("110"));
+    // What is no number is not wiped either.
+    bob.script(&typed.replace("110", "1e")).await;
+    bob.text_where("why not", "[data-testid=canary-card] .fault", SOON, |text| text.contains("from 0 to 100")).await;
+    assert_eq!(bob.script(&format!("return {field}.value")).await, json!("1e"));
     assert_eq!(bob.script(kept).await, json!(0));
     ada.close().await;
     bob.close().await;

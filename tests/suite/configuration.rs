@@ -127,6 +127,12 @@ async fn configuration_is_found_read_written_and_taken_back() {
     apply(&browser).await;
     browser.text_where("the error", asked, SOON, |text| text.contains("v9")).await;
     browser.wait_for("[data-testid=config-apply-anyway]").await;
+    let there = "const [asked, at] = [document.activeElement, document.activeElement.getBoundingClientRect()];
+        return asked.matches('[data-testid=config-asked]') && at.top >= 0 && at.top < innerHeight";
+    until("the question is seen and has the focus", SOON, || async {
+        ensure(browser.script(there).await == json!(true), || "it has not".to_owned())
+    })
+    .await;
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
     // What cannot be read at all is said at its line, too, and cannot be applied.
     replace(&browser, "subset: v9", "subset: [v9").await;

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::shape::Glyph;
+use super::{shape::Glyph, toasts::Folded};
 use crate::{icons::Icon, location::Room, state::app};
 
 fn icon(room: Room) -> Icon {
@@ -41,6 +41,7 @@ pub fn Rail() -> impl IntoView {
                     }
                 })
                 .collect_view()}
+            <Folded />
         </nav>
     }
 }

@@ -4,10 +4,10 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::shape::Glyph;
 use crate::{
-    api, format,
+    api, browser, format,
     icons::Icon,
-    state::{Toast, app},
-    undo::{self, Undo},
+    state::{App, Toast, app},
+    undo::{self, Undo, is_read},
 };
 
 /// All messages, the newest last.
@@ -39,14 +39,27 @@ pub fn Toasts() -> impl IntoView {
     let older = Memo::new(move |_| {
         app.toasts.with(|toasts| toasts.iter().rev().skip(1).filter(|toast| toast.undo.is_some()).count())
     });
+    let held = RwSignal::new(false);
+    fold(app, held);
     let shown = move || {
         let mut toasts = app.toasts.get();
+        if app.folded.get() {
+            toasts.retain(|toast| toast.undo.is_none());
+        }
         let folded = if open.get() { 0 } else { toasts.len().saturating_sub(1) };
         toasts.split_off(folded)
     };
     view! {
-        <div class="toasts" role="status" aria-live="polite">
-            <Show when=move || older.get() != 0>
+        <div
+            class="toasts"
+            role="status"
+            aria-live="polite"
+            on:mouseenter=move |_| held.set(true)
+            on:mouseleave=move |_| held.set(false)
+            on:focusin=move |_| held.set(true)
+            on:focusout=move |_| held.set(false)
+        >
+            <Show when=move || older.get() != 0 && !app.folded.get()>
                 <button
                     class="button older"
                     data-testid="toasts-older"
@@ -60,6 +73,62 @@ pub fn Toasts() -> impl IntoView {
                 <Message toast />
             </For>
         </div>
+    }
+}
+
+/// Folds what can be taken back once it was read, and unfolds it when there is something new.
+fn fold(app: App, held: RwSignal<bool>) {
+    let newest = Memo::new(move |_| {
+        app.toasts.with(|toasts| toasts.iter().filter(|toast| toast.undo.is_some()).map(|toast| toast.id).max())
+    });
+    let since = StoredValue::new(browser::now());
+    Effect::new(move |before: Option<Option<u64>>| {
+        let now = newest.get();
+        // The older ones stay as they are when the newest goes.
+        if before.is_none_or(|before| now > before) {
+            app.folded.set(false);
+            since.set_value(browser::now());
+        }
+        now
+    });
+    // Whoever unfolds them reads them anew; without any there is nothing to hold.
+    Effect::new(move |_| {
+        if !app.folded.get() {
+            since.set_value(browser::now());
+        }
+        if newest.get().is_none() {
+            held.set(false);
+        }
+    });
+    Effect::new(move |_| {
+        let now = app.now.get();
+        if held.get() {
+            since.set_value(now);
+        } else if newest.get_untracked().is_some() && is_read(since.get_value(), now) && !app.folded.get_untracked() {
+            app.folded.set(true);
+        }
+    });
+}
+
+/// What the rail shows of the folded ones.
+#[component]
+pub fn Folded() -> impl IntoView {
+    let app = app();
+    let count =
+        Memo::new(move |_| app.toasts.with(|toasts| toasts.iter().filter(|toast| toast.undo.is_some()).count()));
+    let unfold = move |_| {
+        app.folded.set(false);
+        // They are in the document by then.
+        request_animation_frame(|| {
+            let _ = browser::find(".toast [data-testid=canary-undo]").map(|undo| undo.focus());
+        });
+    };
+    view! {
+        <Show when=move || app.folded.get() && count.get() != 0>
+            <button class="button folded" data-testid="toasts-folded" title="Show what can be taken back" on:click=unfold>
+                {move || format!("{} to undo", count.get())}
+            </button>
+        </Show>
     }
 }
 

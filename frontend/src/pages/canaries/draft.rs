@@ -11,7 +11,7 @@ use weft_model::{
     config::Problem,
 };
 
-use crate::{api, app::Settle, browser, drafts, state::App, undo::Undo, weights};
+use crate::{api, app::Settle, browser, drafts, sources::may_pass, state::App, undo::Undo, weights};
 
 /// How long typing and dragging must rest before a preview is asked for, in milliseconds.
 const REST_MS: u32 = 200;
@@ -39,6 +39,8 @@ pub struct Draft {
     pub typed: RwSignal<Vec<Option<u32>>>,
     /// What applying would do.
     pub outlook: RwSignal<Outlook>,
+    /// Why it was not applied, where that may pass: it can be tried again.
+    pub trouble: RwSignal<Option<Problem>>,
     /// The edit is on its way.
     pub busy: RwSignal<bool>,
     /// The revision that the weights were chosen on.
@@ -57,6 +59,7 @@ impl Draft {
             canary,
             typed: RwSignal::default(),
             outlook: RwSignal::default(),
+            trouble: RwSignal::new(None),
             busy: RwSignal::new(false),
             revision: RwSignal::default(),
             began_ms: StoredValue::new(0.0),
@@ -188,6 +191,7 @@ impl Draft {
     /// Forgets the draft.
     pub fn reset(self) {
         self.typed.set(Vec::new());
+        self.trouble.set(None);
         self.outlook.set(Outlook::None);
         self.turn.update(|turn| *turn += 1);
     }
@@ -212,7 +216,9 @@ impl Draft {
         Some(WeightEdit { object: canary.object.clone(), route_index: canary.route_index, weights: weights?, revision })
     }
 
-    fn look(self) {
+    /// Asks what the weights would do.
+    pub fn look(self) {
+        self.trouble.set(None);
         self.turn.update(|turn| *turn += 1);
         let turn = self.turn.get_untracked();
         if !untrack(|| self.changed()) || weights::fault(&self.typed.get_untracked()).is_some() {
@@ -257,6 +263,7 @@ impl Draft {
         let place =
             self.canary.with_untracked(|canary| canary.as_deref().map(|canary| super::place(&super::key(canary))));
         self.busy.set(true);
+        self.trouble.set(None);
         spawn_local(async move {
             let answer = api::apply(&edit).await;
             // The card may be gone by now; the edit is made all the same and can still be taken back.
@@ -278,6 +285,10 @@ impl Draft {
                     if self.typed.try_update(Vec::clear).is_some() {
                         self.reset();
                     }
+                }
+                // What it would do stands there still.
+                Err(problem) if may_pass(&problem) => {
+                    self.trouble.try_update(|trouble| *trouble = Some(problem));
                 }
                 Err(problem) => {
                     self.outlook.try_update(|outlook| *outlook = Outlook::Failed(problem));

@@ -66,25 +66,40 @@ pub fn Editor(draft: Draft, canary: Memo<Option<Arc<Canary>>>) -> impl IntoView 
 /// One destination's weight, typed.
 #[component]
 fn Weight(draft: Draft, index: usize, name: String) -> impl IntoView {
-    let value =
-        move || draft.shown().get(index).copied().flatten().map(|weight| weight.to_string()).unwrap_or_default();
+    // What is no number stays as it was typed, to be mended.
+    let slip = RwSignal::new(String::new());
+    let shown =
+        move || draft.shown().get(index).copied().flatten().map_or_else(|| slip.get(), |weight| weight.to_string());
+    let take = move |text: String| {
+        slip.set(text.clone());
+        draft.set_one(index, &text);
+    };
+    let arrows = move |event: ev::KeyboardEvent| {
+        let by = match event.key().as_str() {
+            "ArrowUp" => 1,
+            "ArrowDown" => -1,
+            _ => return,
+        };
+        event.prevent_default();
+        let now = untrack(|| draft.shown()).get(index).copied().flatten().unwrap_or(0);
+        take(now.saturating_add_signed(by).min(100).to_string());
+    };
     let label = format!("Weight of {name} in percent");
     view! {
         <label class="weight">
             <span class=format!("swatch part-{}", index % 4 + 1)></span>
             <span class="cut">{name.clone()}</span>
             <input
-                type="number"
-                min="0"
-                max="100"
-                step="1"
+                type="text"
                 inputmode="numeric"
+                autocomplete="off"
                 aria-label=label
                 data-testid="canary-weight-input"
                 data-index=index.to_string()
                 data-subset=name
-                prop:value=value
-                on:input:target=move |event| draft.set_one(index, &event.target().value())
+                prop:value=shown
+                on:keydown=arrows
+                on:input:target=move |event| take(event.target().value())
             />
             <span class="quiet">"%"</span>
         </label>

@@ -16,7 +16,7 @@ use crate::{
         diff::Diff,
         shape::{HealthShape, SeverityMark},
     },
-    sources::{ONLY_READS, only_reads},
+    sources::{ONLY_READS, may_pass, only_reads},
     state::app,
     words,
 };
@@ -48,8 +48,9 @@ pub fn Preview(draft: Draft) -> impl IntoView {
                     Outlook::Waiting => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
                     Outlook::Ready(_, preview) => view! { <Ready preview=(*preview).clone() counted=draft.counted() /> }.into_any(),
                     Outlook::Failed(problem) if problem.kind == "conflict" => view! { <Conflict problem draft /> }.into_any(),
-                    Outlook::Failed(problem) => view! { <Refused problem /> }.into_any(),
+                    Outlook::Failed(problem) => view! { <Refused problem draft /> }.into_any(),
                 }}
+                {move || draft.trouble.get().map(|problem| view! { <Refused problem draft /> })}
                 <div class="preview-buttons">
                     <button
                         class="button"
@@ -171,7 +172,7 @@ fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
 }
 
 #[component]
-fn Refused(problem: Problem) -> impl IntoView {
+fn Refused(problem: Problem, draft: Draft) -> impl IntoView {
     let text = format!("{}: {} {}", problem.kind, problem.title, problem.detail);
     let patch = problem.patch.clone().map(|patch| {
         let copied = patch.clone();
@@ -180,6 +181,8 @@ fn Refused(problem: Problem) -> impl IntoView {
             <CopyButton text=copied title="Copy the patch" />
         }
     });
+    // What could not be applied is, by the button below; what could not even be looked at is asked about again.
+    let again = may_pass(&problem) && draft.outlook.with_untracked(|outlook| matches!(outlook, Outlook::Failed(_)));
     let wants_token = matches!(problem.kind.as_str(), "no-token" | "bad-token");
     let app = app();
     view! {
@@ -188,6 +191,9 @@ fn Refused(problem: Problem) -> impl IntoView {
             <div class="grow">
                 <p><strong>{problem.title}</strong></p>
                 <p>{problem.detail}</p>
+                {again.then(|| view! {
+                    <p><button class="button" data-testid="canary-again" on:click=move |_| draft.look()>"Try again"</button></p>
+                })}
                 {wants_token.then(|| view! {
                     <p>
                         <button class="button" on:click=move |_| app.signing.set(true)>"Give a token"</button>

@@ -24,6 +24,9 @@ use crate::{
 /// How long typing must rest before the server looks at the text, in milliseconds.
 const REST_MS: u32 = 250;
 
+/// Where the page asks whether to apply new errors.
+const ASKED: &str = "[data-testid=config-asked]";
+
 /// An edit under way. Copying it copies handles.
 #[derive(Clone, Copy)]
 pub struct Draft {
@@ -198,6 +201,11 @@ impl Draft {
             self.apply();
         } else {
             self.asked.set(errors);
+            // It stands below a text that may be longer than the window, and is in the document by then.
+            request_animation_frame(|| {
+                browser::reveal(ASKED);
+                let _ = browser::find(ASKED).map(|asked| asked.focus());
+            });
         }
     }
 

@@ -57,7 +57,7 @@ pub fn Outlook(draft: Draft) -> impl IntoView {
                 None => view! { <p class="quiet" role="status">"Looking at what this would do …"</p> }.into_any(),
             }}
             {move || draft.asked.with(|asked| (!asked.is_empty()).then(|| view! {
-                <div class="conflict refused" role="alert" data-testid="config-asked">
+                <div class="conflict refused" role="alert" tabindex="-1" data-testid="config-asked">
                     <HealthShape health=Health::Failing silent=true />
                     <div class="grow">
                         <p><strong>"Lint finds new errors:"</strong></p>
