@@ -83,3 +83,30 @@ async fn the_top_bar_is_one_line_on_a_narrow_page() {
     assert_eq!(inside, true, "what it finds is in sight");
     browser.close().await;
 }
+
+#[tokio::test]
+async fn nothing_lies_behind_a_panel_and_a_page_is_as_long_as_its_window() {
+    let demo = Demo::start(&["--rate=20"]);
+    let console = demo.text("/console");
+    let browser = Browser::start(900, 900, false).await;
+    browser.open(&format!("{console}/#/graph?select=node:shop/order-service-v1")).await;
+    browser.wait_for("[data-testid=graph-edges] [data-edge]").await;
+    browser.wait_for(".graph-room > .panel").await;
+    until("what can be pressed ends where the panel begins", SOON, || async {
+        let script = "const edge = document.querySelector('.graph-room > .panel').getBoundingClientRect().left;
+            const all = [...document.querySelectorAll('.toolbar > *, .zoom')].filter(one => one.offsetWidth > 0);
+            const behind = all.filter(one => one.getBoundingClientRect().right > edge + 1);
+            return [all.length, behind.map(one => one.outerHTML.slice(0, 80)).join(' ')]";
+        let seen = browser.script(script).await;
+        ensure(seen[0].as_u64() > Some(1) && seen[1] == "", || seen.to_string())
+    })
+    .await;
+
+    // What is only read aloud does not make it longer: a page that is moved as a whole would be empty.
+    browser.open("about:blank").await;
+    browser.open(&format!("{console}/#/canaries")).await;
+    browser.wait_for("[data-testid=canary-course] caption").await;
+    let long = browser.script("return document.documentElement.scrollHeight - innerHeight").await;
+    assert!(long.as_i64() <= Some(0), "{long} pixels more than the window");
+    browser.close().await;
+}

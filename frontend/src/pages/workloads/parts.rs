@@ -23,7 +23,12 @@ pub fn Linked(subject: Subject, place: String, #[prop(into)] words: String) -> i
     let href = move || app.view.with(|view| link(view, subject, &place));
     let title = words.clone();
     // Where there is less room, the style sheet would cut the end, which tells versions apart.
-    let most = if browser::media("(max-width: 1023px)") { 24 } else { 48 };
+    let narrower = |width: &str| browser::media(&format!("(max-width: {width})"));
+    let most = match (narrower("949px"), narrower("1023px")) {
+        (true, _) => 16,
+        (false, true) => 24,
+        (false, false) => 48,
+    };
     view! { <a href=href title=title data-row="">{format::middle(&words, most)}</a> }
 }
 
