@@ -106,6 +106,8 @@ async fn nothing_lies_behind_a_panel_and_a_page_is_as_long_as_its_window() {
     browser.open("about:blank").await;
     browser.open(&format!("{console}/#/canaries")).await;
     browser.wait_for("[data-testid=canary-course] caption").await;
+    let open = "document.querySelectorAll('[data-testid=canary-course] details').forEach(one => one.open = true)";
+    browser.script(open).await;
     let long = browser.script("return document.documentElement.scrollHeight - innerHeight").await;
     assert!(long.as_i64() <= Some(0), "{long} pixels more than the window");
     browser.close().await;
