@@ -65,9 +65,9 @@ impl Auth {
             match self.sessions.find(&secret).await.map_err(|error| storage(&error))? {
                 Found::Holds(session) => {
                     let token = session.id_token.as_deref().and_then(|token| BearerToken::new(token).ok());
-                    return self
-                        .admit(session.user, How::Session, token, Some((session.id, session.expires_ms)), namespaces)
-                        .await;
+                    let (unconfirmed, named) = (session.unconfirmed, Some((session.id, session.expires_ms)));
+                    let caller = self.admit(session.user, How::Session, token, named, namespaces).await?;
+                    return Ok(Caller { unconfirmed, ..caller });
                 }
                 Found::TakenBack(name) => {
                     self.audit.signed_out(&name, from, "The provider did not renew the session.").await;
@@ -111,6 +111,7 @@ impl Auth {
                 credential: None,
                 session: None,
                 expires_ms: None,
+                unconfirmed: false,
                 address: None,
                 audit: None,
             });
@@ -140,6 +141,7 @@ impl Auth {
             credential: token.map(Credential::Token),
             session: None,
             expires_ms: None,
+            unconfirmed: false,
             address: None,
             audit: None,
         })
@@ -204,7 +206,19 @@ impl Auth {
         };
         let (session, expires_ms) = session.unzip();
         let credential = self.credential(&user, how, token);
-        Ok(Caller { user, how, rights, sight, admin, credential, session, expires_ms, address: None, audit: None })
+        Ok(Caller {
+            user,
+            how,
+            rights,
+            sight,
+            admin,
+            credential,
+            session,
+            expires_ms,
+            unconfirmed: false,
+            address: None,
+            audit: None,
+        })
     }
 }
 

@@ -69,6 +69,7 @@ pub struct Caller {
     pub(super) credential: Option<Credential>,
     pub(super) session: Option<[u8; 32]>,
     pub(super) expires_ms: Option<u64>,
+    pub(super) unconfirmed: bool,
     pub(super) address: Option<IpAddr>,
     pub(super) audit: Option<AuditLog>,
 }
@@ -187,6 +188,19 @@ impl Caller {
         }
         let title = "Whoever has not signed in only reads here.";
         Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", title, "Sign in, then do it again."))
+    }
+
+    /// Refuses whoever's provider should have confirmed them and did not for too long: 503, and an entry in the audit.
+    pub async fn require_confirmed(&self, what: &str) -> Result<(), ApiError> {
+        if !self.unconfirmed {
+            return Ok(());
+        }
+        let title = "The provider that signed you in has not confirmed you lately, so nothing is changed.";
+        if let Some(audit) = &self.audit {
+            audit.denied(self, None, &format!("{title} {what}")).await;
+        }
+        let remedy = "Try again once it answers, or sign in anew. Until then you only read.";
+        Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "provider-away", title, remedy))
     }
 
     fn remedy(&self, verb: Verb, object: &ObjectRef) -> String {

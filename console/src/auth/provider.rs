@@ -14,8 +14,8 @@ use std::{
 };
 
 use openidconnect::{
-    AuthType, ClientId, ClientSecret, EndSessionUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl,
-    ProviderMetadata, RedirectUrl, RevocationUrl,
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, EndSessionUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    IssuerUrl, ProviderMetadata, RedirectUrl, RevocationUrl,
     core::{
         CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
         CoreIdTokenVerifier, CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
@@ -43,6 +43,8 @@ use crate::auth::args::OidcArgs;
 const REDISCOVER_AFTER: Duration = Duration::from_secs(1);
 /// How often tokens from one address may make it be repeated at once, and in a second after that.
 const REDISCOVER_FOR_ONE: (f64, f64) = (5.0, 0.1);
+/// How long whoever signs out waits to learn whether the provider is there.
+const THERE_WITHIN: Duration = Duration::from_secs(1);
 /// Discovery is repeated after this, so that changes at the provider arrive by themselves.
 const DISCOVERED_FOR: Duration = Duration::from_secs(3600);
 /// What tokens may be signed with. Never `none`, and never a shared secret: who can check such a token can make one.
@@ -272,6 +274,14 @@ impl Provider {
     /// Checks signature, issuer, audience, expiry and that the token is for us alone.
     fn verifier(known: &Known) -> CoreIdTokenVerifier<'_> {
         known.client.id_token_verifier().set_allowed_algs(ALGORITHMS)
+    }
+
+    /// Whether it answers at this moment: a browser that is sent to it while it does not ends on an error page of its own.
+    pub async fn is_there(&self) -> bool {
+        let Ok(url) = self.issuer.join(".well-known/openid-configuration") else { return false };
+        let Ok(request) = openidconnect::http::Request::get(url.as_str()).body(Vec::new()) else { return false };
+        let answer = tokio::time::timeout(THERE_WITHIN, self.http.call(request)).await;
+        matches!(answer, Ok(Ok(response)) if !response.status().is_server_error())
     }
 
     /// Where somebody signs out at the provider; `None` when it has no such page.

@@ -28,6 +28,8 @@ const TOUCH_AFTER: Duration = Duration::from_secs(60);
 const RENEW_BEFORE: Duration = Duration::from_secs(60);
 /// Whoever renews has this long before somebody else may try.
 const RENEW_WITHIN: Duration = Duration::from_secs(30);
+/// Nobody changes anything so long after a token has run out that could not be renewed: what they may is not confirmed.
+const UNCONFIRMED_AFTER: Duration = Duration::from_secs(60);
 /// How often sessions that ended are swept away.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// Sessions swept away at once, so that nobody waits for the database meanwhile.
@@ -58,6 +60,8 @@ pub struct Session {
     pub expires_ms: u64,
     /// The provider's ID token while it is valid.
     pub id_token: Option<String>,
+    /// Whether the provider should have renewed its tokens and did not, for longer than a change can rest on.
+    pub unconfirmed: bool,
 }
 
 /// What a secret stands for.
@@ -167,11 +171,13 @@ impl SessionKeeper {
             }
         }
         let kept = self.kept(&record);
+        let unconfirmed = self.unconfirmed(&record, kept.as_ref(), now_ms());
         let valid = record.tokens_expire_ms.is_some_and(|at| at > now_ms());
         Ok(Found::Holds(Box::new(Session {
             id,
             expires_ms: record.expires_ms,
             id_token: kept.filter(|_| valid).map(|kept| kept.id_token),
+            unconfirmed,
             user: User {
                 issuer: record.issuer,
                 subject: record.subject,
@@ -210,6 +216,19 @@ impl SessionKeeper {
 
     fn is_providers(&self, record: &SessionRecord) -> bool {
         self.provider.as_ref().is_some_and(|provider| provider.issuer() == record.issuer)
+    }
+
+    /// See [`Session::unconfirmed`]. The time of the token itself counts: that of the record is moved on while somebody
+    /// tries to renew it. Without a refresh token nobody ever confirms it again, and the session's own end is its bound.
+    fn unconfirmed(&self, record: &SessionRecord, kept: Option<&Kept>, now_ms: u64) -> bool {
+        let ends_ms = match kept {
+            _ if !self.is_providers(record) => return false,
+            Some(kept) if kept.refresh_token.is_none() => return false,
+            Some(kept) => kept.id_token_ends_ms(),
+            // They cannot be read any more, let alone renewed.
+            None => record.tokens_expire_ms.unwrap_or(u64::MAX),
+        };
+        ends_ms.saturating_add(millis(UNCONFIRMED_AFTER)) < now_ms
     }
 
     /// Gets new tokens. `None` when the provider takes the session back. Of several requests and several consoles one

@@ -27,6 +27,8 @@ pub(super) const LOGIN_WITHIN_MS: u64 = 600_000;
 const VERIFIER: &[u8] = b"pkce verifier";
 /// How long signing out waits for the provider to take its tokens back.
 const REVOKE_WITHIN: Duration = Duration::from_secs(10);
+/// The page after signing out here, while the provider could not be told.
+const PROVIDER_OPEN: &str = "/signed-out?provider=open";
 /// Sessions that a provider ends at once and that are written down one by one.
 const MAX_ENDED_NAMED: usize = 20;
 
@@ -194,7 +196,7 @@ impl Auth {
         Ok(self.welcome(&secret, "/".to_owned()))
     }
 
-    /// Ends the session of a request: here at once, and at the provider if it has a page for that.
+    /// Ends the session of a request: here at once, and at the provider if it answers and has a page for that.
     pub async fn sign_out(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Answer, SignInProblem> {
         let ended = match cookie::read(headers, cookie::SESSION) {
             Some(secret) => self.sessions.end(&secret.id()).await?,
@@ -213,7 +215,9 @@ impl Auth {
         }
         let mut location = "/signed-out".to_owned();
         if let (Some(provider), Some(public), Some(kept)) = (&self.provider, &self.public, kept) {
-            if let Ok(back) = public.join("signed-out")
+            if !provider.is_there().await {
+                PROVIDER_OPEN.clone_into(&mut location);
+            } else if let Ok(back) = public.join("signed-out")
                 && let Some(url) = provider.sign_out_url(Some(&kept.id_token), &back).await
             {
                 location = url.into();

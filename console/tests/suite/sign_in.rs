@@ -124,6 +124,21 @@ async fn a_logout_token_ends_the_session_that_it_names() {
     stage.assert_clean_log();
 }
 
+/// A browser that is sent to a provider that does not answer ends on an error page of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_out_is_not_sent_to_a_provider_that_is_away() {
+    let stage = Stage::start().await;
+    stage.provider.discovered(|document| document["end_session_endpoint"] = "http://127.0.0.1:1/out".into());
+    let session = stage.sign_in().await.1.unwrap();
+    let next = stage.signed_out_to(&session).await;
+    assert!(next.starts_with("http://127.0.0.1:1/out?"), "{next}");
+    let session = stage.sign_in().await.1.unwrap();
+    stage.provider.silent(true);
+    assert_eq!(stage.signed_out_to(&session).await, "/signed-out?provider=open");
+    assert_eq!(stage.status(header::COOKIE, &session).await, 401, "it has ended here");
+    stage.assert_clean_log();
+}
+
 /// The browser carries the session's ID token to the provider's page in an address.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_of_whoever_signed_out_admits_nobody() {

@@ -157,6 +157,9 @@ fn SignedOut(info: SessionInfo) -> impl IntoView {
         None => view! {
             <h1 data-testid="signed-out">"You are signed out"</h1>
             <p class="quiet">"Your session here is over, in every tab."</p>
+            {browser::query("provider")
+                .is_some()
+                .then(|| view! { <p data-testid="provider-open">"The provider that signed you in does not answer, so it was not told: its own session may still be open. Sign out there as well, once it answers."</p> })}
             {back}
             <Ways methods=info.methods return_to="/".to_owned() />
         }

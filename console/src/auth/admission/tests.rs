@@ -139,3 +139,14 @@ async fn a_provider_that_is_away_makes_no_token_bad() {
     }
     assert_eq!(ask("no-token").await.status(), StatusCode::UNAUTHORIZED, "what is no token is bad all the same");
 }
+
+#[tokio::test]
+async fn whom_a_provider_does_not_confirm_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let auth = desk(&dir, "g, ada@example.org, role:admin\n").await;
+    let ada = auth.caller(&headers(&ADA), Some("10.1.0.1".parse().unwrap()), &namespaces()).await.unwrap();
+    assert!(ada.require_confirmed("POST /api/v1/config/apply takes a name.").await.is_ok());
+    let ada = Caller { unconfirmed: true, ..ada };
+    let refused = ada.require_confirmed("POST /api/v1/config/apply takes a name.").await.unwrap_err();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+}

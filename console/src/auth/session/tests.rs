@@ -1,3 +1,4 @@
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use weft_model::audit::{Action, AuditEntry};
 
 use super::*;
@@ -123,4 +124,26 @@ async fn sessions_of_a_provider_that_was_left_are_nobodys() {
     let (_, kept) = after.end(&one.id()).await.unwrap().unwrap();
     assert!(kept.is_none(), "the other provider is not shown its tokens");
     assert!(after.end(&one.id()).await.unwrap().is_none(), "it ends once");
+}
+
+/// A provider that does not answer renews nothing: a session goes on, but changes do not rest on a token that is long over.
+#[tokio::test]
+async fn what_a_provider_that_is_away_does_not_confirm_changes_nothing() {
+    let away = "http://127.0.0.1:1";
+    let desk = Desk::new().await;
+    let keeper = desk.keeper(away, false);
+    let now = now_ms();
+    for (over_s, refresh, unconfirmed) in [(90, true, true), (30, true, false), (90, false, false)] {
+        let secret = desk.session(&keeper, away, now, now + 100_000).await;
+        let mut record = desk.state.sessions.get(&secret.id()).await.unwrap().unwrap();
+        let claims = URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{}}}", now / 1000 - over_s));
+        let refresh_token = refresh.then(|| "refresh".to_owned());
+        let kept = Kept { id_token: format!("e30.{claims}.x"), access_token: "access".into(), refresh_token };
+        record.tokens = Some(keeper.sealed(&secret.id(), &kept).unwrap());
+        record.tokens_expire_ms = Some(now - over_s * 1000);
+        desk.state.sessions.renew(&record).await.unwrap();
+        let found = keeper.find(&secret).await.unwrap();
+        let Found::Holds(session) = &found else { panic!("{found:?}") };
+        assert_eq!(session.unconfirmed, unconfirmed, "{over_s} s over, to be renewed: {refresh}");
+    }
 }

@@ -1,5 +1,5 @@
 //! What was begun is done to the end and written down, also when whoever asked for it hangs up: the connection drops what
-//! it was answering. Nobody changes anything without a name.
+//! it was answering. Nobody changes anything without a name, nor on the word of a provider that is away.
 
 use std::sync::Arc;
 
@@ -35,10 +35,14 @@ async fn apart(request: Request, next: Next) -> Response {
     let held = request.extensions().get::<Held>().cloned();
     let change = tokio::spawn(async move {
         let _held = held;
-        if let Some(caller) = caller
-            && let Err(error) = caller.require_name(&what).await
-        {
-            return error.into_response();
+        if let Some(caller) = caller {
+            let mut allowed = caller.require_name(&what).await;
+            if allowed.is_ok() {
+                allowed = caller.require_confirmed(&what).await;
+            }
+            if let Err(error) = allowed {
+                return error.into_response();
+            }
         }
         next.run(request).await
     });

@@ -177,11 +177,21 @@ impl Stage {
         sent.header(header::CONTENT_TYPE, "application/json").body(body).send().await.unwrap().status().as_u16()
     }
 
+    /// Where the page goes after signing out.
+    pub async fn signed_out_to(&self, session: &str) -> String {
+        let left: Value = serde_json::from_str(&self.sent_out(session).await.text().await.unwrap()).unwrap();
+        left["location"].as_str().unwrap().to_owned()
+    }
+
     /// Signs out by the page's button.
     pub async fn sign_out(&self, session: &str) -> u16 {
+        self.sent_out(session).await.status().as_u16()
+    }
+
+    async fn sent_out(&self, session: &str) -> Response {
         let sent = self.http.post(format!("{}/auth/logout", self.console)).header(header::COOKIE, session);
         let sent = sent.header("x-weft-request", "1").header(header::CONTENT_TYPE, "application/json").body("{}");
-        sent.send().await.unwrap().status().as_u16()
+        sent.send().await.unwrap()
     }
 
     /// Nothing secret is in the log, and no line of it is a stranger's.
