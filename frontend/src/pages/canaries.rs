@@ -5,6 +5,7 @@ mod card;
 mod course;
 mod draft;
 mod editor;
+mod findings;
 mod history;
 mod preview;
 

@@ -101,14 +101,14 @@ pub fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView
         view! {
             <h3>{title}</h3>
             <ul class="finding-lines">
-                {findings
+                {super::findings::lines(findings)
                     .into_iter()
-                    .map(|finding| {
+                    .map(|(severity, words, code)| {
                         view! {
                             <li>
-                                <SeverityMark severity=finding.severity />
-                                <span>{finding.message}" "{finding.suggestion}</span>
-                                <code class="quiet">{finding.code}</code>
+                                <SeverityMark severity=severity />
+                                <span>{words}</span>
+                                <code class="quiet">{code}</code>
                             </li>
                         }
                     })
