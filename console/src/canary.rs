@@ -4,6 +4,7 @@ mod card;
 mod connections;
 mod count;
 mod course;
+mod nothing;
 mod red;
 mod splits;
 mod stats;

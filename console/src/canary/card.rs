@@ -11,7 +11,7 @@ use weft_model::{
 };
 
 use super::{
-    Arm, Heard, Split, TrackerKey, connections,
+    Arm, Heard, Split, TrackerKey, connections, nothing,
     red::{Red, lost_part},
     stats::wilson,
     tracker::Tracker,
@@ -80,14 +80,14 @@ pub(super) fn card(
             now_ms,
         }),
     };
-    let sentence = if split.is_opaque() { connections::sentence(&sentence) } else { sentence };
     let all: u64 = counts.iter().sum();
     let picks: Vec<f64> = counts.iter().map(|hits| verdict::ratio(*hits, all)).collect();
     let shares = split.shares();
+    let mut lost = Vec::new();
     let share = |(index, arm): (usize, &Arm)| {
         let hits = counts.get(index).copied().unwrap_or_default();
         let figures = red.of(split, arm, &view.estate, lost_part(split, index, &picks));
-        Share {
+        let share = Share {
             host: arm.host.clone(),
             subset: arm.subset.clone(),
             configured_percent: shares.get(index).copied().unwrap_or_default() * 100.0,
@@ -97,13 +97,20 @@ pub(super) fn card(
             rate: figures.rate,
             error_share: figures.error_share,
             p95_ms: figures.p95_ms,
-        }
+        };
+        lost.extend(nothing::sentence(arm, &share, &figures, &view.estate));
+        share
     };
+    let shares_of: Vec<Share> = split.arms.iter().enumerate().map(share).collect();
+    // Whoever reads that shares are as configured is told first what comes of it. While weights settle, it is of others.
+    let told = lost.into_iter().filter(|_| verdict != Verdict::Settling).chain([sentence]);
+    let sentence = told.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(". ");
+    let sentence = if split.is_opaque() { connections::sentence(&sentence) } else { sentence };
     Canary {
         object: split.object.clone(),
         route_index: split.route_index,
         route: split.route.clone(),
-        shares: split.arms.iter().enumerate().map(share).collect(),
+        shares: shares_of,
         testers: split
             .testers
             .iter()

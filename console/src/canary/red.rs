@@ -7,7 +7,7 @@ use std::{
 
 use weft_model::{graph::CodeRate, metrics::REQUEST_DURATION};
 
-use super::{Arm, Split};
+use super::{Arm, Split, nothing};
 use crate::{
     estate::Estate,
     graph::{Flow, GraphCache, Observed, Reporter, error_share, series::quoted},
@@ -18,7 +18,7 @@ use crate::{
 const WINDOW_S: u64 = 60;
 
 /// Figures of one destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Figures {
     /// Requests per second.
     pub rate: f64,
@@ -26,6 +26,8 @@ pub(super) struct Figures {
     pub error_share: Option<f64>,
     /// 95th percentile in milliseconds.
     pub p95_ms: Option<f64>,
+    /// What most of those that failed ended with, such as `503 NC`.
+    pub worst: Option<String>,
 }
 
 /// Cumulative rates by upper bound, in milliseconds, of one workload as one side measured it.
@@ -84,17 +86,21 @@ fn read_buckets(series: &[Series]) -> Buckets {
 
 impl Red {
     /// The figures of one destination: all workloads of its subset together (of a subset that does not exist, `lost` of
-    /// what failed at its host for want of one), as their callers saw them, or as they saw themselves where no caller has
-    /// a proxy. Of opaque connections, those opened, and how many of them failed.
+    /// what failed at its host for want of one, and of one without workloads what failed for want of these), as their
+    /// callers saw them, or as they saw themselves where no caller has a proxy. Of opaque connections, those opened, and
+    /// how many of them failed.
     pub(super) fn of(&self, split: &Split, arm: &Arm, estate: &Estate, lost: f64) -> Figures {
         let workloads: BTreeSet<&str> = arm.workloads(estate).collect();
+        // Other clusters may have what is not here.
+        let empty = nothing::is_empty(arm, estate) && self.flows.clusters.told().is_none();
         let codes = |reporter: Reporter| -> Vec<CodeRate> {
             let all = if split.is_opaque() { &self.flows.tcp } else { &self.flows.requests };
             let counted = all.iter().filter(|flow| matches!(&*flow.what, "" | "opened"));
             let flows = counted.filter(|flow| flow.reporter == reporter && *flow.host == *arm.full_host);
             let here = flows.filter_map(|flow| match flow.destination.id() {
                 Some(id) => workloads.contains(id).then_some((flow, 1.0)),
-                None => (arm.missing && no_cluster(&flow.flags)).then_some((flow, lost)),
+                None if arm.missing => no_cluster(&flow.flags).then_some((flow, lost)),
+                None => (empty && has(&flow.flags, "UH")).then_some((flow, 1.0)),
             });
             here.map(|(flow, part)| CodeRate {
                 code: flow.code.to_string(),
@@ -118,13 +124,18 @@ impl Red {
             rate: seen.iter().fold(0.0, |sum, code| sum + code.rate),
             error_share: error_share(&seen),
             p95_ms: quantile(0.95, &merged),
+            worst: nothing::worst(&seen),
         }
     }
 }
 
 /// Whether a request failed because its route names a cluster that does not exist.
 pub(super) fn no_cluster(flags: &str) -> bool {
-    flags.split(',').any(|flag| flag == "NC")
+    has(flags, "NC")
+}
+
+fn has(flags: &str, wanted: &str) -> bool {
+    flags.split(',').any(|flag| flag == wanted)
 }
 
 /// The part of what failed at a host for want of a subset that is one destination's. Metrics do not say which subset was
@@ -176,6 +187,53 @@ mod tests {
         assert_eq!(quantile(0.95, &buckets(&[(10.0, 0.0), (inf, 0.0)])), None);
         assert_eq!(quantile(0.95, &buckets(&[(10.0, 1.0)])), None);
         assert_eq!(quantile(0.95, &buckets(&[])), None);
+    }
+
+    #[test]
+    fn a_subset_without_workloads_has_what_failed_for_want_of_them() {
+        let flow = |flags: &str, rate| Flow {
+            reporter: Reporter::Source,
+            source: Arc::default(),
+            destination: Arc::default(),
+            host: "cart".into(),
+            protocol: "http".into(),
+            code: "503".into(),
+            grpc: "".into(),
+            flags: flags.into(),
+            policy: "".into(),
+            what: "".into(),
+            rate,
+        };
+        let flows = Observed { requests: vec![flow("UH", 2.0), flow("NC", 1.0)], ..Observed::default() };
+        let red = Red { flows: Arc::new(flows), buckets: Buckets::new(), answers: [Ok(()), Ok(())] };
+        let estate = Estate {
+            hosts: [("cart".to_owned(), vec!["shop/cart-v1".to_owned()])].into(),
+            workloads: [("shop/cart-v1".to_owned(), crate::estate::Workload::default())].into(),
+            ..Estate::default()
+        };
+        let arm = |missing, labels: &[(&str, &str)]| Arm {
+            host: "cart".into(),
+            full_host: "cart".into(),
+            subset: "x".into(),
+            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            missing,
+            weight: 1,
+            written: Some(1),
+        };
+        let arms = vec![arm(false, &[("version", "v2")]), arm(true, &[]), arm(false, &[])];
+        let split = Split {
+            object: weft_model::ObjectRef::default(),
+            content: String::new(),
+            route_index: 0,
+            route: "http[0]".into(),
+            arms,
+            testers: Vec::new(),
+            ambiguous: None,
+        };
+        let of = |index: usize| red.of(&split, &split.arms[index], &estate, 1.0);
+        assert_eq!((of(0).rate, of(0).error_share, of(0).worst.as_deref()), (2.0, Some(1.0), Some("503 UH")));
+        assert_eq!((of(1).rate, of(1).worst.as_deref()), (1.0, Some("503 NC")));
+        assert_eq!((of(2).rate, of(2).error_share), (0.0, None), "whoever has workloads is not blamed");
     }
 
     #[test]

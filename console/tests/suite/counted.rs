@@ -130,7 +130,7 @@ struct Canaries {
     acks: Acks,
     views: watch::Sender<Arc<View>>,
     service: CanaryService,
-    _scraper: Scraper,
+    scraper: Scraper,
 }
 
 impl Canaries {
@@ -143,7 +143,7 @@ impl Canaries {
         let (views, receiver) = watch::channel(view(1, [90, 10]));
         let graphs = Arc::new(GraphCache::new(Some(scraper.client())));
         let service = CanaryService::new(Some(scraper.client()), Some(operator), graphs, receiver);
-        Some(Self { page, acks, views, service, _scraper: scraper })
+        Some(Self { page, acks, views, service, scraper })
     }
 
     /// Says that every proxy has the present content since now.
@@ -205,6 +205,52 @@ async fn the_split_is_counted_from_the_acknowledgement_on() {
     // A proxy that starts again begins at zero.
     canaries.page.set(counters(0, 100, 10));
     canaries.when("a restart is seen through", |c| c.shares[0].requests == 4450 && c.shares[1].requests == 472).await;
+}
+
+#[tokio::test]
+async fn a_subset_that_does_not_exist_is_told_before_its_share() {
+    let Some(canaries) = Canaries::start(&counters(0, 0, 0)).await else { return };
+    let to = |subset: &str| json!({"destination": {"host": "order-service", "subset": subset}, "weight": 50});
+    let mut all = objects([50, 50]);
+    if let Some(routes) = all.last_mut() {
+        routes["spec"] = json!({"hosts": ["order-service"], "http": [{"route": [to("v1"), to("v9")]}]});
+    }
+    canaries.views.send_replace(Arc::new(View::new(2, snapshot(&all), Index::default(), Vec::new())));
+    canaries.acknowledge(Some(now_ms()));
+    canaries.page.change(|scrape| {
+        let mut text = String::new();
+        for subset in ["v1", "v9"] {
+            split(&mut text, "http[0]", subset, scrape * 100);
+        }
+        edge(&mut text, "source", "checkout-bff", "order-service-v1", "unknown", "200", scrape * 100);
+        let _ = writeln!(
+            text,
+            "istio_requests_total{{reporter=\"source\",source_workload=\"checkout-bff\",\
+             source_workload_namespace=\"shop\",destination_workload=\"unknown\",\
+             destination_workload_namespace=\"unknown\",destination_service=\"{ORDER}\",request_protocol=\"http\",\
+             response_code=\"503\",response_flags=\"NC\"}} {}",
+            scrape * 100
+        );
+        text
+    });
+    let lost = |canary: &Canary| canary.lost().map(|share| share.subset.clone()).collect::<Vec<_>>();
+    let canary = canaries.when("what v9 lost is counted", |c| lost(c) == ["v9"] && c.shares[1].requests > 0).await;
+    let begins =
+        "v9 answers nothing: all its requests fail with 503 NC, because no DestinationRule has such a subset. ";
+    assert!(canary.sentence.starts_with(begins), "{}", canary.sentence);
+    assert_eq!(canary.shares[0].error_share, Some(0.0));
+    // It blames no version in the graph either.
+    let graphs = GraphCache::new(Some(canaries.scraper.client()));
+    let estate = canaries.views.borrow().estate.clone();
+    let graph = until("both parts have rates", async || {
+        let (observed, details) = graphs.seen(Moment::last(10), false).await;
+        let graph = draw(&observed, &details, &estate, GraphView::Workload, None);
+        (graph.edges.len() == 2 && graph.edges.iter().all(|edge| edge.rate > 0.0)).then_some(graph)
+    })
+    .await;
+    let health = |id: &str| graph.nodes.iter().find(|node| node.id == id).map(|node| node.health);
+    assert_eq!(health("shop/order-service-v1"), Some(Health::Healthy));
+    assert_eq!(health(&format!("service:{ORDER}/none")), Some(Health::Failing));
 }
 
 #[tokio::test]

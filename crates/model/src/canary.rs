@@ -67,6 +67,19 @@ pub struct Share {
     pub p95_ms: Option<f64>,
 }
 
+/// From which share of errors on a destination answers nothing.
+const NOTHING: f64 = 0.95;
+/// Fewest requests per second by which that is told: six in a minute.
+const SOME: f64 = 0.1;
+
+impl Share {
+    /// Whether (nearly) all that it receives fails, though something is meant for it.
+    pub fn answers_nothing(&self) -> bool {
+        let wanted = self.configured_percent > 0.0 || self.requests > 0;
+        wanted && self.rate >= SOME && self.error_share.is_some_and(|share| share >= NOTHING)
+    }
+}
+
 /// A route that takes some requests before the weighted one by what they carry, such as testers by header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -120,6 +133,12 @@ pub struct Canary {
 }
 
 impl Canary {
+    /// Destinations that answer nothing. While weights settle, what was counted is of others.
+    pub fn lost(&self) -> impl Iterator<Item = &Share> {
+        let settled = self.verdict != Verdict::Settling;
+        self.shares.iter().filter(move |share| settled && share.answers_nothing())
+    }
+
     /// What its traffic is counted in.
     pub fn counted(&self) -> Counted {
         if self.connections { Counted::CONNECTIONS } else { Counted::REQUESTS }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use weft_model::{
     Counted,
-    canary::{Canary, Share, TesterRoute},
+    canary::{Canary, Share, TesterRoute, Verdict},
+    graph::Health,
 };
 
 use super::{
@@ -50,7 +51,13 @@ pub fn Card(key: String) -> impl IntoView {
     let findings = Memo::new(move |_| {
         canary.with(|canary| canary.as_ref().map(|canary| canary.findings.clone()).unwrap_or_default())
     });
-    let health = Signal::derive(move || verdict.get().map(words::verdict_health).unwrap_or_default());
+    // Shares may be as configured while what is sent to one of them is lost.
+    let lost = Memo::new(move |_| canary.with(|canary| canary.as_deref().map(lost).unwrap_or_default()));
+    let health = Signal::derive(move || {
+        let of_shares = verdict.get().map(words::verdict_health).unwrap_or_default();
+        if lost.with(Vec::is_empty) { of_shares } else { Health::Failing }
+    });
+    let verdict_words = move || verdict.get().map(|verdict| lost.with(|lost| pill(verdict, lost)));
     // Only what never changes, so that a focused link stays.
     let title = Memo::new(move |_| {
         canary.with(|canary| {
@@ -58,7 +65,7 @@ pub fn Card(key: String) -> impl IntoView {
         })
     });
     let heard = move || {
-        let verdict = verdict.get().map(words::verdict_title)?;
+        let verdict = verdict_words()?;
         title.with(|title| title.as_ref().map(|(object, ..)| format!("{}: {verdict}", object.name)))
     };
     let commands = Signal::derive(move || {
@@ -94,7 +101,7 @@ pub fn Card(key: String) -> impl IntoView {
                     data-verdict=move || verdict.get().map(words::verdict)
                 >
                     <HealthShape health=health silent=true />
-                    {move || verdict.get().map(words::verdict_title)}
+                    {verdict_words}
                 </span>
             </header>
             <p class="sentence">{move || sentence.get()}</p>
@@ -119,6 +126,21 @@ fn read(canary: &Canary) -> String {
     match (canary.since_ms, canary.since_text.as_str()) {
         (None, _) | (_, "") => canary.sentence.clone(),
         (Some(since), text) => canary.sentence.replace(text, &browser::minute(since as f64)),
+    }
+}
+
+/// Names of the destinations that answer nothing.
+fn lost(canary: &Canary) -> Vec<String> {
+    canary.lost().map(|share| format::middle(name(share), 32)).collect()
+}
+
+/// A verdict as a short title, with what fails whatever the shares are.
+fn pill(verdict: Verdict, lost: &[String]) -> String {
+    let title = words::verdict_title(verdict);
+    match lost {
+        [] => title.to_owned(),
+        [one] => format!("{title}, {one} fails"),
+        all => format!("{title}, {} fail", all.join(" and ")),
     }
 }
 
@@ -193,5 +215,18 @@ fn Testers(testers: Vec<TesterRoute>, counted: Counted, answered: bool) -> impl 
                 })
                 .collect_view()}
         </ul>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_names_what_fails() {
+        let lost = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(pill(Verdict::Consistent, &lost(&[])), "Consistent");
+        assert_eq!(pill(Verdict::Consistent, &lost(&["v9"])), "Consistent, v9 fails");
+        assert_eq!(pill(Verdict::Diverging, &lost(&["v1", "v9"])), "Diverging, v1 and v9 fail");
     }
 }
