@@ -6,6 +6,7 @@ pub mod charts;
 pub mod inventory;
 pub mod logs;
 pub mod page;
+pub mod refused;
 pub mod words;
 
 use std::sync::Arc;

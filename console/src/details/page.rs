@@ -57,6 +57,7 @@ pub fn page(moment: &Moment, lists: &Lists<'_>, row: Row, sees: &dyn Fn(&str) ->
         more_instances,
         workloads: workloads.filter_map(|(ns, name)| lists.row(Subject::Workload, ns, name)).collect(),
         services: services.filter_map(|one| lists.row(Subject::Service, &one.namespace, &one.name)).collect(),
+        refused_plaintext: 0.0,
         callers: edges(true),
         called: if row.subject == Subject::Service { Vec::new() } else { edges(false) },
         config,

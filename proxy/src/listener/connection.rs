@@ -38,6 +38,10 @@ pub fn serve(worker: Rc<Worker>, connection: Connection) -> LocalBoxFuture<'stat
         let (peer, name) = (connection.peer, connection.listener.clone());
         if let Err(error) = run(worker, connection).await {
             shared.stats.malformed(error.kind);
+            // No request is counted of it, so without this line nobody learns why a caller fails.
+            if error.kind == Kind::PlaintextRefused && shared.stats.tells(SystemTime::now()) {
+                tracing::warn!(%peer, listener = %name, "plaintext was refused: mutual TLS is required here");
+            }
             let source = error.source.as_ref().map(ToString::to_string);
             tracing::debug!(%peer, listener = %name, kind = %error.kind, source, "connection ended");
         }

@@ -17,6 +17,9 @@ use crate::error::Kind;
 /// Clusters whose overflows are told apart; later ones are counted together under an empty name.
 const MAX_CLUSTERS: usize = 2000;
 
+/// Refusals of which the log has a line are so many seconds apart at least.
+const QUIET_S: u64 = 10;
+
 /// Process-wide counters.
 pub struct Stats {
     started: SystemTime,
@@ -28,6 +31,8 @@ pub struct Stats {
     failures: [AtomicU64; Kind::ALL.len()],
     malformed: [AtomicU64; Kind::ALL.len()],
     overflows: Mutex<BTreeMap<(Arc<str>, &'static str), u64>>,
+    /// Second after the start, from one on, in which a refusal was logged last; 0 before the first.
+    told: AtomicU64,
     pub(super) xds_connected: AtomicBool,
     pub(super) xds_connects: AtomicU64,
     pub(super) xds_nacks: AtomicU64,
@@ -50,6 +55,7 @@ impl Default for Stats {
             failures: std::array::from_fn(|_| AtomicU64::default()),
             malformed: std::array::from_fn(|_| AtomicU64::default()),
             overflows: Mutex::default(),
+            told: AtomicU64::default(),
             xds_connected: AtomicBool::default(),
             xds_connects: AtomicU64::default(),
             xds_nacks: AtomicU64::default(),
@@ -120,6 +126,15 @@ impl Stats {
         self.malformed[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether the log may have a line about a refusal at this moment: whoever is refused tries again and again.
+    pub fn tells(&self, now: SystemTime) -> bool {
+        let now_s = now.duration_since(self.started).unwrap_or_default().as_secs() + 1;
+        let told = self.told.load(Ordering::Relaxed);
+        // Of several threads one tells.
+        (told == 0 || now_s >= told + QUIET_S)
+            && self.told.compare_exchange(told, now_s, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// A request or connection ended by an error of the proxy's own finding.
     pub fn failed(&self, kind: Kind) {
         self.failures[kind as usize].fetch_add(1, Ordering::Relaxed);
@@ -187,5 +202,19 @@ impl Stats {
     pub fn certificate(&self, issued: bool) {
         let counter = if issued { &self.certificates } else { &self.certificate_failures };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_at_times() {
+        let stats = Stats::default();
+        let at = |seconds| stats.tells(stats.started() + Duration::from_secs(seconds));
+        assert_eq!([at(0), at(1), at(9), at(10), at(11), at(30)], [true, false, false, true, false, true]);
     }
 }

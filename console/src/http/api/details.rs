@@ -25,6 +25,7 @@ use crate::{
         inventory::Lists,
         logs,
         page::page,
+        refused,
     },
     http::{
         ApiError,
@@ -163,6 +164,11 @@ async fn detail(
         let row = find(subject, &lists, &caller, &named)?;
         page(&moment, &lists, row, &|namespace| caller.sees(namespace))
     };
+    // A Prometheus that gives no rates is not asked once more.
+    if let Some(prometheus) = app.prometheus.as_ref().filter(|_| moment.observed.rates_problem.is_none()) {
+        detail.refused_plaintext = refused::plaintext(prometheus, &detail.instances).await;
+        detail.row.reason.push_str(&refused::words(detail.refused_plaintext));
+    }
     redact::detail(&mut detail, caller.sight());
     if let Some(clients) = &app.cluster {
         let asked = detail.instances.iter().take(MOST_ASKED);

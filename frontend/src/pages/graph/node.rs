@@ -28,6 +28,7 @@ use crate::{
     graph::{fold, picture::Picture, reasons, ways},
     icons::Icon,
     location::{Room, View},
+    poll::every,
     queries::TraceQuery,
     state::{Load, app},
     words,
@@ -35,6 +36,9 @@ use crate::{
 
 /// Example traces that are shown.
 const EXAMPLES: usize = 5;
+
+/// How often it is asked what its proxies refused, in milliseconds.
+const REFUSED_EVERY_MS: f64 = 30_000.0;
 
 /// What it fails on whose changes are told with its own: the console takes eight subjects.
 const CALLED: usize = 7;
@@ -214,6 +218,7 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
         {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
+        <Plaintext applied=applied />
         <Explain codes=codes applied=applied failing=failing />
         {move || {
             let badges = badges.get();
@@ -222,6 +227,32 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
         <Peers edges=incoming incoming=true namespace=namespace />
         <Peers edges=outgoing incoming=false namespace=namespace />
         <Codes codes=codes />
+    }
+}
+
+/// Plaintext that its proxies refused: such connections are closed before there is a request, so no edge and no error tells
+/// of them.
+#[component]
+fn Plaintext(applied: Applied) -> impl IntoView {
+    // They come and go without a change of configuration.
+    let slowly = every(REFUSED_EVERY_MS);
+    Effect::new(move |before: Option<()>| {
+        let _ = slowly.get();
+        if before.is_some() {
+            applied.again.run(());
+        }
+    });
+    let rate = Memo::new(move |_| applied.load.with(|load| load.part(|detail| detail.refused_plaintext)));
+    move || {
+        let rate = rate.get();
+        (rate > 0.0).then(|| {
+            view! {
+                <p class="fault" data-testid="refused-plaintext">
+                    {format::rate(rate, Counted::CONNECTIONS)}
+                    " refused because of plaintext: mutual TLS is required here. The proxy's log has the addresses of who calls so."
+                </p>
+            }
+        })
     }
 }
 
