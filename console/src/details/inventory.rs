@@ -109,6 +109,11 @@ impl<'a> Lists<'a> {
         self.nodes.get(id).is_some_and(|node| node.is_foreign())
     }
 
+    /// The namespace of what an id of the graph stands for, if it is of one.
+    pub fn namespace(&self, id: &str) -> Option<&str> {
+        self.nodes.get(id).map(|node| node.namespace.as_str()).filter(|namespace| !namespace.is_empty())
+    }
+
     /// Ids of workloads that the mesh has to do with: those of the estate that are listed, and any that were seen in the
     /// console's own cluster.
     fn workload_ids(&self) -> BTreeSet<&'a str> {

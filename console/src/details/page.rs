@@ -101,7 +101,8 @@ fn calls<'a>(
         let visible = match peer.split_once('/') {
             _ if lists.is_foreign(peer) => sees(""),
             Some((namespace, _)) if is_workload(peer) => sees(namespace),
-            _ => true,
+            // What reached none of a service's workloads is of its namespace; a host outside is of none.
+            _ => lists.namespace(peer).is_none_or(sees),
         };
         let peer = if visible { peer.clone() } else { "hidden".to_owned() };
         let known = visible && !lists.instances(&peer).is_empty();

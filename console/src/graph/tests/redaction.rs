@@ -63,6 +63,22 @@ fn what_is_hidden_leaves_totals_and_no_trace() {
 }
 
 #[test]
+fn what_reached_none_of_a_hidden_service_is_hidden_as_that_is() {
+    let host = "ledger.vault.svc.cluster.local";
+    let lost = |rate| Flow { host: host.into(), flags: "NC".into(), ..between("shop/web", "unknown", "503", rate) };
+    let seen = observed(vec![between("shop/web", "shop/cart", "200", 5.0), lost(2.0)]);
+    let estate = Estate { hosts: [(host.to_owned(), vec!["vault/ledger".to_owned()])].into(), ..Estate::default() };
+    for view in View::ALL {
+        let graph = draw_view(&seen, &Details::default(), &estate, view, None);
+        assert!(graph.nodes.iter().any(|node| node.host == host && node.namespace == "vault"), "{view}: {graph:?}");
+        let shown = redacted(graph, &|namespace| namespace == "shop");
+        let text = serde_json::to_string(&shown).unwrap();
+        assert!(!text.contains("vault") && !text.contains("ledger"), "{view}: {text}");
+        assert_eq!(node(&shown, HIDDEN_ID).rate_in, 2.0, "{view}");
+    }
+}
+
+#[test]
 fn who_sees_all_sees_all() {
     let graph = draw_view(&bank(), &Details::default(), &Estate::default(), View::Workload, None);
     assert_eq!(redacted(graph.clone(), &|_| true), graph);

@@ -77,9 +77,9 @@ pub const APP: &str = "app:";
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
-    /// Stable across refreshes: `namespace/workload`, `service:HOST`, `app:namespace/APP`, `app:namespace/APP/VERSION`,
-    /// `service:HOST/none` for what reached none of its workloads, `external:HOST`, `unknown` or `hidden`. Where several clusters are told apart, what is of another one than the
-    /// console's own has `@CLUSTER` behind it.
+    /// Stable across refreshes: `namespace/workload`, `service:HOST`, `service:HOST/none` for what reached none of its
+    /// workloads, `app:namespace/APP`, `app:namespace/APP/VERSION`, `external:HOST`, `unknown` or `hidden`. Where several
+    /// clusters are told apart, what is of another one than the console's own has `@CLUSTER` behind it.
     pub id: String,
     /// What it stands for.
     pub kind: NodeKind,
