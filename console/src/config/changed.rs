@@ -117,8 +117,8 @@ mod tests {
     #[test]
     fn times_are_bounded() {
         let (store, mut changed) = (Store::new(Settings::default()), Changed::default());
-        let times =
-            (0..MOST as u64).map(|nth| (ObjectKey { name: nth.to_string(), ..key(&put("a", "STRICT", None)) }, nth));
+        let one = key(&put("a", "STRICT", None));
+        let times = (0..MOST as u64).map(|nth| (ObjectKey { name: nth.to_string(), ..one.clone() }, nth));
         changed.known = times.collect();
         let last = put("last", "STRICT", None);
         changed.note(std::slice::from_ref(&last), &store.snapshot(), 1_000_000);

@@ -313,12 +313,10 @@ mod tests {
         News { changes: vec![Change::Put(Arc::new(object))], problems: Vec::new(), index: Index::default() }
     }
 
-    #[tokio::test]
-    async fn a_write_hurries_when_the_source_hands_it_on() {
-        let (tell, source) = mpsc::unbounded_channel();
-        let (store, metrics) = (Store::new(Settings::default()), Arc::new(Metrics::new()));
+    fn follower(source: mpsc::UnboundedReceiver<News>, metrics: Arc<Metrics>) -> Follower {
+        let store = Store::new(Settings::default());
         let first = View::new(1, store.snapshot(), Index::default(), Vec::new());
-        let mut follower = Follower {
+        Follower {
             source: Source::Told(source),
             store,
             known: (Index::default(), Vec::new()),
@@ -326,9 +324,29 @@ mod tests {
             thresholds: watch::channel(Thresholds::default()).1,
             told: watch::channel(Told::default()).1,
             publish: watch::channel(Arc::new(first)).0,
-            metrics: metrics.clone(),
+            metrics,
             linting: Duration::ZERO,
-        };
+        }
+    }
+
+    #[test]
+    fn what_comes_while_the_console_watches_has_its_time() {
+        let mut follower = follower(mpsc::unbounded_channel().1, Arc::new(Metrics::new()));
+        follower.store.apply(news("before").changes);
+        let began = now_ms();
+        follower.take(news("before"));
+        follower.take(news("mine"));
+        let view = follower.hasty(&Thresholds::default());
+        let times: Vec<_> = view.list.rows.iter().map(|row| (row.object.name.as_str(), row.changed_ms)).collect();
+        assert_eq!(times[0], ("before", None));
+        assert!(times[1].0 == "mine" && times[1].1 >= Some(began), "{times:?}");
+    }
+
+    #[tokio::test]
+    async fn a_write_hurries_when_the_source_hands_it_on() {
+        let (tell, source) = mpsc::unbounded_channel();
+        let metrics = Arc::new(Metrics::new());
+        let mut follower = follower(source, metrics.clone());
         let due = Instant::now() + Duration::from_secs(3600);
         metrics.edited(|snapshot, _| snapshot.objects().any(|(_, object)| object.reference.name == "mine"));
         tell.send(news("another")).ok().unwrap();
