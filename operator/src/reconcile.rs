@@ -22,6 +22,7 @@ mod removal;
 pub mod rivals;
 pub mod rollout;
 pub mod rotation;
+mod scaled;
 pub mod skew;
 pub(crate) mod status;
 mod window;

@@ -100,10 +100,10 @@ pub async fn control_planes(cluster: &Cluster, meshes: &[Installation], idle: bo
 /// The Meshes that something was installed for: of several with the same revision the eldest, as the operator has it, and none
 /// that was refused for a name of another from the beginning. The others' own lines say so.
 pub(super) fn holders(meshes: &[Installation]) -> impl Iterator<Item = &Installation> {
-    let taken = [Reason::RevisionTaken, Reason::TagTaken].map(Reason::as_str);
+    let never = [Reason::RevisionTaken, Reason::TagTaken, Reason::VersionSkew, Reason::InvalidSpec].map(Reason::as_str);
     let refused = move |mesh: &Installation| {
         let ready = mesh.status.condition(READY);
-        mesh.status.version.is_empty() && ready.is_some_and(|ready| taken.contains(&ready.reason.as_str()))
+        mesh.status.version.is_empty() && ready.is_some_and(|ready| never.contains(&ready.reason.as_str()))
     };
     meshes.iter().filter(move |mesh| {
         let mut rivals = meshes.iter().filter(|other| other.spec.revision_label() == mesh.spec.revision_label());
@@ -216,13 +216,15 @@ mod tests {
         let names = |all: &[Installation]| holders(all).map(|mesh| mesh.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&all), ["main", "next"]);
         // Nothing was installed for one whose tag another has.
-        let refused = |version: &str| {
-            let ready = json!({"type": "Ready", "status": "False", "reason": "TagTaken", "message": "x",
+        let refused_for = |reason: &str, version: &str| {
+            let ready = json!({"type": "Ready", "status": "False", "reason": reason, "message": "x",
                 "lastTransitionTime": "2026-01-01T00:00:00Z"});
             installation(json!({"revision": "v2"}), json!({"version": version, "conditions": [ready]}))
         };
-        assert!(names(&[refused("")]).is_empty());
-        assert_eq!(names(&[refused("0.1.0")]), ["main"], "what it had runs on");
+        for reason in ["TagTaken", "RevisionTaken", "VersionSkew", "InvalidSpec"] {
+            assert!(names(&[refused_for(reason, "")]).is_empty(), "{reason}");
+        }
+        assert_eq!(names(&[refused_for("TagTaken", "0.1.0")]), ["main"], "what it had runs on");
     }
 
     #[test]

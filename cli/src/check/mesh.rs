@@ -6,7 +6,7 @@ use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, ResourceExt, api::ListParams};
 use weft_api::mesh::ConditionStatus;
 use weft_install::{names, render::bootstrap::OPERATOR};
-use weft_operator::reconcile::conditions::DELETING;
+use weft_operator::reconcile::conditions::{DELETING, UNSCHEDULABLE};
 
 use super::Finding;
 use crate::{
@@ -83,7 +83,9 @@ fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
         Some(ready) => {
             let words = if ready.message.is_empty() { &ready.reason } else { &ready.message };
             // What the message says already is no hint.
-            let waits = mesh.status.waiting_for.iter().find(|waits| !words.contains(waits.as_str())).cloned();
+            // Where no node takes a pod, nothing else that is waited for matters, and the words say what helps.
+            let open = mesh.status.waiting_for.iter().filter(|_| ready.reason != UNSCHEDULABLE);
+            let waits = open.cloned().find(|waits| !words.contains(waits.as_str()));
             Finding::failed(CHECK, format!("{name}: {words}"), waits.unwrap_or_else(|| mesh.remedy(&ready.reason)))
         }
         None => Finding::failed(

@@ -159,7 +159,8 @@ pub(super) fn assemble(
     for (at, node) in nodes.iter_mut().enumerate() {
         // As health below: of what it sends, where nothing that is counted comes in.
         node.error_share = error_share(&incoming[at]).or_else(|| error_share(&outgoing[at]));
-        node.client_error_share = client_error_share(&incoming[at]).unwrap_or_default();
+        let refused = client_error_share(&incoming[at]).or_else(|| client_error_share(&outgoing[at]));
+        node.client_error_share = refused.unwrap_or_default();
         let rules = own[at].unwrap_or(&default);
         // A gateway or a load generator receives nothing that is counted; what it sends tells how it fares.
         let health = match rules.judge(&incoming[at], Direction::Inbound) {

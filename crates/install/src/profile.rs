@@ -84,13 +84,40 @@ pub fn resources(requests: &[(&str, &str)], limits: &[(&str, &str)], overrides: 
     let mut merged = Resources { requests: table(requests), limits: table(limits) };
     merged.requests.extend(overrides.requests.clone());
     merged.limits.extend(overrides.limits.clone());
-    // A request above a limit that only the profile has lifts that limit.
-    for (name, request) in &merged.requests {
-        if let (Some(wanted), Some(limit)) = (request.value(), merged.limits.get(name).and_then(Quantity::value))
-            && wanted > limit
+    // A request above a limit that only the profile has lifts that limit; a limit below such a request lowers it.
+    for (name, request) in &mut merged.requests {
+        if let (Some(wanted), Some(limit)) = (request.value(), merged.limits.get(name))
+            && limit.value().is_some_and(|limit| wanted > limit)
         {
-            merged.limits.insert(name.clone(), request.clone());
+            match overrides.limits.get(name) {
+                Some(limit) => *request = limit.clone(),
+                None => drop(merged.limits.insert(name.clone(), request.clone())),
+            }
         }
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn what_a_mesh_says_of_resources_is_kept() {
+        let table = |amount: Option<&str>| -> BTreeMap<String, Quantity> {
+            amount.map(|amount| ("memory".to_owned(), Quantity::from(amount))).into_iter().collect()
+        };
+        let merged = |request: Option<&str>, limit: Option<&str>| {
+            let overrides = Resources { requests: table(request), limits: table(limit) };
+            let found = resources(&[("memory", "256Mi")], &[("memory", "1Gi")], &overrides);
+            (found.requests["memory"].0.clone(), found.limits["memory"].0.clone())
+        };
+        let pair = |request: &str, limit: &str| (request.to_owned(), limit.to_owned());
+        assert_eq!(merged(None, None), pair("256Mi", "1Gi"));
+        assert_eq!(merged(Some("2Gi"), None), pair("2Gi", "2Gi"), "the profile's limit gives way");
+        assert_eq!(merged(None, Some("64Mi")), pair("64Mi", "64Mi"), "the profile's request gives way");
+        assert_eq!(merged(Some("64Mi"), Some("128Mi")), pair("64Mi", "128Mi"));
+    }
 }

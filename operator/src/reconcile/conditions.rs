@@ -239,7 +239,7 @@ pub fn pods_abandoned(pods: &[String], now: OffsetDateTime, ttl: Duration) -> St
 }
 
 /// In the greatest unit that it is a whole number of.
-pub fn span(time: Duration) -> String {
+fn span(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
         seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),

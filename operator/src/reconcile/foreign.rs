@@ -16,12 +16,13 @@ use kube::{
 };
 use parking_lot::Mutex;
 use serde_json::Value;
+use time::OffsetDateTime;
 use weft_install::names;
 
 use self::fields::{Place, take_away};
 use super::{
     cluster::{Cluster, Name},
-    conditions::span,
+    conditions::date,
     problem::{Problem, Reason},
 };
 
@@ -43,22 +44,30 @@ pub struct Corrections(Mutex<HashMap<Name, Record>>);
 #[derive(Debug, Default)]
 struct Record {
     times: Vec<Instant>,
-    /// Until when it is left alone, and for how long in all.
-    rest: Option<(Instant, Duration)>,
+    rest: Option<Rest>,
+}
+
+/// How long an object is left alone.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Instant,
+    /// The same for people.
+    date: OffsetDateTime,
+    length: Duration,
 }
 
 impl Corrections {
-    /// Whether an object may be put right once more; one that may counts as put right now. Otherwise how long it is left
+    /// Whether an object may be put right once more; one that may counts as put right now. Otherwise until when it is left
     /// alone.
-    fn may(&self, name: &Name, now: Instant) -> Result<(), Duration> {
+    fn may(&self, name: &Name, now: Instant) -> Result<(), OffsetDateTime> {
         let mut all = self.0.lock();
         let record = all.entry(name.clone()).or_default();
         record.times.retain(|time| now.saturating_duration_since(*time) < WINDOW);
         // Whoever kept still for long enough is trusted as before.
-        let rest = record.rest.filter(|(until, _)| now.saturating_duration_since(*until) < LONGEST);
+        let rest = record.rest.filter(|rest| now.saturating_duration_since(rest.until) < LONGEST);
         record.rest = rest;
         let tries = match rest {
-            Some((until, _)) if now < until => return Err(until.saturating_duration_since(now)),
+            Some(rest) if now < rest.until => return Err(rest.date),
             Some(_) => 1,
             None => TRIES,
         };
@@ -66,10 +75,11 @@ impl Corrections {
             record.times.push(now);
             return Ok(());
         }
-        let pause = rest.map_or(WINDOW, |(_, pause)| (pause * LONGER).min(LONGEST));
-        record.rest = Some((now + pause, pause));
+        let length = rest.map_or(WINDOW, |rest| (rest.length * LONGER).min(LONGEST));
+        let date = OffsetDateTime::now_utc() + length;
+        record.rest = Some(Rest { until: now + length, date, length });
         record.times.clear();
-        Err(pause)
+        Err(date)
     }
 }
 
@@ -121,9 +131,9 @@ impl Cluster {
             let Some(mut found) = found else { return Err(refused) };
             let more = More::of(&name, wanted, &mut found);
             let Some(More { field, words, .. }) = more else { return Err(refused) };
-            if !counted && let Err(pause) = corrections.may(&name, Instant::now()) {
+            if !counted && let Err(until) = corrections.may(&name, Instant::now()) {
                 let why =
-                    format!("{words}, which keeps it from being applied and comes back each time; {}", stop(pause));
+                    format!("{words}, which keeps it from being applied and comes back each time; {}", stop(until));
                 return Err(Problem::new(Reason::Rejected, why));
             }
             counted = true;
@@ -151,9 +161,9 @@ impl Cluster {
         let mut counted = false;
         for _ in 0..RACES {
             let Some(More { field, words, settable }) = More::of(&name, wanted, &mut applied) else { return Ok(None) };
-            if !counted && let Err(pause) = corrections.may(&name, Instant::now()) {
+            if !counted && let Err(until) = corrections.may(&name, Instant::now()) {
                 let or = if settable { ", or say it in the Mesh" } else { "" };
-                return Ok(Some(Addition::Stays(format!("{words}, and it comes back each time; {}{or}", stop(pause)))));
+                return Ok(Some(Addition::Stays(format!("{words}, and it comes back each time; {}{or}", stop(until)))));
             }
             counted = true;
             match self.replace(&name, wanted, &applied).await {
@@ -194,8 +204,8 @@ fn raced(name: &Name) -> Problem {
     Problem::new(Reason::Conflict, format!("cannot correct {name}: others write it all the time; trying again"))
 }
 
-fn stop(pause: Duration) -> String {
-    format!("it is left alone for {}: stop whoever writes it", span(pause))
+fn stop(until: OffsetDateTime) -> String {
+    format!("it is left alone until {}: stop whoever writes it", date(until))
 }
 
 /// What an object had beyond what was applied.

@@ -29,7 +29,7 @@ use super::{
     fleet::{self, Survey},
     foreign::Addition,
     problem::{Problem, Reason},
-    rivals, rollout, status, window,
+    rivals, rollout, scaled, status, window,
 };
 use crate::{ca::cluster::Terms, clock};
 
@@ -139,6 +139,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
 
     let mut objects =
         weft_install::render(&input).map_err(|error| Problem::new(Reason::InvalidSpec, error.to_string()))?;
+    scaled::respect(cluster, &context.namespace, &mut objects).await?;
     outcome.conditions.disputed = apply(context, mesh, &mut objects).await?;
     let wanted: BTreeSet<Name> = objects.iter().map(Name::of).collect();
     let present = cluster.inventory(&name, &context.namespace).await?;

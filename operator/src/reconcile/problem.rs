@@ -127,7 +127,21 @@ pub fn of_ending_namespace(status: &Status) -> bool {
     causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
+/// A policy or webhook of the cluster's refuses, whatever code it gives: neither a right is missing nor is the Mesh wrong.
+fn by_policy(status: &Status) -> Option<(Reason, &'static str)> {
+    let of_policy =
+        ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"].iter().any(|kind| status.message.contains(kind));
+    let of_webhook = status.message.contains("admission webhook ") && status.message.contains(" denied the request");
+    (of_policy || of_webhook).then_some((
+        Reason::Rejected,
+        "a policy of the cluster refuses it: let the operator's ServiceAccount, or this namespace, through it",
+    ))
+}
+
 fn by_status(status: &Status) -> (Reason, &'static str) {
+    if let Some(refused) = by_policy(status) {
+        return refused;
+    }
     match status.code {
         403 if of_ending_namespace(status) => (
             Reason::Rejected,
@@ -172,6 +186,22 @@ mod tests {
 
     fn api(code: u16, message: &str) -> kube::Error {
         kube::Error::Api(Box::new(Status::failure(message, "x").with_code(code)))
+    }
+
+    #[test]
+    fn a_policys_denial_is_no_fault_of_the_mesh() {
+        for (code, message) in [
+            (
+                422,
+                "deployments.apps \"a\" is forbidden: ValidatingAdmissionPolicy 'none' with binding 'none' denied request: no",
+            ),
+            (400, "admission webhook \"policy.example.org\" denied the request: no"),
+            (403, "admission webhook \"policy.example.org\" denied the request: no"),
+        ] {
+            let problem = Problem::of(&api(code, message), "apply Deployment weft-system/a");
+            assert_eq!(problem.reason, Reason::Rejected, "{code}");
+            assert!(problem.message.contains("a policy of the cluster refuses it"), "{problem}");
+        }
     }
 
     #[test]

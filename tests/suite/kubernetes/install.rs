@@ -265,6 +265,33 @@ async fn added(cluster: &'static Cluster) {
         .await;
     cluster.mesh_ready(NAME).await;
     told(cluster, NAME, "Reconciled", "True", "Applied").await;
+    scaled(cluster).await;
+}
+
+/// An autoscaler that the Mesh knows nothing of has its number of pods, and nobody else has.
+async fn scaled(cluster: &'static Cluster) {
+    const GATEWAY: &str = "deployment/weft-ingressgateway";
+    let gateway = ["deployment", "-n", SYSTEM, "weft-ingressgateway"];
+    let pods = |number: i64| {
+        move |found: &Value| ensure(found["spec"]["replicas"] == number, || found["spec"]["replicas"].to_string())
+    };
+    let own = cluster.read(&gateway).await.unwrap_or_default()["spec"]["replicas"].as_i64().unwrap_or_default();
+    let (least, most) = (format!("--min={}", own + 1), format!("--max={}", own + 2));
+    cluster.kubectl(&["-n", SYSTEM, "autoscale", GATEWAY, "--name=somebodys", &least, &most, "--cpu-percent=80"]).await;
+    cluster.wait_for("the autoscaler scales", &gateway, SOON * 2, pods(own + 1)).await;
+    // What is put right meanwhile leaves it.
+    cluster.kubectl(&["-n", SYSTEM, "set", "env", GATEWAY, "FOO=bar"]).await;
+    cluster
+        .wait_for("what was added is gone", &gateway, SOON, |found| {
+            let text = found["spec"]["template"].to_string();
+            ensure(!text.contains("\"FOO\""), || text)
+        })
+        .await;
+    cluster.wait_for("the autoscaler's number stays", &gateway, SOON, pods(own + 1)).await;
+    cluster.kubectl(&["-n", SYSTEM, "delete", "hpa", "somebodys"]).await;
+    cluster.kubectl(&["-n", SYSTEM, "scale", GATEWAY, &format!("--replicas={}", own + 2)]).await;
+    cluster.wait_for("nobody's number goes", &gateway, SOON, pods(own)).await;
+    cluster.mesh_ready(NAME).await;
 }
 
 /// Tokens of running pods do not count for an account that was made anew: pods have to come anew with it, or the control

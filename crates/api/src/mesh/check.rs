@@ -8,6 +8,9 @@ use crate::{
     mesh::{Component, KeyOf, MeshSpec, Profile, Quantity, Resources, SignIn},
 };
 
+/// Bytes without which no container of ours starts.
+const LEAST_MEMORY: f64 = 16.0 * 1024.0 * 1024.0;
+
 /// Amounts that a container can be given. Extended resources (with a slash) pass unchecked.
 const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 const LOG_LEVELS: [&str; 9] = ["off", "error", "warning", "warn", "info", "debug", "trace", "critical", "none"];
@@ -231,6 +234,12 @@ fn resources(found: &Resources, at: &str, checks: &mut Checks) {
                 checks.error(&at, message, Some("write one such as 100m or 64Mi".into()));
             }
         }
+    }
+    if let Some(limit) =
+        found.limits.get("memory").filter(|limit| limit.value().is_some_and(|bytes| bytes < LEAST_MEMORY))
+    {
+        let message = format!("{:?} is too little: nothing of the mesh runs in less than 16Mi", limit.0);
+        checks.error(format!("{at}.limits.memory"), message, Some("leave it out for the profile's".into()));
     }
     for (name, request) in &found.requests {
         if let (Some(request), Some(limit)) = (request.value(), found.limits.get(name).and_then(Quantity::value))

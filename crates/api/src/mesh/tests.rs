@@ -58,6 +58,10 @@ fn impossible_overrides_are_told_with_field_and_remedy() {
             "spec.components.proxy.resources.requests.cpu",
         ),
         (
+            json!({"components": {"console": {"resources": {"limits": {"memory": "4Mi"}}}}}),
+            "spec.components.console.resources.limits.memory",
+        ),
+        (
             json!({"components": {"ingressGateway": {"servicePorts": [{"name": "dns", "port": 53}]}}}),
             "spec.components.ingressGateway.servicePorts[0].targetPort",
         ),
