@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_model::{
     Severity,
-    graph::{Badge, CodeRate, EXTERNAL, Edge, Graph, Health, Lock, Node, NodeKind, SERVICE},
+    graph::{Badge, CodeRate, EXTERNAL, Edge, Graph, Health, Lock, Node, NodeKind, SERVICE, UNREACHED},
 };
 
 use crate::{format, order::Order};
@@ -75,6 +75,7 @@ pub fn short(id: &str) -> String {
     }
     let (bare, cluster) = id.split_at(id.find(CLUSTER).unwrap_or(id.len()));
     let host = [EXTERNAL, SERVICE].into_iter().find_map(|prefix| bare.strip_prefix(prefix));
+    let host = host.map(|host| host.strip_suffix(UNREACHED).unwrap_or(host));
     let name = host.or_else(|| bare.rsplit('/').next()).unwrap_or_default();
     format!("{name}{cluster}")
 }
@@ -272,6 +273,15 @@ mod tests {
         let node = &graph.nodes[0];
         assert_eq!((node.rate_in, node.rate_out, node.health), (40.0, 10.0, Health::Failing));
         assert_eq!((node.workload.as_str(), node.workloads.len()), ("shop", 2));
+    }
+
+    #[test]
+    fn what_reached_no_workload_has_the_services_name() {
+        assert_eq!(short("service:order.shop.svc/none"), "order.shop.svc");
+        assert_eq!(
+            (short("service:order.shop.svc"), short("shop/order-v1")),
+            ("order.shop.svc".into(), "order-v1".into())
+        );
     }
 
     #[test]

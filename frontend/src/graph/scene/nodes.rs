@@ -135,6 +135,9 @@ pub fn numbers(node: &Node, edges: &[Edge]) -> String {
     if let Some(errors) = node.error_share {
         out.push_str(&format!(" · {} errors", format::share(errors)));
     }
+    if node.client_error_share > 0.0 {
+        out.push_str(&format!(" · {} refused", format::share(node.client_error_share)));
+    }
     let incoming = edges.iter().filter(|edge| edge.destination == node.id);
     if let Some(p95) = incoming.filter_map(|edge| edge.p95_ms).reduce(f64::max) {
         out.push_str(&format!(" · {} p95", format::millis(p95)));
@@ -155,12 +158,15 @@ pub fn call_rate(edge: &Edge) -> String {
 /// in full.
 fn subtitle(node: &Node, width: f64, measure: &dyn Measure) -> String {
     let rate = if node.rate_in > 0.0 { format!("{}/s", format::digits(node.rate_in)) } else { traffic(node) };
-    let errors = node.error_share.filter(|share| *share > 0.0).map(format::share);
+    let errors = node.error_share.filter(|share| *share > 0.0).map(|share| (format::share(share), "errors"));
+    // What is refused stands there where it is why the node has its colour.
+    let is_why = matches!(node.health, Health::Degraded | Health::Failing) && node.client_error_share > 0.0;
+    let errors = errors.or_else(|| is_why.then(|| (format::share(node.client_error_share), "refused")));
     let members = (fold::folded(&node.id).is_some() && node.rate_in > 0.0).then_some(node.workloads.len());
     let mut forms = Vec::new();
     for head in members.map(|members| format!("{members} · {rate}")).into_iter().chain([rate.clone()]) {
-        if let Some(errors) = &errors {
-            forms.extend([format!("{head} · {errors} errors"), format!("{head} · {errors}")]);
+        if let Some((share, what)) = &errors {
+            forms.extend([format!("{head} · {share} {what}"), format!("{head} · {share}")]);
         }
     }
     forms.extend(members.map(|members| format!("{members} · {rate}")));

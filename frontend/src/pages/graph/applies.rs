@@ -5,7 +5,7 @@ use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     canary::Verdict,
     details::{Applies, Detail, Subject},
-    graph::Node,
+    graph::{Health, Node},
 };
 
 use crate::{
@@ -167,23 +167,24 @@ fn More(way: Memo<Option<Way>>, all: usize) -> impl IntoView {
 fn Canaries(load: RwSignal<Load<Detail>>) -> impl IntoView {
     let app = app();
     // Only what is shown, so that links are not drawn anew at each refresh.
-    let canaries: Memo<Vec<(String, Verdict)>> = Memo::new(move |_| {
+    let canaries: Memo<Vec<(String, Verdict, bool)>> = Memo::new(move |_| {
         load.with(|load| {
             let Some(detail) = load.value.as_deref() else { return Vec::new() };
             app.canaries.with(|load| {
                 let all = load.value.iter().flat_map(|list| &list.canaries).filter(|canary| is_split(canary, detail));
-                all.map(|canary| (canary.object.to_string(), canary.verdict)).collect()
+                all.map(|canary| (canary.object.to_string(), canary.verdict, canary.lost().next().is_some())).collect()
             })
         })
     });
-    let line = move |(name, verdict): (String, Verdict)| {
+    let line = move |(name, verdict, lost): (String, Verdict, bool)| {
+        let health = if lost { Health::Failing } else { words::verdict_health(verdict) };
         view! {
             <li>
-                <HealthShape health=words::verdict_health(verdict) silent=true />
+                <HealthShape health silent=true />
                 <button class="link" title=name.clone() on:click=move |_| app.enter(Room::Canaries, |_| {})>
                     {format::middle(&name, 44)}
                 </button>
-                <span class="quiet">{words::verdict_title(verdict)}</span>
+                <span class="quiet">{words::verdict_title(verdict)}{lost.then_some(", a destination fails")}</span>
             </li>
         }
     };

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use weft_model::{
     Counted,
     details::{Applies, Call, Detail, Instance, Row, Subject},
-    graph::EXTERNAL,
+    graph::{EXTERNAL, SERVICE},
 };
 
 use self::ways::Ways;
@@ -27,6 +27,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
+    graph::fold::short,
     icons::Icon,
     location::{Room, View},
     pages::configuration::{key, wizard::links::Wizards},
@@ -216,6 +217,7 @@ fn calls(title: &'static str, calls: &[Call], nothing: &'static str) -> impl Int
             let name = match peer.as_str() {
                 "hidden" => "Workloads that you may not see".to_owned(),
                 "unknown" => "Callers that cannot be told apart".to_owned(),
+                service if service.starts_with(SERVICE) => format!("{} (no workload of it)", short(service)),
                 other => other.strip_prefix(EXTERNAL).unwrap_or(other).to_owned(),
             };
             let named = if call.known {
