@@ -82,10 +82,10 @@ fn mesh(mesh: &Installation, idle: bool, system: &str) -> Finding {
         }
         Some(ready) => {
             let words = if ready.message.is_empty() { &ready.reason } else { &ready.message };
-            // What the message says already is no hint.
-            // Where no node takes a pod, nothing else that is waited for matters, and the words say what helps.
-            let open = mesh.status.waiting_for.iter().filter(|_| ready.reason != UNSCHEDULABLE);
-            let waits = open.cloned().find(|waits| !words.contains(waits.as_str()));
+            // What the message says already is no hint. Where no node takes a pod, nothing else that is waited for matters, and
+            // the words say what helps.
+            let is_hint = |waits: &&String| ready.reason != UNSCHEDULABLE && !words.contains(waits.as_str());
+            let waits = mesh.status.waiting_for.iter().find(is_hint).cloned();
             Finding::failed(CHECK, format!("{name}: {words}"), waits.unwrap_or_else(|| mesh.remedy(&ready.reason)))
         }
         None => Finding::failed(

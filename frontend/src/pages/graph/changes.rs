@@ -9,7 +9,7 @@ use crate::{
     components::{placeholder::Old, shape::Glyph},
     format,
     location::{Room, View},
-    objects::key,
+    objects,
     order::Order,
     poll::{every, poll},
     queries::AuditQuery,
@@ -66,7 +66,7 @@ fn Changed(about: String) -> impl IntoView {
     };
     let all = move || app.view.with(|view| in_audit(view, place.get_value(), String::new()).fragment());
     let outside = move |Outside { object, at_ms }: Outside| {
-        let (select, at) = (key(&object), at_ms as f64);
+        let (select, at) = (objects::key(&object), at_ms as f64);
         let title =
             format!("{object} changed in its file or on its cluster; no entry of the console's audit says by whom");
         let href =

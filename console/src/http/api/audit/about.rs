@@ -80,7 +80,7 @@ impl About {
         let changed = rows.iter().filter(|row| row.changed_ms.is_some_and(|at| time.contains(&at))).filter(about);
         let mut all: Vec<Outside> =
             changed.filter_map(|row| Some(Outside { object: row.object.clone(), at_ms: row.changed_ms? })).collect();
-        all.sort_by(|a, b| b.at_ms.cmp(&a.at_ms));
+        all.sort_by_key(|one| std::cmp::Reverse(one.at_ms));
         all
     }
 
