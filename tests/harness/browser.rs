@@ -203,6 +203,16 @@ impl Browser {
         self.script("return decodeURIComponent(location.hash)").await.as_str().unwrap_or_default().to_owned()
     }
 
+    /// Takes the newest edit back; what offers that may be folded by now.
+    pub async fn take_back(&self) {
+        let script = "const undo = document.querySelector('[data-testid=canary-undo]'); \
+                      (undo ?? document.querySelector('[data-testid=toasts-folded]'))?.click(); return undo !== null;";
+        until("the newest edit can be taken back", SOON, async || {
+            ensure(self.script(script).await == true, String::new)
+        })
+        .await;
+    }
+
     /// Runs a script and gives its result.
     pub async fn script(&self, script: &str) -> Value {
         self.page.execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script}: {error}"))

@@ -108,7 +108,7 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
         text.contains("90 / 10 → 75 / 25") && text.contains("75 / 25 → 50 / 50")
     })
     .await;
-    press(&ada, "[data-testid=canary-undo]").await;
+    ada.take_back().await;
     configured(&bob, "the move is taken back", "75.00,25.00").await;
     bob.text_where("the history says so", history, SOON, |text| text.contains("50 / 50 → 75 / 25")).await;
 
@@ -252,7 +252,7 @@ async fn weights_of_tcp_are_moved_by_a_click_and_counted_in_connections() {
             text.contains("90 / 10 → 50 / 50")
         })
         .await;
-    press(&browser, "[data-testid=canary-undo]").await;
+    browser.take_back().await;
     browser.attribute_where("it is taken back", &shares, "data-percent", SOON, |value| value == "90.00,10.00").await;
     assert_eq!(fs::read_to_string(&file).unwrap(), LEDGER);
 

@@ -153,7 +153,7 @@ async fn configuration_is_found_read_written_and_taken_back() {
     gone(&browser, "[data-testid=config-editor]").await;
     browser.text_where("what it does now", "[data-testid=config-sentences]", SOON, |text| text.contains("80 %")).await;
     // Taken back.
-    click(&browser, "[data-testid=canary-undo]").await;
+    browser.take_back().await;
     file_where(&file, "it is taken back", |text| text == before).await;
     browser.text_where("as it was", "[data-testid=config-sentences]", SOON, |text| text.contains("90 %")).await;
 
@@ -232,7 +232,8 @@ async fn objects_are_made_with_help_and_removed_and_hostile_ones_do_no_harm() {
     gone(&browser, &row("PeerAuthentication", "orders-strict")).await;
     assert_eq!(made().len(), 0);
     // What was made is gone: only that is offered to be taken back, and covers nothing else.
-    let toasts = "return [...document.querySelectorAll('[data-testid=toast], [data-testid=toasts-older]')]
+    let toasts = "document.querySelector('[data-testid=toasts-folded]')?.click();
+        return [...document.querySelectorAll('[data-testid=toast], [data-testid=toasts-older]')]
         .map(toast => toast.innerText).join('|')";
     until("one message is left", SOON, || async {
         let told = browser.script(toasts).await;
@@ -315,7 +316,7 @@ async fn wizards_begin_with_what_is_configured_and_change_nothing_else() {
     let with = before.replace("timeout: 10s", "timeout: 4s");
     file_where(&file, "the file has it", |text| text == with).await;
     browser.wait_for("[data-testid=wizard-same]").await;
-    click(&browser, "[data-testid=canary-undo]").await;
+    browser.take_back().await;
     file_where(&file, "it is taken back", |text| text == before).await;
     // The form keeps what was filled in, so that it is an edit again.
     browser.wait_for(&steps("1")).await;

@@ -90,9 +90,7 @@ async fn the_page_shows_locks_split_and_badge_and_moves_a_canary() {
     assert!((40.0..60.0).contains(&observed), "v2 is seen to get {observed} %");
 
     // Undo brings the very bytes back.
-    // It was read by now, and covers nothing any more.
-    browser.click("[data-testid=toasts-folded]").await;
-    browser.wait_for("[data-testid=canary-undo]").await.click().await.unwrap();
+    browser.take_back().await;
     browser.text_where("the old split is back", &configured, SOON, |text| text.contains("90")).await;
     browser.close().await;
 }

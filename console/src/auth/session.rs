@@ -30,6 +30,9 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 const RENEW_WITHIN: Duration = Duration::from_secs(30);
 /// Nobody changes anything so long after a token has run out that could not be renewed: what they may is not confirmed.
 const UNCONFIRMED_AFTER: Duration = Duration::from_secs(60);
+/// How often, and how many times at most, it is looked whether somebody else's renewal came through.
+const RENEWAL_POLL: Duration = Duration::from_millis(200);
+const RENEWAL_POLLS: u32 = 10;
 /// How often sessions that ended are swept away.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 /// Sessions swept away at once, so that nobody waits for the database meanwhile.
@@ -170,8 +173,20 @@ impl SessionKeeper {
                 None => return Ok(Found::TakenBack(name)),
             }
         }
-        let kept = self.kept(&record);
-        let unconfirmed = self.unconfirmed(&record, kept.as_ref(), now_ms());
+        let mut kept = self.kept(&record);
+        let mut unconfirmed = self.unconfirmed(&record, kept.as_ref(), now_ms());
+        // Another request, or another console, asks the provider already: what it hears counts here as well.
+        for _ in 0..RENEWAL_POLLS {
+            let renewing = unconfirmed && record.tokens_expire_ms.is_some_and(|at| at > now_ms());
+            if !renewing || self.failed_lately(&id) {
+                break;
+            }
+            tokio::time::sleep(RENEWAL_POLL).await;
+            let Some(found) = self.db.get(&id).await? else { return Ok(Found::Ended) };
+            record = found;
+            kept = self.kept(&record);
+            unconfirmed = self.unconfirmed(&record, kept.as_ref(), now_ms());
+        }
         let valid = record.tokens_expire_ms.is_some_and(|at| at > now_ms());
         Ok(Found::Holds(Box::new(Session {
             id,

@@ -1,4 +1,4 @@
-//! Plaintext that proxies refused where mutual TLS is required. They close such a connection before there is a request, so
+//! Plaintext that proxies refused where TLS is required, mutual or a gateway's. They close such a connection before there is a request, so
 //! nothing that counts requests shows it: whoever called is simply gone.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -34,7 +34,7 @@ pub fn words(rate: f64) -> String {
     }
     let rate =
         if rate < 0.1 { "Now and then a connection is".to_owned() } else { format!("{rate:.1} connections/s are") };
-    format!(" {rate} refused because of plaintext: mutual TLS is required here.")
+    format!(" {rate} refused because of plaintext: TLS is required here.")
 }
 
 fn total(series: &[Series], instances: &[Instance]) -> f64 {
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(total(&all, &[one("10.0.0.7"), one("fd00::7")]), 3.0);
         assert_eq!(total(&all, &[one(""), one("10.0.0.9")]), 0.0);
         assert_eq!(words(0.0), "");
-        assert_eq!(words(2.0), " 2.0 connections/s are refused because of plaintext: mutual TLS is required here.");
+        assert_eq!(words(2.0), " 2.0 connections/s are refused because of plaintext: TLS is required here.");
         assert!(words(0.02).contains("Now and then"));
     }
 }

@@ -89,6 +89,8 @@ fn fold(app: App, held: RwSignal<bool>) {
             app.folded.set(false);
             since.set_value(browser::now());
         }
+        // A button that goes with the keyboard on it tells nobody that it has lost it.
+        held.set(false);
         now
     });
     // Whoever unfolds them reads them anew; without any there is nothing to hold.

@@ -29,8 +29,10 @@ pub enum Reason {
     Forbidden,
     /// A kind is not served.
     MissingKind,
-    /// The API server or a webhook refuses an object.
+    /// The API server refuses an object.
     Rejected,
+    /// A policy or a webhook of the cluster refuses an object.
+    Denied,
     /// The API server asks to slow down.
     TooManyRequests,
     /// The API server is away, slow or broken.
@@ -54,6 +56,7 @@ impl Reason {
         Self::Forbidden,
         Self::MissingKind,
         Self::Rejected,
+        Self::Denied,
         Self::TooManyRequests,
         Self::ApiUnavailable,
         Self::Conflict,
@@ -71,6 +74,7 @@ impl Reason {
             Self::Forbidden => "Forbidden",
             Self::MissingKind => "MissingKind",
             Self::Rejected => "Rejected",
+            Self::Denied => "Denied",
             Self::TooManyRequests => "TooManyRequests",
             Self::ApiUnavailable => "ApiUnavailable",
             Self::Conflict => "Conflict",
@@ -94,6 +98,7 @@ impl Reason {
             Self::Forbidden
             | Self::MissingKind
             | Self::Rejected
+            | Self::Denied
             | Self::InvalidAuthority
             | Self::ClockOff
             | Self::RevisionTaken
@@ -133,7 +138,7 @@ fn by_policy(status: &Status) -> Option<(Reason, &'static str)> {
         ["ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"].iter().any(|kind| status.message.contains(kind));
     let of_webhook = status.message.contains("admission webhook ") && status.message.contains(" denied the request");
     (of_policy || of_webhook).then_some((
-        Reason::Rejected,
+        Reason::Denied,
         "a policy of the cluster refuses it: let the operator's ServiceAccount, or this namespace, through it",
     ))
 }
@@ -199,7 +204,7 @@ mod tests {
             (403, "admission webhook \"policy.example.org\" denied the request: no"),
         ] {
             let problem = Problem::of(&api(code, message), "apply Deployment weft-system/a");
-            assert_eq!(problem.reason, Reason::Rejected, "{code}");
+            assert_eq!(problem.reason, Reason::Denied, "{code}");
             assert!(problem.message.contains("a policy of the cluster refuses it"), "{problem}");
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::ListParams;
+use kube::{ResourceExt, api::ListParams};
 use serde_json::Value;
+use weft_install::names;
 
 use super::{
     cluster::{Cluster, Name, resource},
@@ -18,12 +19,14 @@ use super::{
 pub(super) async fn respect(cluster: &Cluster, namespace: &str, objects: &mut [Value]) -> Result<(), Problem> {
     let api = cluster.api(&resource(("autoscaling", "v2", "HorizontalPodAutoscaler")), namespace);
     let autoscalers = cluster.ask("list HorizontalPodAutoscalers", api.list(&ListParams::default())).await?;
+    // Those of a Mesh are made where it says no number, and go where it says one again.
+    let others = autoscalers.items.iter().filter(|one| !one.labels().contains_key(names::MESH_LABEL));
     let target = |spec: &Value| {
         let target = &spec["spec"]["scaleTargetRef"];
         let of_apps = target["apiVersion"].as_str().is_some_and(|version| version.starts_with("apps/"));
         (of_apps && target["kind"] == "Deployment").then(|| target["name"].as_str().map(str::to_owned)).flatten()
     };
-    let scaled: BTreeSet<String> = autoscalers.items.iter().filter_map(|one| target(&one.data)).collect();
+    let scaled: BTreeSet<String> = others.filter_map(|one| target(&one.data)).collect();
     for object in objects {
         let name = Name::of(object);
         if name.kind != "Deployment" || object["spec"].get("replicas").is_none() || !scaled.contains(&name.name) {
@@ -61,7 +64,10 @@ mod tests {
             json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
                 "spec": {"scaleTargetRef": {"apiVersion": version, "kind": kind, "name": name}, "maxReplicas": 6}})
         };
+        let mut own = scaler("apps/v1", "Deployment", "console");
+        own["metadata"]["labels"] = json!({names::MESH_LABEL: "mesh"});
         let items = [
+            own,
             scaler("apps/v1", "Deployment", "gateway"),
             scaler("apps/v1", "Deployment", "new"),
             scaler("apps/v1", "StatefulSet", "console"),

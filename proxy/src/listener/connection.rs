@@ -40,7 +40,7 @@ pub fn serve(worker: Rc<Worker>, connection: Connection) -> LocalBoxFuture<'stat
             shared.stats.malformed(error.kind);
             // No request is counted of it, so without this line nobody learns why a caller fails.
             if error.kind == Kind::PlaintextRefused && shared.stats.tells(SystemTime::now()) {
-                tracing::warn!(%peer, listener = %name, "plaintext was refused: mutual TLS is required here");
+                tracing::warn!(%peer, listener = %name, "plaintext was refused: TLS is required here");
             }
             let source = error.source.as_ref().map(ToString::to_string);
             tracing::debug!(%peer, listener = %name, kind = %error.kind, source, "connection ended");

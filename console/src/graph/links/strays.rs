@@ -34,8 +34,10 @@ pub(super) fn nowhere(flow: &Flow, reached: &Reached<'_>, estate: &Estate) -> En
     let (host, suffix) = (&*flow.host, flow.source.suffix());
     let known = estate.hosts.get(host).filter(|_| suffix.is_empty());
     let behind = known.is_some_and(|workloads| !workloads.is_empty());
+    // What was answered came somewhere, be it to an endpoint that no workload of the mesh stands for.
+    let failed = !matches!(&*flow.flags, "" | "-");
     let named = known.is_some() || reached.contains(&(cluster(flow), host));
-    if host.is_empty() || !(behind || (named && estate.external(host).is_none())) {
+    if host.is_empty() || !(behind || (failed && named && estate.external(host).is_none())) {
         return outside(host);
     }
     let id: Arc<str> = format!("{SERVICE}{host}{UNREACHED}{suffix}").into();

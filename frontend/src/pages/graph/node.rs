@@ -249,7 +249,7 @@ fn Plaintext(applied: Applied) -> impl IntoView {
             view! {
                 <p class="fault" data-testid="refused-plaintext">
                     {format::rate(rate, Counted::CONNECTIONS)}
-                    " refused because of plaintext: mutual TLS is required here. The proxy's log has the addresses of who calls so."
+                    " refused because of plaintext: TLS is required here. The proxy's log has the addresses of who calls so."
                 </p>
             }
         })

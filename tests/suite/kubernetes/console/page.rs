@@ -84,8 +84,7 @@ async fn a_canary_moves_by_clicks_on_the_clusters_page() {
     let observed = own["shares"][1]["observedPercent"].as_f64().unwrap_or_else(|| panic!("{own}"));
     assert!((35.0..65.0).contains(&observed), "v2 is seen to get {observed} %: {own}");
 
-    browser.click("[data-testid=toasts-folded]").await;
-    browser.wait_for("[data-testid=canary-undo]").await.click().await.unwrap();
+    browser.take_back().await;
     browser.text_where("the old split is back", &configured, SOON, |text| text.contains("90")).await;
 
     // The token opens what pods alone know: their logs, and what is in force in their proxies.
