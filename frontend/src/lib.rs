@@ -3,6 +3,7 @@
 //! no tests.
 
 pub mod certificates;
+pub mod changes;
 pub mod chart;
 pub mod command;
 pub mod drafts;
@@ -23,6 +24,7 @@ pub mod sources;
 pub mod traces;
 pub mod turns;
 pub mod undo;
+pub mod verdicts;
 pub mod waterfall;
 pub mod weights;
 pub mod words;

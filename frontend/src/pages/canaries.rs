@@ -5,7 +5,6 @@ mod card;
 mod course;
 mod draft;
 mod editor;
-mod findings;
 mod history;
 mod preview;
 

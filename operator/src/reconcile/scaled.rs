@@ -79,7 +79,6 @@ mod tests {
             let live = deployment(name, Some(4));
             api.answer(&format!("GET /apis/apps/v1/namespaces/weft-system/deployments/{name}"), live);
         }
-        api.refuse("GET /apis/apps/v1/namespaces/weft-system/deployments/new", 404);
         let wanted = ["gateway", "new", "console", "plane"].map(|name| deployment(name, Some(2)));
         let mut objects = wanted.to_vec();
         objects.push(deployment("gateway", None));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use weft_model::{
     Counted,
-    canary::{Canary, Share, TesterRoute, Verdict},
+    canary::{Canary, Share, TesterRoute},
     graph::Health,
 };
 
@@ -29,7 +29,7 @@ use crate::{
     pages::configuration,
     sources::{is_counted, known},
     state::app,
-    words,
+    verdicts, words,
 };
 
 /// The card of the route with this key; it stays while numbers change, and so does what was typed into it.
@@ -57,7 +57,7 @@ pub fn Card(key: String) -> impl IntoView {
         let of_shares = verdict.get().map(words::verdict_health).unwrap_or_default();
         if lost.with(Vec::is_empty) { of_shares } else { Health::Failing }
     });
-    let verdict_words = move || verdict.get().map(|verdict| lost.with(|lost| pill(verdict, lost)));
+    let verdict_words = move || verdict.get().map(|verdict| lost.with(|lost| verdicts::pill(verdict, lost)));
     // Only what never changes, so that a focused link stays.
     let title = Memo::new(move |_| {
         canary.with(|canary| {
@@ -134,16 +134,6 @@ fn lost(canary: &Canary) -> Vec<String> {
     canary.lost().map(|share| format::middle(name(share), 32)).collect()
 }
 
-/// A verdict as a short title, with what fails whatever the shares are.
-fn pill(verdict: Verdict, lost: &[String]) -> String {
-    let title = words::verdict_title(verdict);
-    match lost {
-        [] => title.to_owned(),
-        [one] => format!("{title}, {one} fails"),
-        all => format!("{title}, {} fail", all.join(" and ")),
-    }
-}
-
 /// What each destination should get and what it gets, with the interval.
 #[component]
 fn Versions(canary: Canary) -> impl IntoView {
@@ -215,18 +205,5 @@ fn Testers(testers: Vec<TesterRoute>, counted: Counted, answered: bool) -> impl 
                 })
                 .collect_view()}
         </ul>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_verdict_names_what_fails() {
-        let lost = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        assert_eq!(pill(Verdict::Consistent, &lost(&[])), "Consistent");
-        assert_eq!(pill(Verdict::Consistent, &lost(&["v9"])), "Consistent, v9 fails");
-        assert_eq!(pill(Verdict::Diverging, &lost(&["v1", "v9"])), "Diverging, v1 and v9 fail");
     }
 }

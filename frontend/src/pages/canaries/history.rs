@@ -11,6 +11,7 @@ use weft_model::{
 use crate::{
     api, browser, format,
     state::{Load, app},
+    verdicts,
 };
 
 /// Changes shown before somebody asks for more.
@@ -86,7 +87,7 @@ fn Change(change: WeightChange, course: RwSignal<Option<Arc<Course>>>) -> impl I
             <span title=by.clone()>{format::middle(&by, 32)}</span>
             {(change.from == change.to).then_some("to other destinations")}
             {change.undoes.is_some().then(|| view! { <span class="quiet">"took the move back"</span> })}
-            <span class="quiet" data-testid="canary-effect" title=move || effect.with(|effect| effect.as_ref().and_then(spans))>
+            <span class="quiet" data-testid="canary-effect" title=move || effect.with(|effect| effect.as_ref().and_then(verdicts::spans))>
                 {move || effect.with(|effect| effect.as_ref().map(errors))}
             </span>
             <span class="spring"></span>
@@ -100,15 +101,6 @@ pub fn list(weights: &[u32]) -> String {
     weights.iter().map(u32::to_string).collect::<Vec<_>>().join(" / ")
 }
 
-/// Of what and of which minutes the errors around a move are.
-fn spans(effect: &MoveEffect) -> Option<String> {
-    let long = |seconds: u64| format::span(seconds as f64 * 1000.0);
-    let parts = [(effect.before_s, "before"), (effect.after_s, "after")];
-    let parts = parts.into_iter().filter(|(seconds, _)| *seconds > 0);
-    let parts: Vec<String> = parts.map(|(seconds, way)| format!("{} {way}", long(seconds))).collect();
-    (!parts.is_empty()).then(|| format!("Of everything sent to its hosts in the {}", parts.join(" and the ")))
-}
-
 /// What a move did to the errors, as far as it is known by now.
 fn errors(effect: &MoveEffect) -> String {
     match (effect.errors_before, effect.errors_after) {
@@ -116,19 +108,5 @@ fn errors(effect: &MoveEffect) -> String {
         (Some(before), None) => format!("errors {} before", format::share(before)),
         (None, Some(after)) => format!("errors {} after", format::share(after)),
         (None, None) => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_effect_says_of_which_minutes_it_is() {
-        let effect = MoveEffect { before_s: 300, after_s: 90, ..MoveEffect::default() };
-        let told = spans(&effect).unwrap();
-        assert_eq!(told, "Of everything sent to its hosts in the 5 min before and the 1 min 30 s after");
-        assert_eq!(spans(&MoveEffect { before_s: 0, ..effect }).unwrap().matches("the").count(), 1);
-        assert_eq!(spans(&MoveEffect::default()), None);
     }
 }

@@ -101,7 +101,7 @@ pub fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView
         view! {
             <h3>{title}</h3>
             <ul class="finding-lines">
-                {super::findings::lines(findings)
+                {crate::findings::lines(findings)
                     .into_iter()
                     .map(|(severity, words, code)| {
                         view! {

@@ -1,16 +1,16 @@
 //! What was changed about what a panel is about: by whom, as the audit has it, and outside of the console.
 
 use leptos::prelude::*;
-use weft_model::audit::{Action, AuditEntry, AuditList, Outside};
+use weft_model::audit::{Action, AuditEntry, Outside};
 
 use super::{applies::Way, trends::SHORTEST_S};
 use crate::{
     api, browser,
+    changes::{Change, together},
     components::{placeholder::Old, shape::Glyph},
     format,
     location::{Room, View},
     objects,
-    order::Order,
     poll::{every, poll},
     queries::AuditQuery,
     state::app,
@@ -138,57 +138,7 @@ fn Changed(about: String) -> impl IntoView {
     }
 }
 
-/// A change of which the audit tells, or the console alone.
-#[derive(Clone, Debug, PartialEq)]
-enum Change {
-    Entry(AuditEntry),
-    Outside(Outside),
-}
-
-impl Change {
-    fn at_ms(&self) -> u64 {
-        match self {
-            Self::Entry(entry) => entry.at_ms,
-            Self::Outside(one) => one.at_ms,
-        }
-    }
-}
-
-/// Both kinds, newest first.
-fn together(list: &AuditList) -> Vec<Change> {
-    let entries = list.entries.iter().cloned().map(Change::Entry);
-    let mut all: Vec<Change> = entries.chain(list.outside.iter().cloned().map(Change::Outside)).collect();
-    all.order(|a, b| b.at_ms().cmp(&a.at_ms()));
-    all
-}
-
 /// The audit about what is selected; with `select` one entry is open.
 fn in_audit(view: &View, about: String, select: String) -> View {
     View { about, select, ..view.enter(Room::Audit) }
-}
-
-#[cfg(test)]
-mod tests {
-    use weft_model::{ObjectRef, audit::How};
-
-    use super::*;
-
-    #[test]
-    fn what_changed_outside_stands_where_its_time_is() {
-        let entry = |at_ms| AuditEntry {
-            id: at_ms,
-            at_ms,
-            who: "ada".into(),
-            how: How::Local,
-            address: None,
-            action: Action::Update,
-            object: None,
-            diff: String::new(),
-            detail: String::new(),
-        };
-        let outside = vec![Outside { object: ObjectRef::default(), at_ms: 20 }];
-        let list = AuditList { entries: vec![entry(30), entry(10)], outside, ..AuditList::default() };
-        let times: Vec<u64> = together(&list).iter().map(Change::at_ms).collect();
-        assert_eq!(times, [30, 20, 10]);
-    }
 }
