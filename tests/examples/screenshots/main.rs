@@ -66,7 +66,7 @@ const PAGES: [Shot; 32] = [
     shot("services", "#/services", "[data-testid=inventory-row]"),
     shot("service", "#/services/shop/order-service?split=response_code", "[data-testid=charts] svg"),
     shot("traces", "#/traces", "[data-testid=trace-row]"),
-    press("trace", "#/traces?errors=1&window=300", "[data-testid=trace-row] button", "[data-testid=span-row]"),
+    press("trace", "#/traces?errors=1&window=300", "[data-testid=trace-row] a", "[data-testid=span-row]"),
     shot("mesh", "#/mesh", "[data-testid=mesh-proxy]"),
     shot("audit", "#/audit", "[data-testid=audit-row]"),
     press("audit-entry", "#/audit", "[data-testid=audit-row] button", "[data-testid=audit-entry]"),
