@@ -94,15 +94,6 @@ pub fn plural(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The first `most` of `all` with `between` them, and how many more there are.
-pub fn first(all: &[String], most: usize, between: &str) -> String {
-    let shown = all[..all.len().min(most)].join(between);
-    match all.len().saturating_sub(most) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
 /// How long ago `then` was, to the second; nothing when it lies ahead.
 pub fn ago(then: Timestamp, now: Timestamp) -> Option<Duration> {
     u64::try_from(now.duration_since(then).as_secs()).ok().map(Duration::from_secs)
@@ -119,8 +110,6 @@ mod tests {
         let text = table(&["NAME", "CDS", "NOTE"], &rows);
         assert_eq!(text, "NAME         CDS     NOTE\nweb          SYNCED  -\na-long-name  NACK    x\n");
         assert_eq!((plural(1, "pod"), plural(0, "pod")), ("1 pod".into(), "0 pods".into()));
-        let all = ["a", "b", "c"].map(String::from);
-        assert_eq!((first(&all, 2, "; "), first(&all, 3, ", ")), ("a; b and 1 more".into(), "a, b, c".into()));
         let odd = answer::<Vec<String>>("http://127.0.0.1:1", b"<html>").unwrap_err().to_string();
         assert!(odd.contains("http://127.0.0.1:1") && odd.contains("program of Weft"), "{odd}");
     }

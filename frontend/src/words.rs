@@ -4,7 +4,7 @@ use weft_model::graph::{Health, Lock, NodeKind};
 use weft_model::{
     Counted, Severity,
     audit::{Action, How},
-    canary::{TesterRoute, Verdict},
+    canary::Verdict,
 };
 
 use crate::icons::Icon;
@@ -92,26 +92,6 @@ pub fn moved(counted: Counted, rate: Option<f64>) -> String {
     match rate {
         Some(rate) => format!("About {} move to another destination.", crate::format::rate(rate, counted)),
         None => format!("How many {} move is not known without Prometheus.", counted.many),
-    }
-}
-
-/// Words of a condition that are about no header, as the console writes them.
-const NO_HEADERS: [&str; 10] =
-    ["path ", "method ", "host ", "scheme ", "query ", "port ", "from ", "through ", "without ", "every request"];
-
-/// A route that comes before the weighted one: what stands before its condition, that condition, and what stands before its
-/// destination. Whoever carries a header is a tester; a path takes anybody's requests. Of several destinations none gets
-/// them always.
-pub fn earlier(route: &TesterRoute) -> (&'static str, String, &'static str) {
-    let by_header = |one: &str| one.split(" and ").any(|part| NO_HEADERS.iter().all(|word| !part.starts_with(word)));
-    let several = route.destination.contains(" and ");
-    let matches = route.matches.clone();
-    if route.matches.split(" or ").all(by_header) {
-        return ("Testers (", matches, if several { ") go to " } else { ") always go to " });
-    }
-    match route.matches.strip_prefix("path ").filter(|path| !path.contains(' ')) {
-        Some(path) => ("Requests to ", path.to_owned(), if several { " go to " } else { " always go to " }),
-        None => ("Requests (", matches, if several { ") go to " } else { ") always go to " }),
     }
 }
 
@@ -319,22 +299,6 @@ pub fn tone(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_is_no_tester_and_a_split_is_not_always() {
-        let told = |matches: &str, destination: &str| {
-            let (route, destination) = (String::new(), destination.to_owned());
-            let (before, matches, after) =
-                earlier(&TesterRoute { route, matches: matches.to_owned(), destination, requests: 0 });
-            format!("{before}{matches}{after}")
-        };
-        assert_eq!(told("x-canary: true", "order v2"), "Testers (x-canary: true) always go to ");
-        assert_eq!(told("path /x* and x-canary", "order v2"), "Testers (path /x* and x-canary) always go to ");
-        assert_eq!(told("path /x*", "pay, stock and 1 more"), "Requests to /x* go to ");
-        assert_eq!(told("path /x*", "pay"), "Requests to /x* always go to ");
-        assert_eq!(told("x-canary: true or path /x*", "pay and stock"), "Requests (x-canary: true or path /x*) go to ");
-        assert_eq!(told("every request", "pay"), "Requests (every request) always go to ");
-    }
 
     #[test]
     fn a_control_plane_that_is_not_shown_says_why() {

@@ -6,12 +6,10 @@ use kube::{
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams},
 };
 use weft_lint::code::{CREDENTIAL_NOT_FOUND, CREDENTIAL_UNUSABLE};
+use weft_operator::reconcile::conditions::first;
 
 use super::Finding;
-use crate::{
-    cluster::{Cluster, explain},
-    output::first,
-};
+use crate::cluster::{Cluster, explain};
 
 const CHECK: &str = "credentials";
 /// Words of objects that are told; of more, how many.

@@ -1,6 +1,7 @@
 //! Proxies that run on although no Mesh is there to look after them, as after one that was removed by force.
 
 use k8s_openapi::api::core::v1::Pod;
+use weft_operator::reconcile::conditions::first;
 
 use super::Finding;
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
         Cluster,
         pods::{self, Proxied},
     },
-    output::{first, plural},
+    output::plural,
 };
 
 const CHECK: &str = "proxies";

@@ -23,8 +23,10 @@ pub async fn webhooks(cluster: &Cluster, meshes: &[Installation], idle: bool) ->
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(cluster.client.clone());
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(cluster.client.clone());
     let mut findings = Vec::new();
+    // Where they cannot be seen, nobody is told to be silent.
+    let pods = cluster.component("control-plane").await.ok();
     for mesh in holders(meshes) {
-        let silence = silence(cluster, mesh).await;
+        let silence = silence(cluster, mesh, pods.as_deref()).await;
         let name = mesh.spec.revisioned(names::INJECTOR_WEBHOOK);
         let bundles = mutating.get_opt(&name).await.map(|found| {
             let hooks = |found: MutatingWebhookConfiguration| found.webhooks.into_iter().flatten();
@@ -51,7 +53,7 @@ enum Silence {
 }
 
 /// Nothing when somebody answers, or when that cannot be seen. Another cluster's control plane is looked at there.
-async fn silence(cluster: &Cluster, mesh: &Installation) -> Option<Silence> {
+async fn silence(cluster: &Cluster, mesh: &Installation, pods: Option<&[Pod]>) -> Option<Silence> {
     if mesh.spec.profile() == Profile::Remote {
         return None;
     }
@@ -60,9 +62,8 @@ async fn silence(cluster: &Cluster, mesh: &Installation) -> Option<Silence> {
     if services.get_metadata_opt(&name).await.ok()?.is_none() {
         return Some(Silence::NoService(format!("{}/{name}", cluster.system)));
     }
-    let pods = cluster.component("control-plane").await.ok()?;
     let answers = |pod: &Pod| pods::of_mesh(pod, &mesh.name) && pods::stays(pod) && pods::is_ready(pod);
-    (!pods.iter().any(answers)).then_some(Silence::NoPod)
+    (!pods?.iter().any(answers)).then_some(Silence::NoPod)
 }
 
 /// That a webhook is in place and that nobody answers it.

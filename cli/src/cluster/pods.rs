@@ -94,7 +94,7 @@ impl Proxied<'_> {
     /// name.
     pub fn control_plane(&self) -> Option<&str> {
         let mut variables = self.container.env.iter().flatten();
-        variables.find(|variable| variable.name == "WEFT_CONTROL_PLANE")?.value.as_deref()
+        variables.find(|variable| variable.name == names::CONTROL_PLANE_VARIABLE)?.value.as_deref()
     }
 
     /// Its image.

@@ -7,12 +7,10 @@ use kube::{
     discovery::{Discovery, Scope, verbs},
 };
 use weft_install::names;
+use weft_operator::reconcile::conditions::first;
 
 use super::report::End;
-use crate::{
-    cluster::{Cluster, explain},
-    output::first,
-};
+use crate::cluster::{Cluster, explain};
 
 /// Why a namespace stays that somebody else made.
 const NOT_OURS: &str = "weft install did not make it";

@@ -119,7 +119,7 @@ fn behind(deployment: &Deployment) -> Option<String> {
 /// Adds why a pod of the operator does not start, where one says so.
 fn with_reason(waiting: String, pods: &[Pod]) -> String {
     match rollout::hindrances(pods).remove("operator") {
-        Some(why) => format!("{waiting}; {why}"),
+        Some(why) => format!("{waiting}; {}", why.words),
         None => waiting,
     }
 }

@@ -178,8 +178,16 @@ impl Caller {
         }
     }
 
-    /// Refuses whoever came as nobody: 403, and an entry in the audit. `what` says in a sentence what they wanted.
-    pub async fn require_name(&self, what: &str) -> Result<(), ApiError> {
+    /// Refuses whoever may change nothing at all, whatever their rights are. `what` says in a sentence what they wanted.
+    ///
+    /// # Errors
+    /// 403 for whoever came as nobody, 503 while a provider does not confirm whoever it signed in; the audit has both.
+    pub async fn may_change(&self, what: &str) -> Result<(), ApiError> {
+        self.require_name(what).await?;
+        self.require_confirmed(what).await
+    }
+
+    async fn require_name(&self, what: &str) -> Result<(), ApiError> {
         if self.how != How::Anonymous {
             return Ok(());
         }
@@ -190,8 +198,7 @@ impl Caller {
         Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", title, "Sign in, then do it again."))
     }
 
-    /// Refuses whoever's provider should have confirmed them and did not for too long: 503, and an entry in the audit.
-    pub async fn require_confirmed(&self, what: &str) -> Result<(), ApiError> {
+    async fn require_confirmed(&self, what: &str) -> Result<(), ApiError> {
         if !self.unconfirmed {
             return Ok(());
         }

@@ -24,7 +24,7 @@ use crate::{
     db::Edit,
     estate::Estate,
     graph::{error_share, tally},
-    telemetry::prometheus::{Grid, POINTS, Prometheus, QueryError, Track},
+    telemetry::prometheus::{Grid, Labels, POINTS, Prometheus, QueryError, Track},
 };
 
 /// What is known of the weights: the moves, newest first, and since when the present ones are in force.
@@ -235,6 +235,20 @@ fn configured(present: &[f64], weights: &Weights<'_>, counted_ms: Option<u64>) -
     spans
 }
 
+/// What came at `rate` per second, by its labels.
+fn code_rate(labels: &Labels, rate: f64) -> CodeRate {
+    CodeRate {
+        code: labels.get("response_code").to_owned(),
+        grpc: labels.get("grpc_response_status").to_owned(),
+        // Only connections are asked for by flags: they have no code.
+        flags: match labels.get("response_flags") {
+            "" => "-".to_owned(),
+            flags => flags.to_owned(),
+        },
+        rate,
+    }
+}
+
 /// What rates add up to, `step_s` seconds apart.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole(rates: f64, step_s: u64) -> u64 {
@@ -274,16 +288,7 @@ impl Fared {
             for point in &track.points {
                 let Some(at) = grid.at(point.at) else { continue };
                 let part = if is_lost(track) { lost.get(at).copied().unwrap_or(1.0) } else { 1.0 };
-                out.codes[at].push(CodeRate {
-                    code: track.labels.get("response_code").to_owned(),
-                    grpc: track.labels.get("grpc_response_status").to_owned(),
-                    // Only connections are asked for by flags: they have no code.
-                    flags: match track.labels.get("response_flags") {
-                        "" => "-".to_owned(),
-                        flags => flags.to_owned(),
-                    },
-                    rate: point.value.max(0.0) * part,
-                });
+                out.codes[at].push(code_rate(&track.labels, point.value.max(0.0) * part));
             }
         }
         for track in buckets.iter().filter(here) {

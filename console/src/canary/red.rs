@@ -189,6 +189,30 @@ mod tests {
         assert_eq!(quantile(0.95, &buckets(&[])), None);
     }
 
+    fn arm(host: &str, missing: bool) -> Arm {
+        Arm {
+            host: host.into(),
+            full_host: host.into(),
+            subset: "x".into(),
+            labels: BTreeMap::new(),
+            missing,
+            weight: 1,
+            written: Some(1),
+        }
+    }
+
+    fn split(arms: Vec<Arm>) -> Split {
+        Split {
+            object: weft_model::ObjectRef::default(),
+            content: String::new(),
+            route_index: 0,
+            route: "http[0]".into(),
+            arms,
+            testers: Vec::new(),
+            ambiguous: None,
+        }
+    }
+
     #[test]
     fn a_subset_without_workloads_has_what_failed_for_want_of_them() {
         let flow = |flags: &str, rate| Flow {
@@ -211,25 +235,9 @@ mod tests {
             workloads: [("shop/cart-v1".to_owned(), crate::estate::Workload::default())].into(),
             ..Estate::default()
         };
-        let arm = |missing, labels: &[(&str, &str)]| Arm {
-            host: "cart".into(),
-            full_host: "cart".into(),
-            subset: "x".into(),
-            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            missing,
-            weight: 1,
-            written: Some(1),
-        };
-        let arms = vec![arm(false, &[("version", "v2")]), arm(true, &[]), arm(false, &[])];
-        let split = Split {
-            object: weft_model::ObjectRef::default(),
-            content: String::new(),
-            route_index: 0,
-            route: "http[0]".into(),
-            arms,
-            testers: Vec::new(),
-            ambiguous: None,
-        };
+        let labelled = |version: &str| [("version".to_owned(), version.to_owned())].into();
+        let empty = Arm { labels: labelled("v2"), ..arm("cart", false) };
+        let split = split(vec![empty, arm("cart", true), arm("cart", false)]);
         let of = |index: usize| red.of(&split, &split.arms[index], &estate, 1.0);
         assert_eq!((of(0).rate, of(0).error_share, of(0).worst.as_deref()), (2.0, Some(1.0), Some("503 UH")));
         assert_eq!((of(1).rate, of(1).worst.as_deref()), (1.0, Some("503 NC")));
@@ -238,24 +246,6 @@ mod tests {
 
     #[test]
     fn what_missing_subsets_lost_is_told_apart_by_picks_alone() {
-        let arm = |host: &str, missing| Arm {
-            host: host.into(),
-            full_host: host.into(),
-            subset: "x".into(),
-            labels: BTreeMap::new(),
-            missing,
-            weight: 1,
-            written: Some(1),
-        };
-        let split = |arms: Vec<Arm>| Split {
-            object: weft_model::ObjectRef::default(),
-            content: String::new(),
-            route_index: 0,
-            route: "http[0]".into(),
-            arms,
-            testers: Vec::new(),
-            ambiguous: None,
-        };
         let both = split(vec![arm("cart", true), arm("cart", true), arm("other", true)]);
         assert_eq!([0, 1, 2].map(|index| lost_part(&both, index, &[3.0, 1.0, 9.0])), [0.75, 0.25, 1.0]);
         assert_eq!([0, 1].map(|index| lost_part(&both, index, &[0.0, 0.0, 9.0])), [0.0, 0.0], "it is not known");

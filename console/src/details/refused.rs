@@ -1,5 +1,5 @@
-//! Plaintext that proxies refused where TLS is required, mutual or a gateway's. They close such a connection before there is a request, so
-//! nothing that counts requests shows it: whoever called is simply gone.
+//! Plaintext that proxies refused where TLS is required, mutual or a gateway's. They close such a connection before there is
+//! a request, so nothing that counts requests shows it: whoever called is simply gone.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -39,13 +39,7 @@ pub fn words(rate: f64) -> String {
 
 fn total(series: &[Series], instances: &[Instance]) -> f64 {
     let own: BTreeSet<&str> = instances.iter().map(|one| one.address.as_str()).filter(|one| !one.is_empty()).collect();
-    series.iter().filter(|one| own.contains(host(one))).fold(0.0, |sum, one| sum + one.value)
-}
-
-/// `instance` without its port.
-fn host(series: &Series) -> &str {
-    let instance = series.labels.get("instance");
-    instance.rsplit_once(':').map_or(instance, |(host, _)| host).trim_matches(['[', ']'])
+    series.iter().filter(|one| own.contains(one.labels.host())).fold(0.0, |sum, one| sum + one.value)
 }
 
 #[cfg(test)]

@@ -181,12 +181,6 @@ fn by_address(view: &View) -> BTreeMap<String, (String, String)> {
         .collect()
 }
 
-/// `instance` without its port.
-fn host(series: &Series) -> &str {
-    let instance = series.labels.get("instance");
-    instance.rsplit_once(':').map_or(instance, |(host, _)| host).trim_matches(['[', ']'])
-}
-
 /// Proxies that there are or should be.
 fn proxies(view: &View, seen: &Seen, planes: &[ControlPlane], sees: &dyn Fn(&str) -> bool) -> Vec<ProxyRow> {
     let estate = &view.estate;
@@ -220,7 +214,7 @@ fn leaves(
     sees: &dyn Fn(&str) -> bool,
 ) -> Vec<Certificate> {
     let known = expiry.iter().filter_map(|series| {
-        let (namespace, name) = by_address.get(host(series))?;
+        let (namespace, name) = by_address.get(series.labels.host())?;
         sees(namespace).then(|| (series.value, format!("{namespace}/{name}")))
     });
     let mut all: Vec<(f64, String)> = known.collect();
@@ -260,7 +254,7 @@ fn costs(
     sees: &dyn Fn(&str) -> bool,
 ) -> Vec<Cost> {
     let mut costs: BTreeMap<&str, Cost> = BTreeMap::new();
-    let namespace = |series: &Series| by_address.get(host(series)).map(|(namespace, _)| namespace.as_str());
+    let namespace = |series: &Series| by_address.get(series.labels.host()).map(|(namespace, _)| namespace.as_str());
     for (series, namespace) in memory.iter().filter_map(|series| Some((series, namespace(series)?))) {
         let cost = costs.entry(namespace).or_default();
         cost.proxies += 1;

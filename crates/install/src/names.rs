@@ -30,6 +30,8 @@ pub const JOIN_TOKEN_SECRET: &str = "weft-join-tokens";
 pub const PLUGGED_IN_CA_SECRET: &str = "cacerts";
 /// Control plane: Deployment, Service, ServiceAccount, before the revision.
 pub const CONTROL_PLANE: &str = "weft-control-plane";
+/// Variable of a proxy: `host:port` of its control plane.
+pub const CONTROL_PLANE_VARIABLE: &str = "WEFT_CONTROL_PLANE";
 /// Service that leads to the control plane from outside of the cluster, before the revision; where the Mesh asks for one.
 pub const EXTERNAL_CONTROL_PLANE: &str = "weft-external-xds";
 /// Value of [`COMPONENT_LABEL`] on a Mesh's own gateway.

@@ -45,7 +45,7 @@ pub(crate) fn container(config: &InjectConfig, role: Role) -> Value {
         env_field("WEFT_NODE_NAME", "spec.nodeName"),
         env("WEFT_ROLE", role_name),
         env("WEFT_CAPTURE", capture),
-        env("WEFT_CONTROL_PLANE", config.control_plane.as_str()),
+        env(names::CONTROL_PLANE_VARIABLE, config.control_plane.as_str()),
         env("WEFT_REVISION", config.revision.as_str()),
         env("WEFT_TOKEN_FILE", "/var/run/secrets/tokens/weft-token"),
         env("WEFT_ROOT_CERT_FILE", format!("/var/run/secrets/weft/{}", names::ROOT_KEY)),

@@ -261,7 +261,7 @@ pub struct Detail {
     pub workloads: Vec<Row>,
     /// Services that lead to it, but for a service.
     pub services: Vec<Row>,
-    /// Plaintext connections per second that its proxies refused over the last minute, because mutual TLS is required. No
+    /// Plaintext connections per second that its proxies refused over the last minute, because TLS is required. No
     /// request is counted of them.
     #[serde(default)]
     pub refused_plaintext: f64,

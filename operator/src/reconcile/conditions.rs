@@ -1,6 +1,6 @@
 //! What a Mesh's status says, from what was seen.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Borrow, collections::BTreeMap, time::Duration};
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use weft_api::mesh::{ComponentStatus, Condition, ConditionStatus};
@@ -9,6 +9,7 @@ use weft_install::names;
 use super::{
     findings::Unread,
     problem::{Problem, Reason},
+    rollout::Hindrance,
 };
 use crate::clock;
 
@@ -59,7 +60,7 @@ pub struct Facts {
     /// Deployments by component; `None` when they could not be looked at.
     pub components: Option<BTreeMap<String, ComponentStatus>>,
     /// By component that is behind, what keeps a pod of it from starting, where that is known.
-    pub hindrances: BTreeMap<String, String>,
+    pub hindrances: BTreeMap<String, Hindrance>,
     /// By component, how many pods of an older template serve until those of the present one do.
     pub old: BTreeMap<String, i32>,
     /// Deployments that are not asked for any more and not gone yet, a sentence each.
@@ -199,7 +200,10 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
         return Some((false, Reason::ClockOff.as_str(), why));
     }
     if !behind.is_empty() {
-        let homeless = behind.iter().any(|one| one.contains(": Unschedulable"));
+        let lags = |name: &String, found: &ComponentStatus| {
+            found.ready < found.replicas && facts.hindrances.get(name).is_some_and(|why| why.unschedulable)
+        };
+        let homeless = facts.components.iter().flatten().any(|(name, found)| lags(name, found));
         return Some((false, if homeless { UNSCHEDULABLE } else { COMPONENTS_NOT_READY }, behind.join("; ")));
     }
     if facts.control_plane_ready == Some(false) {
@@ -209,18 +213,25 @@ fn ready(facts: &Facts, behind: &[String]) -> Option<(bool, &'static str, String
 }
 
 /// With `old` pods that serve meanwhile, those that are not ready are new ones, and nobody misses them.
-fn lag(name: &str, found: &ComponentStatus, old: i32, why: Option<&String>) -> Option<String> {
+fn lag(name: &str, found: &ComponentStatus, old: i32, why: Option<&Hindrance>) -> Option<String> {
     let ComponentStatus { ready, replicas, image } = found;
-    let why = why.map_or_else(String::new, |why| format!(", {why}"));
+    let why = why.map_or_else(String::new, |why| format!(", {}", why.words));
     let (new, serve) = if old > 0 { ("new ", format!(", {old} of the old serve")) } else { ("", String::new()) };
     (ready < replicas).then(|| format!("{name}: {ready} of {replicas} {new}pods are ready (image {image}){serve}{why}"))
 }
 
+/// The first `most` of `all` with `between` them, and how many more there are.
+pub fn first<S: Borrow<str>>(all: &[S], most: usize, between: &str) -> String {
+    let shown = all[..all.len().min(most)].join(between);
+    match all.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// The first ten pods and how many more there are.
 pub fn named(pods: &[String]) -> String {
-    let first = pods.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
-    let more = if pods.len() > 10 { format!(" and {} more", pods.len() - 10) } else { String::new() };
-    format!("{} injected pods still run: {first}{more}", pods.len())
+    format!("{} injected pods still run: {}", pods.len(), first(pods, 10, ", "))
 }
 
 /// Text of a Mesh that waits to be removed: which injected pods still need it, and how long they would run without it.

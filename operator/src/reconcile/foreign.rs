@@ -22,7 +22,7 @@ use weft_install::names;
 use self::fields::{Place, take_away};
 use super::{
     cluster::{Cluster, Name},
-    conditions::date,
+    conditions::{date, first},
     problem::{Problem, Reason},
 };
 
@@ -230,11 +230,10 @@ impl More {
 }
 
 fn told(name: &Name, more: &[Place], writers: &BTreeSet<String>) -> String {
-    let first: Vec<&str> = more.iter().take(5).map(Place::as_str).collect();
-    let rest = if more.len() > 5 { format!(" and {} more", more.len() - 5) } else { String::new() };
+    let places: Vec<&str> = more.iter().map(Place::as_str).collect();
     let by = writers.iter().cloned().collect::<Vec<_>>().join(", ");
     let by = if by.is_empty() { by } else { format!(" (written by {by})") };
-    format!("{name} has what the Mesh does not say: {}{rest}{by}", first.join(", "))
+    format!("{name} has what the Mesh does not say: {}{by}", first(&places, 5, ", "))
 }
 
 #[cfg(test)]

@@ -160,7 +160,8 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     if parts.iter().any(|part| part.status.ready < part.status.replicas) {
         outcome.conditions.hindrances = hindrances(cluster, &context.namespace, &name).await;
         // It comes before any pod: while it lasts, no new one is even made.
-        let held = parts.iter().filter_map(|part| Some((part.component.clone(), part.held.clone()?)));
+        let held =
+            parts.iter().filter_map(|part| Some((part.component.clone(), rollout::Hindrance::of(part.held.clone()?))));
         outcome.conditions.hindrances.extend(held);
     } else {
         // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.

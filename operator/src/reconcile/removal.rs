@@ -17,7 +17,7 @@ use weft_install::names;
 
 use super::{
     cluster::{Cluster, Name, Present, mesh_resource, resource},
-    conditions::{self, DELETING, FORCE},
+    conditions::{self, DELETING, FORCE, first},
     controller::{Context, as_json},
     findings, injected, install,
     problem::{Problem, Reason},
@@ -129,12 +129,10 @@ async fn forgotten(context: &Context, mesh: &DynamicObject) -> Result<bool, Prob
 }
 
 fn findings_kept(kept: &[String]) -> String {
-    let more = kept.len().saturating_sub(10);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!(
-        "the Mesh goes, and status.validationMessages still tells what it found in {}{more}: these could not be written. \
+        "the Mesh goes, and status.validationMessages still tells what it found in {}: these could not be written. \
          Remove the field there (kubectl edit --subresource=status)",
-        kept.iter().take(10).cloned().collect::<Vec<_>>().join(", ")
+        first(kept, 10, ", ")
     )
 }
 
@@ -143,12 +141,10 @@ fn going(present: &[Present]) -> String {
     if present.iter().any(|object| !object.terminating) {
         return "every object of this Mesh is being removed".to_owned();
     }
-    let first: Vec<String> = present.iter().take(3).map(|object| object.name.to_string()).collect();
-    let more = present.len() - first.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let names: Vec<String> = present.iter().map(|object| object.name.to_string()).collect();
     format!(
-        "waiting until these are gone: {}{more}. Where one stays, its metadata.finalizers name who holds it",
-        first.join(", ")
+        "waiting until these are gone: {}. Where one stays, its metadata.finalizers name who holds it",
+        first(&names, 3, ", ")
     )
 }
 

@@ -88,13 +88,29 @@ pub fn leaving(deployment: &Deployment) -> Option<String> {
     ))
 }
 
+/// What keeps pods of a component from starting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hindrance {
+    /// Which pods, why, and what helps.
+    pub words: String,
+    /// Whether no node takes them, which waiting alone does not change.
+    pub unschedulable: bool,
+}
+
+impl Hindrance {
+    /// One that may well be over by itself.
+    pub fn of(words: String) -> Self {
+        Self { words, unschedulable: false }
+    }
+}
+
 /// By component, the pods that no node takes, or else one pod that does not start and what it says of itself; components
 /// without such pods are not there.
-pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, String> {
+pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, Hindrance> {
     let mut found = unscheduled(pods);
     for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
         if let (Some(component), Some(why)) = (pod.labels().get(names::COMPONENT_LABEL), hindrance(pod)) {
-            found.entry(component.clone()).or_insert_with(|| format!("pod {}: {why}", pod.name_any()));
+            found.entry(component.clone()).or_insert_with(|| Hindrance::of(format!("pod {}: {why}", pod.name_any())));
         }
     }
     found
@@ -195,7 +211,7 @@ mod tests {
                 "state": {"waiting": waiting},
             }]})
         };
-        let told = |pods: &[Pod]| hindrances(pods).remove("console");
+        let told = |pods: &[Pod]| hindrances(pods).remove("console").map(|why| why.words);
         let fine = pod("a", &json!({}));
         let starts = pod("b", &waits("ContainerCreating", ""));
         assert_eq!(told(&[fine.clone(), starts.clone()]), None);

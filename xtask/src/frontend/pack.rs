@@ -1,5 +1,5 @@
-//! A module of WebAssembly that compresses better. Two things are done to its functions, and nothing inside them: those that
-//! are the same byte for byte become one (a generic function for many types makes many, and the linker joins none), and those
+//! A module of WebAssembly that compresses better. Two things are done to its functions, and nothing inside them but that calls
+//! follow: those that are the same byte for byte become one (a generic function for many types makes many, and the linker joins none), and those
 //! that resemble each other become neighbours, because gzip looks back 32 KiB only.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use wasm_encoder::{
     CodeSection, FunctionSection, Module,
     reencode::{Error, Reencode},
@@ -57,6 +57,7 @@ impl<'a> Functions<'a> {
                 _ => {}
             }
         }
+        ensure!(types.len() == bodies.len(), "{} functions are declared and {} are there", types.len(), bodies.len());
         Ok(Self { imported, own: types.into_iter().zip(bodies).collect() })
     }
 

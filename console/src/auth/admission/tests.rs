@@ -145,8 +145,8 @@ async fn whom_a_provider_does_not_confirm_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let auth = desk(&dir, "g, ada@example.org, role:admin\n").await;
     let ada = auth.caller(&headers(&ADA), Some("10.1.0.1".parse().unwrap()), &namespaces()).await.unwrap();
-    assert!(ada.require_confirmed("POST /api/v1/config/apply takes a name.").await.is_ok());
+    assert!(ada.may_change("POST /api/v1/config/apply takes a name.").await.is_ok());
     let ada = Caller { unconfirmed: true, ..ada };
-    let refused = ada.require_confirmed("POST /api/v1/config/apply takes a name.").await.unwrap_err();
+    let refused = ada.may_change("POST /api/v1/config/apply takes a name.").await.unwrap_err();
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -11,7 +11,7 @@ use weft_model::{
     metrics::{REPORTER_DESTINATION, REPORTER_SOURCE, REQUESTS_TOTAL, TCP_CONNECTIONS_OPENED_TOTAL},
 };
 
-use super::{Split, to};
+use super::{Split, code_rate, to};
 use crate::{
     db::Edit,
     graph::error_share,
@@ -152,17 +152,7 @@ async fn share(
 fn failed(answer: &[Series]) -> Option<f64> {
     let of = |reporter: &str| -> Vec<CodeRate> {
         let own = answer.iter().filter(|row| row.labels.get("reporter") == reporter && row.value > 0.0);
-        own.map(|row| CodeRate {
-            code: row.labels.get("response_code").to_owned(),
-            grpc: row.labels.get("grpc_response_status").to_owned(),
-            // Only connections are asked for by flags: they have no code.
-            flags: match row.labels.get("response_flags") {
-                "" => "-".to_owned(),
-                flags => flags.to_owned(),
-            },
-            rate: row.value,
-        })
-        .collect()
+        own.map(|row| code_rate(&row.labels, row.value)).collect()
     };
     error_share(&of(REPORTER_SOURCE)).or_else(|| error_share(&of(REPORTER_DESTINATION)))
 }

@@ -78,6 +78,7 @@ impl<'a> Lists<'a> {
         // What goes round inside of it is neither in nor out.
         let incoming = of(&self.incoming, |edge| &edge.source);
         let outgoing = of(&self.outgoing, |edge| &edge.destination);
+        let (came_in, went_out) = (codes(&incoming), codes(&outgoing));
         let worst = members.iter().max_by_key(|row| row.health);
         let proxies = members.iter().map(|member| member.proxies).fold(Proxies::default(), together);
         let health = worst.map_or(self.nothing(), |row| row.health);
@@ -93,9 +94,9 @@ impl<'a> Lists<'a> {
             },
             rate: incoming.iter().fold(0.0, |sum, edge| sum + edge.rate),
             rate_out: outgoing.iter().fold(0.0, |sum, edge| sum + edge.rate),
-            error_share: error_share(&codes(&incoming)).or_else(|| error_share(&codes(&outgoing))),
-            client_error_share: client_error_share(&codes(&incoming))
-                .or_else(|| client_error_share(&codes(&outgoing)))
+            error_share: error_share(&came_in).or_else(|| error_share(&went_out)),
+            client_error_share: client_error_share(&came_in)
+                .or_else(|| client_error_share(&went_out))
                 .unwrap_or_default(),
             mode: self.mode(ids),
             proxies,

@@ -35,14 +35,10 @@ async fn apart(request: Request, next: Next) -> Response {
     let held = request.extensions().get::<Held>().cloned();
     let change = tokio::spawn(async move {
         let _held = held;
-        if let Some(caller) = caller {
-            let mut allowed = caller.require_name(&what).await;
-            if allowed.is_ok() {
-                allowed = caller.require_confirmed(&what).await;
-            }
-            if let Err(error) = allowed {
-                return error.into_response();
-            }
+        if let Some(caller) = caller
+            && let Err(error) = caller.may_change(&what).await
+        {
+            return error.into_response();
         }
         next.run(request).await
     });

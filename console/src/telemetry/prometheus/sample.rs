@@ -12,6 +12,12 @@ impl Labels {
         self.0.get(name).map_or("", String::as_str)
     }
 
+    /// Where it was scraped: `instance` without its port.
+    pub fn host(&self) -> &str {
+        let instance = self.get("instance");
+        instance.rsplit_once(':').map_or(instance, |(host, _)| host).trim_matches(['[', ']'])
+    }
+
     /// The same with other values of some labels.
     #[must_use]
     pub fn with<const N: usize>(mut self, labels: [(&str, &str); N]) -> Self {

@@ -142,13 +142,12 @@ impl<'p> Annotations<'p> {
 
     /// `proxy.istio.io/config` (YAML) over the mesh's own.
     pub(super) fn proxy_config(&self, base: &Map<String, Value>) -> Result<Map<String, Value>, InjectError> {
-        const KEY: &str = PROXY_CONFIG;
         let mut merged = Value::Object(base.clone());
-        if let Some(text) = self.get(KEY).filter(|text| !text.trim().is_empty()) {
+        if let Some(text) = self.get(PROXY_CONFIG).filter(|text| !text.trim().is_empty()) {
             let own: Value =
-                serde_saphyr::from_str(text).map_err(|error| wrong(KEY, format!("is not YAML: {error}")))?;
+                serde_saphyr::from_str(text).map_err(|error| wrong(PROXY_CONFIG, format!("is not YAML: {error}")))?;
             if !own.is_object() {
-                return Err(wrong(KEY, "is not a mapping of settings"));
+                return Err(wrong(PROXY_CONFIG, "is not a mapping of settings"));
             }
             merge::merge(&mut merged, own);
         }

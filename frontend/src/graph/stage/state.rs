@@ -30,6 +30,7 @@ pub(super) const MOVING: usize = 2;
 const LARGE: usize = 250;
 /// So long, in milliseconds, parts are drawn in one frame at least; rasterizing them comes on top.
 const SLICE_MS: f64 = 1.0;
+
 /// A topology that is being laid out, and the picture that is shown when it is.
 pub(super) struct Awaited {
     pub(super) turn: u64,

@@ -185,7 +185,7 @@ fn Testers(testers: Vec<TesterRoute>, counted: Counted, answered: bool) -> impl 
             {testers
                 .into_iter()
                 .map(|tester| {
-                    let (before, matches, after) = words::earlier(&tester);
+                    let (before, matches, after) = verdicts::earlier(&tester);
                     let count = match tester.requests {
                         0 if !answered => format!("how many {} is not known", counted.many),
                         requests => format!("{}, counted apart", format::plural(requests as usize, counted.one, counted.many)),

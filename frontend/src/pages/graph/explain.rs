@@ -55,14 +55,13 @@ pub fn Explain(
 ) -> impl IntoView {
     let app = app();
     let Shown(shown) = expect_context();
+    let selected = Memo::new(move |_| app.view.with(|view| view.select.clone()));
     let begin = Memo::new(move |_| {
-        let selected = app.view.with(|view| view.select.clone());
-        let id = shown.with(|shown| begins(&shown.as_ref()?.graph.edges, &selected))?;
+        let id = shown.with(|shown| begins(&shown.as_ref()?.graph.edges, &selected.get()))?;
         // What is told as a call of its own is not told twice.
         let told = failing.is_some_and(|all| all.with(|all| all.contains(&id)));
         (!told).then_some(id)
     });
-    let selected = Signal::derive(move || app.view.with(|view| view.select.clone()));
     let open = Memo::new(move |_| app.view.with(|view| view.graph.explain));
     Effect::new(move |before: Option<bool>| {
         let open = open.get();

@@ -61,7 +61,8 @@ fn what_is_waited_for_is_said() {
     assert_eq!(of(&all, PROGRESSING).status, ConditionStatus::True);
     assert_eq!(of(&all, WEBHOOKS_READY).reason, "NoReplicaReady");
     // While the new image cannot be had, the old pod serves on.
-    let hindrances = [("control-plane".to_owned(), "pod weft-control-plane-1: ImagePullBackOff".to_owned())].into();
+    let hindrances =
+        [("control-plane".to_owned(), Hindrance::of("pod weft-control-plane-1: ImagePullBackOff".to_owned()))].into();
     let old = [("control-plane".to_owned(), 1)].into();
     let (all, _) = conditions(&Facts { components: component(0, 1), hindrances, old, ..facts() });
     let expected = "control-plane: 0 of 1 new pods are ready (image weft/operator:1), 1 of the old serve, pod \
@@ -69,7 +70,8 @@ fn what_is_waited_for_is_said() {
     assert_eq!((of(&all, READY).message.as_str(), of(&all, PROGRESSING).message.as_str()), (expected, expected));
     assert_eq!(of(&all, WEBHOOKS_READY).status, ConditionStatus::True);
     // What waiting does not mend has a reason of its own, so that it is told when it comes.
-    let hindrances = [("control-plane".to_owned(), "pods a, b: Unschedulable (Insufficient cpu)".to_owned())].into();
+    let homeless = Hindrance { words: "pods a, b: Unschedulable (Insufficient cpu)".to_owned(), unschedulable: true };
+    let hindrances = [("control-plane".to_owned(), homeless)].into();
     let (all, _) = conditions(&Facts { components: component(0, 2), hindrances, ..facts() });
     assert_eq!(of(&all, READY).reason, UNSCHEDULABLE);
 }
@@ -200,6 +202,12 @@ fn what_is_not_read_is_told_and_the_rest_runs_on() {
     assert!(told.message.starts_with("kind 0 cannot be read; kind 1"), "{}", told.message);
     assert!(told.message.ends_with("kind 4 cannot be read; and 2 more"), "{}", told.message);
     assert_eq!(of(&all, READY).status, ConditionStatus::True);
+}
+
+#[test]
+fn long_lists_are_cut_and_say_so() {
+    let all = ["a", "b", "c"];
+    assert_eq!((first(&all, 2, "; "), first(&all, 3, ", ")), ("a; b and 1 more".into(), "a, b, c".into()));
 }
 
 #[test]

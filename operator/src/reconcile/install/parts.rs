@@ -10,7 +10,7 @@ use weft_install::names;
 use crate::reconcile::{
     cluster::{Cluster, Name},
     problem::Problem,
-    rollout::{self, Rollout},
+    rollout::{self, Hindrance, Rollout},
 };
 
 /// The Deployments of a Mesh.
@@ -74,7 +74,7 @@ fn part(deployment: &Deployment) -> Part {
 }
 
 /// Why components wait, as far as their pods tell. Not knowing it changes nothing.
-pub(super) async fn hindrances(cluster: &Cluster, namespace: &str, mesh: &str) -> BTreeMap<String, String> {
+pub(super) async fn hindrances(cluster: &Cluster, namespace: &str, mesh: &str) -> BTreeMap<String, Hindrance> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     match cluster.ask("list the pods that are waited for", api.list(&of_mesh(mesh))).await {
         Ok(pods) => rollout::hindrances(&pods.items),

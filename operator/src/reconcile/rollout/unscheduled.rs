@@ -6,13 +6,16 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use kube::ResourceExt;
 use weft_install::names;
 
-use super::WORDS;
+use super::{
+    super::conditions::{UNSCHEDULABLE, first},
+    Hindrance, WORDS,
+};
 
 /// How many pods of a component are told by name.
 const NAMED: usize = 3;
 
 /// By component, its pods that wait for a node, and why; components without such a pod are not there.
-pub(super) fn unscheduled(pods: &[Pod]) -> BTreeMap<String, String> {
+pub(super) fn unscheduled(pods: &[Pod]) -> BTreeMap<String, Hindrance> {
     let mut waiting: BTreeMap<&str, (Vec<String>, &PodCondition)> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
         if let (Some(component), Some(why)) = (pod.labels().get(names::COMPONENT_LABEL), lacks(pod)) {
@@ -20,7 +23,8 @@ pub(super) fn unscheduled(pods: &[Pod]) -> BTreeMap<String, String> {
         }
     }
     let tell = |(component, (pods, why)): (&str, (Vec<String>, &PodCondition))| {
-        (component.to_owned(), told(component, &pods, why))
+        let unschedulable = why.reason.as_deref().unwrap_or(UNSCHEDULABLE) == UNSCHEDULABLE;
+        (component.to_owned(), Hindrance { words: told(component, &pods, why), unschedulable })
     };
     waiting.into_iter().map(tell).collect()
 }
@@ -31,16 +35,15 @@ fn lacks(pod: &Pod) -> Option<&PodCondition> {
 }
 
 fn told(component: &str, pods: &[String], why: &PodCondition) -> String {
-    let first = pods.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    let more = if pods.len() > NAMED { format!(" and {} more", pods.len() - NAMED) } else { String::new() };
+    let named = first(pods, NAMED, ", ");
     let word = if pods.len() == 1 { "pod" } else { "pods" };
-    let reason = why.reason.as_deref().unwrap_or("Unschedulable");
+    let reason = why.reason.as_deref().unwrap_or(UNSCHEDULABLE);
     // Our pods displace nobody, so what follows is the same each time.
     let message = why.message.as_deref().unwrap_or_default().split(" preemption:").next().unwrap_or_default();
     let words: String = message.chars().take(WORDS).collect();
     let words = if words.is_empty() { words } else { format!(" ({words})") };
     let remedy = remedy(component, message).map_or_else(String::new, |remedy| format!(": {remedy}"));
-    format!("{word} {first}{more}: {reason}{words}{remedy}")
+    format!("{word} {named}: {reason}{words}{remedy}")
 }
 
 /// What helps, by the words of Kubernetes' own scheduler; nothing for reasons that it does not cover, such as volumes.
@@ -86,19 +89,21 @@ mod tests {
         pods.extend([going, pod("operator", "o", full)]);
         let told = unscheduled(&pods);
         assert_eq!(
-            told["control-plane"],
+            told["control-plane"].words,
             "pods a, b: Unschedulable (0/2 nodes are available: 2 Insufficient cpu.): no node has room, add one or change \
              replicas or resources of spec.components.controlPlane"
         );
-        assert!(told["operator"].ends_with(": no node has room, add one"), "{told:?}");
+        assert!(told["operator"].words.ends_with(": no node has room, add one"), "{told:?}");
+        assert!(told.values().all(|why| why.unschedulable));
         pods.extend(["c", "d", "e"].map(|name| pod("control-plane", name, full)));
-        assert!(unscheduled(&pods)["control-plane"].starts_with("pods a, b, c and 2 more: "));
+        assert!(unscheduled(&pods)["control-plane"].words.starts_with("pods a, b, c and 2 more: "));
     }
 
     #[test]
     fn what_fits_no_node_is_not_told_to_lack_room() {
-        let told =
-            |message: &str| unscheduled(&[pod("ingress-gateway", "gw", message)]).remove("ingress-gateway").unwrap();
+        let told = |message: &str| {
+            unscheduled(&[pod("ingress-gateway", "gw", message)]).remove("ingress-gateway").unwrap().words
+        };
         let taint = told("0/1 nodes are available: 1 node(s) had untolerated taint {edge: true}.");
         assert!(taint.contains("no node fits") && taint.contains("spec.components.ingressGateway"), "{taint}");
         for fits_not in ["didn't match Pod's node affinity/selector", "didn't match pod anti-affinity rules"] {
