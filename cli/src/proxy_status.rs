@@ -80,6 +80,9 @@ pub struct ProxyState {
     /// Whether its pod started a moment ago, so that nobody expects a connection yet.
     #[serde(skip)]
     pub starting: bool,
+    /// Whether its pod runs nothing yet, such as for want of a node or an image.
+    #[serde(skip)]
+    pub pending: bool,
     /// The control plane's pod.
     pub control_plane: String,
     /// The proxy's version.
@@ -150,11 +153,12 @@ impl ProxyStatus {
         let now = Timestamp::now();
         // Those that could not be asked may have it on the line.
         let unknown = !status.unreachable.is_empty();
-        for proxy in pods::proxied(pods).filter(|proxy| !proxy.over()) {
+        // One that ends hangs up before its pod is gone.
+        for proxy in pods::proxied(pods).filter(|proxy| !proxy.over() && pods::stays(proxy.pod)) {
             let key = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
-            let starting = proxy.starts(now);
+            let (starting, pending) = (proxy.starts(now), proxy.pending());
             newest.entry(key).or_insert_with_key(|(namespace, name)| {
-                (0, ProxyState { starting, unknown, ..ProxyState::missing(namespace, name) })
+                (0, ProxyState { starting, pending, unknown, ..ProxyState::missing(namespace, name) })
             });
         }
         status.proxies = newest.into_values().map(|(_, proxy)| proxy).collect();
@@ -196,6 +200,7 @@ impl ProxyState {
             connected: true,
             unknown: false,
             starting: false,
+            pending: false,
             control_plane: control_plane.to_owned(),
             version: proxy.version,
             identity: proxy.identity,
@@ -211,6 +216,7 @@ impl ProxyState {
             connected: false,
             unknown: false,
             starting: false,
+            pending: false,
             control_plane: String::new(),
             version: String::new(),
             identity: String::new(),
@@ -221,6 +227,11 @@ impl ProxyState {
     /// Whether it is connected and in step.
     pub fn good(&self) -> bool {
         self.connected && self.types.iter().all(|kind| kind.synced && kind.nack.is_none())
+    }
+
+    /// The command that tells what its pod waits for.
+    pub fn description(&self) -> String {
+        format!("kubectl -n {} describe pod {}", self.namespace, self.name)
     }
 
     fn column(&self, kind: &str) -> String {
@@ -274,14 +285,16 @@ impl Answer for ProxyStatus {
         if !unknown.is_empty() {
             let _ = write!(text, "\nWhether these are connected is therefore not known: {}.\n", unknown.join(", "));
         }
-        let is_away = |proxy: &&ProxyState| !proxy.connected && !proxy.unknown;
-        let away: Vec<_> = self.proxies.iter().filter(is_away).map(|proxy| &*proxy.name).collect();
-        if !away.is_empty() {
-            let _ = write!(
-                text,
-                "\nNot connected: {}. Look at the log of the container istio-proxy, and at weft check.\n",
-                away.join(", ")
-            );
+        let away = self.proxies.iter().filter(|proxy| !proxy.connected && !proxy.unknown);
+        let (pending, silent): (Vec<_>, Vec<_>) = away.partition(|proxy| proxy.pending);
+        let names = |all: &[&ProxyState]| all.iter().map(|proxy| &*proxy.name).collect::<Vec<_>>().join(", ");
+        if !silent.is_empty() {
+            let look = "Look at the log of the container istio-proxy, and at weft check.";
+            let _ = write!(text, "\nNot connected: {}. {look}\n", names(&silent));
+        }
+        if let Some(first) = pending.first() {
+            let look = first.description();
+            let _ = write!(text, "\nNot running yet: {}. What it waits for: {look}\n", names(&pending));
         }
         for words in &self.unread {
             let _ = write!(text, "\nProxies that no control plane knows are not shown: {words}\n");
@@ -352,6 +365,15 @@ mod tests {
         // Where everybody answered, what nobody knows is not connected.
         let text = ProxyStatus::new(vec![("cp".into(), Ok(Vec::new()))], &pods).text();
         assert!(text.contains("NOT CONNECTED") && text.contains("log of the container istio-proxy"), "{text}");
+        // What runs nothing has no log, and what ends hangs up.
+        let [mut waits, mut ends] = ["waits-1-a", "ends-1-a"].map(|name| pod("shop", name, "weft/proxy:1", "default"));
+        waits.status = serde_json::from_value(serde_json::json!({"phase": "Pending"})).unwrap();
+        ends.metadata.deletion_timestamp = serde_json::from_value(serde_json::json!("2026-01-01T00:00:00Z")).unwrap();
+        let status = ProxyStatus::new(vec![("cp".into(), Ok(Vec::new()))], &[waits, ends]);
+        let text = status.text();
+        let hint = "Not running yet: waits-1-a. What it waits for: kubectl -n shop describe pod waits-1-a";
+        assert!(text.contains(hint) && !text.contains("istio-proxy") && !text.contains("ends-1-a"), "{text}");
+        assert!(!status.good());
     }
 
     #[test]

@@ -172,10 +172,15 @@ fn in_step(status: &ProxyStatus) -> Finding {
             .map(|proxy| format!("{}.{}", proxy.name, proxy.namespace))
             .collect()
     };
-    let away = names(&|proxy| !proxy.connected && !proxy.starting);
+    let is_away = |proxy: &proxy_status::ProxyState| !proxy.connected && !proxy.starting;
+    let away = names(&|proxy| is_away(proxy) && !proxy.pending);
     if !away.is_empty() {
         let hint = "look at the log of the container istio-proxy of these pods";
         return Finding::failed(CHECK, format!("not connected: {}", away.join(", ")), hint);
+    }
+    if let Some(first) = status.proxies.iter().find(|proxy| is_away(proxy)) {
+        let waiting = names(&is_away).join(", ");
+        return Finding::failed(CHECK, format!("not running yet: {waiting}"), first.description());
     }
     if let Some(words) = status.unread.first() {
         return Finding::unchecked(CHECK, words);
@@ -302,6 +307,12 @@ mod tests {
             in_step(&status)
         };
         assert_eq!(lost(false).outcome, Outcome::Failed);
+        let mut waiting = ProxyStatus::default();
+        waiting.proxies.push(ProxyState { pending: true, ..ProxyState::missing("shop", "web") });
+        let told = in_step(&waiting);
+        let hint = "kubectl -n shop describe pod web";
+        assert_eq!((told.outcome, told.message.as_str()), (Outcome::Failed, "not running yet: web.shop"));
+        assert_eq!(told.hint.as_deref(), Some(hint));
         let told = lost(true);
         assert_eq!(told.outcome, Outcome::Ok);
         assert!(told.message.ends_with("1 proxy just started and not connected yet: web.shop"), "{told:?}");

@@ -66,6 +66,18 @@ impl Proxied<'_> {
         all.into_iter().any(|container| container.name == PROXY && container.ready)
     }
 
+    /// Whether the proxy's container never ran: its pod has no node, no image or no volume, or waits for another container.
+    pub fn pending(&self) -> bool {
+        let Some(status) = &self.pod.status else { return true };
+        let mut all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
+        let ran = all.find(|container| container.name == PROXY).is_some_and(|container| {
+            let states = container.state.iter().chain(&container.last_state);
+            container.restart_count > 0
+                || states.into_iter().any(|state| state.running.is_some() || state.terminated.is_some())
+        });
+        !ran && status.phase.as_deref() == Some("Pending")
+    }
+
     /// Whether the pod has ended, so that its proxy is gone.
     pub fn over(&self) -> bool {
         let phase = self.pod.status.as_ref().and_then(|status| status.phase.as_deref());

@@ -73,7 +73,8 @@ impl Editor {
         };
         let diff = preview.diff;
         let effects = hypothetical::effects(view, Change::Put(preview.after)).await?;
-        Ok(EditPreview { diff, new_findings: effects.new, mended_findings: effects.mended, moved_rate, command })
+        let (new_findings, mended_findings) = (effects.new, effects.mended);
+        Ok(EditPreview { diff, new_findings, mended_findings, moved_rate, command, refusal: None })
     }
 
     /// Makes an edit with the user's token where one is needed, writes it down, and waits shortly until it shows.

@@ -189,6 +189,9 @@ pub struct EditPreview {
     pub moved_rate: Option<f64>,
     /// The same change with kubectl, to copy.
     pub command: String,
+    /// Why whoever asks could not apply it, such as a right that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 /// Answer of `POST /api/v1/canaries/apply` and `POST /api/v1/edits/{id}/undo`.

@@ -1,15 +1,16 @@
-//! What others added to objects of ours. A server-side apply puts back what was changed or taken away and leaves what was
-//! added, which decides as much: one more container, variable, webhook or port. So the API server's answer is compared with
+//! What others did to objects of ours. A server-side apply puts back what was changed, which is told with its writer, and what
+//! was taken away. It leaves what was added, which decides as much: one more container, variable, webhook or port. So the API server's answer is compared with
 //! what was applied, in the fields that are ours alone, and what is more goes. Everything else stays: replicas, annotations and
 //! labels, node ports, defaults, where pods may run.
 
 mod fields;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     api::{DynamicObject, PostParams},
     core::ObjectMeta,
@@ -83,23 +84,29 @@ impl Corrections {
     }
 }
 
-/// What came of additions to one object.
+/// What came of what others did to one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Addition {
-    /// They are gone.
-    Taken {
-        /// The first of them.
+pub enum Drift {
+    /// It is over.
+    Corrected {
+        /// The first field of it.
         field: String,
-        /// Which they were, and who wrote them.
+        /// Which fields, who wrote them, and what became of them.
         words: String,
     },
-    /// They stay, because they come back each time or cannot be taken away.
+    /// Additions stay, because they come back each time or cannot be taken away.
     Stays(String),
 }
 
+impl Drift {
+    fn taken(field: String, what: &str) -> Self {
+        Self::Corrected { field, words: format!("{what}; taken away") }
+    }
+}
+
 impl Cluster {
-    /// Makes an object as it is wanted: applies it, and takes away what others added, which is told in `additions` whatever
-    /// comes of the rest. Gives its metadata.
+    /// Makes an object as it is wanted: applies it, and takes away what others added. What others did is told in `drifts`,
+    /// whatever comes of the rest. Gives its metadata.
     ///
     /// # Errors
     /// When it cannot be applied.
@@ -107,23 +114,26 @@ impl Cluster {
         &self,
         corrections: &Corrections,
         wanted: &Value,
-        additions: &mut Vec<Addition>,
+        drifts: &mut Vec<Drift>,
     ) -> Result<ObjectMeta, Problem> {
+        let name = Name::of(wanted);
+        let before = self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?;
         let applied = match self.apply(wanted).await {
             Err(refused) if refused.reason == Reason::Rejected => {
-                additions.push(self.reclaim(corrections, wanted, refused).await?);
+                drifts.push(self.reclaim(corrections, wanted, refused).await?);
                 self.apply(wanted).await?
             }
             done => done?,
         };
         let meta = applied.metadata.clone();
-        additions.extend(self.correct(corrections, wanted, applied).await?);
+        drifts.extend(before.and_then(|before| put_back(&name, wanted, &before, &applied)));
+        drifts.extend(self.correct(corrections, wanted, applied).await?);
         Ok(meta)
     }
 
     /// Where an object was `refused`, it may be because others changed what it goes together with, such as a variable's value
     /// for a reference: puts that right.
-    async fn reclaim(&self, corrections: &Corrections, wanted: &Value, refused: Problem) -> Result<Addition, Problem> {
+    async fn reclaim(&self, corrections: &Corrections, wanted: &Value, refused: Problem) -> Result<Drift, Problem> {
         let name = Name::of(wanted);
         let mut counted = false;
         for _ in 0..RACES {
@@ -138,7 +148,7 @@ impl Cluster {
             }
             counted = true;
             match self.replace(&name, wanted, &found).await {
-                Ok(_) => return Ok(Addition::Taken { field, words }),
+                Ok(_) => return Ok(Drift::taken(field, &words)),
                 Err(problem) if is_race(&problem) => {}
                 Err(problem) => return Err(problem),
             }
@@ -156,31 +166,31 @@ impl Cluster {
         corrections: &Corrections,
         wanted: &Value,
         mut applied: DynamicObject,
-    ) -> Result<Option<Addition>, Problem> {
+    ) -> Result<Option<Drift>, Problem> {
         let name = Name::of(wanted);
         let mut counted = false;
         for _ in 0..RACES {
             let Some(More { field, words, settable }) = More::of(&name, wanted, &mut applied) else { return Ok(None) };
             if !counted && let Err(until) = corrections.may(&name, Instant::now()) {
                 let or = if settable { ", or say it in the Mesh" } else { "" };
-                return Ok(Some(Addition::Stays(format!("{words}, and it comes back each time; {}{or}", stop(until)))));
+                return Ok(Some(Drift::Stays(format!("{words}, and it comes back each time; {}{or}", stop(until)))));
             }
             counted = true;
             match self.replace(&name, wanted, &applied).await {
                 Ok(mut answer) => {
                     let back = !take_away(wanted, &mut answer.data).is_empty();
                     return Ok(Some(match back {
-                        true => Addition::Stays(format!(
+                        true => Drift::Stays(format!(
                             "{words}, and it comes back in the moment in which it is taken away, as an admission webhook or \
                              policy does it: exempt this namespace from that"
                         )),
-                        false => Addition::Taken { field, words },
+                        false => Drift::taken(field, &words),
                     }));
                 }
                 // What is there now is asked for by applying again.
                 Err(problem) if is_race(&problem) => applied = self.apply(wanted).await?,
                 Err(problem) if problem.reason.passes() => return Err(problem),
-                Err(problem) => return Ok(Some(Addition::Stays(format!("{words}: {problem}")))),
+                Err(problem) => return Ok(Some(Drift::Stays(format!("{words}: {problem}")))),
             }
         }
         Err(raced(&name))
@@ -224,16 +234,27 @@ impl More {
         let managed = found.metadata.managed_fields.clone().unwrap_or_default();
         let more = take_away(wanted, &mut found.data);
         let field = more.first()?.as_str().to_owned();
-        let words = told(name, &more, &fields::writers(&managed, &more));
+        let (what, by) = in_words(&managed, &more);
+        let words = format!("{name} has what the Mesh does not say: {what}{by}");
         Some(Self { field, words, settable: more.iter().all(Place::is_settable) })
     }
 }
 
-fn told(name: &Name, more: &[Place], writers: &BTreeSet<String>) -> String {
-    let places: Vec<&str> = more.iter().map(Place::as_str).collect();
-    let by = writers.iter().cloned().collect::<Vec<_>>().join(", ");
+/// What `applied` put back of what stood there `before`.
+fn put_back(name: &Name, wanted: &Value, before: &DynamicObject, applied: &DynamicObject) -> Option<Drift> {
+    let managed = before.metadata.managed_fields.as_deref().unwrap_or_default();
+    let [before, after] = [before, applied].map(|object| serde_json::to_value(object).unwrap_or_default());
+    let changed = fields::changed(wanted, &before, &after, managed);
+    let (what, by) = in_words(managed, &changed);
+    let words = format!("{name} was not as the Mesh has it: {what}{by}; put back");
+    Some(Drift::Corrected { field: changed.first()?.as_str().to_owned(), words })
+}
+
+/// Places, and who wrote them.
+fn in_words(managed: &[ManagedFieldsEntry], places: &[Place]) -> (String, String) {
+    let by = fields::writers(managed, places).into_iter().collect::<Vec<_>>().join(", ");
     let by = if by.is_empty() { by } else { format!(" (written by {by})") };
-    format!("{name} has what the Mesh does not say: {}{by}", first(&places, 5, ", "))
+    (first(&places.iter().map(Place::as_str).collect::<Vec<_>>(), 5, ", "), by)
 }
 
 #[cfg(test)]

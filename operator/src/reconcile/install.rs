@@ -27,7 +27,7 @@ use super::{
     controller::{Context, as_json},
     definitions::{self, There},
     fleet::{self, Survey},
-    foreign::Addition,
+    foreign::Drift,
     problem::{Problem, Reason},
     rivals, rollout, scaled, status, window,
 };
@@ -243,15 +243,15 @@ async fn apply(context: &Context, mesh: &DynamicObject, objects: &mut [Value]) -
     let mut disputed = Vec::new();
     for object in objects {
         bind(object, &accounts);
-        let mut additions = Vec::new();
-        let made = context.cluster.establish(&context.corrections, object, &mut additions).await;
-        for addition in additions {
-            match addition {
-                Addition::Taken { field, words } => {
-                    tracing::warn!(mesh = mesh.name_any(), "taken away: {words}");
+        let mut drifts = Vec::new();
+        let made = context.cluster.establish(&context.corrections, object, &mut drifts).await;
+        for drift in drifts {
+            match drift {
+                Drift::Corrected { field, words } => {
+                    tracing::warn!(mesh = mesh.name_any(), "{words}");
                     status::corrected(&context.recorder, mesh, object, (&field, &words)).await;
                 }
-                Addition::Stays(words) => disputed.push(words),
+                Drift::Stays(words) => disputed.push(words),
             }
         }
         let meta = made?;

@@ -80,7 +80,7 @@ async fn tell(recorder: &Recorder, mesh: &DynamicObject, condition: &Condition, 
         .await;
 }
 
-/// Tells that what others added to `object`, one of ours, was taken away: the first field, and words of all. Events of
+/// Tells that what others did to `object`, one of ours, was put right: the first field, and words of all. Events of
 /// different objects or fields are not counted as one.
 pub async fn corrected(recorder: &Recorder, mesh: &DynamicObject, object: &Value, (field, words): (&str, &str)) {
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -92,8 +92,7 @@ pub async fn corrected(recorder: &Recorder, mesh: &DynamicObject, object: &Value
         field_path: Some(field.to_owned()),
         ..ObjectReference::default()
     };
-    let note = format!("{words}; taken away");
-    publish(recorder, mesh, EventType::Warning, "Corrected", &note, Some(reference)).await;
+    publish(recorder, mesh, EventType::Warning, "Corrected", words, Some(reference)).await;
 }
 
 async fn publish(

@@ -291,6 +291,13 @@ async fn scaled(cluster: &'static Cluster) {
     cluster.kubectl(&["-n", SYSTEM, "delete", "hpa", "somebodys"]).await;
     cluster.kubectl(&["-n", SYSTEM, "scale", GATEWAY, &format!("--replicas={}", own + 2)]).await;
     cluster.wait_for("nobody's number goes", &gateway, SOON, pods(own)).await;
+    let events = ["events", "-A", "--field-selector=involvedObject.kind=Mesh,reason=Corrected"];
+    cluster
+        .wait_for("the Mesh tells who changed it", &events, SOON, |events| {
+            let text = events["items"].to_string();
+            ensure(text.contains("spec.replicas (written by kubectl); put back"), || text)
+        })
+        .await;
     cluster.mesh_ready(NAME).await;
 }
 

@@ -53,6 +53,9 @@ pub(super) async fn preview(
     let Json(edit) = edit?;
     caller.require(Verb::Get, &edit.object).await?;
     let mut preview = app.editor.preview(&edit, caller.credential()).await?;
+    if !caller.may(Verb::Patch, &edit.object).await.unwrap_or(false) {
+        preview.refusal = Some(format!("you may not {} {}", Verb::Patch, edit.object));
+    }
     let view = app.view();
     for findings in [&mut preview.new_findings, &mut preview.mended_findings] {
         redact::findings(findings, &view.estate.namespaces, caller.sight());

@@ -250,8 +250,8 @@ impl Draft {
 
     /// Whether the button may be pressed: what would happen is on the screen, and it is something.
     pub fn can_apply(self) -> bool {
-        let changes =
-            self.outlook.with(|outlook| matches!(outlook, Outlook::Ready(_, preview) if !preview.diff.is_empty()));
+        let possible = |preview: &EditPreview| !preview.diff.is_empty() && preview.refusal.is_none();
+        let changes = self.outlook.with(|outlook| matches!(outlook, Outlook::Ready(_, preview) if possible(preview)));
         changes && self.is_seen() && !self.busy.get() && weights::fault(&self.typed.get()).is_none()
     }
 

@@ -36,9 +36,16 @@ pub fn Preview(draft: Draft) -> impl IntoView {
     let missing = Memo::new(move |_| app.missing_right("VirtualService", &draft.namespace()));
     // Only trying tells whether the role file gives more, so the button can be pressed, but it invites nobody.
     let doubted = Memo::new(move |_| app.person.with(|person| person.as_ref().is_some_and(only_reads)));
+    // Which rights there are by namespace is known before, and which by name only when this object's weights are looked at.
+    let refusal = move || {
+        draft.outlook.with(|outlook| match outlook {
+            Outlook::Ready(_, preview) => preview.refusal.as_ref().map(|why| format!("It cannot be applied: {why}.")),
+            _ => None,
+        })
+    };
     let why = move || {
         let missing = missing.get().map(|missing| format!("{missing}."));
-        missing.or_else(|| doubted.get().then(|| ONLY_READS.to_owned()))
+        missing.or_else(refusal).or_else(|| doubted.get().then(|| ONLY_READS.to_owned()))
     };
     view! {
         <Show when=move || shown.get()>
@@ -75,7 +82,7 @@ pub fn Preview(draft: Draft) -> impl IntoView {
 
 #[component]
 fn Ready(preview: EditPreview, counted: Counted) -> impl IntoView {
-    let EditPreview { diff, new_findings, mended_findings, moved_rate, command } = preview;
+    let EditPreview { diff, new_findings, mended_findings, moved_rate, command, refusal: _ } = preview;
     if diff.is_empty() {
         return view! { <p class="quiet">"Nothing would change."</p> }.into_any();
     }

@@ -222,10 +222,55 @@ fn is_empty(value: &Value) -> bool {
 
 /// Who wrote any of `places`, as far as the API server knows.
 pub(super) fn writers(managed: &[ManagedFieldsEntry], places: &[Place]) -> BTreeSet<String> {
-    let wrote = |entry: &&ManagedFieldsEntry| {
-        let Some(fields) = entry.fields_v1.as_ref().map(|fields| &fields.0) else { return false };
-        places.iter().any(|place| place.steps.iter().try_fold(fields, |at, step| at.get(step)).is_some())
-    };
+    let wrote_any = |entry: &&ManagedFieldsEntry| places.iter().any(|place| wrote(entry, place));
     let name = |entry: &ManagedFieldsEntry| entry.manager.clone();
-    managed.iter().filter(wrote).filter_map(name).filter(|name| name != names::FIELD_MANAGER).collect()
+    managed.iter().filter(wrote_any).filter_map(name).filter(|name| name != names::FIELD_MANAGER).collect()
+}
+
+/// Whether a field is its writer's, by itself or as part of one that is of one piece.
+fn wrote(entry: &ManagedFieldsEntry, place: &Place) -> bool {
+    let mut at = entry.fields_v1.as_ref().map(|fields| &fields.0);
+    for step in &place.steps {
+        at = at.and_then(|fields| fields.get(step));
+        if at.and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+            return true;
+        }
+    }
+    at.is_some()
+}
+
+/// The fields of `wanted` that were another writer's in `before`, with another value than `after` it was applied. What we changed
+/// ourselves was ours before.
+pub(super) fn changed(wanted: &Value, before: &Value, after: &Value, managed: &[ManagedFieldsEntry]) -> Vec<Place> {
+    let mut places = Vec::new();
+    compare(wanted, Some(before), Some(after), &Place::default(), &mut places);
+    let ours = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(names::FIELD_MANAGER);
+    let by = |place: &Place, own: bool| managed.iter().any(|entry| ours(entry) == own && wrote(entry, place));
+    places.retain(|place| by(place, false) && !by(place, true));
+    places
+}
+
+fn compare(wanted: &Value, before: Option<&Value>, after: Option<&Value>, place: &Place, places: &mut Vec<Place>) {
+    let (Some(before), Some(after)) = (before, after) else { return };
+    match wanted {
+        Value::Object(fields) => {
+            for (name, wanted) in fields {
+                compare(wanted, before.get(name), after.get(name), &place.field(name), places);
+            }
+        }
+        Value::Array(items) if !items.is_empty() && items.iter().all(|item| key(item).is_some()) => {
+            let find =
+                |list: &Value, wanted: &Value| list.as_array()?.iter().find(|item| key(item) == key(wanted)).cloned();
+            // Where an item is not there, the list may be of one piece all the same, such as a binding's subjects.
+            if items.iter().any(|item| find(before, item).is_none()) && before != after {
+                places.push(place.clone());
+            }
+            for wanted in items {
+                let place = place.item(&key(wanted).unwrap_or_default());
+                compare(wanted, find(before, wanted).as_ref(), find(after, wanted).as_ref(), &place, places);
+            }
+        }
+        _ if before != after => places.push(place.clone()),
+        _ => {}
+    }
 }

@@ -196,12 +196,12 @@ async fn an_addition_is_taken_away_and_its_writer_named() {
     let correct = async |found: Value| cluster.correct(&corrections, &deployment(), object(found)).await.unwrap();
     assert_eq!(correct(answered()).await, None);
     assert!(api.asked(&format!("PUT {DEPLOYMENT}")).is_empty(), "what is well is not written");
-    let Some(Addition::Taken { field, words }) = correct(set()).await else { panic!("it stays") };
+    let Some(Drift::Corrected { field, words }) = correct(set()).await else { panic!("it stays") };
     assert_eq!(field, "spec.template.spec.containers[control-plane].env[FOO]");
     assert_eq!(
         words,
         "Deployment weft-system/weft-control-plane has what the Mesh does not say: \
-         spec.template.spec.containers[control-plane].env[FOO] (written by kubectl-set)"
+         spec.template.spec.containers[control-plane].env[FOO] (written by kubectl-set); taken away"
     );
     let written = api.asked(&format!("PUT {DEPLOYMENT}")).remove(0);
     assert_eq!(written["metadata"]["resourceVersion"], "41", "a newer object is not overwritten");
@@ -216,9 +216,9 @@ async fn nobody_is_fought_for_ever() {
     let corrections = Corrections::default();
     let correct = async || cluster.correct(&corrections, &deployment(), object(set())).await.unwrap().unwrap();
     for _ in 0..TRIES {
-        assert!(matches!(correct().await, Addition::Taken { .. }));
+        assert!(matches!(correct().await, Drift::Corrected { .. }));
     }
-    let Addition::Stays(words) = correct().await else { panic!("it goes") };
+    let Drift::Stays(words) = correct().await else { panic!("it goes") };
     assert!(words.contains("kubectl-set") && words.contains("comes back each time"), "{words}");
     assert!(words.contains("left alone until 2") && words.ends_with("or say it in the Mesh"), "{words}");
     assert_eq!(api.asked(&format!("PUT {DEPLOYMENT}")).len(), TRIES);
@@ -253,7 +253,7 @@ async fn what_a_policy_adds_in_the_same_moment_is_told_as_that() {
     api.answer(&format!("PUT {DEPLOYMENT}"), set());
     let cluster = Cluster { client: api.client() };
     let stays = cluster.correct(&Corrections::default(), &deployment(), object(set())).await.unwrap();
-    let Some(Addition::Stays(words)) = stays else { panic!("{stays:?}") };
+    let Some(Drift::Stays(words)) = stays else { panic!("{stays:?}") };
     assert!(words.contains("admission webhook"), "{words}");
     // Who wrote meanwhile is not overwritten: what is there then is looked at.
     api.refuse(&format!("PUT {DEPLOYMENT}"), 409);
@@ -262,7 +262,7 @@ async fn what_a_policy_adds_in_the_same_moment_is_told_as_that() {
     assert_eq!((gone, api.asked(&format!("PUT {DEPLOYMENT}")).len()), (None, 2));
     api.refuse(&format!("PUT {DEPLOYMENT}"), 403);
     let refused = cluster.correct(&Corrections::default(), &deployment(), object(set())).await.unwrap();
-    let Some(Addition::Stays(words)) = refused else { panic!("{refused:?}") };
+    let Some(Drift::Stays(words)) = refused else { panic!("{refused:?}") };
     assert!(words.contains("words of the server"), "{words}");
 }
 
@@ -286,7 +286,7 @@ async fn what_keeps_an_object_from_being_applied_is_put_right() {
     let mut additions = Vec::new();
     let refused = cluster.establish(&corrections, &wanted, &mut additions).await.unwrap_err();
     assert_eq!(refused.reason, Reason::Rejected, "here it is refused again");
-    assert!(matches!(&additions[..], [Addition::Taken { .. }]), "and what was done is told: {additions:?}");
+    assert!(matches!(&additions[..], [Drift::Corrected { .. }]), "and what was done is told: {additions:?}");
     let written = api.asked(&format!("PUT {DEPLOYMENT}")).remove(0);
     let pod = &written["spec"]["template"]["spec"];
     assert_eq!(pod["volumes"], json!([{"name": "data", "emptyDir": {}}]));
@@ -309,4 +309,58 @@ async fn what_keeps_an_object_from_being_applied_is_put_right() {
     let refused = cluster.establish(&corrections, &deployment(), &mut additions).await.unwrap_err();
     assert_eq!(refused.reason, Reason::Rejected);
     assert!(refused.message.contains("written by kubectl-set"), "whoever is to blame is named: {refused}");
+}
+
+/// A server-side apply says nothing of what it overwrites.
+#[tokio::test]
+async fn what_was_changed_is_put_back_and_its_writer_named() {
+    let written = |manager: &str, fields: Value| {
+        json!({"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+            "fieldsV1": fields})
+    };
+    let (image, args) = (json!({"f:image": {}}), json!({"f:args": {}}));
+    let of = |container: Value| {
+        let containers = json!({"k:{\"name\":\"control-plane\"}": container});
+        json!({"f:spec": {"f:template": {"f:spec": {"f:containers": containers}}}})
+    };
+    let api = FakeApi::default();
+    let mut live = answered();
+    let container = &mut live["spec"]["template"]["spec"]["containers"][0];
+    (container["image"], container["args"]) = ("weft/operator:evil".into(), json!(["serve", "--more"]));
+    // Where we changed our mind, nobody else wrote it.
+    container["env"][1]["value"] = "canary".into();
+    live["metadata"]["managedFields"] = json!([written("kubectl-edit", of(image)), written("kubectl-patch", of(args))]);
+    api.answer(&format!("GET {DEPLOYMENT}"), live.clone());
+    api.answer(&format!("PATCH {DEPLOYMENT}"), answered());
+    let cluster = Cluster { client: api.client() };
+    let establish = async || {
+        let mut drifts = Vec::new();
+        cluster.establish(&Corrections::default(), &deployment(), &mut drifts).await.map(|_| drifts)
+    };
+    let container = "spec.template.spec.containers[control-plane]";
+    let words = format!(
+        "Deployment weft-system/weft-control-plane was not as the Mesh has it: {container}.args, {container}.image \
+         (written by kubectl-edit, kubectl-patch); put back"
+    );
+    let field = format!("{container}.args");
+    assert_eq!(establish().await.ok(), Some(vec![Drift::Corrected { field, words }]));
+    // What is ours as well has the value that we gave it last.
+    live["metadata"]["managedFields"] = json!([
+        written("weft-operator", of(json!({"f:image": {}, "f:args": {}}))),
+        written("kubectl-edit", of(json!({"f:image": {}})))
+    ]);
+    api.answer(&format!("GET {DEPLOYMENT}"), live);
+    assert_eq!(establish().await.ok(), Some(Vec::new()));
+    // A list of one piece is its writer's as a whole.
+    let role = |name: &str, managed: Value| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": "a", "namespace": "b", "managedFields": managed},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "b"}]})
+    };
+    let managed = json!([written("kubectl-edit", json!({"f:subjects": {}}))]);
+    let before = role("evil", managed.clone());
+    let managed: Vec<ManagedFieldsEntry> = serde_json::from_value(managed).unwrap();
+    let wanted = role("good", json!([]));
+    let places = fields::changed(&wanted, &before, &wanted, &managed);
+    assert_eq!(places.iter().map(Place::as_str).collect::<Vec<_>>(), ["subjects"]);
 }
