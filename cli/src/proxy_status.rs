@@ -294,7 +294,8 @@ impl Answer for ProxyStatus {
         }
         if let Some(first) = pending.first() {
             let look = first.description();
-            let _ = write!(text, "\nNot running yet: {}. What it waits for: {look}\n", names(&pending));
+            let pods: Vec<_> = pending.iter().map(|proxy| format!("{}/{}", proxy.namespace, proxy.name)).collect();
+            let _ = write!(text, "\nNot running yet: {}. What it waits for: {look}\n", pods.join(", "));
         }
         for words in &self.unread {
             let _ = write!(text, "\nProxies that no control plane knows are not shown: {words}\n");
@@ -371,7 +372,7 @@ mod tests {
         ends.metadata.deletion_timestamp = serde_json::from_value(serde_json::json!("2026-01-01T00:00:00Z")).unwrap();
         let status = ProxyStatus::new(vec![("cp".into(), Ok(Vec::new()))], &[waits, ends]);
         let text = status.text();
-        let hint = "Not running yet: waits-1-a. What it waits for: kubectl -n shop describe pod waits-1-a";
+        let hint = "Not running yet: shop/waits-1-a. What it waits for: kubectl -n shop describe pod waits-1-a";
         assert!(text.contains(hint) && !text.contains("istio-proxy") && !text.contains("ends-1-a"), "{text}");
         assert!(!status.good());
     }

@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// How often a correction is tried anew because somebody wrote at the same moment.
 const RACES: usize = 4;
 
-/// When which object was put right, so that no two programs write against each other for ever.
+/// When which object was put right, so that no two programs write against each other for ever, and how each was applied last.
 #[derive(Debug, Default)]
 pub struct Corrections(Mutex<HashMap<Name, Record>>);
 
@@ -46,6 +46,8 @@ pub struct Corrections(Mutex<HashMap<Name, Record>>);
 struct Record {
     times: Vec<Instant>,
     rest: Option<Rest>,
+    /// What was applied last.
+    applied: Option<Value>,
 }
 
 /// How long an object is left alone.
@@ -58,6 +60,22 @@ struct Rest {
 }
 
 impl Corrections {
+    /// Whether the same was applied last: then whatever else stands there is somebody's doing.
+    fn is_as_before(&self, name: &Name, wanted: &Value) -> bool {
+        self.0.lock().get(name).is_some_and(|record| record.applied.as_ref() == Some(wanted))
+    }
+
+    fn applied(&self, name: &Name, wanted: &Value) {
+        self.0.lock().entry(name.clone()).or_default().applied = Some(wanted.clone());
+    }
+
+    /// Forgets what is taken away: made anew, it was missed by nobody.
+    pub fn forget(&self, name: &Name) {
+        if let Some(record) = self.0.lock().get_mut(name) {
+            record.applied = None;
+        }
+    }
+
     /// Whether an object may be put right once more; one that may counts as put right now. Otherwise until when it is left
     /// alone.
     fn may(&self, name: &Name, now: Instant) -> Result<(), OffsetDateTime> {
@@ -117,7 +135,11 @@ impl Cluster {
         drifts: &mut Vec<Drift>,
     ) -> Result<ObjectMeta, Problem> {
         let name = Name::of(wanted);
-        let before = self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?;
+        let known = corrections.is_as_before(&name, wanted);
+        let before = match known {
+            true => self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?,
+            false => None,
+        };
         let applied = match self.apply(wanted).await {
             Err(refused) if refused.reason == Reason::Rejected => {
                 drifts.push(self.reclaim(corrections, wanted, refused).await?);
@@ -126,7 +148,10 @@ impl Cluster {
             done => done?,
         };
         let meta = applied.metadata.clone();
-        drifts.extend(before.and_then(|before| put_back(&name, wanted, &before, &applied)));
+        corrections.applied(&name, wanted);
+        if known {
+            drifts.extend(put_back(&name, wanted, before.as_ref(), &applied));
+        }
         drifts.extend(self.correct(corrections, wanted, applied).await?);
         Ok(meta)
     }
@@ -241,10 +266,16 @@ impl More {
 }
 
 /// What `applied` put back of what stood there `before`.
-fn put_back(name: &Name, wanted: &Value, before: &DynamicObject, applied: &DynamicObject) -> Option<Drift> {
+fn put_back(name: &Name, wanted: &Value, before: Option<&DynamicObject>, applied: &DynamicObject) -> Option<Drift> {
+    let Some(before) = before else {
+        return Some(Drift::Corrected {
+            field: String::new(),
+            words: format!("{name} was deleted by somebody; made again"),
+        });
+    };
     let managed = before.metadata.managed_fields.as_deref().unwrap_or_default();
-    let [before, after] = [before, applied].map(|object| serde_json::to_value(object).unwrap_or_default());
-    let changed = fields::changed(wanted, &before, &after, managed);
+    let [old, new] = [before, applied].map(|object| serde_json::to_value(object).unwrap_or_default());
+    let changed = fields::changed(wanted, &old, &new);
     let (what, by) = in_words(managed, &changed);
     let words = format!("{name} was not as the Mesh has it: {what}{by}; put back");
     Some(Drift::Corrected { field: changed.first()?.as_str().to_owned(), words })

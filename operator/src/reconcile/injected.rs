@@ -8,7 +8,7 @@ use serde_json::Value;
 use weft_api::{core::INJECTED_ANNOTATION, mesh::DEFAULT_REVISION};
 use weft_install::{names, version::tag_of};
 
-use super::{cluster::Cluster, problem::Problem};
+use super::{cluster::Cluster, problem::Problem, skew::Proxies};
 
 /// Pods of one page: of a large cluster they are never all in memory.
 const PAGE: u32 = 500;
@@ -35,16 +35,18 @@ pub async fn running(cluster: &Cluster, revisions: &BTreeSet<String>) -> Result<
     Ok(count)
 }
 
-/// Versions of the proxies in a revision's injected pods that have not ended, by their images' tags.
-pub async fn versions(cluster: &Cluster, revision: &str) -> Result<BTreeMap<String, usize>, Problem> {
+/// The proxies in a revision's injected pods that have not ended, by their images' tags.
+pub async fn versions(cluster: &Cluster, revision: &str) -> Result<BTreeMap<String, Proxies>, Problem> {
     let api: Api<Pod> = Api::all(cluster.client.clone());
     let mut params = with_proxy("status.phase!=Succeeded,status.phase!=Failed");
-    let mut versions = BTreeMap::new();
+    let mut versions: BTreeMap<String, Proxies> = BTreeMap::new();
     loop {
         let page = cluster.ask("list the pods with a proxy", api.list(&params)).await?;
         for pod in page.items.iter().filter(|pod| revision_of(*pod).as_deref() == Some(revision)) {
             if let Some(image) = proxy_image(pod) {
-                *versions.entry(tag_of(image).to_owned()).or_default() += 1;
+                let known = versions.entry(tag_of(image).to_owned()).or_default();
+                known.count += 1;
+                known.pod = format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any());
             }
         }
         match page.metadata.continue_.filter(|token| !token.is_empty()) {

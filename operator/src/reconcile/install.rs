@@ -145,7 +145,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
     let present = cluster.inventory(&name, &context.namespace).await?;
     let old = superfluous(&present, &wanted, mesh.uid().as_deref().unwrap_or_default());
     let (classes, others): (Vec<_>, Vec<_>) = old.into_iter().partition(|object| object.name.kind == "PriorityClass");
-    prune(cluster, &name, &others).await?;
+    prune(context, &name, &others).await?;
 
     let Parts { asked: parts, going } = parts(cluster, &context.namespace, &name, &wanted).await?;
     outcome.conditions.going = going;
@@ -165,7 +165,7 @@ async fn steps(context: &Context, mesh: &DynamicObject, outcome: &mut Outcome) -
         outcome.conditions.hindrances.extend(held);
     } else {
         // Until the last pod of an older template is replaced, one that is lost could not be made again without its class.
-        prune(cluster, &name, &classes).await?;
+        prune(context, &name, &classes).await?;
     }
     outcome.conditions.old = parts.iter().map(|part| (part.component.clone(), part.old)).collect();
     outcome.conditions.components = Some(parts.into_iter().map(|part| (part.component, part.status)).collect());
@@ -273,9 +273,10 @@ fn bind(object: &mut Value, accounts: &BTreeMap<String, String>) {
     }
 }
 
-async fn prune(cluster: &Cluster, mesh: &str, old: &[&Present]) -> Result<(), Problem> {
+async fn prune(context: &Context, mesh: &str, old: &[&Present]) -> Result<(), Problem> {
     for object in old {
-        cluster.delete(object).await?;
+        context.corrections.forget(&object.name);
+        context.cluster.delete(object).await?;
         tracing::info!(mesh, object = %object.name, "removed what the Mesh no longer asks for");
     }
     Ok(())

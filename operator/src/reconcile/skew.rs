@@ -1,6 +1,6 @@
 //! Which versions may meet: control planes and proxies at most one minor version apart, as Istio has it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// A version's major and minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,34 @@ impl Minor {
 
     fn meets(self, other: Self) -> bool {
         self.0 == other.0 && self.1.abs_diff(other.1) <= 1
+    }
+}
+
+/// Proxies of one version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// How many.
+    pub count: usize,
+    /// The pod of one of them, `namespace/name`; empty where none is known.
+    pub pod: String,
+}
+
+impl Proxies {
+    fn example(&self) -> String {
+        match (self.pod.as_str(), self.count) {
+            ("", _) => String::new(),
+            (pod, 1) => format!(" ({pod})"),
+            (pod, _) => format!(" (such as {pod})"),
+        }
+    }
+}
+
+impl fmt::Display for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count {
+            1 => f.write_str("1 proxy has"),
+            count => write!(f, "{count} proxies have"),
+        }
     }
 }
 
@@ -56,16 +84,18 @@ pub enum SkewError {
     },
     /// Proxies would be left behind.
     #[error(
-        "{count} proxies have version {version}, more than one minor version from {wanted}: restart their pods \
-         first (kubectl rollout restart), so that they get the present proxy"
+        "{proxies} version {version}{}, more than one minor version from {wanted}: restart their pods first (kubectl rollout \
+         restart), so that they get the present proxy; pods whose annotation sidecar.istio.io/proxyImage asks for it have to \
+         ask for another one",
+        proxies.example()
     )]
     Proxies {
         /// Asked for.
         wanted: String,
         /// Theirs.
         version: String,
-        /// How many.
-        count: usize,
+        /// Who they are.
+        proxies: Proxies,
     },
 }
 
@@ -81,7 +111,7 @@ pub fn check(
     operator: &str,
     installed: &str,
     wanted: &str,
-    proxies: &BTreeMap<String, usize>,
+    proxies: &BTreeMap<String, Proxies>,
 ) -> Result<(), SkewError> {
     let (Some(ours), Some(new)) = (Minor::of(operator), Minor::of(wanted)) else { return Ok(()) };
     if new > ours {
@@ -95,8 +125,8 @@ pub fn check(
     }
     let behind = proxies.iter().find(|(version, _)| Minor::of(version).is_some_and(|proxy| !proxy.meets(new)));
     match behind {
-        Some((version, count)) => {
-            Err(SkewError::Proxies { wanted: wanted.into(), version: version.clone(), count: *count })
+        Some((version, proxies)) => {
+            Err(SkewError::Proxies { wanted: wanted.into(), version: version.clone(), proxies: proxies.clone() })
         }
         None => Ok(()),
     }
@@ -129,10 +159,14 @@ mod tests {
 
     #[test]
     fn proxies_that_would_be_left_behind_keep_a_version_away() {
-        let proxies = BTreeMap::from([("1.3.0".to_owned(), 40), ("1.2.0".to_owned(), 2), ("dev".to_owned(), 1)]);
+        let of = |count| Proxies { count, pod: "shop/web".into() };
+        let proxies =
+            BTreeMap::from([("1.3.0".to_owned(), of(40)), ("1.2.0".to_owned(), of(2)), ("dev".to_owned(), of(1))]);
         let refused = check("1.4.0", "1.3.0", "1.4.0", &proxies).unwrap_err();
-        assert_eq!(refused, SkewError::Proxies { wanted: "1.4.0".into(), version: "1.2.0".into(), count: 2 });
-        assert!(refused.to_string().contains("rollout restart"));
+        assert_eq!(refused, SkewError::Proxies { wanted: "1.4.0".into(), version: "1.2.0".into(), proxies: of(2) });
+        let words = refused.to_string();
+        assert!(words.starts_with("2 proxies have version 1.2.0 (such as shop/web), more"), "{words}");
+        assert!(words.contains("rollout restart"), "{words}");
         assert_eq!(check("1.4.0", "1.3.0", "1.3.0", &proxies), Ok(()));
     }
 }

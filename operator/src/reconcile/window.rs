@@ -11,7 +11,8 @@ use super::{
     fleet::Survey,
     injected,
     problem::{Problem, Reason},
-    rollout, skew,
+    rollout,
+    skew::{self, Proxies},
 };
 
 /// Refuses a Mesh with an image outside of the window: of this operator, of the version that is `installed`, or of its
@@ -24,14 +25,16 @@ pub async fn check(
     survey: Option<&Survey>,
 ) -> Result<(), Problem> {
     let asked = asked(input);
-    let mut proxies = survey.map(|survey| survey.versions.clone()).unwrap_or_default();
+    let mut proxies = BTreeMap::new();
     let running = running.and_then(rollout::image).map(tag_of);
-    let moves = asked.first().is_some_and(|(_, wanted)| skew::moves(running, wanted));
-    if moves && input.mesh.profile() != Profile::Remote {
+    // Neither somebody's own image in the Deployment nor in a pod keeps what is installed from being put right.
+    let moves = |from: Option<&str>| asked.first().is_some_and(|(_, wanted)| skew::moves(from, wanted));
+    if moves(running) && moves(Some(installed)) && input.mesh.profile() != Profile::Remote {
         // Replicas that are silent, or have just started, know of few. Once the control plane has moved it is decided.
-        for (version, count) in injected::versions(cluster, input.mesh.revision_label()).await? {
-            let known = proxies.entry(version).or_default();
-            *known = count.max(*known);
+        proxies = injected::versions(cluster, input.mesh.revision_label()).await?;
+        for (version, count) in survey.iter().flat_map(|survey| &survey.versions) {
+            let known = proxies.entry(version.clone()).or_default();
+            known.count = known.count.max(*count);
         }
     }
     judge(VERSION, installed, &asked, &proxies).map_err(|why| Problem::new(Reason::VersionSkew, why))
@@ -62,7 +65,7 @@ fn judge(
     operator: &str,
     installed: &str,
     asked: &[(String, String)],
-    proxies: &BTreeMap<String, usize>,
+    proxies: &BTreeMap<String, Proxies>,
 ) -> Result<(), String> {
     let none = BTreeMap::new();
     for (index, (field, wanted)) in asked.iter().enumerate() {
@@ -126,13 +129,22 @@ mod tests {
         let silent = Survey { silent: 1, ..Survey::default() };
         let refused = check(&cluster, &input, "", None, Some(&silent)).await.unwrap_err();
         assert_eq!(refused.reason, Reason::VersionSkew);
-        assert!(refused.message.contains("1 proxies have version 9.0.0"), "{refused}");
+        assert!(refused.message.contains("version 9.0.0 (shop/web)"), "{refused}");
+        assert!(refused.message.contains("sidecar.istio.io/proxyImage"), "{refused}");
         // What runs already is not asked for again.
         let image = format!("weft/operator:{VERSION}");
         let running: Deployment = serde_json::from_value(json!({"spec": {"selector": {}, "template": {"spec":
             {"containers": [{"name": "c", "image": image}]}}}}))
         .unwrap();
         check(&cluster, &input, VERSION, Some(&running), Some(&silent)).await.unwrap();
+        // One pod with an image of its own keeps nobody from putting the control plane's right.
+        let far = Survey { versions: [("9.0.0".to_owned(), 1)].into(), ..Survey::default() };
+        check(&cluster, &input, VERSION, Some(&running), Some(&far)).await.unwrap();
+        let mut others = running.clone();
+        if let Some(pod) = others.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
+            pod.containers[0].image = Some("foo:1".to_owned());
+        }
+        check(&cluster, &input, VERSION, Some(&others), Some(&far)).await.unwrap();
         assert_eq!(api.asked("GET /api/v1/pods").len(), 1);
     }
 }

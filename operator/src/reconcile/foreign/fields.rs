@@ -239,35 +239,43 @@ fn wrote(entry: &ManagedFieldsEntry, place: &Place) -> bool {
     at.is_some()
 }
 
-/// The fields of `wanted` that were another writer's in `before`, with another value than `after` it was applied. What we changed
-/// ourselves was ours before.
-pub(super) fn changed(wanted: &Value, before: &Value, after: &Value, managed: &[ManagedFieldsEntry]) -> Vec<Place> {
+/// What applying `wanted` made another in `before`: `after` is the answer.
+pub(super) fn changed(wanted: &Value, before: &Value, after: &Value) -> Vec<Place> {
     let mut places = Vec::new();
-    compare(wanted, Some(before), Some(after), &Place::default(), &mut places);
-    let ours = |entry: &ManagedFieldsEntry| entry.manager.as_deref() == Some(names::FIELD_MANAGER);
-    let by = |place: &Place, own: bool| managed.iter().any(|entry| ours(entry) == own && wrote(entry, place));
-    places.retain(|place| by(place, false) && !by(place, true));
+    for (name, wanted) in wanted.as_object().into_iter().flatten() {
+        compare(wanted, before.get(name), after.get(name), &Place::default().field(name), &mut places);
+    }
     places
 }
 
 fn compare(wanted: &Value, before: Option<&Value>, after: Option<&Value>, place: &Place, places: &mut Vec<Place>) {
-    let (Some(before), Some(after)) = (before, after) else { return };
-    match wanted {
-        Value::Object(fields) => {
+    let (Some(before), Some(after)) = (before, after) else {
+        // An empty one is not stored.
+        if before.is_some() != after.is_some() {
+            places.push(place.clone());
+        }
+        return;
+    };
+    match (wanted, before, after) {
+        (Value::Object(fields), Value::Object(old), Value::Object(new)) => {
+            // Where more was there, it is of one piece; elsewhere that stays.
+            if old.keys().any(|name| !new.contains_key(name)) {
+                places.push(place.clone());
+                return;
+            }
             for (name, wanted) in fields {
                 compare(wanted, before.get(name), after.get(name), &place.field(name), places);
             }
         }
-        Value::Array(items) if !items.is_empty() && items.iter().all(|item| key(item).is_some()) => {
-            let find =
-                |list: &Value, wanted: &Value| list.as_array()?.iter().find(|item| key(item) == key(wanted)).cloned();
-            // Where an item is not there, the list may be of one piece all the same, such as a binding's subjects.
-            if items.iter().any(|item| find(before, item).is_none()) && before != after {
+        (Value::Array(items), Value::Array(old), Value::Array(new)) if items.iter().all(|item| key(item).is_some()) => {
+            let find = |list: &[Value], sought: &Value| list.iter().find(|item| key(item) == key(sought)).cloned();
+            if old.iter().any(|item| find(new, item).is_none()) {
                 places.push(place.clone());
+                return;
             }
             for wanted in items {
                 let place = place.item(&key(wanted).unwrap_or_default());
-                compare(wanted, find(before, wanted).as_ref(), find(after, wanted).as_ref(), &place, places);
+                compare(wanted, find(old, wanted).as_ref(), find(new, wanted).as_ref(), &place, places);
             }
         }
         _ if before != after => places.push(place.clone()),

@@ -311,56 +311,79 @@ async fn what_keeps_an_object_from_being_applied_is_put_right() {
     assert!(refused.message.contains("written by kubectl-set"), "whoever is to blame is named: {refused}");
 }
 
+fn written(manager: &str, fields: &Value) -> Value {
+    json!({"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+        "fieldsV1": fields})
+}
+
 /// A server-side apply says nothing of what it overwrites.
 #[tokio::test]
 async fn what_was_changed_is_put_back_and_its_writer_named() {
-    let written = |manager: &str, fields: Value| {
-        json!({"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
-            "fieldsV1": fields})
-    };
-    let (image, args) = (json!({"f:image": {}}), json!({"f:args": {}}));
     let of = |container: Value| {
         let containers = json!({"k:{\"name\":\"control-plane\"}": container});
         json!({"f:spec": {"f:template": {"f:spec": {"f:containers": containers}}}})
     };
-    let api = FakeApi::default();
     let mut live = answered();
     let container = &mut live["spec"]["template"]["spec"]["containers"][0];
     (container["image"], container["args"]) = ("weft/operator:evil".into(), json!(["serve", "--more"]));
-    // Where we changed our mind, nobody else wrote it.
-    container["env"][1]["value"] = "canary".into();
-    live["metadata"]["managedFields"] = json!([written("kubectl-edit", of(image)), written("kubectl-patch", of(args))]);
-    api.answer(&format!("GET {DEPLOYMENT}"), live.clone());
+    let (image, args) = (of(json!({"f:image": {}})), of(json!({"f:args": {}})));
+    live["metadata"]["managedFields"] = json!([written("kubectl-edit", &image), written("kubectl-patch", &args)]);
+    let api = FakeApi::default();
+    api.answer(&format!("GET {DEPLOYMENT}"), live);
     api.answer(&format!("PATCH {DEPLOYMENT}"), answered());
-    let cluster = Cluster { client: api.client() };
-    let establish = async || {
+    let (cluster, corrections) = (Cluster { client: api.client() }, Corrections::default());
+    let establish = async |wanted: &Value| {
         let mut drifts = Vec::new();
-        cluster.establish(&Corrections::default(), &deployment(), &mut drifts).await.map(|_| drifts)
+        cluster.establish(&corrections, wanted, &mut drifts).await.map(|_| drifts).unwrap()
     };
+    assert_eq!(establish(&deployment()).await, [], "what stood there before may be of another version of ours");
     let container = "spec.template.spec.containers[control-plane]";
     let words = format!(
-        "Deployment weft-system/weft-control-plane was not as the Mesh has it: {container}.args, {container}.image \
+        "Deployment weft-system/weft-control-plane was not as the Mesh has it: {container}.image, {container}.args \
          (written by kubectl-edit, kubectl-patch); put back"
     );
-    let field = format!("{container}.args");
-    assert_eq!(establish().await.ok(), Some(vec![Drift::Corrected { field, words }]));
-    // What is ours as well has the value that we gave it last.
-    live["metadata"]["managedFields"] = json!([
-        written("weft-operator", of(json!({"f:image": {}, "f:args": {}}))),
-        written("kubectl-edit", of(json!({"f:image": {}})))
-    ]);
-    api.answer(&format!("GET {DEPLOYMENT}"), live);
-    assert_eq!(establish().await.ok(), Some(Vec::new()));
-    // A list of one piece is its writer's as a whole.
-    let role = |name: &str, managed: Value| {
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "a", "namespace": "b", "managedFields": managed},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "b"}]})
+    let field = format!("{container}.image");
+    assert_eq!(establish(&deployment()).await, [Drift::Corrected { field, words }]);
+    // Where we changed our mind, it is nobody's doing.
+    let mut other = deployment();
+    other["spec"]["template"]["spec"]["containers"][0]["image"] = "weft/operator:2".into();
+    assert_eq!(establish(&other).await, []);
+    api.refuse(&format!("GET {DEPLOYMENT}"), 404);
+    let words = "Deployment weft-system/weft-control-plane was deleted by somebody; made again".to_owned();
+    assert_eq!(establish(&other).await, [Drift::Corrected { field: String::new(), words }]);
+    corrections.forget(&Name::of(&other));
+    assert_eq!(establish(&other).await, [], "we took it away ourselves");
+}
+
+#[test]
+fn what_is_of_one_piece_is_told_as_that() {
+    let told = |wanted: &Value, before: &Value| {
+        let places = fields::changed(wanted, before, wanted);
+        places.iter().map(|place| place.as_str().to_owned()).collect::<Vec<_>>()
     };
-    let managed = json!([written("kubectl-edit", json!({"f:subjects": {}}))]);
-    let before = role("evil", managed.clone());
-    let managed: Vec<ManagedFieldsEntry> = serde_json::from_value(managed).unwrap();
-    let wanted = role("good", json!([]));
-    let places = fields::changed(&wanted, &before, &wanted, &managed);
-    assert_eq!(places.iter().map(Place::as_str).collect::<Vec<_>>(), ["subjects"]);
+    let role = |names: &[&str]| {
+        let subjects: Vec<_> = names.iter().map(|name| json!({"kind": "ServiceAccount", "name": name})).collect();
+        json!({"kind": "RoleBinding", "metadata": {"name": "a"}, "subjects": subjects})
+    };
+    assert_eq!(told(&role(&["good"]), &role(&["good", "evil"])), ["subjects"]);
+    assert_eq!(told(&role(&["good"]), &role(&["evil"])), ["subjects"]);
+    assert_eq!(told(&role(&["good"]), &role(&["good"])), Vec::<String>::new());
+    let webhooks = |webhooks: Value| json!({"kind": "ValidatingWebhookConfiguration", "webhooks": webhooks});
+    let selector = json!({"matchExpressions": [{"key": "a", "operator": "Exists"}]});
+    let ours = webhooks(json!([
+        {"name": "a.weft.dev", "namespaceSelector": selector, "clientConfig": {"caBundle": "QQ=="}, "failurePolicy": "Fail"},
+        {"name": "b.weft.dev"},
+    ]));
+    let theirs = webhooks(json!([
+        {"name": "a.weft.dev", "namespaceSelector": {}, "clientConfig": {"caBundle": "Qg=="}, "failurePolicy": "Ignore"},
+    ]));
+    let mut found = told(&ours, &theirs);
+    found.sort();
+    let of = |field: &str| format!("webhooks[a.weft.dev].{field}");
+    let own = ["clientConfig.caBundle", "failurePolicy", "namespaceSelector.matchExpressions"].map(of);
+    assert_eq!(found, [&own[..], &["webhooks[b.weft.dev]".to_owned()]].concat());
+    let managed: Vec<ManagedFieldsEntry> =
+        serde_json::from_value(json!([written("kubectl-edit", &json!({"f:subjects": {}}))])).unwrap();
+    let places = fields::changed(&role(&["good"]), &role(&["evil"]), &role(&["good"]));
+    assert_eq!(fields::writers(&managed, &places).into_iter().collect::<Vec<_>>(), ["kubectl-edit"]);
 }
