@@ -65,15 +65,15 @@ pub async fn gather(cluster: &Cluster, pre: bool) -> Checks {
         findings.push(if installed == Some(false) { install::alone(&idle) } else { install::operator(&idle) });
         let idle = matches!(idle, Ok(Some(_)));
         findings.extend(mesh::meshes(&meshes, idle, &cluster.system));
+        let meshes = meshes.ok().flatten().unwrap_or_default();
         if installed == Some(true) {
-            let meshes = meshes.ok().flatten().unwrap_or_default();
             findings.extend(install::control_planes(cluster, &meshes, idle).await);
             findings.extend(webhooks::webhooks(cluster, &meshes, idle).await);
             findings.extend(mesh::namespaces(cluster, &meshes).await);
             findings.extend(credentials::credentials(cluster).await);
         }
         if installed != Some(false) {
-            findings.extend(mesh::proxies(cluster).await);
+            findings.extend(mesh::proxies(cluster, &meshes).await);
         }
     }
     if installed == Some(false) && !pre {

@@ -26,8 +26,22 @@ pub struct ClusterArgs {
     #[arg(short = 'n', long, global = true, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
     /// Namespace of the installation.
-    #[arg(long, global = true, value_name = "NAMESPACE", default_value = weft_install::names::NAMESPACE)]
+    #[arg(long, global = true, value_name = "NAMESPACE", default_value = weft_install::names::NAMESPACE,
+        value_parser = namespace_name)]
     pub weft_namespace: String,
+}
+
+/// A namespace's name (RFC 1123 label).
+pub fn namespace_name(text: &str) -> Result<String, String> {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let valid =
+        (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
+    match valid {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("a namespace's name has at most 63 lower-case letters, digits and '-', and no '-' at its ends".into())
+        }
+    }
 }
 
 /// How long the API server may take to answer one request.

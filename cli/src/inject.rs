@@ -37,7 +37,7 @@ pub struct InjectArgs {
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     namespace: String,
     /// Namespace of the installation.
-    #[arg(long, default_value = names::NAMESPACE, value_name = "NAMESPACE")]
+    #[arg(long, default_value = names::NAMESPACE, value_name = "NAMESPACE", value_parser = crate::cluster::namespace_name)]
     weft_namespace: String,
     /// Minor version of the Kubernetes that the manifests are for: 35 of 1.35.
     #[arg(long, default_value_t = Capabilities::default().kubernetes_minor, value_name = "MINOR")]
@@ -78,6 +78,10 @@ pub fn run(args: InjectArgs) -> anyhow::Result<ExitCode> {
             objects.push(injected.unwrap_or(object));
         }
     }
+    if objects.is_empty() {
+        let files = args.filenames.iter().map(|path| name_of(path)).collect::<Vec<_>>().join(", ");
+        eprintln!("warning: there is no object in {files}: nothing is written");
+    }
     write(&objects, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -115,7 +119,7 @@ pub fn mesh_of(path: &Path) -> anyhow::Result<Value> {
 
 /// The objects of a file or of standard input.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
-    let shown = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+    let shown = name_of(path);
     let mut text = String::new();
     if path.as_os_str() == "-" {
         io::stdin().lock().read_to_string(&mut text).map(|_| ())
@@ -128,6 +132,10 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Value>> {
     documents(&text).map_err(|(place, why)| {
         StartupError::new(format!("cannot read {shown}:{place}"), why, "correct the YAML there").into()
     })
+}
+
+fn name_of(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// The objects of a text of YAML documents, or of one of JSON; else `line:column`, both from 1, and what is wrong there.

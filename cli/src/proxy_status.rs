@@ -83,6 +83,9 @@ pub struct ProxyState {
     /// Whether its pod runs nothing yet, such as for want of a node or an image.
     #[serde(skip)]
     pub pending: bool,
+    /// When its pod was made, where no control plane knows it.
+    #[serde(skip)]
+    pub made: Option<Timestamp>,
     /// The control plane's pod.
     pub control_plane: String,
     /// The proxy's version.
@@ -157,8 +160,9 @@ impl ProxyStatus {
         for proxy in pods::proxied(pods).filter(|proxy| !proxy.over() && pods::stays(proxy.pod)) {
             let key = (proxy.pod.namespace().unwrap_or_default(), proxy.pod.name_any());
             let (starting, pending) = (proxy.starts(now), proxy.pending());
+            let made = proxy.pod.creation_timestamp().map(|time| time.0);
             newest.entry(key).or_insert_with_key(|(namespace, name)| {
-                (0, ProxyState { starting, pending, unknown, ..ProxyState::missing(namespace, name) })
+                (0, ProxyState { starting, pending, made, unknown, ..ProxyState::missing(namespace, name) })
             });
         }
         status.proxies = newest.into_values().map(|(_, proxy)| proxy).collect();
@@ -201,6 +205,7 @@ impl ProxyState {
             unknown: false,
             starting: false,
             pending: false,
+            made: None,
             control_plane: control_plane.to_owned(),
             version: proxy.version,
             identity: proxy.identity,
@@ -217,6 +222,7 @@ impl ProxyState {
             unknown: false,
             starting: false,
             pending: false,
+            made: None,
             control_plane: String::new(),
             version: String::new(),
             identity: String::new(),

@@ -152,14 +152,16 @@ fn injected(namespaces: &[Namespace], revisions: &BTreeSet<String>) -> Finding {
 }
 
 /// Whether every proxy is connected and in step.
-pub async fn proxies(cluster: &Cluster) -> Vec<Finding> {
+pub async fn proxies(cluster: &Cluster, meshes: &[Installation]) -> Vec<Finding> {
+    let since = meshes.iter().filter_map(|mesh| mesh.object.creation_timestamp()).map(|time| time.0).min();
     match proxy_status::gather(cluster).await {
-        Ok(status) => vec![in_step(&status)],
+        Ok(status) => vec![in_step(&status, since)],
         Err(error) => vec![Finding::unchecked("proxies", &error)],
     }
 }
 
-fn in_step(status: &ProxyStatus) -> Finding {
+/// Judges proxies; the first Mesh was made at `since`.
+fn in_step(status: &ProxyStatus, since: Option<Timestamp>) -> Finding {
     const CHECK: &str = "proxies";
     if let Some((pod, problem)) = status.unreachable.first_key_value() {
         return Finding::unchecked(CHECK, &format!("the control plane {pod} cannot be asked: {problem}"));
@@ -175,7 +177,15 @@ fn in_step(status: &ProxyStatus) -> Finding {
     let is_away = |proxy: &proxy_status::ProxyState| !proxy.connected && !proxy.starting;
     let away = names(&|proxy| is_away(proxy) && !proxy.pending);
     if !away.is_empty() {
-        let hint = "look at the log of the container istio-proxy of these pods";
+        let before = |made: Option<Timestamp>| made.zip(since).is_some_and(|(made, since)| made < since);
+        let lost = |proxy: &&proxy_status::ProxyState| is_away(proxy) && !proxy.pending;
+        let hint = match status.proxies.iter().filter(lost).all(|proxy| before(proxy.made)) {
+            true => {
+                "these pods are older than the Mesh and trust the authority of one before it, so that nobody in the mesh trusts \
+                 them: kubectl rollout restart gives them its certificates"
+            }
+            false => "look at the log of the container istio-proxy of these pods",
+        };
         return Finding::failed(CHECK, format!("not connected: {}", away.join(", ")), hint);
     }
     if let Some(first) = status.proxies.iter().find(|proxy| is_away(proxy)) {
@@ -296,6 +306,7 @@ mod tests {
 
     #[test]
     fn proxies_without_a_connection_fail() {
+        let in_step = |status: &ProxyStatus| in_step(status, None);
         assert_eq!(in_step(&ProxyStatus::default()).outcome, Outcome::Ok);
         let mut status = ProxyStatus::default();
         status.unreachable.insert("cp".into(), "it takes the rights (ask for a role)".into());
@@ -313,6 +324,12 @@ mod tests {
         let hint = "kubectl -n shop describe pod web";
         assert_eq!((told.outcome, told.message.as_str()), (Outcome::Failed, "not running yet: web.shop"));
         assert_eq!(told.hint.as_deref(), Some(hint));
+        let mut old = ProxyStatus::default();
+        let made = "2026-01-01T00:00:00Z".parse().ok();
+        old.proxies.push(ProxyState { made, ..ProxyState::missing("shop", "web") });
+        let hint = |since: &str| super::in_step(&old, since.parse().ok()).hint.unwrap_or_default();
+        assert!(hint("2026-01-01T00:00:01Z").contains("rollout restart"));
+        assert!(hint("2025-12-31T00:00:00Z").contains("log of the container istio-proxy"));
         let told = lost(true);
         assert_eq!(told.outcome, Outcome::Ok);
         assert!(told.message.ends_with("1 proxy just started and not connected yet: web.shop"), "{told:?}");

@@ -77,7 +77,7 @@ fn judge(operator: &Operator, meshes: &[Installation], pods: &[Pod], plan: &Plan
     for mesh in meshes {
         let same = mesh.name == plan.mesh_name();
         let wanted = if same { to } else { mesh.spec.image.tag.as_deref().unwrap_or(to) };
-        skew::check(to, &mesh.status.version, wanted, &proxies(mesh, pods)).map_err(|error| {
+        skew::check(to, &mesh.status.version, wanted, &proxies(mesh, pods, wanted)).map_err(|error| {
             let remedy = "go by one minor version at a time, with the weft command of that version: docs/upgrade.md";
             impossible(format!("Mesh {}: {error}", mesh.name), remedy)
         })?;

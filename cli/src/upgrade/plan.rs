@@ -11,7 +11,7 @@ use weft_install::{
     profile::Settings,
     version::{is_version, tag_of},
 };
-use weft_operator::reconcile::skew;
+use weft_operator::reconcile::skew::{self, Proxies};
 use weft_source::GitOps;
 
 use super::{
@@ -199,7 +199,8 @@ fn step(mesh: &Installation, pods: &[Pod], wish: &Wish, system: &str) -> Step {
     let follows = pinned.is_none() && version == VERSION && version == wish.to();
     let tag = (!follows && !mesh.leaving && pinned.as_ref() != Some(&version)).then(|| version.clone());
     let settings = target(mesh, &version, system);
-    let refused = skew::check(wish.to(), &from, &version, &proxies(mesh, pods)).err().map(|error| error.to_string());
+    let refused =
+        skew::check(wish.to(), &from, &version, &proxies(mesh, pods, &version)).err().map(|error| error.to_string());
     let managed = || {
         let tool = GitOps::of(&serde_json::to_value(&mesh.object).unwrap_or_default())?;
         Some(format!("Mesh {} belongs to {tool}: set spec.image.tag: {version} there", mesh.name))
@@ -261,12 +262,18 @@ fn images(mesh: &Installation, settings: &Settings) -> BTreeMap<String, String> 
     changed.collect()
 }
 
-/// How many proxies a Mesh has of each version.
-pub(crate) fn proxies(mesh: &Installation, pods: &[Pod]) -> BTreeMap<String, usize> {
-    let mut versions = BTreeMap::new();
+/// The proxies that a Mesh has of each version, where it would move to `wanted`: those that are out of step already keep nobody
+/// from what is installed.
+pub(crate) fn proxies(mesh: &Installation, pods: &[Pod], wanted: &str) -> BTreeMap<String, Proxies> {
+    let mut versions: BTreeMap<String, Proxies> = BTreeMap::new();
+    if !skew::moves(Some(&mesh.status.version), wanted) {
+        return versions;
+    }
     let own = |revision: &str| mesh.spec.revision_label() == revision || mesh.spec.tags.iter().any(|t| t == revision);
     for proxy in pods::proxied(pods).filter(|proxy| !proxy.over() && own(proxy.revision())) {
-        *versions.entry(tag_of(proxy.image()).to_owned()).or_default() += 1;
+        let known = versions.entry(tag_of(proxy.image()).to_owned()).or_default();
+        known.count += 1;
+        known.pod = proxy.id();
     }
     versions
 }

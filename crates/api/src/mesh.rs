@@ -3,6 +3,7 @@
 mod check;
 mod component;
 mod config;
+mod proxy_config;
 mod schema;
 mod sign_in;
 mod status;
@@ -17,6 +18,7 @@ pub use component::{
 pub use config::{
     AccessLogEncoding, MeshConfig, MeshNetworks, MeshOutboundTrafficPolicy, Network, NetworkEndpoints, NetworkGateway,
 };
+pub use proxy_config::{proxy_config_duration, proxy_config_faults};
 pub use sign_in::{KeyOf, Oidc, SignIn};
 pub use status::{ComponentStatus, Condition, ConditionStatus, MeshStatus};
 

@@ -19,8 +19,7 @@ use serde_json::Value;
 
 pub use config::InjectConfig;
 pub use decide::Skip;
-pub use spans::mesh_warnings;
-pub use warn::warnings;
+pub use warn::{mesh_warnings, warnings};
 
 /// What became of a pod.
 #[derive(Clone, Debug, PartialEq)]

@@ -56,7 +56,7 @@ pub(crate) fn container(config: &InjectConfig, role: Role) -> Value {
         env("WEFT_ACCESS_LOG", access_log),
     ];
     if !config.log_level.is_empty() {
-        environment.push(env("WEFT_LOG", log_level(&config.log_level)));
+        environment.push(env("WEFT_LOG", log_level(&config.log_level).unwrap_or(&config.log_level)));
     }
     json!({
         "name": CONTAINER,
@@ -101,12 +101,21 @@ pub(crate) fn volumes() -> Vec<Value> {
     ]
 }
 
-/// Envoy's word for a level in tracing's.
-pub(crate) fn log_level(word: &str) -> &str {
-    match word {
+/// Levels of Envoy's log, and tracing's.
+pub(crate) const LEVELS: [&str; 9] = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off", "none"];
+
+/// Envoy's words for a level in tracing's: of a list by component (`rbac:debug,http:trace`), which are Envoy's own, the most
+/// talkative one. Nothing for what is none.
+pub(crate) fn log_level(words: &str) -> Option<&'static str> {
+    let level = |word: &str| {
+        let word = word.rsplit(':').next().unwrap_or_default().trim();
+        LEVELS.iter().position(|level| *level == word)
+    };
+    let all: Option<Vec<usize>> = words.split(',').map(level).collect();
+    Some(match LEVELS[all?.into_iter().min()?] {
         "warning" => "warn",
         "critical" => "error",
         "none" => "off",
         other => other,
-    }
+    })
 }

@@ -56,6 +56,18 @@ pub fn outbound_destination(cluster: &str) -> Option<(&str, &str)> {
     (!host.is_empty()).then_some((subset, host))
 }
 
+/// `8080/api.shop.svc.cluster.local:8080`: a virtual host of a route configuration, which is its name in RDS and the name of
+/// the resource in VHDS.
+pub fn virtual_host(route_config: &str, host: &str, port: u16) -> String {
+    format!("{route_config}/{host}:{port}")
+}
+
+/// Host of what [`virtual_host`] named; `None` of any other name, and of a wildcard.
+pub fn virtual_host_destination(name: &str) -> Option<&str> {
+    let (host, port) = name.rsplit_once('/')?.1.rsplit_once(':')?;
+    (port.parse::<u16>().is_ok() && !host.is_empty() && !host.contains('*')).then_some(host)
+}
+
 /// `inbound|8080||`: the application behind this proxy, on its own port.
 pub fn inbound_cluster(port: u16) -> String {
     format!("inbound|{port}||")
@@ -80,6 +92,17 @@ mod tests {
         assert_eq!(outbound_destination("outbound|80||api"), Some(("", "api")));
         for other in ["inbound|8080||", "BlackHoleCluster", "outbound|80|v1", "outbound|80|v1|"] {
             assert_eq!(outbound_destination(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_virtual_hosts_name_tells_whose_it_is() {
+        let host = "api.shop.svc.cluster.local";
+        for config in ["8080", "api.shop.svc.cluster.local:8080"] {
+            assert_eq!(virtual_host_destination(&virtual_host(config, host, 8080)), Some(host));
+        }
+        for other in ["8080/*:8080", "8080/*.shop:80", "block_all", "inbound|http|80", "a/b", "a/b:c"] {
+            assert_eq!(virtual_host_destination(other), None, "{other}");
         }
     }
 }

@@ -69,10 +69,15 @@ pub fn to_stranger(worker: &Worker, edge: &Edge, cluster: &str, authority: Optio
 /// failure counts where somebody looks for it; `None` of a name that tells none.
 pub fn to_missing(worker: &Worker, edge: &Edge, cluster: &str) -> Option<Rc<Edge>> {
     let (_, host) = xds::outbound_destination(cluster)?;
+    Some(to_host(worker, edge, host))
+}
+
+/// The same labels for a request to a service that is known by its host alone.
+pub fn to_host(worker: &Worker, edge: &Edge, host: &str) -> Rc<Edge> {
     let in_cluster = host.split_once(".svc.").and_then(|(service, _)| service.split_once('.'));
     let (name, namespace) = in_cluster.unwrap_or((host, UNKNOWN));
     let service = Service { host: host.into(), name: name.into(), namespace: namespace.into() };
-    Some(worker.recorder.edge(Edge { service: Arc::new(service), ..edge.clone() }))
+    worker.recorder.edge(Edge { service: Arc::new(service), ..edge.clone() })
 }
 
 /// Whether a cluster stands for what is no service of the mesh.

@@ -175,6 +175,14 @@ async fn decide(
     if answered || downstream.direction == Direction::Inbound {
         exchange.record.edge = downstream.edge(upstream.map(|upstream| &upstream.cluster));
     }
+    // Where no route fits, or one answers by itself, its host tells whom it was for. A gateway's hosts are names of the world.
+    if picked.is_none()
+        && downstream.direction == Direction::Outbound
+        && !chain.use_remote_address
+        && let Some(meant) = host.and_then(|host| xds::virtual_host_destination(&host.name))
+    {
+        exchange.record.edge = edge::to_host(&downstream.worker, &exchange.record.edge, meant);
+    }
 
     // Phase: authorization.
     if let Some(why) = refusal {

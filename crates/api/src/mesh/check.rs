@@ -2,10 +2,12 @@
 
 mod console;
 
+use serde_json::Value;
+
 use crate::{
     ObjectError,
     error::did_you_mean,
-    mesh::{Component, KeyOf, MeshSpec, Profile, Quantity, Resources, SignIn},
+    mesh::{Component, KeyOf, MeshSpec, Profile, Quantity, Resources, SignIn, proxy_config_faults},
 };
 
 /// Bytes without which no container of ours starts.
@@ -87,6 +89,11 @@ pub fn check(spec: &MeshSpec) -> Vec<ObjectError> {
     {
         let message = format!("{level:?} is not one of off, error, warning, info, debug, trace");
         checks.error("spec.components.proxy.logLevel", message, did_you_mean(level, LOG_LEVELS));
+    }
+    for (field, message) in
+        spec.mesh_config.default_config.iter().filter_map(Value::as_object).flat_map(proxy_config_faults)
+    {
+        checks.error(format!("spec.meshConfig.defaultConfig.{field}"), message, None);
     }
     for (at, image) in [("spec.image.hub", &spec.image.hub), ("spec.image.tag", &spec.image.tag)] {
         if image.as_ref().is_some_and(|text| text.is_empty() || text.contains(char::is_whitespace)) {

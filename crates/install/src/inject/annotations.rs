@@ -3,12 +3,16 @@
 use std::net::IpAddr;
 
 use serde_json::{Map, Value};
-use weft_api::mesh::{Quantity, Resources};
+use weft_api::mesh::{Quantity, Resources, proxy_config_faults};
 
 use super::{InjectError, merge};
 
 /// ProxyConfig for one pod, in YAML.
 pub(super) const PROXY_CONFIG: &str = "proxy.istio.io/config";
+/// How much the proxy logs.
+pub(super) const LOG_LEVEL: &str = "sidecar.istio.io/logLevel";
+/// What is added to a pod.
+pub(super) const TEMPLATES: &str = "inject.istio.io/templates";
 const READINESS: &str = "readiness.status.sidecar.istio.io/";
 /// Memory below which every proxy is killed, again and again: an idle one takes about 10 MiB.
 const LEAST_MEMORY: f64 = 8.0 * 1_048_576.0;
@@ -146,8 +150,11 @@ impl<'p> Annotations<'p> {
         if let Some(text) = self.get(PROXY_CONFIG).filter(|text| !text.trim().is_empty()) {
             let own: Value =
                 serde_saphyr::from_str(text).map_err(|error| wrong(PROXY_CONFIG, format!("is not YAML: {error}")))?;
-            if !own.is_object() {
+            let Some(settings) = own.as_object() else {
                 return Err(wrong(PROXY_CONFIG, "is not a mapping of settings"));
+            };
+            if let Some((field, why)) = proxy_config_faults(settings).into_iter().next() {
+                return Err(wrong(PROXY_CONFIG, format!("{field}: {why}")));
             }
             merge::merge(&mut merged, own);
         }

@@ -1,11 +1,11 @@
 //! The injected pod.
 
 use serde_json::{Map, Value, json};
-use weft_api::mesh::{Quantity, Resources};
+use weft_api::mesh::{Quantity, Resources, proxy_config_duration};
 
 use super::{
     InjectConfig, InjectError,
-    annotations::Annotations,
+    annotations::{Annotations, LOG_LEVEL, TEMPLATES},
     capture, labels, list, merge, probes,
     prometheus::{self, Prometheus},
     restore::{OVERRIDES, STATUS},
@@ -20,12 +20,12 @@ use crate::{
 pub(super) fn build(pod: &mut Value, config: &InjectConfig) -> Result<(), InjectError> {
     let annotations = Annotations::of(pod);
     let proxy_config = annotations.proxy_config(&config.proxy_config)?;
-    let gateway = annotations.get("inject.istio.io/templates").is_some_and(|names| names.contains("gateway"));
+    let gateway = annotations.get(TEMPLATES).is_some_and(|names| names.contains("gateway"));
     let captured = !gateway && annotations.captured(&proxy_config)?;
     let native = !gateway && annotations.flag("sidecar.istio.io/nativeSidecar")?.unwrap_or(config.native_sidecars);
     let resources = annotations.resources(&config.resources)?;
     let image = annotations.get("sidecar.istio.io/proxyImage").unwrap_or(&config.image).to_owned();
-    let log_level = annotations.get("sidecar.istio.io/logLevel").map(str::to_owned);
+    let log_level = annotations.get(LOG_LEVEL).and_then(proxy::log_level).map(str::to_owned);
     let mounts = annotations.named("sidecar.istio.io/userVolumeMount")?;
     let user_volumes = annotations.named("sidecar.istio.io/userVolume")?;
     let capture_args = if captured { Some(capture::args(&annotations)?) } else { None };
@@ -110,17 +110,19 @@ fn settings(container: &mut Value, config: &InjectConfig, proxy_config: &Map<Str
     if let Some(threads) = threads.or_else(cores) {
         more.push(env("WEFT_CONCURRENCY", threads.min(256).to_string()));
     }
-    if let Some(time) = proxy_config.get("terminationDrainDuration") {
-        more.push(env("WEFT_DRAIN_TIME", text(time)));
+    let millis = |value: &Value| proxy_config_duration(value).map(|time| format!("{}ms", time.as_millis()));
+    if let Some(time) = proxy_config.get("terminationDrainDuration").and_then(millis) {
+        more.push(env("WEFT_DRAIN_TIME", time));
     }
     let metadata = proxy_config.get("proxyMetadata").and_then(Value::as_object);
     more.extend(config.span_variables(proxy_config, |name| metadata.is_some_and(|all| all.contains_key(name))));
     for (name, value) in metadata.into_iter().flatten() {
-        let value = text(value);
         match name.as_str() {
-            "MINIMUM_DRAIN_DURATION" => more.push(env("WEFT_MINIMUM_DRAIN_TIME", value)),
-            "EXIT_ON_ZERO_ACTIVE_CONNECTIONS" => more.push(env("WEFT_DRAIN_UNTIL_IDLE", value)),
-            _ => more.push(env(name, value)),
+            "MINIMUM_DRAIN_DURATION" => {
+                more.extend(millis(value).map(|time| env("WEFT_MINIMUM_DRAIN_TIME", time)));
+            }
+            "EXIT_ON_ZERO_ACTIVE_CONNECTIONS" => more.push(env("WEFT_DRAIN_UNTIL_IDLE", text(value))),
+            _ => more.push(env(name, text(value))),
         }
     }
     push(container, "env", more);

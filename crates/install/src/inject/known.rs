@@ -125,7 +125,7 @@ pub(super) fn unknown(pod: &Value) -> Vec<String> {
 }
 
 /// One sentence for each field of a ProxyConfig that nobody knows.
-fn unknown_settings(config: &Map<String, Value>) -> Vec<String> {
+pub(super) fn unknown_settings(config: &Map<String, Value>) -> Vec<String> {
     let names = config.keys().filter(|key| !SETTINGS.contains(&key.as_str()));
     names.map(|key| format!("field {}", sentence(key, SETTINGS))).collect()
 }

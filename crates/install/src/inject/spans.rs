@@ -9,7 +9,7 @@ use weft_api::mesh::MeshConfig;
 use super::InjectConfig;
 use crate::render::env;
 
-pub use warn::mesh_warnings;
+pub(super) use warn::mesh_warnings;
 
 /// Where Zipkin takes spans when nobody says.
 const ZIPKIN_PATH: &str = "/api/v2/spans";

@@ -2,15 +2,44 @@
 
 use serde_json::Value;
 
+use weft_api::{error::did_you_mean, mesh::MeshConfig};
+
 use super::{
+    annotations::{Annotations, LOG_LEVEL, TEMPLATES},
     decide::{self, INJECT},
-    known::unknown,
+    known::{unknown, unknown_settings},
+    spans,
 };
-use crate::proxy::USER;
+use crate::proxy::{LEVELS, USER, log_level};
 
 /// One sentence for each thing. `pod` is a Pod's JSON, or `{metadata, spec}` of a template.
 pub fn warnings(pod: &Value) -> Vec<String> {
-    unclear(pod).into_iter().chain(passing_by(pod)).chain(unknown(pod)).collect()
+    unclear(pod).into_iter().chain(passing_by(pod)).chain(unknown(pod)).chain(without_effect(pod)).collect()
+}
+
+/// Annotations whose value means nothing here: they are left out, as Istio's proxies would refuse to start with some of them.
+fn without_effect(pod: &Value) -> Vec<String> {
+    let annotations = Annotations::of(pod);
+    let level = annotations.get(LOG_LEVEL).filter(|written| log_level(written).is_none()).map(|written| {
+        let shown: String = written.chars().take(64).collect();
+        let meant = did_you_mean(written, LEVELS).unwrap_or_else(|| format!("write one of {}", LEVELS.join(", ")));
+        format!("annotation {LOG_LEVEL:?}: {shown:?} is no level and has no effect: {meant}")
+    });
+    let templates = annotations.get(TEMPLATES).into_iter().flat_map(|names| names.split(',')).map(str::trim);
+    let others = templates.filter(|name| !["sidecar", "gateway", ""].contains(name)).map(|name| {
+        let shown: String = name.chars().take(64).collect();
+        format!(
+            "annotation {TEMPLATES:?}: Weft has no template {shown:?}, only sidecar and gateway; the pod gets a sidecar"
+        )
+    });
+    level.into_iter().chain(others).collect()
+}
+
+/// What a Mesh's author should know, one sentence each: fields of `defaultConfig` that nobody knows, and spans that go nowhere.
+pub fn mesh_warnings(config: &MeshConfig) -> Vec<String> {
+    let settings = config.default_config.as_ref().and_then(Value::as_object).map(unknown_settings);
+    let unknown = settings.into_iter().flatten().map(|words| format!("spec.meshConfig.defaultConfig: {words}"));
+    unknown.chain(spans::mesh_warnings(config)).collect()
 }
 
 /// A typo must not take a pod out of the mesh, nor stay unseen.
@@ -60,6 +89,31 @@ mod tests {
                 "{found:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_mesh_is_warned_of_settings_that_nobody_knows() {
+        let config: MeshConfig =
+            serde_json::from_value(json!({"defaultConfig": {"concurency": 4, "tracing": {}}})).unwrap();
+        let found = mesh_warnings(&config);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("spec.meshConfig.defaultConfig: field \"concurency\"")
+                && found[0].contains("concurrency")
+        );
+    }
+
+    #[test]
+    fn values_that_mean_nothing_are_told() {
+        let told = |key: &str, value: &str| warnings(&json!({"metadata": {"annotations": {key: value}}}));
+        for level in ["debug", "warning", "off", "critical", "rbac:debug,http:trace"] {
+            assert_eq!(told(LOG_LEVEL, level), Vec::<String>::new(), "{level}");
+        }
+        let found = told(LOG_LEVEL, "debugg");
+        assert!(found.len() == 1 && found[0].ends_with("did you mean \"debug\"?"), "{found:?}");
+        assert_eq!(told(TEMPLATES, "sidecar"), Vec::<String>::new());
+        let found = told(TEMPLATES, "sidecar,custom");
+        assert!(found.len() == 1 && found[0].contains("no template \"custom\""), "{found:?}");
     }
 
     #[test]

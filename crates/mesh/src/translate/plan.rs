@@ -171,7 +171,7 @@ impl Unit {
 impl HostPlan {
     /// The virtual host's name.
     fn name(&self) -> String {
-        routes::host_name(&self.config, self.host.as_str(), self.port)
+        xds::virtual_host(&self.config, self.host.as_str(), self.port)
     }
 
     /// Makes it; `None` when nothing can be called by it.

@@ -31,11 +31,6 @@ pub(super) struct Host {
     pub(super) origins: BTreeSet<ObjectRef>,
 }
 
-/// How a virtual host is named: the resource name of its own, and its name within Envoy's RDS.
-pub(super) fn host_name(route_config: &str, host: &str, port: u16) -> String {
-    format!("{route_config}/{host}:{port}")
-}
-
 /// Adds a route configuration: one resource for each virtual host for our proxy, all in one for Envoy. Of two virtual hosts
 /// that claim a domain, the first keeps it.
 pub(super) fn add(engine: Engine, mut config: RouteConfiguration, mut hosts: Vec<Host>, out: &mut Vec<Resource>) {

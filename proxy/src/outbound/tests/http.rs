@@ -167,6 +167,31 @@ async fn what_was_picked_counts_where_its_cluster_is_missing() {
     proxy.counted("istio_requests_total", &meant, 1.0).await;
 }
 
+/// A VirtualService whose conditions nobody meets is an outage of its host, not of somebody unknown.
+#[tokio::test]
+async fn what_no_route_takes_counts_at_its_host() {
+    use envoy_types::pb::envoy::config::route::v3::route_match::PathSpecifier;
+    let origin = Origin::echo().await;
+    let mut never = to("order", |_| {});
+    if let Some(matcher) = &mut never.r#match {
+        matcher.path_specifier = Some(PathSpecifier::Prefix("/never".into()));
+    }
+    let mut routes = table(vec![never]);
+    routes.virtual_hosts[0].name = "80/order.shop.svc.cluster.local:80".into();
+    let (proxy, address) = (Proxy::start("web"), free());
+    let resources = Resources::default().cluster(cluster("order", &[origin.address]));
+    proxy.apply(resources.listener(listener("web", address, vec![http_chain(&manager(routes))]))).await;
+    assert_eq!(Client::connect(address).await.get("/").await.status, StatusCode::NOT_FOUND);
+    let meant = [
+        "response_flags=\"NR\"",
+        "destination_service=\"order.shop.svc.cluster.local\"",
+        "destination_service_name=\"order\"",
+        "destination_service_namespace=\"shop\"",
+        "destination_workload=\"unknown\"",
+    ];
+    proxy.counted("istio_requests_total", &meant, 1.0).await;
+}
+
 #[tokio::test]
 async fn head_and_empty_answers_have_no_body() {
     let origin = Origin::start(|_, request| {

@@ -25,7 +25,7 @@ const OWN: [(&str, &str); 4] =
     [("datadog", DATADOG), ("lightstep", OTHERS), ("openCensusAgent", OTHERS), ("stackdriver", OTHERS)];
 
 /// One sentence for each of them, with the remedy; nothing where tracing is off.
-pub fn mesh_warnings(config: &MeshConfig) -> Vec<String> {
+pub(crate) fn mesh_warnings(config: &MeshConfig) -> Vec<String> {
     if config.enable_tracing == Some(false) {
         return Vec::new();
     }

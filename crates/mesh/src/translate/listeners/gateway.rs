@@ -293,7 +293,7 @@ impl Edge<'_> {
 
 fn empty_host(route_config: &str, host: &Hostname, port: u16) -> Host {
     let virtual_host = VirtualHost {
-        name: routes::host_name(route_config, host.as_str(), port),
+        name: xds::virtual_host(route_config, host.as_str(), port),
         domains: vec![host.to_string()],
         include_request_attempt_count: true,
         ..VirtualHost::default()
