@@ -4,6 +4,7 @@ mod destinations;
 mod duplicate_hosts;
 mod gateway;
 mod host;
+mod left_out;
 mod names;
 mod nobody;
 mod not_applied;
@@ -32,6 +33,7 @@ pub(crate) fn all(snapshot: &Snapshot, options: &Options) -> Vec<Diagnostic> {
     subset::check(snapshot, options, &mut findings);
     gateway::check(snapshot, options, &mut findings);
     weights::check(snapshot, &mut findings);
+    left_out::check(snapshot, &mut findings);
     duplicate_hosts::check(snapshot, &mut findings);
     not_applied::check(snapshot, &mut findings);
     names::check(snapshot, &mut findings);
