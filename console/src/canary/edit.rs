@@ -61,7 +61,6 @@ impl Editor {
         let view = self.views.borrow().clone();
         let plan = Plan::new(&view, edit)?;
         let moved_rate = self.canaries.rate(&plan.key, edit.route_index).map(|rate| plan.moved_share() * rate);
-        let command = plan.command();
         let access = Access { index: Some(&view.index), credential };
         let [numbers, words] = plan.forms();
         let preview = match self.documents.preview(access, &plan.key, &edit.revision, &numbers).await {
@@ -71,6 +70,8 @@ impl Editor {
             }
             other => other?,
         };
+        // What the owner would take back is not worth copying.
+        let command = if preview.owner.is_none() { plan.command() } else { String::new() };
         let diff = preview.diff;
         let effects = hypothetical::effects(view, Change::Put(preview.after)).await?;
         let (new_findings, mended_findings) = (effects.new, effects.mended);

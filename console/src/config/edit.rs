@@ -93,6 +93,10 @@ impl ObjectEditor {
             Ok(found) => {
                 preview.notes.extend(found.before.as_deref().and_then(warning));
                 (preview.diff, preview.place, preview.owner) = (found.diff, found.place, found.owner);
+                if preview.owner.is_some() {
+                    // The owner would take it back.
+                    preview.command.clear();
+                }
                 after = found.after;
             }
             Err(StoreError::Stale(stale)) => {

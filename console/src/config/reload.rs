@@ -51,6 +51,8 @@ struct News {
     /// Everything that is wrong with the source's objects now.
     problems: Vec<Diagnostic>,
     index: Index,
+    /// What stands in files that are not taken as they are.
+    refused: Index,
 }
 
 impl Source {
@@ -58,11 +60,16 @@ impl Source {
         match self {
             Self::Directory(source) => {
                 let batch = source.next().await;
-                News { changes: batch.changes, problems: batch.diagnostics, index: batch.index }
+                News { changes: batch.changes, problems: batch.diagnostics, index: batch.index, refused: batch.refused }
             }
             Self::Kubernetes(source) => {
                 let batch = source.next().await;
-                News { changes: batch.changes, problems: batch.diagnostics, index: Index::default() }
+                News {
+                    changes: batch.changes,
+                    problems: batch.diagnostics,
+                    index: Index::default(),
+                    refused: Index::default(),
+                }
             }
             #[cfg(test)]
             Self::Told(news) => match news.recv().await {
@@ -94,7 +101,8 @@ pub async fn open(
     let (source, first) = DirectorySource::open(dir, DirectoryOptions::default()).map_err(|error| {
         StartupError::new("cannot read the configuration", error, "name the directory of manifests with --config-dir")
     })?;
-    let first = News { changes: first.changes, problems: first.diagnostics, index: first.index };
+    let first =
+        News { changes: first.changes, problems: first.diagnostics, index: first.index, refused: first.refused };
     let followed = (thresholds, watch::channel(Told::default()).1);
     Ok(begin(Source::Directory(Box::new(source)), first, settings, followed, metrics, shutdown).await)
 }
@@ -139,10 +147,11 @@ async fn begin(
     let known = (first.index, first.problems);
     let began = Instant::now();
     let changed = Changed::default();
-    let view = view(1, store.snapshot(), &known, &present, &changed).await;
+    let refused = first.refused;
+    let view = view(1, store.snapshot(), &known, &refused, &present, &changed).await;
     let linting = began.elapsed();
     let (publish, views) = watch::channel(Arc::new(view));
-    let follower = Follower { source, store, known, changed, thresholds, told, publish, metrics, linting };
+    let follower = Follower { source, store, known, refused, changed, thresholds, told, publish, metrics, linting };
     let task = tokio::spawn(async move {
         tokio::select! {
             () = follower.follow() => {}
@@ -157,6 +166,8 @@ struct Follower {
     store: Store,
     /// Where the objects of the last state stand, and what was wrong with them.
     known: (Index, Vec<Diagnostic>),
+    /// What stands in files that are not taken as they are.
+    refused: Index,
     changed: Changed,
     thresholds: watch::Receiver<Thresholds>,
     /// What the operator found.
@@ -185,7 +196,8 @@ impl Follower {
             }
             let linted = Instant::now();
             let known = self.known();
-            let view = view(self.version(), self.store.snapshot(), &known, &thresholds, &self.changed).await;
+            let (version, snapshot) = (self.version(), self.store.snapshot());
+            let view = view(version, snapshot, &known, &self.refused, &thresholds, &self.changed).await;
             self.linting = linted.elapsed();
             self.metrics.reloaded();
             self.publish.send_replace(Arc::new(view));
@@ -239,6 +251,7 @@ impl Follower {
         self.changed.note(&news.changes, &self.store.snapshot(), now_ms());
         self.store.apply(news.changes);
         self.known = (news.index, news.problems);
+        self.refused = news.refused;
     }
 }
 
@@ -254,21 +267,25 @@ async fn view(
     version: u64,
     snapshot: Arc<Snapshot>,
     known: &(Index, Vec<Diagnostic>),
+    refused: &Index,
     thresholds: &Thresholds,
     changed: &Changed,
 ) -> View {
     let lint = {
-        let (snapshot, index) = (snapshot.clone(), known.0.clone());
-        tokio::task::spawn_blocking(move || findings::lint(&snapshot, &index))
+        let (snapshot, index, refused) = (snapshot.clone(), known.0.clone(), refused.clone());
+        tokio::task::spawn_blocking(move || {
+            (findings::lint(&snapshot, &index), findings::lint_refused(&snapshot, &index, &refused))
+        })
     };
-    let linted: Option<Arc<[Diagnostic]>> = match lint.await {
-        Ok(found) => Some(found.into()),
+    let (linted, of_refused): (Option<Arc<[Diagnostic]>>, _) = match lint.await {
+        Ok((found, of_refused)) => (Some(found.into()), of_refused),
         Err(error) => {
             tracing::error!(%error, "lint failed; its findings are missing");
-            None
+            (None, Vec::new())
         }
     };
-    let mut view = assemble(version, snapshot, known, thresholds, linted.as_deref().unwrap_or_default(), changed);
+    let found: Vec<Diagnostic> = linted.iter().flat_map(|found| found.iter()).cloned().chain(of_refused).collect();
+    let mut view = assemble(version, snapshot, known, thresholds, &found, changed);
     view.linted = linted;
     view
 }
@@ -310,7 +327,12 @@ mod tests {
             "spec": {"hosts": ["cart"], "http": [{"route": [{"destination": {"host": "cart"}}]}]},
         });
         let object = weft_api::parse(&yaml, "default").unwrap().object;
-        News { changes: vec![Change::Put(Arc::new(object))], problems: Vec::new(), index: Index::default() }
+        News {
+            changes: vec![Change::Put(Arc::new(object))],
+            problems: Vec::new(),
+            index: Index::default(),
+            refused: Index::default(),
+        }
     }
 
     fn follower(source: mpsc::UnboundedReceiver<News>, metrics: Arc<Metrics>) -> Follower {
@@ -320,6 +342,7 @@ mod tests {
             source: Source::Told(source),
             store,
             known: (Index::default(), Vec::new()),
+            refused: Index::default(),
             changed: Changed::default(),
             thresholds: watch::channel(Thresholds::default()).1,
             told: watch::channel(Told::default()).1,

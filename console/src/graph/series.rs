@@ -1,14 +1,12 @@
-//! How one node or one edge fared over time, for the charts beside the graph.
+//! How one node or one edge fared over time, for the charts beside the graph, in figures that agree with its.
 
+mod queries;
 mod subject;
 
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use weft_model::{
-    graph::{CodeRate, Line, SeriesAnswer},
-    metrics,
-};
+use weft_model::graph::{CodeRate, Line, SeriesAnswer};
 
 pub use self::subject::Subject;
 pub(crate) use self::subject::quoted;
@@ -39,7 +37,7 @@ pub async fn series(
     step_s: Option<u64>,
 ) -> Option<SeriesAnswer> {
     let grid = Grid::new(at_ms.unwrap_or_else(now_ms), window_s, step(window_s, step_s));
-    let queries = queries(subject, estate, grid.rate_s());
+    let queries = queries::of(subject, estate, grid.rate_s());
     let answers = join_all(queries.iter().map(|(_, promql)| grid.ask(prometheus, promql))).await;
     if !subject.is_known(estate) && answers.iter().all(|answer| matches!(answer, Ok(tracks) if tracks.is_empty())) {
         return None;
@@ -58,15 +56,14 @@ pub async fn series(
         match *name {
             "requests" => lines.extend(grid.of_codes(tracks, "")),
             "requests-out" => lines.extend(grid.of_codes(tracks, "-out").into_iter().take(2)),
-            "connections" => lines.extend(grid.line("connections", "conn/s", &preferred(tracks))),
+            "connections" => lines.extend(grid.line("connections", "conn/s", tracks)),
             "throughput" => {
                 for (what, name) in [("sent", "bytes-sent"), ("received", "bytes-received")] {
-                    let of = preferred(tracks);
-                    let of: Vec<&Track> = of.into_iter().filter(|track| track.labels.get("what") == what).collect();
-                    lines.extend(grid.line(name, "B/s", &of));
+                    let of = tracks.iter().filter(|track| track.labels.get("what") == what);
+                    lines.extend(grid.line(name, "B/s", of));
                 }
             }
-            quantile => lines.extend(grid.line(quantile, "ms", &preferred(tracks))),
+            quantile => lines.extend(grid.line(quantile, "ms", tracks)),
         }
     }
     let queries = queries.into_iter().map(|(name, promql)| (name.to_owned(), promql)).collect();
@@ -78,63 +75,24 @@ fn step(window_s: u64, asked_s: Option<u64>) -> u64 {
     asked_s.unwrap_or(window_s / POINTS).max(window_s.div_ceil(MAX_POINTS - 1))
 }
 
-fn queries(subject: &Subject, estate: &Estate, rate_s: u64) -> Vec<(&'static str, String)> {
-    let (matching, outgoing) = (subject.matching(estate), subject.outgoing());
-    let codes = |matching: &str| {
-        let by = "reporter, response_code, grpc_response_status";
-        format!("sum by ({by}) (rate({}{{{matching}}}[{rate_s}s]))", metrics::REQUESTS_TOTAL)
-    };
-    let quantile = |q: &str| {
-        let duration = metrics::REQUEST_DURATION;
-        format!("histogram_quantile({q}, sum by (le, reporter) (rate({duration}_bucket{{{matching}}}[{rate_s}s])))")
-    };
-    let sum = |metric: &str| format!("sum by (reporter) (rate({metric}{{{matching}}}[{rate_s}s]))");
-    let told = |query: String, what: &str| format!("label_replace({query}, \"what\", \"{what}\", \"\", \"\")");
-    let both = |http: &str, tcp: &str| {
-        let (http, tcp) = (sum(&format!("{http}_sum")), sum(tcp));
-        // Either may be absent, and a sum with an absent part is absent.
-        format!("(({http} + {tcp}) or {http} or {tcp})")
-    };
-    let bytes = [
-        told(both(metrics::REQUEST_BYTES, metrics::TCP_RECEIVED_BYTES_TOTAL), "sent"),
-        told(both(metrics::RESPONSE_BYTES, metrics::TCP_SENT_BYTES_TOTAL), "received"),
-    ];
-    let mut queries = vec![
-        ("requests", codes(&matching)),
-        ("p50", quantile("0.5")),
-        ("p95", quantile("0.95")),
-        ("p99", quantile("0.99")),
-        ("throughput", bytes.join(" or ")),
-        ("connections", sum(metrics::TCP_CONNECTIONS_OPENED_TOTAL)),
-    ];
-    queries.extend(outgoing.map(|outgoing| ("requests-out", codes(&outgoing))));
-    queries
-}
-
-/// What callers counted where they did, else what the called one did: each request once.
-fn preferred(tracks: &[Track]) -> Vec<&Track> {
-    let of = |side: &str| tracks.iter().filter(|track| track.labels.get("reporter") == side).collect::<Vec<_>>();
-    let callers = of(metrics::REPORTER_SOURCE);
-    let moves = callers.iter().any(|track| track.points.iter().any(|point| point.value > 0.0));
-    if moves { callers } else { of(metrics::REPORTER_DESTINATION) }
-}
-
 impl Grid {
-    fn line(&self, name: &str, unit: &str, tracks: &[&Track]) -> Option<Line> {
+    fn line<'a>(&self, name: &str, unit: &str, tracks: impl IntoIterator<Item = &'a Track>) -> Option<Line> {
         let mut values = vec![None; self.times.len()];
-        for point in tracks.iter().flat_map(|track| &track.points) {
+        let mut tracks = tracks.into_iter().peekable();
+        tracks.peek()?;
+        for point in tracks.flat_map(|track| &track.points) {
             if let Some(at) = self.at(point.at) {
                 *values[at].get_or_insert(0.0) += point.value;
             }
         }
         let values = values.into_iter().map(|value: Option<f64>| value.map(round)).collect();
-        (!tracks.is_empty()).then(|| Line { name: name.to_owned(), unit: unit.to_owned(), values })
+        Some(Line { name: name.to_owned(), unit: unit.to_owned(), values })
     }
 
     /// Rate, errors and client errors, all in requests per second.
     fn of_codes(&self, tracks: &[Track], suffix: &str) -> Vec<Line> {
         let mut moments: BTreeMap<usize, Vec<CodeRate>> = BTreeMap::new();
-        for track in preferred(tracks) {
+        for track in tracks {
             for point in &track.points {
                 let Some(at) = self.at(point.at) else { continue };
                 moments.entry(at).or_default().push(CodeRate {

@@ -138,6 +138,9 @@ async fn what_gitops_owns_gets_a_patch_to_commit() {
     let console =
         Running::start(json!({"argocd.argoproj.io/tracking-id": "shop:networking.istio.io/VirtualService:shop/order"}))
             .await;
+    let (status, preview) = console.edit("preview", json!([50, 50]), Some(WRITER)).await;
+    assert_eq!((status, &preview["command"]), (200, &json!("")), "what would be taken back is not offered: {preview}");
+    assert!(preview["diff"].as_str().unwrap().contains("+"), "{preview}");
     let (status, managed) = console.edit("apply", json!([50, 50]), Some(WRITER)).await;
     assert_eq!((status, &managed["type"]), (409, &json!("managed")), "{managed}");
     assert!(managed["title"].as_str().unwrap().contains("Argo CD (application shop)"), "{managed}");

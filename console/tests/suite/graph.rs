@@ -174,6 +174,75 @@ async fn odd_series_make_an_honest_graph() {
     console.stop().await;
 }
 
+fn last(series: &Value, line: &str) -> Option<f64> {
+    let line = series["lines"].as_array()?.iter().find(|known| known["name"] == line)?;
+    line["values"].as_array()?.last()?.as_f64()
+}
+
+/// Of a caller without a proxy only the called one tells. It is in the charts beside the graph as it is in the graph.
+#[tokio::test]
+async fn charts_and_graph_tell_of_the_same_callers() {
+    let page = Page::default();
+    page.change(|scrape| {
+        let mut text = String::new();
+        for reporter in ["source", "destination"] {
+            series(&mut text, reporter, "checkout", "200", scrape * 100);
+        }
+        series(&mut text, "destination", "legacy-billing", "200", scrape * 30);
+        text
+    });
+    let Some(scraper) = Scraper::start(serve(page.router()).await).await else { return };
+    let console = Running::start(&[&format!("--prometheus={}", scraper.url())]).await;
+    let workload = "shop/order-service-v1";
+    // A moment that is over: nothing is added to it between two questions.
+    let at = until("a whole step of both callers is over", async || {
+        let path = format!("/api/v1/graph/series?edge=shop/legacy-billing-%3E{workload}&window=60&step=5");
+        let answer = console.get(&path).await;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return None;
+        }
+        let series: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let rates = series["lines"].as_array()?.iter().find(|line| line["name"] == "rate")?["values"].as_array()?;
+        let before = rates.len().checked_sub(2)?;
+        rates[before].as_f64().filter(|rate| *rate > 0.0)?;
+        series["timesMs"][before].as_u64()
+    })
+    .await;
+    let close = |one: f64, other: f64| (one - other).abs() < 0.02 * other;
+    let over = async |what: &str| console.json(&format!("/api/v1/graph/series?{what}&window=60&step=5&at={at}")).await;
+
+    for (view, id, edges) in [
+        ("workload", workload.to_owned(), ["shop/checkout", "shop/legacy-billing"]),
+        ("service", format!("service:{HOST}"), ["shop/checkout", "shop/legacy-billing"]),
+        ("app", "app:shop/order-service".to_owned(), ["app:shop/checkout", "app:shop/legacy-billing"]),
+        (
+            "versioned-app",
+            "app:shop/order-service/v1".to_owned(),
+            ["app:shop/checkout/unknown", "app:shop/legacy-billing/unknown"],
+        ),
+    ] {
+        let graph = console.json(&format!("/api/v1/graph?window=60&view={view}&at={at}")).await;
+        let node = find(&graph, "nodes", &id).unwrap();
+        let all = node["rateIn"].as_f64().unwrap();
+        let chart = over(&format!("node={id}")).await;
+        let drawn = last(&chart, "rate").unwrap();
+        assert!(close(drawn, all), "{view}: {drawn} in the chart, {all} in the graph; {chart}");
+        assert!(last(&chart, "p95").is_some(), "{chart}");
+        for source in edges {
+            let edge = find(&graph, "edges", &format!("{source}->{id}")).unwrap()["rate"].as_f64().unwrap();
+            let drawn = last(&over(&format!("edge={source}-%3E{id}")).await, "rate").unwrap();
+            assert!(close(drawn, edge) && edge < all, "{source}->{id}: {drawn} in the chart, {edge} in the graph");
+        }
+    }
+    let graph = console.json(&format!("/api/v1/graph?window=60&at={at}")).await;
+    for caller in ["shop/checkout", "shop/legacy-billing"] {
+        let out = find(&graph, "nodes", caller).unwrap()["rateOut"].as_f64().unwrap();
+        let drawn = last(&over(&format!("node={caller}")).await, "rate-out").unwrap();
+        assert!(close(drawn, out), "{caller}: {drawn} in the chart, {out} in the graph");
+    }
+    console.stop().await;
+}
+
 #[tokio::test]
 async fn an_unreadable_annotation_is_told_of() {
     let console = Running::start(&[]).await;

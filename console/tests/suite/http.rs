@@ -8,6 +8,7 @@ mod hang_up;
 mod listeners;
 mod probes;
 mod proxy_page;
+mod refused;
 mod several;
 mod spans;
 mod weights;

@@ -109,9 +109,12 @@ pub const PROVIDER_NOT_FOUND: Code =
 /// A field of Istio that is read and has no effect.
 pub const FIELD_NOT_APPLIED: Code =
     Code { id: "WEFT0123", aliases: &[], severity: Severity::Warning, title: "field without effect" };
+/// Every route of a VirtualService asks for something that most requests do not have.
+pub const REQUESTS_LEFT_OUT: Code =
+    Code { id: "WEFT0124", aliases: &[], severity: Severity::Warning, title: "requests that no route takes" };
 
 /// Every code of this crate.
-pub const ALL: [Code; 22] = [
+pub const ALL: [Code; 23] = [
     SUBSET_NOT_FOUND,
     HOST_NOT_FOUND,
     GATEWAY_NOT_FOUND,
@@ -134,4 +137,5 @@ pub const ALL: [Code; 22] = [
     SELECTS_NOBODY,
     PROVIDER_NOT_FOUND,
     FIELD_NOT_APPLIED,
+    REQUESTS_LEFT_OUT,
 ];

@@ -1,3 +1,4 @@
+mod left_out;
 mod telemetry;
 
 use std::sync::Arc;
@@ -102,6 +103,12 @@ fn hosts() {
     let typo = "payments.bnak.svc.cluster.local";
     expect(&to(typo), code::HOST_NOT_FOUND, at, "did you mean \"payments.bank.svc.cluster.local\"?");
     expect(&to("nothing-like-it"), code::HOST_NOT_FOUND, at, "");
+    // What is no host at all is that object's own error, and said once.
+    for none in ["'no host'".to_owned(), "a".repeat(300)] {
+        let told = found(&to(&none));
+        let told: Vec<_> = told.iter().map(|(code, field, _)| (code.as_str(), field.as_str())).collect();
+        assert_eq!(told, [(weft_api::code::INVALID, at)], "{none}");
+    }
     let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: r, namespace: shop}\nspec: {host: ordr-service}\n";
     let findings = lint(&format!("{SERVICES}{rule}"), Options::default());
     assert_eq!((findings[0].code.as_str(), findings[0].field.as_str()), (code::RULE_HOST_NOT_FOUND.id, "spec.host"));

@@ -187,7 +187,7 @@ pub struct EditPreview {
     pub mended_findings: Vec<Diagnostic>,
     /// Requests per second that would move to another destination.
     pub moved_rate: Option<f64>,
-    /// The same change with kubectl, to copy.
+    /// The same change with kubectl, to copy; empty where a GitOps tool would take it back.
     pub command: String,
     /// Why whoever asks could not apply it, such as a right that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

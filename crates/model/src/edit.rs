@@ -68,7 +68,7 @@ pub struct ObjectPreview {
     pub refusal: Option<String>,
     /// Somebody else's version, when the object is not the one that the edit starts from.
     pub conflict: Option<Theirs>,
-    /// The same with kubectl.
+    /// The same with kubectl; empty where a GitOps tool would take it back.
     pub command: String,
 }
 

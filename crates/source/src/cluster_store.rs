@@ -111,7 +111,8 @@ impl KubernetesStore {
                 read_live(key, value)?
             }
         };
-        Ok(Preview { diff: diff(key, &live.value, &after.value), before: live.object, after: after.object })
+        let owner = GitOps::of(&live.value).map(|owner| owner.to_string());
+        Ok(Preview { diff: diff(key, &live.value, &after.value), before: live.object, after: after.object, owner })
     }
 
     /// Makes an edit. An object that a GitOps tool owns is left alone: the tool would take the edit back.

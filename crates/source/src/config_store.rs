@@ -54,6 +54,8 @@ pub struct Preview {
     pub before: Arc<Object>,
     /// The object as it would be.
     pub after: Arc<Object>,
+    /// The GitOps tool that would take the edit back, on a cluster.
+    pub owner: Option<String>,
 }
 
 /// An edit that was made.
@@ -227,7 +229,7 @@ impl ConfigStore {
                 .header(&a, &b)
                 .to_string()
         };
-        Ok(Preview { diff, before: plan.before, after: plan.after })
+        Ok(Preview { diff, before: plan.before, after: plan.after, owner: None })
     }
 
     /// Makes an edit. The file is replaced in one step, by one that differs in the edited scalars only.

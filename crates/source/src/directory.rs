@@ -45,6 +45,8 @@ pub struct Batch {
     pub diagnostics: Vec<Diagnostic>,
     /// Where everything in force stands now.
     pub index: Index,
+    /// The objects of files that are not taken as they are written, as far as they can be read.
+    pub refused: Index,
 }
 
 /// Why a directory cannot be followed.
@@ -77,6 +79,7 @@ pub struct DirectorySource {
     objects: BTreeMap<ObjectKey, Arc<Object>>,
     diagnostics: Vec<Diagnostic>,
     index: Index,
+    refused: Index,
     watch: Watch,
 }
 
@@ -85,6 +88,8 @@ struct Tracked {
     stamp: Option<Stamp>,
     /// The version in force.
     good: Option<Arc<SourceFile>>,
+    /// The version that was read last, where it is not sound.
+    refused: Option<Arc<SourceFile>>,
     /// Revision of the bytes that were read last, sound or not.
     revision: String,
     problems: Vec<Diagnostic>,
@@ -121,6 +126,7 @@ impl DirectorySource {
             objects: BTreeMap::new(),
             diagnostics: Vec::new(),
             index: Index::default(),
+            refused: Index::default(),
             watch,
         };
         let found = scan::scan(&source.root)
@@ -164,7 +170,8 @@ impl DirectorySource {
                 }
                 self.diagnostics.insert(0, problem);
                 let diagnostics = self.diagnostics.clone();
-                return Some(Batch { changes: Vec::new(), diagnostics, index: self.index.clone() });
+                let (index, refused) = (self.index.clone(), self.refused.clone());
+                return Some(Batch { changes: Vec::new(), diagnostics, index, refused });
             }
         };
         let before = std::mem::take(&mut self.diagnostics);
@@ -202,18 +209,18 @@ impl DirectorySource {
                 if bytes.is_empty() && good.as_ref().is_some_and(|good| !good.objects.is_empty()) {
                     let message = "the file is empty, as if it was being written; delete it to take its objects away";
                     let problems = vec![SourceFile::unreadable(&name, message.to_owned())];
-                    Tracked { stamp: Some(stamp), good, revision, problems }
+                    Tracked { stamp: Some(stamp), good, refused: None, revision, problems }
                 } else if file.is_sound() {
                     let problems = file.notes.clone();
-                    Tracked { stamp: Some(stamp), good: Some(Arc::new(file)), revision, problems }
+                    Tracked { stamp: Some(stamp), good: Some(Arc::new(file)), refused: None, revision, problems }
                 } else {
-                    let problems = file.errors.into_iter().chain(file.notes).collect();
-                    Tracked { stamp: Some(stamp), good, revision, problems }
+                    let problems = file.errors.iter().chain(&file.notes).cloned().collect();
+                    Tracked { stamp: Some(stamp), good, refused: Some(Arc::new(file)), revision, problems }
                 }
             }
             Err(error) => {
                 let problems = vec![SourceFile::unreadable(&name, format!("cannot read the file: {error}"))];
-                Tracked { stamp: None, good, revision: error.to_string(), problems }
+                Tracked { stamp: None, good, refused: None, revision: error.to_string(), problems }
             }
         };
         let different = old_revision.as_ref() != Some(&tracked.revision);
@@ -250,7 +257,10 @@ impl DirectorySource {
         self.diagnostics = self.files.values().flat_map(|tracked| tracked.problems.iter().cloned()).collect();
         self.diagnostics.extend(duplicates);
         self.index = index.clone();
-        Batch { changes, diagnostics: self.diagnostics.clone(), index }
+        // What is defined twice in them is told once they are taken.
+        let (refused, _) = Index::build(self.files.values().filter_map(|tracked| tracked.refused.as_ref()));
+        self.refused = refused.clone();
+        Batch { changes, diagnostics: self.diagnostics.clone(), index, refused }
     }
 }
 

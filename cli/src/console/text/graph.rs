@@ -86,10 +86,11 @@ pub fn canaries(list: &Canaries) -> String {
         "OBSERVED",
         "95 % INTERVAL",
         "COUNTED",
-        "RATE",
+        "VERDICT",
+        // These are of all that the destination receives, not of what the shares are counted from.
+        "RATE BY ANY ROUTE",
         "ERRORS",
         "P95",
-        "VERDICT",
     ];
     let rows = list.canaries.iter().flat_map(shares).collect();
     let mut text = table(&head, rows, "No weighted route is configured, or none that you may see.");
@@ -135,10 +136,10 @@ fn shares(canary: &Canary) -> Vec<Vec<String>> {
             share.observed_percent.map(of).unwrap_or_default(),
             share.interval.map(|(low, high)| format!("{}–{}", figure(low), figure(high))).unwrap_or_default(),
             counted(canary, share.requests),
+            verdict.to_owned(),
             format!("{} {}", figure(share.rate), canary.counted().unit),
             percent(share.error_share),
             millis(share.p95_ms),
-            verdict.to_owned(),
         ]
     });
     shares.collect()

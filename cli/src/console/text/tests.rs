@@ -93,6 +93,10 @@ fn canaries_stand_beside_what_was_configured() {
         assert!(first.contains(word), "{word}: {first}");
     }
     assert!(line(&text, &["order v2", "10.0 %"]).contains("  -  "), "{text}");
+    // The rate is of more than the shares are: it stands apart from them, with a word about that.
+    let head = line(&text, &["OBSERVED", "VERDICT"]);
+    assert!(head.contains("VERDICT") && head.find("VERDICT") < head.find("RATE BY ANY ROUTE"), "{head}");
+    assert!(first.find("DIVERGING") < first.find("8.00 req/s") && first.contains("8.00 req/s"), "{first}");
     assert!(text.contains("shop/order http[1]: v2 gets nothing."), "{text}");
     assert!(text.contains("x-canary: true go to order v2: 3 requests"), "{text}");
     assert!(text.contains("--cursor abc"), "{text}");

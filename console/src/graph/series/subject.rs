@@ -2,6 +2,7 @@ use std::fmt::Write;
 
 use weft_model::graph::{APP, EXTERNAL, SERVICE, UNREACHED};
 
+use super::queries::Choice;
 use crate::{
     estate::Estate,
     graph::{HIDDEN_ID, links::UNKNOWN_ID},
@@ -91,14 +92,31 @@ impl Place {
 
     /// The same as the one that calls. A service does by its workloads; `None` where none is known.
     fn calling(&self, estate: &Estate) -> Option<String> {
-        let Point::Service { host } = &self.point else { return Some(self.matching("source")) };
+        match &self.point {
+            Point::Service { host } => self.behind(host, "source", estate),
+            _ => Some(self.matching("source")),
+        }
+    }
+
+    /// The same as the workloads that are called, whatever host they are called as; without those that are known, as the
+    /// host.
+    fn called(&self, estate: &Estate) -> String {
+        let behind = match &self.point {
+            Point::Service { host } => self.behind(host, "destination", estate),
+            _ => None,
+        };
+        behind.unwrap_or_else(|| self.matching("destination"))
+    }
+
+    /// Matchers of the workloads behind a service; `None` where none is known.
+    fn behind(&self, host: &str, side: &str, estate: &Estate) -> Option<String> {
         let ids = estate.hosts.get(host).filter(|_| !self.foreign)?;
         let workloads: Vec<(&str, &str)> = ids.iter().filter_map(|id| id.split_once('/')).collect();
         // A service chooses among the workloads of its own namespace.
         let (namespace, _) = workloads.first()?;
         let names: Vec<String> = workloads.iter().map(|(_, name)| literally(name)).collect();
         let (namespace, names) = (quoted(namespace), quoted(&names.join("|")));
-        Some(self.with_cluster(format!("source_workload_namespace={namespace},source_workload=~{names}"), "source"))
+        Some(self.with_cluster(format!("{side}_workload_namespace={namespace},{side}_workload=~{names}"), side))
     }
 }
 
@@ -252,11 +270,18 @@ impl Subject {
         estate.namespaces.is_empty() || ends.all(|end| !end.foreign && end.point.is_known(estate))
     }
 
-    /// Matchers of what it receives.
-    pub(super) fn matching(&self, estate: &Estate) -> String {
+    /// What it receives.
+    pub(super) fn incoming(&self, estate: &Estate) -> Choice {
         let source = self.source.as_ref().and_then(|source| source.calling(estate));
-        let ends = source.into_iter().chain([self.destination.matching("destination")]);
-        ends.collect::<Vec<_>>().join(",")
+        let with = |destination: String| {
+            let ends = source.iter().cloned().chain([destination]).filter(|end| !end.is_empty());
+            ends.collect::<Vec<_>>().join(",")
+        };
+        Choice {
+            counted: with(self.destination.matching("destination")),
+            between: with(self.destination.called(estate)),
+            apart: self.source.iter().chain([&self.destination]).any(|end| end.cluster.is_some()),
+        }
     }
 
     /// Whether it is of a call whose caller cannot be told from others: then it is what all of them call.
@@ -264,8 +289,8 @@ impl Subject {
         self.source.as_ref().is_some_and(|source| source.calling(estate).is_none())
     }
 
-    /// Matchers of what a node sends; `None` for an edge and for what cannot send.
-    pub(super) fn outgoing(&self) -> Option<String> {
+    /// What a node sends; `None` for an edge and for what cannot send.
+    pub(super) fn outgoing(&self) -> Option<Choice> {
         match (&self.source, &self.destination.point) {
             (
                 None,
@@ -274,7 +299,10 @@ impl Subject {
                 | Point::Namespace { .. }
                 | Point::Everything
                 | Point::Unknown,
-            ) => Some(self.destination.matching("source")),
+            ) => {
+                let counted = self.destination.matching("source");
+                Some(Choice { between: counted.clone(), counted, apart: self.destination.cluster.is_some() })
+            }
             _ => None,
         }
     }

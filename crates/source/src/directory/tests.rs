@@ -78,6 +78,7 @@ async fn a_broken_file_keeps_its_last_good_version() {
     let batch = until(&mut source, |batch| !batch.diagnostics.is_empty()).await;
     assert!(batch.changes.is_empty());
     assert_eq!(names(&batch.index), ["a", "b"]);
+    assert_eq!(names(&batch.refused), ["a"], "what can be read of it can be looked at");
     let finding = &batch.diagnostics[0];
     assert_eq!((finding.code.as_str(), finding.line.is_some()), (code::UNREADABLE, true));
     assert_eq!(finding.file.as_deref(), Some(path.to_str().unwrap()));
