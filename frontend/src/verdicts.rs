@@ -2,7 +2,7 @@
 
 use weft_model::canary::{MoveEffect, TesterRoute, Verdict};
 
-use crate::{format, words};
+use crate::{format, shown::visible, words};
 
 /// A verdict as a short title, with what fails whatever the shares are.
 pub fn pill(verdict: Verdict, lost: &[String]) -> String {
@@ -33,12 +33,12 @@ const NO_HEADERS: [&str; 10] =
 pub fn earlier(route: &TesterRoute) -> (&'static str, String, &'static str) {
     let by_header = |one: &str| one.split(" and ").any(|part| NO_HEADERS.iter().all(|word| !part.starts_with(word)));
     let several = route.destination.contains(" and ");
-    let matches = route.matches.clone();
+    let matches = visible(&route.matches);
     if route.matches.split(" or ").all(by_header) {
         return ("Testers (", matches, if several { ") go to " } else { ") always go to " });
     }
     match route.matches.strip_prefix("path ").filter(|path| !path.contains(' ')) {
-        Some(path) => ("Requests to ", path.to_owned(), if several { " go to " } else { " always go to " }),
+        Some(path) => ("Requests to ", visible(path), if several { " go to " } else { " always go to " }),
         None => ("Requests (", matches, if several { ") go to " } else { ") always go to " }),
     }
 }

@@ -6,6 +6,7 @@ use super::shape::Glyph;
 use crate::{
     api, browser, format,
     icons::Icon,
+    shown::visible,
     state::{App, Toast, app},
     undo::{self, Undo, is_read},
 };
@@ -143,7 +144,7 @@ fn Message(toast: Toast) -> impl IntoView {
     let left = move || format::span(until_ms - app.now.get());
     view! {
         <div class="toast" class:failed=failed data-testid="toast">
-            <span>{text}</span>
+            <span>{visible(&text)}</span>
             {undo
                 .map(|Undo { id: edit, .. }| {
                     let undo = move |_| {

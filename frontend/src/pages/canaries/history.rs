@@ -10,6 +10,7 @@ use weft_model::{
 
 use crate::{
     api, browser, format,
+    shown::visible,
     state::{Load, app},
     verdicts,
 };
@@ -84,7 +85,7 @@ fn Change(change: WeightChange, course: RwSignal<Option<Arc<Course>>>) -> impl I
     view! {
         <li data-testid="canary-change" class:undo=change.undoes.is_some()>
             <span class="numeral weights-moved">{list(&change.from)}" → "<strong>{list(&change.to)}</strong></span>
-            <span title=by.clone()>{format::middle(&by, 32)}</span>
+            <span title=visible(&by)>{format::middle(&by, 32)}</span>
             {(change.from == change.to).then_some("to other destinations")}
             {change.undoes.is_some().then(|| view! { <span class="quiet">"took the move back"</span> })}
             <span class="quiet" data-testid="canary-effect" title=move || effect.with(|effect| effect.as_ref().and_then(verdicts::spans))>
