@@ -81,6 +81,11 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     ada.text_where("v2 is compared with v1", compared, COUNTED, |text| text.contains("pp (") && text.contains("ms"))
         .await;
 
+    // Testers go to v2 whatever the weights: its own figures have them, and say so.
+    ada.text_where("the chart says so", &chart("requests"), SOON, |text| text.contains("by any route")).await;
+    ada.text_where("so does the table", "[data-testid=canary-elsewhere]", SOON, |text| text.contains("by any route"))
+        .await;
+
     // Both look at a move; bob applies his first.
     press(&ada, "[data-testid=canary-preset-50]").await;
     ada.wait_for("[data-testid=canary-diff]").await;

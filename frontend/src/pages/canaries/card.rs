@@ -126,7 +126,7 @@ pub fn Card(key: String) -> impl IntoView {
 fn read(canary: &Canary) -> String {
     match (canary.since_ms, canary.since_text.as_str()) {
         (None, _) | (_, "") => visible(&canary.sentence),
-        (Some(since), text) => visible(&canary.sentence.replace(text, &browser::minute(since as f64))),
+        (Some(since), text) => visible(&canary.sentence).replace(text, &browser::minute(since as f64)),
     }
 }
 
