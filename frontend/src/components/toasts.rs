@@ -4,7 +4,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::shape::Glyph;
 use crate::{
-    api, browser, format,
+    browser, format,
     icons::Icon,
     shown::visible,
     state::{App, Toast, app},
@@ -151,24 +151,8 @@ fn Message(toast: Toast) -> impl IntoView {
                         let edit = edit.clone();
                         busy.set(true);
                         spawn_local(async move {
-                            match api::undo(&edit).await {
-                                Ok(_) => {
-                                    close();
-                                    app.toast("Taken back: all is as it was before.", false, None);
-                                    app.canaries.update(|load| load.error = None);
-                                    if let Ok(list) = api::canaries().await {
-                                        app.canaries.update(|load| load.settle(Ok(list)));
-                                    }
-                                }
-                                Err(problem) => {
-                                    // What was changed again stays so, however often it is asked for.
-                                    if problem.kind == "conflict" {
-                                        close();
-                                    }
-                                    let _ = busy.try_set(false);
-                                    app.toast(format!("Not taken back. {} {}", problem.title, problem.detail), true, None);
-                                }
-                            }
+                            undo::take_back(app, &edit).await;
+                            let _ = busy.try_set(false);
                         });
                     };
                     view! {
