@@ -2,7 +2,7 @@
 
 use weft_model::{Diagnostic, Severity, config::ConfigRow, edit::ObjectPreview};
 
-use crate::order::Order;
+use crate::{order::Order, shown::visible};
 
 /// A field that is not known: an API server refuses it, and so does the console. Other findings are no hindrance.
 const UNKNOWN_FIELD: &str = "WEFT0003";
@@ -22,7 +22,8 @@ pub fn hindrance(preview: &ObjectPreview) -> Option<String> {
     match blocks {
         Some(finding) => {
             let place = finding.line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            Some(format!("It can be applied once {} is mended: {place}{}.", finding.code, finding.message))
+            let message = visible(&finding.message);
+            Some(format!("It can be applied once {} is mended: {place}{message}.", finding.code))
         }
         None if preview.diff.is_empty() && !unread && !preview.findings.is_empty() => {
             Some("Nothing would change.".to_owned())
@@ -36,7 +37,7 @@ pub fn new_errors(preview: &ObjectPreview, before: &[Diagnostic]) -> Vec<String>
     let known = |one: &Diagnostic| before.iter().any(|other| other.code == one.code && other.message == one.message);
     let all = preview.findings.iter().chain(&preview.new_findings);
     let new = all.filter(|finding| finding.severity == Severity::Error && !known(finding));
-    new.map(|finding| format!("{}: {}.", finding.code, finding.message)).collect()
+    new.map(|finding| format!("{}: {}.", finding.code, visible(&finding.message))).collect()
 }
 
 /// Objects with errors, then with warnings, then with notes, then the rest; each in the order that they came in.
@@ -62,7 +63,7 @@ pub fn lines(findings: Vec<Diagnostic>) -> Vec<(Severity, String, String)> {
             Some(suggestion) => format!("{}; {suggestion}", message.trim_end_matches('.')),
             None => message,
         };
-        let line = (severity, words, code);
+        let line = (severity, visible(&words), code);
         if !all.contains(&line) {
             all.push(line);
         }

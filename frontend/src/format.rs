@@ -5,6 +5,8 @@ mod tests;
 
 use weft_model::Counted;
 
+use crate::shown::visible;
+
 /// Three significant digits without trailing zeros, thousands grouped, millions and more with a letter.
 pub fn digits(value: f64) -> String {
     if !value.is_finite() {
@@ -136,17 +138,17 @@ pub fn ago(ms: f64) -> String {
     }
 }
 
-/// Shortens a name in its middle, so that both the family and the version stay readable.
+/// Shortens a name in its middle, so that both the family and the version stay readable, and shows what is hidden in it.
 pub fn middle(name: &str, limit: usize) -> String {
     let length = name.chars().count();
     if length <= limit || limit < 3 {
-        return name.to_owned();
+        return visible(name);
     }
     let tail = (limit - 1) / 2;
     let head = limit - 1 - tail;
     let start: String = name.chars().take(head).collect();
     let end: String = name.chars().skip(length - tail).collect();
-    format!("{start}…{end}")
+    visible(&format!("{start}…{end}"))
 }
 
 /// A difference with its sign: `+3.1`.

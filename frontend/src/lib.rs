@@ -19,6 +19,7 @@ pub mod patience;
 pub mod proof;
 pub mod queries;
 pub mod search;
+pub mod shown;
 pub mod sign_in;
 pub mod sources;
 pub mod traces;

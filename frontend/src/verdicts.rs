@@ -1,8 +1,8 @@
 //! What a canary's card says of its verdict, of what a move did, and of the routes before it.
 
-use weft_model::canary::{MoveEffect, TesterRoute, Verdict};
+use weft_model::canary::{ArmCourse, ArmTotal, MoveEffect, TesterRoute, Verdict};
 
-use crate::{format, words};
+use crate::{format, shown::visible, words};
 
 /// A verdict as a short title, with what fails whatever the shares are.
 pub fn pill(verdict: Verdict, lost: &[String]) -> String {
@@ -23,6 +23,19 @@ pub fn spans(effect: &MoveEffect) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Of everything sent to its hosts in the {}", parts.join(" and the ")))
 }
 
+/// More requests than these, and than one of ten, come by other ways: fewer are of how rates are rounded.
+const SOME: u64 = 10;
+
+/// Whether destinations receive more than a weighted route sends them: by routes before it, or by whatever their counts tell.
+pub fn comes_by_others(testers: bool, arms: &[ArmCourse]) -> bool {
+    let more = |arm: &ArmCourse| {
+        let ArmTotal { requests, picked, .. } = arm.whole;
+        let more = picked.map_or(0, |picked| requests.saturating_sub(picked));
+        more > SOME.max(requests / 10)
+    };
+    testers || arms.iter().any(|arm| arm.is_called_elsewhere() || more(arm))
+}
+
 /// Words of a condition that are about no header, as the console writes them.
 const NO_HEADERS: [&str; 10] =
     ["path ", "method ", "host ", "scheme ", "query ", "port ", "from ", "through ", "without ", "every request"];
@@ -33,12 +46,12 @@ const NO_HEADERS: [&str; 10] =
 pub fn earlier(route: &TesterRoute) -> (&'static str, String, &'static str) {
     let by_header = |one: &str| one.split(" and ").any(|part| NO_HEADERS.iter().all(|word| !part.starts_with(word)));
     let several = route.destination.contains(" and ");
-    let matches = route.matches.clone();
+    let matches = visible(&route.matches);
     if route.matches.split(" or ").all(by_header) {
         return ("Testers (", matches, if several { ") go to " } else { ") always go to " });
     }
     match route.matches.strip_prefix("path ").filter(|path| !path.contains(' ')) {
-        Some(path) => ("Requests to ", path.to_owned(), if several { " go to " } else { " always go to " }),
+        Some(path) => ("Requests to ", visible(path), if several { " go to " } else { " always go to " }),
         None => ("Requests (", matches, if several { ") go to " } else { ") always go to " }),
     }
 }
@@ -61,6 +74,19 @@ mod tests {
         assert_eq!(told("path /x*", "pay"), "Requests to /x* always go to ");
         assert_eq!(told("x-canary: true or path /x*", "pay and stock"), "Requests (x-canary: true or path /x*) go to ");
         assert_eq!(told("every request", "pay"), "Requests (every request) always go to ");
+    }
+
+    #[test]
+    fn what_came_by_other_routes_is_told_where_any_did() {
+        let arm = |requests: u64, picked: Option<u64>| ArmCourse {
+            whole: ArmTotal { requests, picked, ..ArmTotal::default() },
+            ..ArmCourse::default()
+        };
+        let own = arm(1_000, Some(990));
+        assert!(!comes_by_others(false, &[own.clone(), arm(20, Some(12)), arm(900, None)]));
+        assert!(comes_by_others(true, std::slice::from_ref(&own)), "testers are among them, however few there were");
+        assert!(comes_by_others(false, &[own, arm(400, Some(300))]), "not most of them, but many");
+        assert!(comes_by_others(false, &[arm(10, Some(0))]));
     }
 
     #[test]

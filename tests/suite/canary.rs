@@ -81,6 +81,11 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     ada.text_where("v2 is compared with v1", compared, COUNTED, |text| text.contains("pp (") && text.contains("ms"))
         .await;
 
+    // Testers go to v2 whatever the weights: its own figures have them, and say so.
+    ada.text_where("the chart says so", &chart("requests"), SOON, |text| text.contains("by any route")).await;
+    ada.text_where("so does the table", "[data-testid=canary-elsewhere]", SOON, |text| text.contains("by any route"))
+        .await;
+
     // Both look at a move; bob applies his first.
     press(&ada, "[data-testid=canary-preset-50]").await;
     ada.wait_for("[data-testid=canary-diff]").await;
@@ -139,6 +144,27 @@ async fn a_split_is_shown_over_time_and_two_people_do_not_overwrite_each_other()
     press(&ada, APPLY).await;
     configured(&bob, "bob sees where the slider was left", "90.00,10.00").await;
     assert_eq!(file(), original);
+
+    // Only the tab that made it has a message of it: another one takes it back from the history, where no undo is offered.
+    let undo = "[data-testid=canary-history] [data-testid=history-undo]";
+    let told = "return document.querySelectorAll('[data-testid=canary-undo], [data-testid=toasts-folded]').length";
+    assert_eq!(bob.script(told).await, json!(0), "bob has no message of ada's move");
+    press(&bob, &format!("{undo}:not(:disabled)")).await;
+    bob.text_where("what came of it", "[data-testid=toast]", SOON, |text| text.contains("Taken back")).await;
+    configured(&ada, "ada sees it", "75.00,25.00").await;
+    assert_ne!(file(), original);
+    bob.text_where("the history says so", history, SOON, |text| text.matches("took the move back").count() == 2).await;
+    until("nothing else is offered", SOON, || async {
+        let count = bob.script(&format!("return document.querySelectorAll('{undo}').length")).await;
+        ensure(count == json!(0), || count.to_string())
+    })
+    .await;
+
+    // The message may stand on what is pressed next.
+    bob.script(
+        "document.querySelectorAll('[data-testid=toast] [aria-label=Dismiss]').forEach(button => button.click())",
+    )
+    .await;
 
     // Weights that are not applied are there again after another room, until they are discarded.
     press(&bob, "[data-testid=canary-preset-5]").await;

@@ -179,6 +179,22 @@ async fn configuration_is_found_read_written_and_taken_back() {
     browser.close().await;
 }
 
+/// A header's value that would read as another one, and turn round what stands behind it.
+const TURNED: &str = "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: turned
+  namespace: shop
+spec:
+  hosts: [turned.example.com]
+  http:
+  - match:
+    - headers:
+        x-a: {exact: \"\u{202e}gnp.exe\"}
+    route:
+    - destination: {host: order-service, subset: v1}
+";
+
 #[tokio::test]
 async fn objects_are_made_with_help_and_removed_and_hostile_ones_do_no_harm() {
     let demo = Demo::start(&["--rate=20"]);
@@ -272,6 +288,24 @@ async fn objects_are_made_with_help_and_removed_and_hostile_ones_do_no_harm() {
     assert_eq!(run, json!([0, 0]));
     let wide = browser.script("return document.documentElement.scrollWidth <= innerWidth").await;
     assert_eq!(wide, json!(true), "the page is no wider than its window");
+
+    // What turns round the text beside it is shown, and stays what it is in what is edited.
+    fs::write(demo.manifests().join("turned.yaml"), TURNED).unwrap();
+    browser.open("about:blank").await;
+    browser.open(&url(&demo, "?find=turned")).await;
+    click(&browser, &format!("{} [data-row]", row("VirtualService", "turned"))).await;
+    let told = |text: &str| text.contains("\\u{202e}gnp.exe") && !text.contains('\u{202e}');
+    browser.text_where("what it does", "[data-testid=config-sentences]", SOON, told).await;
+    browser.text_where("its YAML", "[data-testid=config-source]", SOON, told).await;
+    click(&browser, "[data-testid=config-edit]").await;
+    browser
+        .text_where("where it is", "[data-testid=config-hidden]", SOON, |text| text.contains("\\u{202e} in line 11."))
+        .await;
+    replace(&browser, "x-a", "x-b").await;
+    let kept = "return document.querySelector('[data-testid=config-text]').value.includes('\u{202e}gnp.exe')";
+    assert_eq!(browser.script(kept).await, json!(true));
+    browser.text_where("the difference", "[data-testid=diff]", SOON, |text| told(text) && text.contains("x-b")).await;
+    click(&browser, "[data-testid=config-discard]").await;
 
     let errors: Value = browser.script("return window.__weftErrors || []").await;
     assert_eq!(errors, json!([]), "the page's script failed");

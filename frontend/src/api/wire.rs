@@ -10,6 +10,7 @@ use web_sys::{AbortController, AbortSignal, Headers, RequestCache, RequestInit, 
 use weft_model::{config::Problem, events::VERSION_HEADER};
 
 use super::ROOT;
+use crate::shown::visible;
 
 /// After this many milliseconds without an answer, the console counts as away.
 const TIMEOUT_MS: u32 = 15_000;
@@ -119,7 +120,7 @@ pub(super) async fn send<T: DeserializeOwned>(path: &str, init: &RequestInit) ->
 
 /// What an answer says that is no success.
 fn refused(path: &str, status: u16, text: &str) -> Problem {
-    let problem = serde_json::from_str(text).unwrap_or_else(|_| Problem {
+    let mut problem = serde_json::from_str(text).unwrap_or_else(|_| Problem {
         kind: format!("http-{status}"),
         title: format!("{path} answered {status}."),
         detail: "Try again; if it stays, the console's log says more.".to_owned(),
@@ -129,6 +130,8 @@ fn refused(path: &str, status: u16, text: &str) -> Problem {
     if problem.kind == "sign-in" {
         ENDED.with_borrow(|ended| ended.iter().for_each(|act| act()));
     }
+    // Its words repeat what others wrote; its patch is copied as it is.
+    (problem.title, problem.detail) = (visible(&problem.title), visible(&problem.detail));
     problem
 }
 

@@ -7,6 +7,7 @@ use crate::{
     browser, command,
     icons::Icon,
     proof::Proof,
+    shown::visible,
     state::{App, app},
 };
 
@@ -93,7 +94,7 @@ pub fn Commands(
                                         <span class="quiet">{name.clone()}</span>
                                         <CopyButton text=command.clone() title=format!("Copy: {name}") />
                                     </div>
-                                    <pre>{command}</pre>
+                                    <pre>{visible(&command)}</pre>
                                 </div>
                             }
                         })

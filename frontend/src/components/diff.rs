@@ -1,6 +1,8 @@
-//! A unified diff with its added and removed lines set apart.
+//! A unified diff with its added and removed lines set apart, and what is hidden in them shown.
 
 use leptos::prelude::*;
+
+use crate::shown::visible;
 
 /// The diff, line by line.
 #[component]
@@ -13,7 +15,7 @@ pub fn Diff(diff: String, #[prop(default = "diff")] testid: &'static str) -> imp
             [b'-', ..] => "diff-removed",
             _ => "",
         };
-        view! { <span class=class>{line.to_owned()}{"\n"}</span> }
+        view! { <span class=class>{visible(line)}{"\n"}</span> }
     };
     view! { <pre class="diff" data-testid=testid>{diff.lines().map(line).collect_view()}</pre> }
 }

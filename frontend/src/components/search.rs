@@ -10,6 +10,7 @@ use crate::{
     browser, format,
     icons::Icon,
     search::{Catalogue, Entry, Group, SHOWN},
+    shown::visible,
     state::{Load, app},
 };
 
@@ -152,7 +153,7 @@ pub fn Search() -> impl IntoView {
                 aria-selected=move || (chosen.get() == index).to_string()
                 on:click=move |_| go(index)
             >
-                <code class="cut">{entry.name}</code>
+                <code class="cut">{visible(&entry.name)}</code>
                 <span class="quiet cut">{about}</span>
             </div>
         }

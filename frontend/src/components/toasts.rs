@@ -4,8 +4,9 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::shape::Glyph;
 use crate::{
-    api, browser, format,
+    browser, format,
     icons::Icon,
+    shown::visible,
     state::{App, Toast, app},
     undo::{self, Undo, is_read},
 };
@@ -143,31 +144,15 @@ fn Message(toast: Toast) -> impl IntoView {
     let left = move || format::span(until_ms - app.now.get());
     view! {
         <div class="toast" class:failed=failed data-testid="toast">
-            <span>{text}</span>
+            <span>{visible(&text)}</span>
             {undo
                 .map(|Undo { id: edit, .. }| {
                     let undo = move |_| {
                         let edit = edit.clone();
                         busy.set(true);
                         spawn_local(async move {
-                            match api::undo(&edit).await {
-                                Ok(_) => {
-                                    close();
-                                    app.toast("Taken back: all is as it was before.", false, None);
-                                    app.canaries.update(|load| load.error = None);
-                                    if let Ok(list) = api::canaries().await {
-                                        app.canaries.update(|load| load.settle(Ok(list)));
-                                    }
-                                }
-                                Err(problem) => {
-                                    // What was changed again stays so, however often it is asked for.
-                                    if problem.kind == "conflict" {
-                                        close();
-                                    }
-                                    let _ = busy.try_set(false);
-                                    app.toast(format!("Not taken back. {} {}", problem.title, problem.detail), true, None);
-                                }
-                            }
+                            undo::take_back(app, &edit).await;
+                            let _ = busy.try_set(false);
                         });
                     };
                     view! {

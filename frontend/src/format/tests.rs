@@ -62,6 +62,7 @@ fn names_are_shortened_in_their_middle() {
     assert_eq!(middle("order-service-v1", 16), "order-service-v1");
     assert_eq!(middle("inventory-service-v1", 12), "invent…ce-v1");
     assert_eq!(middle("übergrößenträger", 5), "üb…er");
+    assert_eq!(middle("\u{202e}gnp.exe", 20), "\\u{202e}gnp.exe", "what turns it round is shown");
 }
 
 #[test]

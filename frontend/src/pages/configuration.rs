@@ -23,6 +23,7 @@ use crate::{
     },
     icons::Icon,
     live::renewal::{self, Resource},
+    shown::visible,
     state::app,
 };
 use create::Create;
@@ -117,10 +118,10 @@ fn FileFindings(findings: Vec<Diagnostic>) -> impl IntoView {
                             <li data-testid="finding" data-code=code>
                                 <SeverityMark severity=finding.severity />
                                 <span>
-                                    <code>{place}</code>
+                                    <code>{visible(&place)}</code>
                                     " "
-                                    {finding.message}
-                                    {finding.suggestion.map(|suggestion| format!(" Fix: {suggestion}."))}
+                                    {visible(&finding.message)}
+                                    {finding.suggestion.map(|suggestion| format!(" Fix: {}.", visible(&suggestion)))}
                                 </span>
                                 <code class="quiet">{finding.code}</code>
                             </li>

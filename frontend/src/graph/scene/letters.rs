@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Measure, TITLE};
-use crate::format;
+use crate::{format, shown::visible};
 
 /// What stands where a name is cut.
 const CUT: char = '…';
@@ -44,7 +44,7 @@ impl Letters {
     /// often begin alike and differ in their last letters.
     pub fn cut(&self, name: &str, room: f64) -> String {
         if name.chars().map(|letter| self.width(letter)).sum::<f64>() <= room {
-            return name.to_owned();
+            return visible(name);
         }
         let most = name.chars().count().saturating_sub(1);
         let (mut front, mut back) = (name.chars(), name.chars().rev());

@@ -13,6 +13,7 @@ use crate::{
     icons::Icon,
     location::Room,
     pages::configuration,
+    shown::visible,
     state::app,
     words,
 };
@@ -23,7 +24,7 @@ pub fn Entry(entry: AuditEntry) -> impl IntoView {
     let app = app();
     let object = entry.object.map(|object| {
         let key = configuration::key(&object);
-        let words = object.to_string();
+        let words = visible(&object.to_string());
         let open = move |_| app.enter(Room::Configuration, |view| view.select.clone_from(&key));
         view! {
             <dt>"Object"</dt>
@@ -50,7 +51,7 @@ pub fn Entry(entry: AuditEntry) -> impl IntoView {
         view! {
             <dt>"From"</dt>
             <dd>
-                <button class="link" data-testid="audit-address" title="Only what came from there" on:click=only>{address}</button>
+                <button class="link" data-testid="audit-address" title="Only what came from there" on:click=only>{visible(&address)}</button>
             </dd>
         }
     });
@@ -70,10 +71,10 @@ pub fn Entry(entry: AuditEntry) -> impl IntoView {
             <div class="panel-body">
                 <dl class="attributes">
                     <dt>"Who"</dt>
-                    <dd><bdi>{who}</bdi>" "<span class="quiet">{how}</span></dd>
+                    <dd><bdi>{visible(&who)}</bdi>" "<span class="quiet">{how}</span></dd>
                     {address}
                     {object}
-                    {(!entry.detail.is_empty()).then(|| view! { <dt>"In short"</dt><dd data-testid="audit-detail"><bdi>{entry.detail}</bdi></dd> })}
+                    {(!entry.detail.is_empty()).then(|| view! { <dt>"In short"</dt><dd data-testid="audit-detail"><bdi>{visible(&entry.detail)}</bdi></dd> })}
                 </dl>
                 {diff}
                 <footer>

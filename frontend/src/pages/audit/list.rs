@@ -14,6 +14,7 @@ use crate::{
     },
     format,
     patience::Patience,
+    shown::visible,
     state::{Load, app},
     words,
 };
@@ -243,9 +244,9 @@ fn Row(entry: AuditEntry) -> impl IntoView {
                 <Glyph icon=words::action_icon(entry.action) />
                 <button class="link" data-row="">{words::action(entry.action)}</button>
             </th>
-            <td title=place>{object}</td>
-            <td title=title><bdi>{format::middle(&whose, 32)}</bdi></td>
-            <td class="quiet extra" title=entry.detail.clone()><bdi>{format::middle(&entry.detail, 48)}</bdi></td>
+            <td title=visible(&place)>{object}</td>
+            <td title=visible(&title)><bdi>{format::middle(&whose, 32)}</bdi></td>
+            <td class="quiet extra" title=visible(&entry.detail)><bdi>{format::middle(&entry.detail, 48)}</bdi></td>
             <td class="numeral quiet" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</td>
         </tr>
     }

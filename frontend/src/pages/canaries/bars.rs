@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use weft_model::canary::{Canary, Share};
 
-use crate::{format, sources::without_shares};
+use crate::{format, shown::visible, sources::without_shares};
 
 /// The name that a destination goes by: its subset, else its host.
-pub fn name(share: &Share) -> &str {
-    if share.subset.is_empty() { &share.host } else { &share.subset }
+pub fn name(share: &Share) -> String {
+    visible(if share.subset.is_empty() { &share.host } else { &share.subset })
 }
 
 fn list(values: impl Iterator<Item = f64>) -> String {

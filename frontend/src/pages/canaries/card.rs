@@ -27,6 +27,7 @@ use crate::{
     icons::Icon,
     location::Room,
     pages::configuration,
+    shown::visible,
     sources::{is_counted, known},
     state::app,
     verdicts, words,
@@ -83,10 +84,10 @@ pub fn Card(key: String) -> impl IntoView {
             view! {
                 <h2>
                     <button class="link" title="Open the configuration" on:click=move |_| app.enter(Room::Configuration, |view| view.select.clone_from(&target))>
-                        {object.name}
+                        {visible(&object.name)}
                     </button>
                 </h2>
-                <span class="quiet cut" title=route.clone()>{object.namespace}" · route "{format::middle(&route, 60)}</span>
+                <span class="quiet cut" title=visible(&route)>{object.namespace}" · route "{format::middle(&route, 60)}</span>
             }
         })
     };
@@ -124,14 +125,14 @@ pub fn Card(key: String) -> impl IntoView {
 /// The verdict's sentence with its moment as the reader's clock shows it.
 fn read(canary: &Canary) -> String {
     match (canary.since_ms, canary.since_text.as_str()) {
-        (None, _) | (_, "") => canary.sentence.clone(),
-        (Some(since), text) => canary.sentence.replace(text, &browser::minute(since as f64)),
+        (None, _) | (_, "") => visible(&canary.sentence),
+        (Some(since), text) => visible(&canary.sentence).replace(text, &browser::minute(since as f64)),
     }
 }
 
 /// Names of the destinations that answer nothing.
 fn lost(canary: &Canary) -> Vec<String> {
-    canary.lost().map(|share| format::middle(name(share), 32)).collect()
+    canary.lost().map(|share| format::middle(&name(share), 32)).collect()
 }
 
 /// What each destination should get and what it gets, with the interval.
@@ -146,7 +147,7 @@ fn Versions(canary: Canary) -> impl IntoView {
             <tr>
                 <th scope="row">
                     <span class=format!("swatch part-{}", index % 4 + 1)></span>
-                    <span title=share.host.clone()>{name(&share).to_owned()}</span>
+                    <span title=visible(&share.host)>{name(&share)}</span>
                 </th>
                 <td class="numeral">{format::percent(share.configured_percent)}</td>
                 <td class="numeral">{format::maybe(share.observed_percent, format::percent)}</td>
@@ -197,7 +198,7 @@ fn Testers(testers: Vec<TesterRoute>, counted: Counted, answered: bool) -> impl 
                                 {before}
                                 <code>{matches}</code>
                                 {after}
-                                {tester.destination}
+                                {visible(&tester.destination)}
                                 {format!(": {count}.")}
                             </span>
                         </li>

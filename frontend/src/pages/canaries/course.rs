@@ -20,6 +20,7 @@ use crate::{
     format,
     poll::{poll, regularly},
     sources::{is_whole, known},
+    verdicts,
 };
 
 /// Times that can be looked at, in seconds.
@@ -40,7 +41,9 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
     let there = Memo::new(move |_| load.with(|load| load.value.is_some()));
     let counted =
         Memo::new(move |_| canary.with(|canary| canary.as_deref().map_or(Counted::REQUESTS, Canary::counted)));
-    let charts = Memo::new(move |_| load.with(|load| load.part(|course| charts(course, counted.get()))));
+    let testers =
+        Memo::new(move |_| canary.with(|canary| canary.as_ref().is_some_and(|canary| !canary.testers.is_empty())));
+    let charts = Memo::new(move |_| load.with(|load| load.part(|course| charts(course, counted.get(), testers.get()))));
     let times = Signal::derive(move || load.with(|load| load.part(|course| course.times_ms.clone())));
     let sources = Signal::derive(move || load.with(|load| load.part(|course| course.sources.clone())));
     let commands = Signal::derive(move || {
@@ -80,7 +83,7 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
                 <Partial sources=sources />
                 <Old load retry />
                 <Figures charts=charts times=times sources=sources />
-                {move || arms.with(|arms| compared(arms, counted.get(), answered.get()))}
+                {move || arms.with(|arms| compared(arms, counted.get(), answered.get(), testers.get()))}
                 <Commands commands=commands words="Show commands and PromQL" />
             </Show>
         </section>
@@ -88,7 +91,8 @@ pub fn OverTime(canary: Memo<Option<Arc<Canary>>>, course: RwSignal<Option<Arc<C
 }
 
 /// Shares, errors, durations where there are any, and rates. Of two destinations the second one's share says it all.
-fn charts(course: &Course, counted: Counted) -> Vec<Chart> {
+/// `testers` is whether routes come before this one.
+fn charts(course: &Course, counted: Counted, testers: bool) -> Vec<Chart> {
     let line = |name: String, unit: &str, values: &[Option<f64>]| Line {
         name,
         unit: unit.to_owned(),
@@ -116,13 +120,14 @@ fn charts(course: &Course, counted: Counted) -> Vec<Chart> {
     if counted.timed {
         charts.push(chart("duration", "Duration, p95", each("ms", |arm| &arm.p95_ms)));
     }
-    let by = if course.arms.iter().any(ArmCourse::is_called_elsewhere) { ", by any route" } else { "" };
+    let by = if verdicts::comes_by_others(testers, &course.arms) { ", by any route" } else { "" };
     charts.push(chart("requests", &format!("{} received{by}", counted.title), each(counted.unit, |arm| &arm.rate)));
     charts
 }
 
-/// Rate, errors and duration of each version over the same time; `answered` is whether all that was asked was.
-fn compared(arms: &[ArmCourse], counted: Counted, answered: bool) -> impl IntoView + use<> {
+/// Rate, errors and duration of each version over the same time; `answered` is whether all that was asked was, `testers`
+/// whether routes come before this one.
+fn compared(arms: &[ArmCourse], counted: Counted, answered: bool, testers: bool) -> impl IntoView + use<> {
     let base = arms.first().cloned().unwrap_or_default();
     let row = |(index, arm): (usize, &ArmCourse)| {
         let whole = &arm.whole;
@@ -156,11 +161,11 @@ fn compared(arms: &[ArmCourse], counted: Counted, answered: bool) -> impl IntoVi
         }
     };
     let rows = arms.iter().enumerate().map(row).collect_view();
-    let elsewhere = arms.iter().any(ArmCourse::is_called_elsewhere);
+    let elsewhere = verdicts::comes_by_others(testers, arms);
     view! {
         {elsewhere.then(|| view! {
             <p class="quiet" data-testid="canary-elsewhere">
-                {format!("All {} to these versions, also those that came by other routes than this one.", counted.many)}
+                {format!("All {} to these versions, by any route: the shares are of this one alone.", counted.many)}
             </p>
         })}
         <div class="wide" tabindex="0" role="group" aria-label="Versions compared">

@@ -98,7 +98,7 @@ impl Draft {
     pub fn names(self) -> Vec<String> {
         self.canary.with(|canary| {
             let shares = canary.iter().flat_map(|canary| &canary.shares);
-            shares.map(|share| super::bars::name(share).to_owned()).collect()
+            shares.map(super::bars::name).collect()
         })
     }
 

@@ -12,12 +12,7 @@ use crate::{format, weights};
 #[component]
 pub fn Editor(draft: Draft, canary: Memo<Option<Arc<Canary>>>) -> impl IntoView {
     let names = Memo::new(move |_| {
-        canary.with(|canary| {
-            canary
-                .iter()
-                .flat_map(|canary| canary.shares.iter().map(|share| name(share).to_owned()))
-                .collect::<Vec<_>>()
-        })
+        canary.with(|canary| canary.iter().flat_map(|canary| canary.shares.iter().map(name)).collect::<Vec<_>>())
     });
     let pair = Memo::new(move |_| names.with(Vec::len) == 2);
     let second = move || draft.shown().get(1).copied().flatten();

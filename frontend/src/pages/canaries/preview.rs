@@ -16,6 +16,7 @@ use crate::{
         diff::Diff,
         shape::{HealthShape, SeverityMark},
     },
+    shown::visible,
     sources::{ONLY_READS, may_pass, only_reads},
     state::app,
     words,
@@ -39,7 +40,9 @@ pub fn Preview(draft: Draft) -> impl IntoView {
     // Which rights there are by namespace is known before, and which by name only when this object's weights are looked at.
     let refusal = move || {
         draft.outlook.with(|outlook| match outlook {
-            Outlook::Ready(_, preview) => preview.refusal.as_ref().map(|why| format!("It cannot be applied: {why}.")),
+            Outlook::Ready(_, preview) => {
+                preview.refusal.as_ref().map(|why| format!("It cannot be applied: {}.", visible(why)))
+            }
             _ => None,
         })
     };
@@ -137,7 +140,7 @@ fn Conflict(problem: Problem, draft: Draft) -> impl IntoView {
         for _ in 0..ASKED {
             if let Some(change) = draft.last_move().await {
                 let by = if change.by.is_empty() { "Somebody" } else { change.by.as_str() };
-                let words = format!("{by} moved them: {} → {}.", list(&change.from), list(&change.to));
+                let words = format!("{} moved them: {} → {}.", visible(by), list(&change.from), list(&change.to));
                 let _ = told.try_set(words);
                 return;
             }

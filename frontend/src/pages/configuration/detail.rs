@@ -17,6 +17,7 @@ use crate::{
     },
     drafts,
     icons::Icon,
+    shown::visible,
     sources::{ONLY_READS, is_absent, only_reads},
     state::{Load, app},
 };
@@ -74,7 +75,7 @@ pub fn Detail(object: ObjectRef) -> impl IntoView {
         <aside class="panel detail" aria-labelledby="panel-title" data-testid="config-detail">
             <header>
                 <div class="grow">
-                    <h2 id="panel-title" tabindex="-1" node_ref=heading>{object.name.clone()}</h2>
+                    <h2 id="panel-title" tabindex="-1" node_ref=heading>{visible(&object.name)}</h2>
                     <p class="quiet">{object.kind.clone()}" · "{object.namespace.clone()}" · "{object.api_version.clone()}</p>
                 </div>
                 <CopyButton text=object.name.clone() title="Copy the name" />
@@ -168,9 +169,9 @@ fn Body(object: ConfigObject, editing: RwSignal<Option<ObjectEdit>>) -> impl Int
                         <li data-testid="finding" data-code=finding.code.clone() data-severity=finding.severity.to_string()>
                             <SeverityMark severity=finding.severity />
                             <div class="grow">
-                                <p>{finding.message}</p>
-                                {finding.suggestion.map(|suggestion| view! { <p class="fix">"Fix: "{suggestion}</p> })}
-                                <p class="quiet"><code>{finding.field}</code>" "{place}" "<span title="The same finding in istioctl analyze and Kiali">{codes}</span></p>
+                                <p>{visible(&finding.message)}</p>
+                                {finding.suggestion.map(|suggestion| view! { <p class="fix">"Fix: "{visible(&suggestion)}</p> })}
+                                <p class="quiet"><code>{visible(&finding.field)}</code>" "{place}" "<span title="The same finding in istioctl analyze and Kiali">{codes}</span></p>
                             </div>
                         </li>
                     }

@@ -16,6 +16,7 @@ use crate::{
     app::Settle,
     browser, drafts,
     findings::new_errors,
+    shown::told,
     state::{App, app},
     undo::Undo,
     words,
@@ -309,13 +310,14 @@ fn Text(draft: Draft) -> impl IntoView {
                     view! {
                         <div class=format!("line {class}")>
                             <span class="line-number">{number}</span>
-                            <code>{coloured(line, column)}</code>
+                            <code>{coloured(line.strip_suffix('\r').unwrap_or(line), column)}</code>
                         </div>
                     }
                 })
                 .collect_view()
         })
     };
+    let hidden = Memo::new(move |_| draft.text.with(|text| told(text)));
     let worst = move || by_line.with(|by_line| by_line.values().flatten().any(|f| f.severity == Severity::Error));
     let helper = draft.start.with_value(|start| Helper::new(start, draft.text));
     let found = help::found(helper);
@@ -361,6 +363,7 @@ fn Text(draft: Draft) -> impl IntoView {
                 <help::Offers helper found />
             </div>
         </div>
+        {move || hidden.get().map(|words| view! { <p class="note" role="status" data-testid="config-hidden">{words}</p> })}
         <help::FieldHelp helper />
     }
 }

@@ -15,6 +15,7 @@ use crate::{
         shape::{HealthShape, SeverityMark},
     },
     findings::hindrance,
+    shown::visible,
     state::app,
 };
 
@@ -100,10 +101,10 @@ fn Ready(preview: ObjectPreview, draft: Draft) -> impl IntoView {
             {clean.then(|| view! { <p>{if deleting { "Nothing that lint knows of needs it." } else { "Lint finds nothing wrong with it." }}</p> })}
             {nothing.then(|| view! { <p class="quiet">"Nothing would change."</p> })}
         </div>
-        {preview.refusal.map(|refusal| view! { <p class="note" data-testid="config-refusal"><strong>"It cannot be applied: "</strong>{refusal}"."</p> })}
+        {preview.refusal.map(|refusal| view! { <p class="note" data-testid="config-refusal"><strong>"It cannot be applied: "</strong>{visible(&refusal)}"."</p> })}
         {preview.conflict.map(|theirs| view! { <Conflict theirs draft /> })}
         {patch}
-        {preview.notes.into_iter().map(|note| view! { <p class="note">{note}</p> }).collect_view()}
+        {preview.notes.into_iter().map(|note| view! { <p class="note">{visible(&note)}</p> }).collect_view()}
         <Sentences title="What it does now" sentences=before />
         <Sentences title=if deleting { "" } else { "What it would do" } sentences=preview.sentences />
         {(!preview.diff.is_empty()).then(|| view! {
@@ -122,7 +123,7 @@ pub fn Sentences(title: &'static str, sentences: Vec<String>) -> impl IntoView {
         view! {
             {(!title.is_empty()).then(|| view! { <h3>{title}</h3> })}
             <ul class="sentences" data-testid="config-sentences">
-                {sentences.into_iter().map(|sentence| view! { <li>{sentence}</li> }).collect_view()}
+                {sentences.into_iter().map(|sentence| view! { <li>{visible(&sentence)}</li> }).collect_view()}
             </ul>
         }
     })
@@ -141,8 +142,8 @@ fn Findings(title: &'static str, findings: Vec<Diagnostic>) -> impl IntoView {
                     <SeverityMark severity=finding.severity />
                     <span>
                         {place.map(|place| view! { <code>{place}</code>" " })}
-                        {finding.message}
-                        {finding.suggestion.map(|fix| view! { <span class="fix">"Fix: "{fix}</span> })}
+                        {visible(&finding.message)}
+                        {finding.suggestion.map(|fix| view! { <span class="fix">"Fix: "{visible(&fix)}</span> })}
                     </span>
                     <code class="quiet">{finding.code}</code>
                 </li>
@@ -173,8 +174,8 @@ fn Conflict(theirs: Theirs, draft: Draft) -> impl IntoView {
                         let taken = text.clone();
                         view! {
                             <div class="versions">
-                                <div><h3>"Where you began"</h3><pre class="diff">{base}</pre></div>
-                                <div><h3>"Theirs, in force now"</h3><pre class="diff" data-testid="config-theirs">{text}</pre></div>
+                                <div><h3>"Where you began"</h3><pre class="diff">{visible(&base)}</pre></div>
+                                <div><h3>"Theirs, in force now"</h3><pre class="diff" data-testid="config-theirs">{visible(&text)}</pre></div>
                             </div>
                             <p>
                                 <button class="button" on:click=move |_| draft.rebase(mine.clone(), None)>"Keep my text, on top of theirs"</button>

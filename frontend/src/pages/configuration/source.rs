@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use weft_model::Diagnostic;
 
 use crate::{
+    shown::{runs, visible},
     words,
     yaml::{Tone, pieces},
 };
@@ -42,7 +43,7 @@ pub fn Source(yaml: String, first_line: u32, findings: Vec<Diagnostic>) -> impl 
     view! { <div class="source" tabindex="0" role="region" aria-label="YAML" data-testid="config-source">{rows}</div> }
 }
 
-/// The line in colours; from the finding's column on it is underlined.
+/// The line in colours, what is hidden in it by its numbers; from the finding's column on it is underlined.
 pub(super) fn coloured(text: &str, column: Option<u32>) -> impl IntoView + use<> {
     let from = column.map_or(usize::MAX, |column| column.saturating_sub(1) as usize);
     let mut at = 0;
@@ -54,17 +55,20 @@ pub(super) fn coloured(text: &str, column: Option<u32>) -> impl IntoView + use<>
             Tone::Text => "yaml-text",
             Tone::Comment => "yaml-comment",
         };
-        let length = piece.chars().count();
-        let (before, after): (String, String) = if tone == Tone::Comment || at + length <= from {
-            (piece.to_owned(), String::new())
-        } else {
-            let cut = from.saturating_sub(at);
-            (piece.chars().take(cut).collect(), piece.chars().skip(cut).collect())
-        };
-        let marked = after.trim_end().len();
-        let (marked, rest) = (after[..marked].to_owned(), after[marked..].to_owned());
-        out.push(view! { <span class=class>{before}{(!marked.is_empty()).then(|| view! { <span class="squiggle">{marked}</span> })}{rest}</span> });
-        at += length;
+        for (hidden, run) in runs(piece) {
+            let class = if hidden { "hidden-letter" } else { class };
+            let length = run.chars().count();
+            let (before, after): (String, String) = if hidden || tone == Tone::Comment || at + length <= from {
+                (visible(run), String::new())
+            } else {
+                let cut = from.saturating_sub(at);
+                (run.chars().take(cut).collect(), run.chars().skip(cut).collect())
+            };
+            let marked = after.trim_end().len();
+            let (marked, rest) = (after[..marked].to_owned(), after[marked..].to_owned());
+            out.push(view! { <span class=class>{before}{(!marked.is_empty()).then(|| view! { <span class="squiggle">{marked}</span> })}{rest}</span> });
+            at += length;
+        }
     }
     out
 }
@@ -76,8 +80,8 @@ fn Remark(finding: Diagnostic) -> impl IntoView {
     view! {
         <div class=format!("remark {class}")>
             <strong>{finding.severity.to_string()}": "</strong>
-            {finding.message}
-            {finding.suggestion.map(|suggestion| view! { <p><strong>"fix: "</strong>{suggestion}</p> })}
+            {visible(&finding.message)}
+            {finding.suggestion.map(|suggestion| view! { <p><strong>"fix: "</strong>{visible(&suggestion)}</p> })}
         </div>
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     format,
     location::selecting,
     objects::owner,
+    shown::visible,
     state::app,
     words,
 };
@@ -110,7 +111,7 @@ fn Row(key: String, base: Memo<String>) -> impl IntoView {
             <td class="quiet">{read(|row| row.object.kind.clone())}</td>
             <th scope="row">
                 <a class="link" data-row="" href=move || base.with(|base| selecting(base, &own))>
-                    {read(|row| row.object.name.clone())}
+                    {read(|row| visible(&row.object.name))}
                 </a>
             </th>
             <td>{read(|row| row.object.namespace.clone())}</td>

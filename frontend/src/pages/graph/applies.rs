@@ -15,6 +15,7 @@ use crate::{
     graph::ways,
     location::{Room, View},
     pages::{configuration::key, workloads::parts::FindingCount},
+    shown::visible,
     state::{Load, app},
     words,
     workloads::is_split,
@@ -138,8 +139,8 @@ pub fn Line(one: Applies) -> impl IntoView {
     let (title, place) = (format!("{name}: {}", one.why), name.clone());
     view! {
         <li data-applies=place>
-            <a class="link" href=href title=title>{name}</a>
-            <span class="quiet cut">{one.why}</span>
+            <a class="link" href=href title=visible(&title)>{visible(&name)}</a>
+            <span class="quiet cut">{visible(&one.why)}</span>
             <FindingCount findings=one.findings />
         </li>
     }

@@ -13,6 +13,7 @@ use crate::{
     objects,
     poll::{every, poll},
     queries::AuditQuery,
+    shown::visible,
     state::app,
     words,
     workloads::about,
@@ -94,10 +95,10 @@ fn Changed(about: String) -> impl IntoView {
         view! {
             <li data-testid="node-change" data-action=entry.action.as_str()>
                 <Glyph icon=words::action_icon(entry.action) />
-                <a class="link" href=href title=detail>
+                <a class="link" href=href title=visible(&detail)>
                     {words::action(entry.action)} " " {format::middle(&name, 32)}
                 </a>
-                <span class="quiet cut grow"><bdi>{who}</bdi></span>
+                <span class="quiet cut grow"><bdi>{visible(&who)}</bdi></span>
                 <span class="quiet numeral" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</span>
             </li>
         }

@@ -14,6 +14,7 @@ use crate::{
     format,
     location::{Room, View},
     poll::{poll, regularly},
+    shown::visible,
     state::app,
     words,
 };
@@ -89,7 +90,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
             </div>
             <Old load retry />
             {move || load.with(|load| load.part(|logs| logs.problems.clone())).into_iter().map(|problem| view! {
-                <p class="partial" role="status" data-testid="log-problem">{problem}</p>
+                <p class="partial" role="status" data-testid="log-problem">{visible(&problem)}</p>
             }).collect_view()}
             {move || match load.with(|load| (load.value.is_some(), load.error.clone())) {
                 (false, Some(problem)) => view! { <Failure problem retry /> }.into_any(),
@@ -126,7 +127,8 @@ fn Line(line: LogLine, trace: RwSignal<String>) -> impl IntoView {
         view! { <time title=at.map(browser::moment)>{at.map(browser::clock).unwrap_or_else(|| "–".to_owned())}</time> };
     let who = view! { <span class="quiet who" title=line.instance.clone()>{line.container.clone()}</span> };
     match line.access {
-        None => view! { <li class="plain" data-testid="log-line">{time}{who}<code>{line.text}</code></li> }.into_any(),
+        None => view! { <li class="plain" data-testid="log-line">{time}{who}<code>{visible(&line.text)}</code></li> }
+            .into_any(),
         Some(access) => {
             let bad = failed(&access);
             let flags: Vec<String> = words::response_flags(&access.flags)
@@ -152,9 +154,9 @@ fn Line(line: LogLine, trace: RwSignal<String>) -> impl IntoView {
                     <span class="quiet direction">{access.direction.clone()}</span>
                     <span class="code-flags" title=title>{access.code}" "{access.flags.clone()}</span>
                     <span class="numeral" title=upstream>{format::millis(access.duration_ms)}</span>
-                    <span class="request" title=format!("{} {}{}\nto {} ({})\nfrom {}\n{}", access.method, access.authority, access.path, access.upstream, access.cluster, access.downstream, access.details)>
-                        <strong>{access.method.clone()}</strong>" "{format::middle(&format!("{}{}", access.authority, access.path), 72)}
-                        <span class="quiet">{(!access.upstream.is_empty()).then(|| format!(" → {}", access.upstream))}</span>
+                    <span class="request" title=visible(&format!("{} {}{}\nto {} ({})\nfrom {}\n{}", access.method, access.authority, access.path, access.upstream, access.cluster, access.downstream, access.details))>
+                        <strong>{visible(&access.method)}</strong>" "{format::middle(&format!("{}{}", access.authority, access.path), 72)}
+                        <span class="quiet">{(!access.upstream.is_empty()).then(|| format!(" → {}", visible(&access.upstream)))}</span>
                     </span>
                     {button}
                 </li>
@@ -183,7 +185,7 @@ fn Spans(trace: RwSignal<String>) -> impl IntoView {
                     let start = found.spans.iter().map(|span| span.start_us).min().unwrap_or_default();
                     let rows = found.spans.iter().map(|span| view! {
                         <tr class:bad=span.error>
-                            <th scope="row" class=format!("depth-{}", span.depth.min(8)) title=span.name.clone()>{format::middle(&span.workload, 34)}</th>
+                            <th scope="row" class=format!("depth-{}", span.depth.min(8)) title=visible(&span.name)>{format::middle(&span.workload, 34)}</th>
                             <td class="quiet">{span.kind.clone()}</td>
                             <td class="numeral">"+"{format::micros(span.start_us.saturating_sub(start))}</td>
                             <td class="numeral">{format::micros(span.duration_us)}</td>

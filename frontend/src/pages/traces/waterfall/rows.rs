@@ -10,6 +10,7 @@ use crate::{
     components::shape::HealthShape,
     format,
     location::Room,
+    shown::visible,
     state::app,
     waterfall::{bar, compared},
     words,
@@ -28,8 +29,8 @@ pub fn GapRow(span: Span, start: u64, length: u64) -> impl IntoView {
         <div class="span gap" data-testid="span-gap" data-workload=span.workload.clone()>
             <div class="span-line">
                 <span class="span-name" style:padding-left=indent>
-                    <strong class="cut" title=span.workload.clone()>{if name.is_empty() { "?".to_owned() } else { name }}</strong>
-                    <span class="quiet cut" title=span.name.clone()>{span.name.clone()}</span>
+                    <strong class="cut" title=visible(&span.workload)>{if name.is_empty() { "?".to_owned() } else { name }}</strong>
+                    <span class="quiet cut" title=visible(&span.name)>{visible(&span.name)}</span>
                 </span>
                 <span class="track">
                     <i class="hatched" style:left=format!("{:.3}%", place.left) style:width=format!("{:.3}%", place.width)></i>
@@ -96,14 +97,14 @@ pub fn SpanRow(span: Span, index: usize, open: RwSignal<Option<usize>>, start: u
                 class="span-line"
                 data-row=""
                 aria-expanded=move || shown().to_string()
-                aria-label=spoken
+                aria-label=visible(&spoken)
                 on:click=move |_| open.update(|open| *open = if *open == Some(index) { None } else { Some(index) })
             >
                 <span class="span-name" style:padding-left=indent>
                     {span.error.then(|| view! { <HealthShape health=Health::Failing silent=true /> })}
-                    <strong class="cut" title=span.workload.clone()>{short(&span.workload)}</strong>
+                    <strong class="cut" title=visible(&span.workload)>{short(&span.workload)}</strong>
                     {tries.map(|tries| view! { <span class="tries">{tries}</span> })}
-                    <span class="quiet cut" title=span.name.clone()>{format::middle(&span.name, 80)}</span>
+                    <span class="quiet cut" title=visible(&span.name)>{format::middle(&span.name, 80)}</span>
                 </span>
                 <span class="track">
                     <i class="whole-span" style:left=format!("{:.3}%", place.left) style:width=format!("{:.3}%", place.width)></i>
@@ -141,7 +142,7 @@ fn Facts(span: Span, start: u64) -> impl IntoView {
     view! {
         <dl class="attributes">
             <dt>"side"</dt>
-            <dd>{side}" of "{span.workload.clone()}</dd>
+            <dd>{side}" of "{visible(&span.workload)}</dd>
             {edge
                 .map(|edge| {
                     let target = format!("edge:{edge}");
@@ -169,10 +170,10 @@ fn Facts(span: Span, start: u64) -> impl IntoView {
                     let way = if span.skew_us > 0 { "later" } else { "earlier" };
                     view! { <dt>"clock"</dt><dd>{format!("moved {moved} {way}: as it was sent, it began outside of the call that caused it")}</dd> }
                 })}
-            {flags.into_iter().map(|(flag, words)| view! { <dt><code>{flag}</code></dt><dd>{words}</dd> }).collect_view()}
+            {flags.into_iter().map(|(flag, words)| view! { <dt><code>{visible(&flag)}</code></dt><dd>{words}</dd> }).collect_view()}
             <dt>"span"</dt>
             <dd><code>{span.span_id.clone()}</code></dd>
-            {span.attributes.into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd><code>{value}</code></dd> }).collect_view()}
+            {span.attributes.into_iter().map(|(name, value)| view! { <dt>{visible(&name)}</dt><dd><code>{visible(&value)}</code></dd> }).collect_view()}
         </dl>
     }
 }
