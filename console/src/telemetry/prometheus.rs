@@ -128,16 +128,9 @@ impl Prometheus {
         &self,
         promql: &str,
         at: f64,
-        mut state: T,
+        state: T,
         add: fn(&mut T, &Row<'_>, f64),
     ) -> Result<T, QueryError> {
-        let body = self.limited(self.body(promql, at)).await?;
-        // A large answer takes longer to read than a task may hold up others.
-        let read = tokio::task::spawn_blocking(move || rows::read(&body, &mut state, add).map(|()| state));
-        read.await.ok().flatten().ok_or_else(|| QueryError::Shape { url: self.url.to_string() })
-    }
-
-    async fn body(&self, promql: &str, at: f64) -> Result<Vec<u8>, QueryError> {
         let form: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("query", promql)
             .append_pair("time", &format!("{at:.3}"))
@@ -147,7 +140,13 @@ impl Prometheus {
             .post(format!("{}/api/v1/query", self.url))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form);
-        self.read(request).await
+        let shape = || QueryError::Shape { url: self.url.to_string() };
+        let read = async {
+            let mut rows = rows::Rows::new(state, add);
+            self.read(request, |piece| rows.take(piece).ok_or_else(shape)).await?;
+            rows.finish().ok_or_else(shape)
+        };
+        self.limited(read).await
     }
 
     /// Values of `label` among the series of any of `selectors` between two moments, in seconds since the epoch.
@@ -166,7 +165,12 @@ impl Prometheus {
         let query = matching(selectors, from, to);
         let request = self.http.get(format!("{}/api/v1/label/{label}/values?{query}", self.url));
         let hasty = Self { deadline: self.deadline.min(HASTE), ..self.clone() };
-        let body = hasty.limited(self.read(request)).await?;
+        let mut body = Vec::new();
+        let read = self.read(request, |piece| {
+            body.extend_from_slice(piece);
+            Ok(())
+        });
+        hasty.limited(read).await?;
         let answer: Result<Answer, _> = serde_json::from_slice(&body);
         answer.map(|answer| answer.data).map_err(|_| QueryError::Shape { url: self.url.to_string() })
     }
@@ -176,7 +180,12 @@ impl Prometheus {
         self.access.headers().map_err(|error| QueryError::Token { file: error.file, why: error.why })
     }
 
-    async fn read(&self, mut request: reqwest::RequestBuilder) -> Result<Vec<u8>, QueryError> {
+    /// Asks, and gives each piece of the answer to `take` as it comes.
+    async fn read(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        mut take: impl FnMut(&[u8]) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
         for (name, value) in self.proofs()? {
             request = request.header(name, value);
         }
@@ -184,21 +193,27 @@ impl Prometheus {
         let failed = |error: &reqwest::Error| QueryError::from_transport(&self.url, error);
         let mut answer = request.send().await.map_err(|error| failed(&error))?;
         let status = answer.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
+        let (mut size, mut problem) = (0, Vec::new());
+        while let Some(piece) = answer.chunk().await.map_err(|error| failed(&error))? {
+            size += piece.len();
+            if size > MAX_ANSWER {
                 let why = format!("its answer is larger than {} MiB", MAX_ANSWER / 1024 / 1024);
                 return Err(QueryError::Refused { url: self.url.to_string(), why, overloaded: true });
             }
-            body.extend_from_slice(&chunk);
+            match status.is_success() {
+                true => take(&piece)?,
+                false => problem.extend_from_slice(&piece),
+            }
+            // A large answer takes longer to read than a task may hold up others.
+            tokio::task::consume_budget().await;
         }
         if status.is_success() {
-            return Ok(body);
+            return Ok(());
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(QueryError::Forbidden { url: self.url.to_string(), status: status.as_u16() });
         }
-        Err(QueryError::from_body(&self.url, &body).unwrap_or_else(shape))
+        Err(QueryError::from_body(&self.url, &problem).unwrap_or_else(shape))
     }
 
     /// Evaluates a range selector such as `x[60s]` and gives the raw samples, as they were scraped, oldest first.

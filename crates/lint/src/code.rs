@@ -111,7 +111,7 @@ pub const FIELD_NOT_APPLIED: Code =
     Code { id: "WEFT0123", aliases: &[], severity: Severity::Warning, title: "field without effect" };
 /// Every route of a VirtualService asks for something that most requests do not have.
 pub const REQUESTS_LEFT_OUT: Code =
-    Code { id: "WEFT0124", aliases: &[], severity: Severity::Warning, title: "requests that no route takes" };
+    Code { id: "WEFT0124", aliases: &[], severity: Severity::Info, title: "requests that no route takes" };
 
 /// Every code of this crate.
 pub const ALL: [Code; 23] = [

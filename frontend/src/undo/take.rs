@@ -1,5 +1,7 @@
 //! Taking an edit back, wherever the page offers it.
 
+use leptos::prelude::Update;
+
 use super::edit;
 use crate::{api, state::App};
 

@@ -29,7 +29,7 @@ fn a_service_that_answers_only_testers() {
     let words =
         "requests for \"api.example.com\" and \"order-service\" that fit none of its routes are answered with 404";
     assert_eq!(findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>(), [words]);
-    assert_eq!(findings[0].severity, weft_model::Severity::Warning);
+    assert_eq!(findings[0].severity, weft_model::Severity::Info);
 }
 
 #[test]

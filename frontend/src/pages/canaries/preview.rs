@@ -99,7 +99,8 @@ fn Ready(preview: EditPreview, counted: Counted) -> impl IntoView {
         <Findings title="New findings" findings=new_findings />
         <Findings title="Mended findings" findings=mended_findings />
         <Diff diff=diff testid="canary-diff" />
-        <Commands commands=vec![("the same with kubectl".to_owned(), command)] />
+        // What a GitOps tool would take back has none.
+        {(!command.is_empty()).then(|| view! { <Commands commands=vec![("the same with kubectl".to_owned(), command)] /> })}
     }
     .into_any()
 }
