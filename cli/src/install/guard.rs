@@ -158,7 +158,9 @@ mod tests {
         let far = installation(json!({}), json!({"version": "7.0.0"}));
         assert!(refused(&here, &[far], &[], &["--revision", "v2"]).contains("Mesh main"));
         let old = [pod("shop", "web-7d9f-a", "weft/proxy:7.0.0", "default")];
-        let mesh = installation(json!({}), json!({"version": VERSION}));
-        assert!(refused(&here, &[mesh], &old, &[]).contains("7.0.0"));
+        let mesh = |version: &str| installation(json!({}), json!({"version": version}));
+        let told = refused(&here, &[mesh("0.0.9")], &old, &[]);
+        assert!(told.contains("1 proxy has version 7.0.0 (shop/web-7d9f-a)"), "{told}");
+        assert_eq!(refused(&here, &[mesh(VERSION)], &old, &[]), "", "it runs with that already");
     }
 }

@@ -27,8 +27,9 @@ impl FakeApi {
 
     /// Refuses `request` from now on.
     pub(super) fn refuse(&self, request: &str, code: u16) {
+        let reason = if code == 404 { "NotFound" } else { "Refused" };
         let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
-            "reason": "Refused", "message": "words of the server"});
+            "reason": reason, "message": "words of the server"});
         self.0.lock().answers.insert(request.to_owned(), (code, status));
     }
 

@@ -87,7 +87,8 @@ fn the_window_is_checked_with_the_operators_own_words() {
     assert!(refused("0.1.0", "0.3.0", &[]).contains("use the weft command of version 0.3.0"));
     assert!(refused("0.3.0", VERSION, &[]).contains("more than one minor version from the running 0.3.0"));
     let old = [pod("shop", "web-7d9f-a", "weft/proxy:0.9.0", "default")];
-    assert!(refused("0.1.0", VERSION, &old).contains("restart their pods first"));
+    assert!(refused("0.0.9", VERSION, &old).contains("restart their pods first"));
+    assert_eq!(refused(VERSION, VERSION, &old), "", "it runs with that already");
     let none = Plan::new(&[], &[], None, &wish(VERSION), "weft-system");
     assert!(none.refused.unwrap().contains("--weft-namespace"));
 }

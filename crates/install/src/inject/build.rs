@@ -110,8 +110,12 @@ fn settings(container: &mut Value, config: &InjectConfig, proxy_config: &Map<Str
     if let Some(threads) = threads.or_else(cores) {
         more.push(env("WEFT_CONCURRENCY", threads.min(256).to_string()));
     }
-    let millis = |value: &Value| proxy_config_duration(value).map(|time| format!("{}ms", time.as_millis()));
-    if let Some(time) = proxy_config.get("terminationDrainDuration").and_then(millis) {
+    // The program's own notation has no fractions.
+    let whole = |value: &Value| {
+        let millis = proxy_config_duration(value)?.as_millis();
+        Some(if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") })
+    };
+    if let Some(time) = proxy_config.get("terminationDrainDuration").and_then(whole) {
         more.push(env("WEFT_DRAIN_TIME", time));
     }
     let metadata = proxy_config.get("proxyMetadata").and_then(Value::as_object);
@@ -119,7 +123,7 @@ fn settings(container: &mut Value, config: &InjectConfig, proxy_config: &Map<Str
     for (name, value) in metadata.into_iter().flatten() {
         match name.as_str() {
             "MINIMUM_DRAIN_DURATION" => {
-                more.extend(millis(value).map(|time| env("WEFT_MINIMUM_DRAIN_TIME", time)));
+                more.extend(whole(value).map(|time| env("WEFT_MINIMUM_DRAIN_TIME", time)));
             }
             "EXIT_ON_ZERO_ACTIVE_CONNECTIONS" => more.push(env("WEFT_DRAIN_UNTIL_IDLE", text(value))),
             _ => more.push(env(name, text(value))),
