@@ -1,6 +1,6 @@
 //! The generated files of the Helm chart: our CRDs, and the operator's objects with a few holes for values.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     VERSION,
@@ -23,6 +23,7 @@ pub fn files() -> Vec<(String, String)> {
         ("Chart.yaml".to_owned(), chart()),
         ("templates/operator.yaml".to_owned(), filled(bootstrap().objects())),
         ("templates/leave.yaml".to_owned(), filled(leave::objects(&bootstrap(), "HOLE-MESH"))),
+        ("values.schema.json".to_owned(), format!("{:#}\n", values_schema())),
     ];
     for crd in crate::crds().into_iter().filter(|crd| !crd.foreign) {
         files.push((format!("crds/{}.yaml", crd.name), format!("{GENERATED}{}", yaml(&crd.definition))));
@@ -37,6 +38,85 @@ fn chart() -> String {
         "{GENERATED}apiVersion: v2\nname: weft\ndescription: The operator of the Weft service mesh. One Mesh object \
          makes the rest.\ntype: application\nversion: {VERSION}\nappVersion: \"{VERSION}\"\nkubeVersion: \">=1.27.0-0\"\n"
     )
+}
+
+/// What Helm checks values by. `mesh.spec` is the Mesh's: Helm only warns of what the API server drops from an object.
+fn values_schema() -> Value {
+    let name = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "global": {"type": "object"},
+            "replicas": {"type": "integer", "minimum": 1},
+            "image": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["hub"],
+                "properties": {
+                    "hub": {"type": "string", "minLength": 1},
+                    "tag": {"type": "string"},
+                    "pullPolicy": {"type": "string", "enum": ["IfNotPresent", "Always", "Never"]},
+                    "pullSecrets": {"type": "array", "items": {"type": "string", "minLength": 1}},
+                },
+            },
+            "prometheusRule": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "enabled": {"type": "boolean"},
+                    "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                },
+            },
+            "mesh": {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["create", "name"],
+                "properties": {
+                    "create": {"type": "boolean"},
+                    "name": {"type": "string", "pattern": name},
+                    "spec": mesh_schema(),
+                },
+            },
+        },
+        "required": ["image", "mesh", "prometheusRule", "replicas"],
+    })
+}
+
+/// The schema of a Mesh's spec as JSON Schema has it.
+fn mesh_schema() -> Value {
+    let mut definition = crate::crds()
+        .into_iter()
+        .find(|crd| crd.name == "meshes.weft.dev")
+        .map(|crd| crd.definition)
+        .unwrap_or_default();
+    let mut schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].take();
+    strict(&mut schema);
+    schema
+}
+
+/// Without words of Kubernetes' own; what an object has beyond its properties is wrong, unless all is kept.
+fn strict(schema: &mut Value) {
+    let Value::Object(fields) = schema else { return };
+    let open = fields.contains_key("x-kubernetes-preserve-unknown-fields");
+    let nullable = fields.remove("nullable").is_some_and(|nullable| nullable == true);
+    fields.retain(|name, _| name != "description" && !name.starts_with("x-"));
+    if fields.contains_key("properties") && !open {
+        fields.insert("additionalProperties".to_owned(), false.into());
+    }
+    if nullable && let Some(kind) = fields.get_mut("type") {
+        *kind = json!([kind.take(), "null"]);
+    }
+    for (name, inner) in fields {
+        match (name.as_str(), inner) {
+            // Their keys are names, not words of the schema.
+            ("properties", Value::Object(all)) => all.values_mut().for_each(strict),
+            ("anyOf", Value::Array(all)) => all.iter_mut().for_each(strict),
+            ("items" | "additionalProperties", inner) => strict(inner),
+            _ => {}
+        }
+    }
 }
 
 fn bootstrap() -> Bootstrap {

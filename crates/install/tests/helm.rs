@@ -112,6 +112,21 @@ fn values_reach_the_objects_and_wrong_ones_are_refused() {
     assert!(!template(&["--set", "mesh.create=false"]).unwrap().iter().any(|object| object["kind"] == "Mesh"));
     assert!(template(&["--set", "replica=3"]).unwrap_err().contains("replica"));
     assert!(template(&["--set", "mesh.spec.profile=huge"]).unwrap_err().contains("profile"));
+    // The API server would drop what it does not know, and Helm would only warn of it.
+    for wrong in
+        ["components.ingressGateway.replcias=3", "components.proxy.resources.limts.cpu=1", "revison=v2", "tags=a"]
+    {
+        let field = wrong.split('=').next().unwrap().rsplit('.').find(|name| *name != "cpu").unwrap();
+        let told = template(&["--set", &format!("mesh.spec.{wrong}")]).unwrap_err();
+        assert!(told.contains("schema") && told.contains(field), "{wrong}: {told}");
+    }
+    assert!(template(&["--set", "image=null"]).unwrap_err().contains("image"));
+    let free = "mesh.spec.meshConfig.defaultConfig.anything=1,mesh.spec.components.controlPlane.env.A=b";
+    let amounts =
+        "mesh.spec.components.proxy.resources.limits.cpu=2,mesh.spec.components.proxy.resources.limits.memory=64Mi";
+    let lists = "mesh.spec.tags={prod},mesh.spec.components.ingressGateway.servicePorts[0].name=a";
+    let port = "mesh.spec.components.ingressGateway.servicePorts[0].port=9000";
+    template(&["--set", &[free, amounts, lists, port].join(",")]).unwrap();
 }
 
 #[test]
