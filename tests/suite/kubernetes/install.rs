@@ -264,13 +264,12 @@ async fn added(cluster: &'static Cluster) {
         })
         .await;
     // So it does of what others change and take away.
-    cluster.kubectl(&["-n", SYSTEM, "scale", "deployment/weft-console", "--replicas=3"]).await;
+    cluster.kubectl(&["-n", SYSTEM, "set", "image", "deployment/weft-console", "console=nobodys:1"]).await;
     cluster.kubectl(&["-n", SYSTEM, "delete", "service", "weft-console"]).await;
     cluster
         .wait_for("the Mesh tells what was put back", &events, SOON, |events| {
             let text = events["items"].to_string();
-            let told =
-                ["weft-console was not as the Mesh has it: spec.replicas (written by ", "weft-console was deleted"];
+            let told = ["containers[console].image (written by kubectl-set); put back", "weft-console was deleted"];
             ensure(told.iter().all(|words| text.contains(words)), || text)
         })
         .await;

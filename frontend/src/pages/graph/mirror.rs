@@ -123,7 +123,7 @@ fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
                 <span class="grow name">{label.clone()}</span>
                 <span class="quiet">{read(marks)}</span>
                 <span class="numeral">{read(traffic)}</span>
-                <span class="numeral">{read(|node| errors(node.error_share))}</span>
+                <span class="numeral">{read(|node| errors(node.error_share, node.client_error_share))}</span>
             </Target>
         </li>
     }
@@ -148,7 +148,7 @@ fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
                 <span class="grow name">{read(|edge| format!("{} → {}", edge.source, edge.destination))}</span>
                 <span class="quiet">{read(lock_words)}</span>
                 <span class="numeral">{read(call_rate)}</span>
-                <span class="numeral">{read(|edge| errors(edge.error_share))}</span>
+                <span class="numeral">{read(|edge| errors(edge.error_share, edge.client_error_share))}</span>
                 <span class="numeral">{read(|edge| format!("{} p95", format::maybe(edge.p95_ms, format::millis)))}</span>
             </Target>
         </li>
@@ -193,8 +193,10 @@ fn marks(node: &Node) -> String {
     node.badges.iter().map(|badge| words::badge(&badge.kind)).collect::<Vec<_>>().join(", ")
 }
 
-fn errors(share: Option<f64>) -> String {
-    format!("{} errors", format::maybe(share, format::share))
+/// What fails and, where there is any, what is refused: either can be why a health stands there.
+fn errors(share: Option<f64>, refused: f64) -> String {
+    let errors = format!("{} errors", format::maybe(share, format::share));
+    if refused > 0.0 { format!("{errors}, {} refused", format::share(refused)) } else { errors }
 }
 
 fn lock_words(edge: &Edge) -> String {

@@ -34,7 +34,8 @@ async fn kubeconfigs_are_found_and_merged_as_kubectl_does() {
     // By flag, whatever the variable says.
     let (real_file, away_file) = (file("real"), file("away"));
     let by_flag = ["status", "-o", "json", "--kubeconfig", real_file.as_str()];
-    let status = with(cluster, &[("KUBECONFIG", "/does/not/exist")], &by_flag).await.code(0).json();
+    // Whether it ends with 0 or 1 depends on whether a Mesh of another test is on its way.
+    let status = with(cluster, &[("KUBECONFIG", "/does/not/exist")], &by_flag).await.json();
     assert_eq!(status["server"], reached.as_str());
 
     // Two files: the first one's current context holds, and each file's contexts are known.
@@ -45,11 +46,12 @@ async fn kubeconfigs_are_found_and_merged_as_kubectl_does() {
     // Who installs does not wait for a server that never answered.
     let lost = with(cluster, &two, &["install", "--timeout", "1h"]).await.code(2);
     assert!(lost.err.contains("cannot look at Namespace") && lost.err.contains("--context"), "{lost:?}");
-    let status = with(cluster, &two, &["status", "--context", "real", "-o", "json"]).await.code(0).json();
+    let status = with(cluster, &two, &["status", "--context", "real", "-o", "json"]).await.json();
     assert_eq!(status["server"], reached.as_str());
     // One that is missing among several is passed over, as kubectl does.
     let some = format!("/does/not/exist:{real_file}");
-    with(cluster, &[("KUBECONFIG", some.as_str())], &["status"]).await.code(0);
+    let status = with(cluster, &[("KUBECONFIG", some.as_str())], &["status", "-o", "json"]).await.json();
+    assert_eq!(status["server"], reached.as_str());
 
     // What is wrong is told in one line that starts with it and ends with the remedy.
     for (args, word) in [
