@@ -175,18 +175,18 @@ fn in_step(status: &ProxyStatus, since: Option<Timestamp>) -> Finding {
             .collect()
     };
     let is_away = |proxy: &proxy_status::ProxyState| !proxy.connected && !proxy.starting;
-    let away = names(&|proxy| is_away(proxy) && !proxy.pending);
-    if !away.is_empty() {
+    let is_lost = |proxy: &proxy_status::ProxyState| is_away(proxy) && !proxy.pending;
+    let lost = names(&is_lost);
+    if !lost.is_empty() {
         let before = |made: Option<Timestamp>| made.zip(since).is_some_and(|(made, since)| made < since);
-        let lost = |proxy: &&proxy_status::ProxyState| is_away(proxy) && !proxy.pending;
-        let hint = match status.proxies.iter().filter(lost).all(|proxy| before(proxy.made)) {
+        let hint = match status.proxies.iter().filter(|proxy| is_lost(proxy)).all(|proxy| before(proxy.made)) {
             true => {
                 "these pods are older than the Mesh and trust the authority of one before it, so that nobody in the mesh trusts \
                  them: kubectl rollout restart gives them its certificates"
             }
             false => "look at the log of the container istio-proxy of these pods",
         };
-        return Finding::failed(CHECK, format!("not connected: {}", away.join(", ")), hint);
+        return Finding::failed(CHECK, format!("not connected: {}", lost.join(", ")), hint);
     }
     if let Some(first) = status.proxies.iter().find(|proxy| is_away(proxy)) {
         let waiting = names(&is_away).join(", ");
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!((told.outcome, told.message.as_str()), (Outcome::Failed, "not running yet: web.shop"));
         assert_eq!(told.hint.as_deref(), Some(hint));
         let mut old = ProxyStatus::default();
-        let made = "2026-01-01T00:00:00Z".parse().ok();
+        let made = Some("2026-01-01T00:00:00Z".parse().unwrap());
         old.proxies.push(ProxyState { made, ..ProxyState::missing("shop", "web") });
         let hint = |since: &str| super::in_step(&old, since.parse().ok()).hint.unwrap_or_default();
         assert!(hint("2026-01-01T00:00:01Z").contains("rollout restart"));

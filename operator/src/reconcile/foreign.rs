@@ -148,9 +148,9 @@ impl Cluster {
             done => done?,
         };
         let meta = applied.metadata.clone();
-        corrections.applied(&name, wanted);
-        if known {
-            drifts.extend(put_back(&name, wanted, before.as_ref(), &applied));
+        match known {
+            true => drifts.extend(put_back(&name, wanted, before.as_ref(), &applied)),
+            false => corrections.applied(&name, wanted),
         }
         drifts.extend(self.correct(corrections, wanted, applied).await?);
         Ok(meta)
