@@ -33,15 +33,17 @@ pub struct ClusterArgs {
 
 /// A namespace's name (RFC 1123 label).
 pub fn namespace_name(text: &str) -> Result<String, String> {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let valid =
-        (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-');
-    match valid {
+    match weft_api::is_dns_label(text) {
         true => Ok(text.to_owned()),
         false => {
             Err("a namespace's name has at most 63 lower-case letters, digits and '-', and no '-' at its ends".into())
         }
     }
+}
+
+/// A revision's name, as a Mesh takes it.
+pub fn revision_name(text: &str) -> Result<String, String> {
+    weft_api::mesh::revision_name(text).map(|()| text.to_owned())
 }
 
 /// How long the API server may take to answer one request.

@@ -14,7 +14,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use weft_install::inject::mesh_warnings;
 
 use crate::{
-    cluster::{ClusterArgs, block_on},
+    cluster::{ClusterArgs, block_on, revision_name},
     inject::{self, Output},
     output::{self, Format, OutputArgs},
 };
@@ -39,7 +39,7 @@ pub struct InstallArgs {
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// Name of this control plane beside others.
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", value_parser = revision_name)]
     revision: Option<String>,
     /// Name of the Mesh; by default the one in the file, or weft, or weft-REVISION.
     #[arg(long, value_name = "NAME")]

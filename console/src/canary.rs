@@ -4,6 +4,7 @@ mod card;
 mod connections;
 mod count;
 mod course;
+mod heard;
 mod nothing;
 mod red;
 mod splits;
@@ -29,12 +30,12 @@ use weft_api::ObjectKey;
 use weft_model::{
     ObjectRef,
     canary::{Canaries, Course},
-    sync::ObjectAck,
 };
 
 use self::{
     card::{Settled, Standing, card, settle},
     count::count,
+    heard::Heard,
     tracker::Tracker,
 };
 pub use self::{
@@ -63,35 +64,6 @@ type TrackerKey = (ObjectKey, usize, String);
 type Trackers = HashMap<TrackerKey, Tracker>;
 /// Requests per second through each split over the last minute.
 type Rates = HashMap<(ObjectKey, usize), f64>;
-
-/// What the operator said last; kept while it is away.
-#[derive(Clone, Default)]
-struct Heard {
-    acks: Arc<HashMap<ObjectKey, ObjectAck>>,
-    /// Why replicas of it had no answer last time, each by its address.
-    problems: Vec<OperatorError>,
-}
-
-impl Heard {
-    /// Who had no answer and why; `None` when all had one.
-    fn problem(&self) -> Option<String> {
-        let told: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
-        (!told.is_empty()).then(|| told.join("; "))
-    }
-
-    /// What is known after these answers. Whoever has none may be the only one that knows an object: weights of a split that
-    /// had arrived by its word still have.
-    fn after(&self, heard: Acks, splits: &[Split]) -> Self {
-        let mut acks = HashMap::new();
-        if !heard.problems.is_empty() {
-            let keys = splits.iter().map(|split| ObjectKey::from(&split.object));
-            let arrived = |key: &ObjectKey| self.acks.get(key).filter(|ack| ack.acked_at_ms.is_some()).cloned();
-            acks.extend(keys.filter_map(|key| Some((key.clone(), arrived(&key)?))));
-        }
-        acks.extend(heard.acks.into_iter().map(|ack| (ObjectKey::from(&ack.object), ack)));
-        Self { acks: Arc::new(acks), problems: heard.problems }
-    }
-}
 
 /// The last evaluation. Reading it waits for nobody.
 #[derive(Default)]
@@ -211,7 +183,7 @@ impl CanaryService {
             Some(operator) => operator.acks(&view.control_planes).await,
             None => Acks { problems: vec![OperatorError::NotConfigured], ..Acks::default() },
         };
-        known.1 = known.1.after(heard, &view.splits);
+        known.1 = known.1.after(heard, &view.splits, |key| view.row(key).and_then(|row| row.changed_ms));
         known.0 = Some((Instant::now(), view.version));
         *self.last_heard.lock() = known.1.clone();
         known.1.clone()
@@ -272,59 +244,4 @@ impl CanaryService {
 
 fn tracker_key(split: &Split) -> TrackerKey {
     (ObjectKey::from(&split.object), split.route_index, split.content.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn split(name: &str) -> Split {
-        Split {
-            object: ObjectRef { kind: "VirtualService".into(), name: name.into(), ..ObjectRef::default() },
-            content: "c".into(),
-            route_index: 0,
-            route: String::new(),
-            arms: Vec::new(),
-            testers: Vec::new(),
-            ambiguous: None,
-        }
-    }
-
-    fn ack(name: &str, acked_at_ms: Option<u64>) -> ObjectAck {
-        let pending = if acked_at_ms.is_some() { Vec::new() } else { vec!["sidecar~10.0.0.7~web.shop~x".to_owned()] };
-        ObjectAck { object: split(name).object, content: "c".into(), changed_at_ms: 1, acked_at_ms, pending }
-    }
-
-    /// What each split has come to, in order.
-    fn settled(heard: &Heard, splits: &[Split]) -> Vec<&'static str> {
-        let all = settle(heard, splits);
-        let word = |split: &Split| match &all[&tracker_key(split)] {
-            Settled::At(_) => "at",
-            Settled::Waiting(_) => "waiting",
-            Settled::Unknown => "unknown",
-        };
-        splits.iter().map(word).collect()
-    }
-
-    #[test]
-    fn a_control_plane_that_does_not_answer_hides_nothing_of_what_others_know() {
-        let splits = ["mine", "slow", "others"].map(split);
-        let all =
-            Acks { acks: vec![ack("mine", Some(5)), ack("others", Some(6)), ack("slow", None)], ..Acks::default() };
-        let heard = Heard::default().after(all, &splits);
-        assert_eq!((settled(&heard, &splits), heard.problem()), (vec!["at", "waiting", "at"], None));
-
-        let refused = |url: &str| OperatorError::Refused { url: url.into(), why: "status 401".into() };
-        let problems = vec![refused("http://10.0.0.2:15014"), refused("http://10.0.0.3:15014")];
-        let some = Acks { acks: vec![ack("mine", Some(5)), ack("slow", None)], problems };
-        let heard = heard.after(some.clone(), &splits);
-        assert_eq!(settled(&heard, &splits), ["at", "waiting", "at"], "what had arrived has");
-        let told = heard.problem().unwrap();
-        assert!(told.contains("10.0.0.2") && told.contains("10.0.0.3"), "each is named: {told}");
-        assert_eq!(settled(&Heard::default().after(some, &splits), &splits), ["at", "waiting", "unknown"]);
-
-        // When nobody answers, who is waited for is not known.
-        let none = Acks { acks: Vec::new(), problems: vec![OperatorError::NotConfigured] };
-        assert_eq!(settled(&heard.after(none, &splits), &splits), ["at", "unknown", "at"]);
-    }
 }

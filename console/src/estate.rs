@@ -6,8 +6,8 @@ mod health;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_api::ObjectKey;
-use weft_mesh::{Snapshot, resolve::labels_match};
+use weft_api::{Labels, ObjectKey};
+use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, Hostname, ObjectRef, graph::Badge};
 
 pub(crate) use self::health::CODE as THRESHOLDS;
@@ -27,7 +27,7 @@ pub struct Workload {
     /// `version` label.
     pub version: String,
     /// All labels, as they are written: for selectors, never for the eye.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Whether it has a proxy that speaks mutual TLS.
     pub meshed: bool,
     /// Whether it is an ingress or egress gateway.
@@ -79,7 +79,7 @@ pub(crate) fn asks_for_proxies(snapshot: &Snapshot, namespace: &str) -> bool {
         name: namespace.to_owned(),
     };
     let Some(found) = snapshot.object(&key) else { return false };
-    let label = |name: &str| found.meta.labels.get(name).map(String::as_str);
+    let label = |name: &str| found.meta.labels.get(name);
     match label("istio-injection") {
         Some(value) => value == "enabled",
         None => label("istio.io/rev").is_some(),
@@ -91,8 +91,7 @@ impl Estate {
     pub fn read(snapshot: &Snapshot, findings: &[Diagnostic]) -> Self {
         let mut estate = Self::default();
         for workload in snapshot.workloads().values() {
-            let selected =
-                |labels: &BTreeMap<String, String>| !labels.is_empty() && labels_match(labels, &workload.labels);
+            let selected = |labels: &BTreeMap<String, String>| !labels.is_empty() && workload.labels.carry(labels);
             let gateway = GATEWAY_LABELS.contains(&workload.label("istio"))
                 || snapshot.gateways().iter().any(|gateway| selected(&gateway.selector));
             let namespace = &workload.reference.namespace;
@@ -154,7 +153,7 @@ impl Estate {
         let ids = self.hosts.get(host).map_or(&[][..], Vec::as_slice);
         ids.iter().map(String::as_str).filter(move |id| {
             let own = self.workloads.get(*id).map(|w| &w.labels);
-            own.is_some_and(|own| labels.iter().all(|(k, v)| own.get(k) == Some(v)))
+            own.is_some_and(|own| own.carry(labels))
         })
     }
 }

@@ -226,10 +226,17 @@ fn merge(answers: Vec<Vec<ObjectAck>>) -> Vec<ObjectAck> {
                     continue;
                 }
                 let nobody = |ack: &ObjectAck| ack.acked_at_ms.is_none() && ack.pending.is_empty();
-                known.acked_at_ms = match (nobody(known), nobody(&ack)) {
-                    (true, _) => ack.acked_at_ms,
-                    (false, true) => known.acked_at_ms,
-                    (false, false) => known.acked_at_ms.zip(ack.acked_at_ms).map(|(one, other)| one.max(other)),
+                let both = known.acked_at_ms.zip(ack.acked_at_ms);
+                (known.acked_at_ms, known.found) = match (nobody(known), nobody(&ack)) {
+                    (true, _) => (ack.acked_at_ms, ack.found),
+                    (false, true) => (known.acked_at_ms, known.found),
+                    // Who began after the change knows only that it had reached its proxies before they came.
+                    (false, false) => match (known.found, ack.found) {
+                        (true, false) => (both.map(|(_, other)| other), false),
+                        (false, true) => (both.map(|(one, _)| one), false),
+                        (true, true) => (both.map(|(one, other)| one.min(other)), true),
+                        (false, false) => (both.map(|(one, other)| one.max(other)), false),
+                    },
                 };
                 known.changed_at_ms = known.changed_at_ms.min(ack.changed_at_ms);
                 known.pending.extend(ack.pending);
@@ -304,6 +311,7 @@ mod tests {
             object: ObjectRef { kind: "VirtualService".into(), name: "web".into(), ..ObjectRef::default() },
             content: "a".into(),
             changed_at_ms: 5,
+            found: false,
             acked_at_ms: Some(9),
             pending: Vec::new(),
         };
@@ -318,6 +326,7 @@ mod tests {
             object: ObjectRef { kind: "VirtualService".into(), name: "web".into(), ..ObjectRef::default() },
             content: content.into(),
             changed_at_ms,
+            found: false,
             acked_at_ms,
             pending: pending.iter().map(|node| (*node).to_owned()).collect(),
         };
@@ -325,6 +334,16 @@ mod tests {
         assert_eq!(both, [ack("a", 4, Some(12), &[])]);
         let half = merge(vec![vec![ack("a", 5, Some(9), &[])], vec![ack("a", 5, None, &["p"])]]);
         assert_eq!(half, [ack("a", 5, None, &["p"])]);
+        // One began anew, both did, or it has nobody yet.
+        let anew = |acked_at_ms| ObjectAck { found: true, ..ack("a", 30, acked_at_ms, &[]) };
+        for answers in [
+            [vec![anew(Some(33))], vec![ack("a", 5, Some(9), &[])]],
+            [vec![ack("a", 5, Some(9), &[])], vec![anew(Some(33))]],
+        ] {
+            assert_eq!(merge(answers.to_vec()), [ack("a", 5, Some(9), &[])]);
+        }
+        assert_eq!(merge(vec![vec![anew(Some(33))], vec![anew(Some(31))]]), [anew(Some(31))]);
+        assert_eq!(merge(vec![vec![ack("a", 40, None, &[])], vec![anew(Some(33))]]), [anew(Some(33))]);
         // One replica is behind.
         let behind = merge(vec![vec![ack("new", 9, Some(10), &[])], vec![ack("old", 5, Some(6), &[])]]);
         assert_eq!(behind, [ack("new", 9, None, &[])]);

@@ -121,7 +121,7 @@ impl ControlPlane {
         let join = port.credentials.join.clone();
         let (authority, metrics) = (port.authority.clone(), self.metrics.clone());
         let certificates = CertificateService::new(authority, port.credentials, port.published, metrics);
-        let routes = Routes::new(Ads::new(hub).into_service()).add_service(certificates);
+        let routes = Routes::new(Ads::new(hub)).add_service(certificates);
         self.keep_fresh(&port.tls, &port.authority, shutdown);
         let stop = shutdown.clone();
         tokio::spawn(async move {

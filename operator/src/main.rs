@@ -3,8 +3,13 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tikv_jemallocator::Jemalloc;
 use weft_operator::{Operator, Options, SourceKind, kubernetes, leave, reconcile};
 use weft_runtime::{Shutdown, log, startup};
+
+/// Settings are in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Weft's control plane: configuration and certificates for every proxy, and what installs it on a cluster.
 #[derive(Parser)]

@@ -8,7 +8,7 @@ use std::{
 
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
-use weft_mesh::{Snapshot, resolve::labels_match};
+use weft_mesh::Snapshot;
 use weft_model::{ObjectRef, mesh::ServingCertificate};
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName};
 
@@ -70,7 +70,7 @@ pub fn certificates(snapshot: &Snapshot) -> Vec<ServingCertificate> {
 
 /// Where workloads with these labels run.
 fn namespaces<'s>(snapshot: &'s Snapshot, selector: &BTreeMap<String, String>) -> BTreeSet<&'s str> {
-    let workloads = snapshot.workloads().values().filter(|one| labels_match(selector, &one.labels));
+    let workloads = snapshot.workloads().values().filter(|one| one.labels.carry(selector));
     workloads.map(|one| one.reference.namespace.as_str()).collect()
 }
 

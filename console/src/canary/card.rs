@@ -11,7 +11,9 @@ use weft_model::{
 };
 
 use super::{
-    Arm, Heard, Split, TrackerKey, connections, nothing,
+    Arm, Split, TrackerKey, connections,
+    heard::Heard,
+    nothing,
     red::{Red, lost_part},
     stats::wilson,
     tracker::Tracker,
@@ -42,7 +44,7 @@ pub(super) enum Standing {
 pub(super) fn settle(heard: &Heard, splits: &[Split]) -> BTreeMap<TrackerKey, Settled> {
     let of = |split: &Split| {
         let ack = heard.acks.get(&ObjectKey::from(&split.object)).filter(|ack| ack.content == split.content);
-        match (ack, heard.problems.is_empty()) {
+        match (ack, heard.is_whole()) {
             (Some(ObjectAck { acked_at_ms: Some(at), .. }), _) => Settled::At(*at),
             (Some(ack), _) if !ack.pending.is_empty() => Settled::Waiting(format!(
                 "The present weights have not reached every proxy yet: waiting for {}",

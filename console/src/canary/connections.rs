@@ -80,8 +80,6 @@ pub(super) fn ambiguity(split: &Split, elsewhere: impl Fn(&str) -> bool) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{
         canary::Arm,
@@ -117,7 +115,7 @@ mod tests {
         let split = split(vec![arm("v1", &[("version", "v1")]), arm("v2", &[("version", "v2")])]);
         let mut estate = Estate::default();
         for version in ["v1", "v2"] {
-            let labels: BTreeMap<String, String> = [("version".to_owned(), version.to_owned())].into();
+            let labels = [("version", version)].into_iter().collect();
             let known = crate::estate::Workload { labels, ..Default::default() };
             estate.workloads.insert(format!("shop/db-{version}"), known);
         }

@@ -82,7 +82,7 @@ mod tests {
             error_share: errors,
             p95_ms: None,
         };
-        let workload = Workload { labels: [("version".to_owned(), "v1".to_owned())].into(), ..Workload::default() };
+        let workload = Workload { labels: [("version", "v1")].into_iter().collect(), ..Workload::default() };
         let estate = Estate {
             hosts: [("orders.shop".to_owned(), vec!["shop/v1".to_owned()])].into(),
             workloads: [("shop/v1".to_owned(), workload)].into(),

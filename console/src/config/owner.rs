@@ -4,7 +4,7 @@ use weft_api::ObjectMeta;
 
 /// `Argo CD`, `Flux`, `Helm` or `Weft`; `None` when nothing tells, as with what people apply by hand.
 pub fn of(meta: &ObjectMeta) -> Option<&'static str> {
-    let label = |name: &str| meta.labels.get(name).map(String::as_str);
+    let label = |name: &str| meta.labels.get(name);
     let has = |prefix: &str| meta.labels.keys().chain(meta.annotations.keys()).any(|key| key.starts_with(prefix));
     if has("argocd.argoproj.io/") {
         Some("Argo CD")

@@ -7,7 +7,7 @@ use weft_api::{
     networking::{DestinationRule, TrafficPolicy, virtual_service::VirtualService},
     security::Selector,
 };
-use weft_mesh::{Snapshot, Typed, resolve::labels_match};
+use weft_mesh::{Snapshot, Typed};
 use weft_model::{Diagnostic, Hostname, ObjectRef, graph::Badge};
 
 use super::Estate;
@@ -110,7 +110,7 @@ fn breakers(estate: &Estate, snapshot: &Snapshot, rule: &Typed<DestinationRule>)
     }
     let subsets = rule.subsets.iter().filter(|subset| subset.traffic_policy.as_ref().is_some_and(breaks));
     let badge = |subset: &weft_api::networking::destination_rule::Subset| {
-        let labels = |id: &&String| estate.workloads.get(*id).is_some_and(|w| labels_match(&subset.labels, &w.labels));
+        let labels = |id: &&String| estate.workloads.get(*id).is_some_and(|w| w.labels.carry(&subset.labels));
         let ids = all.iter().filter(labels).cloned().collect();
         (ids, plain("circuit-breaker", rule.namespace(), text(&format!(" of subset {}", subset.name))))
     };
@@ -121,7 +121,7 @@ fn breakers(estate: &Estate, snapshot: &Snapshot, rule: &Typed<DestinationRule>)
 fn of_other(estate: &Estate, snapshot: &Snapshot, reference: &ObjectRef, spec: &Spec) -> Option<BTreeSet<String>> {
     let selected = |labels: Option<&BTreeMap<String, String>>, everywhere: bool| {
         let here = |w: &&super::Workload| everywhere || w.namespace == reference.namespace;
-        let chosen = |w: &&super::Workload| labels.is_none_or(|labels| labels_match(labels, &w.labels));
+        let chosen = |w: &&super::Workload| labels.is_none_or(|labels| w.labels.carry(labels));
         estate.workloads.values().filter(here).filter(chosen).map(|w| format!("{}/{}", w.namespace, w.name)).collect()
     };
     let by = |selector: Option<&Selector>| {

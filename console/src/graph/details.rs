@@ -121,13 +121,9 @@ pub(super) async fn detail(
         // Latency is recorded less often than the rest; until it first is, it is not missing, only late.
         Ok(flows) if flows.iter().any(|flow| flow.what.starts_with("0.")) => {
             details.add(&flows, None);
-            details.quantiles = Quantiles { recorded: true, window_s: length_s, ..Quantiles::default() };
-            if length_s != window_s {
-                details.quantiles.note = Some(format!(
-                    "Latency and throughput are of the last {}, as the recording rules keep them.",
-                    words(length_s)
-                ));
-            }
+            let note = of_records(length_s);
+            details.quantiles =
+                Quantiles { recorded: true, window_s: length_s, note: Some(note), ..Quantiles::default() };
             details.queries = listed(&[question]);
         }
         Ok(flows) if silent => {
@@ -146,6 +142,13 @@ pub(super) async fn detail(
     }
     details.took = started.elapsed();
     details
+}
+
+/// How old records of latency may be, by `charts/weft/files/recording-rules.yaml`: what is mended a moment ago is slow in them
+/// for a while.
+fn of_records(length_s: u64) -> String {
+    let (every, old) = if length_s <= 60 { ("minute", "a minute") } else { ("2.5 minutes", "2.5 minutes") };
+    format!("Latency is of the last {}, recorded every {every}: up to {old} older than the rest.", words(length_s))
 }
 
 fn words(length_s: u64) -> String {
@@ -190,4 +193,24 @@ async fn from_raw(details: &mut Details, prometheus: Option<&Prometheus>, window
     let window_s = length_s;
     details.quantiles =
         Quantiles { state: if missing { Progress::Missing } else { Progress::Ready }, recorded: false, window_s, note };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_said_to_be_as_old_as_their_rules_let_them_be() {
+        let rules = include_str!("../../../charts/weft/files/recording-rules.yaml");
+        let interval = |group: &str| {
+            let (_, rest) = rules.split_once(&format!("- name: {group}\n")).unwrap();
+            rest.trim_start().lines().next().unwrap().to_owned()
+        };
+        assert_eq!(interval("weft-latency-1m"), "interval: 60s");
+        assert!(
+            of_records(60).ends_with("of the last minute, recorded every minute: up to a minute older than the rest.")
+        );
+        assert_eq!(interval("weft-latency-5m"), "interval: 150s");
+        assert!(of_records(300).contains("of the last 5 minutes, recorded every 2.5 minutes: up to 2.5 minutes older"));
+    }
 }

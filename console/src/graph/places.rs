@@ -149,7 +149,7 @@ impl<'a> Places<'a> {
 
 fn kind(known: Option<&Workload>) -> NodeKind {
     match known {
-        Some(known) if known.gateway => match known.labels.get("istio").map(String::as_str) {
+        Some(known) if known.gateway => match known.labels.get("istio") {
             Some("egressgateway") => NodeKind::Egress,
             _ => NodeKind::Gateway,
         },

@@ -155,7 +155,7 @@ impl Canaries {
             vec!["sidecar~127.0.0.9~checkout-bff.shop~shop.svc.cluster.local".to_owned()]
         };
         let (object, content) = (split.object, split.content);
-        self.acks.set(vec![ObjectAck { object, content, changed_at_ms: 0, acked_at_ms, pending }]);
+        self.acks.set(vec![ObjectAck { object, content, changed_at_ms: 0, found: false, acked_at_ms, pending }]);
     }
 
     async fn when(&self, what: &str, holds: impl Fn(&Canary) -> bool) -> Canary {
@@ -350,6 +350,7 @@ async fn without_prometheus_the_card_says_so() {
         object: split.object,
         content: split.content,
         changed_at_ms: 0,
+        found: false,
         acked_at_ms: Some(now_ms()),
         pending: vec![],
     };

@@ -57,6 +57,7 @@ async fn stage(deadline: Duration) -> Stage {
         object: split.object.clone(),
         content: split.content.clone(),
         changed_at_ms: 0,
+        found: false,
         acked_at_ms: Some(u64::try_from(hour_ago.as_millis()).unwrap()),
         pending: vec![],
     };

@@ -22,7 +22,7 @@ pub use proxy_config::{proxy_config_duration, proxy_config_faults};
 pub use sign_in::{KeyOf, Oidc, SignIn};
 pub use status::{ComponentStatus, Condition, ConditionStatus, MeshStatus};
 
-pub use check::check;
+pub use check::{LOG_LEVELS, check, revision_name};
 pub(crate) use schema::schema;
 
 /// The version of a Mesh's revision when it names none, as the label `istio.io/rev` says it.

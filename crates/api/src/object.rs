@@ -3,7 +3,7 @@
 pub(crate) mod content;
 mod parse;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use k8s_openapi::api::core::v1;
 use weft_model::ObjectRef;
@@ -14,6 +14,7 @@ use crate::{
     core::{EndpointSlice, Node, Pod},
     error::{ObjectError, UnknownField},
     kind::{Kind, Scope},
+    labels::Labels,
     mesh::{MeshConfig, MeshSpec},
     networking::{DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService, WorkloadEntry},
     security::{AuthorizationPolicy, PeerAuthentication, RequestAuthentication},
@@ -43,9 +44,9 @@ pub struct ObjectMeta {
     /// Namespace; empty for cluster-scoped kinds.
     pub namespace: String,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Annotations.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Labels,
     /// Kubernetes' UID, when the object came from an API server.
     pub uid: Option<String>,
     /// Kubernetes' resource version, when the object came from an API server.

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::Labels;
+
 pub use authorization_policy::AuthorizationPolicy;
 pub use peer_authentication::PeerAuthentication;
 pub use request_authentication::RequestAuthentication;
@@ -23,8 +25,8 @@ pub struct Selector {
 
 impl Selector {
     /// Whether a workload with `labels` is selected.
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+    pub fn selects(&self, labels: &Labels) -> bool {
+        labels.carry(&self.match_labels)
     }
 }
 

@@ -13,6 +13,7 @@ mod telemetry;
 mod virtual_service;
 
 use checks::Checks;
+pub use checks::is_dns_label;
 
 use crate::{Object, ObjectError, Spec};
 

@@ -1,6 +1,7 @@
 //! The proxy's container, beside an application or alone as a gateway.
 
 use serde_json::{Value, json};
+use weft_api::mesh::LOG_LEVELS;
 
 use crate::{
     InjectConfig, names,
@@ -101,18 +102,15 @@ pub(crate) fn volumes() -> Vec<Value> {
     ]
 }
 
-/// Levels of Envoy's log, and tracing's.
-pub(crate) const LEVELS: [&str; 9] = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off", "none"];
-
 /// Envoy's words for a level in tracing's: of a list by component (`rbac:debug,http:trace`), which are Envoy's own, the most
 /// talkative one. Nothing for what is none.
 pub(crate) fn log_level(words: &str) -> Option<&'static str> {
     let level = |word: &str| {
         let word = word.rsplit(':').next().unwrap_or_default().trim();
-        LEVELS.iter().position(|level| *level == word)
+        LOG_LEVELS.iter().position(|level| *level == word)
     };
     let all: Option<Vec<usize>> = words.split(',').map(level).collect();
-    Some(match LEVELS[all?.into_iter().min()?] {
+    Some(match LOG_LEVELS[all?.into_iter().min()?] {
         "warning" => "warn",
         "critical" => "error",
         "none" => "off",

@@ -3,12 +3,11 @@
 
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, ops::Deref, sync::Arc};
 
+use weft_api::Labels;
+
 use crate::{
     Capture, Engine, Proxy, ProxyKind, Snapshot, View,
-    resolve::{
-        labels_match,
-        telemetry::{self, Side, Tracing},
-    },
+    resolve::telemetry::{self, Side, Tracing},
     snapshot::Visibility,
 };
 
@@ -19,7 +18,7 @@ pub struct Client {
     class: Class,
     namespace: String,
     /// Its labels, as far as any selector in the mesh asks for them.
-    labels: BTreeMap<String, String>,
+    labels: Labels,
     /// Where it stands, as far as that matters; else empty.
     locality: String,
     /// What it does about traces of its own calls.
@@ -74,7 +73,7 @@ impl Client {
         match ask {
             Ask::Namespace(namespace) => self.namespace == *namespace,
             Ask::Among(namespaces) => namespaces.contains(&self.namespace),
-            Ask::Labels(selector) => labels_match(selector, &self.labels),
+            Ask::Labels(selector) => self.labels.carry(selector),
             Ask::Locality(locality) => self.locality == *locality,
             Ask::Tracing(tracing) => self.tracing == *tracing,
         }

@@ -1,7 +1,8 @@
 //! The proxy that a translation is for.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
+use weft_api::Labels;
 use weft_model::{SpiffeId, WorkloadRef};
 
 use crate::Snapshot;
@@ -67,7 +68,7 @@ pub struct Proxy {
     /// Every address of the workload, that one first.
     pub addresses: Vec<IpAddr>,
     /// The workload's labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Where the workload stands, `region/zone/sub-zone`; may be empty.
     pub locality: String,
     /// Whether it runs in a pod.

@@ -11,10 +11,3 @@ pub mod protocol;
 pub mod scope;
 pub mod telemetry;
 pub mod virtual_service;
-
-use std::collections::BTreeMap;
-
-/// Whether `labels` has everything that `selector` asks for; an empty selector asks for nothing.
-pub fn labels_match(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
-    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-}

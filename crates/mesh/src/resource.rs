@@ -15,7 +15,7 @@ use weft_model::ObjectRef;
 use crate::canonical::Canonical;
 
 pub use named::{Difference, Named};
-pub(crate) use pieces::Pieces;
+pub(crate) use pieces::{Piece, Pieces};
 
 /// Type URLs of what [`crate::translate`] gives.
 pub mod type_url {
@@ -133,7 +133,7 @@ impl Resources {
     /// no two had one name.
     pub(crate) fn collect<'r>(
         resources: impl IntoIterator<Item = &'r Arc<Resource>>,
-        pieces: Option<&Pieces>,
+        pieces: Option<&Pieces<Resource>>,
     ) -> (Self, bool) {
         let mut rows: BTreeMap<&'static str, Vec<Arc<Resource>>> = BTreeMap::new();
         for resource in resources {
@@ -150,7 +150,7 @@ impl Resources {
     }
 
     /// Puts some in the place of those of their names, and takes others away.
-    pub(crate) fn edit(&mut self, put: &[Arc<Resource>], gone: &[Arc<Resource>], pieces: &Pieces) {
+    pub(crate) fn edit(&mut self, put: &[Arc<Resource>], gone: &[Arc<Resource>], pieces: &Pieces<Resource>) {
         for type_url in type_url::PUSH_ORDER {
             let put = put.iter().filter(|r| r.type_url == type_url).map(Arc::clone);
             let gone = gone.iter().filter(|r| r.type_url == type_url).map(|r| r.name.as_str());

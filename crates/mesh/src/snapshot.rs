@@ -15,7 +15,7 @@ mod workloads;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use weft_api::{
-    Object, ObjectKey,
+    Labels, Object, ObjectKey,
     networking::{DestinationRule, Gateway, ServiceEntry, Sidecar, VirtualService},
     object::secret_value,
     security::{AuthorizationPolicy, PeerAuthentication, RequestAuthentication},
@@ -237,14 +237,12 @@ impl Snapshot {
     }
 
     /// Of a client's labels those that any selector in the mesh asks for; the others decide nothing.
-    pub(crate) fn selecting_labels(&self, labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub(crate) fn selecting_labels(&self, labels: &Labels) -> Labels {
         let asked = [&self.routes.labels, &self.rules.labels, &self.sidecars.labels];
-        let mut kept = labels.clone();
-        kept.retain(|key, value| {
-            let pair = (key.clone(), value.clone());
+        labels.filtered(|key, value| {
+            let pair = (key.to_owned(), value.to_owned());
             asked.iter().any(|set| set.contains(&pair))
-        });
-        kept
+        })
     }
 
     /// Whether any DestinationRule has outlier detection.

@@ -56,6 +56,9 @@ pub struct ObjectAck {
     pub content: String,
     /// When the operator took up this content, milliseconds since the Unix epoch.
     pub changed_at_ms: u64,
+    /// Whether it found this content when it started: then the content is older than that, and so may be what proxies have.
+    #[serde(default)]
+    pub found: bool,
     /// When the last proxy acknowledged it; `None` while some have not.
     pub acked_at_ms: Option<u64>,
     /// Proxies that have not answered yet, or that refused.

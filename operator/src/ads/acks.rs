@@ -15,6 +15,7 @@ struct Tracked {
     content: String,
     generation: u64,
     changed_at_ms: u64,
+    found: bool,
     acked_at_ms: Option<u64>,
     /// Proxies that were connected and have not confirmed this content.
     waiting: HashSet<ProxyId>,
@@ -38,6 +39,8 @@ pub struct AckBook {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Whether any snapshot was taken up.
+    begun: bool,
     objects: BTreeMap<ObjectRef, Tracked>,
     /// Objects that are not acknowledged, so that a report costs nothing in a quiet mesh.
     open: HashSet<ObjectRef>,
@@ -58,7 +61,8 @@ impl AckBook {
 
     fn take_up<'s>(&self, generation: u64, present: impl Iterator<Item = (&'s ObjectRef, &'s str)>, now_ms: u64) {
         let mut guard = self.inner.lock();
-        let Inner { objects, open, proxies } = &mut *guard;
+        let Inner { begun, objects, open, proxies } = &mut *guard;
+        let first = !std::mem::replace(begun, true);
         let mut seen: HashSet<&ObjectRef> = HashSet::new();
         for (object, content) in present {
             seen.insert(object);
@@ -72,6 +76,7 @@ impl AckBook {
                     content: content.to_owned(),
                     generation,
                     changed_at_ms: now_ms,
+                    found: first,
                     acked_at_ms: None,
                     waiting: proxies.keys().copied().collect(),
                     confirmed: false,
@@ -91,7 +96,7 @@ impl AckBook {
     /// A proxy's stream was accepted.
     pub fn connected(&self, proxy: ProxyId, node: &str) {
         let mut guard = self.inner.lock();
-        let Inner { objects, open, proxies } = &mut *guard;
+        let Inner { objects, open, proxies, .. } = &mut *guard;
         proxies.insert(proxy, node.to_owned());
         for object in open.iter() {
             if let Some(tracked) = objects.get_mut(object) {
@@ -125,6 +130,8 @@ impl AckBook {
             if let Some(tracked) = objects.get_mut(object) {
                 tracked.acked_at_ms = None;
                 tracked.timed = false;
+                // Somebody had other content until now.
+                tracked.found = false;
                 tracked.waiting.insert(proxy);
                 open.insert(object.clone());
             }
@@ -167,6 +174,7 @@ impl AckBook {
                 object: object.clone(),
                 content: tracked.content.clone(),
                 changed_at_ms: tracked.changed_at_ms,
+                found: tracked.found,
                 acked_at_ms: tracked.acked_at_ms,
                 pending,
             }

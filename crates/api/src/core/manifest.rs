@@ -1,6 +1,6 @@
 //! The metadata that the trimmed kinds share.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde::{
     Deserialize,
@@ -9,7 +9,7 @@ use serde::{
 use weft_model::ObjectRef;
 
 use super::LAST_APPLIED;
-use crate::{Kind, Object, ObjectMeta, Scope, Spec, object::content};
+use crate::{Kind, Labels, Object, ObjectMeta, Scope, Spec, object::content};
 
 /// An object as an API server sends it, read straight into what is kept of it: nothing else is ever allocated.
 pub trait Manifest: DeserializeOwned {
@@ -38,9 +38,9 @@ pub struct Metadata {
     /// RFC 3339, UTC.
     pub creation_timestamp: Option<String>,
     /// Labels.
-    pub labels: Option<BTreeMap<String, String>>,
+    pub labels: Option<Labels>,
     /// Annotations.
-    pub annotations: Option<BTreeMap<String, String>>,
+    pub annotations: Option<Labels>,
     deletion_timestamp: Option<IgnoredAny>,
     pub(super) owner_references: Option<Vec<OwnerReference>>,
 }
@@ -60,11 +60,11 @@ impl Metadata {
     }
 
     pub(super) fn label(&self, key: &str) -> Option<&str> {
-        self.labels.as_ref()?.get(key).map(String::as_str)
+        self.labels.as_ref()?.get(key)
     }
 
     pub(super) fn annotation(&self, key: &str) -> Option<&str> {
-        self.annotations.as_ref()?.get(key).map(String::as_str)
+        self.annotations.as_ref()?.get(key)
     }
 
     /// The object of `kind` with this metadata. Labels and annotations stay that the predicates name.
@@ -81,10 +81,6 @@ impl Metadata {
             Scope::Namespaced if self.namespace.is_empty() => default_namespace.to_owned(),
             Scope::Namespaced => self.namespace,
         };
-        let mut labels = self.labels.unwrap_or_default();
-        labels.retain(|key, _| label(key));
-        let mut annotations = self.annotations.unwrap_or_default();
-        annotations.retain(|key, _| key != LAST_APPLIED && annotation(key));
         let reference = ObjectRef {
             api_version: kind.api_version(),
             kind: kind.name().to_owned(),
@@ -94,8 +90,8 @@ impl Metadata {
         let meta = ObjectMeta {
             name: self.name,
             namespace,
-            labels,
-            annotations,
+            labels: self.labels.unwrap_or_default().filtered(|key, _| label(key)),
+            annotations: self.annotations.unwrap_or_default().filtered(|key, _| key != LAST_APPLIED && annotation(key)),
             uid: self.uid,
             // A kubelet rewrites these objects all the time; nobody edits them from a version that was read here.
             resource_version: None,

@@ -15,7 +15,8 @@ const LEAST_MEMORY: f64 = 16.0 * 1024.0 * 1024.0;
 
 /// Amounts that a container can be given. Extended resources (with a slash) pass unchecked.
 const RESOURCES: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
-const LOG_LEVELS: [&str; 9] = ["off", "error", "warning", "warn", "info", "debug", "trace", "critical", "none"];
+/// Levels of Istio's `sidecar.istio.io/logLevel`, the most talkative first.
+pub const LOG_LEVELS: [&str; 9] = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off", "none"];
 
 struct Checks(Vec<ObjectError>);
 
@@ -28,13 +29,15 @@ impl Checks {
 /// Everything that keeps `spec` from being installed; fields begin with `spec.`, objects are not named.
 pub fn check(spec: &MeshSpec) -> Vec<ObjectError> {
     let mut checks = Checks(Vec::new());
-    if !spec.revision.is_empty() && !is_label(&spec.revision) {
-        checks.error("spec.revision", label_rule(&spec.revision), None);
+    if !spec.revision.is_empty()
+        && let Err(why) = revision_name(&spec.revision)
+    {
+        checks.error("spec.revision", why, None);
     }
     for (index, tag) in spec.tags.iter().enumerate() {
         let at = format!("spec.tags[{index}]");
-        if !is_label(tag) {
-            checks.error(at, label_rule(tag), None);
+        if let Err(why) = revision_name(tag) {
+            checks.error(at, why, None);
         } else if tag == spec.revision_label() {
             checks.error(at, format!("{tag:?} is the revision's own name"), Some("leave it out".into()));
         } else if spec.tags[..index].contains(tag) {
@@ -295,7 +298,14 @@ fn is_label(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-fn label_rule(written: &str) -> String {
+/// Checks the name of a revision or a tag.
+///
+/// # Errors
+/// The rule, when it is no such name.
+pub fn revision_name(written: &str) -> Result<(), String> {
+    if is_label(written) {
+        return Ok(());
+    }
     let shown: String = written.chars().take(80).collect();
-    format!("{shown:?} is not a name: at most 40 lower-case letters, digits and '-', beginning with a letter")
+    Err(format!("{shown:?} is not a name: at most 40 lower-case letters, digits and '-', beginning with a letter"))
 }

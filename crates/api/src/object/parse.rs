@@ -1,6 +1,6 @@
 //! From a JSON value to an object.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1;
 use serde::{Deserialize, de::IgnoredAny};
@@ -12,6 +12,7 @@ use crate::{
     core::{EndpointSliceManifest, LAST_APPLIED, Manifest, NodeManifest, PodManifest, WithoutMetadata},
     error::{ObjectError, UnknownField, did_you_mean},
     kind::{Kind, Scope},
+    labels::Labels,
     mesh::MeshConfig,
     read::{Failure, Rules, read},
 };
@@ -23,8 +24,8 @@ struct Metadata {
     name: Option<String>,
     generate_name: Option<String>,
     namespace: Option<String>,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
+    labels: Labels,
+    annotations: Labels,
     uid: Option<String>,
     resource_version: Option<String>,
     generation: Option<i64>,
@@ -98,14 +99,12 @@ pub fn parse_noting(
         _ => {}
     }
 
-    let mut annotations = metadata.annotations;
-    annotations.remove(LAST_APPLIED);
     let spec = spec(kind, &reference, value, unknown_fields)?;
     let meta = ObjectMeta {
         name: reference.name.clone(),
         namespace: reference.namespace.clone(),
         labels: metadata.labels,
-        annotations,
+        annotations: metadata.annotations.filtered(|key, _| key != LAST_APPLIED),
         uid: metadata.uid,
         resource_version: metadata.resource_version,
         generation: metadata.generation,

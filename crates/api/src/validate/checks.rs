@@ -154,8 +154,8 @@ impl<'o> Checks<'o> {
     }
 }
 
-/// RFC 1123's label: lower-case letters, digits and hyphens, 63 at most.
-pub(super) fn is_dns_label(name: &str) -> bool {
+/// Whether a text is a label of RFC 1123, such as a namespace's name: lower-case letters, digits and hyphens, 63 at most.
+pub fn is_dns_label(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !name.starts_with('-')

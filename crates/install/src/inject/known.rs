@@ -6,23 +6,15 @@ use weft_api::error::did_you_mean;
 
 use super::annotations::PROXY_CONFIG;
 
-/// Annotations of pods under [`DOMAINS`], whether they mean anything here or only to Istio
+/// Annotations of pods under [`DOMAINS`] that injection obeys
 /// (<https://istio.io/latest/docs/reference/config/annotations/>).
 const ANNOTATIONS: &[&str] = &[
     "inject.istio.io/templates",
     PROXY_CONFIG,
     "proxy.istio.io/overrides",
-    "readiness.status.sidecar.istio.io/applicationPorts",
     "readiness.status.sidecar.istio.io/failureThreshold",
     "readiness.status.sidecar.istio.io/initialDelaySeconds",
     "readiness.status.sidecar.istio.io/periodSeconds",
-    "sidecar.istio.io/agentLogLevel",
-    "sidecar.istio.io/bootstrapOverride",
-    "sidecar.istio.io/componentLogLevel",
-    "sidecar.istio.io/controlPlaneAuthPolicy",
-    "sidecar.istio.io/discoveryAddress",
-    "sidecar.istio.io/enableCoreDump",
-    "sidecar.istio.io/extraStatTags",
     "sidecar.istio.io/inject",
     "sidecar.istio.io/interceptionMode",
     "sidecar.istio.io/logLevel",
@@ -30,21 +22,12 @@ const ANNOTATIONS: &[&str] = &[
     "sidecar.istio.io/proxyCPU",
     "sidecar.istio.io/proxyCPULimit",
     "sidecar.istio.io/proxyImage",
-    "sidecar.istio.io/proxyImageType",
     "sidecar.istio.io/proxyMemory",
     "sidecar.istio.io/proxyMemoryLimit",
     "sidecar.istio.io/rewriteAppHTTPProbers",
-    "sidecar.istio.io/statsCompression",
-    "sidecar.istio.io/statsEvictionInterval",
-    "sidecar.istio.io/statsFlushInterval",
-    "sidecar.istio.io/statsHistogramBuckets",
-    "sidecar.istio.io/statsInclusionPrefixes",
-    "sidecar.istio.io/statsInclusionRegexps",
-    "sidecar.istio.io/statsInclusionSuffixes",
     "sidecar.istio.io/status",
     "sidecar.istio.io/userVolume",
     "sidecar.istio.io/userVolumeMount",
-    "status.sidecar.istio.io/port",
     "traffic.sidecar.istio.io/excludeInboundPorts",
     "traffic.sidecar.istio.io/excludeInterfaces",
     "traffic.sidecar.istio.io/excludeOutboundIPRanges",
@@ -53,6 +36,27 @@ const ANNOTATIONS: &[&str] = &[
     "traffic.sidecar.istio.io/includeOutboundIPRanges",
     "traffic.sidecar.istio.io/includeOutboundPorts",
     "traffic.sidecar.istio.io/kubevirtInterfaces",
+];
+
+/// Those that set up Istio's agent and Envoy, and have nothing to set up in our proxy.
+const OF_ENVOY: &[&str] = &[
+    "readiness.status.sidecar.istio.io/applicationPorts",
+    "sidecar.istio.io/agentLogLevel",
+    "sidecar.istio.io/bootstrapOverride",
+    "sidecar.istio.io/componentLogLevel",
+    "sidecar.istio.io/controlPlaneAuthPolicy",
+    "sidecar.istio.io/discoveryAddress",
+    "sidecar.istio.io/enableCoreDump",
+    "sidecar.istio.io/extraStatTags",
+    "sidecar.istio.io/proxyImageType",
+    "sidecar.istio.io/statsCompression",
+    "sidecar.istio.io/statsEvictionInterval",
+    "sidecar.istio.io/statsFlushInterval",
+    "sidecar.istio.io/statsHistogramBuckets",
+    "sidecar.istio.io/statsInclusionPrefixes",
+    "sidecar.istio.io/statsInclusionRegexps",
+    "sidecar.istio.io/statsInclusionSuffixes",
+    "status.sidecar.istio.io/port",
 ];
 
 /// Where annotations of injection are.
@@ -110,12 +114,17 @@ const SETTINGS: &[&str] = &[
     "zipkinAddress",
 ];
 
-/// One sentence for each annotation of a pod that nobody knows, and for each unknown field of its ProxyConfig.
+/// One sentence for each annotation of a pod that has no effect, and for each unknown field of its ProxyConfig.
 pub(super) fn unknown(pod: &Value) -> Vec<String> {
     let Some(annotations) = pod["metadata"]["annotations"].as_object() else { return Vec::new() };
     let of_ours = |key: &&String| key.split_once('/').is_some_and(|(domain, _)| DOMAINS.contains(&domain));
     let names = annotations.keys().filter(of_ours).filter(|key| !ANNOTATIONS.contains(&key.as_str()));
-    let mut told: Vec<String> = names.map(|key| format!("annotation {}", sentence(key, ANNOTATIONS))).collect();
+    let mut told: Vec<String> = names
+        .map(|key| match OF_ENVOY.contains(&key.as_str()) {
+            true => format!("annotation {key:?} is for Istio's agent or Envoy and has no effect on Weft's proxy"),
+            false => format!("annotation {}", sentence(key, ANNOTATIONS)),
+        })
+        .collect();
     let text = annotations.get(PROXY_CONFIG).and_then(Value::as_str).unwrap_or_default();
     // What is no YAML at all is refused.
     if let Ok(Value::Object(own)) = serde_saphyr::from_str::<Value>(text) {
@@ -149,7 +158,7 @@ mod tests {
             "traffic.sidecar.istio.io/excludeOutboundPort": "80",
             "proxy.istio.io/config": "concurrencyy: 2\ntracing: {}\n",
             "traffic.sidecar.istio.io/excludeInboundPorts": "80",
-            "sidecar.istio.io/statsInclusionPrefixes": "x",
+            "sidecar.istio.io/extraStatTags": "x",
             "example.org/excludeOutboundPort": "80",
             "plain": "x",
         }));
@@ -158,6 +167,7 @@ mod tests {
             [
                 "annotation \"traffic.sidecar.istio.io/excludeOutboundPort\" is not known and has no effect: did you mean \
                  \"traffic.sidecar.istio.io/excludeOutboundPorts\"?",
+                "annotation \"sidecar.istio.io/extraStatTags\" is for Istio's agent or Envoy and has no effect on Weft's proxy",
                 "proxy.istio.io/config: field \"concurrencyy\" is not known and has no effect: did you mean \"concurrency\"?",
             ]
         );
@@ -171,7 +181,7 @@ mod tests {
     fn what_istio_documents_is_no_slip() {
         let config = "gatewayTopology: {numTrustedProxies: 1, forwardClientCertDetails: SANITIZE}\n\
                       statNameLength: 200\nsds: {enabled: true}\nenvoyMetricsServiceAddress: \"a:1\"\nodd: 1\n";
-        let annotations = json!({"proxy.istio.io/config": config, "sidecar.istio.io/statsFlushInterval": "10s"});
+        let annotations = json!({"proxy.istio.io/config": config, "sidecar.istio.io/proxyCPU": "10m"});
         let told = unknown(&json!({"metadata": {"annotations": annotations}}));
         assert!(told.len() == 1 && told[0].contains("\"odd\""), "{told:?}");
     }

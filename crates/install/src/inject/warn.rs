@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use weft_api::{error::did_you_mean, mesh::MeshConfig};
+use weft_api::{
+    error::did_you_mean,
+    mesh::{LOG_LEVELS, MeshConfig},
+};
 
 use super::{
     annotations::{Annotations, LOG_LEVEL, TEMPLATES},
@@ -10,7 +13,7 @@ use super::{
     known::{unknown, unknown_settings},
     spans,
 };
-use crate::proxy::{LEVELS, USER, log_level};
+use crate::proxy::{USER, log_level};
 
 /// One sentence for each thing. `pod` is a Pod's JSON, or `{metadata, spec}` of a template.
 pub fn warnings(pod: &Value) -> Vec<String> {
@@ -22,7 +25,8 @@ fn without_effect(pod: &Value) -> Vec<String> {
     let annotations = Annotations::of(pod);
     let level = annotations.get(LOG_LEVEL).filter(|written| log_level(written).is_none()).map(|written| {
         let shown: String = written.chars().take(64).collect();
-        let meant = did_you_mean(written, LEVELS).unwrap_or_else(|| format!("write one of {}", LEVELS.join(", ")));
+        let meant =
+            did_you_mean(written, LOG_LEVELS).unwrap_or_else(|| format!("write one of {}", LOG_LEVELS.join(", ")));
         format!("annotation {LOG_LEVEL:?}: {shown:?} is no level and has no effect: {meant}")
     });
     let templates = annotations.get(TEMPLATES).into_iter().flat_map(|names| names.split(',')).map(str::trim);

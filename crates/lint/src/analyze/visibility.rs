@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use weft_api::networking::{VirtualService, virtual_service::MESH_GATEWAY};
 use weft_mesh::{
     Snapshot, Typed,
-    resolve::{destination_rule::patterns, labels_match},
+    resolve::destination_rule::patterns,
     snapshot::{Service, Visibility},
 };
 use weft_model::{Diagnostic, Hostname, ObjectRef};
@@ -132,7 +132,7 @@ fn gateways(snapshot: &Snapshot, vs: &Typed<VirtualService>) -> BTreeSet<String>
         let Some(gateway) = snapshot.gateways().get(namespace, name) else { continue };
         let before = namespaces.len();
         for (at, workload) in snapshot.workloads() {
-            if labels_match(&gateway.selector, &workload.labels) {
+            if workload.labels.carry(&gateway.selector) {
                 namespaces.insert(at.namespace.clone());
             }
         }

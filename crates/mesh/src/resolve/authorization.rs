@@ -1,8 +1,9 @@
 //! Which AuthorizationPolicies hold for a workload.
 
-use std::collections::BTreeMap;
-
-use weft_api::security::{AuthorizationPolicy, authorization_policy::Action};
+use weft_api::{
+    Labels,
+    security::{AuthorizationPolicy, authorization_policy::Action},
+};
 
 use crate::{View, snapshot::Typed};
 
@@ -31,7 +32,7 @@ impl Policies<'_> {
 
 /// The policies that hold for a workload. Policies that are attached to other objects (`targetRefs`) and those in a dry run
 /// hold for none.
-pub fn policies<'a>(view: &View<'a>, namespace: &str, labels: &BTreeMap<String, String>) -> Policies<'a> {
+pub fn policies<'a>(view: &View<'a>, namespace: &str, labels: &Labels) -> Policies<'a> {
     let root = view.settings().root_namespace.as_str();
     let wide = (root != namespace).then(|| view.authorization_policies_in(root)).into_iter().flatten();
     let mut found = Policies::default();

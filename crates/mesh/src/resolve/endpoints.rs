@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use weft_api::core::{EndpointSlice, Protocol};
+use weft_api::{
+    Labels,
+    core::{EndpointSlice, Protocol},
+};
 use weft_model::{WorkloadRef, xds};
 
-use super::{labels_match, mutual_tls};
+use super::mutual_tls;
 use crate::{
     View,
     snapshot::{InlineEndpoint, OfService, Service, ServicePort, TargetPort, Workload},
@@ -21,7 +24,7 @@ pub struct Endpoint {
     /// The workload, unless it is written in a ServiceEntry.
     pub workload: Option<Arc<Workload>>,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Namespace that its service account is in.
     pub namespace: String,
     /// Service account; may be empty for ServiceEntry endpoints.
@@ -47,7 +50,7 @@ pub fn of_port(
         slices.map(|slices| from_slices(view, service, port, slices)).unwrap_or_default();
     endpoints.extend(workloads(view, service).filter_map(|w| from_workload(view, w, port)));
     endpoints.extend(service.endpoints.iter().map(|e| from_inline(e, service, port)));
-    endpoints.retain(|e| subset.is_none_or(|labels| labels_match(labels, &e.labels)));
+    endpoints.retain(|e| subset.is_none_or(|labels| e.labels.carry(labels)));
     endpoints
 }
 
@@ -97,7 +100,7 @@ fn from_slices(view: &View<'_>, service: &Service, port: &ServicePort, slices: &
                         address: address.to_string(),
                         port: number,
                         workload: None,
-                        labels: BTreeMap::new(),
+                        labels: Labels::default(),
                         namespace: service.namespace.clone(),
                         service_account: String::new(),
                         weight: 1,
@@ -145,7 +148,7 @@ fn from_inline(endpoint: &InlineEndpoint, service: &Service, port: &ServicePort)
         TargetPort::Number(number) => number,
         TargetPort::Name(_) => port.number,
     };
-    let mutual_tls = endpoint.labels.get(xds::TLS_MODE_LABEL).is_some_and(|m| m == xds::TLS_MODE_ISTIO);
+    let mutual_tls = endpoint.labels.get(xds::TLS_MODE_LABEL).is_some_and(|mode| mode == xds::TLS_MODE_ISTIO);
     Endpoint {
         address: endpoint.address.clone(),
         port: endpoint.ports.get(&port.name).copied().unwrap_or(default),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use weft_api::networking::{Gateway, Protocol, Server, VirtualService};
 use weft_model::Hostname;
 
-use super::{endpoints, labels_match, scope::Scope, virtual_service::names_gateway};
+use super::{endpoints, scope::Scope, virtual_service::names_gateway};
 use crate::{
     Proxy, View,
     snapshot::{Service, Typed, Workload},
@@ -52,7 +52,7 @@ impl GatewayServer<'_> {
 pub fn servers<'a>(view: &View<'a>, proxy: &Proxy) -> Vec<GatewayServer<'a>> {
     let workload = view.workload(&proxy.workload);
     let mut servers = Vec::new();
-    for gateway in view.gateways().filter(|g| labels_match(&g.selector, &proxy.labels)) {
+    for gateway in view.gateways().filter(|g| proxy.labels.carry(&g.selector)) {
         for server in &gateway.spec.servers {
             let Some(port) = u16::try_from(server.port.number).ok().filter(|p| *p > 0) else { continue };
             servers.push(GatewayServer {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use weft_api::security::{PeerAuthentication, peer_authentication::MutualTlsMode};
+use weft_api::{
+    Labels,
+    security::{PeerAuthentication, peer_authentication::MutualTlsMode},
+};
 
-use super::labels_match;
 use crate::{View, snapshot::Typed};
 
 /// What a server accepts.
@@ -20,7 +22,7 @@ pub enum Mode {
 
 /// The mode of `port` (the workload's own, not its Service's): the workload's policy for the port, its policy, the
 /// namespace's, the mesh's, else PERMISSIVE. UNSET asks the next wider one; the oldest of several counts.
-pub fn mode(view: &View<'_>, namespace: &str, labels: &BTreeMap<String, String>, port: u16) -> Mode {
+pub fn mode(view: &View<'_>, namespace: &str, labels: &Labels, port: u16) -> Mode {
     let root = view.settings().root_namespace.as_str();
     let wide = |namespace: &str| {
         let policy = view.peer_authentications_in(namespace).find(|p| selector(p).is_empty());
@@ -37,21 +39,17 @@ pub fn mode(view: &View<'_>, namespace: &str, labels: &BTreeMap<String, String>,
 }
 
 /// The ports for which the workload's own policy says something.
-pub fn ports(view: &View<'_>, namespace: &str, labels: &BTreeMap<String, String>) -> Vec<u16> {
+pub fn ports(view: &View<'_>, namespace: &str, labels: &Labels) -> Vec<u16> {
     let own = of_workload(view, namespace, labels);
     let ports = own.into_iter().flat_map(|policy| policy.port_level_mtls.keys());
     ports.filter_map(|port| u16::try_from(*port).ok().filter(|p| *p > 0)).collect()
 }
 
 /// The oldest policy that selects the workload by labels.
-fn of_workload<'a>(
-    view: &View<'a>,
-    namespace: &str,
-    labels: &BTreeMap<String, String>,
-) -> Option<&'a Typed<PeerAuthentication>> {
+fn of_workload<'a>(view: &View<'a>, namespace: &str, labels: &Labels) -> Option<&'a Typed<PeerAuthentication>> {
     view.peer_authentications_in(namespace).find(|p| {
         let selector = selector(p);
-        !selector.is_empty() && labels_match(&selector, labels)
+        !selector.is_empty() && labels.carry(&selector)
     })
 }
 

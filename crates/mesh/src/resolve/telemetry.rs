@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use weft_api::telemetry::{CustomTag, Telemetry, WorkloadMode};
+use weft_api::{
+    Labels,
+    telemetry::{CustomTag, Telemetry, WorkloadMode},
+};
 
-use super::labels_match;
 use crate::{View, snapshot::Typed};
 
 /// Which side of calls a proxy is on.
@@ -53,19 +55,19 @@ pub enum Tag {
 pub fn in_force<'a>(
     view: &View<'a>,
     namespace: &str,
-    labels: &BTreeMap<String, String>,
+    labels: &Labels,
 ) -> impl Iterator<Item = &'a Typed<Telemetry>> + use<'a> {
     let root = view.settings().root_namespace.as_str();
     let mesh = if namespace == root { None } else { wide(view, root) };
     let own = view
         .telemetries_in(namespace)
-        .find(|t| !t.is_attached() && t.labels().is_some_and(|selector| labels_match(selector, labels)));
+        .find(|t| !t.is_attached() && t.labels().is_some_and(|selector| labels.carry(selector)));
     [mesh, wide(view, namespace), own].into_iter().flatten()
 }
 
 /// What a side of a workload's proxy does. Each field is what the narrowest object has that says something about it; of
 /// several entries of one object, the last. What none says is as the mesh's settings have it.
-pub fn tracing(view: &View<'_>, namespace: &str, labels: &BTreeMap<String, String>, side: Side) -> Tracing {
+pub fn tracing(view: &View<'_>, namespace: &str, labels: &Labels, side: Side) -> Tracing {
     let mut percent = view.mesh().trace_sampling;
     let mut silent = false;
     let mut tags: Option<&BTreeMap<String, CustomTag>> = None;

@@ -7,10 +7,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{Resource, pieces::Pieces};
+use super::{
+    Resource,
+    pieces::{self, Pieces},
+};
 
 /// Rows in order of their names; never empty.
-pub(super) type Piece = Arc<[Arc<Resource>]>;
+type Piece = pieces::Piece<Resource>;
 
 /// Rows of a piece, on average.
 const ROWS: u64 = 32;
@@ -30,7 +33,7 @@ pub(super) fn none() -> &'static Named {
 
 impl Named {
     /// Collects rows; the first of a name stays. Whether no two had one name.
-    pub(crate) fn collect(mut rows: Vec<Arc<Resource>>, pieces: Option<&Pieces>) -> (Self, bool) {
+    pub(crate) fn collect(mut rows: Vec<Arc<Resource>>, pieces: Option<&Pieces<Resource>>) -> (Self, bool) {
         rows.sort_by(|a, b| a.name.cmp(&b.name));
         let all = rows.len();
         rows.dedup_by(|later, first| later.name == first.name);
@@ -89,7 +92,7 @@ impl Named {
         &self,
         put: impl IntoIterator<Item = Arc<Resource>>,
         gone: impl IntoIterator<Item = &'n str>,
-        pieces: Option<&Pieces>,
+        pieces: Option<&Pieces<Resource>>,
     ) -> Self {
         let gone = gone.into_iter().map(|name| (name.to_owned(), None));
         let put = put.into_iter().map(|row| (row.name.clone(), Some(row)));
@@ -218,14 +221,14 @@ fn begins(name: &str) -> bool {
 
 /// Puts rows and whole pieces together, in order.
 struct Builder<'p> {
-    pool: Option<&'p Pieces>,
+    pool: Option<&'p Pieces<Resource>>,
     pieces: Vec<Piece>,
     open: Vec<Arc<Resource>>,
     len: usize,
 }
 
 impl<'p> Builder<'p> {
-    fn new(pool: Option<&'p Pieces>) -> Self {
+    fn new(pool: Option<&'p Pieces<Resource>>) -> Self {
         Self { pool, pieces: Vec::new(), open: Vec::new(), len: 0 }
     }
 

@@ -1,4 +1,4 @@
-//! Pieces of resource sets that are held once, however many sets have them.
+//! Pieces of long lists that are held once, however many lists have them.
 
 use std::{
     collections::HashSet,
@@ -6,29 +6,36 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Resource, named::Piece};
-
 /// Pieces so few that nobody looks for those that are not used.
 const FEW: usize = 1024;
 
-/// The pieces that sets share.
-#[derive(Debug, Default)]
-pub(crate) struct Pieces(Mutex<Held>);
+/// A part of a list.
+pub(crate) type Piece<T> = Arc<[Arc<T>]>;
 
-#[derive(Debug, Default)]
-struct Held {
-    pieces: HashSet<ByRows>,
+/// The pieces that lists share.
+#[derive(Debug)]
+pub(crate) struct Pieces<T>(Mutex<Held<T>>);
+
+#[derive(Debug)]
+struct Held<T> {
+    pieces: HashSet<ByRows<T>>,
     /// As many as there may be before those that nobody uses are dropped.
     most: usize,
 }
 
 /// A piece is the same as another when it has the very same rows.
 #[derive(Debug)]
-struct ByRows(Piece);
+struct ByRows<T>(Piece<T>);
 
-impl Pieces {
+impl<T> Default for Pieces<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Held { pieces: HashSet::new(), most: 0 }))
+    }
+}
+
+impl<T> Pieces<T> {
     /// The piece with these rows, whoever made it.
-    pub(super) fn share(&self, rows: Vec<Arc<Resource>>) -> Piece {
+    pub(crate) fn share(&self, rows: Vec<Arc<T>>) -> Piece<T> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let piece = ByRows(rows.into());
         if let Some(ByRows(shared)) = held.pieces.get(&piece) {
@@ -49,7 +56,7 @@ impl Pieces {
     }
 }
 
-impl Hash for ByRows {
+impl<T> Hash for ByRows<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         for row in self.0.iter() {
             Arc::as_ptr(row).hash(state);
@@ -57,10 +64,10 @@ impl Hash for ByRows {
     }
 }
 
-impl PartialEq for ByRows {
+impl<T> PartialEq for ByRows<T> {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len() && self.0.iter().zip(other.0.iter()).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 }
 
-impl Eq for ByRows {}
+impl<T> Eq for ByRows<T> {}

@@ -4,12 +4,14 @@ mod read;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use weft_model::{Hostname, ObjectRef};
-
-use weft_api::networking::{
-    Protocol,
-    service_entry::{Location, Resolution},
+use weft_api::{
+    Labels,
+    networking::{
+        Protocol,
+        service_entry::{Location, Resolution},
+    },
 };
+use weft_model::{Hostname, ObjectRef};
 
 pub(super) use read::{from_service, from_service_entry, named_ports};
 
@@ -60,8 +62,8 @@ impl Service {
     }
 
     /// Whether it selects workloads with these labels.
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        !self.selector.is_empty() && crate::resolve::labels_match(&self.selector, labels)
+    pub fn selects(&self, labels: &Labels) -> bool {
+        !self.selector.is_empty() && labels.carry(&self.selector)
     }
 }
 
@@ -95,7 +97,7 @@ pub struct InlineEndpoint {
     /// Port numbers by the ServiceEntry's port names.
     pub ports: BTreeMap<String, u16>,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Share among endpoints; at least 1.
     pub weight: u32,
     /// `region/zone/sub-zone`; may be empty.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use weft_api::{
-    Object,
+    Labels, Object,
     core::{Pod, Protocol},
     networking::WorkloadEntry,
 };
@@ -42,7 +42,7 @@ pub struct Workload {
     /// Every address that is its own, the primary one first. A pod in its node's network has none.
     pub addresses: Vec<IpAddr>,
     /// Labels; a WorkloadEntry's spec wins over its metadata.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Service account; `default` when none is given.
     pub service_account: String,
     /// Port numbers by name: by the Service port's name for a WorkloadEntry, by the container's for a pod.
@@ -72,8 +72,8 @@ impl PartialEq for Encoded {
 
 impl Workload {
     pub(super) fn of_entry(object: &Object, spec: &WorkloadEntry) -> Self {
-        let mut labels = object.meta.labels.clone();
-        labels.extend(spec.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let own = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let labels: Labels = object.meta.labels.iter().chain(own).collect();
         let ip: Option<IpAddr> = spec.address.parse().ok();
         let account = spec.service_account.as_str();
         Self {
@@ -148,11 +148,11 @@ impl Workload {
 
     /// A label's value, or nothing.
     pub fn label(&self, key: &str) -> &str {
-        self.labels.get(key).map_or("", String::as_str)
+        self.labels.get(key).unwrap_or_default()
     }
 
     fn first_label(&self, keys: &[&str]) -> Option<&str> {
-        keys.iter().find_map(|key| self.labels.get(*key)).map(String::as_str).filter(|v| !v.is_empty())
+        keys.iter().find_map(|key| self.labels.get(key)).filter(|v| !v.is_empty())
     }
 
     /// The row of the workload table, from `make` the first time.
@@ -167,7 +167,7 @@ fn controller(object: &Object, pod: &Pod) -> String {
     let shorter = match &*owner.kind {
         "ReplicaSet" => {
             let hash = object.meta.labels.get("pod-template-hash");
-            hash.and_then(|hash| owner.name.strip_suffix(hash.as_str())).and_then(|name| name.strip_suffix('-'))
+            hash.and_then(|hash| owner.name.strip_suffix(hash)).and_then(|name| name.strip_suffix('-'))
         }
         // A CronJob's Jobs end with the minute that they are for.
         "Job" => owner.name.rsplit_once('-').and_then(|(name, minute)| {

@@ -10,7 +10,7 @@ use weft_api::{Kind, ObjectKey, Spec};
 use weft_model::WorkloadRef;
 
 use super::{Workload, objects::Objects};
-use crate::{Named, Resource, resolve::labels_match, store::Edit};
+use crate::{Named, Resource, store::Edit};
 
 /// Workloads by label key and label value, in the order of their names.
 type LabelIndex = HashMap<String, HashMap<String, Vec<Arc<Workload>>>>;
@@ -162,7 +162,7 @@ impl Workloads {
         });
         // The rarest label leaves the least to look through.
         let candidates = lists.min_by_key(|list| list.len()).unwrap_or_default();
-        candidates.iter().filter(move |workload| labels_match(selector, &workload.labels))
+        candidates.iter().filter(move |workload| workload.labels.carry(selector))
     }
 
     /// The workload table: the same for every proxy, and so made once.
@@ -179,9 +179,9 @@ impl Workloads {
 fn index<'a>(workloads: impl Iterator<Item = &'a Arc<Workload>>) -> LabelIndex {
     let mut index = LabelIndex::new();
     for workload in workloads {
-        for (key, value) in &workload.labels {
-            let values = index.entry(key.clone()).or_default();
-            values.entry(value.clone()).or_default().push(Arc::clone(workload));
+        for (key, value) in workload.labels.iter() {
+            let values = index.entry(key.to_owned()).or_default();
+            values.entry(value.to_owned()).or_default().push(Arc::clone(workload));
         }
     }
     index

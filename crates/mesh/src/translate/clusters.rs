@@ -47,8 +47,7 @@ pub(super) fn outbound(scope: &Scope<'_>, service: &Service, out: &mut Vec<Resou
         let target = Target { scope, service, port, subset: "", policy: rules.policy(port.number, None) };
         target.add(&everyone, &everyone, out);
         for (name, subset) in rules.subsets() {
-            let part: Vec<Endpoint> =
-                everyone.iter().filter(|e| crate::resolve::labels_match(&subset.labels, &e.labels)).cloned().collect();
+            let part: Vec<Endpoint> = everyone.iter().filter(|e| e.labels.carry(&subset.labels)).cloned().collect();
             let target = Target { scope, service, port, subset: name, policy: rules.policy(port.number, Some(subset)) };
             target.add(&part, &everyone, out);
         }

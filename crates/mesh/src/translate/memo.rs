@@ -13,10 +13,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use self::{group::Group, own::Own, stand::Steps, stock::Stock};
+use self::{
+    group::Group,
+    own::Own,
+    stand::Steps,
+    stock::{Made, Stock},
+};
 use super::workloads;
 use crate::{
-    Client, Proxy, ProxyKind, Resources, Snapshot,
+    Client, Proxy, ProxyKind, Resource, Resources, Snapshot,
     resource::{Pieces, type_url},
     snapshot::{Mark, Since},
 };
@@ -40,7 +45,10 @@ pub struct Translator {
 #[derive(Debug, Default)]
 struct Shared {
     stock: Stock,
-    pieces: Pieces,
+    /// Of what proxies are told.
+    pieces: Pieces<Resource>,
+    /// Of the units that it is made of.
+    runs: Pieces<Made>,
     steps: Steps,
 }
 

@@ -7,7 +7,7 @@ mod domains;
 
 use std::{
     collections::BTreeSet,
-    hash::{Hash, Hasher},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
@@ -25,6 +25,9 @@ use crate::{
     resource::{Resource, type_url},
     snapshot::Service,
 };
+
+/// Units of a run, on average.
+const RUN: u64 = 32;
 
 /// Everything that one client is told about others.
 #[derive(Debug, Default)]
@@ -137,6 +140,13 @@ impl Unit {
             Self::Host(host) => (&host.config, &host.host, host.port).hash(hasher),
             Self::Ground | Self::Edge => {}
         }
+    }
+
+    /// Whether a run of units begins with it: one of some 32 does.
+    pub(super) fn begins_run(&self) -> bool {
+        let mut hasher = DefaultHasher::new();
+        self.hash_key(&mut hasher);
+        hasher.finish().is_multiple_of(RUN)
     }
 
     /// Makes it, but for a gateway's edge, which needs the proxy itself.

@@ -50,6 +50,6 @@ impl Revision {
 /// The revision or tag that configuration names. On pods and namespaces the label chooses a proxy, and everybody has to
 /// know them.
 pub(super) fn named(kind: Kind, object: &Object) -> Option<&str> {
-    let label = || object.meta.labels.get(REVISION_LABEL).map(String::as_str);
+    let label = || object.meta.labels.get(REVISION_LABEL);
     if kind.group().ends_with(".istio.io") { label().filter(|name| !name.is_empty()) } else { None }
 }

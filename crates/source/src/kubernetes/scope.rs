@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt};
 use serde_json::Value;
+use weft_api::Labels;
 
 /// The namespaces that are looked at.
 #[derive(Debug, Default)]
@@ -48,10 +49,14 @@ impl Scope {
     }
 
     /// Takes a namespace's labels; says whether it came into sight or went out of it.
-    pub(super) fn namespace(&mut self, name: &str, labels: Option<&BTreeMap<String, String>>) -> bool {
+    pub(super) fn namespace(&mut self, name: &str, labels: Option<&Labels>) -> bool {
         let before = self.shows(name);
         match labels {
-            Some(labels) => drop(self.namespaces.insert(name.into(), labels.clone())),
+            Some(labels) => {
+                // As selectors take them.
+                let labels = labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+                self.namespaces.insert(name.into(), labels.collect());
+            }
             None => drop(self.namespaces.remove(name)),
         }
         self.shows(name) != before
@@ -66,7 +71,7 @@ mod tests {
 
     #[test]
     fn namespaces_come_into_sight_by_label() {
-        let labels = |value: &str| BTreeMap::from([("mesh".to_owned(), value.to_owned())]);
+        let labels = |value: &str| Labels::from_iter([("mesh", value)]);
         let mut scope = Scope::new("istio-system");
         assert!(scope.shows("shop"));
         assert!(!scope.namespace("shop", Some(&labels("on"))));

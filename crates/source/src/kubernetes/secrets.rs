@@ -199,11 +199,10 @@ enum Workloads<'o> {
 impl Workloads<'_> {
     fn include(&self, pod: &Object) -> bool {
         let labels = &pod.meta.labels;
-        let has = |wanted: &BTreeMap<String, String>| wanted.iter().all(|(key, value)| labels.get(key) == Some(value));
         match self {
-            Self::Gateways(selector) => has(selector),
-            Self::Clients(namespace, selector) => pod.meta.namespace == *namespace && has(selector),
-            Self::AnyGateway => labels.contains_key("istio"),
+            Self::Gateways(selector) => labels.carry(selector),
+            Self::Clients(namespace, selector) => pod.meta.namespace == *namespace && labels.carry(selector),
+            Self::AnyGateway => labels.get("istio").is_some(),
         }
     }
 }

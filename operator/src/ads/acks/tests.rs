@@ -112,3 +112,18 @@ fn one_that_comes_back_with_older_content_opens_it_again() {
     bench.report(b, 1, &[], 130);
     assert_eq!(bench.row(&order).acked_at_ms, Some(130));
 }
+
+#[test]
+fn what_was_there_at_the_start_is_told_so_until_somebody_had_other_content() {
+    let bench = Bench::new();
+    let (old, new) = (vs("old"), vs("new"));
+    bench.publish(1, &[(&old, "one")], 100);
+    let a = bench.connect("a");
+    bench.publish(2, &[(&old, "one"), (&new, "one")], 200);
+    bench.report(a, 2, &[], 210);
+    assert_eq!([&old, &new].map(|object| bench.row(object).found), [true, false]);
+    bench.book.report(a, 2, &BTreeSet::new(), &[old.clone()].into(), 300);
+    assert!(!bench.row(&old).found, "a proxy came back with something else in force");
+    bench.publish(3, &[(&old, "two")], 400);
+    assert!(!bench.row(&old).found);
+}

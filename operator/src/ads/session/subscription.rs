@@ -12,9 +12,11 @@ use crate::ads::{kind::Action, nack};
 
 /// Names that one proxy may subscribe to or claim, by type. A mesh of 5,000 services has about 20,000 clusters.
 pub const MAX_NAMES: usize = 100_000;
-/// Bytes of resources after which a response is closed and the rest follows in the next: gRPC clients refuse messages
-/// beyond 4 MiB, and a stream keeps buffers of the size of its largest message for as long as it lasts.
-const MAX_RESPONSE: usize = 64 * 1024;
+/// Bytes after which a response is closed and the rest follows in the next: gRPC clients refuse messages beyond 4 MiB, and
+/// a stream keeps a buffer for its largest message for as long as it lasts, whose size is a power of two.
+const MAX_RESPONSE: usize = 32 * 1024 - 512;
+/// Bytes that a resource takes in a response beside its texts and its value: tags and lengths.
+const FRAME: usize = 24;
 
 /// The wildcard's name in subscriptions.
 const WILDCARD: &str = "*";
@@ -200,11 +202,12 @@ impl Subscription {
                     if sent.is_some_and(|sent| sent.version == resource.version) || !taken.insert(name) {
                         continue;
                     }
-                    if bytes > 0 && bytes + resource.value.len() > MAX_RESPONSE {
+                    let size = size(resource);
+                    if bytes > 0 && bytes + size > MAX_RESPONSE {
                         batch.more = true;
                         break;
                     }
-                    bytes += resource.value.len() + resource.name.len();
+                    bytes += size;
                     batch.updates.push(Arc::clone(resource));
                 }
                 batch.updates.sort_by(|a, b| a.name.cmp(&b.name));
@@ -278,4 +281,10 @@ impl Subscription {
     pub fn stale_claims(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.standing.claimed.keys().filter_map(|name| self.wanted(name))
     }
+}
+
+/// Bytes that a resource takes in a response.
+fn size(resource: &Resource) -> usize {
+    let texts = resource.name.len() + resource.version.len() + resource.type_url.len();
+    texts + resource.value.len() + FRAME
 }

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use envoy_types::pb::google::rpc::Status;
+use prost::Message;
 use weft_mesh::Resource;
 
 use super::*;
@@ -336,4 +337,24 @@ fn large_pushes_are_cut_and_a_flood_of_names_is_refused() {
     let names: Vec<String> = (0..=subscription::MAX_NAMES).map(|n| n.to_string()).collect();
     let request = DeltaDiscoveryRequest { resource_names_subscribe: names, ..subscribe(Kind::Sds, &[]) };
     assert_eq!(client.session.hear(request), Err(TooMany));
+}
+
+#[test]
+fn responses_fill_a_buffer_of_32_kib_and_no_larger_one() {
+    let small = |n: usize| Resource { value: vec![7; n % 300], ..resource(Kind::Cds, &format!("c{n:04}"), "1", None) };
+    let mut client = Client::new(Engine::Weft);
+    client.ask(subscribe(Kind::Cds, &[]));
+    client.ask(subscribe(Kind::Eds, &[]));
+    client.session.set_target(Arc::new((0..2000).map(small).collect()), 1);
+    let (mut names, mut sizes) = (Vec::new(), Vec::new());
+    while let [(Kind::Cds, response), ..] = client.session.speak().as_slice() {
+        names.extend(response.resources.iter().map(|resource| resource.name.clone()));
+        sizes.push(response.encoded_len());
+        client.inbox.push((Kind::Cds, response.clone()));
+        client.answer(Kind::Cds, None);
+    }
+    assert!(names.iter().eq((0..2000).map(|n| format!("c{n:04}")).collect::<Vec<_>>().iter()), "each of them once");
+    // A gRPC message has five bytes before it.
+    let full = &sizes[..sizes.len() - 1];
+    assert!(full.iter().all(|size| (29 * 1024..=32 * 1024 - 5).contains(size)), "{sizes:?}");
 }

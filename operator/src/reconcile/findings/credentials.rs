@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use weft_lint::code::{CREDENTIAL_NOT_FOUND, CREDENTIAL_UNUSABLE};
-use weft_mesh::{Snapshot, resolve::labels_match};
+use weft_mesh::Snapshot;
 use weft_model::{Diagnostic, ObjectRef};
 
 use crate::{
@@ -68,7 +68,7 @@ fn of_gateways(snapshot: &Snapshot) -> Vec<Unmet> {
             continue;
         }
         let workloads = snapshot.workloads().values();
-        let pods = workloads.filter(|one| one.is_pod() && labels_match(&gateway.selector, &one.labels));
+        let pods = workloads.filter(|one| one.is_pod() && one.labels.carry(&gateway.selector));
         let namespaces: BTreeSet<&str> = pods.map(|pod| pod.reference.namespace.as_str()).collect();
         for namespace in namespaces {
             for (field, secret) in &named {

@@ -15,7 +15,7 @@ fn row(name: u16, content: u8) -> Arc<Resource> {
     })
 }
 
-fn set(rows: &BTreeMap<String, Arc<Resource>>, pieces: Option<&Pieces>) -> Named {
+fn set(rows: &BTreeMap<String, Arc<Resource>>, pieces: Option<&Pieces<Resource>>) -> Named {
     Named::collect(rows.values().map(Arc::clone).collect(), pieces).0
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use k8s_openapi::{api::core::v1, apimachinery::pkg::util::intstr::IntOrString};
 use weft_api::{
-    Object,
+    Labels, Object,
     networking::{
         Port, ServiceEntry,
         service_entry::{Location, Resolution},
@@ -79,7 +79,7 @@ fn inline(address: String) -> InlineEndpoint {
     InlineEndpoint {
         address,
         ports: BTreeMap::new(),
-        labels: BTreeMap::new(),
+        labels: Labels::default(),
         weight: 1,
         locality: String::new(),
         service_account: String::new(),
@@ -95,7 +95,7 @@ pub(crate) fn from_service_entry(object: &Object, entry: &ServiceEntry, mesh: &M
         .map(|e| InlineEndpoint {
             address: e.address.clone(),
             ports: named_ports(&e.ports),
-            labels: e.labels.clone(),
+            labels: e.labels.iter().collect(),
             weight: e.weight.unwrap_or(1).max(1),
             locality: e.locality.clone(),
             service_account: e.service_account.clone(),

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Asked, Client, Proxy, Resource, Resources, Snapshot, View,
     resolve::{gateway, scope::Scope},
+    resource::Piece,
     snapshot::{Mark, Typed},
     translate::{
         listeners,
@@ -28,8 +29,8 @@ use crate::{
 pub(super) struct Group {
     /// Nothing before the first snapshot.
     planned: Option<Planned>,
-    /// In the order in which the first of a name wins.
-    made: Vec<Arc<Made>>,
+    /// In the order in which the first of a name wins, in runs that groups share: each has nearly all of the others'.
+    made: Vec<Piece<Made>>,
     resources: Resources,
     /// Whether two units have made something of one name, so that neither can be replaced alone.
     entangled: bool,
@@ -98,24 +99,29 @@ impl Group {
             egress: plan.egress.into_iter().map(|egress| egress.without_services()).collect(),
         });
         let planned = Planned { stand: Stand::of(order.snapshot), reads: view.into_reads(), audience, sidecar };
-        let before = std::mem::take(&mut self.made);
+        let then = std::mem::take(&mut self.made);
+        let before = || then.iter().flat_map(|run| run.iter());
+        let mut all = Vec::with_capacity(plan.units.len());
         let mut by_key: Option<HashMap<_, &Arc<Made>>> = None;
         for unit in plan.units {
             let found = match unit {
                 // A gateway's own: nobody else has use for it.
                 Unit::Edge => {
-                    let same = before.iter().find(|made| made.unit == Unit::Edge);
+                    let same = before().find(|made| made.unit == Unit::Edge);
                     same.filter(|made| step.is_some_and(|step| !made.touched(step))).map(Arc::clone)
                 }
                 _ => order.shared.stock.find(order.snapshot, &planned.audience, order.client, &unit),
             };
             let made = found.unwrap_or_else(|| {
-                let by_key = by_key.get_or_insert_with(|| before.iter().map(|made| (made.unit.key(), made)).collect());
+                let by_key = by_key.get_or_insert_with(|| before().map(|made| (made.unit.key(), made)).collect());
                 self.units_made += 1;
                 order.make(&planned, &unit, by_key.get(&unit.key()).map(|made| &***made))
             });
-            self.made.push(made);
+            all.push(made);
         }
+        // Where a run begins depends on its units alone, so that what comes and goes elsewhere moves nothing.
+        let runs = all.chunk_by(|_, next| !next.unit.begins_run());
+        self.made = runs.map(|run| order.shared.runs.share(run.to_vec())).collect();
         self.collect(order);
         planned
     }
@@ -125,32 +131,34 @@ impl Group {
         let (mut put, mut gone): (Vec<Arc<Resource>>, Vec<Arc<Resource>>) = (Vec::new(), Vec::new());
         let mut names: HashSet<(&str, String)> = HashSet::new();
         let mut tangled = self.entangled;
+        let touched = |run: &&mut Piece<Made>| run.iter().any(|made| made.touched(step));
         let mut any = false;
-        for made in &mut self.made {
-            if !made.touched(step) {
-                continue;
-            }
+        for run in self.made.iter_mut().filter(touched) {
             any = true;
-            let found = match made.unit {
-                Unit::Edge => None,
-                _ => order.shared.stock.find(order.snapshot, &planned.audience, order.client, &made.unit),
-            };
-            let new = found.unwrap_or_else(|| {
-                self.units_made += 1;
-                order.make(planned, &made.unit, Some(made))
-            });
-            let old = std::mem::replace(made, new);
-            let named = |list: &[Arc<Resource>], resource: &Resource| {
-                list.iter().any(|r| r.name == resource.name && r.type_url == resource.type_url)
-            };
-            gone.extend(old.resources.iter().filter(|r| !named(&made.resources, r)).map(Arc::clone));
-            for resource in made.resources.iter().filter(|r| !old.resources.contains(r)) {
-                // What is new under a name that somebody else has, or has just got, has to wait for its turn.
-                let own = named(&old.resources, resource);
-                let taken = || self.resources.get(resource.type_url, &resource.name).is_some();
-                tangled |= !names.insert((resource.type_url, resource.name.clone())) || (!own && taken());
-                put.push(Arc::clone(resource));
+            let mut rows = run.to_vec();
+            for made in rows.iter_mut().filter(|made| made.touched(step)) {
+                let found = match made.unit {
+                    Unit::Edge => None,
+                    _ => order.shared.stock.find(order.snapshot, &planned.audience, order.client, &made.unit),
+                };
+                let new = found.unwrap_or_else(|| {
+                    self.units_made += 1;
+                    order.make(planned, &made.unit, Some(made))
+                });
+                let old = std::mem::replace(made, new);
+                let named = |list: &[Arc<Resource>], resource: &Resource| {
+                    list.iter().any(|r| r.name == resource.name && r.type_url == resource.type_url)
+                };
+                gone.extend(old.resources.iter().filter(|r| !named(&made.resources, r)).map(Arc::clone));
+                for resource in made.resources.iter().filter(|r| !old.resources.contains(r)) {
+                    // What is new under a name that somebody else has, or has just got, has to wait for its turn.
+                    let own = named(&old.resources, resource);
+                    let taken = || self.resources.get(resource.type_url, &resource.name).is_some();
+                    tangled |= !names.insert((resource.type_url, resource.name.clone())) || (!own && taken());
+                    put.push(Arc::clone(resource));
+                }
             }
+            *run = order.shared.runs.share(rows);
         }
         if tangled && any {
             self.collect(order);
@@ -161,7 +169,7 @@ impl Group {
 
     /// Puts everything together, the first of a name first.
     fn collect(&mut self, order: &Order<'_>) {
-        let all = self.made.iter().flat_map(|made| &made.resources);
+        let all = self.made.iter().flat_map(|run| run.iter()).flat_map(|made| &made.resources);
         let (mut resources, apart) = Resources::collect(all, Some(&order.shared.pieces));
         resources.keep(&self.resources);
         self.entangled = !apart;

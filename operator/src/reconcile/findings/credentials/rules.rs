@@ -72,7 +72,7 @@ fn places<'s>(snapshot: &'s Snapshot, rule: &Typed<DestinationRule>) -> (BTreeSe
         }
         None => {
             // Others wear the label without a proxy: Istio's own control plane does.
-            let gateway = |workload: &&Arc<Workload>| workload.injected && workload.labels.contains_key(GATEWAY_LABEL);
+            let gateway = |workload: &&Arc<Workload>| workload.injected && workload.labels.get(GATEWAY_LABEL).is_some();
             let gateways = pods.filter(gateway).map(namespace);
             (gateways.filter(|namespace| seen.includes(namespace)).collect(), "gateways run")
         }
