@@ -28,6 +28,7 @@ pub use self::{
     redact::{HIDDEN_ID, redact},
 };
 pub(crate) use self::{
+    links::UNKNOWN_ID,
     names::{clean, tamed, tamed_host},
     observed::tally,
 };

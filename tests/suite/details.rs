@@ -1,9 +1,9 @@
 //! Lists, pages of details, logs, proxies and the mesh's own page, in a real browser over a running demo.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use fantoccini::Locator;
-use serde_json::json;
+use serde_json::{Value, json};
 use weft_tests::{
     browser::Browser,
     demo::Demo,
@@ -101,4 +101,72 @@ async fn details_lead_from_a_list_to_charts_logs_and_the_proxy() {
         let answer = get(console, &console.to_string(), path, &[]).await.unwrap().json().to_string();
         assert!(!answer.contains("PRIVATE KEY"), "{path}");
     }
+}
+
+/// What the form writes: some calls are delayed, some are answered by the proxies of those that call, and some are both.
+const FAULT: &str = "apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: payment-service, namespace: shop}
+spec:
+  hosts: [payment-service]
+  http:
+  - fault:
+      delay: {fixedDelay: 50ms, percentage: {value: 50}}
+      abort: {httpStatus: 503, percentage: {value: 50}}
+    route: [{destination: {host: payment-service}}]
+";
+
+#[tokio::test]
+async fn all_that_is_told_of_a_fault_agrees() {
+    let demo = Demo::start(&["--rate=40"]);
+    let console = demo.address("/console");
+    let url = |path: &str| format!("{}/#/{path}", demo.text("/console"));
+    let ask = |path: &str| {
+        let path = format!("/api/v1/services/shop/payment-service{path}");
+        async move { get(console, &console.to_string(), &path, &[]).await.map(|answer| answer.json()) }
+    };
+    fs::write(demo.manifests().join("payment-fault.yaml"), FAULT).unwrap();
+    let number = |value: &Value| value.as_f64().unwrap_or_default();
+    until("callers come to what the service's row says", 2 * SOON, || async {
+        let detail = ask("").await?;
+        let (row, none) = (&detail["row"], Vec::new());
+        let (rate, failed) = (number(&row["rate"]), number(&row["rate"]) * number(&row["errorShare"]));
+        ensure(failed > 0.5, || row.to_string())?;
+        let callers = detail["callers"].as_array().unwrap_or(&none);
+        let of_callers: f64 = callers.iter().map(|call| number(&call["rate"])).sum();
+        let lost: f64 = callers.iter().map(|call| number(&call["rate"]) * number(&call["errorShare"])).sum();
+        let same = |one: f64, other: f64| (one - other).abs() < 0.01 * rate;
+        ensure(same(of_callers, rate) && same(lost, failed), || detail.to_string())
+    })
+    .await;
+    until("charts show what fails", 2 * SOON, || async {
+        let charts = ask("/charts?window=300&split=response_code").await?;
+        for key in ["requests", "errors"] {
+            let chart = charts["charts"].as_array().and_then(|all| all.iter().find(|one| one["key"] == key));
+            let lines = chart.and_then(|chart| chart["lines"].as_array()).ok_or_else(|| charts.to_string())?;
+            let line = lines.iter().find(|line| line["name"] == "503").ok_or_else(|| charts.to_string())?;
+            let values = line["values"].as_array().ok_or_else(|| charts.to_string())?;
+            ensure(values.iter().any(|value| number(value) > 0.5), || line.to_string())?;
+        }
+        Ok(())
+    })
+    .await;
+
+    // Why it is so: each call once, and what was made a moment ago.
+    let browser = Browser::start(1440, 900, false).await;
+    browser.open(&url("graph?list=1&select=node:shop/order-service-v1&explain=1")).await;
+    let made = "[data-testid=explanation] [data-testid=reason][data-flags=FI] \
+                [data-testid=explain-changed][data-object=\"VirtualService shop/payment-service\"]";
+    browser.text_where("what was made", made, 2 * SOON, |text| text.contains("was made or changed")).await;
+    let delays = "return document.querySelectorAll('[data-testid=reason][data-flags*=DI]').length";
+    assert_eq!(browser.script(delays).await, json!(0), "a delay is no failure of its own");
+    browser
+        .text_where("the panel has no id in it", "[data-testid=panel]", SOON, |text| {
+            text.contains("payment-service (no workload)") && !text.contains("service:pay")
+        })
+        .await;
+    let none = "[data-testid=graph-edges] \
+                [data-edge=\"shop/order-service-v1->service:payment-service.shop.svc.cluster.local/none\"]";
+    browser.text_where("its name", none, SOON, |text| text.contains("shop/payment-service (no workload)")).await;
+    browser.close().await;
 }

@@ -13,10 +13,16 @@ use weft_model::{
 };
 
 use crate::{
-    graph::tally,
+    graph::{
+        Reporter,
+        series::{Choice, literally, quoted},
+        tally,
+    },
     telemetry::prometheus::{Labels, Prometheus, QueryError, Track},
 };
 
+/// Says that each event was counted once, by the one side or the other.
+const EITHER: &str = "either";
 /// Lines of one chart at most; nobody tells more apart.
 const MOST_LINES: usize = 8;
 /// Points of a line.
@@ -35,8 +41,11 @@ pub struct Wanted {
     pub name: String,
     /// What comes in, or what goes out.
     pub incoming: bool,
-    /// Whether the callers' proxies count rather than the called ones'.
-    pub source: bool,
+    /// Whose proxies count; `None` for each event once, as the graph has it: by the caller's, and by the called one's
+    /// where the caller has none. What the caller's proxy answered itself no other one ever sees.
+    pub reporter: Option<Reporter>,
+    /// Matchers of all that goes between the same workloads, where what is charted is only a part of it: of a service.
+    pub between: Option<String>,
     /// Label that lines are told apart by; empty for none.
     pub split: String,
     /// Length of the window in seconds.
@@ -83,7 +92,6 @@ impl Wanted {
 
     fn selector(&self) -> String {
         let end = if self.incoming { "destination" } else { "source" };
-        let reporter = if self.source { "source" } else { "destination" };
         let (namespace, name) = (quoted(&self.namespace), quoted(&self.name));
         let own = match self.subject {
             Subject::Namespace => format!("{end}_workload_namespace={name}"),
@@ -91,8 +99,15 @@ impl Wanted {
             Subject::Workload => format!("{end}_workload={name},{end}_workload_namespace={namespace}"),
             Subject::Service => format!("destination_service={name}"),
         };
-        let cluster = self.own.as_deref().map(|own| format!(",{end}_cluster={}", quoted(own))).unwrap_or_default();
-        format!("reporter=\"{reporter}\",{own}{cluster}")
+        let cluster = match &self.own {
+            None => String::new(),
+            // What reached none of its workloads is in no cluster.
+            Some(cluster) if self.incoming && self.subject == Subject::Service => {
+                format!(",{end}_cluster=~{}", quoted(&format!("|{UNKNOWN}|{}", literally(cluster))))
+            }
+            Some(cluster) => format!(",{end}_cluster={}", quoted(cluster)),
+        };
+        format!("{own}{cluster}")
     }
 
     /// Seconds between two points, and over how many each point's rate is taken.
@@ -115,10 +130,27 @@ impl Wanted {
             _ => labels,
         };
         let by = if labels.is_empty() { String::new() } else { format!(" by ({labels})") };
-        let sum = |metric: &str, more: &str| format!("sum{by} (rate({metric}{{{selector}{more}}}[{rate_s}s]))");
+        // What only some of the requests are counted for tells nothing of who counts itself.
+        let choice = |more: &str| Choice {
+            counted: format!("{selector}{more}"),
+            between: self.between.clone().unwrap_or_else(|| selector.clone()),
+            apart: self.own.is_some(),
+        };
+        let by_one = |side: Reporter, metric: &str, more: &str| {
+            format!("rate({metric}{{reporter=\"{}\",{selector}{more}}}[{rate_s}s])", side.label())
+        };
+        let rates = |metric: &str, more: &str| match self.reporter {
+            Some(side) => by_one(side, metric, more),
+            None => choice(more).requests(metric, rate_s),
+        };
+        let sum = |metric: &str, more: &str| format!("sum{by} ({})", rates(metric, more));
+        let tcp = |metric: &str| match self.reporter {
+            Some(side) => format!("sum{by} ({})", by_one(side, metric, "")),
+            None => format!("sum{by} ({})", choice("").tcp(metric, rate_s)),
+        };
         let quantile = |q: &str| {
             let le = if labels.is_empty() { "le".to_owned() } else { format!("le, {labels}") };
-            format!("histogram_quantile({q}, sum by ({le}) (rate({REQUEST_DURATION}_bucket{{{selector}}}[{rate_s}s])))")
+            format!("histogram_quantile({q}, sum by ({le}) ({}))", rates(&format!("{REQUEST_DURATION}_bucket"), ""))
         };
         let (requests, answers) = (format!("{REQUEST_BYTES}_sum"), format!("{RESPONSE_BYTES}_sum"));
         let mut all = vec![
@@ -134,16 +166,11 @@ impl Wanted {
         all.extend(quantiles.iter().map(|(name, q)| ("duration", *name, "ms", quantile(q))));
         all.push(("bytes", "requests", "B/s", sum(&requests, "")));
         all.push(("bytes", "answers", "B/s", sum(&answers, "")));
-        all.push(("connections", "opened", "conn/s", sum(TCP_CONNECTIONS_OPENED_TOTAL, "")));
-        all.push(("tcp", "received", "B/s", sum(TCP_RECEIVED_BYTES_TOTAL, "")));
-        all.push(("tcp", "sent", "B/s", sum(TCP_SENT_BYTES_TOTAL, "")));
+        all.push(("connections", "opened", "conn/s", tcp(TCP_CONNECTIONS_OPENED_TOTAL)));
+        all.push(("tcp", "received", "B/s", tcp(TCP_RECEIVED_BYTES_TOTAL)));
+        all.push(("tcp", "sent", "B/s", tcp(TCP_SENT_BYTES_TOTAL)));
         all
     }
-}
-
-/// A string as PromQL writes it.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 /// Charts, and what each shows.
@@ -202,7 +229,7 @@ pub async fn charts(
         rate_s,
         charts: charts.collect(),
         times_ms: times.iter().map(|at| at * 1000).collect(),
-        reporter: if wanted.source { "source" } else { "destination" }.to_owned(),
+        reporter: wanted.reporter.map_or(EITHER, Reporter::label).to_owned(),
         sources,
         commands: queries.into_iter().map(|(chart, name, _, promql)| (format!("{chart}: {name}"), promql)).collect(),
     }
@@ -255,77 +282,4 @@ fn split(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::telemetry::prometheus::Point;
-
-    fn wanted(subject: Subject, split: &str) -> Wanted {
-        Wanted {
-            subject,
-            namespace: "shop".into(),
-            name: "car\"t".into(),
-            incoming: true,
-            source: false,
-            split: split.into(),
-            window_s: 60,
-            own: None,
-        }
-    }
-
-    #[test]
-    fn with_several_clusters_charts_are_of_the_own_one() {
-        let wanted = Wanted { own: Some("east".into()), ..wanted(Subject::Workload, "source_workload") };
-        let promql = &wanted.queries()[0].3;
-        assert!(promql.contains(",destination_cluster=\"east\"}"), "{promql}");
-        assert!(promql.contains("by (source_workload, source_workload_namespace, source_cluster)"), "{promql}");
-        let track = |cluster, workload| Track {
-            labels: Labels::from([
-                ("source_workload", workload),
-                ("source_workload_namespace", "shop"),
-                ("source_cluster", cluster),
-            ]),
-            points: vec![Point { at: 10.0, value: 1.0 }],
-        };
-        let tracks = [track("east", "web"), track("west", "far"), track("unknown", "old")];
-        let names = |sees: &dyn Fn(&str) -> bool| -> Vec<String> {
-            split(&wanted, &tracks, "requests", "req/s", &[10], sees).into_iter().map(|line| line.name).collect()
-        };
-        assert_eq!(names(&|namespace: &str| namespace == "shop"), ["hidden", "web"]);
-        assert_eq!(names(&|_: &str| true), ["far", "old", "web"]);
-    }
-
-    #[test]
-    fn a_name_cannot_leave_its_quotes() {
-        let queries = wanted(Subject::Workload, "response_code").queries();
-        let expected = "sum by (response_code) (rate(istio_requests_total{reporter=\"destination\",\
-            destination_workload=\"car\\\"t\",destination_workload_namespace=\"shop\"}[30s]))";
-        assert_eq!(queries[0].3, expected);
-        assert!(queries.len() <= 10);
-        assert!(!Wanted::is_label("le"));
-        assert!(Wanted::is_label("source_version"));
-    }
-
-    #[test]
-    fn a_week_has_as_many_points_as_an_hour() {
-        for window_s in [3_600, 10_800, 43_200, 86_400, 604_800] {
-            let wanted = Wanted { window_s, ..wanted(Subject::Workload, "") };
-            let (step_s, rate_s) = wanted.steps();
-            assert_eq!((window_s / step_s, rate_s), (POINTS, 4 * step_s));
-        }
-    }
-
-    #[test]
-    fn what_may_not_be_seen_is_one_line() {
-        let track = |namespace, workload, value| Track {
-            labels: Labels::from([("source_workload", workload), ("source_workload_namespace", namespace)]),
-            points: vec![Point { at: 10.0, value }],
-        };
-        let tracks = [track("shop", "web", 1.0), track("bank", "ledger", 2.0), track("bank", "vault", 3.0)];
-        let wanted = wanted(Subject::Workload, "source_workload");
-        let sees = |namespace: &str| namespace == "shop";
-        let lines = split(&wanted, &tracks, "requests", "req/s", &[5, 10], &sees);
-        let named: Vec<_> = lines.iter().map(|line| (line.name.as_str(), line.values.clone())).collect();
-        assert_eq!(named, [("hidden", vec![None, Some(5.0)]), ("web", vec![None, Some(1.0)])]);
-        assert_eq!(split(&wanted, &tracks, "p95", "ms", &[5, 10], &sees).len(), 1);
-    }
-}
+mod tests;

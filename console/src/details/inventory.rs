@@ -1,5 +1,6 @@
 //! The lists. Each row is put together from the graph's nodes and edges, the estate, and what control planes say.
 
+mod asked;
 mod rows;
 
 use std::{
@@ -17,6 +18,8 @@ use weft_model::{
     details::{Findings, Proxies, Row, Subject, SyncState},
     graph::{Edge, Node},
 };
+
+pub use self::asked::both;
 
 use super::Moment;
 use crate::{estate, graph::tamed};

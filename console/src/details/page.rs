@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use weft_model::{
     details::{Call, Detail, Instance, Row, Subject},
-    graph::{Edge, Health, Lock},
+    graph::{Edge, Health},
 };
 
 use super::{
     Moment, applies,
-    inventory::{Lists, is_workload},
+    inventory::{Lists, both, is_workload},
 };
 use crate::graph::tamed;
 
@@ -58,7 +58,11 @@ pub fn page(moment: &Moment, lists: &Lists<'_>, row: Row, sees: &dyn Fn(&str) ->
         workloads: workloads.filter_map(|(ns, name)| lists.row(Subject::Workload, ns, name)).collect(),
         services: services.filter_map(|one| lists.row(Subject::Service, &one.namespace, &one.name)).collect(),
         refused_plaintext: 0.0,
-        callers: edges(true),
+        callers: match row.subject {
+            // Not all that is asked of a service reaches one of its workloads, and they may be called by other hosts, too.
+            Subject::Service => calls(lists.callers(&row).iter(), true, lists, sees),
+            Subject::Namespace | Subject::App | Subject::Workload => edges(true),
+        },
         called: if row.subject == Subject::Service { Vec::new() } else { edges(false) },
         config,
         hidden_config,
@@ -121,9 +125,7 @@ fn calls<'a>(
         call.client_error_share = if call.rate > 0.0 { refused / call.rate } else { 0.0 };
         call.p95_ms = call.p95_ms.into_iter().chain(edge.p95_ms).reduce(f64::max);
         call.health = call.health.max(edge.health);
-        if call.lock != edge.lock {
-            call.lock = if edge.lock == Lock::Unknown { call.lock } else { Lock::Mixed };
-        }
+        call.lock = both(call.lock, edge.lock);
     }
     let mut calls: Vec<Call> = by_peer.into_values().collect();
     calls.sort_by(|a, b| b.rate.total_cmp(&a.rate));

@@ -14,6 +14,16 @@ pub enum Reporter {
     Destination,
 }
 
+impl Reporter {
+    /// Its value of the label `reporter`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Source => metrics::REPORTER_SOURCE,
+            Self::Destination => metrics::REPORTER_DESTINATION,
+        }
+    }
+}
+
 /// One end of a call as the labels name it; empty strings stand for what is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Peer {

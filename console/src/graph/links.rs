@@ -10,7 +10,7 @@ use super::{Flow, Observed, Peer, Reporter};
 use crate::estate::Estate;
 
 /// Id of callers that cannot be told apart.
-pub(super) const UNKNOWN_ID: &str = "unknown";
+pub(crate) const UNKNOWN_ID: &str = "unknown";
 
 /// One end of a link.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,10 @@ use futures::future::join_all;
 use weft_model::graph::{CodeRate, Line, SeriesAnswer};
 
 pub use self::subject::Subject;
-pub(crate) use self::subject::quoted;
+pub(crate) use self::{
+    queries::Choice,
+    subject::{literally, quoted},
+};
 
 use super::{
     assemble::round,

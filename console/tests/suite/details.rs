@@ -36,6 +36,11 @@ kind: WorkloadEntry
 metadata: {name: quotes-v1, namespace: shop}
 spec: {address: 10.9.9.3, labels: {app: quotes, version: v1, security.istio.io/tlsMode: istio}}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: stock, namespace: shop}
+spec: {selector: {app: stock}, ports: [{name: http, port: 8080}]}
+---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default, namespace: shop}
@@ -62,7 +67,14 @@ fn counters(scrape: u64) -> String {
             scrape * each
         )
     };
-    line("200", "-", 3) + &line("503", "UF", 1) + &call("0", 3) + &call("14", 1)
+    // What the caller's proxy answers itself comes to no other one.
+    let aborted = format!(
+        "istio_requests_total{{reporter=\"source\",source_workload=\"web\",source_workload_namespace=\"shop\",\
+         destination_workload=\"unknown\",destination_workload_namespace=\"unknown\",\
+         destination_service=\"stock.shop.svc.cluster.local\",destination_service_name=\"stock\",request_protocol=\"http\",\
+         response_code=\"503\",response_flags=\"FI\",connection_security_policy=\"unknown\"}} {scrape}\n"
+    );
+    line("200", "-", 3) + &line("503", "UF", 1) + &call("0", 3) + &call("14", 1) + &aborted
 }
 
 /// A connected proxy that refused a listener.
@@ -166,6 +178,20 @@ async fn details_come_from_counters_objects_and_proxies() {
         (names == ["200", "503"]).then_some(())
     })
     .await;
+    until("an abort that only its caller counted is in the charts", async || {
+        let (_, charts) = ask("/services/shop/stock/charts?window=60&split=response_flags").await;
+        assert_eq!((&charts["reporter"], &charts["sources"]["problem"]), (&json!("either"), &Value::Null), "{charts}");
+        let lines = |chart: usize| charts["charts"][chart]["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+        (0..2).all(|chart| lines(chart).iter().any(|line| line["name"] == "FI")).then_some(())
+    })
+    .await;
+    let (_, charts) = ask("/services/shop/stock/charts?window=60&reporter=destination").await;
+    assert_eq!((&charts["reporter"], &charts["charts"][0]["lines"]), (&json!("destination"), &json!([])), "{charts}");
+    let (_, stock) = ask("/services/shop/stock?window=10").await;
+    assert_eq!(stock["callers"].as_array().map(Vec::len), Some(1), "{stock}");
+    let (row, caller) = (&stock["row"], &stock["callers"][0]);
+    assert_eq!((&caller["peer"], &caller["errorShare"]), (&json!("shop/web"), &json!(1.0)), "{stock}");
+    assert_eq!((&caller["rate"], &caller["health"]), (&row["rate"], &row["health"]), "{stock}");
     for wrong in ["split=le", "direction=inn", "reporter=sorce"] {
         assert_eq!(ask(&format!("/workloads/shop/pay-v1/charts?{wrong}")).await.0, 400, "{wrong}");
     }

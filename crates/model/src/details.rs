@@ -310,7 +310,8 @@ pub struct Charts {
     pub times_ms: Vec<u64>,
     /// The charts.
     pub charts: Vec<Chart>,
-    /// `source` or `destination`: whose proxies counted.
+    /// Whose proxies counted: `source`, `destination`, or `either` for each event once, by the caller's, and by the called
+    /// one's where the caller has none.
     pub reporter: String,
     /// Completeness.
     pub sources: Sources,

@@ -12,7 +12,7 @@ use crate::Diagnostic;
 
 pub use self::{
     edge::{CodeRate, Edge, Lock},
-    node::{APP, AppBox, Badge, EXTERNAL, Health, Node, NodeKind, SERVICE, UNREACHED, is_foreign},
+    node::{APP, AppBox, Badge, EXTERNAL, Health, NO_WORKLOAD, Node, NodeKind, SERVICE, UNREACHED, called, is_foreign},
     series::{Line, SeriesAnswer},
 };
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_model::{
     Severity,
-    graph::{Badge, CodeRate, EXTERNAL, Edge, Graph, Health, Lock, Node, NodeKind, SERVICE, UNREACHED},
+    graph::{Badge, CodeRate, EXTERNAL, Edge, Graph, Health, Lock, Node, NodeKind, SERVICE, called},
 };
 
 use crate::{format, order::Order};
@@ -73,10 +73,14 @@ pub fn short(id: &str) -> String {
     if let Some(key) = folded(id) {
         return words(key);
     }
+    if id.starts_with(SERVICE) {
+        let name = called(id);
+        // A host that is of no namespace may be of a cluster whose name has a slash.
+        let bare = name.split_once('/').filter(|(namespace, _)| !namespace.contains(['.', CLUSTER]));
+        return bare.map_or_else(|| name.clone(), |(_, bare)| bare.to_owned());
+    }
     let (bare, cluster) = id.split_at(id.find(CLUSTER).unwrap_or(id.len()));
-    let host = [EXTERNAL, SERVICE].into_iter().find_map(|prefix| bare.strip_prefix(prefix));
-    let host = host.map(|host| host.strip_suffix(UNREACHED).unwrap_or(host));
-    let name = host.or_else(|| bare.rsplit('/').next()).unwrap_or_default();
+    let name = bare.strip_prefix(EXTERNAL).or_else(|| bare.rsplit('/').next()).unwrap_or_default();
     format!("{name}{cluster}")
 }
 
@@ -277,11 +281,10 @@ mod tests {
 
     #[test]
     fn what_reached_no_workload_has_the_services_name() {
-        assert_eq!(short("service:order.shop.svc/none"), "order.shop.svc");
-        assert_eq!(
-            (short("service:order.shop.svc"), short("shop/order-v1")),
-            ("order.shop.svc".into(), "order-v1".into())
-        );
+        assert_eq!(short("service:order.shop.svc/none"), "order (no workload)");
+        assert_eq!((short("service:order.shop.svc"), short("shop/order-v1")), ("order".into(), "order-v1".into()));
+        assert_eq!(short("service:order.shop.svc@arn:aws/west"), "order@arn:aws/west");
+        assert_eq!(short("service:api.example@arn:aws/west"), "api.example@arn:aws/west");
     }
 
     #[test]

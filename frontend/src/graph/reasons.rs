@@ -1,6 +1,8 @@
 //! Why requests fail: what their codes and flags say, and which of the objects that apply can be behind it.
 
 use weft_model::{
+    ObjectRef,
+    config::ConfigRow,
     details::Applies,
     graph::{CodeRate, Edge, Graph, Health, NodeKind},
 };
@@ -10,19 +12,24 @@ use crate::{format, order::Order, words};
 /// Kinds that say who may call, in the order in which a proxy asks them.
 pub const POLICIES: [&str; 3] = ["PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"];
 
-/// One way in which requests fail.
+/// The flag of a request that a fault rule delayed. By itself it fails nothing.
+const DELAYED: &str = "DI";
+
+/// One way in which requests fail: each that fails is of one of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reason {
     /// The code of the answer; `0` for none.
     pub code: String,
-    /// The flag of the proxy that decided; empty where the answer is the destination's.
-    pub flag: String,
-    /// What that means, as a sentence.
-    pub words: &'static str,
+    /// The flags of the proxies that decided, as [`cause`] gives them; empty where the answer is the destination's.
+    pub flags: String,
+    /// That some or all of them were delayed as well; empty where none was.
+    pub delayed: &'static str,
+    /// What that means, in sentences.
+    pub words: String,
     /// Requests per second.
     pub rate: f64,
     /// Kinds of objects that can be why; empty where configuration has no part in it.
-    pub kinds: &'static [&'static str],
+    pub kinds: Vec<&'static str>,
     /// The objects of these kinds that apply.
     pub objects: Vec<Applies>,
 }
@@ -98,7 +105,7 @@ fn fails(edge: &Edge) -> bool {
 fn decided(edge: &Edge, edges: &[Edge]) -> bool {
     let most = edge.codes.iter().filter(|code| code.rate > 0.0 && failed(&code.code));
     let Some(most) = most.max_by(|a, b| a.rate.total_cmp(&b.rate)) else { return false };
-    if words::response_flags(&most.flags).iter().any(|(flag, _)| flag != "URX") {
+    if cause(&most.flags).split(',').any(|flag| !matches!(flag, "" | "URX")) {
         return true;
     }
     let passed_on = |next: &Edge| {
@@ -118,29 +125,78 @@ pub fn failures(errors: Option<f64>, refused: f64) -> String {
     if refused > 0.0 { format!("{errors} + {} refused", format::share(refused)) } else { errors }
 }
 
+/// The flags that can be why a request failed, joined as in their label.
+pub fn cause(flags: &str) -> String {
+    let all = words::response_flags(flags).into_iter().map(|(flag, _)| flag);
+    all.filter(|flag| flag != DELAYED).collect::<Vec<_>>().join(",")
+}
+
 /// Why requests that were answered by `codes` failed, the most frequent first, when `config` applies to what they called.
 pub fn reasons(codes: &[CodeRate], config: &[Applies]) -> Vec<Reason> {
-    let mut all: Vec<Reason> = Vec::new();
+    // Each with the rate of those that were delayed as well.
+    let mut all: Vec<(Reason, f64)> = Vec::new();
     for code in codes.iter().filter(|code| code.rate > 0.0) {
-        let flags = words::response_flags(&code.flags);
-        let bare = (flags.is_empty() && failed(&code.code)).then(|| (String::new(), answered(&code.code)));
-        for (flag, words) in flags.into_iter().chain(bare) {
-            let kinds = deciding(&flag, &code.code);
-            match all.iter().position(|one| one.code == code.code && one.flag == flag) {
-                Some(at) => all[at].rate += code.rate,
-                None => all.push(Reason {
-                    code: code.code.clone(),
-                    words,
-                    rate: code.rate,
-                    kinds,
-                    objects: of(kinds, config),
-                    flag,
-                }),
-            }
+        let flags = cause(&code.flags);
+        if flags.is_empty() && !failed(&code.code) {
+            continue;
+        }
+        let known = all.iter().position(|(one, _)| one.code == code.code && one.flags == flags);
+        let at = known.unwrap_or_else(|| {
+            all.push((reason(&code.code, flags, config), 0.0));
+            all.len() - 1
+        });
+        let (one, delayed) = &mut all[at];
+        one.rate += code.rate;
+        if words::response_flags(&code.flags).iter().any(|(flag, _)| flag == DELAYED) {
+            *delayed += code.rate;
         }
     }
-    all.order(|a, b| b.rate.total_cmp(&a.rate));
+    all.order(|(a, _), (b, _)| b.rate.total_cmp(&a.rate));
+    let told = |(one, delayed): (Reason, f64)| Reason {
+        delayed: match delayed {
+            none if none <= 0.0 => "",
+            all if all >= one.rate => "all also delayed, DI",
+            _ => "some also delayed, DI",
+        },
+        ..one
+    };
+    all.into_iter().map(told).collect()
+}
+
+fn reason(code: &str, flags: String, config: &[Applies]) -> Reason {
+    let told = words::response_flags(&flags);
+    let mut kinds: Vec<&'static str> = Vec::new();
+    let each = told.iter().map(|(flag, _)| flag.as_str());
+    for kind in each.chain(told.is_empty().then_some("")).flat_map(|flag| deciding(flag, code)).copied() {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let words = if told.is_empty() {
+        answered(code).to_owned()
+    } else {
+        told.iter().map(|(_, words)| *words).collect::<Vec<_>>().join(" ")
+    };
+    let objects = of(&kinds, config);
+    Reason { code: code.to_owned(), flags, delayed: "", words, rate: 0.0, kinds, objects }
+}
+
+/// Those of some objects that are known to have been made or changed, each with when, the last one first.
+pub fn changed(objects: &[Applies], rows: &[ConfigRow]) -> Vec<(ObjectRef, u64)> {
+    let same = |a: &ObjectRef, b: &ObjectRef| (&a.kind, &a.namespace, &a.name) == (&b.kind, &b.namespace, &b.name);
+    let at = |object: &ObjectRef| rows.iter().find(|row| same(&row.object, object))?.changed_ms;
+    let dated = objects.iter().filter_map(|one| Some((one.object.clone(), at(&one.object)?)));
+    let mut all: Vec<(ObjectRef, u64)> = dated.collect();
+    all.order(|(_, a), (_, b)| b.cmp(a));
     all
+}
+
+/// Those that changed at most `span_ms` before the moment `at_ms` that is looked at, or, where that is 0, before now. The
+/// clock of whoever says when may be ahead of `now_ms`.
+pub fn recent(changed: &[(ObjectRef, u64)], span_ms: u64, at_ms: u64, now_ms: u64) -> Vec<(ObjectRef, u64)> {
+    let (to_ms, last_ms) = if at_ms > 0 { (at_ms, at_ms) } else { (now_ms, u64::MAX) };
+    let span = to_ms.saturating_sub(span_ms)..=last_ms;
+    changed.iter().filter(|(_, at)| span.contains(at)).cloned().collect()
 }
 
 /// The objects of some kinds, in the order of the kinds.
@@ -178,153 +234,4 @@ fn answered(code: &str) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use weft_model::{ObjectRef, graph::Node};
-
-    use super::*;
-
-    fn code(code: &str, flags: &str, rate: f64) -> CodeRate {
-        CodeRate { code: code.into(), flags: flags.into(), rate, ..CodeRate::default() }
-    }
-
-    fn applies(kind: &str, name: &str) -> Applies {
-        let object = ObjectRef { kind: kind.into(), name: name.into(), ..ObjectRef::default() };
-        Applies { object, ..Applies::default() }
-    }
-
-    fn names(objects: &[Applies]) -> Vec<&str> {
-        objects.iter().map(|one| one.object.name.as_str()).collect()
-    }
-
-    #[test]
-    fn a_node_is_told_with_the_calls_on_which_it_fails() {
-        let edge = |source: &str, to: &str, health: Health, share: f64| Edge {
-            id: format!("{source}->{to}"),
-            source: source.into(),
-            destination: to.into(),
-            rate: 10.0,
-            error_share: Some(share),
-            health,
-            ..Edge::default()
-        };
-        let mut edges = vec![
-            edge("web", "bff", Health::Failing, 1.0),
-            edge("bff", "cart", Health::Healthy, 0.0),
-            edge("bff", "orders", Health::Failing, 1.0),
-            edge("bff", "stock", Health::Degraded, 0.01),
-        ];
-        assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->stock"]);
-        edges.extend([edge("bff", "a", Health::Failing, 0.5), edge("bff", "b", Health::Failing, 0.4)]);
-        assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->a", "bff->b"], "the least is left out");
-        assert!(failing(&edges, "cart").is_empty());
-        let refused = Edge { client_error_share: 0.9, ..edge("bff", "payment", Health::Failing, 0.0) };
-        edges.push(refused);
-        assert_eq!(failing(&edges, "bff"), ["bff->orders", "bff->a", "bff->payment"], "what is refused is lost too");
-    }
-
-    fn chain() -> Vec<Edge> {
-        let edge = |source: &str, to: &str, codes: Vec<CodeRate>, share: f64| Edge {
-            id: format!("{source}->{to}"),
-            source: source.into(),
-            destination: to.into(),
-            rate: 10.0,
-            error_share: Some(share),
-            health: if share > 0.0 { Health::Failing } else { Health::Healthy },
-            codes,
-            ..Edge::default()
-        };
-        let refused = Edge {
-            client_error_share: 0.7,
-            health: Health::Failing,
-            ..edge("order", "payment", vec![code("403", "-", 7.0), code("200", "-", 3.0)], 0.0)
-        };
-        vec![
-            edge("store", "bff", vec![code("500", "-", 6.0), code("200", "-", 4.0)], 0.6),
-            edge("store", "images", vec![code("500", "-", 1.0), code("200", "-", 9.0)], 0.1),
-            edge("bff", "order", vec![code("500", "URX", 6.0)], 0.6),
-            refused,
-            edge("payment", "bank", vec![code("200", "-", 3.0)], 0.0),
-        ]
-    }
-
-    #[test]
-    fn failures_are_followed_to_where_they_begin() {
-        let mut edges = chain();
-        for from in ["node:store", "edge:store->bff", "node:order"] {
-            assert_eq!(begins(&edges, from).as_deref(), Some("order->payment"), "{from}");
-        }
-        for from in ["edge:order->payment", "node:payment", "edge:payment->bank", "", "box:shop"] {
-            assert_eq!(begins(&edges, from), None, "{from}");
-        }
-        edges[0].codes[0].flags = "UT".into();
-        assert_eq!(begins(&edges, "node:store").as_deref(), Some("store->bff"), "a proxy decided it there");
-    }
-
-    #[test]
-    fn a_refusal_that_is_passed_on_and_a_circle_of_calls_lead_on() {
-        let mut edges = chain();
-        edges[2].codes = vec![code("403", "-", 6.0)];
-        assert_eq!(begins(&edges, "node:store").as_deref(), Some("order->payment"), "the application passed it on");
-        edges[3].destination = "store".into();
-        edges[3].id = "order->store".into();
-        edges[3].codes = vec![code("500", "-", 7.0)];
-        edges[2].codes = vec![code("500", "-", 6.0)];
-        assert_eq!(begins(&edges, "node:store").as_deref(), Some("bff->order"), "it ends where it came from");
-    }
-
-    #[test]
-    fn what_holds_at_gateways_holds_for_their_calls() {
-        let node = |id: &str, kind: NodeKind| Node { id: id.into(), kind, ..Node::default() };
-        let nodes = vec![node("edge", NodeKind::Gateway), node("store", NodeKind::Workload)];
-        let mut edges = chain();
-        edges[1].source = "edge".into();
-        edges[1].destination = "store".into();
-        let graph = Graph { nodes, edges, ..Graph::default() };
-        for from in ["node:edge", "node:store", "edge:edge->store"] {
-            assert!(at_gateway(&graph, from), "{from}");
-        }
-        for from in ["node:bff", "edge:store->bff", ""] {
-            assert!(!at_gateway(&graph, from), "{from}");
-        }
-    }
-
-    #[test]
-    fn what_is_refused_is_told_beside_what_fails() {
-        assert_eq!(failures(Some(0.0), 0.0), format::share(0.0));
-        let told = failures(Some(0.0), 0.68);
-        assert!(told.starts_with(&format::share(0.0)) && told.ends_with(&format!("{} refused", format::share(0.68))));
-    }
-
-    #[test]
-    fn a_refusal_names_the_policies_that_can_be_behind_it() {
-        let config = [
-            applies("VirtualService", "route"),
-            applies("AuthorizationPolicy", "deny-all"),
-            applies("RequestAuthentication", "tokens"),
-            applies("AuthorizationPolicy", "readers"),
-        ];
-        let all = reasons(&[code("200", "-", 90.0), code("403", "UAEX", 3.0), code("503", "URX,UF", 7.0)], &config);
-        let flags: Vec<&str> = all.iter().map(|one| one.flag.as_str()).collect();
-        assert_eq!(flags, ["URX", "UF", "UAEX"], "the most frequent first, each flag for itself");
-        assert_eq!(names(&all[0].objects), ["route"]);
-        assert!(all[1].objects.is_empty() && !all[1].kinds.is_empty(), "nothing that could be why applies");
-        assert_eq!(names(&all[2].objects), ["deny-all", "readers", "tokens"]);
-        assert_eq!(all[2].words, "An authorization policy denied the request.");
-    }
-
-    #[test]
-    fn what_an_application_answers_is_its_own() {
-        let config = [applies("AuthorizationPolicy", "readers")];
-        let all = reasons(&[code("500", "-", 1.0), code("403", "", 2.0), code("302", "-", 5.0)], &config);
-        assert_eq!(all.len(), 2);
-        assert_eq!((all[0].code.as_str(), names(&all[0].objects)), ("403", vec!["readers"]));
-        assert!(all[1].kinds.is_empty() && all[1].words.contains("application"));
-        assert!(reasons(&[code("200", "-", 9.0), code("503", "UO", 0.0)], &config).is_empty(), "nothing fails");
-    }
-
-    #[test]
-    fn the_same_failure_is_told_once() {
-        let all = reasons(&[code("503", "UO", 1.0), code("503", "UO", 2.0)], &[]);
-        assert_eq!((all.len(), all[0].rate), (1, 3.0));
-    }
-}
+mod tests;

@@ -140,7 +140,7 @@ async fn each_view_is_shown_to_people_and_to_programs() {
     let course = terminal.json(&["canaries", "order-service", "-n", "shop", "--course", "--window", "5m"]);
     assert_eq!(course["arms"].as_array().map(Vec::len), Some(2), "{course}");
     let charts = terminal.text(&["charts", "workload", "shop/order-service-v1", "--split", "response_code"]);
-    assert!(charts.contains("Counted by proxies at the destination."), "{charts}");
+    assert!(charts.contains("Counted by callers' proxies, and by the called one's"), "{charts}");
     let series = terminal.json(&["charts", "node", "shop/order-service-v1", "--window", "5m"]);
     assert!(series["timesMs"].as_array().is_some_and(|times| !times.is_empty()), "{series}");
     until("its log is written", SOON, || async {

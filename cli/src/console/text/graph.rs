@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use weft_model::{
     canary::{Canaries, Canary, Verdict, place},
-    graph::{Badge, Edge, Graph, Node, NodeKind},
+    graph::{Badge, Edge, Graph, Node, NodeKind, called},
 };
 
 use super::{clean, figure, gaps, health, lists::failures, lock, millis, moment, note, percent, section, table};
@@ -31,8 +31,8 @@ pub fn graph(graph: &Graph) -> String {
 fn edge(edge: &Edge) -> Vec<String> {
     vec![
         health(edge.health).to_owned(),
-        edge.source.clone(),
-        edge.destination.clone(),
+        called(&edge.source),
+        called(&edge.destination),
         edge.protocol.clone(),
         format!("{} {}", figure(edge.rate), edge.counted().unit),
         failures(edge.error_share, edge.client_error_share),
@@ -57,7 +57,7 @@ fn node(node: &Node) -> Vec<String> {
     };
     vec![
         health(node.health).to_owned(),
-        node.id.clone(),
+        called(&node.id),
         kind.to_owned(),
         figure(node.rate_in),
         figure(node.rate_out),

@@ -6,7 +6,7 @@ use weft_model::{
     Diagnostic, Severity,
     config::{ConfigList, ConfigObject, ConfigRow},
     details::{Call, Detail, Findings, Instance, Inventory, Proxies, Row, Subject, SyncState},
-    graph::Health,
+    graph::{Health, called},
 };
 
 use super::{clean, clean_lines, figure, gaps, health, lock, millis, note, percent, section, table};
@@ -197,7 +197,7 @@ pub fn sync(state: SyncState) -> &'static str {
 fn call(call: &Call) -> Vec<String> {
     vec![
         health(call.health).to_owned(),
-        call.peer.clone(),
+        called(&call.peer),
         call.protocol.clone(),
         figure(call.rate),
         failures(call.error_share, call.client_error_share),

@@ -96,7 +96,10 @@ fn point(arm: &ArmCourse, nth: usize, at_ms: u64) -> Vec<String> {
 
 /// Chart by chart, moment by moment.
 pub fn charts(charts: &Charts) -> String {
-    let mut text = format!("Counted by proxies at the {}.\n", clean(&charts.reporter));
+    let mut text = match charts.reporter.as_str() {
+        "either" => "Counted by callers' proxies, and by the called one's where a caller has none.\n".to_owned(),
+        side => format!("Counted by proxies at the {}.\n", clean(side)),
+    };
     for chart in &charts.charts {
         let _ = write!(text, "\n{}:\n{}", clean(&chart.title), lines(&charts.times_ms, &chart.lines));
         if chart.more > 0 {

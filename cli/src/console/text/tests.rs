@@ -59,6 +59,27 @@ fn the_graph_lists_calls_and_nodes() {
 }
 
 #[test]
+fn what_reached_no_workload_has_the_services_name() {
+    let id = "service:pay.shop.svc.cluster.local/none";
+    let node = json!({
+        "id": id, "kind": "service", "namespace": "shop", "workload": "pay", "app": "", "version": "", "health": "failing",
+        "rateIn": 1.5, "rateOut": 0.0, "errorShare": 1.0, "badges": [],
+    });
+    let edge = json!({
+        "source": "shop/order", "destination": id, "protocol": "http", "rate": 1.5, "errorShare": 1.0, "p50Ms": null,
+        "p95Ms": null, "p99Ms": null, "health": "failing", "lock": "unknown", "plaintextShare": null, "codes": [],
+    });
+    let text = shown(
+        Shape::Graph,
+        json!({
+            "atMs": 1, "windowS": 60, "nodes": [node], "edges": [edge], "sources": sources(None), "queries": [],
+        }),
+    );
+    assert!(line(&text, &["shop/order", "shop/pay (no workload)"]).contains("FAILING"), "{text}");
+    assert!(!text.contains("service:") && text.contains("  service  "), "{text}");
+}
+
+#[test]
 fn a_graph_without_calls_says_so() {
     let text = shown(
         Shape::Graph,
@@ -360,11 +381,14 @@ fn what_was_is_told_moment_by_moment() {
 
     let lines = json!([{"name": "200", "unit": "req/s", "values": [1.5, null]}]);
     let chart = json!({"key": "requests", "title": "Requests", "lines": lines, "more": 3});
-    let charts = json!({
+    let mut charts = json!({
         "stepS": 15, "rateS": 60, "timesMs": [at, at + 15_000], "charts": [chart], "reporter": "destination",
         "sources": sources(None), "commands": [],
     });
+    assert!(shown(Shape::Charts, charts.clone()).starts_with("Counted by proxies at the destination.\n"));
+    charts["reporter"] = "either".into();
     let text = shown(Shape::Charts, charts);
+    assert!(text.starts_with("Counted by callers' proxies, and by the called one's where"), "{text}");
     assert!(
         text.contains("\nRequests:\n") && text.contains("200 (req/s)") && text.contains("and 3 more lines"),
         "{text}"

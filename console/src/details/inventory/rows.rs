@@ -8,14 +8,13 @@ use weft_model::{
     graph::{CodeRate, Edge, Health, Lock},
 };
 
-use super::Lists;
+use super::{
+    Lists,
+    asked::{code, once},
+};
 use crate::{
     details::words,
-    graph::{
-        Flow, Reporter, error_share,
-        health::{Direction, Rules, client_error_share},
-        tamed, tamed_host,
-    },
+    graph::{error_share, health::client_error_share, tamed, tamed_host},
 };
 
 impl<'a> Lists<'a> {
@@ -59,7 +58,7 @@ impl<'a> Lists<'a> {
     }
 
     /// What something is that nobody has seen: idle, or not known when nobody could have been seen.
-    fn nothing(&self) -> Health {
+    pub(super) fn nothing(&self) -> Health {
         if self.moment.observed.rates_problem.is_some() { Health::Unknown } else { Health::Idle }
     }
 
@@ -128,27 +127,9 @@ impl<'a> Lists<'a> {
         let own = |id: &&str| id.split_once('/').is_some_and(|(home, _)| *home == *namespace);
         let behind = self.moment.view.estate.hosts.get(host).into_iter().flatten().map(String::as_str);
         let ids: Vec<&str> = behind.filter(own).collect();
-        let all = self.moment.observed.requests.iter().chain(&self.moment.observed.tcp);
-        let flows: Vec<&Flow> =
-            all.filter(|flow| &*flow.host == host && matches!(&*flow.what, "" | "opened")).collect();
-        let counted = counted(&flows);
-        let codes: Vec<CodeRate> = counted
-            .iter()
-            .map(|flow| CodeRate {
-                code: flow.code.to_string(),
-                grpc: flow.grpc.to_string(),
-                flags: flow.flags.to_string(),
-                rate: flow.rate,
-            })
-            .collect();
-        let defaults = Rules::default();
-        let tolerances = &self.moment.view.estate.tolerances;
-        let mesh = || tolerances.mesh.of(&service.namespace, "service", &service.name);
-        let rules = tolerances.hosts.get(host).map(|rules| &**rules).or_else(mesh).unwrap_or(&defaults);
-        let health = match (self.nothing(), rules.judge(&codes, Direction::Inbound)) {
-            (Health::Unknown, _) => Health::Unknown,
-            (_, health) => health,
-        };
+        let flows = self.asked_of(host);
+        let codes: Vec<CodeRate> = once(&flows).into_iter().map(code).collect();
+        let health = self.judged([host, &service.namespace, &service.name], &codes);
         let part = |wanted: bool| {
             flows.iter().filter(|flow| flow.mutual_tls() == Some(wanted)).fold(0.0, |sum, flow| sum + flow.rate)
         };
@@ -179,15 +160,6 @@ impl<'a> Lists<'a> {
             workloads: ids.iter().map(|id| (*id).to_owned()).collect(),
         }
     }
-}
-
-/// Each request once: as its caller counted it, or as the service did where the caller has no proxy. That is decided
-/// for each caller, as the graph does: one that has a proxy says nothing of the requests of those that have none.
-fn counted<'a>(flows: &[&'a Flow]) -> Vec<&'a Flow> {
-    let told = flows.iter().filter(|flow| flow.reporter == Reporter::Source && flow.rate > 0.0);
-    let callers: BTreeSet<&str> = told.map(|flow| &*flow.source.id).collect();
-    let once = |flow: &&Flow| (flow.reporter == Reporter::Source) == callers.contains(&*flow.source.id);
-    flows.iter().copied().filter(once).collect()
 }
 
 fn together(all: Proxies, one: Proxies) -> Proxies {
@@ -254,39 +226,7 @@ mod tests {
     use crate::{
         config::View,
         details::{Moment, page::page},
-        telemetry::prometheus::Series,
     };
-
-    fn flow(reporter: &str, source: &str, code: &str, rate: f64) -> Flow {
-        let labels = [
-            ("reporter", reporter),
-            ("source_workload_namespace", "shop"),
-            ("source_workload", source),
-            ("destination_workload_namespace", "shop"),
-            ("destination_workload", "payment"),
-            ("destination_service", "payment-service.shop.svc.cluster.local"),
-            ("request_protocol", "http"),
-            ("response_code", code),
-        ];
-        Flow::read(&Series { labels: labels.into(), value: rate }).unwrap()
-    }
-
-    #[test]
-    fn callers_without_a_proxy_are_counted_beside_those_with_one() {
-        let flows = [
-            flow("source", "checkout", "200", 29.9),
-            flow("destination", "checkout", "200", 29.8),
-            flow("destination", "batch", "200", 2.0),
-            flow("destination", "batch", "500", 1.0),
-            // It has a proxy that has counted nothing lately.
-            flow("source", "idle", "200", 0.0),
-            flow("destination", "idle", "200", 0.5),
-        ];
-        let flows: Vec<&Flow> = flows.iter().collect();
-        let counted = counted(&flows);
-        let told: Vec<(&str, f64)> = counted.iter().map(|flow| (&*flow.source.workload, flow.rate)).collect();
-        assert_eq!(told, [("checkout", 29.9), ("batch", 2.0), ("batch", 1.0), ("idle", 0.5)]);
-    }
 
     fn put(kind: &str, namespace: &str, name: &str, spec: &Value) -> Change {
         let text = json!({

@@ -14,7 +14,7 @@ const CLUSTERS: &str = ", source_cluster, destination_cluster";
 
 /// What chooses the series of one direction of a node, or of an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(crate) struct Choice {
     /// Matchers of what is counted.
     pub counted: String,
     /// Matchers of all that callers count between the same workloads, whatever host they asked for: it tells which of
@@ -38,12 +38,12 @@ impl Choice {
     }
 
     /// Those of what is counted for each request.
-    fn requests(&self, metric: &str, rate_s: u64) -> String {
+    pub fn requests(&self, metric: &str, rate_s: u64) -> String {
         self.rates(metric, metrics::REQUESTS_TOTAL, rate_s)
     }
 
     /// Those of TCP. A connection that lasts moves bytes long after it was opened, so each metric tells by itself.
-    fn tcp(&self, metric: &str, rate_s: u64) -> String {
+    pub fn tcp(&self, metric: &str, rate_s: u64) -> String {
         self.rates(metric, metric, rate_s)
     }
 }

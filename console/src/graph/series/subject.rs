@@ -223,7 +223,7 @@ pub(crate) fn quoted(value: &str) -> String {
 }
 
 /// A pattern of exactly this text.
-fn literally(text: &str) -> String {
+pub(crate) fn literally(text: &str) -> String {
     let special = |c: char| !c.is_alphanumeric() && c != '-' && c != '_';
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
@@ -271,7 +271,7 @@ impl Subject {
     }
 
     /// What it receives.
-    pub(super) fn incoming(&self, estate: &Estate) -> Choice {
+    pub(crate) fn incoming(&self, estate: &Estate) -> Choice {
         let source = self.source.as_ref().and_then(|source| source.calling(estate));
         let with = |destination: String| {
             let ends = source.iter().cloned().chain([destination]).filter(|end| !end.is_empty());

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use weft_model::{
     ObjectRef,
     details::{Charts, Detail, Inventory, Logs, Row, Subject},
+    graph::SERVICE,
 };
 
 use super::{Window, etag, pages};
@@ -27,6 +28,7 @@ use crate::{
         page::page,
         refused,
     },
+    graph::{Reporter, series::Subject as Node},
     http::{
         ApiError,
         routes::{Routes, Shaped, get},
@@ -191,7 +193,8 @@ pub(super) struct Drawn {
     direction: String,
     /// A label of Istio's standard metrics to split by, such as `response_code`; empty for none.
     split: String,
-    /// Whose figures: `source` or `destination`; empty for the side that has a proxy.
+    /// Whose figures: `source` or `destination`; empty for each event once, the caller's, and the called one's where the
+    /// caller has no proxy.
     reporter: String,
 }
 
@@ -223,23 +226,25 @@ async fn drawn(
     };
     let reporter = match query.reporter.as_str() {
         "" => None,
-        "source" => Some(true),
-        "destination" => Some(false),
+        "source" => Some(Reporter::Source),
+        "destination" => Some(Reporter::Destination),
         other => return Err(ApiError::no_choice("reporter", other, &["source", "destination"])),
     };
     let moment = Moment::take(&app, window_s).await;
     let row = find(subject, &Lists::of(&moment), &caller, &named)?;
-    // The side that has a proxy; both have one, usually, and then what arrived is the called side's to tell.
-    let source = reporter.unwrap_or(!incoming || row.proxies.present == 0 || row.kind == "ServiceEntry");
+    let own = app.graphs.told().await.map(|own| own.to_string());
+    // A service is a part of what goes to its workloads.
+    let part = (subject == Subject::Service).then(|| Node::node(&format!("{SERVICE}{}", row.host), own.as_deref()));
     let wanted = Wanted {
         subject,
         namespace: named.namespace(subject).to_owned(),
         name: if subject == Subject::Service { row.host } else { named.name },
         incoming,
-        source,
+        reporter,
+        between: part.flatten().map(|one| one.incoming(&moment.view.estate).between),
         split: query.split,
         window_s,
-        own: app.graphs.told().await.map(|own| own.to_string()),
+        own,
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let sees = |namespace: &str| caller.sees(namespace);

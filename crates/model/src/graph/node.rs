@@ -72,6 +72,23 @@ pub const UNREACHED: &str = "/none";
 /// Begins the id of an application, and of one of its versions.
 pub const APP: &str = "app:";
 
+/// Stands behind the name of a service of which no workload was reached.
+pub const NO_WORKLOAD: &str = " (no workload)";
+
+/// What the node of an id is called: a service by namespace and name, as lists have it, and with a word more where it stands
+/// for none of its workloads ([`NO_WORKLOAD`]), one of which may have the same name; everything else by the id.
+pub fn called(id: &str) -> String {
+    let Some(host) = id.strip_prefix(SERVICE) else { return id.to_owned() };
+    let (host, cluster) = host.split_at(host.find('@').unwrap_or(host.len()));
+    let (host, none) = host.strip_suffix(UNREACHED).map_or((host, ""), |host| (host, NO_WORKLOAD));
+    let mut parts = host.split('.');
+    let name = match (parts.next(), parts.next(), parts.next()) {
+        (Some(name), Some(namespace), Some("svc")) => format!("{namespace}/{name}"),
+        _ => host.to_owned(),
+    };
+    format!("{name}{cluster}{none}")
+}
+
 /// One node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -173,4 +190,23 @@ pub fn is_foreign(id: &str, cluster: &str) -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 pub(super) fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::called;
+
+    #[test]
+    fn a_service_is_called_as_lists_call_it() {
+        for (id, name) in [
+            ("service:pay.shop.svc.cluster.local", "shop/pay"),
+            ("service:pay.shop.svc.cluster.local/none", "shop/pay (no workload)"),
+            ("service:pay.shop.svc/none@arn:aws/west", "shop/pay@arn:aws/west (no workload)"),
+            ("service:api.pay.example/none", "api.pay.example (no workload)"),
+            ("shop/pay", "shop/pay"),
+            ("external:api.pay.example", "external:api.pay.example"),
+        ] {
+            assert_eq!(called(id), name, "{id}");
+        }
+    }
 }

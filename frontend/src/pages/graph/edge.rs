@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use weft_model::{
     Counted,
-    graph::{Edge, Lock},
+    graph::{self, Edge, Lock},
 };
 
 use super::{
@@ -46,7 +46,7 @@ pub fn EdgePanel(id: String) -> impl IntoView {
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" tabindex="-1" title=format!("{from} → {to}")>{fold::short(&from)}" → "{fold::short(&to)}</h2>
+                    <h2 id="panel-title" tabindex="-1" title=format!("{} → {}", graph::called(&from), graph::called(&to))>{fold::short(&from)}" → "{fold::short(&to)}</h2>
                     <p class="quiet">{move || edge.with(|edge| edge.as_ref().map(|edge| format!("Calls over {}", protocol(edge))))}</p>
                 </div>
                 <ClosePanel />
@@ -122,6 +122,9 @@ fn Body(edge: Memo<Option<Edge>>, applied: Applied) -> impl IntoView {
     let messages = Memo::new(move |_| {
         edge.with(|edge| edge.as_ref().is_some_and(|edge| edge.messages_sent > 0.0 || edge.messages_received > 0.0))
     });
+    // Health counts them beside errors: a call may fail by them alone.
+    let is_refused =
+        Memo::new(move |_| edge.with(|edge| edge.as_ref().is_some_and(|edge| edge.client_error_share > 0.0)));
     let lock = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| (edge.lock, edge.plaintext_share))));
     let broken = move || matches!(lock.get(), Some((Lock::Mixed | Lock::Plaintext, _)));
     let icon = Signal::derive(move || match lock.get() {
@@ -135,6 +138,9 @@ fn Body(edge: Memo<Option<Edge>>, applied: Applied) -> impl IntoView {
         <dl class="figures">
             <Figure name=rate value=figure(call_rate) />
             <Figure name="errors" value=figure(|edge| format::maybe(edge.error_share, format::share)) />
+            <Show when=move || is_refused.get()>
+                <Figure name="refused (4xx)" value=figure(|edge| format::share(edge.client_error_share)) />
+            </Show>
             <Figure name="p50" value=figure(|edge| format::maybe(edge.p50_ms, format::millis)) />
             <Figure name="p95" value=figure(|edge| format::maybe(edge.p95_ms, format::millis)) />
             <Figure name="p99" value=figure(|edge| format::maybe(edge.p99_ms, format::millis)) />
@@ -157,11 +163,11 @@ fn Body(edge: Memo<Option<Edge>>, applied: Applied) -> impl IntoView {
 fn Ends(from: String, to: String) -> impl IntoView {
     let app = app();
     let link = move |words: &'static str, id: String| {
-        let (target, title) = (format!("node:{id}"), id.clone());
+        let (target, name) = (format!("node:{id}"), graph::called(&id));
         view! {
             <li>
                 <span class="quiet">{words}</span>
-                <button class="link" title=title on:click=move |_| app.change(|view| view.select.clone_from(&target))>{id}</button>
+                <button class="link" title=name.clone() on:click=move |_| app.change(|view| view.select.clone_from(&target))>{name}</button>
             </li>
         }
     };

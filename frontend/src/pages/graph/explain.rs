@@ -2,14 +2,16 @@
 
 use leptos::prelude::*;
 use weft_model::{
-    details::Subject,
-    graph::{CodeRate, Node},
+    ObjectRef,
+    details::{Applies, Subject},
+    graph::{CodeRate, Node, called},
 };
 
 use super::{
     Shown,
     applies::{Applied, Line, Way},
     changes::Changes,
+    trends::SHORTEST_S,
 };
 use crate::{
     browser,
@@ -17,10 +19,11 @@ use crate::{
     format,
     graph::{
         fold,
-        reasons::{POLICIES, Reason, at_gateway, begins, of, reasons},
+        reasons::{POLICIES, Reason, at_gateway, begins, cause, changed, of, reasons, recent},
     },
     icons::Icon,
     location::{Room, View},
+    shown::visible,
     state::app,
 };
 
@@ -93,14 +96,14 @@ fn Outward(id: String) -> impl IntoView {
     let to = id.split_once("->").map(|(_, to)| to.to_owned()).unwrap_or_default();
     let target = format!("edge:{id}");
     let calls = target.clone();
-    let (codes, called) = call(id);
+    let (codes, end) = call(id);
     view! {
         <h3 data-testid="explain-outward">
             "Its calls to "
-            <button class="link" title=to.clone() on:click=move |_| app.change(|view| view.select.clone_from(&target))>{fold::short(&to)}</button>
+            <button class="link" title=called(&to) on:click=move |_| app.change(|view| view.select.clone_from(&target))>{fold::short(&to)}</button>
             " fail"
         </h3>
-        <Explained codes=codes applied=Applied::to(called) calls=calls />
+        <Explained codes=codes applied=Applied::to(end) calls=calls />
     }
 }
 
@@ -109,10 +112,11 @@ fn Outward(id: String) -> impl IntoView {
 fn Begins(id: String) -> impl IntoView {
     let app = app();
     let (from, to) = id.split_once("->").map(|(from, to)| (fold::short(from), fold::short(to))).unwrap_or_default();
-    let (title, target) = (id.clone(), format!("edge:{id}"));
+    let title = id.split_once("->").map(|(from, to)| format!("{} → {}", called(from), called(to))).unwrap_or_default();
+    let target = format!("edge:{id}");
     let calls = target.clone();
-    let (codes, called) = call(id);
-    let applied = Applied::to(called);
+    let (codes, end) = call(id);
+    let applied = Applied::to(end);
     view! {
         <section data-testid="explain-begins">
             <h3>
@@ -133,8 +137,8 @@ fn call(id: String) -> (Memo<Vec<CodeRate>>, Memo<Option<Node>>) {
         let codes = shown.with(|shown| shown.as_ref()?.edge(&id).map(|edge| edge.codes.clone()));
         codes.unwrap_or_default()
     });
-    let called = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&to).cloned()));
-    (codes, called)
+    let end = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&to).cloned()));
+    (codes, end)
 }
 
 /// Why calls failed, when `applied` applies to what they called. `calls` says which ones they are: `node:ID`, `edge:ID`.
@@ -153,37 +157,37 @@ fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied, #[prop(into)] calls: 
         let all = codes.with(|codes| reasons(codes, &known));
         all.into_iter().map(|one| Reason { rate: 0.0, ..one }).collect::<Vec<_>>()
     });
-    let rate = move |code: &str, flag: &str| {
+    let rate = move |code: &str, flags: &str| {
         codes.with(|codes| {
-            let own = |flags: &str| match flag {
-                "" => matches!(flags, "" | "-"),
-                flag => flags.split(',').any(|one| one.trim() == flag),
-            };
-            codes.iter().filter(|one| one.code == code && own(&one.flags)).map(|one| one.rate).sum::<f64>()
+            let own = codes.iter().filter(|one| one.code == code && cause(&one.flags) == flags);
+            own.map(|one| one.rate).sum::<f64>()
         })
     };
     let known = Memo::new(move |_| objects.with(Option::is_some));
     let denied = Memo::new(move |_| all.with(|all| all.iter().any(|one| one.kinds.contains(&"AuthorizationPolicy"))));
     let reason = move |one: Reason| {
-        let (code, flag) = (one.code.clone(), one.flag.clone());
-        let heading = match (one.code.as_str(), one.flag.as_str()) {
+        let (code, flags) = (one.code.clone(), one.flags.clone());
+        let heading = match (one.code.as_str(), one.flags.as_str()) {
             ("0" | "", "") => "No answer".to_owned(),
-            ("0" | "", flag) => flag.to_owned(),
+            ("0" | "", flags) => flags.to_owned(),
             (code, "") => code.to_owned(),
-            (code, flag) => format!("{code} {flag}"),
+            (code, flags) => format!("{code} {flags}"),
         };
+        let delayed = (!one.delayed.is_empty()).then(|| format!(" ({})", one.delayed));
         let kinds = one.kinds.join(" and no ");
         let none = (!one.kinds.is_empty() && one.objects.is_empty())
             .then(|| format!("No {kinds} that you may read applies here."));
         view! {
-            <li class="reason" data-testid="reason" data-flag=one.flag>
+            <li class="reason" data-testid="reason" data-flags=one.flags>
                 <p>
                     <strong>{heading}</strong>
+                    {delayed}
                     " "
                     {one.words}
                     " "
-                    <span class="quiet numeral">{move || format!("{}/s", format::digits(rate(&code, &flag)))}</span>
+                    <span class="quiet numeral">{move || format!("{}/s", format::digits(rate(&code, &flags)))}</span>
                 </p>
+                <Recent objects=one.objects.clone() />
                 <ul class="lines">{one.objects.into_iter().map(|one| view! { <Line one /> }).collect_view()}</ul>
                 {none.filter(|_| known.get()).map(|words| view! { <p class="quiet">{words}</p> })}
             </li>
@@ -198,6 +202,30 @@ fn Explained(codes: Memo<Vec<CodeRate>>, applied: Applied, #[prop(into)] calls: 
         </Show>
         {move || hidden.get().map(|words| view! { <p class="quiet">{words}</p> })}
     }
+}
+
+/// What was made or changed of some objects a short while ago: nothing else is as likely to be why.
+#[component]
+fn Recent(objects: Vec<Applies>) -> impl IntoView {
+    let app = app();
+    let dated = Memo::new(move |_| app.config.with(|load| load.part(|list| changed(&objects, &list.rows))));
+    // As long ago as charts and changes are shown.
+    let told = Memo::new(move |_| {
+        let (window_s, at_ms) = app.view.with(|view| (view.window_s.max(SHORTEST_S), view.graph.at_ms));
+        dated.with(|all| recent(all, window_s * 1000, at_ms, app.now.get() as u64))
+    });
+    let line = move |(object, at): (ObjectRef, u64)| {
+        let (name, at) = (object.to_string(), at as f64);
+        view! {
+            <p data-testid="explain-changed" data-object=name.clone()>
+                <strong>{visible(&name)}</strong>
+                " was made or changed "
+                <span title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</span>
+                "."
+            </p>
+        }
+    };
+    move || told.get().into_iter().map(line).collect_view()
 }
 
 /// Who may call what is selected: told once, not with each of its calls.

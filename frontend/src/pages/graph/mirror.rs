@@ -2,7 +2,7 @@
 //! document and seen on request.
 
 use leptos::prelude::*;
-use weft_model::graph::{Edge, Graph, Health, Lock, Node};
+use weft_model::graph::{Edge, Graph, Health, Lock, Node, called};
 
 use super::{OnStage, Shown, menu::Opened};
 use crate::{
@@ -111,7 +111,7 @@ fn NodeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
     let node: Memo<Option<Node>> = Memo::new(move |_| shown.with(|shown| shown.as_ref()?.node(&wanted).cloned()));
     let read = move |part: fn(&Node) -> String| move || node.with(|node| node.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || node.with(|node| node.as_ref().map(|node| node.health).unwrap_or_default()));
-    let label = id.clone();
+    let label = called(&id);
     view! {
         <li
             data-node=id.clone()
@@ -145,7 +145,7 @@ fn EdgeRow(id: String, focus: RwSignal<String>) -> impl IntoView {
             data-rate=read(|edge| format!("{:.3}", edge.rate))
         >
             <Target what=format!("edge:{id}") focus=focus health=health>
-                <span class="grow name">{read(|edge| format!("{} → {}", edge.source, edge.destination))}</span>
+                <span class="grow name">{read(|edge| format!("{} → {}", called(&edge.source), called(&edge.destination)))}</span>
                 <span class="quiet">{read(lock_words)}</span>
                 <span class="numeral">{read(call_rate)}</span>
                 <span class="numeral">{read(|edge| errors(edge.error_share, edge.client_error_share))}</span>

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::{prelude::*, task::spawn_local};
 use weft_model::{
     Counted,
-    graph::{Badge, Edge, Health, Node, NodeKind},
+    graph::{self, Badge, Edge, Health, Node, NodeKind},
     trace::TraceList,
 };
 
@@ -82,7 +82,7 @@ pub fn NodePanel(id: String) -> impl IntoView {
             <header>
                 <HealthShape health=health />
                 <div class="grow">
-                    <h2 id="panel-title" tabindex="-1" title=heading.clone()>{fold::short(&heading)}</h2>
+                    <h2 id="panel-title" tabindex="-1" title=graph::called(&heading)>{fold::short(&heading)}</h2>
                     <p class="quiet">
                         {place}
                         {move || node.with(|node| node.as_ref().map(|node| format!("{}{}", if self::place(node).is_empty() { "" } else { " · " }, words::node_kind(node.kind))))}

@@ -1,7 +1,7 @@
 //! What the graph shows, and finding something in it.
 
 use leptos::prelude::*;
-use weft_model::graph::View as NodeView;
+use weft_model::graph::{View as NodeView, called};
 
 use super::{Asked, Shown, export::Export, finder::Finder, saved::Saved};
 use crate::{
@@ -325,7 +325,7 @@ fn Focus() -> impl IntoView {
     view! {
         <Show when=move || !focus.with(String::is_empty)>
             <span class="chip" role="group" aria-label="Focus" data-testid="focus">
-                <span class="cut" title=move || focus.get()>"Around "<strong>{name}</strong></span>
+                <span class="cut" title=move || focus.with(|id| called(id))>"Around "<strong>{name}</strong></span>
                 <button class="icon-button" aria-label="Fewer steps" disabled=move || hops.get() == 1 on:click=move |_| step(-1)>
                     <Glyph icon=Icon::Minus />
                 </button>

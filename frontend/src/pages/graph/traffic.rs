@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
-use weft_model::graph::{CodeRate, Edge, Lock};
+use weft_model::graph::{CodeRate, Edge, Lock, NO_WORKLOAD, called};
 
 use crate::{
     components::shape::{Glyph, HealthShape},
@@ -54,15 +54,17 @@ fn Peer(id: String, edges: Memo<Vec<Edge>>, incoming: bool, namespace: Memo<Stri
     let read = move |part: fn(&Edge) -> String| move || edge.with(|edge| edge.as_ref().map(part).unwrap_or_default());
     let health = Signal::derive(move || edge.with(|edge| edge.as_ref().map(|edge| edge.health).unwrap_or_default()));
     let name = Memo::new(move |_| {
-        let end = |edge: &Edge| if incoming { edge.source.clone() } else { edge.destination.clone() };
+        let end = |edge: &Edge| called(if incoming { &edge.source } else { &edge.destination });
         edge.with(|edge| edge.as_ref().map(end).unwrap_or_default())
     });
     // The namespace is said where it differs from the node's own.
     let short = move || {
         let (name, namespace) = (name.get(), namespace.get());
-        let bare = name.strip_prefix(&namespace).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&name);
+        let name = name.strip_suffix(NO_WORKLOAD).unwrap_or(&name);
+        let bare = name.strip_prefix(&namespace).and_then(|rest| rest.strip_prefix('/')).unwrap_or(name);
         format::middle(bare, 24)
     };
+    let unreached = move || name.with(|name| name.ends_with(NO_WORKLOAD)).then_some("no workload");
     let lock = Memo::new(move |_| edge.with(|edge| edge.as_ref().map(|edge| (edge.lock, edge.plaintext_share))));
     view! {
         <tr>
@@ -73,6 +75,7 @@ fn Peer(id: String, edges: Memo<Vec<Edge>>, incoming: bool, namespace: Memo<Stri
                 <button class="link" title=move || name.get() on:click=move |_| app.change(|view| view.select.clone_from(&target))>
                     {short}
                 </button>
+                {move || unreached().map(|words| view! { <span class="quiet">{words}</span> })}
             </th>
             <td class="numeral">{read(call_rate)}</td>
             <td class="numeral">{read(|edge| failures(edge.error_share, edge.client_error_share))}</td>

@@ -96,10 +96,14 @@ pub fn Charts(sends: Memo<bool>) -> impl IntoView {
                 <span class="quiet">
                     {move || load.with(|load| load.value.as_ref().map(|answer| {
                         let whole = answer.times_ms.last().unwrap_or(&0).saturating_sub(*answer.times_ms.first().unwrap_or(&0));
-                        let who = if answer.reporter == "source" { "callers" } else { "those called" };
+                        let who = match answer.reporter.as_str() {
+                            "source" => "the proxies of callers",
+                            "destination" => "the proxies of those called",
+                            _ => "callers' proxies, and by the called one's where a caller has none",
+                        };
                         let inside = app.view.with(|view| view.subject == Subject::Namespace);
                         let calls = if inside { ", calls inside of it as well" } else { "" };
-                        format!("the last {}, rates over {} s, counted by the proxies of {who}{calls}", format::span(whole as f64), answer.rate_s)
+                        format!("the last {}, rates over {} s, counted by {who}{calls}", format::span(whole as f64), answer.rate_s)
                     }))}
                 </span>
             </div>

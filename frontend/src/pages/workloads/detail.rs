@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use weft_model::{
     Counted,
     details::{Applies, Call, Detail, Instance, Row, Subject},
-    graph::{EXTERNAL, SERVICE},
+    graph::{EXTERNAL, SERVICE, called},
 };
 
 use self::ways::Ways;
@@ -27,7 +27,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
-    graph::fold::short,
+    graph::reasons::failures,
     icons::Icon,
     location::{Room, View},
     pages::configuration::{key, wizard::links::Wizards},
@@ -179,7 +179,7 @@ fn head(row: &Row, operator_problem: Option<&str>) -> impl IntoView + use<> {
         <dl class="figures">
             {figure(if inside { "in, from outside of it" } else { "in" }, known_rate(row.rate, row.health))}
             {(row.subject != Subject::Service).then(|| figure(if inside { "out of it" } else { "out" }, known_rate(row.rate_out, row.health)))}
-            {figure(words::errors(row.rate, row.rate_out), format::maybe(row.error_share, format::share))}
+            {figure(words::errors(row.rate, row.rate_out), failures(row.error_share, row.client_error_share))}
             {figure("p95, slowest caller", format::maybe(row.p95_ms, format::millis))}
             {figure("encryption", view! { <Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /> })}
             {figure("proxies", view! { <ProxyCount proxies=row.proxies unasked=unasked /> })}
@@ -217,7 +217,7 @@ fn calls(title: &'static str, calls: &[Call], nothing: &'static str) -> impl Int
             let name = match peer.as_str() {
                 "hidden" => "Workloads that you may not see".to_owned(),
                 "unknown" => "Callers that cannot be told apart".to_owned(),
-                service if service.starts_with(SERVICE) => format!("{} (no workload of it)", short(service)),
+                service if service.starts_with(SERVICE) => called(service),
                 other => other.strip_prefix(EXTERNAL).unwrap_or(other).to_owned(),
             };
             let named = if call.known {
@@ -231,7 +231,7 @@ fn calls(title: &'static str, calls: &[Call], nothing: &'static str) -> impl Int
                         <span class="fact-part"><HealthShape health=call.health />{named}</span>
                     </th>
                     <td class="numeral">{format::rate(call.rate, Counted::by_protocol(&call.protocol))}</td>
-                    <td class="numeral">{format::maybe(call.error_share, format::share)}</td>
+                    <td class="numeral" data-testid="call-errors">{failures(call.error_share, call.client_error_share)}</td>
                     <td class="numeral">{format::maybe(call.p95_ms, format::millis)}</td>
                     <td>{match call.lock {
                         weft_model::graph::Lock::Mtls => "mTLS",

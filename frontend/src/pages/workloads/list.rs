@@ -3,7 +3,10 @@
 use std::cmp::Ordering;
 
 use leptos::prelude::*;
-use weft_model::details::{Row, Subject};
+use weft_model::{
+    details::{Row, Subject},
+    graph::Health,
+};
 
 use super::parts::{Encryption, FindingCount, Linked, ProxyCount};
 use crate::{
@@ -14,6 +17,7 @@ use crate::{
         shape::{Glyph, HealthShape},
     },
     format,
+    graph::reasons::failures,
     icons::Icon,
     order::Order,
     poll::{poll, regularly},
@@ -228,6 +232,8 @@ pub fn One(row: Row, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
     let target = place(&row);
     let versions = row.versions.join(", ");
     let none = only_sends(&row).then_some("Nobody in the mesh calls it: its rate is what it sends, its health too.");
+    // There is little room: what is refused is told where health is what it is by that.
+    let refused = if row.health >= Health::Degraded { row.client_error_share } else { 0.0 };
     let sent = words::are_errors_out(row.rate, row.rate_out)
         .then_some("Errors of what it sends: nothing that is counted comes in.");
     view! {
@@ -244,7 +250,7 @@ pub fn One(row: Row, #[prop(into)] unasked: Signal<bool>) -> impl IntoView {
             </th>
             {(subject != Subject::Namespace).then(|| view! { <td>{format::middle(&row.namespace, 28)}</td> })}
             <td class="numeral" title=none>{rate_words(&row)}</td>
-            <td class="numeral" title=sent>{format::maybe(row.error_share, format::share)}</td>
+            <td class="numeral" title=sent>{failures(row.error_share, refused)}</td>
             <td class="numeral" title=none>{format::maybe(row.p95_ms, format::millis)}</td>
             <td><Encryption lock=row.lock share=row.plaintext_share mode=row.mode.clone() /></td>
             <td><ProxyCount proxies=row.proxies unasked=unasked /></td>
