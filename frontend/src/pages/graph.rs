@@ -7,6 +7,7 @@ mod edge;
 mod explain;
 mod export;
 mod finder;
+mod latency;
 mod legend;
 mod menu;
 mod mirror;

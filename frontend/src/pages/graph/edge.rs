@@ -12,6 +12,7 @@ use super::{
     changes::Changes,
     commands,
     explain::{Explain, ExplainButton},
+    latency::LatencyNote,
     traffic::{Codes, Figure},
     trends::Trends,
 };
@@ -149,6 +150,7 @@ fn Body(edge: Memo<Option<Edge>>, applied: Applied) -> impl IntoView {
                 <Figure name="messages received" value=figure(|edge| format!("{}/s", format::digits(edge.messages_received))) />
             </Show>
         </dl>
+        <LatencyNote />
         <p class="lock-line" class:broken=broken data-testid="edge-lock">
             <Glyph icon=icon />
             {move || lock.get().map(|(lock, share)| words::lock_sentence(lock, share))}
@@ -164,10 +166,11 @@ fn Ends(from: String, to: String) -> impl IntoView {
     let app = app();
     let link = move |words: &'static str, id: String| {
         let (target, name) = (format!("node:{id}"), graph::called(&id));
+        let title = name.clone();
         view! {
             <li>
                 <span class="quiet">{words}</span>
-                <button class="link" title=name.clone() on:click=move |_| app.change(|view| view.select.clone_from(&target))>{name}</button>
+                <button class="link" title=title on:click=move |_| app.change(|view| view.select.clone_from(&target))>{name}</button>
             </li>
         }
     };

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use weft_model::graph::Health;
 
+use super::latency::LatencyNote;
 use crate::{
     components::shape::{Glyph, HealthShape},
     icons::Icon,
@@ -58,6 +59,7 @@ pub fn Legend() -> impl IntoView {
                     <li><i class="particle"></i>"a request; close together: many, slow: slow"</li>
                     <li><i class="particle bad"></i>"a failed request"</li>
                 </ul>
+                <LatencyNote />
                 <h3>"Encryption"</h3>
                 <ul class="legend-grid">
                     <li><Glyph icon=Icon::Lock />"all mutual TLS (on request)"</li>

@@ -15,6 +15,7 @@ use super::{
     changes::Changes,
     commands,
     explain::{Explain, ExplainButton},
+    latency::LatencyNote,
     traffic::{Codes, Figure, Peers, sum_codes},
     trends::Trends,
 };
@@ -217,6 +218,7 @@ fn Body(node: Memo<Option<Node>>, applied: Applied, failing: Memo<Vec<String>>) 
             <Figure name="slowest p95" value=p95 />
             <Figure name="out" value=figure(|node| format::rate(node.rate_out, Counted::REQUESTS)) />
         </dl>
+        <LatencyNote />
         {move || silent.get().map(|words| view! { <p class="quiet">{words}</p> })}
         <Plaintext applied=applied />
         <Explain codes=codes applied=applied failing=failing />
