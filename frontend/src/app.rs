@@ -28,6 +28,7 @@ use crate::{
         workloads::Workloads,
     },
     state::{App, Theme, app},
+    wanted,
 };
 
 /// The whole page.
@@ -36,6 +37,7 @@ pub fn Page(info: SessionInfo) -> impl IntoView {
     let person = info.person.filter(|_| info.guarded);
     // First of all: what the tab keeps may be somebody else's.
     drafts::belong_to(drafts::owner(person.as_ref()));
+    wanted::go();
     provide_context(App::new());
     let app = app();
     app.person.set(person);

@@ -16,14 +16,26 @@ pub fn hindrance(preview: &ObjectPreview) -> Option<String> {
     // What could not be read as an object has neither a difference nor a command.
     let unread = preview.diff.is_empty() && preview.command.is_empty();
     let own = || preview.findings.iter().filter(|finding| finding.file.is_none());
-    let blocks = own()
-        .find(|finding| finding.code == UNKNOWN_FIELD)
-        .or_else(|| own().find(|finding| unread && finding.severity == Severity::Error));
-    match blocks {
-        Some(finding) => {
-            let place = finding.line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            let message = visible(&finding.message);
-            Some(format!("It can be applied once {} is mended: {place}{message}.", finding.code))
+    let unknown = own().filter(|finding| finding.code == UNKNOWN_FIELD);
+    let wrong = |finding: &&Diagnostic| unread && finding.severity == Severity::Error && finding.code != UNKNOWN_FIELD;
+    let blocks: Vec<&Diagnostic> = unknown.chain(own().filter(wrong)).collect();
+    match blocks.first() {
+        Some(first) => {
+            let mut codes: Vec<(&str, usize)> = Vec::new();
+            for finding in &blocks {
+                match codes.iter_mut().find(|(code, _)| *code == finding.code) {
+                    Some((_, count)) => *count += 1,
+                    None => codes.push((&finding.code, 1)),
+                }
+            }
+            let all = codes.into_iter().map(|(code, count)| match count {
+                1 => code.to_owned(),
+                _ => format!("{code} ({count} times)"),
+            });
+            let all = all.collect::<Vec<_>>().join(" and ");
+            let (be, begin) = if blocks.len() == 1 { ("is", "") } else { ("are", "first, ") };
+            let place = first.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            Some(format!("It can be applied once {all} {be} mended: {begin}{place}{}.", visible(&first.message)))
         }
         None if preview.diff.is_empty() && !unread && !preview.findings.is_empty() => {
             Some("Nothing would change.".to_owned())
@@ -116,6 +128,9 @@ mod tests {
         };
         let words = hindrance(&preview(&["WEFT0101", "WEFT0003"], "+x", "kubectl")).unwrap();
         assert_eq!(words, "It can be applied once WEFT0003 is mended: line 8: there is no field \"x\".");
+        let words = hindrance(&preview(&["WEFT0004", "WEFT0003", "WEFT0004"], "", "")).unwrap();
+        let all = "It can be applied once WEFT0003 and WEFT0004 (2 times) are mended: first, line 8: there is";
+        assert!(words.starts_with(all), "{words}");
         assert!(hindrance(&preview(&["WEFT0004"], "", "")).unwrap().contains("WEFT0004"), "it could not be read");
         assert_eq!(hindrance(&preview(&["WEFT0101"], "", "kubectl")).unwrap(), "Nothing would change.");
         assert_eq!(hindrance(&ObjectPreview { ready: true, ..preview(&["WEFT0101"], "+x", "kubectl") }), None);

@@ -26,6 +26,7 @@ pub mod traces;
 pub mod turns;
 pub mod undo;
 pub mod verdicts;
+mod wanted;
 pub mod waterfall;
 pub mod weights;
 pub mod words;

@@ -222,7 +222,12 @@ pub async fn charts(
         }
         let more = lines.len().saturating_sub(MOST_LINES);
         lines.truncate(MOST_LINES);
-        Some(Chart { key: key.to_owned(), title: title.to_owned(), lines, more })
+        // Split, its lines are named by the label's values, and nothing else says which quantile they are.
+        let title = match wanted.split.is_empty() || key != "duration" {
+            true => title.to_owned(),
+            false => format!("{title}, p95"),
+        };
+        Some(Chart { key: key.to_owned(), title, lines, more })
     });
     Charts {
         step_s,

@@ -16,6 +16,7 @@ use crate::{
         session::{RIGHTS_EVERY, on_leave, on_return},
     },
     sign_in::{Visits, whom_to_ask, words},
+    wanted,
 };
 
 /// The page, once it is known who looks at it.
@@ -102,6 +103,7 @@ fn Alone(children: Children) -> impl IntoView {
 
 #[component]
 fn SignIn(methods: Vec<Method>) -> impl IntoView {
+    wanted::keep();
     view! {
         <h1>"Sign in"</h1>
         <p class="quiet">"This console shows who calls whom in a mesh. It answers only to people whom it knows."</p>
@@ -148,6 +150,7 @@ fn Ways(methods: Vec<Method>, return_to: String) -> impl IntoView {
 /// After signing out, and after a sign-in that failed.
 #[component]
 fn SignedOut(info: SessionInfo) -> impl IntoView {
+    wanted::forget();
     let problem = browser::query("problem");
     let known = info.person.is_some() && info.guarded;
     let back = known.then(|| {

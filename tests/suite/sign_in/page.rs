@@ -96,10 +96,13 @@ async fn the_demos_link_signs_in_once() {
     assert_eq!(get(console, &host, "/api/v1/graph", &[]).await.unwrap().status, 401);
     let link = demo.text("/signIn");
     let browser = Browser::start(1440, 900, false).await;
-    browser.open(&format!("http://{console}/")).await;
+    // Whoever had to sign in first gets to where they wanted to go.
+    browser.open(&format!("http://{console}/#/canaries?window=900")).await;
     browser.wait_for("[data-testid=sign-in-link]").await;
     browser.open(&link).await;
     browser.text_where("the admin", "[data-testid=person-name]", PATIENCE, |name| name == "local admin").await;
+    let here = browser.page.current_url().await.unwrap();
+    assert!(here.fragment().is_some_and(|place| place.starts_with("/canaries")), "{here}");
     assert!(!browser.page.current_url().await.unwrap().as_str().contains("code="), "the code stays in the address");
     browser.open(&link).await;
     browser

@@ -175,6 +175,11 @@ pub fn found(helper: Helper) -> Memo<Found> {
 #[component]
 pub fn Offers(helper: Helper, found: Memo<Found>) -> impl IntoView {
     let up = move || found.with(|found| found.line >= UPWARDS_FROM);
+    // Where the widest list still ends within the editor.
+    let left = move || {
+        let cursor = found.with(|found| found.column);
+        format!("max(56px, min(calc(56px + {cursor}ch), calc(100% - min(380px, 60ch) - 8px)))")
+    };
     let top = move || found.with(|found| (found.line + usize::from(found.line < UPWARDS_FROM)) * LINE_PX + TOP_PX);
     view! {
         <ul
@@ -186,7 +191,7 @@ pub fn Offers(helper: Helper, found: Memo<Found>) -> impl IntoView {
             data-testid="config-offers"
             hidden=move || found.with(|found| found.offers.is_empty())
             style:top=move || format!("{}px", top())
-            style:left=move || format!("calc(56px + {}ch)", found.with(|found| found.column))
+            style:left=left
         >
             {move || {
                 let Found { offers, back, .. } = found.get();

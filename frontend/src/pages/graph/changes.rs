@@ -88,7 +88,7 @@ fn Changed(about: String) -> impl IntoView {
         let select = entry.id.to_string();
         let href = move || app.view.with(|view| in_audit(view, place.get_value(), select.clone()).fragment());
         let object = entry.object.as_ref().map(ToString::to_string).unwrap_or_default();
-        let name = entry.object.map(|object| object.name).unwrap_or_default();
+        let what = entry.object.map(|object| format!("{} {}", object.kind, format::middle(&object.name, 32)));
         let detail = if entry.detail.is_empty() { object } else { format!("{object}: {}", entry.detail) };
         let who = if entry.who.is_empty() { "not known who".to_owned() } else { entry.who };
         let at = entry.at_ms as f64;
@@ -96,7 +96,7 @@ fn Changed(about: String) -> impl IntoView {
             <li data-testid="node-change" data-action=entry.action.as_str()>
                 <Glyph icon=words::action_icon(entry.action) />
                 <a class="link" href=href title=visible(&detail)>
-                    {words::action(entry.action)} " " {format::middle(&name, 32)}
+                    {words::action(entry.action)} " " {what}
                 </a>
                 <span class="quiet cut grow"><bdi>{visible(&who)}</bdi></span>
                 <span class="quiet numeral" title=browser::moment(at)>{move || format::ago(app.now.get() - at)}</span>
