@@ -122,6 +122,9 @@ impl Drift {
     }
 }
 
+/// What the API server says to an apply.
+type Applied = Result<DynamicObject, Problem>;
+
 impl Cluster {
     /// Makes an object as it is wanted: applies it, and takes away what others added. What others did is told in `drifts`,
     /// whatever comes of the rest. Gives its metadata.
@@ -136,11 +139,11 @@ impl Cluster {
     ) -> Result<ObjectMeta, Problem> {
         let name = Name::of(wanted);
         let known = corrections.is_as_before(&name, wanted);
-        let before = match known {
-            true => self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?,
-            false => None,
+        let (before, done) = match known {
+            true => self.apply_over(&name, wanted).await?,
+            false => (None, self.apply(wanted).await),
         };
-        let applied = match self.apply(wanted).await {
+        let applied = match done {
             Err(refused) if refused.reason == Reason::Rejected => {
                 drifts.push(self.reclaim(corrections, wanted, refused).await?);
                 self.apply(wanted).await?
@@ -154,6 +157,24 @@ impl Cluster {
         }
         drifts.extend(self.correct(corrections, wanted, applied).await?);
         Ok(meta)
+    }
+
+    /// Applies an object over what stands there, which is given with the outcome: nobody has written in between, unless
+    /// somebody writes all the time, as a Deployment's status is.
+    async fn apply_over(&self, name: &Name, wanted: &Value) -> Result<(Option<DynamicObject>, Applied), Problem> {
+        let mut before = None;
+        for _ in 0..RACES {
+            before = self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?;
+            let version = before.as_ref().and_then(|object: &DynamicObject| object.metadata.resource_version.as_deref());
+            let Some(version) = version else { break };
+            let mut over = wanted.clone();
+            over["metadata"]["resourceVersion"] = version.into();
+            match self.apply(&over).await {
+                Err(problem) if is_race(&problem) => {}
+                done => return Ok((before, done)),
+            }
+        }
+        Ok((before, self.apply(wanted).await))
     }
 
     /// Where an object was `refused`, it may be because others changed what it goes together with, such as a variable's value

@@ -355,6 +355,29 @@ async fn what_was_changed_is_put_back_and_its_writer_named() {
     assert_eq!(establish(&other).await, [], "we took it away ourselves");
 }
 
+/// Between the look and the write others may write as well: that would be put back and never told.
+#[tokio::test]
+async fn nothing_is_written_over_what_was_not_looked_at() {
+    let api = FakeApi::default();
+    api.answer(&format!("GET {DEPLOYMENT}"), answered());
+    api.answer(&format!("PATCH {DEPLOYMENT}"), answered());
+    let (cluster, corrections) = (Cluster { client: api.client() }, Corrections::default());
+    let establish = async || cluster.establish(&corrections, &deployment(), &mut Vec::new()).await.map(drop);
+    let versions = || -> Vec<Value> {
+        let written = api.asked(&format!("PATCH {DEPLOYMENT}"));
+        written.iter().map(|object| object["metadata"]["resourceVersion"].clone()).collect()
+    };
+    establish().await.unwrap();
+    assert_eq!(versions(), [Value::Null], "nothing is known of before");
+    establish().await.unwrap();
+    assert_eq!(versions(), [Value::Null, "41".into()]);
+    api.refuse(&format!("PATCH {DEPLOYMENT}"), 409);
+    assert_eq!(establish().await.unwrap_err().reason, Reason::Conflict);
+    let again = versions().split_off(2);
+    assert_eq!(again.len(), RACES + 1, "it is looked at anew each time: {again:?}");
+    assert_eq!(again.last(), Some(&Value::Null), "and whoever writes all the time stops nobody");
+}
+
 #[test]
 fn what_is_of_one_piece_is_told_as_that() {
     let told = |wanted: &Value, before: &Value| {
