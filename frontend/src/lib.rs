@@ -26,7 +26,6 @@ pub mod traces;
 pub mod turns;
 pub mod undo;
 pub mod verdicts;
-mod wanted;
 pub mod waterfall;
 pub mod weights;
 pub mod words;
@@ -53,3 +52,5 @@ mod poll;
 mod start;
 #[cfg(target_arch = "wasm32")]
 mod state;
+#[cfg(target_arch = "wasm32")]
+mod wanted;

@@ -269,6 +269,11 @@ pub fn selecting(base: &str, what: &str) -> String {
     format!("{base}{and}select={}", encode(what))
 }
 
+/// A place of this page beyond its beginning; nothing for what is none.
+pub fn place(fragment: &str) -> Option<&str> {
+    (fragment.len() > 2 && fragment.starts_with("#/")).then_some(fragment)
+}
+
 /// Percent-encodes what a query value may not hold, and leaves what people like to read.
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

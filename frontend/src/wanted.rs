@@ -1,7 +1,10 @@
 //! Where somebody wanted to go who had to sign in first. A provider is told, and sends them there; a link that signs in leads
 //! to the page's beginning, and the tab remembers.
 
-use crate::browser::{self, Tab};
+use crate::{
+    browser::{self, Tab},
+    location::place,
+};
 
 const KEY: &str = "weft.wanted";
 
@@ -27,23 +30,5 @@ pub fn go() {
         && let Some(kept) = place(&kept)
     {
         browser::set_fragment(kept, false);
-    }
-}
-
-/// A place of this page; nothing for its beginning, and for what is no place of it.
-fn place(fragment: &str) -> Option<&str> {
-    (fragment.len() > 2 && fragment.starts_with("#/")).then_some(fragment)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_places_of_this_page_are_kept() {
-        assert_eq!(place("#/canaries?select=a"), Some("#/canaries?select=a"));
-        for other in ["", "#", "#/", "https://example.org/", "//example.org", "#a"] {
-            assert_eq!(place(other), None, "{other}");
-        }
     }
 }

@@ -205,3 +205,11 @@ fn long_windows_are_restored() {
     }
     assert_eq!(View::parse("#/graph?window=604800").window_s, 604_800);
 }
+
+#[test]
+fn only_places_of_this_page_are_kept() {
+    assert_eq!(place("#/canaries?select=a"), Some("#/canaries?select=a"));
+    for other in ["", "#", "#/", "https://example.org/", "//example.org", "#a"] {
+        assert_eq!(place(other), None, "{other}");
+    }
+}

@@ -165,7 +165,8 @@ impl Cluster {
         let mut before = None;
         for _ in 0..RACES {
             before = self.ask(&format!("look at {name}"), self.api_of(wanted).get_opt(&name.name)).await?;
-            let version = before.as_ref().and_then(|object: &DynamicObject| object.metadata.resource_version.as_deref());
+            let version =
+                before.as_ref().and_then(|object: &DynamicObject| object.metadata.resource_version.as_deref());
             let Some(version) = version else { break };
             let mut over = wanted.clone();
             over["metadata"]["resourceVersion"] = version.into();
