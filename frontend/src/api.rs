@@ -185,9 +185,9 @@ pub async fn charts(subject: Subject, place: &str, window_s: u64, outgoing: bool
 }
 
 /// What its instances wrote last.
-pub async fn logs(subject: Subject, place: &str, instance: &str) -> Answer<Logs> {
-    let (slug, place, instance) = (subject.slug(), encode(place), encode(instance));
-    get(&format!("/{slug}/{place}/logs?lines={LOG_LINES}&instance={instance}")).await
+pub async fn logs(subject: Subject, place: &str, instance: &str, trace: &str) -> Answer<Logs> {
+    let (slug, place, instance, trace) = (subject.slug(), encode(place), encode(instance), encode(trace));
+    get(&format!("/{slug}/{place}/logs?lines={LOG_LINES}&instance={instance}&trace={trace}")).await
 }
 
 /// The proxy of one instance, `namespace/name`.

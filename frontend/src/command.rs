@@ -125,8 +125,11 @@ pub fn past(object: &ObjectRef, route_index: usize, window_s: u64) -> [Named; 2]
 pub const LOG_LINES: u64 = 150;
 
 /// What the instances of a workload wrote last, or one of them. The command knows workloads alone.
-pub fn logs(subject: Subject, place: &str, instance: &str) -> Option<Named> {
-    let line = || Line::new("logs").word(place).flag("--pod", instance).number("--lines", Some(LOG_LINES)).named();
+pub fn logs(subject: Subject, place: &str, instance: &str, trace: &str) -> Option<Named> {
+    let line = || {
+        let line = Line::new("logs").word(place).flag("--pod", instance).flag("--trace", trace);
+        line.number("--lines", Some(LOG_LINES)).named()
+    };
     (subject == Subject::Workload).then(line)
 }
 

@@ -9,6 +9,11 @@ const ROWS: usize = 100;
 /// Steps of time in the heat map.
 const COLUMNS: u64 = 48;
 
+/// Whether a text is a whole trace id (W3C Trace Context).
+pub fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// What the view searches for, without its time: a change of it is another search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
@@ -66,6 +71,14 @@ pub fn listed(view: &View, now: f64) -> TraceQuery {
 mod tests {
     use super::*;
     use crate::location::traces::Cell;
+
+    #[test]
+    fn a_trace_id_is_told_from_words() {
+        assert!(is_id("4bf92f3577b34da6a3ce929d0e0e4736"));
+        for other in ["", "GET /", "4bf92f3577b34da6", "4bf92f3577b34da6a3ce929d0e0e473g"] {
+            assert!(!is_id(other), "{other}");
+        }
+    }
 
     #[test]
     fn columns_begin_at_round_times() {

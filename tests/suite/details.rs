@@ -51,6 +51,15 @@ async fn details_lead_from_a_list_to_charts_logs_and_the_proxy() {
     browser.wait_for("[data-testid=applies][data-kind=Service]").await;
     browser.wait_for("[data-testid=detail-tab-logs]").await.click().await.unwrap();
     browser.wait_for("[data-testid=log-line][data-code=\"200\"]").await;
+    browser.click("[data-testid=log-trace]").await;
+    // And from its spans to the lines of the same request, whose access-log line names the trace.
+    browser.click("[data-testid=log-spans] a").await;
+    browser.click("[data-testid=span-row][data-workload=\"shop/payment-service\"] .span-line").await;
+    browser.wait_for("[data-testid=span-logs] [data-testid=log-line].access").await;
+    browser.click("[data-testid=span-logs-all]").await;
+    browser.wait_for("[data-testid=logs] [data-testid=log-line].access").await;
+    let sought = browser.page.current_url().await.unwrap();
+    assert!(sought.as_str().contains("/payment-service") && sought.as_str().contains("find="), "{sought}");
 
     // The proxy is in step, and shows what is in force in it.
     browser.wait_for("[data-testid=detail-tab-proxy]").await.click().await.unwrap();

@@ -203,10 +203,11 @@ impl ViewCommand {
                     .with("direction", out.then_some("out"))
                     .with("split", split.as_ref())
             }
-            Self::Logs { workload, pod, lines } => {
+            Self::Logs { workload, pod, lines, trace } => {
                 Ask::plain(format!("{}/logs", path(Subject::Workload, workload, namespaces)?), Shape::Logs)
                     .with("lines", *lines)
                     .with("instance", pod.as_ref())
+                    .with("trace", trace.as_ref())
             }
             Self::Views => Ask::plain("/views", Shape::Views),
             Self::Traces { service, operation, tags, errors, heat, min_ms, max_ms, since, page } => {

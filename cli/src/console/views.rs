@@ -100,6 +100,9 @@ pub enum ViewCommand {
         /// Lines of each log at most; 100 without it.
         #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u32).range(1..=1_000))]
         lines: Option<u32>,
+        /// Only lines that name this trace, looked for further back.
+        #[arg(long, value_name = "ID")]
+        trace: Option<String>,
     },
     /// Saved views: one's own and those that others share.
     Views,

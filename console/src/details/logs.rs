@@ -32,6 +32,21 @@ const POD_WITHIN: Duration = Duration::from_secs(6);
 /// The longest line that is shown, in characters.
 const LONGEST: usize = 2_000;
 
+/// What is wanted of each log.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// How many lines, the newest.
+    pub lines: usize,
+    /// Only those that name this trace; all when empty.
+    pub trace: String,
+}
+
+impl Wanted {
+    fn has(&self, line: &str) -> bool {
+        self.trace.is_empty() || line.contains(&self.trace)
+    }
+}
+
 /// Lines of several logs, each log's by themselves, and what could not be read or is left out.
 type Found = (Vec<Vec<LogLine>>, Vec<String>);
 
@@ -42,9 +57,9 @@ async fn turn(turns: &Semaphore, patience: Duration) -> Option<SemaphorePermit<'
     timeout(patience, turns.acquire()).await.ok()?.ok()
 }
 
-/// Reads the last `lines` lines of each instance's containers; `instances` are `(namespace, name)`. On a cluster `client`
+/// Reads what is wanted of the logs of each instance's containers; `instances` are `(namespace, name)`. On a cluster `client`
 /// reads them, in the name of whoever asks; elsewhere they are files in `dir`, as `weft demo` writes them.
-pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(String, String)], lines: usize) -> Logs {
+pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(String, String)], wanted: &Wanted) -> Logs {
     let mut logs = Logs { available: true, ..Logs::default() };
     if instances.len() > MOST_INSTANCES {
         logs.problems.push(format!(
@@ -69,10 +84,10 @@ pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(Stri
         }
         (None, Some(dir)) => {
             for (namespace, name) in instances {
-                let (dir, namespace, name) = (dir.to_owned(), namespace.clone(), name.clone());
+                let (dir, namespace, name, wanted) = (dir.to_owned(), namespace.clone(), name.clone(), wanted.clone());
                 let shown = dir.join(format!("{name}.access.json"));
                 logs.commands.push((format!("The access log of {name}"), format!("tail -f {}", shown.display())));
-                let read = tokio::task::spawn_blocking(move || files::read(&dir, &namespace, &name, lines)).await;
+                let read = tokio::task::spawn_blocking(move || files::read(&dir, &namespace, &name, &wanted)).await;
                 match read {
                     Ok((found, problems)) => {
                         found.into_iter().for_each(|one| merge.add(one));
@@ -85,10 +100,11 @@ pub async fn read(client: Option<Client>, dir: Option<&Path>, instances: &[(Stri
         (Some(client), _) => {
             for some in instances.chunks(PODS_AT_ONCE) {
                 let asked = some.iter().map(|(namespace, name)| async move {
-                    (namespace, name, timeout(POD_WITHIN, kubelet::read(client, namespace, name, lines)).await)
+                    (namespace, name, timeout(POD_WITHIN, kubelet::read(client, namespace, name, wanted)).await)
                 });
                 for (namespace, name, answer) in join_all(asked).await {
-                    let command = format!("kubectl logs {name} -n {namespace} --all-containers --tail={lines}");
+                    let command =
+                        format!("kubectl logs {name} -n {namespace} --all-containers --tail={}", wanted.lines);
                     logs.commands.push((format!("The logs of {name}"), command));
                     let why = match answer {
                         Ok(Ok((found, problems))) => {

@@ -3,7 +3,7 @@
 mod charts;
 mod detail;
 mod list;
-mod logs;
+pub mod logs;
 pub mod parts;
 mod proxy;
 

@@ -42,8 +42,8 @@ fn every_view_has_its_address() {
     assert_eq!(address("charts call a/b->c/d"), "/api/v1/graph/series?edge=a%2Fb-%3Ec%2Fd");
     assert_eq!(address("logs shop/cart"), "/api/v1/workloads/shop/cart/logs");
     assert_eq!(
-        address("logs cart -n shop --pod cart-0 --lines 20"),
-        "/api/v1/workloads/shop/cart/logs?lines=20&instance=cart-0"
+        address("logs cart -n shop --pod cart-0 --lines 20 --trace ab12"),
+        "/api/v1/workloads/shop/cart/logs?lines=20&instance=cart-0&trace=ab12"
     );
     assert_eq!(address("proxy cart-0 -n shop"), "/api/v1/proxies/shop/cart-0");
     assert_eq!(address("views"), "/api/v1/views");

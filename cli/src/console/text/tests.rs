@@ -238,9 +238,14 @@ fn traces_are_listed_and_drawn() {
             "attempt": (depth == 1).then(|| json!({"number": 2, "of": 3})),
         })
     };
-    let spans = [span("root", 1_000_000, 0), span("call", 1_004_000, 1)];
+    let mut spans = [span("root", 1_000_000, 0), span("call", 1_004_000, 1)];
+    spans[0]["error"] = true.into();
+    spans[0]["attributes"] = json!([["http.status_code", "503"], ["response_flags", "DI,FI"]]);
+    spans[1]["attributes"] = json!([["http.status_code", "200"], ["response_flags", "-"]]);
     let text = shown(Shape::Trace, json!({"traceId": "ab", "spans": spans, "missingParents": 1, "gaps": 0}));
     assert!(line(&text, &["+4.00 ms"]).ends_with("  call (attempt 2 of 3)"), "{text}");
+    assert!(line(&text, &["FAILED 503 DI,FI"]).ends_with("  root"), "{text}");
+    assert!(line(&text, &["ok 200 "]).contains("+4.00 ms"), "{text}");
     assert!(text.contains("1 spans whose parent") && !text.contains("hops that sent"), "{text}");
 }
 

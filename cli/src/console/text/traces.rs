@@ -81,6 +81,14 @@ pub fn trace(trace: &Trace) -> String {
     text
 }
 
+/// Whether it failed, and what the proxy says of it: `FAILED 503 FI`.
+fn result(span: &Span) -> String {
+    let said = |name: &str| span.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let word = if span.error { "FAILED" } else { "ok" };
+    let parts = [Some(word), said("http.status_code"), said("response_flags")];
+    parts.into_iter().flatten().filter(|part| !part.is_empty() && *part != "-").collect::<Vec<_>>().join(" ")
+}
+
 fn row(span: &Span, start: u64) -> Vec<String> {
     let attempt = span.attempt.map(|one| format!(" (attempt {} of {})", one.number, one.of)).unwrap_or_default();
     vec![
@@ -89,7 +97,7 @@ fn row(span: &Span, start: u64) -> Vec<String> {
         span.usual.map(|usual| micros(usual.p95_us)).unwrap_or_default(),
         span.kind.clone(),
         span.workload.clone(),
-        if span.error { "FAILED" } else { "ok" }.to_owned(),
+        result(span),
         format!("{}{}{attempt}", "  ".repeat(span.depth.min(DEEPEST)), span.name),
     ]
 }

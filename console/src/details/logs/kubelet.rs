@@ -8,15 +8,17 @@ use http::Request;
 use kube::Client;
 use serde_json::Value;
 
-use super::{Found, moment, object, segment, shown, whole};
+use super::{Found, Wanted, moment, object, segment, shown, whole};
 
 /// Bytes of a container's log that are kept at once.
 const MOST_KEPT: usize = 1024 * 1024;
 /// Bytes of one answer of the kubelet that are read: where it has more, it is asked for fewer lines.
 const MOST_READ: usize = 4 * MOST_KEPT;
+/// Lines in which one request is looked for.
+const SEARCHED: usize = 5_000;
 
 /// Lines of every container of a pod, proxies that start as init containers included, each container's by themselves.
-pub async fn read(client: &Client, namespace: &str, pod: &str, lines: usize) -> Result<Found, kube::Error> {
+pub async fn read(client: &Client, namespace: &str, pod: &str, wanted: &Wanted) -> Result<Found, kube::Error> {
     let found = object(client, namespace, pod).await?;
     let list = |path: &str| found.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
     let sidecars = list("/spec/initContainers").into_iter().filter(|one| one["restartPolicy"] == "Always");
@@ -25,6 +27,7 @@ pub async fn read(client: &Client, namespace: &str, pod: &str, lines: usize) -> 
         .chain(sidecars)
         .filter_map(|one| one["name"].as_str().map(str::to_owned))
         .collect();
+    let lines = if wanted.trace.is_empty() { wanted.lines } else { SEARCHED };
     let asked = containers.iter().map(|container| async move {
         let log = format!(
             "/api/v1/namespaces/{}/pods/{}/log?container={}&timestamps=true",
@@ -41,8 +44,16 @@ pub async fn read(client: &Client, namespace: &str, pod: &str, lines: usize) -> 
             let (at, rest) = line.split_once(' ').unwrap_or(("", line));
             shown(moment(at), pod, container, if moment(at).is_some() { rest } else { line })
         };
-        let log: Vec<_> = text.lines().map(told).collect();
-        if cut {
+        let all_of_it = text.lines().count();
+        let found: Vec<&str> = text.lines().filter(|line| wanted.has(line)).collect();
+        let log: Vec<_> = found.iter().skip(found.len().saturating_sub(wanted.lines)).map(|line| told(line)).collect();
+        if !wanted.trace.is_empty() {
+            if log.is_empty() && (cut || all_of_it >= SEARCHED) {
+                problems.push(format!(
+                    "Of container {container} in {namespace}/{pod} the last {all_of_it} lines were searched."
+                ));
+            }
+        } else if cut {
             problems.push(format!(
                 "Of container {container} in {namespace}/{pod} the newest lines are shown, {} of the {lines} asked for: \
                  with more it would be over 1 MiB. Use the command for older ones.",

@@ -23,6 +23,28 @@ fn other_lines_stay_as_they_are() {
     assert_eq!(long.text.chars().count(), LONGEST + 1);
 }
 
+fn all(lines: usize) -> Wanted {
+    Wanted { lines, trace: String::new() }
+}
+
+#[tokio::test]
+async fn one_request_is_looked_for_further_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let more = "another line of the same log\n".repeat(20_000);
+    fs::write(dir.path().join("shop.cart.app.log"), format!("trace {trace} first\ntrace {trace} second\n{more}"))
+        .unwrap();
+    let one = [("shop".to_owned(), "cart".to_owned())];
+    assert_eq!(read(None, Some(dir.path()), &one, &all(2)).await.lines[0].text, "another line of the same log");
+    let wanted = |trace: &str| Wanted { lines: 1, trace: trace.to_owned() };
+    let logs = read(None, Some(dir.path()), &one, &wanted(trace)).await;
+    let texts: Vec<_> = logs.lines.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!((texts.as_slice(), logs.problems.len()), (&[format!("trace {trace} second").as_str()][..], 0));
+    fs::write(dir.path().join("shop.cart.app.log"), more.repeat(10)).unwrap();
+    let logs = read(None, Some(dir.path()), &one, &wanted(trace)).await;
+    assert!(logs.lines.is_empty() && logs.problems[0].contains("the last 4 MiB were searched"), "{:?}", logs.problems);
+}
+
 #[tokio::test]
 async fn files_are_read_to_their_end_and_nothing_beside_them() {
     let dir = tempfile::tempdir().unwrap();
@@ -30,7 +52,7 @@ async fn files_are_read_to_their_end_and_nothing_beside_them() {
     fs::write(dir.path().join("shop.cart.app.log"), "one\ntwo\nthree\n").unwrap();
     fs::write(dir.path().join("secret"), "no\n").unwrap();
     let source = dir.path().join(".");
-    let logs = read(None, Some(&source), &[("shop".into(), "cart".into())], 2).await;
+    let logs = read(None, Some(&source), &[("shop".into(), "cart".into())], &all(2)).await;
     let texts: Vec<_> = logs.lines.iter().map(|line| (line.container.as_str(), line.text.len())).collect();
     assert_eq!(texts, [("app", 3), ("app", 5), ("proxy", LINE.len())]);
     assert!(logs.available);
@@ -38,10 +60,10 @@ async fn files_are_read_to_their_end_and_nothing_beside_them() {
     assert!(cut.contains("Of cart.access.json the newest lines are shown, 1 of the 2 asked for"), "{cut}");
     assert!(cut.contains("tail -n 2 "), "{cut}");
     for hostile in ["../secret", "a/b", ".hidden", ""] {
-        let logs = read(None, Some(&source), &[("shop".into(), hostile.into())], 2).await;
+        let logs = read(None, Some(&source), &[("shop".into(), hostile.into())], &all(2)).await;
         assert!(logs.lines.is_empty() && logs.problems.len() == 1, "{hostile}");
     }
-    assert!(!read(None, None, &[], 2).await.available);
+    assert!(!read(None, None, &[], &all(2)).await.available);
     assert_eq!(segment("a/../b"), "a%2F..%2Fb");
 }
 
@@ -51,11 +73,11 @@ async fn of_many_instances_and_lines_the_first_and_the_newest_are_shown() {
     let lines: String = (0..MOST_LINES + 5).map(|n| format!("{n}\n")).collect();
     fs::write(dir.path().join("shop.cart.app.log"), lines).unwrap();
     let one = |name: String| ("shop".to_owned(), name);
-    let logs = read(None, Some(dir.path()), &[one("cart".into())], 2 * MOST_LINES).await;
+    let logs = read(None, Some(dir.path()), &[one("cart".into())], &all(2 * MOST_LINES)).await;
     assert_eq!((logs.lines.len(), logs.lines[0].text.as_str()), (MOST_LINES, "5"));
     assert!(logs.problems[0].starts_with("5 older lines are left out"), "{:?}", logs.problems);
     let many: Vec<_> = (0..=MOST_INSTANCES).map(|n| one(format!("cart-{n}"))).collect();
-    let logs = read(None, Some(dir.path()), &many, 10).await;
+    let logs = read(None, Some(dir.path()), &many, &all(10)).await;
     assert!(logs.problems[0].contains("Of 13 instances the first 12 are read"), "{:?}", logs.problems);
     assert_eq!(logs.commands.len(), MOST_INSTANCES);
 }

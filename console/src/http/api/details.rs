@@ -260,13 +260,18 @@ pub(super) struct Written {
     lines: usize,
     /// Name of the only instance that is wanted; empty for all.
     instance: String,
+    /// Trace id: only lines that name it, looked for further back than others; empty for all.
+    trace: String,
 }
 
 impl Default for Written {
     fn default() -> Self {
-        Self { lines: 100, instance: String::new() }
+        Self { lines: 100, instance: String::new(), trace: String::new() }
     }
 }
+
+/// Digits of a trace id (W3C Trace Context).
+const LONGEST_TRACE: usize = 32;
 
 async fn written(
     subject: Subject,
@@ -280,6 +285,11 @@ async fn written(
         let title = format!("lines: there cannot be {} of them.", query.lines);
         return Err(ApiError::out_of_range(title, MOST_LINES));
     }
+    if query.trace.len() > LONGEST_TRACE || !query.trace.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let detail = format!("Write the hexadecimal digits of a trace id, {LONGEST_TRACE} at most.");
+        return Err(ApiError::bad_request("trace: that is no trace id.", detail));
+    }
+    let wanted = logs::Wanted { lines: query.lines, trace: query.trace.to_ascii_lowercase() };
     let instances: Vec<(String, String)> = {
         // What has instances is configured; no figure is needed to find them.
         let moment = Moment::configured(&app);
@@ -305,5 +315,5 @@ async fn written(
     let client = app.cluster.as_ref().map(|clients| caller.client(clients)).transpose().map_err(|error| {
         ApiError::new(StatusCode::FORBIDDEN, "not-known", "Logs cannot be read.", format!("{error}."))
     })?;
-    Ok(Json(logs::read(client, app.logs_dir.as_deref(), &instances, query.lines).await))
+    Ok(Json(logs::read(client, app.logs_dir.as_deref(), &instances, &wanted).await))
 }

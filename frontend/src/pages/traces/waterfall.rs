@@ -1,5 +1,6 @@
 //! One trace, a row for each span.
 
+mod logs;
 mod rows;
 
 use leptos::{prelude::*, task::spawn_local};
@@ -85,7 +86,7 @@ fn Spans(trace: Trace) -> impl IntoView {
             if span.kind == GAP {
                 view! { <GapRow span=span.clone() start=start length=length /> }.into_any()
             } else {
-                view! { <SpanRow span=span.clone() index=index open=open start=start length=length /> }.into_any()
+                view! { <SpanRow span=span.clone() trace=trace.trace_id.clone() index=index open=open start=start length=length /> }.into_any()
             }
         })
         .collect();

@@ -16,6 +16,7 @@ use crate::{
     poll::{poll, regularly},
     shown::visible,
     state::app,
+    traces::is_id,
     words,
 };
 
@@ -23,9 +24,14 @@ use crate::{
 #[component]
 pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
     let app = app();
-    let key = Memo::new(move |_| app.view.with(|view| (view.subject, view.place.clone(), view.instance.clone())));
-    let (load, retry) =
-        poll(key, regularly(), |(subject, place, instance)| async move { api::logs(subject, &place, &instance).await });
+    // A trace id is looked for further back than what is shown otherwise.
+    let sought = |view: &View| if is_id(&view.find) { view.find.clone() } else { String::new() };
+    let key = Memo::new(move |_| {
+        app.view.with(|view| (view.subject, view.place.clone(), view.instance.clone(), sought(view)))
+    });
+    let (load, retry) = poll(key, regularly(), |(subject, place, instance, trace)| async move {
+        api::logs(subject, &place, &instance, &trace).await
+    });
     let trace = RwSignal::new(String::new());
     let only_failed = RwSignal::new(false);
     let instances = Memo::new(move |_| {
@@ -48,7 +54,7 @@ pub fn Logs(detail: Memo<Option<Arc<Detail>>>) -> impl IntoView {
         })
     });
     let commands = Signal::derive(move || {
-        let own = key.with(|(subject, place, instance)| command::logs(*subject, place, instance));
+        let own = key.with(|(subject, place, instance, trace)| command::logs(*subject, place, instance, trace));
         let others = load.with(|load| load.part(|one| one.commands.clone()));
         own.into_iter().chain(others).collect::<Vec<_>>()
     });
@@ -120,8 +126,9 @@ fn failed(access: &Access) -> bool {
     access.code >= 500 || access.code == 0 && !access.flags.is_empty()
 }
 
+/// One line; with `trace`, a button beside it chooses the trace that it names.
 #[component]
-fn Line(line: LogLine, trace: RwSignal<String>) -> impl IntoView {
+pub fn Line(line: LogLine, #[prop(optional)] trace: Option<RwSignal<String>>) -> impl IntoView {
     let at = line.at_ms.map(|at| at as f64);
     let time =
         view! { <time title=at.map(browser::moment)>{at.map(browser::clock).unwrap_or_else(|| "–".to_owned())}</time> };
@@ -139,7 +146,7 @@ fn Line(line: LogLine, trace: RwSignal<String>) -> impl IntoView {
             let id = access.trace_id.clone();
             let chosen = id.clone();
             let upstream = access.upstream_ms.map(|ms| format!("of which {} at the other end", format::millis(ms)));
-            let button = (!id.is_empty()).then(|| view! {
+            let button = trace.filter(|_| !id.is_empty()).map(|trace| view! {
                 <button
                     class="link"
                     title=format!("Spans of trace {id}")

@@ -42,7 +42,7 @@ fn cutting(log: Vec<u8>) -> Client {
 }
 
 async fn texts(client: &Client, lines: usize) -> (Vec<String>, Vec<String>) {
-    let (mut logs, problems) = read(client, "shop", "cart", lines).await.unwrap();
+    let (mut logs, problems) = read(client, "shop", "cart", &Wanted { lines, trace: String::new() }).await.unwrap();
     assert_eq!(logs.len(), 1, "one container");
     (logs.remove(0).into_iter().map(|line| line.text).collect(), problems)
 }
@@ -63,6 +63,18 @@ async fn of_a_log_that_is_too_long_the_newest_lines_are_kept() {
         assert!(problems[0].contains("container app in shop/cart"), "{problems:?}");
         assert!(problems[0].contains(&format!("{fit} of the 1000 asked for")), "{problems:?}");
     }
+}
+
+#[tokio::test]
+async fn one_request_is_looked_for_in_more_lines_than_are_shown() {
+    let other = "2026-11-29T07:00:03Z other\n".repeat(3_000);
+    let log = format!("2026-11-29T07:00:01Z ab12 one\n2026-11-29T07:00:02Z ab12 two\n{other}");
+    let wanted = Wanted { lines: 1, trace: "ab12".to_owned() };
+    let (logs, problems) = read(&cutting(log.into()), "shop", "cart", &wanted).await.unwrap();
+    let texts: Vec<_> = logs.concat().into_iter().map(|line| line.text).collect();
+    assert_eq!((texts, problems), (vec!["ab12 two".to_owned()], Vec::new()));
+    let (logs, problems) = read(&cutting(other.repeat(2).into()), "shop", "cart", &wanted).await.unwrap();
+    assert!(logs.concat().is_empty() && problems[0].contains("the last 5000 lines were searched"), "{problems:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The rows of a waterfall.
 
+use super::logs::RequestLogs;
 use leptos::prelude::*;
 use weft_model::{
     graph::Health,
@@ -48,7 +49,14 @@ fn short(workload: &str) -> String {
 
 /// A span; pressed, it tells everything that it says.
 #[component]
-pub fn SpanRow(span: Span, index: usize, open: RwSignal<Option<usize>>, start: u64, length: u64) -> impl IntoView {
+pub fn SpanRow(
+    span: Span,
+    trace: String,
+    index: usize,
+    open: RwSignal<Option<usize>>,
+    start: u64,
+    length: u64,
+) -> impl IntoView {
     let place = bar(span.start_us, span.duration_us, start, length);
     let shown = move || open.get() == Some(index);
     let indent = format!("{}px", span.depth.min(DEEPEST) * 12);
@@ -82,6 +90,8 @@ pub fn SpanRow(span: Span, index: usize, open: RwSignal<Option<usize>>, start: u
         })
         .collect_view();
     let whole = StoredValue::new(span.clone());
+    // Of what is no workload of the mesh there are no logs to read.
+    let logs = StoredValue::new(span.workload.contains('/').then(|| (span.workload.clone(), trace)));
     view! {
         <div
             class="span"
@@ -116,7 +126,10 @@ pub fn SpanRow(span: Span, index: usize, open: RwSignal<Option<usize>>, start: u
                     {usual.map(|(p50, _)| p50)}
                 </span>
             </button>
-            <Show when=shown>{move || whole.with_value(|span| view! { <Facts span=span.clone() start=start /> })}</Show>
+            <Show when=shown>
+                {move || whole.with_value(|span| view! { <Facts span=span.clone() start=start /> })}
+                {move || logs.get_value().map(|(workload, trace)| view! { <RequestLogs workload=workload trace=trace /> })}
+            </Show>
         </div>
     }
 }
