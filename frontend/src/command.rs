@@ -213,7 +213,7 @@ mod tests {
         let [course, history] = past(&one, 1, 900);
         assert_eq!(of(course), "weft console canaries shop/in --route 1 --course --window 15m");
         assert_eq!(of(history), "weft console canaries shop/in --route 1 --history");
-        let logs = |subject, instance: &str| logs(subject, "shop/cart", instance).map(of);
+        let logs = |subject, instance: &str| logs(subject, "shop/cart", instance, "").map(of);
         assert_eq!(logs(Subject::Workload, "").as_deref(), Some("weft console logs shop/cart --lines 150"));
         assert_eq!(
             logs(Subject::Workload, "cart-7").as_deref(),
