@@ -4,7 +4,10 @@ mod unscheduled;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ContainerStatus, Pod},
+};
 use kube::ResourceExt;
 use weft_install::names;
 
@@ -78,6 +81,16 @@ pub fn paused(deployment: &Deployment) -> Option<String> {
     })
 }
 
+/// Why no pod of a Deployment can be made, in the API server's words: a quota, a policy, a priority class that is not there.
+/// Nothing while they can.
+pub fn refused(deployment: &Deployment) -> Option<String> {
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    let refusal = conditions.iter().find(|one| one.type_ == "ReplicaFailure" && one.status == "True")?;
+    let words: String = refusal.message.as_deref().unwrap_or_default().chars().take(WORDS).collect();
+    let reason = refusal.reason.as_deref().unwrap_or("ReplicaFailure");
+    Some(format!("its pods cannot be made: {reason} ({words})"))
+}
+
 /// That a Deployment is being removed, and what that waits for; nothing when it stays.
 pub fn leaving(deployment: &Deployment) -> Option<String> {
     deployment.metadata.deletion_timestamp.as_ref()?;
@@ -120,12 +133,20 @@ pub fn hindrances(pods: &[Pod]) -> BTreeMap<String, Hindrance> {
 fn hindrance(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
-    let (reason, message) = containers
-        .filter_map(|container| container.state.as_ref()?.waiting.as_ref())
-        .filter_map(|waiting| Some((waiting.reason.as_deref()?, waiting.message.as_deref())))
-        .find(|(reason, _)| !USUAL.contains(reason))?;
-    let words: String = message.unwrap_or_default().chars().take(WORDS).collect();
+    let (reason, message, last) = containers
+        .filter_map(|container| Some((container.state.as_ref()?.waiting.as_ref()?, last_words(container))))
+        .filter_map(|(waiting, last)| Some((waiting.reason.as_deref()?, waiting.message.as_deref(), last)))
+        .find(|(reason, ..)| !USUAL.contains(reason))?;
+    // Why it ended says more than that it is waited for; `kubectl logs --previous` has the rest.
+    let words = last.or(message).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: String = words.chars().take(WORDS).collect();
     Some(if words.is_empty() { reason.to_owned() } else { format!("{reason} ({words})") })
+}
+
+/// What a container said when it ended last.
+fn last_words(container: &ContainerStatus) -> Option<&str> {
+    let ended = container.last_state.as_ref()?.terminated.as_ref()?;
+    ended.message.as_deref().filter(|words| !words.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -186,6 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_cannot_be_made_say_why() {
+        let with = |status: &str| -> Deployment {
+            serde_json::from_value(json!({
+                "spec": {"selector": {}, "template": {}},
+                "status": {"conditions": [
+                    {"type": "Progressing", "status": "True"},
+                    {"type": "ReplicaFailure", "status": status, "reason": "FailedCreate",
+                        "message": "pods \"a\" is forbidden: no PriorityClass with name nope was found"},
+                ]},
+            }))
+            .unwrap()
+        };
+        let told = refused(&with("True")).unwrap();
+        assert!(told.starts_with("its pods cannot be made: FailedCreate (pods \"a\" is forbidden: no Prio"), "{told}");
+        assert_eq!((refused(&with("False")), refused(&Deployment::default())), (None, None));
+    }
+
+    #[test]
     fn one_that_is_being_removed_says_so() {
         let mut deployment: Deployment = serde_json::from_value(json!({
             "metadata": {"name": "weft-console"}, "spec": {"selector": {}, "template": {}}, "status": {"replicas": 2},
@@ -217,6 +256,11 @@ mod tests {
         assert_eq!(told(&[fine.clone(), starts.clone()]), None);
         let stuck = pod("c", &waits("ImagePullBackOff", "no such image"));
         assert_eq!(told(&[fine, starts, stuck]).unwrap(), "pod c: ImagePullBackOff (no such image)");
+        let mut crashes = waits("CrashLoopBackOff", "back-off 10s restarting failed container");
+        let ended = json!({"exitCode": 2, "message": "error: invalid value 'banana' for\n  '--cert-ttl'\n"});
+        crashes["containerStatuses"][0]["lastState"] = json!({"terminated": ended});
+        let words = "pod e: CrashLoopBackOff (error: invalid value 'banana' for '--cert-ttl')";
+        assert_eq!(told(&[pod("e", &crashes)]).unwrap(), words);
         let condition =
             json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no CPU"});
         let homeless = pod("d", &json!({"conditions": [condition]}));

@@ -70,7 +70,13 @@ fn part(deployment: &Deployment) -> Part {
         return Part { component, status, serves: false, old: 0, held: Some(leaving) };
     }
     let status = ComponentStatus { ready: rollout.ready(), replicas: rollout.wanted, image };
-    Part { component, status, serves: serves(deployment), old: rollout.old(), held: rollout::paused(deployment) }
+    Part {
+        component,
+        status,
+        serves: serves(deployment),
+        old: rollout.old(),
+        held: rollout::paused(deployment).or_else(|| rollout::refused(deployment)),
+    }
 }
 
 /// Why components wait, as far as their pods tell. Not knowing it changes nothing.
