@@ -46,7 +46,9 @@ pub async fn read(client: &Client, namespace: &str, pod: &str, wanted: &Wanted) 
         };
         let all_of_it = text.lines().count();
         let found: Vec<&str> = text.lines().filter(|line| wanted.has(line)).collect();
-        let log: Vec<_> = found.iter().skip(found.len().saturating_sub(wanted.lines)).map(|line| told(line)).collect();
+        // What was asked for comes as it is; of what was looked for, no more than was asked for.
+        let older = if wanted.trace.is_empty() { 0 } else { found.len().saturating_sub(wanted.lines) };
+        let log: Vec<_> = found.iter().skip(older).map(|line| told(line)).collect();
         if !wanted.trace.is_empty() {
             if log.is_empty() && (cut || all_of_it >= SEARCHED) {
                 problems.push(format!(
