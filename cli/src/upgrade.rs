@@ -15,7 +15,7 @@ use weft_runtime::StartupError;
 
 use self::{plan::Plan, wish::Wish};
 use crate::{
-    cluster::{Cluster, ClusterArgs, block_on, meshes::Installation, revision_name},
+    cluster::{Cluster, ClusterArgs, block_on, meshes::Installation},
     output::{self, OutputArgs},
 };
 
@@ -40,7 +40,7 @@ pub struct UpgradeArgs {
     #[arg(long, value_name = "NAME")]
     mesh: Option<String>,
     /// Leave the running control plane alone and install a second one of this revision beside it.
-    #[arg(long, value_name = "REVISION", value_parser = revision_name)]
+    #[arg(long, value_name = "REVISION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     revision: Option<String>,
     /// Whether to wait until everything runs in the new version.
     #[arg(
