@@ -58,9 +58,8 @@ impl Heard {
                     };
                     let since = known.filter(same).map(|known| known.at_ms);
                     ack.acked_at_ms = ack.acked_at_ms.map(|at| since.map_or(at, |since| since.min(at)));
-                    let content = || ack.content.clone();
                     if let Some(at_ms) = ack.acked_at_ms.or(since) {
-                        arrived.insert(key, Arrived { content: content(), at_ms });
+                        arrived.insert(key, Arrived { content: ack.content.clone(), at_ms });
                     }
                 }
                 None => arrived.extend(known.map(|known| (key, known.clone()))),

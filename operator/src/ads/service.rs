@@ -66,8 +66,7 @@ impl StreamingService<DeltaDiscoveryRequest> for Ads {
     }
 }
 
-/// Sends each response by itself. Several in one piece would cost nearly nothing less, and a stream keeps a buffer of twice the
-/// largest piece for as long as it lasts.
+/// Sends each response by itself: a stream keeps a buffer of up to twice its largest piece for as long as it lasts.
 struct Apart;
 
 impl Codec for Apart {

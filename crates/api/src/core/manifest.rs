@@ -11,7 +11,7 @@ use weft_model::ObjectRef;
 use super::LAST_APPLIED;
 use crate::{Kind, Labels, Object, ObjectMeta, Scope, Spec, object::content};
 
-/// An object as an API server sends it, read straight into what is kept of it: nothing else is ever allocated.
+/// An object as an API server sends it, read straight into what is kept of it; labels pass through a map on the way.
 pub trait Manifest: DeserializeOwned {
     /// Its kind.
     const KIND: Kind;
